@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the compiler pass emits and the runtime provides: the only names both know.
+ *
+ * Instrumented code runs with GS set so that the card of the page that holds ADDRESS is the byte
+ *
+ *     gs:[ADDRESS >> 12]
+ *
+ * for any ADDRESS inside ELRANGE, and with FS at libc's thread pointer. A card is 0 (clean) or nonzero (dirty).
+ * The pass may read cards and store the value 1; only the runtime clears them.
+ *
+ * Invariant S: every store to tracked memory is covered by a card mark in the same safepoint interval, the
+ * code between two consecutive safepoints of that thread. Safepoints are polls (below), calls that may poll,
+ * and system calls. Inside an interval marks may be merged and reordered against the stores.
+ */
+#ifndef OPTMIG_ABI_PASSRT_H
+#define OPTMIG_ABI_PASSRT_H
+
+#define OM_CARD_SHIFT 12
+#define OM_CARD_DIRTY 1
+
+/* Version of this interface. Every object compiled with the pass carries a section OM_STAMP_SECTION
+ * (SHF_EXCLUDE: checked by optmig-cc at link time, not loaded) that holds struct om_stamp. */
+#define OM_PASSRT_VERSION 1
+#define OM_STAMP_SECTION ".optmig.stamp"
+#define OM_STAMP_MAGIC 0x50544d4fu /* "OMTP" little-endian */
+
+/* How an object came to be. INSTRUMENTED: by the pass. TRUSTED: by the runtime's own build (marks by hand or
+ * writes no tracked memory). ANNOTATED: assembly whose author declares with OPTMIG_ASM_MARKS that it marks. */
+enum om_stamp_kind { OM_STAMP_INSTRUMENTED = 1, OM_STAMP_TRUSTED = 2, OM_STAMP_ANNOTATED = 3 };
+
+#ifndef __ASSEMBLER__
+struct om_stamp {
+	unsigned magic;
+	unsigned short version, kind;
+};
+
+/* One byte, in local memory; nonzero asks every thread to call __optmig_safepoint soon.
+ * The pass polls it with a volatile byte load: cmpb $0, __optmig_poll(%rip). */
+extern volatile unsigned char __optmig_poll __attribute__((visibility("hidden")));
+#endif
+
+/*
+ * Assembly entry points. Both preserve EVERY register (general, vector, mask, x87, MXCSR, flags excepted) and
+ * keep whatever lies in the caller's red zone only if the caller stepped over it: the pass emits
+ *     leaq -128(%rsp),%rsp ; call NAME ; leaq 128(%rsp),%rsp
+ *
+ *   __optmig_safepoint           the poll's cold call; the thread may park here and continue on another machine
+ *   __optmig_range  rdi, rsi     mark all cards of [rdi, rsi); nothing if rsi <= rdi; never parks
+ *
+ * __optmig_syscall is how libc issues a system call: SysV convention, number first, seven arguments in all,
+ * returns the result or a negative errno. It is a safepoint.
+ *
+ * __optmig_verify_store (verify builds only)  rdi = address, rsi = size: logs the store for the check at the
+ * next safepoint. Preserves every register, same red-zone rule.
+ */
+
+/* System calls that only libc's overlay issues; numbers outside Linux' range. Arguments as in C. */
+#define OM_SYS_SAFEPOINT   0x1000 /* () a poll: returns 0 */
+#define OM_SYS_CLONE       0x1001 /* (fn, stack_top, flags, arg, ptid, tls); ctid is in the 7th register slot: see trusted/boot */
+#define OM_SYS_UNMAPSELF   0x1002 /* (base, size): unmap own stack and exit */
+#define OM_SYS_SET_TP      0x1003 /* (tp): set FS; also stores the thread block's address at tp + OM_TP_SLOT */
+#define OM_SYS_SIGRETURN   0x1004 /* () end of a signal handler */
+
+/* Offset from FS at which every thread pointer, libc's or the runtime's own, holds the address of the
+ * runtime's thread block. In musl's x86_64 struct pthread this is the unused member `sysinfo`. */
+#define OM_TP_SLOT 32
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TEE contract: an SGX2 CPU and driver as the host sees them. Two implementations stand behind it,
+ * hw/ (the Linux driver and the vDSO) and emu/ (in process); nothing outside this folder knows which one runs,
+ * except to print it.
+ *
+ * Preconditions of the whole interface: offsets and lengths are multiples of 4,096 and inside the enclave;
+ * one process may hold one enclave at a given base. Functions return 0 or a negative OM_E* (abi/errors.h);
+ * sgx_last_error() then has the leaf or ioctl and its code in words. All may be called from any thread unless
+ * said otherwise.
+ */
+#ifndef OPTMIG_SGX_SGX_H
+#define OPTMIG_SGX_SGX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "errors.h"
+#include "sgx_arch.h"
+
+struct sgx_platform;
+struct sgx_enclave;
+
+enum sgx_kind { SGX_AUTO, SGX_HW, SGX_EMU };
+
+/* Options of the emulator; all zero is a good default. */
+struct sgx_emu_options {
+	bool strict;               /* never patch ENCLU sites: each one traps */
+	const char *cost_profile;  /* NULL, or a name such as "icelake": cycles charged per leaf */
+	const char *platform_dir;  /* emulated platform's keys; NULL: derived from a fixed development seed */
+};
+
+struct sgx_capabilities {
+	enum sgx_kind kind;
+	bool     edmm;
+	uint64_t xfrm;             /* XFRM bits an enclave may have here */
+	uint64_t epc_bytes;        /* 0: unknown */
+	uint64_t elrange_max;
+};
+
+__attribute__((warn_unused_result))
+int sgx_platform_open(enum sgx_kind kind, const struct sgx_emu_options *emu, struct sgx_platform **ret_platform);
+void sgx_platform_close(struct sgx_platform *platform);
+void sgx_platform_capabilities(const struct sgx_platform *platform, struct sgx_capabilities *ret_caps);
+/* One line for people: why this kind was chosen, or why hardware cannot be used. */
+const char *sgx_platform_describe(const struct sgx_platform *platform);
+
+/* ECREATE. Reserves [base, base + size) of this process at exactly `base` and fails with OM_EEXISTS if taken. */
+__attribute__((warn_unused_result))
+int sgx_create(struct sgx_platform *platform, uint64_t base, uint64_t size, uint32_t ssa_frame_pages,
+	const struct sgx_attributes *attributes, uint32_t miscselect, struct sgx_enclave **ret_enclave);
+/* EADD (+ EEXTEND of every 256 bytes if `measure`). @source: length bytes, or NULL for zero pages. */
+__attribute__((warn_unused_result))
+int sgx_add_pages(struct sgx_enclave *enclave, uint64_t offset, const void *source, uint64_t length,
+	const struct sgx_secinfo *secinfo, bool measure);
+/* EINIT. */
+__attribute__((warn_unused_result))
+int sgx_init(struct sgx_enclave *enclave, const struct sgx_sigstruct *sigstruct);
+/* Waits for no one: the caller guarantees that no thread is inside. */
+void sgx_destroy(struct sgx_enclave *enclave);
+
+/* Modelled on struct sgx_enclave_run of <asm/sgx.h>. */
+struct sgx_run {
+	uint64_t tcs;               /* address of the TCS */
+	uint32_t function;          /* out: the leaf that ended the run: EEXIT (4), or EENTER/ERESUME (2, 3) with an exception */
+	uint16_t exception_vector;  /* out: #PF 14, #UD 6, #GP 13, ... */
+	uint16_t exception_error_code;
+	uint64_t exception_addr;    /* out: page-aligned */
+};
+
+/*
+ * EENTER (leaf 2) or ERESUME (leaf 3), as __vdso_sgx_enter_enclave: the registers rdi, rsi, rdx, r8, r9 reach
+ * the enclave. Asynchronous signals of the host thread are handled and the enclave resumed, transparently.
+ * Context: any thread that called sgx_thread_attach(); not from a signal handler.
+ * Return: 0 with *run filled in (EEXIT or exception), or OM_ESGX (TCS busy, not a TCS, CSSA >= NSSA).
+ */
+__attribute__((warn_unused_result))
+int sgx_enter(struct sgx_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t rsi, uint64_t rdx,
+	uint64_t r8, uint64_t r9, struct sgx_run *run);
+
+/* Once per host thread before its first sgx_enter (signal stack, syscall trap); and before it ends. */
+__attribute__((warn_unused_result))
+int sgx_thread_attach(struct sgx_platform *platform);
+void sgx_thread_detach(struct sgx_platform *platform);
+
+/* Host signal handlers that must run while a thread may be inside the enclave are installed through this
+ * (as sigaction with SA_SIGINFO), so that the emulator can restore the host's FS and GS first. */
+__attribute__((warn_unused_result))
+int sgx_sigaction(int signo, void (*handler)(int, void *siginfo, void *ucontext), int sa_flags);
+
+/* EMODPR / EMODT / EREMOVE by the driver's ioctls; `ret_done` counts bytes done before an error. */
+__attribute__((warn_unused_result))
+int sgx_restrict_permissions(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t permissions, uint64_t *ret_done);
+__attribute__((warn_unused_result))
+int sgx_modify_types(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t page_type, uint64_t *ret_done);
+__attribute__((warn_unused_result))
+int sgx_remove_pages(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t *ret_done);
+/* A hint that the enclave will soon EACCEPT [offset, offset + length): EAUG ahead where the driver can. Never fails. */
+void sgx_augment_hint(struct sgx_enclave *enclave, uint64_t offset, uint64_t length);
+
+/* Target information of the platform's quoting enclave, and a DCAP v3 quote over a report made for it.
+ * @report: 432 bytes from EREPORT. @quote: caller's buffer. Return: OM_ENOMEM if too small (then *ret_size is the need). */
+__attribute__((warn_unused_result))
+int sgx_quote_target(struct sgx_platform *platform, struct sgx_targetinfo *ret_target);
+__attribute__((warn_unused_result))
+int sgx_quote(struct sgx_platform *platform, const struct sgx_report *report, uint8_t *quote, size_t quote_size, size_t *ret_size);
+
+struct sgx_stats { uint64_t enter, resume, aex, eaccept, eacceptcopy, emodpe, eaug, pages_resident; };
+void sgx_stats_get(const struct sgx_enclave *enclave, struct sgx_stats *ret_stats);
+
+/* Words for the last failure of this thread. Static buffer per thread. */
+const char *sgx_last_error(void);
+
+#endif
