@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The boundary between an enclave and its host process: enclave calls in, host calls out, and the untrusted
+ * memory both use. Everything the host writes here is hostile to the enclave, which copies in once, checks,
+ * and only then uses it. Structures are packed by construction (no padding) and fully initialised.
+ *
+ * Entering.  The host enters slot s with  sgx_enter(enclave, EENTER, rdi, rsi, rdx, r8, r9):
+ *     rdi  enum om_ecall       rsi  address of a struct om_tbuf, outside ELRANGE, 4,096-byte aligned
+ *     rdx  its size in bytes   r8, r9  arguments of the call
+ * Leaving.   The enclave writes tbuf->exit (enum om_exit) and executes EEXIT.
+ *
+ *   OM_EXIT_HOSTCALL   do tbuf->op with nr and arg[], put the result into tbuf->ret, enter the same slot again
+ *                      with OM_ECALL_RETURN and the same tbuf
+ *   OM_EXIT_DONE       the call is finished; results in arg[]
+ *   OM_EXIT_PARKED     the application thread of this slot stopped at a safepoint; its host thread ends its run.
+ *                      It continues when the host enters the slot with OM_ECALL_THREAD, here or on another machine
+ *   OM_EXIT_THREAD     the application thread of this slot ended; the slot may be used again after this exit
+ *   OM_EXIT_FATAL      the enclave refuses to go on; arg[0] = OM_E*, arg[1] = detail, data = words (NUL-terminated)
+ *
+ * Exceptions. When sgx_enter reports an exception, the host enters the same slot with OM_ECALL_EXCEPTION and a
+ * SECOND tbuf (the first may be in use by the interrupted code). Host calls may come out of it as well. After
+ * OM_EXIT_DONE the host continues with ERESUME; OM_EXIT_FATAL ends the process by tbuf->arg[2] = signal number.
+ */
+#ifndef OPTMIG_ABI_HOSTCALL_H
+#define OPTMIG_ABI_HOSTCALL_H
+
+#include <stdint.h>
+
+#define OM_HOSTCALL_VERSION 1
+#define OM_TBUF_DATA        4096u              /* data begins here */
+#define OM_TBUF_SIZE_MIN    (64u * 1024u)
+#define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
+#define OM_TBUF_SIZE_EXC    (64u * 1024u)
+#define OM_TBUF_SIZE_MAX    (64u * 1024u * 1024u)
+
+enum om_ecall {
+	OM_ECALL_INIT = 1,   /* slot 0, once: r8 = struct om_boot *, r9 = size of boot block with strings.
+	                        Done: arg[0] = slot of the main thread, or 0 if booted to receive a migration */
+	OM_ECALL_THREAD,     /* application slot: start or resume its thread */
+	OM_ECALL_RETURN,     /* a host call has been carried out */
+	OM_ECALL_EXCEPTION,  /* CSSA = 1 */
+	OM_ECALL_SIGNAL,     /* service slot: r8 = signal number for the process, r9 = sending pid or 0 */
+	OM_ECALL_ENGINE,     /* service slot: migration engine, r8 = enum om_engine_op (abi/engine.h), arguments in arg[]/data */
+	OM_ECALL_STATS,      /* service slot: data = struct om_enclave_stats */
+};
+
+enum om_exit { OM_EXIT_HOSTCALL = 1, OM_EXIT_DONE, OM_EXIT_PARKED, OM_EXIT_THREAD, OM_EXIT_FATAL };
+
+enum om_hostcall {
+	OM_HC_SYSCALL = 1,   /* nr, arg[0..5]: the Linux system call; pointers point into this tbuf; ret = result or -errno.
+	                        The host executes only numbers on its list (host/sysproxy) and answers others with -ENOSYS */
+	OM_HC_THREAD_START,  /* arg[0] = slot: a host thread shall enter it with OM_ECALL_THREAD. ret = 0 or -errno */
+	OM_HC_PARK,          /* arg[0] = nanoseconds or -1: sleep until UNPARK of this slot (a permit given earlier counts),
+	                        KICK or the timeout */
+	OM_HC_UNPARK,        /* arg[0] = slot: give it the permit */
+	OM_HC_KICK,          /* arg[0] = slot: its present interruptible host call, or else its next one, ends with -EINTR */
+	OM_HC_EXIT,          /* arg[0] = status 0..255, arg[1] = 0 or the signal to die of. Does not return */
+	OM_HC_SGX_RESTRICT,  /* arg[0] = offset, arg[1] = length, arg[2] = permissions; ret = 0 or OM_E* */
+	OM_HC_SGX_MODIFY,    /* arg[0] = offset, arg[1] = length, arg[2] = page type */
+	OM_HC_SGX_REMOVE,    /* arg[0] = offset, arg[1] = length (trimmed and accepted pages) */
+	OM_HC_SGX_AUGMENT,   /* arg[0] = offset, arg[1] = length: hint before EACCEPT in bulk */
+	OM_HC_QUOTE_TARGET,  /* data = struct sgx_targetinfo on return */
+	OM_HC_QUOTE,         /* data = struct sgx_report in; quote out; ret = size or OM_E* */
+	OM_HC_COLLATERAL,    /* data = quote in; collateral out; ret = size or OM_E* */
+	OM_HC_TCP_DUMP,      /* arg[0] = host fd: connection put into repair mode, dumped to data (opaque, host/net), closed
+	                        silently; ret = size or -errno. Reversible by OM_HC_TCP_RESTORE of the same data */
+	OM_HC_TCP_RESTORE,   /* arg[0] = size of data: make the connection anew; ret = host fd or -errno */
+	OM_HC_NET_HOLD,      /* arg[0] = 1 hold / 0 release: drop traffic of this process' addresses during the hand-over.
+	                        data = list of struct om_net_flow, arg[1] = count; ret = 0 or -errno */
+	OM_HC_LOG,           /* arg[0] = size of data: a line of diagnostics; the host may print it with --verbose */
+	OM_HC_URGENT_PAGE,   /* post-copy: ask for a page. arg[0] = size of request frame in data; reply frame in data; ret = size */
+};
+
+/* Flag in tbuf->flags of a host call. */
+#define OM_HCF_INTERRUPTIBLE 1u  /* KICK ends it with -EINTR; without the flag a KICK waits for the next one that has it */
+
+struct om_tbuf {
+	uint32_t exit;     /* enum om_exit */
+	uint32_t op;       /* enum om_hostcall */
+	uint32_t flags;
+	uint32_t nr;
+	uint64_t arg[6];
+	int64_t  ret;
+	uint64_t reserved[7];
+	/* data from OM_TBUF_DATA to the size given at entry */
+};
+
+/* How OM_ECALL_INIT is called. Strings follow the structure: argc arguments, then envc variables, each with its NUL. */
+struct om_boot {
+	uint32_t version;           /* OM_HOSTCALL_VERSION */
+	uint32_t flags;             /* OM_BOOT_* */
+	uint32_t argc, envc;
+	uint64_t strings_size;
+	uint64_t clock;             /* address of struct om_clock in untrusted memory */
+	uint64_t xfrm;              /* XFRM of this enclave */
+	uint64_t cpu_features;      /* OM_CPU_*: what the host says the CPU can do; wrong answers cost only availability */
+	uint32_t pid, ppid;         /* made virtual: fixed at first boot, kept across migrations */
+	uint32_t uid, euid, gid, egid;
+	uint32_t cpu_count;
+	uint32_t std_kind;          /* bits 0-2: stdin, stdout, stderr are open */
+	uint64_t file_limit;
+	uint64_t stack_limit;       /* bytes for the main thread's stack */
+	char     host_name[64];
+};
+#define OM_BOOT_RECEIVE 1u      /* do not start the program: wait for a migration */
+#define OM_CPU_AESNI    1u
+#define OM_CPU_AVX2     2u
+#define OM_CPU_AVX512   4u
+#define OM_CPU_VAES     8u
+#define OM_CPU_SHANI    16u
+
+/* Host clock for reads without leaving the enclave; the host refreshes it now and then under `seq` (odd while writing).
+ *   ns = base_ns + ((tsc - base_tsc) * mult >> 32).   The enclave never lets the result go backwards. */
+struct om_clock {
+	uint64_t seq;
+	uint64_t base_tsc;
+	uint64_t monotonic_ns, realtime_ns;
+	uint64_t mult;
+	uint64_t usable;            /* 0: TSC not constant; use host calls */
+};
+
+struct om_net_flow {            /* one local endpoint, or connection if remote_port != 0; addresses in network order */
+	uint16_t family, protocol, local_port, remote_port;   /* ports in host order */
+	uint8_t  local_addr[16], remote_addr[16];
+};
+
+struct om_enclave_stats {
+	uint64_t hostcalls, syscalls, syscalls_inside;
+	uint64_t pages_accepted, pages_tracked, pages_resident;
+	uint64_t exceptions, page_faults_owed;
+	uint64_t safepoint_stops, handshakes;
+	uint64_t threads;
+	uint64_t syscall_count[512];
+};
+
+#endif

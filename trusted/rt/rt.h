@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Inside contract of the trusted runtime: what boot, memory, threads, system calls, descriptors and the migration
+ * engine share. Nothing here is visible to the application or the host.
+ *
+ * Contexts.  FS always points to something with the thread block's address at FS + OM_TP_SLOT: libc's struct
+ * pthread while application code runs, the thread block itself (struct rt_tcb) on service slots and in the
+ * exception handler. GS is the same everywhere (cards), so runtime code may run with either FS.
+ *
+ * Rules for every line of runtime code:
+ *   - Application memory is written only through rt_app_* (they check the range and mark the cards), untrusted
+ *     memory touched only through rt_ub_*.
+ *   - No lock may be held across application memory access (it may fault on an owed page), a host call, or
+ *     rt_host_wait (which may never return).
+ *   - rt_host_wait abandons the runtime stack when a stop is requested: the stored system call is run again from
+ *     its start later, perhaps on another machine. Everything that must survive lives in struct rt_thread.
+ *   - A host call that has completed delivers its result: no stop between completion and return.
+ */
+#ifndef OPTMIG_TRUSTED_RT_RT_H
+#define OPTMIG_TRUSTED_RT_RT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "errors.h"
+#include "hostcall.h"
+#include "image.h"
+#include "passrt.h"
+
+/* Page classes by section. Plain .data/.bss of trusted code would be local by the linker script; say it anyway. */
+#define RT_RESIDENT __attribute__((section(".rt.resident.bss")))  /* migrates; always sent in the stop phase; starts as zero */
+#define RT_LOCAL    __attribute__((section(".rt.local.bss")))     /* never leaves this enclave; starts as zero */
+
+/* ---- threads ------------------------------------------------------------------------------------------- */
+
+struct rt_thread;
+
+/* Local, one per slot, at OM_SLOT_TCB. Offsets are used by trusted/boot/entry.S. */
+struct rt_tcb {
+	uint64_t host_rsp, host_rbp, host_return;    /*  0  bound anew at every EENTER at CSSA 0 */
+	uint64_t rt_rsp;                             /* 24  runtime stack saved by a host call; 0: none pending */
+	struct rt_tcb *self;                         /* 32  OM_TP_SLOT */
+	uint64_t stack_top;                          /* 40 */
+	uint64_t exc_stack_top;                      /* 48 */
+	uint64_t exc_host_rsp, exc_host_rbp, exc_host_return; /* 56 the same for CSSA 1 */
+	uint64_t exc_rt_rsp;                         /* 80 */
+	struct rt_thread *thread;                    /* 88  application thread bound to this slot, or NULL */
+	struct om_tbuf *tbuf;                        /* 96  validated at entry */
+	uint64_t tbuf_size;                          /* 104 */
+	struct om_tbuf *exc_tbuf;                    /* 112 */
+	uint64_t exc_tbuf_size;                      /* 120 */
+	uint64_t resume_fs;                          /* 128 FS to restore when a host call returns */
+	uint32_t slot;                               /* 136 */
+	uint32_t in_exception;                       /* 140 nonzero while the CSSA 1 handler runs */
+	/* written by the owner, read by others */
+	uint32_t outside;                            /* 144 atomic: 1 while in a host call or not entered */
+	uint32_t pad;
+	uint64_t epoch_seen;                         /* 152 atomic: newest safepoint epoch this thread has passed */
+	uint64_t ub_used;                            /* 160 bytes of tbuf data handed out by rt_ub_alloc */
+};
+
+enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
+
+/* Resident, index = slot. The whole context of an application thread: see DESIGN, "one path". */
+struct rt_thread {
+	uint32_t state;              /* enum rt_thread_state, atomic */
+	uint32_t slot;
+	int32_t  tid;
+	uint32_t flags;              /* RT_TF_* */
+	long     nr, arg[6];         /* stored system call */
+	uint64_t app_rsp;            /* points at the saved frame on the application stack */
+	uint64_t app_fs;
+	uint64_t stack_low, stack_top; /* application stack: live part [app_rsp - 128, stack_top) is always sent */
+	uint64_t clear_tid;          /* application address or 0 */
+	int64_t  deadline_ns;        /* virtual monotonic; 0: none. Set once per system call, survives a stop */
+	uint64_t futex_addr;         /* 0: not queued */
+	uint32_t futex_bits, futex_woken;
+	uint64_t sig_mask, sig_pending; /* pending: atomic */
+	uint64_t sig_saved_mask;
+	uint64_t altstack_base, altstack_size;
+	uint32_t altstack_flags, pad;
+	uint64_t robust_list;
+	uint64_t syscall_scratch[4]; /* progress of a system call that must survive a stop; zero at its start */
+	char     name[16];
+};
+#define RT_TF_MAIN 1u
+
+extern struct rt_thread rt_threads[OM_SLOTS_MAX];
+
+static inline struct rt_tcb *rt_self(void)
+{
+	struct rt_tcb *tcb;
+	__asm__ volatile("movq %%fs:32, %0" : "=r"(tcb));
+	return tcb;
+}
+
+/* A spin lock with a host-call-free critical section; never held across anything that may fault or leave. */
+struct rt_lock { uint32_t word; };
+void rt_lock(struct rt_lock *lock);
+void rt_unlock(struct rt_lock *lock);
+
+/* Ends the enclave with a reason code; for broken invariants and impossible host answers. Never returns. */
+_Noreturn void rt_fatal(int error, const char *words);
+#define RT_CHECK(condition) ((condition) ? (void)0 : rt_fatal(OM_EINTERNAL, __FILE__ ": " #condition))
+
+/* ---- the door to untrusted memory (rt/door.c) -------------------------------------------------------------
+ * tbuf data is a bump arena, emptied at the start of each system call (or by rt_ub_reset). Pointers returned are
+ * untrusted addresses: pass them to the host, copy through put/get, never dereference. */
+void  rt_ub_reset(void);
+void *rt_ub_alloc(size_t size);                      /* 16-byte aligned; NULL if it does not fit */
+size_t rt_ub_left(void);
+void  rt_ub_put(void *untrusted, const void *trusted, size_t size);
+void  rt_ub_get(void *trusted, const void *untrusted, size_t size);
+/* Any untrusted range, such as the boot block: true if wholly outside ELRANGE without wrap. */
+bool  rt_untrusted_ok(const void *untrusted, size_t size);
+
+/* ---- host calls (rt/hostcall.c) --------------------------------------------------------------------------- */
+long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6]);
+/* A Linux system call by the host that does not block for long; ret is checked to be >= -4095. */
+long rt_host(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+/* One that may block. Parks (never returns) if a stop is requested; -EINTR only if a signal is deliverable;
+ * otherwise interrupted calls are issued again. Recompute relative timeouts from deadline_ns: pass fn-style loops
+ * through rt_wait_again(). Holding locks here is a bug. */
+long rt_host_wait(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+/* For loops with their own arguments: call the host interruptibly once; true in *ret_again if it should be tried again. */
+long rt_host_wait_once(long nr, const uint64_t arg[6], bool *ret_again);
+/* Sleep until unparked, kicked or deadline (virtual monotonic ns, 0 = none). Parks the thread if a stop is requested. */
+void rt_park_until(int64_t deadline_ns);
+void rt_unpark(uint32_t slot);
+void rt_kick(uint32_t slot);
+
+/* ---- application memory (rt/appmem.c). 0 or -EFAULT (Linux errno: these go back to the application) -------- */
+long rt_app_get(void *trusted, uint64_t app, size_t size);
+long rt_app_put(uint64_t app, const void *trusted, size_t size);            /* marks cards */
+long rt_app_get_string(char *trusted, uint64_t app, size_t size);           /* length without NUL, -ENAMETOOLONG, -EFAULT */
+long rt_app_to_ub(void *untrusted, uint64_t app, size_t size);              /* bulk, no bounce */
+long rt_ub_to_app(uint64_t app, const void *untrusted, size_t size);        /* bulk, marks cards */
+long rt_app_zero(uint64_t app, size_t size);                                /* marks cards */
+bool rt_app_range_ok(uint64_t app, size_t size, bool write);
+
+/* ---- memory (rt/mem.c) ------------------------------------------------------------------------------------
+ * One byte per page of ELRANGE, local to this enclave; migration carries states in its records, and every change of
+ * a page's state marks that page's card so that the next round carries it.
+ *
+ *   bits 0-2 state   bits 3-5 protection R W X   bit 6 shared-file copy (write back on msync)   bit 7 engine's use
+ */
+enum rt_page_state {
+	RT_PAGE_FREE = 0,     /* not mapped */
+	RT_PAGE_RESERVED,     /* mapped, never touched: reads as zero once accepted */
+	RT_PAGE_ACCEPTED,     /* in the enclave */
+	RT_PAGE_OWED,         /* post-copy: content still on the source; not accepted in EPCM */
+	RT_PAGE_ARRIVING,     /* being accepted by some thread */
+	RT_PAGE_LOCAL,        /* runtime's own, never migrates */
+	RT_PAGE_RESIDENT,     /* runtime's own, always sent in the stop phase */
+	RT_PAGE_IMAGE,        /* measured text and rodata: identical on both sides */
+};
+#define RT_PAGE_STATE(byte) ((enum rt_page_state)((byte) & 7u))
+#define RT_PAGE_R 8u
+#define RT_PAGE_W 16u
+#define RT_PAGE_X 32u
+
+extern const struct om_image_header *rt_image;      /* the measured header in rodata */
+static inline uint64_t rt_page_index(uint64_t address) { return (address - OM_ELRANGE_BASE) >> 12; }
+static inline uint64_t rt_page_address(uint64_t index) { return OM_ELRANGE_BASE + (index << 12); }
+uint8_t *rt_pagemap(void);                           /* elrange_size >> 12 entries, atomic bytes */
+uint8_t *rt_cards(void);                             /* the same count; nonzero = dirty */
+void rt_cards_mark(uint64_t address, size_t size);   /* conditional marks, any size */
+/* Make pages usable now (EACCEPT in batch). States FREE/RESERVED -> ACCEPTED. Called with no lock held. */
+int  rt_mem_accept(uint64_t address, size_t size, uint8_t protection);
+/* Give pages back: trim (MODIFY_TYPES, EACCEPT, REMOVE); they read as zero if accepted again. */
+int  rt_mem_trim(uint64_t address, size_t size);
+/* The engine places the content of one page that is not accepted: EACCEPTCOPY from `source` (a page-aligned local page). */
+int  rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection);
+/* Called by the exception handler on a fault at an OWED page; set by the engine, NULL otherwise.
+ * Return 0: the page is there, retry; else fatal. Runs at CSSA 1 on the exception stack; may use host calls. */
+extern int (*rt_owed_fault)(uint64_t address);
+
+/* ---- safepoints, stop and handshake (rt/stop.c). For the engine, on a service slot ------------------------- */
+#define RT_POLL_STOP   1u
+#define RT_POLL_EPOCH  2u
+#define RT_POLL_SIGNAL 4u
+#define RT_POLL_THROTTLE 8u
+void     rt_poll_raise(uint8_t bits);                /* into __optmig_poll */
+void     rt_poll_clear(uint8_t bits);
+/* Two-step, so that the host may do other things meanwhile. begin raises the flag and kicks; poll kicks again and
+ * returns how many application threads still run. */
+void     rt_stop_begin(void);
+uint32_t rt_stop_poll(void);
+void     rt_resume_all(void);                        /* clears the flag and asks the host to start all parked threads */
+/* Safepoint epochs: begin returns the new epoch; done is true once every thread has passed it or is outside. */
+uint64_t rt_handshake_begin(void);
+bool     rt_handshake_done(uint64_t epoch);
+/* Writers are slowed at safepoints: ns to sleep per safepoint poll while nonzero. */
+void     rt_throttle_set(uint64_t sleep_ns);
+
+/* ---- time (rt/time.c) -------------------------------------------------------------------------------------- */
+int64_t rt_monotonic_ns(void);                       /* virtual: continuous across migrations, never backwards */
+int64_t rt_realtime_ns(void);
+void    rt_time_save(void);                          /* source, stopped: into resident state */
+void    rt_time_restore(void);                       /* destination, before resuming */
+
+/* ---- signals (rt/signal.c) --------------------------------------------------------------------------------- */
+bool rt_signal_deliverable(const struct rt_thread *thread);
+void rt_signal_process(int signo);                   /* from outside or timers: pick a thread, raise the poll flag, kick */
+void rt_signal_thread(struct rt_thread *thread, int signo);
+
+/* ---- system calls (rt/syscall.c) ---------------------------------------------------------------------------
+ * Handlers take the thread with nr and arg[] and return a result or a negative Linux errno. Tables are merged by
+ * rt/syscall.c; each module exports one. */
+typedef long rt_syscall_fn(struct rt_thread *t);
+struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
+#define RT_SYS_INSIDE 1u  /* never leaves the enclave (for statistics) */
+extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
+	rt_syscalls_signal[], rt_syscalls_identity[];                                   /* core runtime */
+extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
+	rt_syscalls_event[];                                                            /* descriptors: rt/io/ */
+
+/* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
+void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */
+/* Host file descriptor behind an application descriptor for private file mappings, or -EBADF. */
+long rt_io_host_fd(int fd);
+/* Read `size` bytes at `offset` of fd into application memory for mmap of files; short reads leave zeros. */
+long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size);
+/* All threads stopped. freeze: fetch what the kernel holds (offsets, pipe content, event counters, TCP dumps) into the
+ * resident tables; thaw: undo on the source after a cancel; rebuild: make the host side anew on the destination.
+ * Return 0 or OM_EHOSTSTATE; then `words` names the first object that could not be handled. */
+int rt_io_freeze(char *words, size_t words_size);
+int rt_io_thaw(char *words, size_t words_size);
+int rt_io_rebuild(char *words, size_t words_size);
+/* Before a migration: what would not survive, as lines of text; returns the number of problems. */
+int rt_io_check(char *words, size_t words_size);
+
+/* ---- engine hooks (trusted/mig) ---------------------------------------------------------------------------- */
+/* OM_ECALL_ENGINE: arguments and results in tbuf->arg/data of this slot. Return value goes to tbuf->ret. */
+long mig_engine_call(uint64_t op);
+void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
+
+#endif
