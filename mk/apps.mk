@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# Real programs from Debian's source packages, built by their own build systems: apps/NAME/recipe.
+# $(B)/apps/optmig/NAME with optmig-cc, $(B)/apps/native/NAME with the same clang and the system's libc.
+APPS := $(notdir $(patsubst %/recipe,%,$(wildcard apps/*/recipe)))
+DEPS_APPS := tcl pkg-config
+$(B)/.deps-apps: mk/apps.mk | deps
+	tools/deps $(DEPS_APPS)
+	@touch $@
+
+define app_rules
+$(B)/apps/optmig/$(1)/.built: apps/$(1)/recipe apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*.[ch])) $$(TOOLCHAIN) | $(B)/.deps-apps
+	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) optmig $$(@D)
+	@touch $$@
+$(B)/apps/native/$(1)/.built: apps/$(1)/recipe apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*.[ch])) | $(B)/.deps-apps
+	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) native $$(@D)
+	@touch $$@
+## make app-NAME       build apps/NAME with optmig-cc (apps-native-NAME: natively)
+app-$(1): $(B)/apps/optmig/$(1)/.built
+app-native-$(1): $(B)/apps/native/$(1)/.built
+.PHONY: app-$(1) app-native-$(1)
+endef
+$(foreach a,$(APPS),$(eval $(call app_rules,$(a))))
+$(B)/apps/optmig/memcached/.built: $(B)/apps/optmig/libevent/.built
+$(B)/apps/native/memcached/.built: $(B)/apps/native/libevent/.built
+## make apps           build all programs of apps/ with optmig-cc
+.PHONY: apps apps-native
+apps: $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built)
+apps-native: $(foreach a,$(APPS),$(B)/apps/native/$(a)/.built)
