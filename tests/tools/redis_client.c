@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A redis client that keeps score: what it was told is stored must be there, once, whatever happens to the server.
+ *
+ *   redis_client fill   HOST PORT BYTES [VALUE_SIZE]      store keys "data:<n>" with values derived from n
+ *   redis_client verify HOST PORT BYTES [VALUE_SIZE]      read them all back and compare; prints JSON
+ *   redis_client drive  HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE]]
+ *        writes and checks on every connection until standard input is closed; then checks every counter and prints JSON
+ *
+ * drive, on each connection in turn, without pause and with one request under way:
+ *   INCR <prefix>ctr:<c>        the reply must be exactly one more than the last: a smaller one means a lost write, a
+ *                               larger one a doubled one
+ *   SET  <prefix>w:<c>:<n> v    n counts up; a sample of acknowledged writes is read back at once, all at the end
+ * A connection that breaks is counted and opened anew; a request whose reply was lost may or may not have been carried
+ * out, so the counter's next value may then be one more without being "doubled".
+ * The longest gap is the longest time between two replies on one connection, sampled over all connections.
+ */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUFFER_SIZE (1u << 20)
+#define IO_TIMEOUT_MS 120000
+#define TIMELINE_BIN_MS 10
+#define TIMELINE_BINS 60000
+
+struct connection {
+	int fd;
+	char *in, *out;
+	size_t in_start, in_end, out_size;
+};
+
+static const char *g_host, *g_port;
+
+static _Noreturn void die(const char *what)
+{
+	fprintf(stderr, "redis_client: %s: %s\n", what, errno ? strerror(errno) : "unexpected reply");
+	exit(1);
+}
+
+static double now_s(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int connect_once(void)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *a;
+	int fd = -1, one = 1;
+	if (getaddrinfo(g_host, g_port, &hints, &list) != 0)
+		return -1;
+	for (a = list; a && fd < 0; a = a->ai_next) {
+		fd = socket(a->ai_family, a->ai_socktype, 0);
+		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(list);
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return fd;
+}
+
+static bool connection_open(struct connection *c)
+{
+	c->in_start = c->in_end = c->out_size = 0;
+	if (!c->in)
+		c->in = malloc(BUFFER_SIZE);
+	if (!c->out)
+		c->out = malloc(BUFFER_SIZE);
+	if (!c->in || !c->out)
+		die("malloc");
+	for (int i = 0; i < 300; i++) {
+		c->fd = connect_once();
+		if (c->fd >= 0)
+			return true;
+		poll(NULL, 0, 100);
+	}
+	return false;
+}
+
+static bool flush_out(struct connection *c)
+{
+	size_t done = 0;
+	while (done < c->out_size) {
+		ssize_t n = send(c->fd, c->out + done, c->out_size - done, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	c->out_size = 0;
+	return true;
+}
+
+static bool fill_in(struct connection *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	if (c->in_start > 0) {
+		memmove(c->in, c->in + c->in_start, c->in_end - c->in_start);
+		c->in_end -= c->in_start;
+		c->in_start = 0;
+	}
+	if (c->in_end == BUFFER_SIZE)
+		return false;
+	if (poll(&p, 1, IO_TIMEOUT_MS) <= 0) {
+		errno = ETIMEDOUT;
+		return false;
+	}
+	ssize_t n = recv(c->fd, c->in + c->in_end, BUFFER_SIZE - c->in_end, 0);
+	if (n <= 0)
+		return false;
+	c->in_end += (size_t)n;
+	return true;
+}
+
+/* A line without its CR LF, valid until the next call. */
+static char *read_line(struct connection *c)
+{
+	for (;;) {
+		char *start = c->in + c->in_start, *end = memchr(start, '\n', c->in_end - c->in_start);
+		if (end && end > start) {
+			end[-1] = '\0';
+			c->in_start += (size_t)(end + 1 - start);
+			return start;
+		}
+		if (!fill_in(c))
+			return NULL;
+	}
+}
+
+static char *read_bulk(struct connection *c, size_t size)
+{
+	while (c->in_end - c->in_start < size + 2)
+		if (!fill_in(c))
+			return NULL;
+	char *data = c->in + c->in_start;
+	c->in_start += size + 2;
+	return data;
+}
+
+static void put_command(struct connection *c, int count, const char *const *words, const size_t *sizes)
+{
+	char *p = c->out + c->out_size;
+	p += sprintf(p, "*%d\r\n", count); /* bounded: callers keep room for their words */
+	for (int i = 0; i < count; i++) {
+		p += sprintf(p, "$%zu\r\n", sizes[i]);
+		memcpy(p, words[i], sizes[i]);
+		p += sizes[i];
+		*p++ = '\r';
+		*p++ = '\n';
+	}
+	c->out_size = (size_t)(p - c->out);
+}
+
+static void make_value(char *value, size_t size, uint64_t number)
+{
+	uint64_t x = number * 0x9e3779b97f4a7c15u + 0x1234567;
+	for (size_t i = 0; i < size; i += 8) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		memcpy(value + i, &x, size - i < 8 ? size - i : 8);
+	}
+}
+
+/* ---- fill and verify ---- */
+
+static int fill_or_verify(bool verify, uint64_t bytes, size_t value_size)
+{
+	struct connection c = { 0 };
+	uint64_t keys = bytes / value_size, wrong = 0, missing = 0;
+	size_t batch = (BUFFER_SIZE / 2) / (value_size + 64);
+	char *value = malloc(value_size + 8);
+	double start = now_s(), told = start;
+	if (batch > 64)
+		batch = 64;
+	if (batch < 1 || !value)
+		die("VALUE_SIZE too large");
+	if (!connection_open(&c))
+		die("connect");
+	for (uint64_t k = 0; k < keys; k += batch) {
+		uint64_t end = k + batch < keys ? k + batch : keys;
+		for (uint64_t i = k; i < end; i++) {
+			char key[32];
+			size_t n = (size_t)sprintf(key, "data:%llu", (unsigned long long)i);
+			make_value(value, value_size, i);
+			if (verify)
+				put_command(&c, 2, (const char *[]){ "GET", key }, (size_t[]){ 3, n });
+			else
+				put_command(&c, 3, (const char *[]){ "SET", key, value }, (size_t[]){ 3, n, value_size });
+		}
+		if (!flush_out(&c))
+			die("send");
+		for (uint64_t i = k; i < end; i++) {
+			char *line = read_line(&c);
+			if (!line)
+				die("receive");
+			if (!verify) {
+				if (strcmp(line, "+OK") != 0) {
+					fprintf(stderr, "redis_client: SET answered %s\n", line);
+					exit(1);
+				}
+				continue;
+			}
+			if (line[0] != '$' || line[1] == '-') {
+				missing++;
+				continue;
+			}
+			size_t size = strtoul(line + 1, NULL, 10);
+			char *data = read_bulk(&c, size);
+			if (!data)
+				die("receive");
+			make_value(value, value_size, i);
+			if (size != value_size || memcmp(data, value, size) != 0)
+				wrong++;
+		}
+		if (isatty(2) && now_s() - told > 1) {
+			told = now_s();
+			fprintf(stderr, "\r%s %.0f %%", verify ? "verifying" : "filling", 100.0 * (double)end / (double)keys);
+		}
+	}
+	if (isatty(2))
+		fputs("\r                  \r", stderr);
+	printf("{\"keys\": %llu, \"missing\": %llu, \"wrong\": %llu, \"seconds\": %.2f}\n", (unsigned long long)keys,
+		(unsigned long long)missing, (unsigned long long)wrong, now_s() - start);
+	return wrong || missing ? 1 : 0;
+}
+
+/* ---- drive ---- */
+
+struct worker {
+	pthread_t thread;
+	int index;
+	struct connection c;
+	uint64_t acked, broken, lost, doubled, sets, last_counter;
+	double longest_gap, gap_at;
+};
+
+static atomic_bool g_stop;
+static const char *g_prefix = "";
+static double g_start;
+static _Atomic uint32_t g_timeline[TIMELINE_BINS];
+
+static bool request(struct connection *c, int count, const char *const *words, const size_t *sizes, char **ret_line)
+{
+	put_command(c, count, words, sizes);
+	return flush_out(c) && (*ret_line = read_line(c)) != NULL;
+}
+
+static void score_counter(struct worker *w, uint64_t value, uint64_t slack)
+{
+	uint64_t expected = w->last_counter + 1;
+	if (value < expected)
+		w->lost += expected - value;
+	else if (value > expected + slack)
+		w->doubled += value - expected - slack;
+	w->last_counter = value;
+}
+
+static void *drive_thread(void *argument)
+{
+	struct worker *w = argument;
+	uint64_t slack = 0;
+	double last;
+	if (!connection_open(&w->c))
+		die("connect");
+	last = now_s();
+	while (!atomic_load_explicit(&g_stop, memory_order_relaxed)) {
+		char key[96], value[64], *line;
+		size_t key_size = (size_t)snprintf(key, sizeof key, "%sctr:%d", g_prefix, w->index), value_size;
+		if (!request(&w->c, 2, (const char *[]){ "INCR", key }, (size_t[]){ 4, key_size }, &line))
+			goto broken_incr;
+		if (line[0] != ':')
+			die(line);
+		score_counter(w, strtoull(line + 1, NULL, 10), slack);
+		slack = 0;
+		w->acked++;
+		key_size = (size_t)snprintf(key, sizeof key, "%sw:%d:%llu", g_prefix, w->index, (unsigned long long)w->sets);
+		value_size = (size_t)snprintf(value, sizeof value, "value-%d-%llu", w->index, (unsigned long long)w->sets);
+		if (!request(&w->c, 3, (const char *[]){ "SET", key, value }, (size_t[]){ 3, key_size, value_size }, &line))
+			goto broken;
+		if (strcmp(line, "+OK") != 0)
+			die(line);
+		w->sets++;
+		double t = now_s();
+		if (t - last > w->longest_gap) {
+			w->longest_gap = t - last;
+			w->gap_at = last - g_start;
+		}
+		last = t;
+		size_t bin = (size_t)((t - g_start) * 1000 / TIMELINE_BIN_MS);
+		if (bin < TIMELINE_BINS)
+			atomic_fetch_add_explicit(&g_timeline[bin], 2, memory_order_relaxed);
+		continue;
+broken_incr:
+		slack = 1;
+broken:
+		w->broken++;
+		close(w->c.fd);
+		if (!connection_open(&w->c))
+			die("connect again");
+	}
+	return NULL;
+}
+
+/* After the run: every counter and every acknowledged SET, on a new connection. */
+static void check_worker(struct worker *w, uint64_t *ret_keys)
+{
+	struct connection c = { 0 };
+	char key[96], value[64], *line;
+	if (!connection_open(&c))
+		die("connect");
+	size_t key_size = (size_t)snprintf(key, sizeof key, "%sctr:%d", g_prefix, w->index);
+	if (!request(&c, 2, (const char *[]){ "GET", key }, (size_t[]){ 3, key_size }, &line))
+		die("GET");
+	uint64_t counter = 0;
+	if (line[0] == '$' && line[1] != '-') {
+		size_t size = strtoul(line + 1, NULL, 10);
+		counter = strtoull(read_bulk(&c, size), NULL, 10);
+	}
+	if (counter < w->last_counter)
+		w->lost += w->last_counter - counter;
+	else if (counter > w->last_counter + w->broken)
+		w->doubled += counter - w->last_counter - w->broken;
+	++*ret_keys;
+	for (uint64_t first = 0; first < w->sets; first += 512) {
+		uint64_t end = first + 512 < w->sets ? first + 512 : w->sets;
+		for (uint64_t n = first; n < end; n++) {
+			key_size = (size_t)snprintf(key, sizeof key, "%sw:%d:%llu", g_prefix, w->index, (unsigned long long)n);
+			put_command(&c, 2, (const char *[]){ "GET", key }, (size_t[]){ 3, key_size });
+		}
+		if (!flush_out(&c))
+			die("send");
+		for (uint64_t n = first; n < end; n++) {
+			size_t value_size = (size_t)snprintf(value, sizeof value, "value-%d-%llu", w->index, (unsigned long long)n);
+			line = read_line(&c);
+			if (!line)
+				die("receive");
+			if (line[0] != '$' || line[1] == '-') {
+				w->lost++;
+				continue;
+			}
+			size_t size = strtoul(line + 1, NULL, 10);
+			char *data = read_bulk(&c, size);
+			if (!data)
+				die("receive");
+			if (size != value_size || memcmp(data, value, size) != 0)
+				w->lost++;
+			++*ret_keys;
+		}
+	}
+	close(c.fd);
+}
+
+static int drive(int count, const char *timeline_file)
+{
+	struct worker *workers = calloc((size_t)count, sizeof *workers);
+	uint64_t acked = 0, broken = 0, lost = 0, doubled = 0, keys = 0;
+	double gap = 0, gap_at = 0, gap_sum = 0;
+	int kept = 0;
+	char byte;
+	if (!workers)
+		die("calloc");
+	g_start = now_s();
+	for (int i = 0; i < count; i++) {
+		workers[i].index = i;
+		if (pthread_create(&workers[i].thread, NULL, drive_thread, &workers[i]) != 0)
+			die("pthread_create");
+	}
+	while (read(0, &byte, 1) > 0)
+		;
+	atomic_store(&g_stop, true);
+	for (int i = 0; i < count; i++)
+		pthread_join(workers[i].thread, NULL);
+	double seconds = now_s() - g_start;
+	for (int i = 0; i < count; i++) {
+		struct worker *w = &workers[i];
+		check_worker(w, &keys);
+		acked += w->acked + w->sets;
+		broken += w->broken;
+		lost += w->lost;
+		doubled += w->doubled;
+		kept += w->broken == 0;
+		gap_sum += w->longest_gap;
+		if (w->longest_gap > gap) {
+			gap = w->longest_gap;
+			gap_at = w->gap_at;
+		}
+	}
+	if (timeline_file) {
+		FILE *f = fopen(timeline_file, "w");
+		if (!f)
+			die(timeline_file);
+		fprintf(f, "# seconds requests_per_second\n");
+		for (size_t i = 0; i < TIMELINE_BINS && (double)i * TIMELINE_BIN_MS < seconds * 1000; i++)
+			fprintf(f, "%.3f %u\n", (double)(i * TIMELINE_BIN_MS) / 1000, g_timeline[i] * (1000 / TIMELINE_BIN_MS));
+		fclose(f);
+	}
+	printf("{\"seconds\": %.2f, \"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"mean_gap_ms\": %.3f, \"gap_at_s\": %.3f, "
+		"\"connections\": %d, \"connections_kept\": %d, \"broken\": %llu, \"writes_lost\": %llu, \"writes_doubled\": %llu, "
+		"\"keys_verified\": %llu}\n", seconds, (unsigned long long)acked, gap * 1000, gap_sum * 1000 / count, gap_at, count, kept,
+		(unsigned long long)broken, (unsigned long long)lost, (unsigned long long)doubled, (unsigned long long)keys);
+	return lost || doubled ? 1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc < 5) {
+		fprintf(stderr, "usage: redis_client fill|verify HOST PORT BYTES [VALUE_SIZE]\n"
+			"       redis_client drive HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE]]\n");
+		return 2;
+	}
+	g_host = argv[2];
+	g_port = argv[3];
+	unsigned long long number = strtoull(argv[4], NULL, 10);
+	if (strcmp(argv[1], "drive") == 0) {
+		if (number < 1 || number > 1000) {
+			fprintf(stderr, "redis_client: CONNECTIONS is 1 to 1000\n");
+			return 2;
+		}
+		if (argc > 5)
+			g_prefix = argv[5];
+		return drive((int)number, argc > 6 ? argv[6] : NULL);
+	}
+	size_t value_size = argc > 5 ? strtoul(argv[5], NULL, 10) : 4096;
+	if (value_size < 8) {
+		fprintf(stderr, "redis_client: VALUE_SIZE is at least 8\n");
+		return 2;
+	}
+	return fill_or_verify(strcmp(argv[1], "verify") == 0, number, value_size);
+}
