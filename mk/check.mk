@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Static gates. The first two run in `make test` as well; the linters only here, since their versions differ.
+DEPS_CHECK := shellcheck codespell cppcheck spin
+$(B)/.deps-check: mk/check.mk | deps
+	tools/deps $(DEPS_CHECK)
+	@touch $@
+SHELL_SCRIPTS = $(shell git grep -lE '^\#!.*\b(bash|sh)$$' -- . 2>/dev/null)
+## make check          static gates: arrows, licences, linters, the protocol's model
+.PHONY: gates shellcheck codespell cppcheck
+check: gates shellcheck codespell cppcheck
+gates:
+	tools/gates
+shellcheck: $(B)/.deps-check
+	shellcheck -S warning $(SHELL_SCRIPTS)
+codespell: $(B)/.deps-check
+	codespell -L crate,ue,te,nd,fo,inout,mis,ser,bu,ois,childs -S './.git,./build,*.json,*.pem,*.der' .
+cppcheck: $(B)/.deps-check
+	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
+		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective -j$(JOBS) -Iabi -Icore -Isgx -Ihost core host sgx
+TESTS += tools/gates
