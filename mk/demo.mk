@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
+# Load clients of the demo, the tests and the benchmarks.
 REDIS_CLIENT := $(B)/tests/tools/redis_client
-$(REDIS_CLIENT): tests/tools/redis_client.c | deps
+MEMCACHED_CLIENT := $(B)/tests/tools/memcached_client
+$(REDIS_CLIENT) $(MEMCACHED_CLIENT): $(B)/tests/tools/%: tests/tools/%.c tests/tools/netclient.c tests/tools/netclient.h | deps
 	@mkdir -p $(@D)
-	$(CLANG) $(CFLAGS_host) $< -o $@ -lpthread
+	$(CLANG) $(filter-out -Wmissing-prototypes,$(CFLAGS_host)) $(filter %.c,$^) -o $@ -lpthread
 $(B)/.deps-demo: mk/demo.mk | deps
 	tools/deps iproute2 nftables
 	@touch $@

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* See netclient.h. */
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include "netclient.h"
+
+const char *g_host, *g_port;
+
+_Noreturn void die(const char *what)
+{
+	fprintf(stderr, "client: %s: %s\n", what, errno ? strerror(errno) : "unexpected reply");
+	exit(1);
+}
+
+double now_s(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static int connect_once(void)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list, *a;
+	int fd = -1, one = 1;
+	if (getaddrinfo(g_host, g_port, &hints, &list) != 0)
+		return -1;
+	for (a = list; a && fd < 0; a = a->ai_next) {
+		fd = socket(a->ai_family, a->ai_socktype, 0);
+		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) != 0) {
+			close(fd);
+			fd = -1;
+		}
+	}
+	freeaddrinfo(list);
+	if (fd >= 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	return fd;
+}
+
+bool connection_open(struct connection *c)
+{
+	c->in_start = c->in_end = c->out_size = 0;
+	if (!c->in)
+		c->in = malloc(BUFFER_SIZE);
+	if (!c->out)
+		c->out = malloc(BUFFER_SIZE);
+	if (!c->in || !c->out)
+		die("malloc");
+	for (int i = 0; i < 300; i++) {
+		c->fd = connect_once();
+		if (c->fd >= 0)
+			return true;
+		poll(NULL, 0, 100);
+	}
+	return false;
+}
+
+bool flush_out(struct connection *c)
+{
+	size_t done = 0;
+	while (done < c->out_size) {
+		ssize_t n = send(c->fd, c->out + done, c->out_size - done, MSG_NOSIGNAL);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	c->out_size = 0;
+	return true;
+}
+
+static bool fill_in(struct connection *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	if (c->in_start > 0) {
+		memmove(c->in, c->in + c->in_start, c->in_end - c->in_start);
+		c->in_end -= c->in_start;
+		c->in_start = 0;
+	}
+	if (c->in_end == BUFFER_SIZE)
+		return false;
+	if (poll(&p, 1, IO_TIMEOUT_MS) <= 0) {
+		errno = ETIMEDOUT;
+		return false;
+	}
+	ssize_t n = recv(c->fd, c->in + c->in_end, BUFFER_SIZE - c->in_end, 0);
+	if (n <= 0)
+		return false;
+	c->in_end += (size_t)n;
+	return true;
+}
+
+char *read_line(struct connection *c)
+{
+	for (;;) {
+		char *start = c->in + c->in_start, *end = memchr(start, '\n', c->in_end - c->in_start);
+		if (end && end > start) {
+			end[-1] = '\0';
+			c->in_start += (size_t)(end + 1 - start);
+			return start;
+		}
+		if (!fill_in(c))
+			return NULL;
+	}
+}
+
+char *read_bulk(struct connection *c, size_t size)
+{
+	while (c->in_end - c->in_start < size + 2)
+		if (!fill_in(c))
+			return NULL;
+	char *data = c->in + c->in_start;
+	c->in_start += size + 2;
+	return data;
+}
+
+void make_value(char *value, size_t size, uint64_t number)
+{
+	uint64_t x = number * 0x9e3779b97f4a7c15u + 0x1234567;
+	for (size_t i = 0; i < size; i += 8) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		memcpy(value + i, &x, size - i < 8 ? size - i : 8);
+	}
+}
