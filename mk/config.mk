@@ -21,3 +21,6 @@ LLD     := ld.lld-$(LLVM)
 AR      := llvm-ar-$(LLVM)
 RANLIB  := llvm-ranlib-$(LLVM)
 OBJCOPY := llvm-objcopy-$(LLVM)
+
+# Everything that compiling a program for an enclave needs; the rule stands in mk/toolchain.mk.
+TOOLCHAIN := $(B)/.toolchain
