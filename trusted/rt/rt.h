@@ -171,11 +171,23 @@ int  rt_mem_accept(uint64_t address, size_t size, uint8_t protection);
 int  rt_mem_trim(uint64_t address, size_t size);
 /* The engine places the content of one page that is not accepted: EACCEPTCOPY from `source` (a page-aligned local page). */
 int  rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection);
+/* For the engine's walks. The states IMAGE, LOCAL and RESIDENT are set at boot for all pages of the image range, touched
+ * or not. False: the 4,096 pages that share this page's page of the page map have never been used (all FREE), and neither
+ * the page map nor the cards need be touched (which would accept them). */
+bool rt_mem_used(uint64_t page_index);
+/* Copy a page that application threads may unmap or protect meanwhile. False: it could not be read (it is not there any
+ * more, or not readable); its state has changed or is about to, and its card is or will be marked. */
+bool rt_mem_copy_out(void *trusted, uint64_t page_index);
+/* For a stopped program: the same, but pages without read permission are read as well. */
+bool rt_mem_copy_out_any(void *trusted, uint64_t page_index);
 /* Called by the exception handler on a fault at an OWED page; set by the engine, NULL otherwise.
  * Return 0: the page is there, retry; else fatal. Runs at CSSA 1 on the exception stack; may use host calls. */
 extern int (*rt_owed_fault)(uint64_t address);
 
 /* ---- safepoints, stop and handshake (rt/stop.c). For the engine, on a service slot ------------------------- */
+/* While a stop is requested (rt_stop_begin .. rt_resume_all) OM_ECALL_THREAD parks at once: this, and nothing on the
+ * host's side, is what keeps a source that has handed over and a destination that has not been started from running. An
+ * enclave booted with OM_BOOT_RECEIVE calls rt_stop_begin() before it returns from OM_ECALL_INIT. */
 #define RT_POLL_STOP   1u
 #define RT_POLL_EPOCH  2u
 #define RT_POLL_SIGNAL 4u
