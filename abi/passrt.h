@@ -27,9 +27,9 @@
 
 /* How an object came to be. INSTRUMENTED: by the pass. TRUSTED: by the runtime's own build (marks by hand or
  * writes no tracked memory). ANNOTATED: assembly whose author declares with OPTMIG_ASM_MARKS that it marks. */
+#ifndef __ASSEMBLER__
 enum om_stamp_kind { OM_STAMP_INSTRUMENTED = 1, OM_STAMP_TRUSTED = 2, OM_STAMP_ANNOTATED = 3 };
 
-#ifndef __ASSEMBLER__
 struct om_stamp {
 	unsigned magic;
 	unsigned short version, kind;
@@ -57,10 +57,28 @@ extern volatile unsigned char __optmig_poll __attribute__((visibility("hidden"))
 
 /* System calls that only libc's overlay issues; numbers outside Linux' range. Arguments as in C. */
 #define OM_SYS_SAFEPOINT   0x1000 /* () a poll: returns 0 */
-#define OM_SYS_CLONE       0x1001 /* (fn, stack_top, flags, arg, ptid, tls); ctid is in the 7th register slot: see trusted/boot */
+#define OM_SYS_CLONE       0x1001 /* (struct om_clone *): new thread; returns its tid or a negative errno */
 #define OM_SYS_UNMAPSELF   0x1002 /* (base, size): unmap own stack and exit */
 #define OM_SYS_SET_TP      0x1003 /* (tp): set FS; also stores the thread block's address at tp + OM_TP_SLOT */
 #define OM_SYS_SIGRETURN   0x1004 /* () end of a signal handler */
+
+#ifndef __ASSEMBLER__
+/* Argument of OM_SYS_CLONE, on the caller's stack. The new thread calls fn(arg) with the stack pointer at most at
+ * stack_top (aligned down to 16 before the call) and ends with fn's result as its status when fn returns.
+ * The last three are 0 unless `flags` (CLONE_*) says that they are used. */
+struct om_clone {
+	unsigned long fn, stack_top, flags, arg;
+	unsigned long parent_tid, tls, child_tid;
+};
+#endif
+
+/* System calls that are cancellation points come from libc's __syscall_cp_asm. A signal handler run at such a call
+ * needs the program counter in its ucontext to say whether the call had its effect (libc/overlay, syscall_cp.S):
+ * the return address of __optmig_syscall if it had, the return address minus one if it was interrupted before. */
+
+/* A card is looked up before the store that it covers. For a wild pointer, the fault therefore is at the card,
+ * gs:[ADDRESS >> 12]; the runtime translates it back to the page of ADDRESS before it delivers SIGSEGV. A mark may
+ * also touch the card of a page next to the one written (vector stores with lanes switched off), never further. */
 
 /* Offset from FS at which every thread pointer, libc's or the runtime's own, holds the address of the
  * runtime's thread block. In musl's x86_64 struct pthread this is the unused member `sysinfo`. */
