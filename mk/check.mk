@@ -6,10 +6,13 @@ $(B)/.deps-check: mk/check.mk | deps
 	@touch $@
 SHELL_SCRIPTS = $(shell git grep -lE '^\#!.*\b(bash|sh)$$' -- . 2>/dev/null)
 ## make check          static gates: arrows, licences, linters, the protocol's model
-.PHONY: gates shellcheck codespell cppcheck
-check: gates shellcheck codespell cppcheck
+.PHONY: gates shellcheck codespell cppcheck model
+check: gates shellcheck codespell cppcheck model
 gates:
 	tools/gates
+## make model          model-check the hand-over protocol with spin
+model: $(B)/.deps-check
+	tests/model/handover
 shellcheck: $(B)/.deps-check
 	shellcheck -S warning $(SHELL_SCRIPTS)
 codespell: $(B)/.deps-check
@@ -17,4 +20,5 @@ codespell: $(B)/.deps-check
 cppcheck: $(B)/.deps-check
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective -j$(JOBS) -Iabi -Icore -Isgx -Ihost core host sgx
-TESTS += tools/gates
+TESTS += tools/gates tests/model/handover
+TEST_DEPS += $(B)/.deps-check
