@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// Emits the code: marks, ranges, polls, the verify build's log.
+#ifndef OPTMIG_PASS_EMIT_H
+#define OPTMIG_PASS_EMIT_H
+
+#include "Options.h"
+#include "Stores.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+
+namespace optmig {
+
+struct Span;
+
+struct Statistics {
+	unsigned Functions = 0, NoPoll = 0, Stores = 0, Merged = 0, Available = 0, Marks = 0, Ranges = 0, Polls = 0, ShortLoops = 0;
+};
+
+class Emitter {
+public:
+	Emitter(llvm::Module &M, const Options &O, Statistics &Stats);
+	void span(const Span &S);                       // marks of one span, before S.At
+	void lane(const StoreRequest &Request);         // one lane of a scatter
+	void verify(const StoreRequest &Request);       // log the store
+	void poll(llvm::Instruction *Before);
+	void stamp();                                   // the object's stamp section
+
+private:
+	void card(llvm::Value *Address, llvm::Instruction *Before);
+	void call(llvm::IRBuilder<> &B, llvm::StringRef Name, llvm::ArrayRef<llvm::Value *> Arguments);
+	llvm::Value *address(llvm::IRBuilder<> &B, llvm::Value *Pointer, int64_t Offset);
+	void declare(llvm::StringRef Name);
+
+	llvm::Module &M;
+	llvm::LLVMContext &C;
+	const Options &O;
+	Statistics &Stats;
+	llvm::Type *I8, *I64;
+	llvm::MDNode *Unlikely;
+};
+
+} // namespace optmig
+
+#endif

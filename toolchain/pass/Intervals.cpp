@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// Intervals and merging.
+//
+// A segment is a run of instructions of one block without a safepoint inside. In a segment all stores to one base
+// pointer (constant offsets stripped) whose bytes lie within one page's length become one span, marked before the
+// first of them in program order: the base is available there, since that store uses it. A span of at most a page's
+// length touches at most two pages, those of its first and its last byte, so two marks cover it.
+//
+// Facts about marks already made flow forward over block boundaries where every predecessor has them and no safepoint
+// lies between. Blocks that end with a poll, and predecessors not yet seen, hand nothing on.
+#include "Intervals.h"
+#include "passrt.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/PostOrderIterator.h"
+#include "llvm/IR/CFG.h"
+
+using namespace llvm;
+using namespace optmig;
+
+static constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
+
+bool IntervalBuilder::covered(const Facts &Known, Value *Base, int64_t Low, int64_t High)
+{
+	return any_of(Known, [&](const Fact &K) { return K.Base == Base && K.Low <= Low && High <= K.High; });
+}
+
+IntervalBuilder::Facts IntervalBuilder::factsAtEntry(BasicBlock &Block) const
+{
+	Facts Common;
+	bool First = true;
+	if (!O.available) return Common;
+	for (BasicBlock *Pred : predecessors(&Block)) {
+		auto Found = AtEnd.find(Pred);
+		if (Found == AtEnd.end() || PollsAtEnd.count(Pred)) return Facts();
+		if (First) { Common = Found->second; First = false; continue; }
+		erase_if(Common, [&](const Fact &K) { return !covered(Found->second, K.Base, K.Low, K.High); });
+	}
+	return Common;
+}
+
+IntervalBuilder::Item IntervalBuilder::itemOf(const StoreRequest &Request) const
+{
+	Value *Base = Request.Pointer;
+	APInt Offset(64, 0);
+	if (O.merge) Base = Base->stripAndAccumulateConstantOffsets(DL, Offset, true);
+	int64_t Low = Offset.getSExtValue();
+	// An access at Base + Low that is aligned to A says that Base is aligned to gcd(A, Low).
+	uint64_t Promised = Request.Alignment.value();
+	if (Low) Promised = std::min<uint64_t>(Promised, (uint64_t)Low & -(uint64_t)Low);
+	Align Known = Base->getPointerAlignment(DL);
+	bool Aligned = Known.value() >= Promised;
+	return {&Request, Base, Low, Low + (int64_t)Request.Size, std::max(Align(Promised), Known), Aligned};
+}
+
+// Items of one base, in program order.
+void IntervalBuilder::mergeBase(MutableArrayRef<Item> Items, Facts &Known, SmallVectorImpl<Span> &Spans)
+{
+	Instruction *At = Items.front().Request->At;
+	Align BaseAlign = Items.front().BaseAlign;
+	bool Aligned = true;
+	for (const Item &I : Items) {
+		Aligned = I.BaseAlign > BaseAlign ? I.Aligned : (I.BaseAlign == BaseAlign ? Aligned && I.Aligned : Aligned);
+		BaseAlign = std::max(BaseAlign, I.BaseAlign);
+	}
+	stable_sort(Items, [](const Item &A, const Item &B) { return A.Low < B.Low; });
+	for (size_t I = 0; I < Items.size();) {
+		int64_t Low = Items[I].Low, High = Items[I].High;
+		size_t Next = I + 1;
+		while (Next < Items.size() && std::max(High, Items[Next].High) - Low <= PageSize)
+			High = std::max(High, Items[Next++].High);
+		Stats.Merged += Next - I - 1;
+		Spans.push_back({Items[I].Base, Low, High, BaseAlign, Aligned, At});
+		Known.push_back({Items[I].Base, Low, High});
+		I = Next;
+	}
+}
+
+void IntervalBuilder::flush(SmallVectorImpl<Item> &Segment, Facts &Known, SmallVectorImpl<Span> &Spans)
+{
+	MapVector<Value *, SmallVector<Item, 4>> ByBase;
+	for (const Item &I : Segment) {
+		if (O.available && covered(Known, I.Base, I.Low, I.High)) { Stats.Available++; continue; }
+		ByBase[I.Base].push_back(I);
+	}
+	for (auto &[Base, Items] : ByBase) mergeBase(Items, Known, Spans);
+	Segment.clear();
+}
+
+void IntervalBuilder::build(ArrayRef<StoreRequest> Requests, SmallVectorImpl<Span> &Spans)
+{
+	DenseMap<const Instruction *, SmallVector<const StoreRequest *, 1>> ByInstruction;
+	for (const StoreRequest &R : Requests)
+		if (R.Lane < 0 && !(O.drop & R.Class)) ByInstruction[R.At].push_back(&R);
+	ReversePostOrderTraversal<Function *> Order(&F);
+	for (BasicBlock *Block : Order) {
+		Facts Known = factsAtEntry(*Block);
+		SmallVector<Item, 16> Segment;
+		for (Instruction &I : *Block) {
+			bool Safepoint = mayReachSafepoint(I, NoPoll);
+			if (Safepoint) { flush(Segment, Known, Spans); Known.clear(); }
+			auto Found = ByInstruction.find(&I);
+			if (Found == ByInstruction.end()) continue;
+			for (const StoreRequest *R : Found->second) {
+				Segment.push_back(itemOf(*R));
+				if (!O.merge) flush(Segment, Known, Spans);
+			}
+			// Assembly that both calls and writes: it may write on either side of the safepoint, so mark on both.
+			if (!Safepoint || I.isTerminator()) continue;
+			flush(Segment, Known, Spans);
+			Known.clear();
+			size_t First = Spans.size();
+			for (const StoreRequest *R : Found->second) Segment.push_back(itemOf(*R));
+			flush(Segment, Known, Spans);
+			for (Span &After : drop_begin(Spans, First)) After.At = I.getNextNode();
+		}
+		flush(Segment, Known, Spans);
+		AtEnd[Block] = std::move(Known);
+	}
+}

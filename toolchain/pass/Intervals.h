@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// Safepoint intervals and the merging of marks inside them.
+#ifndef OPTMIG_PASS_INTERVALS_H
+#define OPTMIG_PASS_INTERVALS_H
+
+#include "Emit.h"
+#include "Stores.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/SmallPtrSet.h"
+
+namespace optmig {
+
+// Marks for the bytes [Base + Low, Base + High), to be made before At.
+struct Span {
+	llvm::Value *Base;
+	int64_t Low, High;
+	llvm::Align BaseAlign;
+	bool Aligned;          // the alignment follows from the base object, not from what an access promised
+	llvm::Instruction *At;
+};
+
+class IntervalBuilder {
+public:
+	IntervalBuilder(llvm::Function &F, const Options &O, Statistics &Stats,
+		const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll, const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd)
+		: F(F), DL(F.getDataLayout()), O(O), Stats(Stats), NoPoll(NoPoll), PollsAtEnd(PollsAtEnd) {}
+	void build(llvm::ArrayRef<StoreRequest> Requests, llvm::SmallVectorImpl<Span> &Spans);
+
+private:
+	// A fact: since the last safepoint, on every path, these bytes of Base have been marked.
+	struct Fact { llvm::Value *Base; int64_t Low, High; };
+	using Facts = llvm::SmallVector<Fact, 8>;
+	struct Item { const StoreRequest *Request; llvm::Value *Base; int64_t Low, High; llvm::Align BaseAlign; bool Aligned; };
+
+	Facts factsAtEntry(llvm::BasicBlock &Block) const;
+	Item itemOf(const StoreRequest &Request) const;
+	void flush(llvm::SmallVectorImpl<Item> &Segment, Facts &Known, llvm::SmallVectorImpl<Span> &Spans);
+	void mergeBase(llvm::MutableArrayRef<Item> Items, Facts &Known, llvm::SmallVectorImpl<Span> &Spans);
+	static bool covered(const Facts &Known, llvm::Value *Base, int64_t Low, int64_t High);
+
+	llvm::Function &F;
+	const llvm::DataLayout &DL;
+	const Options &O;
+	Statistics &Stats;
+	const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll;
+	const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd;
+	llvm::DenseMap<const llvm::BasicBlock *, Facts> AtEnd;
+};
+
+} // namespace optmig
+
+#endif

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// The option table. A new option is one row.
+#include "Options.h"
+#include "llvm/ADT/SmallVector.h"
+#include <cstdlib>
+
+using namespace llvm;
+using namespace optmig;
+
+namespace {
+
+struct BoolOption { const char *Name; bool Options::*Member; };
+const BoolOption BoolOptions[] = {
+	{"marks", &Options::marks},
+	{"polls", &Options::polls},
+	{"verify", &Options::verify},
+	{"conditional", &Options::conditional},
+	{"merge", &Options::merge},
+	{"available", &Options::available},
+	{"trust-align", &Options::trustAlign},
+	{"statistics", &Options::statistics},
+};
+
+struct DropClass { const char *Name; MarkClass Class; };
+const DropClass DropClasses[] = {
+	{"store", MarkStore}, {"atomic", MarkAtomic}, {"mem", MarkMem}, {"masked", MarkMasked},
+	{"asm", MarkAsm}, {"intrinsic", MarkIntrinsic}, {"span-end", MarkSpanEnd},
+};
+
+Error complain(const Twine &Text) { return createStringError(inconvertibleErrorCode(), "OPTMIG_PASS: " + Text); }
+
+Error unknownWord(StringRef Name)
+{
+	StringRef Best;
+	unsigned BestDistance = 4;
+	auto consider = [&](StringRef Candidate) {
+		unsigned Distance = Name.edit_distance(Candidate);
+		if (Distance < BestDistance) { BestDistance = Distance; Best = Candidate; }
+	};
+	for (const BoolOption &Option : BoolOptions) consider(Option.Name);
+	consider("short-loop");
+	consider("drop");
+	if (Best.empty()) return complain("unknown option '" + Name + "'");
+	return complain("unknown option '" + Name + "', did you mean '" + Best + "'?");
+}
+
+Error applyDrop(StringRef Value, Options &Into)
+{
+	const char *Test = getenv("OPTMIG_PASS_TEST");
+	if (!Test || StringRef(Test) != "1")
+		return complain("'drop' makes wrong programs; it is for mutation tests with OPTMIG_PASS_TEST=1");
+	for (const DropClass &Class : DropClasses)
+		if (Value == Class.Name) { Into.drop |= Class.Class; return Error::success(); }
+	return complain("unknown mark class '" + Value + "'");
+}
+
+Error applyWord(StringRef Word, Options &Into)
+{
+	auto [Name, Value] = Word.split('=');
+	for (const BoolOption &Option : BoolOptions)
+		if (Name == Option.Name) {
+			if (!Value.empty() && Value != "0" && Value != "1") return complain("'" + Name + "' is 0 or 1");
+			Into.*Option.Member = Value != "0";
+			return Error::success();
+		}
+	if (Name == "short-loop") {
+		if (Value.getAsInteger(10, Into.shortLoop)) return complain("'short-loop' needs a number of iterations");
+		return Error::success();
+	}
+	if (Name == "drop") return applyDrop(Value, Into);
+	return unknownWord(Name);
+}
+
+} // namespace
+
+Expected<Options> optmig::parseOptions(StringRef Text, Options Start)
+{
+	SmallVector<StringRef, 8> Words;
+	StringRef Rest = Text;
+	while (!Rest.empty()) {
+		size_t End = Rest.find_first_of(" ;,");
+		StringRef Word = Rest.substr(0, End);
+		Rest = End == StringRef::npos ? StringRef() : Rest.substr(End + 1);
+		if (Word.empty()) continue;
+		if (Error E = applyWord(Word, Start)) return std::move(E);
+	}
+	return Start;
+}
+
+Expected<Options> optmig::optionsFromEnvironment()
+{
+	const char *Text = getenv("OPTMIG_PASS");
+	return parseOptions(Text ? Text : "", Options());
+}

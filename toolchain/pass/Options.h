@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// Options of the pass: one table, read from the environment variable OPTMIG_PASS ("verify polls=0") or from the
+// pipeline text ("optmig<verify;polls=0>"). An unknown word is an error that suggests the nearest one.
+#ifndef OPTMIG_PASS_OPTIONS_H
+#define OPTMIG_PASS_OPTIONS_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+namespace optmig {
+
+// Classes of marks, for the mutation tests: each names one way a store comes to be covered.
+enum MarkClass : unsigned {
+	MarkStore = 1u << 0,     // plain stores
+	MarkAtomic = 1u << 1,    // atomicrmw, cmpxchg, atomic stores
+	MarkMem = 1u << 2,       // memcpy, memmove, memset of constant size
+	MarkMasked = 1u << 3,    // masked, scatter and compress stores
+	MarkAsm = 1u << 4,       // memory outputs of inline assembly
+	MarkIntrinsic = 1u << 5, // the other intrinsics that write memory
+	MarkSpanEnd = 1u << 6,   // the second mark of a span that may cross a page
+};
+
+struct Options {
+	bool marks = true;
+	bool polls = true;
+	bool verify = false;      // log every store for the check at the next safepoint
+	bool conditional = true;  // read the card first
+	bool merge = true;        // one mark per base pointer and interval
+	bool available = true;    // no mark where all paths have made it in this interval
+	bool trustAlign = true;   // an access never crosses a multiple of its declared alignment
+	bool statistics = false;
+	unsigned shortLoop = 128; // innermost loops of at most so many iterations get no poll
+	unsigned drop = 0;        // MarkClass bits left out; mutation tests only
+};
+
+llvm::Expected<Options> parseOptions(llvm::StringRef Text, Options Start);
+llvm::Expected<Options> optionsFromEnvironment();
+
+} // namespace optmig
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+// The pass: makes every store to tracked memory leave a mark in the card table, and every cycle of control flow pass a
+// safepoint (abi/passrt.h; invariant S). It runs once per module, after all optimisations of IR, so that nothing later
+// adds a store that it has not seen; what the code generator adds (spills, arguments on the stack) is live stack.
+//
+//   Options    the option table                    Stores     what is written, construct by construct
+//   AsmText    what inline assembly can write      Intervals  safepoint intervals, merging
+//   Polls      where polls go                      Emit       the code
+//
+// Running it twice does nothing: the module carries a flag.
+#include "Emit.h"
+#include "Intervals.h"
+#include "AsmText.h"
+#include "Polls.h"
+#include "Stores.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/Passes/PassBuilder.h"
+#include "llvm/Passes/PassPlugin.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+using namespace optmig;
+
+namespace {
+
+constexpr const char DoneFlag[] = "optmig.done";
+
+// Functions with an annotation, by the annotation's text.
+FunctionSet annotated(Module &M, StringRef Text)
+{
+	FunctionSet Found;
+	GlobalVariable *Annotations = M.getNamedGlobal("llvm.global.annotations");
+	if (!Annotations || !Annotations->hasInitializer()) return Found;
+	auto *Array = dyn_cast<ConstantArray>(Annotations->getInitializer());
+	if (!Array) return Found;
+	for (Value *Entry : Array->operands()) {
+		auto *Struct = dyn_cast<ConstantStruct>(Entry);
+		if (!Struct) continue;
+		auto *F = dyn_cast<Function>(Struct->getOperand(0)->stripPointerCasts());
+		auto *Name = dyn_cast<GlobalVariable>(Struct->getOperand(1)->stripPointerCasts());
+		if (!F || !Name || !Name->hasInitializer()) continue;
+		auto *String = dyn_cast<ConstantDataSequential>(Name->getInitializer());
+		if (String && String->isCString() && String->getAsCString() == Text) Found.insert(F);
+	}
+	return Found;
+}
+
+class OptMigPass : public PassInfoMixin<OptMigPass> {
+public:
+	explicit OptMigPass(Options O) : O(O) {}
+	static bool isRequired() { return true; }
+
+	PreservedAnalyses run(Module &M, ModuleAnalysisManager &MAM)
+	{
+		if (M.getModuleFlag(DoneFlag)) return PreservedAnalyses::all();
+		M.addModuleFlag(Module::Override, DoneFlag, 1);
+		auto &FAM = MAM.getResult<FunctionAnalysisManagerModuleProxy>(M).getManager();
+		Statistics Stats;
+		FunctionSet Off = annotated(M, AnnotationOff), Marked = annotated(M, AnnotationMarked);
+		SmallVector<Function *, 32> Functions;
+		for (Function &F : M)
+			if (!F.isDeclaration() && !F.hasAvailableExternallyLinkage() && !Off.count(&F)) Functions.push_back(&F);
+		checkModuleAsm(M);
+		FunctionSet NoPoll = inferNoPoll(Functions, FAM, O);
+		Stats.Functions = Functions.size();
+		Stats.NoPoll = NoPoll.size();
+		Emitter Emit(M, O, Stats);
+		for (Function *F : Functions) instrument(*F, FAM, Emit, Stats, NoPoll, Marked.count(F));
+		Emit.stamp();
+		if (O.statistics) print(M, Stats);
+		return PreservedAnalyses::none();
+	}
+
+private:
+	void instrument(Function &F, FunctionAnalysisManager &FAM, Emitter &Emit, Statistics &Stats, const FunctionSet &NoPoll, bool IsMarked)
+	{
+		// Analyse everything first: emission splits blocks.
+		SmallSetVector<BasicBlock *, 16> PollBlocks;
+		findPollBlocks(F, FAM, O, PollBlocks, Stats.ShortLoops);
+		SmallVector<StoreRequest, 32> Requests;
+		StoreCollector(F, FAM.getResult<LoopAnalysis>(F), IsMarked).collect(Requests);
+		if (F.hasFnAttribute(Attribute::Naked)) return; // nothing but assembly, which has been looked at
+		Stats.Stores += Requests.size();
+		bool EntryPoll = O.polls && needsEntryPoll(F, NoPoll);
+		SmallVector<Span, 32> Spans;
+		BlockSet Polls(PollBlocks.begin(), PollBlocks.end());
+		IntervalBuilder(F, O, Stats, NoPoll, Polls).build(Requests, Spans);
+		SmallVector<Instruction *, 16> PollPoints;
+		for (BasicBlock *Block : PollBlocks) PollPoints.push_back(Block->getTerminator());
+
+		if (O.marks) {
+			for (const Span &S : Spans) Emit.span(S);
+			for (const StoreRequest &R : Requests)
+				if (R.Lane >= 0 && !(O.drop & R.Class)) Emit.lane(R);
+		}
+		if (O.verify)
+			for (const StoreRequest &R : Requests) Emit.verify(R);
+		for (Instruction *Point : PollPoints) Emit.poll(Point);
+		if (EntryPoll) Emit.poll(firstAfterAllocas(F));
+		FAM.invalidate(F, PreservedAnalyses::none());
+	}
+
+	static Instruction *firstAfterAllocas(Function &F)
+	{
+		Instruction *I = &*F.getEntryBlock().getFirstInsertionPt();
+		while (isa<AllocaInst>(I)) I = I->getNextNode();
+		return I;
+	}
+
+	// File-scope assembly carries whole functions. It may call, but not write except to the stack.
+	static void checkModuleAsm(Module &M)
+	{
+		AsmVerdict Verdict = readAsmText(M.getModuleInlineAsm());
+		if (Verdict.Writes)
+			M.getContext().emitError("OptMig cannot see what memory this file-scope assembly writes (" + Verdict.Instruction +
+				"); mark it there and put OPTMIG_ASM_MARKED at its start (<optmig.h>)");
+	}
+
+	static void print(Module &M, const Statistics &S)
+	{
+		errs() << "optmig: " << M.getName() << ": functions " << S.Functions << " without poll " << S.NoPoll << " stores " << S.Stores
+			<< " merged " << S.Merged << " available " << S.Available << " marks " << S.Marks << " ranges " << S.Ranges << " polls "
+			<< S.Polls << " short loops " << S.ShortLoops << "\n";
+	}
+
+	Options O;
+};
+
+// Options that do not parse end the compilation: a wrong program would be worse.
+Options mustParse(Expected<Options> Parsed)
+{
+	if (Parsed) return *Parsed;
+	report_fatal_error(Parsed.takeError(), false);
+}
+
+} // namespace
+
+extern "C" LLVM_ATTRIBUTE_WEAK __attribute__((visibility("default"))) PassPluginLibraryInfo llvmGetPassPluginInfo()
+{
+	return {LLVM_PLUGIN_API_VERSION, "OptMig", "1", [](PassBuilder &PB) {
+		PB.registerOptimizerLastEPCallback([](ModulePassManager &MPM, OptimizationLevel) {
+			MPM.addPass(OptMigPass(mustParse(optionsFromEnvironment())));
+		});
+		PB.registerPipelineParsingCallback([](StringRef Name, ModulePassManager &MPM, ArrayRef<PassBuilder::PipelineElement>) {
+			if (!Name.consume_front("optmig")) return false;
+			Options Start = mustParse(optionsFromEnvironment());
+			Name.consume_front("<");
+			Name.consume_back(">");
+			MPM.addPass(OptMigPass(mustParse(parseOptions(Name, Start))));
+			return true;
+		});
+	}};
+}
