@@ -18,7 +18,9 @@
  *   72  u64  ELRANGE size (a hint)
  *   80  u64  touched bytes (a hint, to reserve memory ahead)
  *   88  64 B program name, NUL-padded
- *  152  104 B reserved, 0
+ *  152  16 B clock: the same for hosts that read the same clock (one machine), 0 if unknown
+ *  168  88 B reserved, 0
+ *  256  768 B text, NUL-padded: path of the image on the source (a hint); in an answer the reason for its status
  *
  * FRAMES (opaque to the hosts but for this header). After the hellos each direction is a sequence of frames:
  *
@@ -48,7 +50,9 @@
 #define OM_WIRE_VERSION       1
 
 #define OM_HELLO_MAGIC        0x314d4954504f4dULL
-#define OM_HELLO_SIZE         256
+#define OM_HELLO_SIZE         1024
+#define OM_HELLO_NAME         64
+#define OM_HELLO_TEXT         768
 enum om_hello_kind { OM_HELLO_NEW = 1, OM_HELLO_RESUME = 2 };
 
 #define OM_FRAME_HEADER       24
