@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Commands of `optmig`. A command is one file, host/cli/NAME.c, and one line in the table of main.c.
+ */
+#ifndef OPTMIG_HOST_CLI_CLI_H
+#define OPTMIG_HOST_CLI_CLI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include "enclave_options.h"
+
+struct cli_command {
+	const char *name;
+	const char *summary;                    /* for `optmig help` */
+	int (*run)(int argc, char **argv);      /* argv[0] is the command's name; returns the exit status */
+};
+
+int cli_run(int argc, char **argv);
+int cli_run_direct(int argc, char **argv);
+int cli_info(int argc, char **argv);
+int cli_migrate(int argc, char **argv);
+int cli_receive(int argc, char **argv);
+int cli_ps(int argc, char **argv);
+int cli_status(int argc, char **argv);
+int cli_cancel(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_recover(int argc, char **argv);
+int cli_report(int argc, char **argv);
+
+/*
+ * getopt_long with our error messages: an unknown option is named, with the nearest known one, and -2 is returned:
+ * the command then returns HOST_EXIT_USAGE. @shorts begins with "+" if the options end at the first other argument.
+ * Return: as getopt_long, or -2.
+ */
+int cli_getopt(int argc, char **argv, const char *shorts, const struct option *longs);
+
+#endif

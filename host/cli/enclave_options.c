@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The shared options of commands that start an enclave, and the environment variables that mean the same. */
+#include <stdlib.h>
+#include <string.h>
+#include "enclave_options.h"
+#include "util.h"
+
+int cli_enclave_defaults(struct host_load_options *options)
+{
+	const char *kind = getenv("OPTMIG_SGX"), *profile = getenv("OPTMIG_EMU_PROFILE");
+
+	options->kind = SGX_AUTO;
+	if (kind && strcmp(kind, "emu") == 0)
+		options->kind = SGX_EMU;
+	else if (kind && strcmp(kind, "hw") == 0)
+		options->kind = SGX_HW;
+	else if (kind && *kind && strcmp(kind, "auto") != 0)
+		return host_fail(OM_EINVAL, "OPTMIG_SGX is \"%s\"; it may be emu, hw or auto", kind);
+	options->emu.strict = host_env_true("OPTMIG_EMU_STRICT");
+	options->emu.cost_profile = profile && *profile ? profile : NULL;
+	return 0;
+}
+
+bool cli_enclave_option(struct host_load_options *options, int option, const char *argument)
+{
+	switch (option) {
+	case CLI_OPT_EMU:
+		options->kind = SGX_EMU;
+		return true;
+	case CLI_OPT_HW:
+		options->kind = SGX_HW;
+		return true;
+	case CLI_OPT_EMU_STRICT:
+		options->emu.strict = true;
+		return true;
+	case CLI_OPT_EMU_PROFILE:
+		options->emu.cost_profile = argument;
+		return true;
+	default:
+		return false;
+	}
+}
+
+void cli_enclave_announce(struct host_enclave *enclave)
+{
+	struct sgx_capabilities caps;
+
+	sgx_platform_capabilities(host_platform(enclave), &caps);
+	if (caps.kind == SGX_EMU)
+		host_note("running on the SGX emulator, which protects nothing (%s)", sgx_platform_describe(host_platform(enclave)));
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options of every command that starts an enclave (`run`, `receive`, direct execution): where it shall run.
+ *
+ *     --emu, --hw             also OPTMIG_SGX=emu|hw|auto
+ *     --emu-strict            also OPTMIG_EMU_STRICT=1
+ *     --emu-profile NAME      also OPTMIG_EMU_PROFILE=NAME
+ */
+#ifndef OPTMIG_HOST_CLI_ENCLAVE_OPTIONS_H
+#define OPTMIG_HOST_CLI_ENCLAVE_OPTIONS_H
+
+#include "load/enclave.h"
+
+enum { CLI_OPT_EMU = 0x200, CLI_OPT_HW, CLI_OPT_EMU_STRICT, CLI_OPT_EMU_PROFILE };
+#define CLI_ENCLAVE_LONG_OPTIONS \
+	{ "emu", no_argument, NULL, CLI_OPT_EMU }, \
+	{ "hw", no_argument, NULL, CLI_OPT_HW }, \
+	{ "emu-strict", no_argument, NULL, CLI_OPT_EMU_STRICT }, \
+	{ "emu-profile", required_argument, NULL, CLI_OPT_EMU_PROFILE }
+#define CLI_ENCLAVE_HELP \
+	"  --emu, --hw            use the emulator, or only hardware (default: hardware if there is any)\n" \
+	"  --emu-strict           emulator: trap every ENCLU instead of patching it\n" \
+	"  --emu-profile NAME     emulator: charge each SGX operation what hardware NAME charges\n"
+
+/* The environment's settings. Return: OM_EINVAL for an OPTMIG_SGX that is none of its three words. */
+__attribute__((warn_unused_result))
+int cli_enclave_defaults(struct host_load_options *options);
+/* True if `option` was one of CLI_ENCLAVE_LONG_OPTIONS. */
+bool cli_enclave_option(struct host_load_options *options, int option, const char *argument);
+/* The plain line that the emulator is in use; once per process, unless quiet. */
+void cli_enclave_announce(struct host_enclave *enclave);
+
+#endif

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `optmig info`: what this machine can do, and why not more. Each line is one probe: a name, yes or no, and words that
+ * say what follows from it. Nothing is changed on the machine; the TCP_REPAIR probe opens a socket and closes it.
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <linux/capability.h>
+#include <linux/userfaultfd.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#include <nftables/libnftables.h>
+#include "cli.h"
+#include "sgx.h"
+#include "strerror.h"
+#include "util.h"
+
+#ifndef PR_SET_SYSCALL_USER_DISPATCH
+#define PR_SET_SYSCALL_USER_DISPATCH 59
+#endif
+
+struct probe {
+	const char *name, *title;
+	bool (*run)(char *words, size_t size);
+};
+
+#define WORDS(...) (void)snprintf(words, size, __VA_ARGS__)
+
+static bool cpu_bit(uint32_t leaf, uint32_t subleaf, unsigned reg, unsigned bit)
+{
+	unsigned r[4];
+
+	return __get_cpuid_count(leaf, subleaf, &r[0], &r[1], &r[2], &r[3]) && (r[reg] >> bit & 1);
+}
+
+static bool probe_cpu_sgx(char *words, size_t size)
+{
+	bool sgx = cpu_bit(7, 0, 1, 2), sgx1 = sgx && cpu_bit(0x12, 0, 0, 0), sgx2 = sgx && cpu_bit(0x12, 0, 0, 1);
+
+	if (!sgx)
+		WORDS("the CPU has no SGX, or the firmware hides it");
+	else if (!sgx1)
+		WORDS("the CPU has SGX, but the firmware has not enabled it");
+	else
+		WORDS("SGX1%s, launch control %s", sgx2 ? " and SGX2" : " only; OptMig needs SGX2",
+			cpu_bit(7, 0, 2, 30) ? "yes" : "no (Linux' driver needs it)");
+	return sgx2;
+}
+
+static bool probe_epc(char *words, size_t size)
+{
+	uint64_t total = 0;
+
+	for (unsigned i = 2; i < 16 && cpu_bit(7, 0, 1, 2); i++) {
+		unsigned a, b, c, d;
+
+		if (!__get_cpuid_count(0x12, i, &a, &b, &c, &d) || (a & 15) != 1)
+			break;
+		total += (uint64_t)(d & 0xfffff) << 32 | (c & 0xfffff000u);
+	}
+	WORDS("%llu MiB of protected memory", (unsigned long long)total >> 20);
+	return total > 0;
+}
+
+static bool probe_driver(char *words, size_t size)
+{
+	int fd = open("/dev/sgx_enclave", O_RDWR | O_CLOEXEC);
+
+	if (fd >= 0) {
+		close(fd);
+		WORDS("/dev/sgx_enclave can be opened");
+		return true;
+	}
+	if (errno == ENOENT)
+		WORDS("no /dev/sgx_enclave: the kernel has no SGX driver or found no SGX");
+	else
+		WORDS("/dev/sgx_enclave: %s%s", strerror(errno), errno == EACCES ? "; join the group that owns it" : "");
+	return false;
+}
+
+static bool probe_platform(enum sgx_kind kind, char *words, size_t size)
+{
+	struct sgx_emu_options none = { 0 };
+	struct sgx_platform *platform;
+	struct sgx_capabilities caps;
+	int error = sgx_platform_open(kind, &none, &platform);
+
+	if (error) {
+		WORDS("%s", sgx_last_error());
+		return false;
+	}
+	sgx_platform_capabilities(platform, &caps);
+	WORDS("%s; EDMM %s, XFRM 0x%llx", sgx_platform_describe(platform), caps.edmm ? "yes" : "no (too old a kernel)",
+		(unsigned long long)caps.xfrm);
+	sgx_platform_close(platform);
+	return caps.edmm;
+}
+
+static bool probe_hw(char *words, size_t size)
+{
+	return probe_platform(SGX_HW, words, size);
+}
+
+static bool probe_emu(char *words, size_t size)
+{
+	return probe_platform(SGX_EMU, words, size);
+}
+
+static bool probe_userfaultfd(char *words, size_t size)
+{
+	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	struct uffdio_api api = { .api = UFFD_API };
+
+	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
+		WORDS("userfaultfd: %s; the emulator needs it", strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return false;
+	}
+	close(fd);
+	WORDS("the emulator's page protection%s", api.features & UFFD_FEATURE_SIGBUS ? "" : ", but without SIGBUS mode");
+	return api.features & UFFD_FEATURE_SIGBUS;
+}
+
+static bool probe_sud(char *words, size_t size)
+{
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0)) {
+		WORDS("the emulator cannot trap stray system calls (%s)", strerror(errno));
+		return false;
+	}
+	WORDS("the emulator traps stray system calls");
+	return true;
+}
+
+static bool probe_tcp_repair(char *words, size_t size)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+	bool ok = fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof on) == 0;
+
+	if (ok)
+		WORDS("established connections can move");
+	else
+		WORDS("established connections cannot move: %s%s", strerror(errno), errno == EPERM ? " (needs CAP_NET_ADMIN)" : "");
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static bool probe_nftables(char *words, size_t size)
+{
+	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	bool ok;
+
+	if (!ctx) {
+		WORDS("libnftables does not start");
+		return false;
+	}
+	nft_ctx_buffer_output(ctx);
+	nft_ctx_buffer_error(ctx);
+	ok = nft_run_cmd_from_buffer(ctx, "list tables") == 0;
+	nft_ctx_free(ctx);
+	WORDS(ok ? "traffic can be held while connections move" : "traffic cannot be held: no CAP_NET_ADMIN or no nftables in the kernel");
+	return ok;
+}
+
+static bool probe_vaes(char *words, size_t size)
+{
+	bool vaes = cpu_bit(7, 0, 2, 9) && cpu_bit(7, 0, 2, 10), avx512 = cpu_bit(7, 0, 1, 16) && cpu_bit(7, 0, 1, 30);
+
+	WORDS("%s", vaes && avx512 ? "AVX-512 and VAES: encryption at full speed" :
+		cpu_bit(1, 0, 2, 25) ? "AES-NI only: encryption at about 3 GB/s" : "no AES instructions: encryption is slow");
+	return vaes && avx512;
+}
+
+static const struct probe probes[] = {
+	{ "cpu-sgx2", "CPU", probe_cpu_sgx },
+	{ "epc", "EPC", probe_epc },
+	{ "sgx-driver", "SGX driver", probe_driver },
+	{ "hardware", "hardware enclaves", probe_hw },
+	{ "emulator", "emulated enclaves", probe_emu },
+	{ "userfaultfd", "userfaultfd", probe_userfaultfd },
+	{ "syscall-dispatch", "system call trap", probe_sud },
+	{ "fast-crypto", "vector AES", probe_vaes },
+	{ "tcp-repair", "TCP_REPAIR", probe_tcp_repair },
+	{ "nftables", "nftables", probe_nftables },
+};
+#define PROBE_COUNT (sizeof probes / sizeof probes[0])
+
+static void print_text(void)
+{
+	for (size_t i = 0; i < PROBE_COUNT; i++) {
+		char words[512] = "";
+		bool yes = probes[i].run(words, sizeof words);
+
+		printf("%-18s %-4s %s\n", probes[i].title, yes ? "yes" : "no", words);
+	}
+}
+
+static int print_json(void)
+{
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < PROBE_COUNT; i++) {
+		char words[512] = "";
+		bool yes = probes[i].run(words, sizeof words);
+
+		json_object_set_new(all, probes[i].name, json_pack("{s:b, s:s}", "available", yes, "detail", words));
+	}
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(all);
+	return 0;
+}
+
+int cli_info(int argc, char **argv)
+{
+	static const struct option longs[] = {
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
+	};
+	bool json = false;
+	int c;
+
+	while ((c = cli_getopt(argc, argv, "h", longs)) != -1)
+		switch (c) {
+		case 'j': json = true; break;
+		case 'h': puts("usage: optmig info [--json]\nSays what this machine can do, and why not more."); return 0;
+		default:  return HOST_EXIT_USAGE;
+		}
+	if (optind < argc) {
+		host_error("info: unexpected argument \"%s\"", argv[optind]);
+		return HOST_EXIT_USAGE;
+	}
+	if (json)
+		return print_json();
+	print_text();
+	return 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `optmig`: one program, many commands. Called as "optmig-exec" by the images' program interpreter, it runs the image
+ * named by its first argument with the rest as the program's argv.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "cli.h"
+#include "util.h"
+
+static const struct cli_command commands[] = {
+	{ "run", "run a program in an enclave", cli_run },
+	{ "info", "what this machine can do", cli_info },
+};
+#define COMMAND_COUNT (sizeof commands / sizeof commands[0])
+
+static void usage(FILE *to)
+{
+	fprintf(to, "usage: optmig COMMAND [ARGUMENTS]\n\n");
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].summary);
+	fprintf(to, "\n`optmig COMMAND --help` says more; so do the manual pages, optmig-COMMAND(1).\n");
+}
+
+static int unknown(const char *name)
+{
+	const char *names[COMMAND_COUNT + 1] = { NULL }, *nearest;
+
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		names[i] = commands[i].name;
+	nearest = host_did_you_mean(name, names);
+	if (nearest)
+		host_error("unknown command \"%s\"; did you mean \"%s\"?", name, nearest);
+	else
+		host_error("unknown command \"%s\"; `optmig help` lists them", name);
+	return HOST_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	const char *base = strrchr(argv[0] ? argv[0] : "", '/');
+
+	host_log_options(host_env_true("OPTMIG_QUIET"), host_env_true("OPTMIG_VERBOSE"));
+	if (strcmp(base ? base + 1 : argv[0] ? argv[0] : "", "optmig-exec") == 0)
+		return cli_run_direct(argc, argv);
+	if (argc < 2) {
+		usage(stderr);
+		return HOST_EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		usage(stdout);
+		return 0;
+	}
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("optmig %s\n", OPTMIG_VERSION);
+		return 0;
+	}
+	for (size_t i = 0; i < COMMAND_COUNT; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	return unknown(argv[1]);
+}

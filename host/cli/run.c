@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `optmig run PROGRAM [ARGUMENTS]`, and direct execution of an image.
+ *
+ *     options -> signals blocked -> enclave loaded -> statistics hook -> main thread started -> signals served
+ *
+ * The process ends in host_exit(), called by the thread whose host call says so.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli.h"
+#include "load/stop_test.h"
+#include "sysproxy/sysproxy.h"
+#include "util.h"
+
+struct run_options {
+	struct host_load_options load;
+	bool stats;
+	const char *stats_json;
+	uint64_t stop_test;             /* stops per second, 0: none */
+};
+
+static struct run_options options;      /* read by the exit hook */
+
+static const char help[] =
+	"usage: optmig run [OPTIONS] PROGRAM [ARGUMENTS]\n"
+	"Runs a program built with optmig-cc in an enclave; so does ./PROGRAM itself.\n\n"
+	CLI_ENCLAVE_HELP
+	"  --stats                at exit, print host calls, exceptions and memory on stderr\n"
+	"  --stats-json FILE      the same as JSON\n"
+	"  --stop-test N          stop and resume the program N times a second (for tests)\n"
+	"  --quiet, --verbose     say less, or more, on stderr\n";
+
+enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_STOP_TEST, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
+static const struct option longs[] = {
+	CLI_ENCLAVE_LONG_OPTIONS,
+	{ "stats", no_argument, NULL, OPT_STATS },
+	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
+	{ "stop-test", required_argument, NULL, OPT_STOP_TEST },
+	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "heap", required_argument, NULL, OPT_MEASURED },
+	{ "threads", required_argument, NULL, OPT_MEASURED },
+	{ "elrange", required_argument, NULL, OPT_MEASURED },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int parse_stop_test(const char *text)
+{
+	int error = host_parse_u64(text, 1, 10000, &options.stop_test);
+
+	if (error)
+		host_error("run: --stop-test: %s", host_reason());
+	return error;
+}
+
+/* Return: 0 go on, 1 done (help), -1 usage error. */
+static int parse(int argc, char **argv)
+{
+	bool quiet = host_env_true("OPTMIG_QUIET"), verbose = host_log_verbose();
+	int c;
+
+	while ((c = cli_getopt(argc, argv, "+hqv", longs)) != -1) {
+		if (cli_enclave_option(&options.load, c, optarg))
+			continue;
+		switch (c) {
+		case OPT_STATS:      options.stats = true; break;
+		case OPT_STATS_JSON: options.stats_json = optarg; break;
+		case OPT_STOP_TEST:
+			if (parse_stop_test(optarg))
+				return -1;
+			break;
+		case 'q': case OPT_QUIET:   quiet = true; break;
+		case 'v': case OPT_VERBOSE: verbose = true; break;
+		case 'h': case OPT_HELP:
+			fputs(help, stdout);
+			return 1;
+		case OPT_MEASURED:
+			host_error("run: heap, threads and elrange are measured into the image and cannot be changed when it is run; "
+				"build it again with `optmig-cc -Xoptmig heap=8G` or an optmig.toml next to the program");
+			return -1;
+		default:
+			return -1;
+		}
+	}
+	host_log_options(quiet, verbose);
+	return 0;
+}
+
+static void write_stats_json(struct host_enclave *enclave, const char *path)
+{
+	json_t *stats = host_stats_json(enclave);
+
+	if (!stats || json_dump_file(stats, path, JSON_INDENT(2) | JSON_SORT_KEYS))
+		host_error("--stats-json: %s cannot be written", path);
+	json_decref(stats);
+}
+
+static void print_stats(void *context)
+{
+	if (options.stats)
+		host_stats_print(context, stderr);
+	if (options.stats_json)
+		write_stats_json(context, options.stats_json);
+}
+
+static int start(const char *path, char *const *argv)
+{
+	struct host_enclave *enclave;
+	uint32_t main_slot;
+	int error;
+
+	options.load.path = path;
+	options.load.argv = argv;
+	options.load.envp = environ;
+	options.load.stats = options.stats || options.stats_json;
+	host_signals_block();
+	error = host_fault_setup();
+	if (!error)
+		error = host_enclave_load(&options.load, &enclave, &main_slot);
+	if (error) {
+		host_error_cure(error, path);
+		return HOST_EXIT_FAILED;
+	}
+	cli_enclave_announce(enclave);
+	if (options.load.stats)
+		host_at_exit(print_stats, enclave);
+	error = host_start_thread(enclave, main_slot);
+	if (!error && options.stop_test)
+		error = host_stop_test_start(enclave, (uint32_t)options.stop_test);
+	if (error) {
+		host_error_cure(error, path);
+		return HOST_EXIT_FAILED;
+	}
+	host_serve_signals(enclave);
+}
+
+int cli_run(int argc, char **argv)
+{
+	int parsed;
+
+	if (cli_enclave_defaults(&options.load)) {
+		host_error("run: %s", host_reason());
+		return HOST_EXIT_USAGE;
+	}
+	parsed = parse(argc, argv);
+	if (parsed)
+		return parsed > 0 ? 0 : HOST_EXIT_USAGE;
+	if (optind >= argc) {
+		host_error("run: which program? (see `optmig run --help`)");
+		return HOST_EXIT_USAGE;
+	}
+	return start(argv[optind], argv + optind);
+}
+
+/* argv: "optmig-exec", path, argv of the program. Settings come from the environment alone. */
+int cli_run_direct(int argc, char **argv)
+{
+	const char *stop_test = getenv("OPTMIG_STOP_TEST");
+
+	if (argc < 3) {
+		host_error("optmig-exec is started by the images themselves; use `optmig run PROGRAM`");
+		return HOST_EXIT_USAGE;
+	}
+	if (cli_enclave_defaults(&options.load)) {
+		host_error("%s", host_reason());
+		return HOST_EXIT_USAGE;
+	}
+	options.stats = host_env_true("OPTMIG_STATS");
+	options.stats_json = getenv("OPTMIG_STATS_JSON");
+	if (stop_test && *stop_test && parse_stop_test(stop_test))
+		return HOST_EXIT_USAGE;
+	return start(argv[1], argv + 2);
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The boot block: what the program may know of the place where it starts (arguments, environment, identity, limits,
+ * CPU features). All of it is untrusted inside; a wrong value costs availability, never secrecy.
+ */
+#include <cpuid.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include "internal.h"
+#include "util.h"
+
+/* As the kernel: a third of it would do, but configure scripts probe large argument lists. */
+#define STRINGS_MAX (16u * 1024 * 1024)
+
+static uint64_t cpu_features(void)
+{
+	unsigned a, b, c, d;
+	uint64_t features = 0;
+
+	if (__get_cpuid(1, &a, &b, &c, &d) && (c & bit_AES) && (c & bit_PCLMUL))
+		features |= OM_CPU_AESNI;
+	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+		return features;
+	if (b & bit_AVX2)
+		features |= OM_CPU_AVX2;
+	if ((b & bit_AVX512F) && (b & bit_AVX512BW) && (b & bit_AVX512VL) && (b & bit_AVX512DQ))
+		features |= OM_CPU_AVX512;
+	if ((c & bit_VAES) && (c & bit_VPCLMULQDQ))
+		features |= OM_CPU_VAES;
+	if (b & 1u << 29)
+		features |= OM_CPU_SHANI;
+	return features;
+}
+
+static uint32_t count_strings(char *const *list, uint64_t *size)
+{
+	uint32_t count = 0;
+
+	for (; list[count]; count++)
+		*size += strlen(list[count]) + 1;
+	return count;
+}
+
+static char *append_strings(char *to, char *const *list)
+{
+	for (; *list; list++)
+		to = stpcpy(to, *list) + 1;
+	return to;
+}
+
+static uint32_t open_standard_streams(void)
+{
+	uint32_t bits = 0;
+
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			bits |= 1u << fd;
+	return bits;
+}
+
+static uint64_t limit(int resource)
+{
+	struct rlimit limits;
+
+	return getrlimit(resource, &limits) ? RLIM_INFINITY : limits.rlim_cur;
+}
+
+static uint32_t usable_cpus(void)
+{
+	cpu_set_t set;
+
+	return sched_getaffinity(0, sizeof set, &set) ? 1 : (uint32_t)CPU_COUNT(&set);
+}
+
+int host_bootblock_build(const struct host_enclave *e, const struct host_load_options *options,
+	const struct sgx_capabilities *caps, struct om_boot **ret_boot, uint64_t *ret_size)
+{
+	uint64_t strings_size = 0;
+	uint32_t argc = count_strings(options->argv, &strings_size), envc = count_strings(options->envp, &strings_size);
+	struct om_boot *boot;
+
+	if (strings_size > STRINGS_MAX)
+		return host_fail(OM_EINVAL, "arguments and environment take %llu bytes, the limit is %u",
+			(unsigned long long)strings_size, STRINGS_MAX);
+	boot = calloc(1, sizeof *boot + strings_size);
+	if (!boot)
+		return host_fail(OM_ENOMEM, "no memory for the boot block");
+	boot->version = OM_HOSTCALL_VERSION;
+	boot->flags = options->boot_flags;
+	boot->argc = argc;
+	boot->envc = envc;
+	boot->strings_size = strings_size;
+	boot->clock = (uintptr_t)e->clock;
+	boot->xfrm = (caps->xfrm & OM_XFRM_WANTED) | SGX_XFRM_LEGACY;
+	boot->cpu_features = cpu_features();
+	boot->pid = (uint32_t)getpid();
+	boot->ppid = (uint32_t)getppid();
+	boot->uid = getuid();
+	boot->euid = geteuid();
+	boot->gid = getgid();
+	boot->egid = getegid();
+	boot->cpu_count = usable_cpus();
+	boot->std_kind = open_standard_streams();
+	boot->file_limit = limit(RLIMIT_NOFILE);
+	boot->stack_limit = limit(RLIMIT_STACK);
+	(void)gethostname(boot->host_name, sizeof boot->host_name - 1); /* an empty name is a fine answer */
+	append_strings(append_strings((char *)(boot + 1), options->argv), options->envp);
+	*ret_boot = boot;
+	*ret_size = sizeof *boot + strings_size;
+	return 0;
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Host calls, one function each. Arguments were written by the enclave: its mistakes must not break the host, so
+ * every slot number and length is checked here, and every pointer of a system call by host/sysproxy.
+ */
+#include <errno.h>
+#include <string.h>
+#include "internal.h"
+#include "net/hold.h"
+#include "net/tcp.h"
+#include "sysproxy/sysproxy.h"
+#include "util.h"
+
+static int64_t do_syscall(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	return host_sysproxy(&slot->wait, tbuf, tbuf_size);
+}
+
+static struct host_slot *other_slot(struct host_slot *slot, uint64_t index)
+{
+	return index < slot->enclave->slot_count ? &slot->enclave->slots[index] : NULL;
+}
+
+static int64_t do_unpark(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	struct host_slot *other = other_slot(slot, tbuf->arg[0]);
+
+	(void)tbuf_size;
+	if (!other)
+		return -EINVAL;
+	host_wait_permit(&other->wait);
+	return 0;
+}
+
+static int64_t do_kick(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	struct host_slot *other = other_slot(slot, tbuf->arg[0]);
+
+	(void)tbuf_size;
+	if (!other)
+		return -EINVAL;
+	host_wait_kick(&other->wait);
+	return 0;
+}
+
+static int64_t do_park(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)tbuf_size;
+	return host_wait_park(&slot->wait, (int64_t)tbuf->arg[0]);
+}
+
+static int64_t do_thread_start(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)tbuf_size;
+	if (tbuf->arg[0] >= slot->enclave->slot_count)
+		return -EINVAL;
+	switch (host_start_thread(slot->enclave, (uint32_t)tbuf->arg[0])) {
+	case 0:
+		return 0;
+	case OM_EINVAL:
+		return -EINVAL;
+	default:
+		return -EAGAIN;
+	}
+}
+
+static int64_t do_exit(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	const struct host_hooks *hooks = &slot->enclave->hooks;
+	int status = (int)(tbuf->arg[0] & 255), signo = tbuf->arg[1] <= 64 ? (int)tbuf->arg[1] : 0;
+
+	(void)tbuf_size;
+	if (hooks->program_exit)
+		hooks->program_exit(hooks->context, status, signo);
+	host_exit(status, signo);
+}
+
+static int64_t do_sgx(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	uint64_t offset = tbuf->arg[0], length = tbuf->arg[1], done = 0, size = slot->enclave->image.header.elrange_size;
+	struct sgx_enclave *sgx = slot->enclave->sgx;
+	int error = 0;
+
+	(void)tbuf_size;
+	if ((offset | length) % OM_PAGE_SIZE || offset > size || length > size - offset)
+		return OM_EINVAL;
+	switch (tbuf->op) {
+	case OM_HC_SGX_RESTRICT:
+		error = sgx_restrict_permissions(sgx, offset, length, tbuf->arg[2], &done);
+		break;
+	case OM_HC_SGX_MODIFY:
+		error = sgx_modify_types(sgx, offset, length, tbuf->arg[2], &done);
+		break;
+	case OM_HC_SGX_REMOVE:
+		error = sgx_remove_pages(sgx, offset, length, &done);
+		break;
+	case OM_HC_SGX_AUGMENT:
+		sgx_augment_hint(sgx, offset, length);
+		break;
+	}
+	if (error)
+		host_detail("%s (op %u, offset 0x%llx, length 0x%llx, done 0x%llx)", sgx_last_error(), tbuf->op,
+			(unsigned long long)offset, (unsigned long long)length, (unsigned long long)done);
+	return error;
+}
+
+static int64_t do_quote_target(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	struct sgx_targetinfo target;
+	int error = sgx_quote_target(slot->enclave->platform, &target);
+
+	(void)tbuf_size;
+	if (error) {
+		host_detail("%s", sgx_last_error());
+		return error;
+	}
+	memcpy(host_tbuf_data(tbuf), &target, sizeof target);
+	return 0;
+}
+
+static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	struct sgx_report report;
+	size_t size = 0;
+	int error;
+
+	memcpy(&report, host_tbuf_data(tbuf), sizeof report);
+	error = sgx_quote(slot->enclave->platform, &report, host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
+	if (error)
+		host_detail("%s", sgx_last_error());
+	return error ? error : (int64_t)size;
+}
+
+static int64_t do_collateral(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	const struct host_hooks *hooks = &slot->enclave->hooks;
+
+	if (!hooks->collateral || tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
+		return OM_EUNSUPPORTED;
+	return hooks->collateral(hooks->context, host_tbuf_data(tbuf), tbuf->arg[0], tbuf_size - OM_TBUF_DATA);
+}
+
+static int64_t do_urgent_page(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	const struct host_hooks *hooks = &slot->enclave->hooks;
+
+	if (!hooks->urgent_page || tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
+		return OM_EUNSUPPORTED;
+	return hooks->urgent_page(hooks->context, host_tbuf_data(tbuf), tbuf->arg[0], tbuf_size - OM_TBUF_DATA);
+}
+
+static int64_t do_tcp_dump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	return host_tcp_dump((int)tbuf->arg[0], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
+}
+
+static int64_t do_tcp_restore(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	if (tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
+		return -EINVAL;
+	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0]);
+}
+
+static int64_t do_net_hold(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	if (tbuf->arg[0] == 0)
+		return host_net_release();
+	if (tbuf->arg[1] > (tbuf_size - OM_TBUF_DATA) / sizeof(struct om_net_flow))
+		return -EINVAL;
+	return host_net_hold((const struct om_net_flow *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[1]);
+}
+
+static int64_t do_log(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	const char *words = (const char *)host_tbuf_data(tbuf);
+	int size = tbuf->arg[0] < 500 ? (int)tbuf->arg[0] : 500;
+
+	(void)tbuf_size;
+	while (size > 0 && words[size - 1] == '\n')
+		size--;
+	host_detail("%s: %.*s", slot->enclave->image.header.program_name, size, words);
+	return 0;
+}
+
+typedef int64_t dispatch_fn(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
+static dispatch_fn *const functions[HOST_OP_MAX] = {
+	[OM_HC_SYSCALL] = do_syscall,
+	[OM_HC_THREAD_START] = do_thread_start,
+	[OM_HC_PARK] = do_park,
+	[OM_HC_UNPARK] = do_unpark,
+	[OM_HC_KICK] = do_kick,
+	[OM_HC_EXIT] = do_exit,
+	[OM_HC_SGX_RESTRICT] = do_sgx,
+	[OM_HC_SGX_MODIFY] = do_sgx,
+	[OM_HC_SGX_REMOVE] = do_sgx,
+	[OM_HC_SGX_AUGMENT] = do_sgx,
+	[OM_HC_QUOTE_TARGET] = do_quote_target,
+	[OM_HC_QUOTE] = do_quote,
+	[OM_HC_COLLATERAL] = do_collateral,
+	[OM_HC_TCP_DUMP] = do_tcp_dump,
+	[OM_HC_TCP_RESTORE] = do_tcp_restore,
+	[OM_HC_NET_HOLD] = do_net_hold,
+	[OM_HC_LOG] = do_log,
+	[OM_HC_URGENT_PAGE] = do_urgent_page,
+};
+
+static void count(struct host_slot *slot, uint32_t op, uint32_t nr, uint64_t ns)
+{
+	slot->stats->op[op].count++;
+	slot->stats->op[op].ns += ns;
+	if (op == OM_HC_SYSCALL && nr < HOST_SYSCALL_MAX) {
+		slot->stats->syscall[nr].count++;
+		slot->stats->syscall[nr].ns += ns;
+	}
+}
+
+void host_dispatch(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	uint32_t op = tbuf->op, nr = tbuf->nr;
+	uint64_t begin;
+
+	if (op >= HOST_OP_MAX || !functions[op]) {
+		tbuf->ret = -ENOSYS;
+		return;
+	}
+	if (!slot->stats) {
+		tbuf->ret = functions[op](slot, tbuf, tbuf_size);
+		return;
+	}
+	begin = host_monotonic_ns();
+	tbuf->ret = functions[op](slot, tbuf, tbuf_size);
+	count(slot, op, nr, host_monotonic_ns() - begin);
+}

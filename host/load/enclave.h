@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An enclave and the host threads that serve it. One enclave per process.
+ *
+ *   host_enclave_load     image file -> plan -> sgx_create, add, init -> boot block -> OM_ECALL_INIT on slot 0
+ *   host_start_thread     a host thread of its own enters an application slot and serves its host calls
+ *   host_ecall            the calling thread enters a service slot, once, and serves the host calls of that call
+ *   host_serve_signals    the main thread of the process: forwards signals into the enclave, for ever
+ *   host_exit             the one way out of the process: hooks, then exit status or death by signal
+ *
+ * Slots and their owners:
+ *
+ *   0              OM_ECALL_INIT, then free for the control thread (host_slot_acquire never gives it away)
+ *   1              host_serve_signals
+ *   2 .. 7         host_slot_acquire: migration channels
+ *   8 ..           application threads, one host thread each, kept and used again
+ *
+ * An application slot's host thread:
+ *
+ *            host_start_thread              OM_EXIT_THREAD, OM_EXIT_PARKED
+ *     NONE ---------------------> RUNNING -------------------------------> WAITING
+ *                                    ^                                        |
+ *                                    +------------ host_start_thread ---------+
+ *
+ * A start that comes while the thread is still on its way out is remembered.
+ *
+ * Errors: functions return OM_E* with words in host_reason(). What the enclave itself refuses (OM_EXIT_FATAL) and
+ * what the SGX layer refuses while a thread is being served ends the process by host_exit().
+ */
+#ifndef OPTMIG_HOST_LOAD_ENCLAVE_H
+#define OPTMIG_HOST_LOAD_ENCLAVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "hostcall.h"
+#include "image.h"
+#include "sgx.h"
+
+struct host_enclave;
+
+/* Exit status of the process when OptMig itself, not the program, failed (as env(1) and docker do). */
+#define HOST_EXIT_FAILED  125
+#define HOST_EXIT_USAGE   2
+
+#define HOST_SLOT_CONTROL 0u
+#define HOST_SLOT_SIGNALS 1u
+
+struct host_load_options {
+	const char *path;               /* image file */
+	enum sgx_kind kind;
+	struct sgx_emu_options emu;
+	uint32_t boot_flags;            /* OM_BOOT_* */
+	char *const *argv;              /* of the program, NULL-terminated; argv[0] is its own name */
+	char *const *envp;
+	bool stats;                     /* count and time host calls */
+};
+
+/* Host calls that another part of the host carries out. Each may be NULL: the call then fails with OM_EUNSUPPORTED.
+ * `data` is the tbuf's data area, `capacity` its size. Return: size of the answer in data, or a negative error. */
+struct host_hooks {
+	void *context;
+	int64_t (*urgent_page)(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
+	int64_t (*collateral)(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
+	/* The program ended by itself (exit or signal), before the process does: a migration under way can tell its peer. */
+	void (*program_exit)(void *context, int status, int signo);
+};
+
+/* @ret_main_slot: slot of the main thread, not started yet; 0 when booted to receive. */
+__attribute__((warn_unused_result))
+int host_enclave_load(const struct host_load_options *options, struct host_enclave **ret_enclave, uint32_t *ret_main_slot);
+/* All threads must be out (host_wait_idle). */
+void host_enclave_free(struct host_enclave *enclave);
+/* Before the first thread is started. The structure is copied. */
+void host_set_hooks(struct host_enclave *enclave, const struct host_hooks *hooks);
+
+const struct om_image_header *host_image_header(const struct host_enclave *enclave);
+const char *host_image_path(const struct host_enclave *enclave);      /* absolute */
+const uint8_t *host_image_mrenclave(const struct host_enclave *enclave); /* 32 bytes, from SIGSTRUCT */
+struct sgx_platform *host_platform(const struct host_enclave *enclave);
+struct sgx_enclave *host_sgx(const struct host_enclave *enclave);
+
+/* ---- calls on service slots ------------------------------------------------------------------------------- */
+
+/* Every thread that calls host_ecall: once before its first call, and before it ends. */
+__attribute__((warn_unused_result))
+int host_thread_attach(struct host_enclave *enclave);
+void host_thread_detach(struct host_enclave *enclave);
+
+/* A service slot of one's own with a tbuf of `size` bytes in all (OM_TBUF_SIZE_MIN..MAX). Return: OM_EEXHAUSTED. */
+__attribute__((warn_unused_result))
+int host_slot_acquire(struct host_enclave *enclave, uint64_t size, uint32_t *ret_slot);
+void host_slot_release(struct host_enclave *enclave, uint32_t slot);
+/* The tbuf of a slot; give slot 0 another size by host_slot_resize. Put op-specific arguments into arg[] and data. */
+struct om_tbuf *host_slot_tbuf(struct host_enclave *enclave, uint32_t slot);
+__attribute__((warn_unused_result))
+int host_slot_resize(struct host_enclave *enclave, uint32_t slot, uint64_t size);
+static inline uint8_t *host_tbuf_data(struct om_tbuf *tbuf) { return (uint8_t *)tbuf + OM_TBUF_DATA; }
+
+/* Enters a service slot and serves its host calls until OM_EXIT_DONE. Results stand in its tbuf. One thread at a time
+ * per slot. Return: 0, or OM_ESGX; does not return if the enclave refuses to go on. */
+__attribute__((warn_unused_result))
+int host_ecall(struct host_enclave *enclave, uint32_t slot, enum om_ecall ecall, uint64_t r8, uint64_t r9);
+
+/* ---- application threads ---------------------------------------------------------------------------------- */
+
+__attribute__((warn_unused_result))
+int host_start_thread(struct host_enclave *enclave, uint32_t slot);
+/* Application threads that are inside the enclave or in a host call. */
+uint32_t host_threads_running(struct host_enclave *enclave);
+/* Waits until none is. Return: OM_ETIMEDOUT. */
+__attribute__((warn_unused_result))
+int host_wait_idle(struct host_enclave *enclave, uint64_t timeout_ms);
+
+/* ---- signals and the end ---------------------------------------------------------------------------------- */
+
+/* Blocks the signals that are to be forwarded; before the first thread is created, in the main thread. */
+void host_signals_block(void);
+/* Forwards them for ever. Context: the main thread, attached. */
+_Noreturn void host_serve_signals(struct host_enclave *enclave);
+/* SIGTERM or SIGINT were asked for while the enclave waits for a migration: what to do instead of forwarding.
+ * NULL restores forwarding. */
+void host_signals_divert(void (*handler)(void *context, int signo), void *context);
+
+/* Called in reverse order by host_exit; for sockets, files and kernel tables that must not stay behind. */
+void host_at_exit(void (*handler)(void *context), void *context);
+/* Ends the process: by `signo` with its default action if nonzero, else with `status`. The first caller wins. */
+_Noreturn void host_exit(int status, int signo);
+
+/* ---- statistics ------------------------------------------------------------------------------------------- */
+
+/* Text to `file` (a FILE *), or a new json_t object. Includes the enclave's own counters when a service slot is free. */
+struct json_t;
+void host_stats_print(struct host_enclave *enclave, void *file);
+struct json_t *host_stats_json(struct host_enclave *enclave);
+
+#endif

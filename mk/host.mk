@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+# The host side: `optmig` with its loader, and the images' program interpreter.
+HOST_SRCS := $(wildcard host/*.c host/*/*.c host/*/*.S)
+HOST_SRCS := $(filter-out host/load/interp.c,$(HOST_SRCS))
+HOST_CORE_SRCS := $(wildcard core/*.c core/*/*.c)
+HOST_SGX_SRCS := $(wildcard sgx/*.c sgx/*/*.c sgx/*/*.S)
+HOST_LIBS := -ljansson -lnftables -lmnl -lssl -lcrypto -lpthread -ldl
+CFLAGS_host_host_cli_main := -DOPTMIG_VERSION='"$(VERSION)"'
+CFLAGS_san_host_cli_main := $(CFLAGS_host_host_cli_main)
+
+## make optmig         the host program, $(B)/bin/optmig
+.PHONY: optmig
+optmig: $(B)/bin/optmig $(B)/libexec/optmig-interp
+ifneq ($(wildcard sgx/platform.c),)
+all: optmig
+endif
+$(B)/bin/optmig: $(call objs,host,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_SGX_SRCS)) $(HOST_EXTRA_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CLANG) -Wl,-z,now -pie $^ $(HOST_LIBS) -o $@
+$(B)/bin/optmig-san: $(call objs,san,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_SGX_SRCS)) $(SAN_EXTRA_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined -pie $^ $(HOST_LIBS) -o $@
+
+# $(call interp,path of the loader)
+interp = $(CLANG) -std=gnu17 $(WARN) -O2 -ffreestanding -fPIE -fno-stack-protector -fcf-protection=none -nostdlib -static-pie \
+	-fuse-ld=lld -Wl,--no-dynamic-linker,--build-id=none,-z,norelro,-z,noseparate-code -DOPTMIG_LOADER_PATH='"$(1)"' host/load/interp.c
+$(B)/libexec/optmig-interp: host/load/interp.c mk/host.mk | deps
+	@mkdir -p $(@D)
+	$(call interp,$(abspath $(B))/bin/optmig) -o $@
