@@ -171,6 +171,9 @@ int  rt_mem_accept(uint64_t address, size_t size, uint8_t protection);
 int  rt_mem_trim(uint64_t address, size_t size);
 /* The engine places the content of one page that is not accepted: EACCEPTCOPY from `source` (a page-aligned local page). */
 int  rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection);
+/* The protection bits (RT_PAGE_R, _W, _X) of a RESIDENT page are set when the page is accepted for the first time. Without
+ * them the page was never touched: it is zero, is not in the enclave, and need not be sent (tables of rt/io reserve
+ * about 100 MiB of resident bss of which a few pages are used). */
 /* For the engine's walks. The states IMAGE, LOCAL and RESIDENT are set at boot for all pages of the image range, touched
  * or not. False: the 4,096 pages that share this page's page of the page map have never been used (all FREE), and neither
  * the page map nor the cards need be touched (which would accept them). */
@@ -218,14 +221,15 @@ void rt_signal_thread(struct rt_thread *thread, int signo);
 
 /* ---- system calls (rt/syscall.c) ---------------------------------------------------------------------------
  * Handlers take the thread with nr and arg[] and return a result or a negative Linux errno. Tables are merged by
- * rt/syscall.c; each module exports one. */
+ * rt/syscall.c; each module exports one, ended by an entry without fn. An interrupted handler returns -EINTR and leaves it
+ * to rt/syscall.c to restart it (SA_RESTART). deadline_ns and syscall_scratch are zero when a new call begins. */
 typedef long rt_syscall_fn(struct rt_thread *t);
 struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 #define RT_SYS_INSIDE 1u  /* never leaves the enclave (for statistics) */
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
 	rt_syscalls_signal[], rt_syscalls_identity[];                                   /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
-	rt_syscalls_event[];                                                            /* descriptors: rt/io/ */
+	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[];                      /* descriptors: rt/io/ */
 
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
 void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */
@@ -233,12 +237,20 @@ void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */
 long rt_io_host_fd(int fd);
 /* Read `size` bytes at `offset` of fd into application memory for mmap of files; short reads leave zeros. */
 long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size);
-/* All threads stopped. freeze: fetch what the kernel holds (offsets, pipe content, event counters, TCP dumps) into the
+/* RLIMIT_NOFILE's soft limit: new descriptors stay below it (at most image->file_max). */
+void rt_io_set_limit(uint64_t soft_limit);
+uint32_t rt_io_limit(void);
+/* Program arguments, each with its NUL, for /proc/self/cmdline and exe; called by boot after rt_io_boot. */
+void rt_io_set_arguments(const char *arguments, size_t size);
+/* All threads stopped. These calls use the transfer buffer of the slot they run on from its start and leave nothing of
+ * it intact; the buffer's size bounds the state of one TCP connection (its queues). freeze: fetch what the kernel holds (offsets, pipe content, event counters, TCP dumps) into the
  * resident tables; thaw: undo on the source after a cancel; rebuild: make the host side anew on the destination.
  * Return 0 or OM_EHOSTSTATE; then `words` names the first object that could not be handled. */
 int rt_io_freeze(char *words, size_t words_size);
 int rt_io_thaw(char *words, size_t words_size);
 int rt_io_rebuild(char *words, size_t words_size);
+/* The source, after the destination runs: lift the hold on traffic that freeze put up. */
+void rt_io_discard(void);
 /* Before a migration: what would not survive, as lines of text; returns the number of problems. */
 int rt_io_check(char *words, size_t words_size);
 
