@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Texts of the error list. A switch rather than a table: codes are sparse in principle, and a table of pointers
- * would need relocations that the enclave image does not have.
+ * Texts of the error list. A switch rather than a table indexed by number: a hostile code then has no index to check,
+ * and a number used twice does not compile.
  */
 #include "strerror.h"
 

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# core/: pure C for every world, and BearSSL: its elliptic curves, and its AES-GCM to compare ours with.
+#
+#   $(B)/<world>/libcore.a      core/crypto, core/attest, core/noise, cursor, errors
+#   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl
+#
+# Link both, libcore.a first. $(CORE_SRC) is what every world can compile; host-only parts of core stand elsewhere.
+CORE_SRC := core/errors.c core/cursor.c core/noise.c $(wildcard core/crypto/*.c) \
+	$(filter-out core/attest/quote_build.c core/attest/der_build.c,$(wildcard core/attest/*.c))
+# Writes quotes and certificates instead of checking them: for the emulated platform, never for enclaves.
+CORE_HOST_SRC := $(wildcard core/attest/quote_build.c core/attest/der_build.c)
+
+BEARSSL_VERSION := 0.6+dfsg.1-3
+BEARSSL_TAR     := bearssl_0.6+dfsg.1.orig.tar.xz
+BEARSSL_SHA256  := 102a625bd8f6155260867a50c508df8d8c3f796985dd744df1a68e5cd1a79004
+BEARSSL         := $(B)/src/bearssl
+BEARSSL_SRC := codec/ccopy codec/dec32be codec/dec64be codec/enc32be codec/enc64be codec/dec32le codec/enc32le \
+	ec/ec_c25519_m31 ec/ec_p256_m31 ec/ec_secp256r1 ec/ec_secp384r1 ec/ec_secp521r1 ec/ecdsa_i31_bits ec/ecdsa_i31_sign_raw ec/ecdsa_i31_vrfy_raw \
+	hash/sha2small mac/hmac rand/hmac_drbg \
+	int/i31_add int/i31_bitlen int/i31_decmod int/i31_decode int/i31_decred int/i31_encode int/i31_fmont \
+	int/i31_iszero int/i31_modpow int/i31_montmul int/i31_muladd int/i31_ninv31 int/i31_rshift int/i31_sub int/i31_tmont \
+	int/i32_div32 \
+	aead/gcm hash/ghash_ctmul64 symcipher/aes_ct64 symcipher/aes_ct64_ctr symcipher/aes_ct64_enc
+
+$(BEARSSL)/.unpacked: mk/core.mk | deps
+	tools/fetch-source bearssl $(BEARSSL_VERSION) $(BEARSSL_TAR) $(BEARSSL_SHA256) $(DL)
+	rm -rf $(BEARSSL); mkdir -p $(BEARSSL)
+	tar -xf $(DL)/$(BEARSSL_TAR) -C $(BEARSSL) --strip-components=1 --no-same-owner
+	@touch $@
+
+# No CPUID, no entropy source, no clock, no vector units: an enclave has or wants none of them from here.
+BEARSSL_CONFIG := -DBR_AES_X86NI=0 -DBR_SSE2=0 -DBR_RDRAND=0 -DBR_USE_URANDOM=0 -DBR_USE_GETENTROPY=0 \
+	-DBR_USE_UNIX_TIME=0 -DBR_USE_WIN32_RAND=0 -DBR_USE_WIN32_TIME=0
+
+define core_world
+$(B)/$(1)/bearssl/%.o: $(BEARSSL)/.unpacked
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(filter-out -W%,$$(CFLAGS_$(1))) -w $(if $(filter san fuzz,$(1)),-fno-sanitize=undefined) $(BEARSSL_CONFIG) \
+		-I$(BEARSSL)/inc -I$(BEARSSL)/src -c $(BEARSSL)/src/$$*.c -o $$@
+$(B)/$(1)/libbearssl.a: $(patsubst %,$(B)/$(1)/bearssl/%.o,$(BEARSSL_SRC))
+	rm -f $$@; $$(AR) rcs $$@ $$^
+$(B)/$(1)/libcore.a: $(call objs,$(1),$(CORE_SRC) $(if $(filter trusted,$(1)),,$(CORE_HOST_SRC)))
+	rm -f $$@; $$(AR) rcs $$@ $$^
+# Vector instructions stay in the objects that say so; gcm.c and sha256.c choose among them.
+CFLAGS_$(1)_core_crypto_gcm_aesni := -maes -mpclmul -mssse3
+CFLAGS_$(1)_core_crypto_gcm_vaes := -mavx512f -mavx512bw -mvaes -mvpclmulqdq -maes -mpclmul
+CFLAGS_$(1)_core_crypto_sha256_ni := -msha -msse4.1
+CFLAGS_$(1)_core_crypto_cmac := -maes
+CFLAGS_$(1)_core_crypto_ec := -isystem $(BEARSSL)/inc
+$(B)/$(1)/core/crypto/ec.o: $(BEARSSL)/.unpacked
+endef
+$(foreach w,host san fuzz trusted,$(eval $(call core_world,$(w))))
+CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
+
+# Unit tests, plain and under ASan and UBSan.
+CORE_TESTS := cursor crypto crypto_vectors gcm noise
+define core_test
+$(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
+	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto
+CFLAGS_$(1)_tests_unit_test_$(2) := -isystem $(BEARSSL)/inc
+$(B)/$(1)/tests/unit/test_$(2).o: $(BEARSSL)/.unpacked
+TESTS += $(B)/$(1)/tests/unit/test_$(2)
+endef
+$(foreach w,host san,$(foreach t,$(CORE_TESTS),$(eval $(call core_test,$(w),$(t)))))
+.PHONY: core-test
+## make core-test      the tests of core/ only
+core-test: $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(B)/$(w)/tests/unit/test_$(t)))
+	tests/run $^
