@@ -50,6 +50,9 @@ CFLAGS_$(1)_core_crypto_ec := -isystem $(BEARSSL)/inc
 $(B)/$(1)/core/crypto/ec.o: $(BEARSSL)/.unpacked
 endef
 $(foreach w,host san fuzz trusted,$(eval $(call core_world,$(w))))
+# The host program takes core's objects as they are.
+HOST_EXTRA_ARCHIVES += $(B)/host/libbearssl.a
+SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a
 CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 
 # Unit tests, plain and under ASan and UBSan.
