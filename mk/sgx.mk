@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+# The TEE contract and its implementations: one library for host tools and tests. It measures enclaves with core's
+# code, so sgx may include core.
+INC_sgx += -Icore
+CFLAGS_host_sgx_emu_leaf := -mgeneral-regs-only -fno-stack-protector -U_FORTIFY_SOURCE
+CFLAGS_host_sgx_emu_epcm := $(CFLAGS_host_sgx_emu_leaf)
+CFLAGS_san_sgx_emu_leaf := $(CFLAGS_host_sgx_emu_leaf) -fno-sanitize=all
+CFLAGS_san_sgx_emu_epcm := $(CFLAGS_san_sgx_emu_leaf)
+CFLAGS_host_sgx_emu_thread := -mfsgsbase
+CFLAGS_san_sgx_emu_thread := -mfsgsbase
+
+SGX_SRC := sgx/platform.c $(wildcard sgx/emu/*.c sgx/emu/*.S sgx/hw/*.c) core/measure.c core/imagefile.c
+SGX_LIBS := -lcrypto -ldl -lpthread
+
+define sgx_library
+$$(B)/$(1)/libsgx.a: $$(call objs,$(1),$$(SGX_SRC))
+	@rm -f $$@
+	$$(AR) rcs $$@ $$^
+endef
+$(foreach w,host san,$(eval $(call sgx_library,$(w))))
+
+# Linking a program that uses it: objects, $(B)/host/libsgx.a, $(SGX_LIBS).
+all: $(B)/host/libsgx.a
+
+# Signing: a library (for optmig-cc too) and a tool. A user of libsign.a links libcrypto, and libsgx.a or the two core
+# objects.
+SIGN_SRC := toolchain/sign/key.c toolchain/sign/sigstruct.c toolchain/sign/sign.c
+$(B)/host/libsign.a: $(call objs,host,$(SIGN_SRC) core/measure.c core/imagefile.c)
+	@rm -f $@
+	$(AR) rcs $@ $^
+$(B)/bin/optmig-sign: $(call objs,host,toolchain/sign/main.c) $(B)/host/libsign.a
+	@mkdir -p $(@D)
+	$(CLANG) -o $@ $^ -lcrypto
+all: $(B)/bin/optmig-sign
+
+# Tests. The suite runs as it is against each implementation.
+SGX_TEST_OBJS := $(call objs,host,tests/sgx/enclave.S tests/sgx/harness.c)
+$(B)/tests/sgx/%: $(B)/host/tests/sgx/%.o $(SGX_TEST_OBJS) $(B)/host/libsign.a $(B)/host/libsgx.a
+	@mkdir -p $(@D)
+	$(CLANG) -o $@ $^ $(SGX_LIBS)

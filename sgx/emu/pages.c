@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * EMODPR, EMODT and EREMOVE as the Linux driver offers them: page by page, stopping at the first that refuses, with
+ * the number of bytes done. ETRACK and the shootdown of other CPUs are implied: a change is in force for every
+ * thread when the call returns.
+ * Source: SDM 3D 38.3; Linux arch/x86/kernel/cpu/sgx/ioctl.c for the order of checks.
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include "emu.h"
+#include "raw.h"
+
+typedef int page_operation(struct emu_enclave *e, uint64_t page, uint64_t argument);
+
+static int each_page(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, page_operation *operation,
+	uint64_t argument, uint64_t *ret_done)
+{
+	struct emu_enclave *e = (struct emu_enclave *)enclave;
+
+	if (!e->initialized)
+		return sgx_fail(OM_ESTATE, "the enclave is not initialized");
+	for (uint64_t at = 0; at < length; at += SGX_PAGE_SIZE) {
+		uint64_t page = (offset + at) / SGX_PAGE_SIZE;
+		int r;
+
+		emu_chunk_lock(e, page);
+		r = operation(e, page, argument);
+		emu_chunk_unlock(e, page);
+		if (r < 0)
+			return r;
+		*ret_done = at + SGX_PAGE_SIZE;
+	}
+	return 0;
+}
+
+static int refuse(const char *leaf, uint64_t page, unsigned code, const char *why)
+{
+	return sgx_fail(OM_ESGX, "%s of page 0x%llx: code %u, %s", leaf,
+		(unsigned long long)page * SGX_PAGE_SIZE, code, why);
+}
+
+static int check_modifiable(const char *leaf, uint64_t page, uint16_t entry)
+{
+	if (!(entry & E_VALID))
+		return refuse(leaf, page, SGX_PG_INVLD, "not in the enclave");
+	if (entry & (E_PENDING | E_MODIFIED))
+		return refuse(leaf, page, SGX_PAGE_NOT_MODIFIABLE, "page is PENDING or MODIFIED");
+	return 0;
+}
+
+/* Context of all three: chunk lock held, so that only EACCEPT and EMODPE change the entry meanwhile; hence the CAS. */
+static int restrict_one(struct emu_enclave *e, uint64_t page, uint64_t permissions)
+{
+	uint16_t entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire), next;
+
+	do {
+		int r = check_modifiable("EMODPR", page, entry);
+		if (r < 0)
+			return r;
+		if ((entry & E_PT_MASK) != E_PT_REG)
+			return refuse("EMODPR", page, SGX_PAGE_NOT_MODIFIABLE, "not a regular page");
+		next = (uint16_t)((entry & ~E_PERMS) | (entry & permissions & E_PERMS) | E_PR);
+	} while (!atomic_compare_exchange_weak_explicit(&e->epcm[page], &entry, next, memory_order_acq_rel,
+			memory_order_acquire));
+	emu_protect(e, page);
+	return 0;
+}
+
+int emu_restrict_permissions(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t permissions,
+	uint64_t *ret_done)
+{
+	if ((permissions & ~(uint64_t)SGX_SECINFO_PERM_MASK) || !(permissions & SGX_SECINFO_R))
+		return sgx_fail(OM_EINVAL, "RESTRICT_PERMISSIONS: R must stay, other bits than RWX may not be set");
+	return each_page(enclave, offset, length, restrict_one, permissions, ret_done);
+}
+
+static int modify_one(struct emu_enclave *e, uint64_t page, uint64_t page_type)
+{
+	uint16_t entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire), next;
+	struct sgx_tcs content;
+	int r;
+
+	do {
+		if ((r = check_modifiable("EMODT", page, entry)) < 0)
+			return r;
+		if ((entry & E_PT_MASK) != E_PT_REG && !((entry & E_PT_MASK) == E_PT_TCS && page_type == SGX_PT_TRIM))
+			return refuse("EMODT", page, SGX_PAGE_NOT_MODIFIABLE, "wrong page type");
+		if (page_type == SGX_PT_TCS && (entry & E_PERMS) != (E_R | E_W))
+			return refuse("EMODT", page, SGX_PAGE_NOT_MODIFIABLE, "a TCS must have been readable and writable");
+		next = (uint16_t)((entry & ~(E_PERMS | E_PT_MASK)) | E_MODIFIED | (page_type << E_PT_SHIFT));
+		if (page_type == SGX_PT_TCS) {
+			/* What the enclave wrote there is the TCS from now on, out of everybody's sight. */
+			if (entry & E_PRESENT)
+				memcpy(&content, (const void *)emu_page_address(e, page), sizeof content);
+			else
+				memset(&content, 0, sizeof content);
+		}
+	} while (!atomic_compare_exchange_weak_explicit(&e->epcm[page], &entry, next, memory_order_acq_rel,
+			memory_order_acquire));
+	emu_drop(e, page, 1);
+	return page_type == SGX_PT_TCS ? emu_tcs_add(e, page, &content) : 0;
+}
+
+int emu_modify_types(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t page_type,
+	uint64_t *ret_done)
+{
+	if (page_type != SGX_PT_TCS && page_type != SGX_PT_TRIM)
+		return sgx_fail(OM_EINVAL, "MODIFY_TYPES: only to TCS or TRIM");
+	return each_page(enclave, offset, length, modify_one, page_type, ret_done);
+}
+
+static int remove_one(struct emu_enclave *e, uint64_t page, uint64_t unused)
+{
+	uint16_t entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire);
+
+	(void)unused;
+	if ((entry & (E_VALID | E_PT_MASK)) != (E_VALID | E_PT_TRIM))
+		return refuse("EREMOVE", page, SGX_PG_INVLD, "page has not been trimmed");
+	if (entry & E_MODIFIED)
+		return refuse("EREMOVE", page, SGX_PAGE_NOT_MODIFIABLE, "trimming has not been accepted");
+	if (entry & E_OWN_PROT)
+		(void)emu_raw(SYS_mprotect, emu_page_address(e, page), SGX_PAGE_SIZE, PROT_READ | PROT_WRITE);
+	atomic_store_explicit(&e->epcm[page], 0, memory_order_release);
+	return 0;
+}
+
+int emu_remove_pages(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t *ret_done)
+{
+	return each_page(enclave, offset, length, remove_one, 0, ret_done);
+}

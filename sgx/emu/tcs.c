@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Thread control structures. Their content lives here, never in the page: no one but the CPU may read or write a
+ * TCS. The table is open-addressed by page and only grows; a TCS that was trimmed keeps its slot, since the EPCM
+ * entry alone says whether it is usable.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "emu.h"
+
+static uint64_t slot_of(uint64_t page)
+{
+	return page * 0x9e3779b97f4a7c15u >> 52;
+}
+static_assert(EMU_TCS_TABLE == 1 << 12, "slot_of");
+
+struct emu_tcs *emu_tcs_find(struct emu_enclave *e, uint64_t page)
+{
+	for (uint64_t i = 0, at = slot_of(page); i < EMU_TCS_TABLE; i++, at = (at + 1) % EMU_TCS_TABLE) {
+		struct emu_tcs *tcs = atomic_load_explicit(&e->tcs_table[at], memory_order_acquire);
+
+		if (!tcs || tcs->page == page + 1)
+			return tcs;
+	}
+	return NULL;
+}
+
+int emu_tcs_add(struct emu_enclave *e, uint64_t page, const struct sgx_tcs *content)
+{
+	struct emu_tcs *tcs = emu_tcs_find(e, page);
+	int r = 0;
+
+	if (tcs) {   /* the page has been a TCS before */
+		tcs->content = *content;
+		tcs->cssa = 0;
+		return 0;
+	}
+	tcs = calloc(1, sizeof *tcs);
+	if (!tcs)
+		return sgx_fail(OM_ENOMEM, "no memory for a TCS");
+	tcs->page = page + 1;
+	tcs->content = *content;
+	while (atomic_flag_test_and_set_explicit(&e->tcs_lock, memory_order_acquire))
+		__builtin_ia32_pause();
+	for (uint64_t i = 0, at = slot_of(page); ; i++, at = (at + 1) % EMU_TCS_TABLE) {
+		if (i == EMU_TCS_TABLE / 2) {
+			free(tcs);
+			r = sgx_fail(OM_EEXHAUSTED, "too many TCS pages for the emulator");
+			break;
+		}
+		if (!atomic_load_explicit(&e->tcs_table[at], memory_order_relaxed)) {
+			atomic_store_explicit(&e->tcs_table[at], tcs, memory_order_release);
+			break;
+		}
+	}
+	atomic_flag_clear_explicit(&e->tcs_lock, memory_order_release);
+	return r;
+}
+
+/* What EADD and EACCEPT demand of a TCS (SDM 3D 38.3 EADD, 38.4 EACCEPT). */
+bool emu_tcs_content_ok(const struct emu_enclave *e, const struct sgx_tcs *tcs)
+{
+	uint64_t flags = e->secs.attributes.flags & SGX_ATTR_AEX_NOTIFY ? SGX_TCS_AEX_NOTIFY : 0;
+
+	for (size_t i = 0; i < sizeof tcs->reserved; i++)
+		if (tcs->reserved[i])
+			return false;
+	return !(tcs->flags & ~flags) && tcs->stage == 0 && tcs->cssa == 0 && tcs->aep == 0 &&
+		tcs->ocetssa == 0 && tcs->prevssp == 0 &&
+		((tcs->ossa | tcs->ofsbase | tcs->ogsbase) & (SGX_PAGE_SIZE - 1)) == 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* optmig-sign: signs an image, prints its measurement, or makes a key. */
+#include <stdio.h>
+#include <string.h>
+#include "sign.h"
+
+static int usage(int status)
+{
+	fputs("usage: optmig-sign [--key FILE] IMAGE     sign IMAGE in place\n"
+	      "       optmig-sign --measure IMAGE        print MRENCLAVE\n"
+	      "       optmig-sign --make-key FILE        make an RSA-3072 signing key\n", status ? stderr : stdout);
+	return status;
+}
+
+static int report(int r)
+{
+	if (r < 0)
+		fprintf(stderr, "optmig-sign: %s\n", sign_last_error());
+	return r < 0;
+}
+
+static int print_measurement(const char *image)
+{
+	uint8_t mrenclave[32];
+	int r = sign_measure(image, mrenclave);
+
+	for (int i = 0; r == 0 && i < 32; i++)
+		printf("%02x%s", mrenclave[i], i == 31 ? "\n" : "");
+	return report(r);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		return usage(0);
+	if (argc == 3 && strcmp(argv[1], "--measure") == 0)
+		return print_measurement(argv[2]);
+	if (argc == 3 && strcmp(argv[1], "--make-key") == 0)
+		return report(sign_make_key(argv[2]));
+	if (argc == 4 && strcmp(argv[1], "--key") == 0)
+		return report(sign_image(argv[3], argv[2]));
+	if (argc == 2 && argv[1][0] != '-')
+		return report(sign_image(argv[1], NULL));
+	return usage(2);
+}
