@@ -12,3 +12,14 @@ BENCH_APPS = $(foreach v,optmig native,$(foreach a,redis memcached sqlite kernel
 .PHONY: bench-runtime
 bench-runtime: all $(BENCH_PROGRAMS) $(BENCH_APPS) $(REDIS_CLIENT) $(MEMCACHED_CLIENT)
 	bench/runtime $(BENCH_ARGS)
+
+$(B)/.deps-bench: mk/bench.mk | deps
+	tools/deps gnuplot-nox
+	@touch $@
+DATAPATH_OBJS := $(call objs,host,$(wildcard core/crypto/*.c) core/cursor.c) $(B)/host/libbearssl.a
+$(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
+	$(CLANG) $^ -o $@ -lpthread
+## make bench-migrate  downtime, gap, total time against footprint and mode (BENCH_ARGS="--sizes 1G --modes stop,auto")
+.PHONY: bench-migrate
+bench-migrate: all $(B)/bench/programs/datapath $(B)/apps/optmig/kernels/.built $(B)/.deps-bench
+	bench/migrate $(BENCH_ARGS)
