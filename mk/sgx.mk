@@ -38,3 +38,7 @@ SGX_TEST_OBJS := $(call objs,host,tests/sgx/enclave.S tests/sgx/harness.c)
 $(B)/tests/sgx/%: $(B)/host/tests/sgx/%.o $(SGX_TEST_OBJS) $(B)/host/libsign.a $(B)/host/libsgx.a
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^ $(SGX_LIBS)
+# The same test with SGX_TEST=strict.
+$(B)/tests/sgx/%.strict: $(B)/tests/sgx/%
+	@printf '#!/bin/sh\nSGX_TEST=strict exec %s\n' $< > $@; chmod +x $@
+TESTS += $(addprefix $(B)/tests/sgx/,conformance conformance.strict registers registers.strict einit keys keys.strict)

@@ -197,7 +197,7 @@ op_regs:
 	popfq
 	movq	$0x1234567, -8(%rsp)
 	movq	$0x7654321, -128(%rsp)
-	movq	%rax, (%rdi)          /* the fault, or many if signals storm */
+	movq	%rax, (%rdi)          /* the fault */
 	xchgq	%r11, (%rsp)          /* r11 = dump; no flags touched */
 	movq	%rax, D_GPR+0(%r11)
 	movq	%rbx, D_GPR+8(%r11)

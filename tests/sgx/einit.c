@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ECREATE, EADD and EINIT: what is refused, and that a refusal leaves nothing behind. */
+#include <string.h>
+#include "harness.h"
+
+static void create_must_fail(uint64_t base, uint64_t size, uint64_t flags, uint64_t xfrm, uint32_t ssa_pages, uint32_t misc,
+	int error)
+{
+	struct sgx_attributes a = { flags, xfrm };
+	struct sgx_enclave *e;
+
+	CHECK_EQ(sgx_create(platform, base, size, ssa_pages, &a, misc, &e), error);
+}
+
+static void test_create(void)
+{
+	struct sgx_attributes a;
+	struct sgx_enclave *second;
+
+	default_attributes(&a);
+	create_must_fail(T_BASE, T_SIZE + 4096, a.flags, a.xfrm, 1, 1, OM_EINVAL);
+	create_must_fail(T_BASE + 4096, T_SIZE, a.flags, a.xfrm, 1, 1, OM_EINVAL);
+	create_must_fail(T_BASE, T_SIZE, a.flags | SGX_ATTR_INIT, a.xfrm, 1, 1, OM_ESGX);
+	create_must_fail(T_BASE, T_SIZE, 0, a.xfrm, 1, 1, OM_ESGX);
+	create_must_fail(T_BASE, T_SIZE, a.flags, 1, 1, 1, OM_ESGX);
+	create_must_fail(T_BASE, T_SIZE, a.flags, a.xfrm | 1ull << 62, 1, 1, OM_ESGX);
+	create_must_fail(T_BASE, T_SIZE, a.flags, a.xfrm, 0, 1, OM_ESGX);
+	create_must_fail(T_BASE, T_SIZE, a.flags, a.xfrm, 1, 0x80, OM_ESGX);
+	enclave_add(&a);
+	CHECK_EQ(sgx_create(platform, T_BASE, T_SIZE, 1, &a, 1, &second), OM_EEXISTS);
+	enclave_down();
+}
+
+static void add_must_fail(uint64_t offset, uint64_t flags, const void *source, int error)
+{
+	struct sgx_secinfo s = { .flags = flags };
+
+	CHECK_EQ(sgx_add_pages(enclave, offset, source, 4096, &s, true), error);
+}
+
+static void test_add(void)
+{
+	struct sgx_attributes a;
+	struct sgx_tcs tcs = { .nssa = 1, .cssa = 1 };
+	struct sgx_secinfo s = { .flags = SGX_SECINFO_REG | SGX_SECINFO_R };
+	struct command c = { .op = OP_ENTRY };
+	struct sgx_run run;
+
+	default_attributes(&a);
+	enclave_add(&a);
+	add_must_fail(T_DATA, SGX_SECINFO_REG | SGX_SECINFO_R, NULL, OM_EEXISTS);
+	add_must_fail(T_SIZE, SGX_SECINFO_REG | SGX_SECINFO_R, NULL, OM_EINVAL);
+	add_must_fail(T_HEAP + 1, SGX_SECINFO_REG | SGX_SECINFO_R, NULL, OM_EINVAL);
+	add_must_fail(T_HEAP, SGX_SECINFO_REG | SGX_SECINFO_W, NULL, OM_ESGX);
+	add_must_fail(T_HEAP, SGX_SECINFO_TRIM, NULL, OM_ESGX);
+	add_must_fail(T_HEAP, SGX_SECINFO_SECS, NULL, OM_ESGX);
+	add_must_fail(T_HEAP, SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_PENDING, NULL, OM_ESGX);
+	add_must_fail(T_HEAP, SGX_SECINFO_TCS, &tcs, OM_ESGX);
+	tcs.cssa = 0, tcs.flags = SGX_TCS_DBGOPTIN;
+	add_must_fail(T_HEAP, SGX_SECINFO_TCS, &tcs, OM_ESGX);
+	tcs.flags = 0, tcs.ofsbase = 8;
+	add_must_fail(T_HEAP, SGX_SECINFO_TCS, &tcs, OM_ESGX);
+	s.reserved[3] = 1;
+	CHECK_EQ(sgx_add_pages(enclave, T_HEAP, NULL, 4096, &s, true), OM_ESGX);
+	CHECK_EQ(enter(0, &c, &run), OM_ESGX);   /* before EINIT */
+	MUST(enclave_init(&a));                  /* what was refused was not measured either */
+	do_command(0, &c);
+	add_must_fail(T_HEAP, SGX_SECINFO_REG | SGX_SECINFO_R, NULL, OM_ESTATE);
+	CHECK_EQ(enclave_init(&a), OM_ESTATE);
+	enclave_down();
+}
+
+/* Each byte class of SIGSTRUCT changed by itself; EINIT of the untouched one works afterwards. */
+static void test_sigstruct(void)
+{
+	static const struct { size_t at; const char *what; } changes[] = {
+		{ 0, "header" }, { 16, "vendor" }, { 20, "date" }, { 24, "header2" }, { 44, "reserved" }, { 128, "modulus" },
+		{ 512, "exponent" }, { 516, "signature" }, { 899, "signature" }, { 900, "miscselect" }, { 910, "reserved" },
+		{ 928, "attributes" }, { 960, "enclavehash" }, { 1024, "isvprodid" }, { 1028, "reserved" }, { 1040, "q1" },
+		{ 1424, "q2" }, { 1807, "q2" },
+	};
+	struct sgx_attributes a, other;
+	struct sgx_sigstruct good, bad;
+	uint8_t mrenclave[32];
+
+	default_attributes(&a);
+	expected_mrenclave(mrenclave);
+	MUST(make_sigstruct(mrenclave, &a, &good));
+	enclave_add(&a);
+	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+		bad = good;
+		((uint8_t *)&bad)[changes[i].at] ^= 1;
+		if (sgx_init(enclave, &bad) != OM_ESIGSTRUCT) {
+			fprintf(stderr, "SIGSTRUCT with another %s was accepted\n", changes[i].what);
+			failures++;
+		}
+	}
+	mrenclave[5] ^= 1;                       /* properly signed, but for another enclave */
+	MUST(make_sigstruct(mrenclave, &a, &bad));
+	CHECK_EQ(sgx_init(enclave, &bad), OM_ESIGSTRUCT);
+	mrenclave[5] ^= 1;
+	other = a;
+	other.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
+	MUST(make_sigstruct(mrenclave, &other, &bad));
+	CHECK_EQ(sgx_init(enclave, &bad), OM_ESIGSTRUCT);
+	MUST(sgx_init(enclave, &good));
+	enclave_down();
+}
+
+int main(void)
+{
+	open_platform();
+	test_create();
+	test_add();
+	test_sigstruct();
+	return finish_tests("einit");
+}
