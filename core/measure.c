@@ -3,7 +3,6 @@
  * The enclave measurement (see the header). One stream, so that the emulator can feed it leaf by leaf while the
  * signing tool runs through a whole plan.
  */
-#define OPENSSL_SUPPRESS_DEPRECATED
 #include <string.h>
 #include "measure.h"
 
@@ -23,15 +22,15 @@ static void put32(uint8_t *to, uint32_t x)
 		to[i] = (uint8_t)(x >> 8 * i);
 }
 
-void om_measure_ecreate(struct om_measure *m, uint32_t ssa_frame_pages, uint64_t size)
+void om_measure_ecreate(struct om_measure *m, uint64_t features, uint32_t ssa_frame_pages, uint64_t size)
 {
 	uint8_t record[64] = { 0 };
 
 	put64(record, TAG_ECREATE);
 	put32(record + 8, ssa_frame_pages);
 	put64(record + 12, size);
-	SHA256_Init(&m->hash);
-	SHA256_Update(&m->hash, record, sizeof record);
+	om_sha256_init(&m->hash, features);
+	om_sha256_update(&m->hash, record, sizeof record);
 }
 
 /* The record holds the first 48 bytes of SECINFO, of which only FLAGS may be nonzero. */
@@ -42,7 +41,7 @@ void om_measure_eadd(struct om_measure *m, uint64_t offset, uint64_t secinfo_fla
 	put64(record, TAG_EADD);
 	put64(record + 8, offset);
 	put64(record + 16, secinfo_flags);
-	SHA256_Update(&m->hash, record, sizeof record);
+	om_sha256_update(&m->hash, record, sizeof record);
 }
 
 void om_measure_eextend(struct om_measure *m, uint64_t offset, const uint8_t data[SGX_EXTEND_SIZE])
@@ -51,8 +50,8 @@ void om_measure_eextend(struct om_measure *m, uint64_t offset, const uint8_t dat
 
 	put64(record, TAG_EEXTEND);
 	put64(record + 8, offset);
-	SHA256_Update(&m->hash, record, sizeof record);
-	SHA256_Update(&m->hash, data, SGX_EXTEND_SIZE);
+	om_sha256_update(&m->hash, record, sizeof record);
+	om_sha256_update(&m->hash, data, SGX_EXTEND_SIZE);
 }
 
 void om_measure_page(struct om_measure *m, uint64_t offset, const uint8_t *source, uint64_t secinfo_flags, bool extend)
@@ -66,18 +65,16 @@ void om_measure_page(struct om_measure *m, uint64_t offset, const uint8_t *sourc
 
 void om_measure_result(const struct om_measure *m, uint8_t ret_mrenclave[32])
 {
-	struct om_measure copy = *m;
-
-	SHA256_Final(ret_mrenclave, &copy.hash);
+	om_sha256_result(&m->hash, ret_mrenclave);
 }
 
-void om_measure_image(const struct om_image *image, uint8_t ret_mrenclave[32])
+void om_measure_image(const struct om_image *image, uint64_t features, uint8_t ret_mrenclave[32])
 {
 	struct om_measure m;
 	struct om_image_plan plan;
 	struct om_image_run run;
 
-	om_measure_ecreate(&m, OM_SSA_FRAME_PAGES, image->header.elrange_size);
+	om_measure_ecreate(&m, features, OM_SSA_FRAME_PAGES, image->header.elrange_size);
 	om_image_plan_begin(&plan, image);
 	while (om_image_plan_next(&plan, &run))
 		for (uint64_t at = 0; at < run.length; at += OM_PAGE_SIZE)

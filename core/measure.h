@@ -9,14 +9,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <openssl/sha.h>
+#include "crypto/sha256.h"
 #include "imagefile.h"
 #include "sgx_arch.h"
 
-struct om_measure { SHA256_CTX hash; };
+struct om_measure { struct om_sha256 hash; };
 
-/* @size: ELRANGE in bytes. */
-void om_measure_ecreate(struct om_measure *m, uint32_t ssa_frame_pages, uint64_t size);
+/* @features: OM_CPU_* of this machine (abi/hostcall.h). @size: ELRANGE in bytes. */
+void om_measure_ecreate(struct om_measure *m, uint64_t features, uint32_t ssa_frame_pages, uint64_t size);
 void om_measure_eadd(struct om_measure *m, uint64_t offset, uint64_t secinfo_flags);
 void om_measure_eextend(struct om_measure *m, uint64_t offset, const uint8_t data[SGX_EXTEND_SIZE]);
 /* EADD, and EEXTEND of the whole page if `extend`. @source: a page, or NULL for zero. */
@@ -25,6 +25,6 @@ void om_measure_page(struct om_measure *m, uint64_t offset, const uint8_t *sourc
 void om_measure_result(const struct om_measure *m, uint8_t ret_mrenclave[32]);
 
 /* MRENCLAVE of an image: the whole plan. Precondition: om_image_open() without `raw` succeeded. */
-void om_measure_image(const struct om_image *image, uint8_t ret_mrenclave[32]);
+void om_measure_image(const struct om_image *image, uint64_t features, uint8_t ret_mrenclave[32]);
 
 #endif

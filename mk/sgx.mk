@@ -9,7 +9,7 @@ CFLAGS_san_sgx_emu_epcm := $(CFLAGS_san_sgx_emu_leaf)
 CFLAGS_host_sgx_emu_thread := -mfsgsbase
 CFLAGS_san_sgx_emu_thread := -mfsgsbase
 
-SGX_SRC := sgx/platform.c $(wildcard sgx/emu/*.c sgx/emu/*.S sgx/hw/*.c) core/measure.c core/imagefile.c
+SGX_SRC := sgx/platform.c $(wildcard sgx/emu/*.c sgx/emu/*.S sgx/hw/*.c) core/measure.c core/imagefile.c core/crypto/sha256.c core/crypto/sha256_ni.c
 SGX_LIBS := -lcrypto -ldl -lpthread
 
 define sgx_library
@@ -22,10 +22,9 @@ $(foreach w,host san,$(eval $(call sgx_library,$(w))))
 # Linking a program that uses it: objects, $(B)/host/libsgx.a, $(SGX_LIBS).
 all: $(B)/host/libsgx.a
 
-# Signing: a library (for optmig-cc too) and a tool. A user of libsign.a links libcrypto, and libsgx.a or the two core
-# objects.
+# Signing: a library (for optmig-cc too) and a tool. A user of libsign.a links libcrypto.
 SIGN_SRC := toolchain/sign/key.c toolchain/sign/sigstruct.c toolchain/sign/sign.c
-$(B)/host/libsign.a: $(call objs,host,$(SIGN_SRC) core/measure.c core/imagefile.c)
+$(B)/host/libsign.a: $(call objs,host,$(SIGN_SRC) core/measure.c core/imagefile.c core/crypto/sha256.c core/crypto/sha256_ni.c)
 	@rm -f $@
 	$(AR) rcs $@ $^
 $(B)/bin/optmig-sign: $(call objs,host,toolchain/sign/main.c) $(B)/host/libsign.a

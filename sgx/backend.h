@@ -52,6 +52,9 @@ int sgx_fail(int error, const char *format, ...);
 /* XFRM bits this process may use: XCR0 within what OptMig knows. */
 uint64_t sgx_host_xfrm(void);
 
+/* OM_CPU_* features of this machine, as far as the measurement can use them. */
+uint64_t sgx_host_features(void);
+
 /* Bytes of the standard-format XSAVE area for `xfrm` on this CPU. */
 uint32_t sgx_xsave_size(uint64_t xfrm);
 

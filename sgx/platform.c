@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "backend.h"
+#include "hostcall.h"
 
 static __thread char last_error[256];
 
@@ -34,6 +35,13 @@ uint64_t sgx_host_xfrm(void)
 		return SGX_XFRM_LEGACY;
 	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
 	return (((uint64_t)hi << 32) | lo) & SGX_XFRM_AVX512;
+}
+
+uint64_t sgx_host_features(void)
+{
+	uint32_t a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA) ? OM_CPU_SHANI : 0;
 }
 
 uint32_t sgx_xsave_size(uint64_t xfrm)

@@ -107,7 +107,7 @@ static int create(struct sgx_platform *platform, uint64_t base, uint64_t size, u
 	}
 	if ((r = emu_patch_map(e)) < 0 || (r = publish(e)) < 0)
 		goto fail_epcm;
-	om_measure_ecreate(e->measure, ssa_frame_pages, size);
+	om_measure_ecreate(e->measure, sgx_host_features(), ssa_frame_pages, size);
 	*ret_enclave = &e->common;
 	return 0;
 

@@ -58,7 +58,7 @@ void expected_mrenclave(uint8_t mrenclave[32])
 {
 	struct om_measure m;
 
-	om_measure_ecreate(&m, 1, T_SIZE);
+	om_measure_ecreate(&m, 0, 1, T_SIZE);
 	walk(add_to_measure, &m);
 	om_measure_result(&m, mrenclave);
 }

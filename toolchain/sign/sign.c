@@ -4,15 +4,24 @@
  * for, DEBUG only if it does; XFRM free within OM_XFRM_WANTED, so that one image runs on every CPU; EXINFO required,
  * since the runtime trusts no one else about fault addresses.
  */
+#include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "hostcall.h"
 #include "imagefile.h"
 #include "internal.h"
 #include "measure.h"
+
+static uint64_t cpu_features(void)
+{
+	uint32_t a, b, c, d;
+
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & bit_SHA) ? OM_CPU_SHANI : 0;
+}
 
 struct mapped { int fd; void *data; size_t size; };
 
@@ -49,7 +58,7 @@ static int open_image(const char *path, const struct mapped *m, struct om_image 
 static void params_of(const struct om_image *image, struct sign_params *p)
 {
 	memset(p, 0, sizeof *p);
-	om_measure_image(image, p->mrenclave);
+	om_measure_image(image, cpu_features(), p->mrenclave);
 	om_image_attributes(image, SGX_XFRM_LEGACY, &p->attributes);
 	p->attributemask.flags = ~0ull;
 	p->attributemask.xfrm = ~((uint64_t)OM_XFRM_WANTED & ~(uint64_t)SGX_XFRM_LEGACY);
@@ -93,7 +102,7 @@ int sign_measure(const char *path, uint8_t ret_mrenclave[32])
 	if (r < 0)
 		return r;
 	if ((r = open_image(path, &m, &image)) == 0)
-		om_measure_image(&image, ret_mrenclave);
+		om_measure_image(&image, cpu_features(), ret_mrenclave);
 	unmap_file(&m);
 	return r;
 }
