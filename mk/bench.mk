@@ -16,7 +16,7 @@ bench-runtime: all $(BENCH_PROGRAMS) $(BENCH_APPS) $(REDIS_CLIENT) $(MEMCACHED_C
 $(B)/.deps-bench: mk/bench.mk | deps
 	tools/deps gnuplot-nox
 	@touch $@
-DATAPATH_OBJS := $(call objs,host,$(wildcard core/crypto/*.c) core/cursor.c) $(B)/host/libbearssl.a
+DATAPATH_OBJS := $(B)/host/libcore.a $(B)/host/libbearssl.a
 $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
 	$(CLANG) $^ -o $@ -lpthread
 ## make bench-migrate  downtime, gap, total time against footprint and mode (BENCH_ARGS="--sizes 1G --modes stop,auto")
