@@ -27,3 +27,10 @@ interp = $(CLANG) -std=gnu17 $(WARN) -O2 -ffreestanding -fPIE -fno-stack-protect
 $(B)/libexec/optmig-interp: host/load/interp.c mk/host.mk | deps
 	@mkdir -p $(@D)
 	$(call interp,$(abspath $(B))/bin/optmig) -o $@
+
+# ---- tests ---------------------------------------------------------------------------------------------------
+HOST_NET_SRCS := $(wildcard host/net/*.c) host/util.c core/errors.c core/cursor.c
+$(B)/tests/tcp_move: $(call objs,san,tests/integration/net/tcp_move.c $(HOST_NET_SRCS))
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lnftables -lpthread -o $@
+TESTS += $(B)/tests/tcp_move

@@ -1,15 +1,305 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Not written yet: traffic cannot be held. */
+/*
+ * The hold: three sets of local endpoints in a table of our own, filled in one transaction, and a capture beside them.
+ *
+ *   hold      open the capture, then fill the sets: a packet that passes between the two is delivered and caught;
+ *             TCP takes it for an old duplicate when it comes again
+ *   release   send what was caught (with a mark that passes the rules), empty the sets, send what came meanwhile
+ *
+ * Outgoing traffic flows: what a restored connection sends at once must not wait. Only resets are stopped.
+ */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <nftables/libnftables.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "capture.h"
 #include "hold.h"
+#include "packet.h"
+#include "util.h"
+
+#define ELEMENT_TEXT 96u
+#define CAPTURES_MAX 32u                  /* one for each call of host_net_hold */
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct nft_ctx *nft;               /* owns the table */
+static char table[32];
+static struct net_endpoint *endpoints;    /* sorted, all different; NULL: no hold */
+static uint32_t endpoint_count;
+static int captures[CAPTURES_MAX];
+static uint32_t capture_count;
+
+static int run_nft(const char *command)
+{
+	const char *words;
+
+	if (nft_run_cmd_from_buffer(nft, command) == 0)
+		return 0;
+	words = nft_ctx_get_error_buffer(nft);
+	host_detail("nftables: %s", words ? words : "failed");
+	return words && strstr(words, "not permitted") ? -EPERM : -EIO;
+}
+
+static const char rules[] =
+	"table inet %s {\n"
+	"flags owner;\n"
+	"set v4 { type inet_proto . ipv4_addr . inet_service; }\n"
+	"set v6 { type inet_proto . ipv6_addr . inet_service; }\n"
+	"set any { type inet_proto . inet_service; }\n"
+	"chain in { type filter hook input priority raw; policy accept;\n"
+	"meta mark 0x%x accept\n"
+	"meta l4proto . ip daddr . th dport @v4 drop\n"
+	"meta l4proto . ip6 daddr . th dport @v6 drop\n"
+	"meta l4proto . th dport @any drop\n"
+	"}\n"
+	"chain out { type filter hook output priority raw; policy accept;\n"
+	"tcp flags & rst == rst meta l4proto . ip saddr . th sport @v4 drop\n"
+	"tcp flags & rst == rst meta l4proto . ip6 saddr . th sport @v6 drop\n"
+	"tcp flags & rst == rst meta l4proto . th sport @any drop\n"
+	"}\n"
+	"}\n";
+
+/* Under the lock. */
+static int prepare(void)
+{
+	char command[sizeof rules + 64];
+	int error;
+
+	if (nft)
+		return 0;
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!nft)
+		return -ENOMEM;
+	nft_ctx_buffer_output(nft);
+	nft_ctx_buffer_error(nft);
+	snprintf(table, sizeof table, "optmig_%d", (int)getpid());
+	snprintf(command, sizeof command, rules, table, HOST_NET_MARK);
+	error = run_nft(command);
+	if (error) {
+		nft_ctx_free(nft);
+		nft = NULL;
+	}
+	return error;
+}
+
+int64_t host_net_prepare(void)
+{
+	int error;
+
+	pthread_mutex_lock(&lock);
+	error = prepare();
+	pthread_mutex_unlock(&lock);
+	return error;
+}
+
+static bool endpoint_of(const struct om_net_flow *flow, struct net_endpoint *e)
+{
+	static const uint8_t zero[16], mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	memset(e, 0, sizeof *e);
+	if (flow->protocol > 255 || flow->local_port == 0)
+		return false;
+	e->protocol = (uint8_t)flow->protocol;
+	e->port = flow->local_port;
+	if (flow->family == AF_INET) {
+		e->version = 4;
+		memcpy(e->address, flow->local_addr, 4);
+	} else if (flow->family == AF_INET6 && memcmp(flow->local_addr, mapped, sizeof mapped) == 0) {
+		e->version = 4;
+		memcpy(e->address, flow->local_addr + 12, 4);
+	} else if (flow->family == AF_INET6) {
+		e->version = 6;
+		memcpy(e->address, flow->local_addr, 16);
+	} else {
+		return false;
+	}
+	if (memcmp(e->address, zero, sizeof zero) == 0)
+		e->version = 0;
+	return true;
+}
+
+/* Sorts and drops repetitions. Return: how many are left. */
+static uint32_t unique(struct net_endpoint *list, uint32_t count)
+{
+	uint32_t kept = 0;
+
+	qsort(list, count, sizeof *list, net_endpoint_compare);
+	for (uint32_t i = 0; i < count; i++)
+		if (kept == 0 || net_endpoint_compare(&list[kept - 1], &list[i]) != 0)
+			list[kept++] = list[i];
+	return kept;
+}
+
+static struct net_endpoint *endpoints_of(const struct om_net_flow *flows, uint32_t count, uint32_t *ret_count)
+{
+	struct net_endpoint *list = calloc((size_t)count + 1, sizeof *list);
+	uint32_t n = 0;
+
+	if (!list)
+		return NULL;
+	for (uint32_t i = 0; i < count; i++)
+		if (endpoint_of(&flows[i], &list[n]))
+			n++;
+	*ret_count = unique(list, n);
+	return list;
+}
+
+static size_t element_text(char *to, const struct net_endpoint *e)
+{
+	char address[INET6_ADDRSTRLEN];
+
+	if (e->version == 0)
+		return (size_t)snprintf(to, ELEMENT_TEXT, "%u . %u, ", e->protocol, e->port);
+	inet_ntop(e->version == 4 ? AF_INET : AF_INET6, e->address, address, sizeof address);
+	return (size_t)snprintf(to, ELEMENT_TEXT, "%u . %s . %u, ", e->protocol, address, e->port);
+}
+
+/* Adding what is there already is no error. */
+static int fill_sets(const struct net_endpoint *list, uint32_t count)
+{
+	static const struct { uint8_t version; const char *set; } sets[] = { { 4, "v4" }, { 6, "v6" }, { 0, "any" } };
+	char *command = malloc(3 * 64 + (size_t)count * ELEMENT_TEXT + 1), *at = command;
+	int error;
+
+	if (!command)
+		return -ENOMEM;
+	for (unsigned s = 0; s < 3; s++) {
+		bool begun = false;
+
+		for (uint32_t i = 0; i < count; i++) {
+			if (list[i].version != sets[s].version)
+				continue;
+			if (!begun)
+				at += snprintf(at, 64, "add element inet %s %s { ", table, sets[s].set);
+			begun = true;
+			at += element_text(at, &list[i]);
+		}
+		if (begun)
+			at += snprintf(at, 4, "}\n");
+	}
+	*at = 0;
+	error = run_nft(command);
+	free(command);
+	return error;
+}
+
+static int empty_sets(void)
+{
+	char command[192];
+
+	snprintf(command, sizeof command, "flush set inet %s v4\nflush set inet %s v6\nflush set inet %s any\n", table, table, table);
+	return run_nft(command);
+}
+
+static uint32_t replay(void)
+{
+	uint32_t sent = 0;
+
+	for (uint32_t i = 0; i < capture_count; i++)
+		sent += net_capture_replay(captures[i], endpoints, endpoint_count);
+	return sent;
+}
+
+static void *close_captures(void *list)
+{
+	for (int *fd = list; *fd >= 0; fd++)
+		close(*fd);
+	free(list);
+	return NULL;
+}
+
+/* Closing a packet socket waits for every CPU, 5 to 20 ms: not for the connections to wait for. */
+static void discard_captures(void)
+{
+	int *list = malloc((capture_count + 1) * sizeof *list);
+	pthread_t thread;
+
+	if (!list)
+		return;
+	memcpy(list, captures, capture_count * sizeof *list);
+	list[capture_count] = -1;
+	capture_count = 0;
+	if (pthread_create(&thread, NULL, close_captures, list))
+		close_captures(list);
+	else
+		pthread_detach(thread);
+}
+
+static void forget(void)
+{
+	discard_captures();
+	free(endpoints);
+	endpoints = NULL;
+	endpoint_count = 0;
+}
+
+/* Takes over what `list` holds. */
+static int remember(const struct net_endpoint *list, uint32_t count, int capture)
+{
+	struct net_endpoint *all = realloc(endpoints, ((size_t)endpoint_count + count) * sizeof *all);
+
+	if (!all)
+		return -ENOMEM;
+	memcpy(all + endpoint_count, list, count * sizeof *all);
+	endpoint_count = unique(all, endpoint_count + count);
+	endpoints = all;
+	if (capture >= 0)
+		captures[capture_count++] = capture;
+	return 0;
+}
+
+/* Under the lock. */
+static int hold(const struct net_endpoint *list, uint32_t count)
+{
+	int capture, error = prepare();
+
+	if (error || count == 0)
+		return error;
+	if (capture_count == CAPTURES_MAX)
+		return -ENOSPC;
+	capture = net_capture_open(list, count);
+	if (capture < 0)
+		host_detail("held packets will be dropped, not sent on: %s", strerror(-capture));
+	error = fill_sets(list, count);
+	if (!error)
+		error = remember(list, count, capture);
+	if (error && capture >= 0)
+		close(capture);
+	return error;
+}
 
 int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count)
 {
-	(void)flows, (void)count;
-	return -EOPNOTSUPP;
+	uint32_t n = 0;
+	struct net_endpoint *list = endpoints_of(flows, count, &n);
+	int error;
+
+	if (!list)
+		return -ENOMEM;
+	pthread_mutex_lock(&lock);
+	error = hold(list, n);
+	pthread_mutex_unlock(&lock);
+	free(list);
+	return error;
 }
 
 int64_t host_net_release(void)
 {
-	return 0;
+	uint32_t sent;
+	int error = 0;
+
+	pthread_mutex_lock(&lock);
+	if (endpoints) {
+		sent = replay();
+		error = empty_sets();
+		sent += replay();
+		host_detail("%u held packets sent on", sent);
+		forget();
+	}
+	pthread_mutex_unlock(&lock);
+	return error;
 }

@@ -1,8 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Holds network traffic while connections change hands: packets of the given flows are dropped in both directions, so
- * that the kernel neither acknowledges bytes that the dump does not contain nor answers for a socket that is gone.
- * The peers' TCP sends them again.
+ * Holds network traffic while connections change hands: packets that arrive for the given local endpoints are kept
+ * from the kernel's TCP, so that it neither acknowledges bytes that a dump does not contain, nor answers with a reset
+ * for a socket that is gone.
+ *
+ * Held packets are not lost: they are caught (up to 8 MiB) and sent on when the hold is released, to wherever the
+ * address is then: a new socket on this host, or the host it moved to. Without that every peer would wait for its
+ * retransmission timer, 200 ms at least.
+ *
+ * A hold covers local endpoints (address and port), not single connections: their number is small even with thousands
+ * of clients. Needs CAP_NET_ADMIN and CAP_NET_RAW. The rules live in a table owned by this process' netlink socket: the
+ * kernel removes it when the process ends, however it ends.
  */
 #ifndef OPTMIG_HOST_NET_HOLD_H
 #define OPTMIG_HOST_NET_HOLD_H
@@ -10,8 +18,12 @@
 #include <stdint.h>
 #include "hostcall.h"
 
-/* Return: 0 or -errno; -EPERM without CAP_NET_ADMIN. Replaces a hold of this process that is still on. */
+/* Makes the table, with no endpoint in it: 1 to 2 ms that the stop phase need not spend. May be left out.
+ * Return: 0 or -errno: without privileges -EPERM, and connections cannot be moved. */
+int64_t host_net_prepare(void);
+/* Return: 0 or -errno. Adds to a hold that is on. */
 int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count);
+/* Sends the caught packets on and lifts the hold. Return: 0 or -errno. Nothing held: 0. */
 int64_t host_net_release(void);
 
 #endif
