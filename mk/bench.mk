@@ -18,6 +18,7 @@ $(B)/.deps-bench: mk/bench.mk | deps
 	@touch $@
 DATAPATH_OBJS := $(B)/host/libcore.a $(B)/host/libbearssl.a
 $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
+	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@ -lpthread
 ## make bench-migrate  downtime, gap, total time against footprint and mode (BENCH_ARGS="--sizes 1G --modes stop,auto")
 .PHONY: bench-migrate
