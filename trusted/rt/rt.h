@@ -27,9 +27,10 @@
 #include "image.h"
 #include "passrt.h"
 
-/* Page classes by section. Plain .data/.bss of trusted code would be local by the linker script; say it anyway. */
-#define RT_RESIDENT __attribute__((section(".rt.resident.bss")))  /* migrates; always sent in the stop phase; starts as zero */
-#define RT_LOCAL    __attribute__((section(".rt.local.bss")))     /* never leaves this enclave; starts as zero */
+/* Page classes by section. Plain .data/.bss of trusted code is local by the linker script; say it anyway. (The names begin
+ * with .bss, because only then does the compiler keep the zeros out of the file.) */
+#define RT_RESIDENT __attribute__((section(".bss.rt.resident")))  /* migrates; always sent in the stop phase; starts as zero */
+#define RT_LOCAL    __attribute__((section(".bss.rt.local")))     /* never leaves this enclave; starts as zero */
 
 /* ---- threads ------------------------------------------------------------------------------------------- */
 
@@ -229,7 +230,7 @@ struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
 	rt_syscalls_signal[], rt_syscalls_identity[];                                   /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
-	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[];                      /* descriptors: rt/io/ */
+	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
 void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */

@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * epoll. The interest lists are ours; the host's epoll instance mirrors them and waits.
+ *
+ * A registration on the host carries no application data, but the number of our watch with two stamps:
+ *
+ *     bits 63-48 life     changes when a watch slot is used for another interest: late events are dropped
+ *     bits 47-32 arming   changes with EPOLL_CTL_MOD: tells which arming of EPOLLONESHOT an event has used up
+ *     bits 31-0  watch
+ *
+ * Events are reduced to those asked for plus EPOLLERR and EPOLLHUP. An event that does not match may be the host's
+ * lie, or only have been under way when another thread changed the interest: it is ignored either way.
+ *
+ * A description that is watched twice by one instance (under two numbers) has one host descriptor, of which the host
+ * would refuse the second registration: the second watch gets a host duplicate of its own.
+ */
+#include "rt/io/io.h"
+
+#define ARG(i) ((uint64_t)t->arg[i])
+#define BATCH 64u
+#define EVENTS_MAX 4096u
+#define ALWAYS ((uint32_t)(EPOLLERR | EPOLLHUP))
+#define MODIFIERS ((uint32_t)(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP))
+
+static RT_RESIDENT struct rt_io_watch watches[RT_IO_WATCH_MAX];
+static RT_RESIDENT uint32_t free_watch, watch_end;
+
+static struct rt_io_ofd *get(uint64_t fd)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+
+	return ofd && ofd->kind == RT_IO_EPOLL ? ofd : NULL;
+}
+
+static uint64_t tag_of(const struct rt_io_watch *watch)
+{
+	return (uint64_t)watch->life << 48 | (uint64_t)watch->arming << 32 | (uint32_t)(watch - watches);
+}
+
+/* ---- lists; table lock held ------------------------------------------------------------------------------------------------ */
+
+static struct rt_io_watch *watch_find(const struct rt_io_ofd *epoll, const struct rt_io_ofd *ofd, uint32_t fd)
+{
+	for (uint32_t index = ofd->watches; index; index = watches[index].next_of_ofd)
+		if (watches[index].epoll == rt_io_index(epoll) && watches[index].fd == fd)
+			return &watches[index];
+	return NULL;
+}
+
+static bool watched_by(const struct rt_io_ofd *epoll, const struct rt_io_ofd *ofd)
+{
+	for (uint32_t index = ofd->watches; index; index = watches[index].next_of_ofd)
+		if (watches[index].epoll == rt_io_index(epoll))
+			return true;
+	return false;
+}
+
+static struct rt_io_watch *watch_new(struct rt_io_ofd *epoll, struct rt_io_ofd *ofd, uint32_t fd)
+{
+	struct rt_io_watch *watch;
+	uint32_t index = free_watch;
+	uint16_t life;
+
+	if (index)
+		free_watch = watches[index].next_of_ofd;
+	else if (watch_end < RT_IO_WATCH_MAX - 1)
+		index = ++watch_end;
+	if (!index)
+		return NULL;
+	watch = &watches[index];
+	life = (uint16_t)(watch->life + 1);
+	*watch = (struct rt_io_watch){ .epoll = rt_io_index(epoll), .ofd = rt_io_index(ofd), .fd = fd, .life = life, .host_dup = -1,
+		.next_of_ofd = ofd->watches, .next_of_epoll = epoll->epoll.first };
+	if (ofd->watches)
+		watches[ofd->watches].prev_of_ofd = index;
+	if (epoll->epoll.first)
+		watches[epoll->epoll.first].prev_of_epoll = index;
+	ofd->watches = index;
+	epoll->epoll.first = index;
+	return watch;
+}
+
+static void watch_free(struct rt_io_watch *watch)
+{
+	struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd], *epoll = &rt_io_ofds[watch->epoll];
+
+	*(watch->prev_of_ofd ? &watches[watch->prev_of_ofd].next_of_ofd : &ofd->watches) = watch->next_of_ofd;
+	if (watch->next_of_ofd)
+		watches[watch->next_of_ofd].prev_of_ofd = watch->prev_of_ofd;
+	*(watch->prev_of_epoll ? &watches[watch->prev_of_epoll].next_of_epoll : &epoll->epoll.first) = watch->next_of_epoll;
+	if (watch->next_of_epoll)
+		watches[watch->next_of_epoll].prev_of_epoll = watch->prev_of_epoll;
+	watch->epoll = 0;
+	watch->next_of_ofd = free_watch;
+	free_watch = (uint32_t)(watch - watches);
+}
+
+/* Takes one watch off and returns its host duplicate to close; -2 when none is left. */
+static int32_t drop_one(struct rt_io_ofd *ofd)
+{
+	uint32_t index;
+	int32_t host_dup = -2;
+
+	rt_io_lock();
+	index = ofd->watches ? ofd->watches : ofd->kind == RT_IO_EPOLL ? ofd->epoll.first : 0;
+	if (index) {
+		host_dup = watches[index].host_dup;
+		watch_free(&watches[index]);
+	}
+	rt_io_unlock();
+	return host_dup;
+}
+
+void rt_io_watches_drop(struct rt_io_ofd *ofd)
+{
+	int32_t host_dup;
+
+	while ((host_dup = drop_one(ofd)) != -2)
+		rt_io_host_close(host_dup);
+}
+
+/* ---- control ----------------------------------------------------------------------------------------------------------------- */
+
+static long host_ctl(const struct rt_io_watch *watch, uint64_t operation, uint32_t events)
+{
+	struct lx_epoll_event event = { events & ~(uint32_t)EPOLLWAKEUP, tag_of(watch) };
+	uint64_t ub = rt_io_ub_copy(&event, sizeof event);
+	int32_t host_fd = watch->host_dup >= 0 ? watch->host_dup : rt_io_ofds[watch->ofd].host_fd;
+
+	if (!ub)
+		return -ENOMEM;
+	return rt_io_zero(rt_host(__NR_epoll_ctl, (uint64_t)rt_io_ofds[watch->epoll].host_fd, operation, (uint64_t)host_fd, ub, 0, 0));
+}
+
+static void remove(struct rt_io_watch *watch)
+{
+	int32_t host_dup = watch->host_dup;
+
+	rt_io_lock();
+	watch_free(watch);
+	rt_io_unlock();
+	rt_io_host_close(host_dup);
+}
+
+static long ctl_add(struct rt_io_ofd *epoll, struct rt_io_ofd *ofd, uint32_t fd, const struct lx_epoll_event *event)
+{
+	struct rt_io_watch *watch = NULL;
+	bool twice;
+	long error;
+
+	/* What the host has no descriptor for is always ready, like a regular file: epoll refuses both. */
+	if (ofd->host_fd < 0)
+		return -EPERM;
+	rt_io_lock();
+	if (watch_find(epoll, ofd, fd)) {
+		rt_io_unlock();
+		return -EEXIST;
+	}
+	twice = watched_by(epoll, ofd);
+	watch = watch_new(epoll, ofd, fd);
+	if (watch) {
+		watch->events = event->events;
+		watch->data = event->data;
+	}
+	rt_io_unlock();
+	if (!watch)
+		return -ENOSPC;
+	if (twice) {
+		error = rt_io_checked_fd(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0));
+		if (error < 0) {
+			remove(watch);
+			return error;
+		}
+		watch->host_dup = (int32_t)error;
+	}
+	error = host_ctl(watch, EPOLL_CTL_ADD, event->events);
+	if (error)
+		remove(watch);
+	return error;
+}
+
+static long ctl_mod(struct rt_io_watch *watch, const struct lx_epoll_event *event)
+{
+	struct rt_io_watch before = *watch;
+	long error;
+
+	if ((event->events | watch->events) & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	/* First here, then on the host: an event may come back at once, on another thread. */
+	watch->events = event->events;
+	watch->data = event->data;
+	watch->arming++;
+	watch->spent = 0;
+	watch->pending_seen = 0;
+	error = host_ctl(watch, EPOLL_CTL_MOD, event->events);
+	if (error) {
+		watch->events = before.events;
+		watch->data = before.data;
+		watch->spent = before.spent;
+		watch->arming = before.arming;
+	}
+	return error;
+}
+
+static long ctl_del(struct rt_io_watch *watch)
+{
+	long error = host_ctl(watch, EPOLL_CTL_DEL, 0);
+
+	/* ENOENT: the host lost it on its own; the wish is fulfilled. */
+	if (error && error != -ENOENT)
+		return error;
+	remove(watch);
+	return 0;
+}
+
+static long sys_epoll_ctl(struct rt_thread *t)
+{
+	struct rt_io_ofd *epoll = rt_io_get((uint32_t)t->arg[0]), *ofd = rt_io_get((uint32_t)t->arg[2]);
+	struct rt_io_watch *watch;
+	struct lx_epoll_event event = {0};
+	uint32_t operation = (uint32_t)t->arg[1];
+
+	if (!epoll || !ofd)
+		return -EBADF;
+	if (operation != EPOLL_CTL_DEL && rt_app_get(&event, ARG(3), sizeof event))
+		return -EFAULT;
+	if (epoll->kind != RT_IO_EPOLL || epoll == ofd)
+		return -EINVAL;
+	if (operation == EPOLL_CTL_ADD)
+		return ctl_add(epoll, ofd, (uint32_t)t->arg[2], &event);
+	rt_io_lock();
+	watch = watch_find(epoll, ofd, (uint32_t)t->arg[2]);
+	rt_io_unlock();
+	if (operation != EPOLL_CTL_MOD && operation != EPOLL_CTL_DEL)
+		return -EINVAL;
+	if (!watch)
+		return -ENOENT;
+	return operation == EPOLL_CTL_MOD ? ctl_mod(watch, &event) : ctl_del(watch);
+}
+
+static long create(uint32_t flags)
+{
+	long host_fd;
+
+	if (flags & ~(uint32_t)O_CLOEXEC)
+		return -EINVAL;
+	if (!rt_io_room(1))
+		return -EMFILE;
+	host_fd = rt_host(__NR_epoll_create1, O_CLOEXEC, 0, 0, 0, 0, 0);
+	return rt_io_install_host(RT_IO_EPOLL, host_fd, O_RDWR, flags ? FD_CLOEXEC : 0, NULL);
+}
+
+static long sys_epoll_create(struct rt_thread *t) { return t->arg[0] > 0 ? create(0) : -EINVAL; }
+static long sys_epoll_create1(struct rt_thread *t) { return create((uint32_t)t->arg[0]); }
+
+/* ---- waiting ------------------------------------------------------------------------------------------------------------------ */
+
+/* One event of the host becomes one of the application's; false if it means nothing any more. */
+static bool translate(const struct rt_io_ofd *epoll, struct lx_epoll_event *event)
+{
+	uint32_t index = (uint32_t)event->data;
+	struct rt_io_watch *watch = &watches[index];
+
+	if (index == 0 || index >= RT_IO_WATCH_MAX || watch->epoll != rt_io_index(epoll) || watch->life != event->data >> 48)
+		return false;
+	event->events &= (watch->events & ~MODIFIERS) | ALWAYS;
+	if (!event->events)
+		return false;
+	if (watch->events & EPOLLONESHOT && watch->arming == (uint16_t)(event->data >> 32))
+		watch->spent = 1;
+	event->data = watch->data;
+	return true;
+}
+
+static long deliver(const struct rt_io_ofd *epoll, uint64_t ub, uint32_t count, uint64_t app)
+{
+	struct lx_epoll_event batch[BATCH];
+	uint32_t given = 0;
+
+	for (uint32_t done = 0; done < count;) {
+		uint32_t some = count - done < BATCH ? count - done : BATCH, kept = 0;
+
+		rt_ub_get(batch, (void *)(ub + done * sizeof *batch), some * sizeof *batch);
+		for (uint32_t i = 0; i < some; i++) {
+			struct lx_epoll_event event = batch[i];
+
+			if (translate(epoll, &event))
+				batch[kept++] = event;
+		}
+		if (kept && rt_app_put(app + given * sizeof *batch, batch, kept * sizeof *batch))
+			return -EFAULT;
+		given += kept;
+		done += some;
+	}
+	return given;
+}
+
+/* Connections that rt_io_freeze accepted make their listeners readable; the host knows nothing of them. */
+static long deliver_pending(const struct rt_io_ofd *epoll, uint64_t app, uint32_t room)
+{
+	uint32_t given = 0;
+
+	for (uint32_t index = epoll->epoll.first; index && given < room; index = watches[index].next_of_epoll) {
+		struct rt_io_watch *watch = &watches[index];
+		const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
+		struct lx_epoll_event event = { EPOLLIN, watch->data };
+
+		if (ofd->kind != RT_IO_SOCKET || !ofd->socket.pending_first || !(watch->events & EPOLLIN) || watch->spent ||
+		    (watch->events & EPOLLET && watch->pending_seen))
+			continue;
+		watch->pending_seen = 1;
+		watch->spent = !!(watch->events & EPOLLONESHOT);
+		if (rt_app_put(app + given * sizeof event, &event, sizeof event))
+			return -EFAULT;
+		given++;
+	}
+	return given;
+}
+
+static long wait_events(struct rt_thread *t, int64_t timeout_ns)
+{
+	struct rt_io_ofd *epoll = get(ARG(0));
+	uint32_t room = (uint32_t)t->arg[2];
+	uint64_t ub;
+
+	if (!epoll)
+		return rt_io_get((uint32_t)t->arg[0]) ? -EINVAL : -EBADF;
+	if ((int32_t)room <= 0)
+		return -EINVAL;
+	if (room > EVENTS_MAX)
+		room = EVENTS_MAX;
+	ub = rt_io_ub_space(room * sizeof(struct lx_epoll_event));
+	if (!ub)
+		return -ENOMEM;
+	for (;;) {
+		int left_ms = rt_io_remaining_ms(t, timeout_ns);
+		uint64_t arg[6] = { (uint64_t)epoll->host_fd, ub, room, (uint64_t)(int64_t)left_ms, 0, 0 };
+		bool again = false;
+		long count;
+
+		if (rt_io_pending_total) {
+			count = deliver_pending(epoll, ARG(1), room);
+			if (count)
+				return count;
+		}
+		if (left_ms == 0)
+			count = rt_host(__NR_epoll_wait, arg[0], arg[1], arg[2], arg[3], 0, 0);
+		else
+			count = rt_host_wait_once(__NR_epoll_wait, arg, &again);
+		if (again)
+			continue;
+		if (count < 0)
+			return count;
+		if (rt_io_checked(count, room) > 0) {
+			count = deliver(epoll, ub, (uint32_t)count, ARG(1));
+			if (count)
+				return count;
+		}
+		/* Nothing but stale events, or the host's clock was early. */
+		if (left_ms == 0)
+			return 0;
+	}
+}
+
+static int64_t ms_to_ns(int32_t ms)
+{
+	return ms < 0 ? -1 : ms * 1000000LL;
+}
+
+static long sys_epoll_wait(struct rt_thread *t)
+{
+	return wait_events(t, ms_to_ns((int32_t)t->arg[3]));
+}
+
+static long sys_epoll_pwait(struct rt_thread *t)
+{
+	long error;
+
+	if (!ARG(4))
+		return sys_epoll_wait(t);
+	error = rt_io_mask(t, ARG(4), ARG(5));
+	return error ? error : sys_epoll_wait(t);
+}
+
+static long sys_epoll_pwait2(struct rt_thread *t)
+{
+	struct lx_timespec timeout;
+	int64_t ns = -1;
+	long error;
+
+	if (ARG(3)) {
+		if (rt_app_get(&timeout, ARG(3), sizeof timeout))
+			return -EFAULT;
+		error = rt_io_timeout_ns(&timeout, &ns);
+		if (error)
+			return error;
+	}
+	if (!ARG(4))
+		return wait_events(t, ns);
+	error = rt_io_mask(t, ARG(4), ARG(5));
+	return error ? error : wait_events(t, ns);
+}
+
+/* ---- migration -------------------------------------------------------------------------------------------------------------------- */
+
+int rt_io_epoll_rearm(bool all, char *words, size_t size)
+{
+	for (uint32_t index = 1; index <= watch_end; index++) {
+		struct rt_io_watch *watch = &watches[index];
+		struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
+		struct rt_io_words text = { words, size, 0 };
+		bool dup = watch->host_dup >= 0;
+		long error = 0;
+
+		if (!watch->epoll || !(all || ofd->closed_by_freeze))
+			continue;
+		rt_ub_reset();
+		if (dup && !all)
+			rt_io_host_close(watch->host_dup);
+		watch->host_dup = -1;
+		if (dup) {
+			error = rt_io_checked_fd(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0));
+			watch->host_dup = (int32_t)error;
+		}
+		/* A spent one-shot interest stays registered, without events. */
+		if (error >= 0)
+			error = host_ctl(watch, EPOLL_CTL_ADD, watch->spent ? watch->events & MODIFIERS : watch->events);
+		if (error >= 0)
+			continue;
+		rt_io_words_add(&text, "cannot watch descriptor ");
+		rt_io_words_number(&text, watch->fd);
+		rt_io_words_add(&text, " again");
+		return OM_EHOSTSTATE;
+	}
+	return 0;
+}
+
+const struct rt_syscall_entry rt_syscalls_epoll[] = {
+	{ __NR_epoll_create, 0, sys_epoll_create }, { __NR_epoll_create1, 0, sys_epoll_create1 },
+	{ __NR_epoll_ctl, 0, sys_epoll_ctl }, { __NR_epoll_wait, 0, sys_epoll_wait },
+	{ __NR_epoll_pwait, 0, sys_epoll_pwait }, { __NR_epoll_pwait2, 0, sys_epoll_pwait2 },
+	{ 0, 0, NULL },
+};

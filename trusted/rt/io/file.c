@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Files and directories: opening, facts, changing. Reading and writing are in rw.c, names in path.c.
+ *
+ * Opening asks the host for the file's identity at once: the kind decides how calls block, record locks are kept per
+ * inode, and a migration compares it. The file's offset stays in the host's kernel until a freeze fetches it.
+ */
+#include "rt/io/io.h"
+
+#define ARG(i) ((uint64_t)t->arg[i])
+#define CWD ((uint64_t)AT_FDCWD)
+
+static enum rt_io_kind kind_of_mode(uint32_t mode)
+{
+	switch (mode & LX_S_IFMT) {
+	case LX_S_IFREG: return RT_IO_FILE;
+	case LX_S_IFDIR: return RT_IO_DIR;
+	default:         return RT_IO_OTHER;
+	}
+}
+
+static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t mode)
+{
+	struct rt_io_path path;
+	struct rt_io_ofd *ofd = NULL;
+	struct stat stat;
+	uint64_t ub;
+	long result = rt_io_path(dirfd, app_path, &path), host_fd;
+
+	if (result)
+		return result;
+	if (rt_io_virtual_open(path.text, flags, &result))
+		return result;
+	if (!rt_io_room(1))
+		return -EMFILE;
+	ub = rt_io_ub_space(sizeof stat);
+	if (!ub)
+		return -ENOMEM;
+	host_fd = rt_io_checked_fd(rt_host_wait(__NR_openat, path.host_dir, path.untrusted, flags | O_CLOEXEC, mode, 0, 0));
+	if (host_fd < 0)
+		return host_fd;
+	result = rt_io_zero(rt_host(__NR_fstat, (uint64_t)host_fd, ub, 0, 0, 0, 0));
+	if (result < 0) {
+		rt_io_host_close((int32_t)host_fd);
+		return result;
+	}
+	rt_ub_get(&stat, (void *)ub, sizeof stat);
+	/* Creation flags have done their work; a reopened file must not be created or truncated again. */
+	result = rt_io_install_host(flags & O_PATH ? RT_IO_OTHER : kind_of_mode(stat.st_mode), host_fd,
+		flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC), flags & O_CLOEXEC ? FD_CLOEXEC : 0, &ofd);
+	if (result >= 0 && ofd->kind == RT_IO_FILE) {
+		ofd->file.device = stat.st_dev;
+		ofd->file.inode = stat.st_ino;
+	}
+	return result;
+}
+
+static long sys_open(struct rt_thread *t) { return open_at(CWD, ARG(0), (uint32_t)t->arg[1], ARG(2)); }
+static long sys_openat(struct rt_thread *t) { return open_at(ARG(0), ARG(1), (uint32_t)t->arg[2], ARG(3)); }
+static long sys_creat(struct rt_thread *t) { return open_at(CWD, ARG(0), O_CREAT | O_WRONLY | O_TRUNC, ARG(1)); }
+
+/* ---- facts ------------------------------------------------------------------------------------------------------- */
+
+static long stat_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_t flags)
+{
+	struct rt_io_path path;
+	long error = rt_io_path(dirfd, app_path, &path);
+	uint64_t ub;
+
+	if (error)
+		return error;
+	ub = rt_io_ub_space(256);
+	error = ub ? rt_io_zero(rt_host(__NR_newfstatat, path.host_dir, path.untrusted, ub, flags, 0, 0)) : -ENOMEM;
+	return error ? error : rt_ub_to_app(app, (void *)ub, sizeof(struct stat));
+}
+
+static long stat_inside(const struct rt_io_ofd *ofd, uint64_t app)
+{
+	struct stat stat = { .st_nlink = 1, .st_blksize = 4096, .st_ino = rt_io_index(ofd) };
+
+	stat.st_mode = ofd->kind == RT_IO_DEVICE ? LX_S_IFCHR | 0666 : LX_S_IFREG | 0444;
+	stat.st_rdev = ofd->kind == RT_IO_DEVICE ? 0x100 | ofd->device : 0;
+	return rt_app_put(app, &stat, sizeof stat);
+}
+
+static long sys_stat(struct rt_thread *t) { return stat_at(CWD, ARG(0), ARG(1), 0); }
+static long sys_lstat(struct rt_thread *t) { return stat_at(CWD, ARG(0), ARG(1), AT_SYMLINK_NOFOLLOW); }
+
+static long stat_fd(uint64_t fd, uint64_t app)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+	uint64_t ub;
+	long error;
+
+	if (!ofd)
+		return -EBADF;
+	if (ofd->host_fd < 0)
+		return stat_inside(ofd, app);
+	ub = rt_io_ub_space(256);
+	error = ub ? rt_io_zero(rt_host(__NR_fstat, (uint64_t)ofd->host_fd, ub, 0, 0, 0, 0)) : -ENOMEM;
+	return error ? error : rt_ub_to_app(app, (void *)ub, sizeof(struct stat));
+}
+
+static long sys_fstat(struct rt_thread *t)
+{
+	return stat_fd(ARG(0), ARG(1));
+}
+
+static long sys_newfstatat(struct rt_thread *t)
+{
+	char first;
+
+	if (ARG(3) & AT_EMPTY_PATH && !rt_app_get(&first, ARG(1), 1) && !first && (int32_t)t->arg[0] != AT_FDCWD)
+		return stat_fd(ARG(0), ARG(2));
+	return stat_at(ARG(0), ARG(1), ARG(2), ARG(3));
+}
+
+static long sys_statx(struct rt_thread *t)
+{
+	struct rt_io_path path;
+	long error = rt_io_path(ARG(0), ARG(1), &path);
+	uint64_t ub;
+
+	if (error)
+		return error;
+	ub = rt_io_ub_space(sizeof(struct statx));
+	error = ub ? rt_io_zero(rt_host(__NR_statx, path.host_dir, path.untrusted, ARG(2), ARG(3), ub, 0)) : -ENOMEM;
+	return error ? error : rt_ub_to_app(ARG(4), (void *)ub, sizeof(struct statx));
+}
+
+#define STATFS_SIZE 120
+
+static long sys_statfs(struct rt_thread *t)
+{
+	struct rt_io_path path;
+	long error = rt_io_path(CWD, ARG(0), &path);
+	uint64_t ub;
+
+	if (error)
+		return error;
+	ub = rt_io_ub_space(256);
+	error = ub ? rt_io_zero(rt_host(__NR_statfs, path.untrusted, ub, 0, 0, 0, 0)) : -ENOMEM;
+	return error ? error : rt_ub_to_app(ARG(1), (void *)ub, STATFS_SIZE);
+}
+
+/* The host descriptor of calls that need one, or a negative errno. */
+static long host_fd_of(uint64_t fd)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+
+	if (!ofd)
+		return -EBADF;
+	return ofd->host_fd < 0 ? -EINVAL : ofd->host_fd;
+}
+
+static long sys_fstatfs(struct rt_thread *t)
+{
+	long host_fd = host_fd_of(ARG(0)), error;
+	uint64_t ub = rt_io_ub_space(256);
+
+	if (host_fd < 0)
+		return host_fd;
+	error = ub ? rt_io_zero(rt_host(__NR_fstatfs, (uint64_t)host_fd, ub, 0, 0, 0, 0)) : -ENOMEM;
+	return error ? error : rt_ub_to_app(ARG(1), (void *)ub, STATFS_SIZE);
+}
+
+/* nr(fd, a, b, c) of the host with only values. */
+static long with_fd(long nr, uint64_t fd, uint64_t a, uint64_t b, uint64_t c)
+{
+	long host_fd = host_fd_of(fd);
+
+	return host_fd < 0 ? host_fd : rt_io_zero(rt_host(nr, (uint64_t)host_fd, a, b, c, 0, 0));
+}
+
+static long sys_fsync(struct rt_thread *t) { return with_fd(t->nr, ARG(0), 0, 0, 0); }
+static long sys_ftruncate(struct rt_thread *t) { return with_fd(__NR_ftruncate, ARG(0), ARG(1), 0, 0); }
+static long sys_fallocate(struct rt_thread *t) { return with_fd(__NR_fallocate, ARG(0), ARG(1), ARG(2), ARG(3)); }
+static long sys_fadvise(struct rt_thread *t) { return with_fd(__NR_fadvise64, ARG(0), ARG(1), ARG(2), ARG(3)); }
+static long sys_readahead(struct rt_thread *t) { return with_fd(__NR_readahead, ARG(0), ARG(1), ARG(2), 0); }
+static long sys_sync_range(struct rt_thread *t) { return with_fd(__NR_sync_file_range, ARG(0), ARG(1), ARG(2), ARG(3)); }
+static long sys_fchmod(struct rt_thread *t) { return with_fd(__NR_fchmod, ARG(0), ARG(1), 0, 0); }
+static long sys_fchown(struct rt_thread *t) { return with_fd(__NR_fchown, ARG(0), ARG(1), ARG(2), 0); }
+
+static long sys_sync(struct rt_thread *t)
+{
+	(void)t;
+	return rt_io_zero(rt_host(__NR_sync, 0, 0, 0, 0, 0, 0));
+}
+
+static long sys_lseek(struct rt_thread *t)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+	int64_t base;
+
+	if (!ofd)
+		return -EBADF;
+	if (ofd->kind == RT_IO_DEVICE)
+		return 0;
+	if (ofd->kind != RT_IO_VIRTUAL) {
+		if (ofd->kind >= RT_IO_PIPE)
+			return -ESPIPE;
+		return rt_host(__NR_lseek, (uint64_t)ofd->host_fd, ARG(1), ARG(2), 0, 0, 0);
+	}
+	switch (t->arg[2]) {
+	case LX_SEEK_SET: base = 0; break;
+	case LX_SEEK_CUR: base = (int64_t)ofd->virt.offset; break;
+	case LX_SEEK_END: base = ofd->virt.size; break;
+	default:          return -EINVAL;
+	}
+	if (__builtin_add_overflow(base, t->arg[1], &base) || base < 0)
+		return -EINVAL;
+	ofd->virt.offset = (uint64_t)base;
+	return base;
+}
+
+/* utimensat(dir, path or NULL, times, flags). */
+static long utimens(uint64_t dirfd, uint64_t app_path, const struct lx_timespec *times, uint64_t flags)
+{
+	struct rt_io_path path = { .untrusted = 0 };
+	uint64_t ub = 0;
+	long error;
+
+	if (app_path) {
+		error = rt_io_path(dirfd, app_path, &path);
+	} else {
+		error = host_fd_of(dirfd);
+		path.host_dir = (uint64_t)error;
+	}
+	if (error < 0)
+		return error;
+	if (times) {
+		ub = rt_io_ub_copy(times, 2 * sizeof *times);
+		if (!ub)
+			return -ENOMEM;
+	}
+	return rt_io_zero(rt_host(__NR_utimensat, path.host_dir, path.untrusted, ub, flags, 0, 0));
+}
+
+static long sys_utimensat(struct rt_thread *t)
+{
+	struct lx_timespec times[2];
+
+	if (ARG(2) && rt_app_get(times, ARG(2), sizeof times))
+		return -EFAULT;
+	return utimens(ARG(0), ARG(1), ARG(2) ? times : NULL, ARG(3));
+}
+
+static long utimevals(uint64_t dirfd, uint64_t app_path, uint64_t app_times)
+{
+	struct lx_timeval values[2];
+	struct lx_timespec times[2];
+
+	if (app_times && rt_app_get(values, app_times, sizeof values))
+		return -EFAULT;
+	for (int i = 0; app_times && i < 2; i++) {
+		if (values[i].usec < 0 || values[i].usec >= 1000000)
+			return -EINVAL;
+		times[i] = (struct lx_timespec){ values[i].sec, values[i].usec * 1000 };
+	}
+	return utimens(dirfd, app_path, app_times ? times : NULL, 0);
+}
+
+static long sys_utimes(struct rt_thread *t) { return utimevals(CWD, ARG(0), ARG(1)); }
+static long sys_futimesat(struct rt_thread *t) { return utimevals(ARG(0), ARG(1), ARG(2)); }
+
+static long sys_utime(struct rt_thread *t)
+{
+	int64_t seconds[2];
+	struct lx_timespec times[2];
+
+	if (ARG(1) && rt_app_get(seconds, ARG(1), sizeof seconds))
+		return -EFAULT;
+	for (int i = 0; ARG(1) && i < 2; i++)
+		times[i] = (struct lx_timespec){ seconds[i], 0 };
+	return utimens(CWD, ARG(0), ARG(1) ? times : NULL, 0);
+}
+
+/* Waits without LOCK_NB. What is held is noted, so that the destination can take it again. */
+static long sys_flock(struct rt_thread *t)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+	uint32_t operation = (uint32_t)t->arg[1];
+	long error;
+
+	if (!ofd)
+		return -EBADF;
+	if (ofd->host_fd < 0)
+		return -EINVAL;
+	error = rt_io_zero(rt_host_wait(__NR_flock, (uint64_t)ofd->host_fd, operation, 0, 0, 0, 0));
+	if (!error && ofd->kind == RT_IO_FILE)
+		ofd->file.flock = operation & (LX_LOCK_SH | LX_LOCK_EX);
+	return error;
+}
+
+/* ---- directories ----------------------------------------------------------------------------------------------------- */
+
+#define DENTS_MAX 8192u
+
+/* Each record lies within the rest, holds its fixed part and a NUL-terminated name: libc walks them unchecked. */
+static bool dents_ok(const uint8_t *bytes, size_t size)
+{
+	const size_t fixed = offsetof(struct lx_dirent64, name);
+
+	while (size) {
+		struct lx_dirent64 head;
+
+		if (size < fixed)
+			return false;
+		memcpy(&head, bytes, fixed);
+		if (head.length <= fixed || head.length > size || head.length % 8)
+			return false;
+		for (size_t i = fixed; bytes[i]; i++)
+			if (i + 1 == head.length)
+				return false;
+		bytes += head.length;
+		size -= head.length;
+	}
+	return true;
+}
+
+static long sys_getdents64(struct rt_thread *t)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+	uint64_t size = (uint32_t)t->arg[2] < DENTS_MAX ? (uint32_t)t->arg[2] : DENTS_MAX, ub;
+	uint8_t bytes[DENTS_MAX];
+	long result;
+
+	if (!ofd)
+		return -EBADF;
+	if (ofd->kind != RT_IO_DIR)
+		return -ENOTDIR;
+	ub = rt_io_ub_space(size);
+	if (!ub)
+		return -ENOMEM;
+	result = rt_io_checked(rt_host(__NR_getdents64, (uint64_t)ofd->host_fd, ub, size, 0, 0, 0), size);
+	if (result <= 0)
+		return result;
+	rt_ub_get(bytes, (void *)ub, (size_t)result);
+	if (!dents_ok(bytes, (size_t)result))
+		rt_fatal(OM_EHOST, "host returned malformed directory entries");
+	return rt_app_put(ARG(1), bytes, (size_t)result) ? -EFAULT : result;
+}
+
+/* ---- for mmap ---------------------------------------------------------------------------------------------------------- */
+
+long rt_io_host_fd(int fd)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint64_t)(uint32_t)fd);
+
+	return ofd && ofd->kind == RT_IO_FILE ? ofd->host_fd : -EBADF;
+}
+
+long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size)
+{
+	long host_fd = rt_io_host_fd(fd);
+	size_t done = 0, chunk;
+	uint64_t ub;
+
+	if (host_fd < 0)
+		return host_fd;
+	chunk = rt_ub_left() < size ? rt_ub_left() & ~(size_t)4095 : size;
+	ub = rt_io_ub_space(chunk);
+	if (!ub)
+		return -ENOMEM;
+	while (done < size) {
+		size_t some = size - done < chunk ? size - done : chunk;
+		long got = rt_io_checked(rt_host(__NR_pread64, (uint64_t)host_fd, ub, some, offset + done, 0, 0), some);
+
+		if (got < 0)
+			return got;
+		if (got == 0)
+			break;
+		if (rt_ub_to_app(app + done, (void *)ub, (size_t)got))
+			return -EFAULT;
+		done += (size_t)got;
+	}
+	return (long)done;
+}
+
+const struct rt_syscall_entry rt_syscalls_file[] = {
+	{ __NR_open, 0, sys_open }, { __NR_openat, 0, sys_openat }, { __NR_creat, 0, sys_creat },
+	{ __NR_stat, 0, sys_stat }, { __NR_lstat, 0, sys_lstat }, { __NR_fstat, 0, sys_fstat },
+	{ __NR_newfstatat, 0, sys_newfstatat }, { __NR_statx, 0, sys_statx },
+	{ __NR_statfs, 0, sys_statfs }, { __NR_fstatfs, 0, sys_fstatfs },
+	{ __NR_fsync, 0, sys_fsync }, { __NR_fdatasync, 0, sys_fsync }, { __NR_syncfs, 0, sys_fsync }, { __NR_sync, 0, sys_sync },
+	{ __NR_ftruncate, 0, sys_ftruncate }, { __NR_fallocate, 0, sys_fallocate }, { __NR_fadvise64, 0, sys_fadvise },
+	{ __NR_readahead, 0, sys_readahead }, { __NR_sync_file_range, 0, sys_sync_range },
+	{ __NR_fchmod, 0, sys_fchmod }, { __NR_fchown, 0, sys_fchown }, { __NR_lseek, 0, sys_lseek },
+	{ __NR_utimensat, 0, sys_utimensat }, { __NR_utimes, 0, sys_utimes }, { __NR_futimesat, 0, sys_futimesat },
+	{ __NR_utime, 0, sys_utime }, { __NR_flock, 0, sys_flock }, { __NR_getdents64, 0, sys_getdents64 },
+	{ 0, 0, NULL },
+};

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Virtual descriptors: what the files of rt/io share.
+ *
+ *   fd number ──► struct rt_io_fd (table.c) ──► struct rt_io_ofd, an open file description ──► host descriptor
+ *                                                     │
+ *                                                     └──► struct rt_io_watch (epoll.c), one per interest
+ *
+ * The enclave's table is the authority; the host's descriptor is a means that a migration replaces. Every
+ * member here is resident: it migrates, and rt_io_rebuild gives each description a new host descriptor.
+ *
+ * What the host holds and we do not (file offsets, queues, counters) is fetched by rt_io_freeze. Nothing that the
+ * host says about files and sockets is secret or trusted: an application that needs more encrypts and signs its data.
+ *
+ * Locking: rt_io_lock() protects the tables' structure (slots, reference counts, watch lists). Host calls and
+ * application memory are never touched under it. Plain members of a description are written by calls of the
+ * application on that description; a program that races with itself on one gets one of the two outcomes.
+ */
+#ifndef OPTMIG_TRUSTED_RT_IO_IO_H
+#define OPTMIG_TRUSTED_RT_IO_IO_H
+
+#include "rt/io/linux.h"
+#include "rt/rt.h"
+
+#define RT_IO_FD_MAX      65536u         /* numbers of descriptors */
+#define RT_IO_OFD_MAX     65536u         /* open file descriptions; 0 is none */
+#define RT_IO_WATCH_MAX   131072u        /* epoll interests; 0 is none */
+#define RT_IO_LOCK_MAX    16384u         /* record locks held; 0 is none */
+#define RT_IO_BLOB_SIZE   (16u << 20)    /* option lists, contents of virtual files */
+#define RT_IO_FROZEN_SIZE (64u << 20)    /* what rt_io_freeze fetched from the host */
+#define RT_IO_SPAN_BATCH  16u
+
+enum rt_io_kind {
+	RT_IO_FREE = 0,
+	RT_IO_STD,       /* descriptors 0-2 as inherited: each host's own */
+	RT_IO_FILE,      /* regular file */
+	RT_IO_DIR,
+	RT_IO_OTHER,     /* fifo, tty or device opened by path; O_PATH descriptors: cannot migrate */
+	RT_IO_VIRTUAL,   /* content made inside: /proc/self/stat ... */
+	RT_IO_DEVICE,    /* /dev/null, zero, full, urandom: made inside */
+	RT_IO_PIPE,
+	RT_IO_EVENTFD,
+	RT_IO_TIMERFD,
+	RT_IO_EPOLL,
+	RT_IO_SOCKET,
+};
+
+enum rt_io_socket_state {
+	RT_IO_S_NEW = 0,     /* perhaps bound */
+	RT_IO_S_LISTENING,
+	RT_IO_S_CONNECTING,  /* connect was issued and has not been seen to end */
+	RT_IO_S_CONNECTED,
+	RT_IO_S_PAIR,        /* socketpair with both ends inside */
+	RT_IO_S_DEAD,        /* the connection ended before a migration: a stand-in that reads as end of file */
+};
+
+struct rt_io_file {
+	uint64_t device, inode;      /* as the host reports it */
+	uint32_t flock;              /* LX_LOCK_SH, LX_LOCK_EX or 0 */
+};
+struct rt_io_virtual { uint32_t blob, size; uint64_t offset; };
+struct rt_io_pipe { uint32_t peer; uint32_t writer; };           /* peer: description of the other end, 0 when closed */
+struct rt_io_eventfd { uint32_t flags; };
+struct rt_io_timerfd {
+	int32_t  clock;
+	uint32_t flags;              /* of the last settime */
+	int64_t  deadline_ns;        /* next expiry on `clock` (virtual for MONOTONIC and BOOTTIME); 0: disarmed */
+	int64_t  interval_ns;
+	uint64_t extra_ticks;        /* expirations to be added to the next read: from before a migration */
+};
+struct rt_io_epoll { uint32_t first; };
+struct rt_io_socket {
+	uint16_t domain, type, protocol;
+	uint8_t  state;              /* enum rt_io_socket_state */
+	uint8_t  shut;               /* bit 0 reading, bit 1 writing shut down */
+	uint8_t  bound, remote_size;
+	uint16_t option_count;
+	uint32_t backlog;
+	uint32_t peer;               /* PAIR: the other end, 0 when closed */
+	uint32_t options;            /* blob of struct rt_io_option, or 0 */
+	uint32_t pending_first, pending_last; /* LISTENING: connections accepted by rt_io_freeze; served before the host's */
+	uint32_t pending_next;       /* link in that list */
+	uint8_t  remote[28];         /* CONNECTING: where to */
+};
+
+struct rt_io_ofd {
+	uint8_t  kind;               /* enum rt_io_kind */
+	uint8_t  device;             /* DEVICE: enum rt_io_device */
+	uint8_t  closed_by_freeze;   /* host side given up by rt_io_freeze, to be made anew */
+	uint8_t  pad;
+	uint32_t refs;
+	int32_t  host_fd;            /* -1: none */
+	uint32_t status;             /* as F_GETFL reports: access mode and flags */
+	uint32_t watches;            /* first watch on it */
+	uint32_t frozen;             /* record of rt_io_freeze, or 0 */
+	uint32_t next_free;
+	int32_t  owner;              /* F_SETOWN */
+	union {
+		struct rt_io_file file;
+		struct rt_io_virtual virt;
+		struct rt_io_pipe pipe;
+		struct rt_io_eventfd event;
+		struct rt_io_timerfd timer;
+		struct rt_io_epoll epoll;
+		struct rt_io_socket socket;
+	};
+};
+
+struct rt_io_fd { uint32_t ofd; uint32_t flags; };   /* flags: FD_CLOEXEC */
+
+extern struct rt_io_ofd rt_io_ofds[RT_IO_OFD_MAX];
+extern struct rt_io_fd rt_io_fds[RT_IO_FD_MAX];
+extern uint32_t rt_io_ofd_end;                       /* descriptions in use lie below it */
+
+/* ---- table.c ---------------------------------------------------------------------------------------------- */
+void rt_io_lock(void);
+void rt_io_unlock(void);
+
+static inline uint32_t rt_io_index(const struct rt_io_ofd *ofd) { return (uint32_t)(ofd - rt_io_ofds); }
+
+/* The description behind fd, or NULL. No reference is taken: descriptions live in a static table, so a racing close
+ * leads to a host error or another description's answer, as it would between threads of any program. */
+static inline struct rt_io_ofd *rt_io_get(uint64_t fd)
+{
+	uint32_t index = fd < RT_IO_FD_MAX ? __atomic_load_n(&rt_io_fds[fd].ofd, __ATOMIC_ACQUIRE) : 0;
+
+	return index ? &rt_io_ofds[index] : NULL;
+}
+
+/* New description with one reference, or NULL. `host_fd` may be -1. */
+struct rt_io_ofd *rt_io_ofd_new(enum rt_io_kind kind, int32_t host_fd, uint32_t status);
+/* Drop one reference; the last one closes the host side. */
+void rt_io_ofd_put(struct rt_io_ofd *ofd);
+/* Give it the lowest free number >= least. Takes over the caller's reference. Return: the number, or -EMFILE and then
+ * the reference is dropped. */
+long rt_io_install(struct rt_io_ofd *ofd, uint32_t least, uint32_t fd_flags);
+/* For calls that create on the host: description and number in one, closing host_fd on failure. */
+long rt_io_install_host(enum rt_io_kind kind, long host_fd, uint32_t status, uint32_t fd_flags, struct rt_io_ofd **ret_ofd);
+/* True if a number is free, so that a call that would create a descriptor may begin. */
+bool rt_io_room(uint32_t count);
+long rt_io_close(uint64_t fd);
+/* RLIMIT_NOFILE's soft limit for new numbers. */
+void rt_io_set_limit(uint64_t soft_limit);
+uint32_t rt_io_limit(void);
+/* Lowest number that refers to it, or -1; slow, for messages. */
+int32_t rt_io_number_of(const struct rt_io_ofd *ofd);
+uint32_t rt_io_count_open(void);
+
+/* ---- results of the host --------------------------------------------------------------------------------- */
+/* A length may not exceed what was asked. */
+static inline long rt_io_checked(long result, size_t asked)
+{
+	if (result > 0 && (size_t)result > asked)
+		rt_fatal(OM_EHOST, "host returned more bytes than asked for");
+	return result;
+}
+/* A call that returns only 0 or an error. */
+static inline long rt_io_zero(long result)
+{
+	if (result > 0)
+		rt_fatal(OM_EHOST, "host returned a value where only 0 is possible");
+	return result;
+}
+static inline long rt_io_checked_fd(long result)
+{
+	if (result > 0x3fffffff)
+		rt_fatal(OM_EHOST, "host returned an impossible descriptor");
+	return result;
+}
+void rt_io_host_close(int32_t host_fd);
+/* Copies `size` bytes into new space of the transfer buffer; 0 if they do not fit. */
+uint64_t rt_io_ub_copy(const void *trusted, size_t size);
+uint64_t rt_io_ub_space(size_t size);
+
+static inline bool rt_io_blocking(const struct rt_io_ofd *ofd) { return !(ofd->status & O_NONBLOCK); }
+
+/* ---- span.c: a list of application buffers ----------------------------------------------------------------- */
+struct rt_io_span {
+	uint64_t base, size;         /* what is left of the present element */
+	uint64_t next;               /* application address of the next struct iovec */
+	uint32_t count;              /* elements at `next` */
+	uint64_t total;              /* bytes left */
+};
+void rt_io_span_one(struct rt_io_span *span, uint64_t base, uint64_t size);
+long rt_io_span_iov(struct rt_io_span *span, uint64_t iov, uint64_t count);
+long rt_io_span_skip(struct rt_io_span *span, uint64_t size);
+long rt_io_span_to_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t size);
+long rt_io_span_from_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t size);
+long rt_io_span_put(struct rt_io_span *span, const void *trusted, uint64_t size);
+
+/* ---- blob.c: small resident memory ---------------------------------------------------------------------------- */
+uint32_t rt_io_blob_new(uint32_t size);              /* 0: none left */
+void rt_io_blob_free(uint32_t blob, uint32_t size);
+void *rt_io_blob_at(uint32_t blob);
+/* The arena of rt_io_freeze: emptied at its start, records are found by their offset (never 0). */
+void rt_io_frozen_reset(void);
+uint32_t rt_io_frozen_new(uint64_t size);
+void *rt_io_frozen_at(uint32_t offset);
+
+/* ---- path.c ---------------------------------------------------------------------------------------------- */
+struct rt_io_path {
+	uint64_t host_dir;           /* argument for the host's *at call */
+	uint64_t untrusted;          /* the string in the transfer buffer */
+	char     text[LX_PATH_MAX];  /* what was passed to the host */
+};
+/* Copies a path in and makes it absolute if it is relative to the working directory. */
+long rt_io_path(uint64_t dirfd, uint64_t app_path, struct rt_io_path *ret_path);
+/* Joins a relative path to the working directory. Return: length or -ENAMETOOLONG. */
+long rt_io_absolute(const char *relative, char *ret_path, size_t size);
+void rt_io_cwd_boot(void);
+/* Path of a host descriptor as the host's kernel sees it. Return: length without NUL or negative errno. */
+long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size);
+
+/* ---- rw.c ------------------------------------------------------------------------------------------------ */
+void rt_io_broken_pipe(struct rt_thread *t);
+
+/* ---- lock.c: record locks ---------------------------------------------------------------------------------- */
+long rt_io_lock_call(struct rt_thread *t, struct rt_io_ofd *ofd, uint32_t command, uint64_t app);
+/* A descriptor of the file is being closed: POSIX drops the process' locks. */
+void rt_io_lock_closing(struct rt_io_ofd *ofd, bool last);
+int  rt_io_lock_release_all(void);                   /* freeze: give them up on the host, remember them */
+int  rt_io_lock_take_all(char *words, size_t size);  /* thaw, rebuild */
+
+/* ---- procfs.c -------------------------------------------------------------------------------------------- */
+enum rt_io_device { RT_IO_DEV_NULL = 1, RT_IO_DEV_ZERO, RT_IO_DEV_FULL, RT_IO_DEV_RANDOM };
+/* Opens what is answered inside. True: *ret is the result of open. */
+bool rt_io_virtual_open(const char *path, uint32_t flags, long *ret);
+/* /proc/self/exe and /proc/self/cwd. True: the link's text is in ret_text. */
+bool rt_io_virtual_link(const char *path, char *ret_text, size_t size);
+long rt_io_virtual_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+long rt_io_virtual_write(struct rt_io_ofd *ofd, struct rt_io_span *span);
+
+/* ---- socket.c, sockopt.c, message.c ---------------------------------------------------------------------------- */
+struct rt_io_option { int32_t level, name; uint32_t size; uint8_t value[36]; };
+long rt_io_sockaddr_in(uint64_t app, uint64_t size, uint8_t ret_address[LX_SOCKADDR_MAX], uint32_t *ret_size);
+long rt_io_sockaddr_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uint64_t untrusted_size);
+/* Notes an option that was set, to be set again on the socket that a migration makes. */
+void rt_io_option_record(struct rt_io_ofd *ofd, int32_t level, int32_t name, const void *value, uint32_t size);
+void rt_io_options_free(struct rt_io_ofd *ofd);
+rt_syscall_fn rt_io_setsockopt, rt_io_getsockopt, rt_io_sendto, rt_io_recvfrom, rt_io_sendmsg, rt_io_recvmsg, rt_io_sendmmsg,
+	rt_io_recvmmsg;
+/* Connections accepted by rt_io_freeze that wait for accept, over all listeners. */
+extern uint32_t rt_io_pending_total;
+
+/* ---- epoll.c ----------------------------------------------------------------------------------------------- */
+struct rt_io_watch {
+	uint32_t epoll, ofd;         /* descriptions; epoll == 0: free */
+	uint32_t fd;                 /* number it was added under: part of its identity */
+	uint32_t events;
+	uint64_t data;               /* the application's */
+	uint16_t life, arming;       /* tell a late event of an earlier use or arming from the present one */
+	int32_t  host_dup;           /* own host descriptor when the description is watched twice, else -1 */
+	uint32_t spent;              /* EPOLLONESHOT: has fired since it was armed */
+	uint32_t pending_seen;       /* EPOLLET: told about rt_io_freeze's accepted connections */
+	uint32_t next_of_ofd, prev_of_ofd, next_of_epoll, prev_of_epoll;
+};
+/* All watches on a description, or of an epoll instance, go away with it. */
+void rt_io_watches_drop(struct rt_io_ofd *ofd);
+/* Registers anew on the host: all of them, or those whose description was closed by freeze. */
+int rt_io_epoll_rearm(bool all, char *words, size_t size);
+
+/* ---- poll.c ------------------------------------------------------------------------------------------------ */
+/* Milliseconds left, rounded up, for a timeout set once per call in t->deadline_ns; -1 for none. */
+int rt_io_remaining_ms(struct rt_thread *t, int64_t timeout_ns);
+/* 0 and *ret_ns (saturated), or -EINVAL. */
+long rt_io_timeout_ns(const struct lx_timespec *timeout, int64_t *ret_ns);
+/* The sigmask argument of ppoll, pselect6, epoll_pwait. */
+long rt_io_mask(struct rt_thread *t, uint64_t app_mask, uint64_t size);
+
+/* ---- event.c ------------------------------------------------------------------------------------------------ */
+long rt_io_timer_read(struct rt_io_ofd *ofd, struct rt_io_span *span);
+int  rt_io_timer_arm(struct rt_io_ofd *ofd);
+
+/* ---- of the core runtime, for /proc ---------------------------------------------------------------------------- */
+extern int32_t rt_pid;
+uint64_t rt_mem_used_bytes(void);
+bool rt_random(void *to, size_t size);
+uint32_t rt_cpu_count(void);
+void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask);
+
+/* ---- words for people (words.c) ------------------------------------------------------------------------------ */
+struct rt_io_words { char *text; size_t size, used; };
+void rt_io_words_add(struct rt_io_words *words, const char *text);
+void rt_io_words_number(struct rt_io_words *words, uint64_t number);
+void rt_io_words_hex(struct rt_io_words *words, uint64_t number);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Paths and the working directory.
+ *
+ * The working directory is a string of ours: the host process' own directory plays no part, and the destination of
+ * a migration needs none set. A relative path goes to the host joined to it; a path relative to a directory
+ * descriptor goes as it is, with the host's descriptor.
+ */
+#include "rt/io/io.h"
+
+static RT_RESIDENT char cwd[LX_PATH_MAX];
+static RT_RESIDENT uint32_t cwd_length;
+
+static size_t text_length(const char *text)
+{
+	size_t length = 0;
+
+	while (text[length])
+		length++;
+	return length;
+}
+
+/* A path reported by the host: absolute, of the length it says, without NUL inside. */
+static bool path_plausible(const char *path, long length)
+{
+	return length > 0 && length < LX_PATH_MAX && path[0] == '/' && text_length(path) == (size_t)length;
+}
+
+static void cwd_set(const char *path, size_t length)
+{
+	memcpy(cwd, path, length + 1);
+	cwd_length = (uint32_t)length;
+}
+
+void rt_io_cwd_boot(void)
+{
+	char path[LX_PATH_MAX] = "/";
+	uint64_t ub;
+	long length;
+
+	rt_ub_reset();
+	ub = rt_io_ub_space(LX_PATH_MAX);
+	length = rt_io_checked(rt_host(__NR_getcwd, ub, LX_PATH_MAX, 0, 0, 0, 0), LX_PATH_MAX) - 1;
+	if (length > 0) {
+		rt_ub_get(path, (void *)ub, (size_t)length);
+		path[length < LX_PATH_MAX ? length : LX_PATH_MAX - 1] = 0;
+	}
+	/* "(unreachable)..." and errors: start at the root. */
+	if (path_plausible(path, length))
+		cwd_set(path, (size_t)length);
+	else
+		cwd_set("/", 1);
+}
+
+long rt_io_absolute(const char *relative, char *ret_path, size_t size)
+{
+	size_t length = text_length(relative), head = cwd_length == 1 ? 0 : cwd_length;
+
+	if (relative[0] == '/') {
+		if (length >= size)
+			return -ENAMETOOLONG;
+		memcpy(ret_path, relative, length + 1);
+		return (long)length;
+	}
+	if (head + 1 + length >= size)
+		return -ENAMETOOLONG;
+	memcpy(ret_path, cwd, head);
+	ret_path[head] = '/';
+	memcpy(ret_path + head + 1, relative, length + 1);
+	return (long)(head + 1 + length);
+}
+
+/* "" stays "": the host then says ENOENT, or takes the descriptor with AT_EMPTY_PATH. */
+static long make_absolute(struct rt_io_path *path, long length)
+{
+	size_t head = cwd_length == 1 ? 0 : cwd_length;
+
+	if (path->text[0] == '/' || length == 0)
+		return length;
+	if (head + 1 + (size_t)length >= LX_PATH_MAX)
+		return -ENAMETOOLONG;
+	memmove(path->text + head + 1, path->text, (size_t)length + 1);
+	memcpy(path->text, cwd, head);
+	path->text[head] = '/';
+	return (long)head + 1 + length;
+}
+
+long rt_io_path(uint64_t dirfd, uint64_t app_path, struct rt_io_path *ret_path)
+{
+	long length = rt_app_get_string(ret_path->text, app_path, LX_PATH_MAX);
+
+	if (length < 0)
+		return length;
+	ret_path->host_dir = (uint64_t)AT_FDCWD;
+	if ((int32_t)dirfd == AT_FDCWD || ret_path->text[0] == '/') {
+		length = make_absolute(ret_path, length);
+		if (length < 0)
+			return length;
+	} else {
+		struct rt_io_ofd *dir = rt_io_get((uint32_t)dirfd);
+
+		if (!dir)
+			return -EBADF;
+		if (dir->host_fd < 0)
+			return -ENOTDIR;
+		ret_path->host_dir = (uint64_t)dir->host_fd;
+	}
+	ret_path->untrusted = rt_io_ub_copy(ret_path->text, (size_t)length + 1);
+	return ret_path->untrusted ? 0 : -ENOMEM;
+}
+
+long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size)
+{
+	char link[32] = "/proc/self/fd/", digits[12];
+	size_t length = 14, count = 0;
+	uint64_t name, text;
+	long result;
+
+	for (uint32_t rest = (uint32_t)host_fd; count == 0 || rest; rest /= 10)
+		digits[count++] = (char)('0' + rest % 10);
+	while (count)
+		link[length++] = digits[--count];
+	name = rt_io_ub_copy(link, length + 1);
+	text = rt_io_ub_space(size);
+	if (!name || !text)
+		return -ENOMEM;
+	result = rt_io_checked(rt_host(__NR_readlink, name, text, size, 0, 0, 0), size);
+	if (result < 0)
+		return result;
+	if ((size_t)result >= size)
+		return -ENAMETOOLONG;
+	rt_ub_get(ret_path, (void *)text, (size_t)result);
+	ret_path[result] = 0;
+	return result;
+}
+
+/* ---- system calls ----------------------------------------------------------------------------------------------- */
+
+/* The host names the directory canonically, as getcwd must report it. */
+static long cwd_from_host(int32_t host_fd)
+{
+	char path[LX_PATH_MAX];
+	long length = rt_io_host_path(host_fd, path, sizeof path);
+
+	if (length < 0)
+		return length;
+	if (!path_plausible(path, length))
+		return -ENOENT;
+	cwd_set(path, (size_t)length);
+	return 0;
+}
+
+static long sys_chdir(struct rt_thread *t)
+{
+	struct rt_io_path path;
+	long error = rt_io_path((uint64_t)AT_FDCWD, (uint64_t)t->arg[0], &path), host_fd;
+
+	if (error)
+		return error;
+	host_fd = rt_io_checked_fd(rt_host(__NR_openat, path.host_dir, path.untrusted, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0));
+	if (host_fd < 0)
+		return host_fd;
+	error = cwd_from_host((int32_t)host_fd);
+	rt_io_host_close((int32_t)host_fd);
+	return error;
+}
+
+static long sys_fchdir(struct rt_thread *t)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+
+	if (!ofd)
+		return -EBADF;
+	return ofd->kind == RT_IO_DIR ? cwd_from_host(ofd->host_fd) : -ENOTDIR;
+}
+
+static long sys_getcwd(struct rt_thread *t)
+{
+	if ((uint64_t)t->arg[1] < cwd_length + 1)
+		return -ERANGE;
+	return rt_app_put((uint64_t)t->arg[0], cwd, cwd_length + 1) ? -EFAULT : (long)cwd_length + 1;
+}
+
+/* nr(dir, path, a, b) of the host. */
+static long with_path(uint64_t nr, uint64_t dirfd, uint64_t app_path, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct rt_io_path path;
+	long error = rt_io_path(dirfd, app_path, &path);
+
+	return error ? error : rt_io_zero(rt_host((long)nr, path.host_dir, path.untrusted, a, b, c, 0));
+}
+
+#define ARG(i) ((uint64_t)t->arg[i])
+#define CWD ((uint64_t)AT_FDCWD)
+
+static long sys_access(struct rt_thread *t) { return with_path(__NR_faccessat, CWD, ARG(0), ARG(1), 0, 0); }
+static long sys_faccessat(struct rt_thread *t) { return with_path(__NR_faccessat, ARG(0), ARG(1), ARG(2), 0, 0); }
+static long sys_faccessat2(struct rt_thread *t) { return with_path(__NR_faccessat2, ARG(0), ARG(1), ARG(2), ARG(3), 0); }
+static long sys_unlink(struct rt_thread *t) { return with_path(__NR_unlinkat, CWD, ARG(0), 0, 0, 0); }
+static long sys_unlinkat(struct rt_thread *t) { return with_path(__NR_unlinkat, ARG(0), ARG(1), ARG(2), 0, 0); }
+static long sys_rmdir(struct rt_thread *t) { return with_path(__NR_unlinkat, CWD, ARG(0), AT_REMOVEDIR, 0, 0); }
+static long sys_mkdir(struct rt_thread *t) { return with_path(__NR_mkdirat, CWD, ARG(0), ARG(1), 0, 0); }
+static long sys_mkdirat(struct rt_thread *t) { return with_path(__NR_mkdirat, ARG(0), ARG(1), ARG(2), 0, 0); }
+static long sys_mknod(struct rt_thread *t) { return with_path(__NR_mknodat, CWD, ARG(0), ARG(1), ARG(2), 0); }
+static long sys_mknodat(struct rt_thread *t) { return with_path(__NR_mknodat, ARG(0), ARG(1), ARG(2), ARG(3), 0); }
+static long sys_chmod(struct rt_thread *t) { return with_path(__NR_fchmodat, CWD, ARG(0), ARG(1), 0, 0); }
+static long sys_fchmodat(struct rt_thread *t) { return with_path(__NR_fchmodat, ARG(0), ARG(1), ARG(2), 0, 0); }
+static long sys_chown(struct rt_thread *t) { return with_path(__NR_fchownat, CWD, ARG(0), ARG(1), ARG(2), 0); }
+static long sys_lchown(struct rt_thread *t)
+{
+	return with_path(__NR_fchownat, CWD, ARG(0), ARG(1), ARG(2), AT_SYMLINK_NOFOLLOW);
+}
+static long sys_fchownat(struct rt_thread *t) { return with_path(__NR_fchownat, ARG(0), ARG(1), ARG(2), ARG(3), ARG(4)); }
+
+static long sys_truncate(struct rt_thread *t)
+{
+	struct rt_io_path path;
+	long error = rt_io_path(CWD, ARG(0), &path);
+
+	return error ? error : rt_io_zero(rt_host(__NR_truncate, path.untrusted, ARG(1), 0, 0, 0, 0));
+}
+
+/* nr(dir, path, dir, path, flags) of the host. */
+static long two_paths(long nr, uint64_t dir1, uint64_t app1, uint64_t dir2, uint64_t app2, uint64_t flags)
+{
+	struct rt_io_path path;
+	uint64_t host_dir, untrusted;
+	long error = rt_io_path(dir1, app1, &path);
+
+	if (error)
+		return error;
+	host_dir = path.host_dir;
+	untrusted = path.untrusted;
+	error = rt_io_path(dir2, app2, &path);
+	return error ? error : rt_io_zero(rt_host(nr, host_dir, untrusted, path.host_dir, path.untrusted, flags, 0));
+}
+
+static long sys_rename(struct rt_thread *t) { return two_paths(__NR_renameat2, CWD, ARG(0), CWD, ARG(1), 0); }
+static long sys_renameat(struct rt_thread *t) { return two_paths(__NR_renameat2, ARG(0), ARG(1), ARG(2), ARG(3), 0); }
+static long sys_renameat2(struct rt_thread *t) { return two_paths(__NR_renameat2, ARG(0), ARG(1), ARG(2), ARG(3), ARG(4)); }
+static long sys_link(struct rt_thread *t) { return two_paths(__NR_linkat, CWD, ARG(0), CWD, ARG(1), 0); }
+static long sys_linkat(struct rt_thread *t) { return two_paths(__NR_linkat, ARG(0), ARG(1), ARG(2), ARG(3), ARG(4)); }
+
+/* The target is text, not a path to be made absolute. */
+static long symlink_at(uint64_t app_target, uint64_t dirfd, uint64_t app_path)
+{
+	struct rt_io_path path;
+	uint64_t target;
+	long length = rt_app_get_string(path.text, app_target, LX_PATH_MAX), error;
+
+	if (length < 0)
+		return length;
+	target = rt_io_ub_copy(path.text, (size_t)length + 1);
+	if (!target)
+		return -ENOMEM;
+	error = rt_io_path(dirfd, app_path, &path);
+	return error ? error : rt_io_zero(rt_host(__NR_symlinkat, target, path.host_dir, path.untrusted, 0, 0, 0));
+}
+
+static long sys_symlink(struct rt_thread *t) { return symlink_at(ARG(0), CWD, ARG(1)); }
+static long sys_symlinkat(struct rt_thread *t) { return symlink_at(ARG(0), ARG(1), ARG(2)); }
+
+static long readlink_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_t size)
+{
+	struct rt_io_path path;
+	char text[LX_PATH_MAX];
+	long error = rt_io_path(dirfd, app_path, &path), length;
+	uint64_t ub;
+
+	if (error)
+		return error;
+	if ((int64_t)size <= 0)
+		return -EINVAL;
+	if (size > LX_PATH_MAX)
+		size = LX_PATH_MAX;
+	if (rt_io_virtual_link(path.text, text, sizeof text)) {
+		size = text_length(text) < size ? text_length(text) : size;
+		return rt_app_put(app, text, size) ? -EFAULT : (long)size;
+	}
+	ub = rt_io_ub_space(size);
+	if (!ub)
+		return -ENOMEM;
+	length = rt_io_checked(rt_host(__NR_readlinkat, path.host_dir, path.untrusted, ub, size, 0, 0), size);
+	return length > 0 && rt_ub_to_app(app, (void *)ub, (size_t)length) ? -EFAULT : length;
+}
+
+static long sys_readlink(struct rt_thread *t) { return readlink_at(CWD, ARG(0), ARG(1), ARG(2)); }
+static long sys_readlinkat(struct rt_thread *t) { return readlink_at(ARG(0), ARG(1), ARG(2), ARG(3)); }
+
+const struct rt_syscall_entry rt_syscalls_path[] = {
+	{ __NR_chdir, 0, sys_chdir }, { __NR_fchdir, 0, sys_fchdir }, { __NR_getcwd, RT_SYS_INSIDE, sys_getcwd },
+	{ __NR_access, 0, sys_access }, { __NR_faccessat, 0, sys_faccessat }, { __NR_faccessat2, 0, sys_faccessat2 },
+	{ __NR_unlink, 0, sys_unlink }, { __NR_unlinkat, 0, sys_unlinkat }, { __NR_rmdir, 0, sys_rmdir },
+	{ __NR_mkdir, 0, sys_mkdir }, { __NR_mkdirat, 0, sys_mkdirat },
+	{ __NR_mknod, 0, sys_mknod }, { __NR_mknodat, 0, sys_mknodat },
+	{ __NR_chmod, 0, sys_chmod }, { __NR_fchmodat, 0, sys_fchmodat },
+	{ __NR_chown, 0, sys_chown }, { __NR_lchown, 0, sys_lchown }, { __NR_fchownat, 0, sys_fchownat },
+	{ __NR_truncate, 0, sys_truncate },
+	{ __NR_rename, 0, sys_rename }, { __NR_renameat, 0, sys_renameat }, { __NR_renameat2, 0, sys_renameat2 },
+	{ __NR_link, 0, sys_link }, { __NR_linkat, 0, sys_linkat },
+	{ __NR_symlink, 0, sys_symlink }, { __NR_symlinkat, 0, sys_symlinkat },
+	{ __NR_readlink, 0, sys_readlink }, { __NR_readlinkat, 0, sys_readlinkat },
+	{ 0, 0, NULL },
+};

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * read, write and their kin: the hot path.
+ *
+ * Data passes through the transfer buffer in pieces of at most its size. What that must not change:
+ *
+ *   - A regular file is read or written completely, as Linux does it.
+ *   - A stream (socket, pipe, terminal) gives what it has: one host call per read.
+ *   - A blocking write to a stream returns when all is written. It may be stopped between two pieces and continue on
+ *     another machine, so the bytes written so far are kept in syscall_scratch[0].
+ *   - A message is one host call. One that does not fit into the buffer is refused with EMSGSIZE.
+ *
+ * The call is interruptible exactly where it may block for long: on descriptions without O_NONBLOCK that are not
+ * regular files.
+ */
+#include "rt/io/io.h"
+
+#define ARG(i) ((uint64_t)t->arg[i])
+#define DONE (t->syscall_scratch[0])
+#define NO_OFFSET (-1)
+
+void rt_io_broken_pipe(struct rt_thread *t)
+{
+	rt_signal_thread(t, LX_SIGPIPE);
+}
+
+static bool may_block(const struct rt_io_ofd *ofd)
+{
+	return ofd->kind != RT_IO_FILE && rt_io_blocking(ofd);
+}
+
+static long host_rw(const struct rt_io_ofd *ofd, long nr, uint64_t ub, uint64_t size, int64_t offset)
+{
+	uint64_t host_fd = (uint64_t)ofd->host_fd;
+
+	if (may_block(ofd))
+		return rt_io_checked(rt_host_wait(nr, host_fd, ub, size, (uint64_t)offset, 0, 0), size);
+	return rt_io_checked(rt_host(nr, host_fd, ub, size, (uint64_t)offset, 0, 0), size);
+}
+
+static bool is_message(const struct rt_io_ofd *ofd)
+{
+	return ofd->kind == RT_IO_SOCKET && ofd->socket.type != LX_SOCK_STREAM;
+}
+
+/* Transfer buffer for `size` bytes, or as many as fit. */
+static uint64_t buffer(uint64_t *size)
+{
+	uint64_t left = rt_ub_left();
+
+	if (*size > left)
+		*size = left & ~63ULL;
+	return rt_io_ub_space(*size ? *size : 1);
+}
+
+static long read_span(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
+{
+	long nr = offset == NO_OFFSET ? __NR_read : __NR_pread64;
+	uint64_t chunk = span->total, done = 0, ub;
+
+	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
+		return rt_io_virtual_read(ofd, span, offset);
+	if (ofd->kind == RT_IO_TIMERFD)
+		return rt_io_timer_read(ofd, span);
+	ub = buffer(&chunk);
+	for (;;) {
+		uint64_t some = span->total < chunk ? span->total : chunk;
+		long got = host_rw(ofd, nr, ub, some, offset == NO_OFFSET ? 0 : offset + (int64_t)done);
+
+		if (got <= 0)
+			return done ? (long)done : got;
+		if (rt_io_span_from_ub(span, ub, (uint64_t)got))
+			return done ? (long)done : -EFAULT;
+		done += (uint64_t)got;
+		if (ofd->kind != RT_IO_FILE || (uint64_t)got < some || !span->total)
+			return (long)done;
+	}
+}
+
+/* One piece: gather, send. The span is only moved on by what the host took. */
+static long write_piece(struct rt_io_ofd *ofd, struct rt_io_span *span, uint64_t ub, uint64_t some, int64_t offset)
+{
+	struct rt_io_span start = *span;
+	long nr = offset == NO_OFFSET ? __NR_write : __NR_pwrite64, put;
+
+	if (rt_io_span_to_ub(span, ub, some))
+		return -EFAULT;
+	put = host_rw(ofd, nr, ub, some, offset == NO_OFFSET ? 0 : offset);
+	if (put == (long)some)
+		return put;
+	*span = start;
+	return put > 0 && rt_io_span_skip(span, (uint64_t)put) ? -EFAULT : put;
+}
+
+static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
+{
+	uint64_t chunk, ub;
+
+	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
+		return rt_io_virtual_write(ofd, span);
+	if (DONE && rt_io_span_skip(span, DONE))
+		return (long)DONE;
+	chunk = span->total;
+	ub = buffer(&chunk);
+	if (chunk < span->total && is_message(ofd))
+		return -EMSGSIZE;
+	do {
+		uint64_t some = span->total < chunk ? span->total : chunk;
+		long put = write_piece(ofd, span, ub, some, offset == NO_OFFSET ? offset : offset + (int64_t)DONE);
+
+		if (put == -EPIPE && !DONE)
+			rt_io_broken_pipe(t);
+		if (put < 0)
+			return DONE ? (long)DONE : put;
+		DONE += (uint64_t)put;
+		if ((uint64_t)put < some && !may_block(ofd))
+			break;
+		if (!put)
+			break;
+	} while (span->total);
+	return (long)DONE;
+}
+
+/* ---- the calls: a descriptor that allows it, a span, an offset ------------------------------------------------------- */
+
+static long get(uint64_t fd, bool writing, struct rt_io_ofd **ret_ofd)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+	uint32_t mode = ofd ? ofd->status & O_ACCMODE : 0;
+
+	if (!ofd || ofd->status & O_PATH)
+		return -EBADF;
+	/* Sockets, event and timer descriptors report no access mode. */
+	if (ofd->kind <= RT_IO_PIPE && mode != O_RDWR && mode != (writing ? O_WRONLY : O_RDONLY))
+		return -EBADF;
+	if (ofd->kind == RT_IO_EPOLL)
+		return -EINVAL;
+	*ret_ofd = ofd;
+	return 0;
+}
+
+static long transfer(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, bool writing, int64_t offset)
+{
+	/* Linux reads and writes at most this much at once. */
+	if (span->total > 0x7ffff000)
+		span->total = 0x7ffff000;
+	return writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+}
+
+static long one(struct rt_thread *t, bool writing, bool positioned)
+{
+	struct rt_io_ofd *ofd;
+	struct rt_io_span span;
+	long error = get(ARG(0), writing, &ofd);
+
+	if (error)
+		return error;
+	if (positioned && t->arg[3] < 0)
+		return -EINVAL;
+	if (positioned && ofd->kind >= RT_IO_PIPE)
+		return -ESPIPE;
+	/* A wrong address must not cost the data that the host would already have given up. */
+	if (!rt_app_range_ok(ARG(1), ARG(2) < 4096 ? ARG(2) : 4096, !writing))
+		return -EFAULT;
+	rt_io_span_one(&span, ARG(1), ARG(2));
+	return transfer(t, ofd, &span, writing, positioned ? t->arg[3] : NO_OFFSET);
+}
+
+static long many(struct rt_thread *t, bool writing, bool positioned)
+{
+	struct rt_io_ofd *ofd;
+	struct rt_io_span span;
+	long error = get(ARG(0), writing, &ofd);
+
+	if (!error)
+		error = rt_io_span_iov(&span, ARG(1), ARG(2));
+	if (error)
+		return error;
+	if (positioned && t->arg[3] < 0)
+		return -EINVAL;
+	if (positioned && ofd->kind >= RT_IO_PIPE)
+		return -ESPIPE;
+	return transfer(t, ofd, &span, writing, positioned ? t->arg[3] : NO_OFFSET);
+}
+
+static long sys_read(struct rt_thread *t) { return one(t, false, false); }
+static long sys_write(struct rt_thread *t) { return one(t, true, false); }
+static long sys_pread(struct rt_thread *t) { return one(t, false, true); }
+static long sys_pwrite(struct rt_thread *t) { return one(t, true, true); }
+static long sys_readv(struct rt_thread *t) { return many(t, false, false); }
+static long sys_writev(struct rt_thread *t) { return many(t, true, false); }
+static long sys_preadv(struct rt_thread *t) { return many(t, false, true); }
+static long sys_pwritev(struct rt_thread *t) { return many(t, true, true); }
+
+/* Offset -1 means the file's own; no flag is supported. */
+static long sys_preadv2(struct rt_thread *t) { return ARG(5) ? -EOPNOTSUPP : many(t, false, t->arg[3] != -1); }
+static long sys_pwritev2(struct rt_thread *t) { return ARG(5) ? -EOPNOTSUPP : many(t, true, t->arg[3] != -1); }
+
+/* ---- copies from descriptor to descriptor: the data need not come inside -------------------------------------------------- */
+
+static long offset_in(uint64_t app, uint64_t *ret_ub)
+{
+	int64_t offset;
+
+	*ret_ub = 0;
+	if (!app)
+		return 0;
+	if (rt_app_get(&offset, app, sizeof offset))
+		return -EFAULT;
+	*ret_ub = rt_io_ub_copy(&offset, sizeof offset);
+	return *ret_ub ? 0 : -ENOMEM;
+}
+
+/* A completed copy is reported even if the offset cannot be stored; the caller's address was good a moment ago. */
+static long offset_out(uint64_t app, uint64_t ub, long result)
+{
+	if (app && result >= 0 && rt_ub_to_app(app, (void *)ub, sizeof(int64_t)))
+		return -EFAULT;
+	return result;
+}
+
+/* Returns early when the socket is full, as Linux may: callers of sendfile loop. */
+static long sys_sendfile(struct rt_thread *t)
+{
+	struct rt_io_ofd *out, *in;
+	uint64_t ub, size = ARG(3) < 0x7ffff000 ? ARG(3) : 0x7ffff000;
+	long error = get(ARG(0), true, &out), result;
+
+	if (!error)
+		error = get(ARG(1), false, &in);
+	if (!error)
+		error = offset_in(ARG(2), &ub);
+	if (error)
+		return error;
+	if (in->kind != RT_IO_FILE || out->host_fd < 0)
+		return -EINVAL;
+	result = rt_io_checked(may_block(out) ?
+		rt_host_wait(__NR_sendfile, (uint64_t)out->host_fd, (uint64_t)in->host_fd, ub, size, 0, 0) :
+		rt_host(__NR_sendfile, (uint64_t)out->host_fd, (uint64_t)in->host_fd, ub, size, 0, 0), size);
+	if (result == -EPIPE)
+		rt_io_broken_pipe(t);
+	return offset_out(ARG(2), ub, result);
+}
+
+static long sys_copy_file_range(struct rt_thread *t)
+{
+	struct rt_io_ofd *out, *in;
+	uint64_t in_ub, out_ub = 0, size = ARG(4) < 0x7ffff000 ? ARG(4) : 0x7ffff000;
+	long error = get(ARG(0), false, &in), result;
+
+	if (!error)
+		error = get(ARG(2), true, &out);
+	if (!error)
+		error = offset_in(ARG(1), &in_ub);
+	if (!error)
+		error = offset_in(ARG(3), &out_ub);
+	if (error)
+		return error;
+	if (in->kind != RT_IO_FILE || out->kind != RT_IO_FILE || ARG(5))
+		return -EINVAL;
+	result = rt_io_checked(rt_host(__NR_copy_file_range, (uint64_t)in->host_fd, in_ub, (uint64_t)out->host_fd, out_ub, size, 0),
+		size);
+	return offset_out(ARG(3), out_ub, offset_out(ARG(1), in_ub, result));
+}
+
+const struct rt_syscall_entry rt_syscalls_rw[] = {
+	{ __NR_read, 0, sys_read }, { __NR_write, 0, sys_write },
+	{ __NR_readv, 0, sys_readv }, { __NR_writev, 0, sys_writev },
+	{ __NR_pread64, 0, sys_pread }, { __NR_pwrite64, 0, sys_pwrite },
+	{ __NR_preadv, 0, sys_preadv }, { __NR_pwritev, 0, sys_pwritev },
+	{ __NR_preadv2, 0, sys_preadv2 }, { __NR_pwritev2, 0, sys_pwritev2 },
+	{ __NR_sendfile, 0, sys_sendfile }, { __NR_copy_file_range, 0, sys_copy_file_range },
+	{ 0, 0, NULL },
+};
