@@ -9,7 +9,7 @@ CFLAGS_san_sgx_emu_epcm := $(CFLAGS_san_sgx_emu_leaf)
 CFLAGS_host_sgx_emu_thread := -mfsgsbase
 CFLAGS_san_sgx_emu_thread := -mfsgsbase
 
-SGX_SRC := sgx/platform.c $(wildcard sgx/emu/*.c sgx/emu/*.S sgx/hw/*.c) core/measure.c core/imagefile.c core/crypto/sha256.c core/crypto/sha256_ni.c
+SGX_SRC := sgx/platform.c $(wildcard sgx/emu/*.c sgx/emu/*.S sgx/hw/*.c sgx/hw/*.S) core/measure.c core/imagefile.c core/crypto/sha256.c core/crypto/sha256_ni.c
 SGX_LIBS := -lcrypto -ldl -lpthread
 
 define sgx_library
@@ -33,11 +33,18 @@ $(B)/bin/optmig-sign: $(call objs,host,toolchain/sign/main.c) $(B)/host/libsign.
 all: $(B)/bin/optmig-sign
 
 # Tests. The suite runs as it is against each implementation.
-SGX_TEST_OBJS := $(call objs,host,tests/sgx/enclave.S tests/sgx/harness.c)
+SGX_TEST_OBJS := $(call objs,host,tests/sgx/enclave.S tests/sgx/harness.c tests/sgx/fakehw.c)
 $(B)/tests/sgx/%: $(B)/host/tests/sgx/%.o $(SGX_TEST_OBJS) $(B)/host/libsign.a $(B)/host/libsgx.a
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^ $(SGX_LIBS)
-# The same test with SGX_TEST=strict.
+# The same test with SGX_TEST=strict or hw.
 $(B)/tests/sgx/%.strict: $(B)/tests/sgx/%
 	@printf '#!/bin/sh\nSGX_TEST=strict exec %s\n' $< > $@; chmod +x $@
-TESTS += $(addprefix $(B)/tests/sgx/,conformance conformance.strict registers registers.strict einit keys keys.strict)
+$(B)/tests/sgx/%.hw: $(B)/tests/sgx/%
+	@printf '#!/bin/sh\nSGX_TEST=hw exec %s\n' $< > $@; chmod +x $@
+SGX_TESTS := $(foreach t,conformance registers einit keys,$(t) $(t).strict $(t).hw)
+TESTS += $(addprefix $(B)/tests/sgx/,$(SGX_TESTS))
+## make sgx-test       the tests of sgx/ only
+.PHONY: sgx-test
+sgx-test: $(addprefix $(B)/tests/sgx/,$(SGX_TESTS))
+	tests/run $^

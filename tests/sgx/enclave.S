@@ -108,6 +108,7 @@ op_call:
 	jmp	finish
 op_spin:
 	movq	A(0)(%rdi), %rax
+	movq	$1, A(1)(%rdi)
 1:	pause
 	cmpq	$0, (%rax)
 	je	1b

@@ -2,6 +2,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "errors.h"
+#include "fakehw.h"
 #include "harness.h"
 #include "measure.h"
 #include "sign/sign.h"
@@ -264,7 +265,9 @@ void open_platform(void)
 	const char *mode = getenv("SGX_TEST");
 	struct sgx_emu_options options = { .strict = mode && strcmp(mode, "strict") == 0 };
 
-	MUST(sgx_platform_open(SGX_EMU, &options, &platform));
+	if (mode && strcmp(mode, "hw") == 0)
+		fakehw_install();
+	MUST(sgx_platform_open(mode && strcmp(mode, "hw") == 0 ? SGX_HW : SGX_EMU, &options, &platform));
 	MUST(sgx_thread_attach(platform));
 }
 

@@ -34,7 +34,7 @@
 #define OP_STORE      2    /* byte at a[0] = a[1] */
 #define OP_CALL       3    /* call a[0] */
 #define OP_REGS       4    /* all registers live across a store to a[0]; a[1] pattern, a[2] dump (host memory) */
-#define OP_SPIN       5    /* until the word at a[0] is not 0 */
+#define OP_SPIN       5    /* a[1] = 1; until the word at a[0] is not 0 */
 #define OP_SYSCALL    6
 #define OP_INT80      7
 #define OP_UD2        8
