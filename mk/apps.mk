@@ -26,3 +26,9 @@ $(B)/apps/native/memcached/.built: $(B)/apps/native/libevent/.built
 .PHONY: apps apps-native
 apps: $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built)
 apps-native: $(foreach a,$(APPS),$(B)/apps/native/$(a)/.built)
+
+# Each program inside an enclave against its native build.
+APP_TESTS := sqlite compress lua redis memcached kernels
+TESTS += $(APP_TESTS:%=tests/apps/%)
+TEST_DEPS += $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$(a)/.built) \
+	$(B)/tests/tools/redis_client $(B)/tests/tools/memcached_client
