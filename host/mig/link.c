@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sockets stay blocking, with a send timeout, so that the loops above are plain; whoever must stop a thread shuts its
+ * socket down. Bytes from the peer are only measured here (frame length), never interpreted.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include "link.h"
+#include "util.h"
+
+#define PAGE_BUFFER      (4 * 1024 * 1024)
+#define SEND_TIMEOUT_S   20
+#define USER_TIMEOUT_MS  15000
+
+int mig_address_parse(const char *text, struct mig_address *ret_address)
+{
+	struct mig_address a = { .port = MIG_PORT_DEFAULT };
+	const char *host = text, *end = text + strlen(text), *port = NULL, *colon;
+
+	if (*text == '[') {
+		host = text + 1;
+		end = strchr(text, ']');
+		if (!end || (end[1] && end[1] != ':'))
+			return host_fail(OM_EINVAL, "\"%s\": an IPv6 address with a port is written [ADDRESS]:PORT", text);
+		port = end[1] ? end + 2 : NULL;
+	} else {
+		colon = strchr(text, ':');
+		if (colon && !strchr(colon + 1, ':')) {
+			end = colon;
+			port = colon + 1;
+		}
+	}
+	if ((size_t)(end - host) >= sizeof a.host || (port && (!*port || strlen(port) >= sizeof a.port)))
+		return host_fail(OM_EINVAL, "\"%s\" is not ADDRESS:PORT", text);
+	memcpy(a.host, host, (size_t)(end - host));
+	a.host[end - host] = 0;
+	if (port)
+		memcpy(a.port, port, strlen(port) + 1);
+	*ret_address = a;
+	return 0;
+}
+
+void mig_address_format(const struct mig_address *address, char text[MIG_ADDRESS_TEXT])
+{
+	snprintf(text, MIG_ADDRESS_TEXT, strchr(address->host, ':') ? "[%s]:%s" : "%s:%s", address->host, address->port);
+}
+
+static void format_sockaddr(const struct sockaddr *sa, socklen_t size, char text[MIG_ADDRESS_TEXT])
+{
+	struct mig_address a;
+
+	if (getnameinfo(sa, size, a.host, sizeof a.host, a.port, sizeof a.port, NI_NUMERICHOST | NI_NUMERICSERV))
+		snprintf(text, MIG_ADDRESS_TEXT, "unknown address");
+	else
+		mig_address_format(&a, text);
+}
+
+static int resolve(const struct mig_address *address, bool passive, struct addrinfo **ret_list)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : AI_ADDRCONFIG };
+	const char *host = *address->host && strcmp(address->host, "*") ? address->host : NULL;
+	int error;
+
+	if (!host && passive)
+		hints.ai_family = AF_INET6;
+	error = getaddrinfo(host, address->port, &hints, ret_list);
+	if (error && !host && passive) {
+		hints.ai_family = AF_INET;
+		error = getaddrinfo(host, address->port, &hints, ret_list);
+	}
+	return error ? host_fail(OM_EINVAL, "%s:%s: %s", address->host, address->port, gai_strerror(error)) : 0;
+}
+
+int mig_listen(const struct mig_address *address, int *ret_fd, char ret_text[MIG_ADDRESS_TEXT])
+{
+	struct addrinfo *list;
+	struct sockaddr_storage bound;
+	socklen_t size = sizeof bound;
+	const int one = 1, zero = 0;
+	int fd, error = resolve(address, true, &list);
+
+	if (error)
+		return error;
+	fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0) {
+		error = host_fail(OM_EIO, "socket: %s", strerror(errno));
+		goto out;
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); /* without it a restart waits; harmless */
+	if (list->ai_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)(void *)list->ai_addr)->sin6_addr))
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+	if (bind(fd, list->ai_addr, list->ai_addrlen) || listen(fd, 16)) {
+		int code = errno;
+		char text[MIG_ADDRESS_TEXT];
+
+		mig_address_format(address, text);
+		error = host_fail(code == EADDRINUSE ? OM_EEXISTS : code == EACCES ? OM_EPERM : OM_EINVAL, "%s: %s", text, strerror(code));
+		close(fd);
+		goto out;
+	}
+	if (getsockname(fd, (struct sockaddr *)&bound, &size))
+		size = 0;
+	format_sockaddr((struct sockaddr *)&bound, size, ret_text);
+	*ret_fd = fd;
+out:
+	freeaddrinfo(list);
+	return error;
+}
+
+/* Return: 0 when `fd` is ready for `events`. */
+static int wait_fd(int fd, short events, int stop_fd, uint64_t timeout_ms)
+{
+	struct pollfd p[2] = { { .fd = fd, .events = events }, { .fd = stop_fd, .events = POLLIN } };
+	uint64_t end = host_monotonic_ns() + timeout_ms * 1000000;
+
+	for (;;) {
+		uint64_t now = host_monotonic_ns();
+		uint64_t left_ms = end > now ? (end - now + 999999) / 1000000 : 0;
+		int n = poll(p, 2, left_ms > 1000000 ? 1000000 : (int)left_ms);
+
+		if (n < 0 && errno != EINTR)
+			return host_fail(OM_EIO, "poll: %s", strerror(errno));
+		if (n > 0 && p[1].revents)
+			return host_fail(OM_ECANCELLED, "cancelled");
+		if (n > 0 && p[0].revents)
+			return 0;
+		if (host_monotonic_ns() >= end)
+			return host_fail(OM_ETIMEDOUT, "no answer within %llu ms", (unsigned long long)timeout_ms);
+	}
+}
+
+int mig_accept(int listen_fd, int stop_fd, uint64_t timeout_ms, int *ret_fd, char ret_peer[MIG_ADDRESS_TEXT])
+{
+	for (;;) {
+		struct sockaddr_storage peer;
+		socklen_t size = sizeof peer;
+		int fd, error = wait_fd(listen_fd, POLLIN, stop_fd, timeout_ms);
+
+		if (error)
+			return error;
+		fd = accept4(listen_fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC);
+		if (fd >= 0) {
+			format_sockaddr((struct sockaddr *)&peer, size, ret_peer);
+			*ret_fd = fd;
+			return 0;
+		}
+		if (errno != EINTR && errno != ECONNABORTED && errno != EAGAIN)
+			return host_fail(OM_EIO, "accept: %s", strerror(errno));
+	}
+}
+
+static int connect_one(const struct addrinfo *to, int stop_fd, uint64_t timeout_ms, int *ret_fd)
+{
+	int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), code = 0, error = 0;
+	socklen_t size = sizeof code;
+
+	if (fd < 0)
+		return host_fail(OM_ECONNECTION, "socket: %s", strerror(errno));
+	if (connect(fd, to->ai_addr, to->ai_addrlen)) {
+		if (errno != EINPROGRESS)
+			error = host_fail(OM_ECONNECTION, "%s", strerror(errno));
+		else
+			error = wait_fd(fd, POLLOUT, stop_fd, timeout_ms);
+		if (!error && (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) || code))
+			error = host_fail(OM_ECONNECTION, "%s", strerror(code));
+	}
+	if (error) {
+		close(fd);
+		return error;
+	}
+	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK); /* cannot fail on an open socket */
+	*ret_fd = fd;
+	return 0;
+}
+
+int mig_connect(const struct mig_address *address, int stop_fd, uint64_t timeout_ms, int *ret_fd)
+{
+	struct addrinfo *list;
+	char text[MIG_ADDRESS_TEXT], words[300];
+	int error = resolve(address, false, &list);
+
+	if (error)
+		return error;
+	for (const struct addrinfo *to = list; to; to = to->ai_next) {
+		error = connect_one(to, stop_fd, timeout_ms, ret_fd);
+		if (!error || error == OM_ECANCELLED)
+			break;
+	}
+	freeaddrinfo(list);
+	if (error) {
+		mig_address_format(address, text);
+		snprintf(words, sizeof words, "%s", host_reason());
+		return host_fail(error, "%s: %s", text, words);
+	}
+	return 0;
+}
+
+/* Failure of an option costs speed or a late notice of a dead peer, not correctness. */
+void mig_tune(int fd, uint16_t connection)
+{
+	const int one = 1, idle = 5, interval = 2, count = 4, user_timeout = USER_TIMEOUT_MS, buffer = PAGE_BUFFER;
+	const struct timeval send_timeout = { .tv_sec = SEND_TIMEOUT_S };
+
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (connection >= OM_CONNECTION_PAGES) {
+		(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof interval);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout, sizeof user_timeout);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_timeout, sizeof send_timeout);
+}
+
+int mig_send(int fd, const uint8_t *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t done = send(fd, data, size, MSG_NOSIGNAL);
+
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return host_fail(OM_ECONNECTION, "send: %s", errno == EAGAIN ? "the peer takes nothing" : strerror(errno));
+		data += done;
+		size -= (size_t)done;
+	}
+	return 0;
+}
+
+int mig_hello_send(int fd, const struct mig_hello *hello)
+{
+	uint8_t bytes[OM_HELLO_SIZE];
+
+	mig_hello_encode(hello, bytes);
+	return mig_send(fd, bytes, sizeof bytes);
+}
+
+int mig_hello_receive(int fd, int stop_fd, uint64_t timeout_ms, struct mig_hello *ret_hello)
+{
+	uint8_t bytes[OM_HELLO_SIZE];
+	uint64_t end = host_monotonic_ns() + timeout_ms * 1000000;
+
+	for (size_t have = 0; have < sizeof bytes;) {
+		uint64_t now = host_monotonic_ns();
+		ssize_t n;
+		int error = wait_fd(fd, POLLIN, stop_fd, end > now ? (end - now) / 1000000 : 0);
+
+		if (error)
+			return error;
+		n = recv(fd, bytes + have, sizeof bytes - have, MSG_DONTWAIT);
+		if (n == 0)
+			return host_fail(OM_ECONNECTION, "the peer closed the connection before its hello");
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return host_fail(OM_ECONNECTION, "hello: %s", strerror(errno));
+		have += n > 0 ? (size_t)n : 0;
+	}
+	return mig_hello_decode(bytes, ret_hello);
+}
+
+/* Return: 0, OM_ECONNECTION, OM_ETRUNCATED. */
+static int receive_rest(int fd, uint8_t *to, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = recv(fd, to, size, MSG_WAITALL);
+
+		if (n == 0)
+			return host_fail(OM_ETRUNCATED, "the connection ended inside a frame");
+		if (n < 0 && errno != EINTR)
+			return host_fail(OM_ECONNECTION, "receive: %s", strerror(errno));
+		to += n > 0 ? n : 0;
+		size -= n > 0 ? (size_t)n : 0;
+	}
+	return 0;
+}
+
+static uint32_t frame_length(const uint8_t *header)
+{
+	const uint8_t *at = header + OM_FRAME_OFFSET_LENGTH;
+
+	return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
+
+int mig_receive_frame(int fd, uint8_t *buffer, bool wait, uint32_t *ret_size)
+{
+	ssize_t n;
+	uint32_t length;
+	int error;
+
+	do
+		n = recv(fd, buffer, OM_FRAME_HEADER, wait ? MSG_WAITALL : MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		return host_fail(OM_ETIMEDOUT, "nothing to receive");
+	if (n < 0)
+		return host_fail(OM_ECONNECTION, "receive: %s", strerror(errno));
+	if (n == 0) {
+		*ret_size = 0;
+		return 0;
+	}
+	error = receive_rest(fd, buffer + n, OM_FRAME_HEADER - (size_t)n);
+	if (error)
+		return error;
+	length = frame_length(buffer);
+	if (length > OM_FRAME_PAYLOAD_MAX)
+		return host_fail(OM_ETYPE, "a frame of %u bytes, the limit is %u", length, OM_FRAME_PAYLOAD_MAX);
+	error = receive_rest(fd, buffer + OM_FRAME_HEADER, length);
+	if (error)
+		return error;
+	*ret_size = OM_FRAME_HEADER + length;
+	return 0;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * TCP under a migration: addresses, connecting and listening, hellos, whole frames.
+ *
+ * `stop_fd` is an eventfd: when it becomes readable the call ends with OM_ECANCELLED. -1: none.
+ * All functions return 0 or OM_E* with words in host_reason().
+ */
+#ifndef OPTMIG_HOST_MIG_LINK_H
+#define OPTMIG_HOST_MIG_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "hello.h"
+
+#define MIG_PORT_DEFAULT "7777"
+#define MIG_ADDRESS_TEXT 320
+
+struct mig_address {
+	char host[256];
+	char port[32];
+};
+
+/* "host:port", "host", "1.2.3.4:5", "[::1]:5", "::1"; the default port where none is given. Return: OM_EINVAL. */
+__attribute__((warn_unused_result))
+int mig_address_parse(const char *text, struct mig_address *ret_address);
+void mig_address_format(const struct mig_address *address, char text[MIG_ADDRESS_TEXT]);
+
+/* @ret_text: the address bound, numeric, with the port chosen if 0 was asked for. Return: OM_EEXISTS (port in use),
+ * OM_EINVAL (no such address here), OM_EIO. */
+__attribute__((warn_unused_result))
+int mig_listen(const struct mig_address *address, int *ret_fd, char ret_text[MIG_ADDRESS_TEXT]);
+/* The next connection. @ret_peer: its address. Return: OM_ETIMEDOUT, OM_ECANCELLED, OM_EIO. */
+__attribute__((warn_unused_result))
+int mig_accept(int listen_fd, int stop_fd, uint64_t timeout_ms, int *ret_fd, char ret_peer[MIG_ADDRESS_TEXT]);
+/* Return: OM_ECONNECTION, OM_ETIMEDOUT, OM_ECANCELLED. */
+__attribute__((warn_unused_result))
+int mig_connect(const struct mig_address *address, int stop_fd, uint64_t timeout_ms, int *ret_fd);
+
+/* Buffers and delays fitting the use of a connection, and keepalives that find a dead host within about 15 s. */
+void mig_tune(int fd, uint16_t connection);
+
+/* Hellos, before any frame. The source sends and awaits the answer; the destination receives, later answers. */
+__attribute__((warn_unused_result))
+int mig_hello_send(int fd, const struct mig_hello *hello);
+__attribute__((warn_unused_result))
+int mig_hello_receive(int fd, int stop_fd, uint64_t timeout_ms, struct mig_hello *ret_hello);
+
+/* Sends everything. Return: OM_ECONNECTION. */
+__attribute__((warn_unused_result))
+int mig_send(int fd, const uint8_t *data, size_t size);
+/* One whole frame into buffer[OM_FRAME_MAX]; waits for its rest once it has begun. @ret_size: 0 at the end of the
+ * stream. With `wait` false and nothing there: OM_ETIMEDOUT. Return: OM_ECONNECTION, OM_ETRUNCATED, OM_ETYPE. */
+__attribute__((warn_unused_result))
+int mig_receive_frame(int fd, uint8_t *buffer, bool wait, uint32_t *ret_size);
+
+#endif
