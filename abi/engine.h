@@ -54,6 +54,8 @@ enum om_engine_op {
 	                            the session can be resumed (flag OM_MIG_F_RECONNECT), else it fails */
 	OM_ENGINE_RESUME,        /* all connections are made anew (same numbers, same count): a new epoch begins. On the
 	                            destination it is called when they arrive, before the first IN */
+	OM_ENGINE_CHECK,         /* any time: what of the host state would not survive a migration, as lines of text.
+	                            ret = size of the text in data, arg[0] = number of problems */
 };
 
 enum om_engine_command {

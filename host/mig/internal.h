@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of host/mig share; nobody else includes it. */
+#ifndef OPTMIG_HOST_MIG_INTERNAL_H
+#define OPTMIG_HOST_MIG_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include "bucket.h"
+#include "mig.h"
+
+#define MIG_CONNECTIONS_MAX (OM_CONNECTION_PAGES + OM_MIG_CHANNELS_MAX)
+#define MIG_TBUF_SIZE ((OM_TBUF_DATA + OM_FRAME_MAX + 4095u) / 4096u * 4096u)
+
+#define MIG_CONNECT_MS     10000u
+#define MIG_ANSWER_MS      60000u    /* the destination builds its enclave before it answers */
+#define MIG_HELLO_MS       3000u
+#define MIG_COLLECT_MS     15000u    /* all connections of a session, from the first to the last */
+
+/* One connection. Fields belong to its pump while that runs, else to the supervisor, unless said otherwise. */
+struct mig_connection {
+	struct host_mig *mig;
+	uint16_t number;
+	int fd;                         /* -1: none */
+	int wake_fd;                    /* eventfd: look again; written by anybody */
+	uint32_t slot;                  /* 0: none */
+	pthread_t thread;
+	bool thread_runs;
+};
+
+/* Destination: threads that wait for pages. All under `lock`. See urgent.c. */
+struct mig_urgent {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	pthread_mutex_t send_lock;
+	struct mig_waiter *waiters;
+	int fd;                         /* -1: down */
+	bool reading;                   /* some waiter reads the socket for all */
+	uint32_t users;                 /* threads between taking fd and giving it back */
+	uint8_t *reply;                 /* OM_FRAME_MAX bytes, the reader's */
+};
+
+struct host_mig {
+	struct host_enclave *enclave;
+	int event_fd;
+
+	pthread_mutex_t call_lock;      /* slot 0 */
+
+	pthread_mutex_t lock;           /* all below up to the next comment */
+	pthread_cond_t changed;
+	enum mig_phase phase;
+	bool source;
+	bool over, running, committed;  /* facts of the engine's answers; each is set once in a session */
+	bool lost, eof;                 /* the transport broke; a connection but the control one has ended */
+	bool retry_now;                 /* `recover` */
+	bool cancel;                    /* before the engine has the session */
+	bool delivered;
+	int  error;                     /* first failure of this session */
+	char reason[256];
+	struct mig_request request;
+	char peer[MIG_ADDRESS_TEXT];
+	uint32_t reconnects;
+	bool any, same_clock;
+	struct om_mig_status last;      /* snapshot, kept after the end */
+	int  pending[MIG_CONNECTIONS_MAX]; /* destination: accepted, not yet in use; -1: none */
+	uint32_t pending_count;
+	bool accept_resume;             /* destination: RESUME hellos are expected, not NEW ones */
+
+	/* written by the supervisor before threads start, read by all */
+	uint16_t channels;
+	uint8_t session[MIG_SESSION_ID_SIZE];
+	uint8_t clock[16], peer_clock[16];
+	struct mig_connection connection[MIG_CONNECTIONS_MAX];
+	struct mig_bucket bucket;
+	struct mig_urgent urgent;
+	int stop_fd;                    /* eventfd: leave connecting, resting, waiting */
+	int listen_fd;                  /* destination */
+	const struct mig_receive_options *receive;
+	pthread_t supervisor, acceptor;
+
+	atomic_bool stopping;           /* pumps shall end */
+	_Atomic uint64_t heard_ns;      /* last frame from the peer */
+	_Atomic uint64_t cpu_ns;
+	_Atomic uint32_t seen_state, seen_flags; /* of the last engine answer: changes are looked at under the lock */
+};
+
+/* session.c */
+/* An engine operation through slot 0. Return: the engine's ret or an OM_E*. @ret_arg: arg[0..3] afterwards, or NULL. */
+int64_t mig_call(struct host_mig *mig, enum om_engine_op op, uint64_t a0, uint64_t a1, uint64_t ret_arg[4]);
+/* The answer of OUT, IN, COMMAND, LOST, RESUME: wakes connections and notes what has changed. */
+void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4]);
+/* The first error of a session stands. Words from host_reason(). */
+void mig_set_error(struct host_mig *mig, int error);
+void mig_lose(struct host_mig *mig, int error, bool eof);
+void mig_set_phase(struct host_mig *mig, enum mig_phase phase);
+void mig_wake(const struct mig_connection *connection);
+void mig_refresh(struct host_mig *mig);
+__attribute__((warn_unused_result))
+int  mig_slots_acquire(struct host_mig *mig);
+void mig_slots_release(struct host_mig *mig);
+void mig_begin_session(struct host_mig *mig, bool source);
+void mig_fill_hello(struct host_mig *mig, struct mig_hello *ret_hello);
+/* Waits until the session is over, lost or silent. True: over. */
+bool mig_watch(struct host_mig *mig);
+/* LOST with all connections down. Return: true if they are to be made anew. */
+bool mig_report_loss(struct host_mig *mig);
+/* Takes what the engine would still send and drops it: ends a session without a link. */
+void mig_drain(struct host_mig *mig);
+void mig_end_session(struct host_mig *mig);
+uint64_t mig_thread_cpu_ns(void);
+/* The users know the end of the session, or did not fetch it in time. */
+void mig_wait_delivered(struct host_mig *mig);
+/* Between two attempts to connect; `recover` cuts it short. Return: false if the session was cancelled or is over. */
+bool mig_pause(struct host_mig *mig, uint64_t ns);
+
+/* source.c: before the token leaves. Under the lock. */
+void mig_source_committed(struct host_mig *mig);
+
+/* command.c */
+void mig_program_exit(void *context, int status, int signo);
+
+/* pump.c: threads of all connections that have an fd. Return: OM_ENOMEM (then none runs). */
+__attribute__((warn_unused_result))
+int  mig_pumps_start(struct host_mig *mig);
+/* Ends them and closes the connections. @orderly: the last frames were sent; let the peer read them. */
+void mig_pumps_stop(struct host_mig *mig, bool orderly);
+
+/* urgent.c */
+__attribute__((warn_unused_result))
+int  mig_urgent_init(struct mig_urgent *urgent);
+void mig_urgent_up(struct mig_urgent *urgent, int fd);
+/* Before its fd is closed: nobody uses it any more after the return. */
+void mig_urgent_down(struct mig_urgent *urgent);
+int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
+
+/* address.c: the addresses that move. */
+void mig_moves_remove(const struct mig_move *moves, uint32_t count);
+void mig_moves_add(const struct mig_move *moves, uint32_t count);
+void mig_moves_announce(const struct mig_move *moves, uint32_t count);
+
+#endif

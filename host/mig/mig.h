@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Migration as a host process sees it: one per enclave process, at most one session at a time. The engine inside the
+ * enclave decides everything (abi/engine.h); this folder makes connections, moves whole frames between them and the
+ * engine, limits bandwidth, makes connections anew when the engine asks for it, and reports.
+ *
+ *      IDLE ──mig_start──▶ CONNECTING ──▶ RUNNING ◀──▶ RECONNECTING            source
+ *      IDLE ──mig_receive─▶ CONNECTING ──▶ RUNNING ◀──▶ RECONNECTING           destination
+ *                              │             │             │
+ *                              └─────────────┴─────────────┴──▶ ENDED ──▶ IDLE (or the process ends)
+ *
+ * Threads of a session: a supervisor (connect, watch, reconnect, end), one pump per connection, on the destination an
+ * acceptor. Slots: control and page pumps and the source's urgent pump own one service slot each; engine calls of
+ * everybody else go through slot 0 under a lock (mig_call).
+ */
+#ifndef OPTMIG_HOST_MIG_MIG_H
+#define OPTMIG_HOST_MIG_MIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine.h"
+#include "link.h"
+#include "load/enclave.h"
+
+/* Service slots 2 .. 7: control, urgent and at most this many page channels. */
+#define MIG_CHANNELS_LIMIT 4u
+#define MIG_MOVES_MAX      8u
+
+struct host_mig;
+
+enum mig_phase { MIG_PHASE_IDLE, MIG_PHASE_CONNECTING, MIG_PHASE_RUNNING, MIG_PHASE_RECONNECTING, MIG_PHASE_ENDED };
+
+/* An address that goes along with the program: "ADDRESS/PREFIX@INTERFACE". */
+struct mig_move { char text[96]; };
+
+struct mig_request {
+	struct mig_address to;
+	struct om_mig_params params;
+	uint64_t patience_ns;           /* before the token: how long to try to reconnect */
+	uint64_t silence_ns;            /* a link without a sign of life for so long counts as lost */
+	uint32_t move_count;
+	struct mig_move moves[MIG_MOVES_MAX];
+};
+/* Defaults for everything but the address. */
+void mig_request_init(struct mig_request *request);
+
+/* What is known about the present or the last session. */
+struct mig_report {
+	enum mig_phase phase;
+	bool any;                       /* false: there has been no session */
+	bool same_clock;                /* both hosts read the same clock */
+	int  error;                     /* of the session: the host's or the engine's; 0 */
+	char reason[256];
+	char peer[MIG_ADDRESS_TEXT];
+	char session[2 * MIG_SESSION_ID_SIZE + 1];
+	uint64_t bandwidth;             /* limit, bytes/s; 0: none */
+	uint64_t cpu_ns;                /* CPU time of this session's threads */
+	uint32_t reconnects;
+	struct om_mig_status engine;
+};
+
+/* Installs the enclave's hooks (host_set_hooks): before the first application thread is started. */
+__attribute__((warn_unused_result))
+int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig);
+
+/* Source: begins a session and returns at once. Return: OM_ESTATE (one is running), OM_EINVAL, OM_ENOMEM. */
+__attribute__((warn_unused_result))
+int mig_start(struct host_mig *mig, const struct mig_request *request);
+/* Cancel wherever the session stands. Return: OM_ESTATE with words if it is too late or there is none. */
+__attribute__((warn_unused_result))
+int mig_cancel(struct host_mig *mig);
+/* Engine commands while a session runs. BANDWIDTH also sets the host's limit. */
+__attribute__((warn_unused_result))
+int mig_command(struct host_mig *mig, enum om_engine_command command, uint64_t value);
+/* Source that has lost its link: try at once, at another address if `to` is not NULL. Return: OM_ESTATE. */
+__attribute__((warn_unused_result))
+int mig_recover(struct host_mig *mig, const struct mig_address *to);
+/* Both sides, any time. */
+void mig_report_get(struct host_mig *mig, struct mig_report *ret_report);
+/* `optmig check`: what would not survive, as lines. @ret_count: how many. */
+__attribute__((warn_unused_result))
+int mig_check(struct host_mig *mig, char *text, size_t size, uint32_t *ret_count);
+
+/* An eventfd that becomes readable when the phase or the engine's state changes. */
+int mig_event_fd(struct host_mig *mig);
+/* Whoever serves the users says that they know the end of the session: the source's process waits for it (2 s). */
+void mig_delivered(struct host_mig *mig);
+
+/* Destination, see receive.c. */
+struct mig_receive_options {
+	struct host_load_options load;  /* path: NULL unless the user names an image */
+	struct mig_address listen;
+	bool once;                      /* end after a session that failed; else listen again */
+	uint32_t move_count;
+	struct mig_move moves[MIG_MOVES_MAX];
+	char **restart_argv;            /* how this process was started, to start over */
+	/* The enclave is there and waits: what the process does before the session begins (control socket, ...). */
+	int  (*ready)(struct host_enclave *enclave, struct host_mig *mig);
+	/* The process is about to start over or to end: undo that. */
+	void (*undo)(void);
+};
+/* Returns only with an error. Otherwise the process becomes the program. Context: the main thread. */
+int mig_receive(const struct mig_receive_options *options);
+
+#endif

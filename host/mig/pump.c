@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pumps: one thread per connection between a socket and the engine (the loop of abi/engine.h). Frames lie in the slot's
+ * tbuf and go from there to the socket and back without a copy.
+ *
+ * A pump sends all the engine has for it, looking for arrived frames after each, and then sleeps until a frame arrives,
+ * the engine's time has come, or another thread's answer named this connection. It ends when told to (mig->stopping),
+ * when the session is over and it has nothing left to send, or when its connection breaks.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include "internal.h"
+#include "util.h"
+
+#define REST_SLICE_NS   50000000u
+#define DRAIN_MS        2000
+#define SPIN_NS         50000u  /* urgent requests come in bursts */
+
+struct answer { int64_t ret; uint64_t arg[4]; };
+
+/* One engine operation on the pump's own slot. Return: false if it failed; then ret has the error. */
+static bool engine(struct mig_connection *c, enum om_engine_op op, uint64_t a0, uint64_t a1, struct answer *ret)
+{
+	struct om_tbuf *t = host_slot_tbuf(c->mig->enclave, c->slot);
+	int error;
+
+	t->arg[0] = a0;
+	t->arg[1] = a1;
+	t->ret = OM_EINTERNAL;
+	error = host_ecall(c->mig->enclave, c->slot, OM_ECALL_ENGINE, op, 0);
+	ret->ret = error ? error : t->ret;
+	if (ret->ret < 0)
+		return false;
+	memcpy(ret->arg, t->arg, sizeof ret->arg);
+	if (op != OM_ENGINE_URGENT)
+		mig_note(c->mig, c->number, ret->arg);
+	return true;
+}
+
+static uint8_t *frame_buffer(const struct mig_connection *c)
+{
+	return host_tbuf_data(host_slot_tbuf(c->mig->enclave, c->slot));
+}
+
+/* The engine refused: the session has failed, or this frame was not for its state. Its own words are in STATUS. */
+static void engine_failed(struct mig_connection *c, int64_t error)
+{
+	host_fail((int)error, "the engine refused a frame of connection %u", c->number);
+	mig_lose(c->mig, (int)error, true);
+}
+
+/* Rests as the bandwidth limit wants, in slices, so that a stop is noticed. */
+static void rest(struct host_mig *mig, uint64_t ns)
+{
+	while (ns > 0 && !atomic_load(&mig->stopping)) {
+		uint64_t slice = ns < REST_SLICE_NS ? ns : REST_SLICE_NS;
+		struct timespec time = { .tv_nsec = (long)slice };
+
+		nanosleep(&time, NULL);
+		ns -= slice;
+	}
+}
+
+enum outcome { GO_ON, NOTHING, END };
+
+/* Takes one frame from the socket, if there is one, into the engine. */
+static enum outcome take_in(struct mig_connection *c)
+{
+	struct answer answer;
+	uint32_t size;
+	int error = mig_receive_frame(c->fd, frame_buffer(c), false, &size);
+
+	if (error == OM_ETIMEDOUT)
+		return NOTHING;
+	if (error || size == 0) {
+		if (!error)
+			error = host_fail(OM_ECONNECTION, "the peer closed connection %u", c->number);
+		mig_lose(c->mig, error, c->number != OM_CONNECTION_CONTROL);
+		return END;
+	}
+	atomic_store_explicit(&c->mig->heard_ns, host_monotonic_ns(), memory_order_relaxed);
+	if (!engine(c, OM_ENGINE_IN, c->number, size, &answer)) {
+		engine_failed(c, answer.ret);
+		/* The control connection goes on: the engine wants to tell the peer why. */
+		return c->number == OM_CONNECTION_CONTROL ? GO_ON : END;
+	}
+	return GO_ON;
+}
+
+/* Sends one frame of the engine's, if it has one. @ret_wait_ns: when to ask again. */
+static enum outcome send_out(struct mig_connection *c, uint64_t *ret_wait_ns)
+{
+	struct host_mig *mig = c->mig;
+	struct answer answer;
+	int error;
+
+	if (!engine(c, OM_ENGINE_OUT, c->number, OM_FRAME_MAX, &answer)) {
+		engine_failed(c, answer.ret);
+		return END;
+	}
+	*ret_wait_ns = answer.arg[0];
+	if (answer.ret > 0) {
+		if (answer.ret > OM_FRAME_MAX)
+			answer.ret = OM_FRAME_MAX;
+		error = mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
+		if (error) {
+			mig_lose(mig, error, c->number != OM_CONNECTION_CONTROL);
+			return END;
+		}
+		if (c->number >= OM_CONNECTION_PAGES)
+			rest(mig, mig_bucket_take(&mig->bucket, (uint64_t)answer.ret, host_monotonic_ns()));
+		return GO_ON;
+	}
+	return answer.arg[3] & OM_MIG_F_OVER ? END : NOTHING;
+}
+
+static void sleep_until_something(struct mig_connection *c, uint64_t wait_ns)
+{
+	struct pollfd p[2] = { { .fd = c->fd, .events = POLLIN }, { .fd = c->wake_fd, .events = POLLIN } };
+	struct timespec time = { .tv_sec = (time_t)(wait_ns / 1000000000), .tv_nsec = (long)(wait_ns % 1000000000) };
+	uint64_t count;
+
+	if (wait_ns == 0)
+		return;
+	if (ppoll(p, 2, wait_ns == UINT64_MAX ? NULL : &time, NULL) > 0 && p[1].revents)
+		(void)!read(c->wake_fd, &count, sizeof count); /* only to empty it */
+}
+
+static void pump(struct mig_connection *c)
+{
+	while (!atomic_load(&c->mig->stopping)) {
+		uint64_t wait_ns = UINT64_MAX;
+		enum outcome out = send_out(c, &wait_ns), in;
+
+		if (out == END)
+			return;
+		in = take_in(c);
+		if (in == END)
+			return;
+		if (out == NOTHING && in == NOTHING)
+			sleep_until_something(c, wait_ns);
+	}
+}
+
+/* The source's side of the urgent connection: a request in, its reply out. */
+static void pump_urgent(struct mig_connection *c)
+{
+	uint64_t last = 0;
+
+	while (!atomic_load(&c->mig->stopping)) {
+		struct answer answer;
+		uint32_t size;
+		int error = mig_receive_frame(c->fd, frame_buffer(c), false, &size);
+
+		if (error == OM_ETIMEDOUT) {
+			if (host_monotonic_ns() - last >= SPIN_NS)
+				sleep_until_something(c, UINT64_MAX);
+			else
+				sched_yield();
+			continue;
+		}
+		if (error || size == 0) {
+			if (!error)
+				error = host_fail(OM_ECONNECTION, "the peer closed the urgent connection");
+			mig_lose(c->mig, error, true);
+			return;
+		}
+		last = host_monotonic_ns();
+		atomic_store_explicit(&c->mig->heard_ns, last, memory_order_relaxed);
+		if (!engine(c, OM_ENGINE_URGENT, size, 0, &answer)) {
+			engine_failed(c, answer.ret);
+			return;
+		}
+		error = mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
+		if (error) {
+			mig_lose(c->mig, error, true);
+			return;
+		}
+	}
+}
+
+static void *thread_main(void *argument)
+{
+	struct mig_connection *c = argument;
+	int error = host_thread_attach(c->mig->enclave);
+
+	if (error) {
+		mig_lose(c->mig, error, false);
+		return NULL;
+	}
+	if (c->number == OM_CONNECTION_URGENT)
+		pump_urgent(c);
+	else
+		pump(c);
+	host_thread_detach(c->mig->enclave);
+	atomic_fetch_add(&c->mig->cpu_ns, mig_thread_cpu_ns());
+	return NULL;
+}
+
+static bool needs_pump(const struct host_mig *mig, const struct mig_connection *c)
+{
+	return c->fd >= 0 && (mig->source || c->number != OM_CONNECTION_URGENT);
+}
+
+int mig_pumps_start(struct host_mig *mig)
+{
+	atomic_store(&mig->stopping, false);
+	atomic_store(&mig->heard_ns, host_monotonic_ns());
+	if (!mig->source)
+		mig_urgent_up(&mig->urgent, mig->connection[OM_CONNECTION_URGENT].fd);
+	for (unsigned i = 0; i < OM_CONNECTION_PAGES + mig->channels; i++) {
+		struct mig_connection *c = &mig->connection[i];
+		int code;
+
+		if (!needs_pump(mig, c))
+			continue;
+		code = pthread_create(&c->thread, NULL, thread_main, c);
+		if (code) {
+			mig_pumps_stop(mig, false);
+			return host_fail(OM_ENOMEM, "thread for connection %u: %s", i, strerror(code));
+		}
+		c->thread_runs = true;
+	}
+	return 0;
+}
+
+/* Reads until the peer closes too: closing with unread data would reset the connection, and the peer might lose our
+ * last frame to it. */
+static void close_orderly(int fd)
+{
+	uint64_t end = host_monotonic_ns() + DRAIN_MS * 1000000ull;
+	uint8_t scrap[4096];
+
+	shutdown(fd, SHUT_WR);
+	while (host_monotonic_ns() < end) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+
+		if (poll(&p, 1, 100) > 0 && recv(fd, scrap, sizeof scrap, MSG_DONTWAIT) <= 0)
+			break;
+	}
+	close(fd);
+}
+
+static void join_pump(struct mig_connection *c)
+{
+	mig_wake(c);
+	if (c->thread_runs)
+		pthread_join(c->thread, NULL);
+	c->thread_runs = false;
+}
+
+void mig_pumps_stop(struct host_mig *mig, bool orderly)
+{
+	struct mig_connection *control = &mig->connection[OM_CONNECTION_CONTROL];
+	unsigned count = OM_CONNECTION_PAGES + mig->channels;
+
+	/* It ends by itself when the last frame is out. */
+	if (orderly)
+		join_pump(control);
+	atomic_store(&mig->stopping, true);
+	for (unsigned i = 0; i < count; i++)
+		if (mig->connection[i].fd >= 0 && !(orderly && i == OM_CONNECTION_CONTROL))
+			shutdown(mig->connection[i].fd, SHUT_RDWR);
+	if (!mig->source)
+		mig_urgent_down(&mig->urgent);
+	for (unsigned i = 0; i < count; i++) {
+		struct mig_connection *c = &mig->connection[i];
+
+		join_pump(c);
+		if (c->fd >= 0 && orderly && c == control)
+			close_orderly(c->fd);
+		else if (c->fd >= 0)
+			close(c->fd);
+		c->fd = -1;
+	}
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The source's supervisor: connects, starts the engine's session, watches it, makes connections anew, and at the end
+ * either lets the program run on or, when it runs over there, ends this process.
+ *
+ * How long it tries to reconnect depends on what is at stake. Before the token the program runs here, and after
+ * `patience` the session is cancelled. After the token nothing but the destination can say what becomes of the program:
+ * it tries for ever, more and more slowly, and `optmig recover` tries at once or at another address.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+#include "errtext.h"
+#include "internal.h"
+#include "report.h"
+#include "util.h"
+
+#define BACKOFF_FIRST_NS 20000000u
+#define BACKOFF_LAST_NS  3000000000u
+
+void mig_request_init(struct mig_request *request)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	memset(request, 0, sizeof *request);
+	request->params.version = OM_ENGINE_VERSION;
+	request->params.mode = OM_MODE_AUTO;
+	request->params.channels = cpus < 2 ? 1 : cpus > (long)MIG_CHANNELS_LIMIT ? MIG_CHANNELS_LIMIT : (uint32_t)cpus;
+	request->params.downtime_limit_ns = 10000000;
+	request->patience_ns = 30000000000;
+	request->silence_ns = 15000000000;
+}
+
+static uint64_t touched_bytes(struct host_mig *mig)
+{
+	struct om_enclave_stats stats = { 0 };
+
+	pthread_mutex_lock(&mig->call_lock);
+	if (host_ecall(mig->enclave, HOST_SLOT_CONTROL, OM_ECALL_STATS, 0, 0) == 0)
+		memcpy(&stats, host_tbuf_data(host_slot_tbuf(mig->enclave, HOST_SLOT_CONTROL)), sizeof stats);
+	pthread_mutex_unlock(&mig->call_lock);
+	return stats.pages_accepted * OM_PAGE_SIZE;
+}
+
+/* One connection: TCP, hello, answer. */
+static int connect_one(struct host_mig *mig, const struct mig_address *to, uint16_t number, struct mig_hello *hello)
+{
+	struct mig_hello answer;
+	int fd, error = mig_connect(to, mig->stop_fd, MIG_CONNECT_MS, &fd);
+
+	if (error)
+		return error;
+	mig_tune(fd, number);
+	hello->connection = number;
+	error = mig_hello_send(fd, hello);
+	if (!error)
+		error = mig_hello_receive(fd, mig->stop_fd, hello->kind == OM_HELLO_NEW ? MIG_ANSWER_MS : MIG_CONNECT_MS, &answer);
+	if (!error && (answer.connection != number || memcmp(answer.session, hello->session, sizeof answer.session)))
+		error = host_fail(OM_ETYPE, "the answer belongs to another connection");
+	if (!error && answer.status)
+		error = host_fail(answer.status < 0 && answer.status > -100 ? answer.status : OM_EABORTED, "%s refuses: %s",
+			mig->peer, answer.text[0] ? answer.text : om_strerror(answer.status));
+	if (error) {
+		close(fd);
+		return error;
+	}
+	mig->connection[number].fd = fd;
+	memcpy(mig->peer_clock, answer.clock, sizeof mig->peer_clock);
+	return 0;
+}
+
+static int connect_all(struct host_mig *mig, enum om_hello_kind kind)
+{
+	struct mig_hello hello;
+	struct mig_address to;
+	int error = 0;
+
+	mig_fill_hello(mig, &hello);
+	hello.kind = (uint16_t)kind;
+	if (kind == OM_HELLO_NEW) {
+		hello.touched_bytes = touched_bytes(mig);
+		snprintf(hello.text, sizeof hello.text, "%s", host_image_path(mig->enclave));
+	}
+	pthread_mutex_lock(&mig->lock);
+	to = mig->request.to;
+	mig_address_format(&to, mig->peer);
+	pthread_mutex_unlock(&mig->lock);
+	for (uint16_t i = 0; i < OM_CONNECTION_PAGES + mig->channels && !error; i++)
+		error = connect_one(mig, &to, i, &hello);
+	if (!error)
+		return 0;
+	for (unsigned i = 0; i < OM_CONNECTION_PAGES + mig->channels; i++)
+		if (mig->connection[i].fd >= 0) {
+			close(mig->connection[i].fd);
+			mig->connection[i].fd = -1;
+		}
+	return error;
+}
+
+static int engine_begin(struct host_mig *mig)
+{
+	struct om_tbuf *t;
+	int64_t ret;
+
+	pthread_mutex_lock(&mig->call_lock);
+	t = host_slot_tbuf(mig->enclave, HOST_SLOT_CONTROL);
+	memcpy(host_tbuf_data(t), &mig->request.params, sizeof mig->request.params);
+	t->ret = OM_EINTERNAL;
+	ret = host_ecall(mig->enclave, HOST_SLOT_CONTROL, OM_ECALL_ENGINE, OM_ENGINE_SRC_BEGIN, 0);
+	if (ret == 0)
+		ret = t->ret;
+	pthread_mutex_unlock(&mig->call_lock);
+	return ret < 0 ? host_fail((int)ret, "the enclave cannot begin a migration: %s", om_strerror((int)ret)) : 0;
+}
+
+/* Return: true if all connections are up and the engine has gone on. */
+static bool reconnect(struct host_mig *mig)
+{
+	uint64_t begin = host_monotonic_ns(), backoff = BACKOFF_FIRST_NS;
+
+	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
+	for (;;) {
+		uint64_t arg[4];
+		int64_t ret;
+		int error;
+
+		if (!mig_pause(mig, backoff))
+			return false;
+		error = connect_all(mig, OM_HELLO_RESUME);
+		if (!error) {
+			ret = mig_call(mig, OM_ENGINE_RESUME, 0, 0, arg);
+			if (ret >= 0) {
+				mig_note(mig, UINT16_MAX, arg);
+				mig->reconnects++;
+				mig_set_phase(mig, MIG_PHASE_RUNNING);
+				return true;
+			}
+			error = host_fail((int)ret, "the engine cannot resume: %s", om_strerror((int)ret));
+			mig_pumps_stop(mig, false);
+		}
+		host_detail("reconnecting: %s", host_reason());
+		if (!mig->committed && (host_monotonic_ns() - begin > mig->request.patience_ns || error == OM_ENOTFOUND)) {
+			mig_set_error(mig, error);
+			if (mig_command(mig, OM_COMMAND_CANCEL, 0) == 0)
+				return false;
+		}
+		backoff = backoff * 2 < BACKOFF_LAST_NS ? backoff * 2 : BACKOFF_LAST_NS;
+	}
+}
+
+/* While the program is not here any more, this process still serves its memory: a stray TERM must not end it. */
+static void refuse_signal(void *context, int signo)
+{
+	struct host_mig *mig = context;
+
+	host_error("signal %d ignored: the program has moved to %s and its memory is still being sent; KILL would lose it",
+		signo, mig->peer);
+}
+
+static int run_session(struct host_mig *mig)
+{
+	for (;;) {
+		int error = mig_pumps_start(mig);
+		bool over;
+
+		if (error)
+			mig_set_error(mig, error);
+		over = error ? false : mig_watch(mig);
+		mig_pumps_stop(mig, over);
+		if (over)
+			return 0;
+		if (!mig_report_loss(mig) || !reconnect(mig)) {
+			mig_drain(mig);
+			return mig->error ? mig->error : OM_ECONNECTION;
+		}
+	}
+}
+
+static int source_session(struct host_mig *mig)
+{
+	int error = getrandom(mig->session, sizeof mig->session, 0) == (ssize_t)sizeof mig->session ? 0 :
+		host_fail(OM_EIO, "getrandom: %s", strerror(errno));
+
+	if (!error)
+		error = mig_slots_acquire(mig);
+	if (!error)
+		error = connect_all(mig, OM_HELLO_NEW);
+	if (!error)
+		error = engine_begin(mig);
+	if (error) {
+		mig_set_error(mig, error);
+		mig_pumps_stop(mig, false);
+		return error;
+	}
+	pthread_mutex_lock(&mig->lock);
+	mig->same_clock = mig_clock_same(mig->clock, mig->peer_clock);
+	pthread_mutex_unlock(&mig->lock);
+	mig_set_phase(mig, MIG_PHASE_RUNNING);
+	return run_session(mig);
+}
+
+static _Noreturn void leave(struct host_mig *mig)
+{
+	struct mig_report report;
+	char time[MIG_TEXT];
+
+	mig_report_get(mig, &report);
+	mig_wait_delivered(mig);
+	host_note("%s has moved to %s; downtime %s", host_image_header(mig->enclave)->program_name, mig->peer,
+		mig_format_time(mig_downtime_ns(&report, NULL), time));
+	host_exit(0, 0);
+}
+
+static void *supervisor_main(void *argument)
+{
+	struct host_mig *mig = argument;
+	int error = host_thread_attach(mig->enclave);
+
+	if (error)
+		mig_set_error(mig, error);
+	else
+		(void)source_session(mig); /* its error is recorded */
+	mig_end_session(mig);
+	if (mig->last.state == OM_MIG_COMPLETED || mig->last.flags & OM_MIG_F_EXIT)
+		leave(mig);
+	if (mig->committed) /* the abort token came: the program runs on here */
+		mig_moves_add(mig->request.moves, mig->request.move_count);
+	host_signals_divert(NULL, NULL);
+	host_thread_detach(mig->enclave);
+	mig_set_phase(mig, MIG_PHASE_IDLE);
+	return NULL;
+}
+
+void mig_source_committed(struct host_mig *mig)
+{
+	mig_moves_remove(mig->request.moves, mig->request.move_count);
+	host_signals_divert(refuse_signal, mig);
+}
+
+int mig_start(struct host_mig *mig, const struct mig_request *request)
+{
+	pthread_attr_t attributes;
+	int code;
+
+	if (request->params.channels < 1 || request->params.channels > MIG_CHANNELS_LIMIT)
+		return host_fail(OM_EINVAL, "channels: 1 to %u", MIG_CHANNELS_LIMIT);
+	pthread_mutex_lock(&mig->lock);
+	if (mig->phase != MIG_PHASE_IDLE) {
+		pthread_mutex_unlock(&mig->lock);
+		return host_fail(OM_ESTATE, "a migration is running already");
+	}
+	mig->phase = MIG_PHASE_CONNECTING;
+	mig->request = *request;
+	pthread_mutex_unlock(&mig->lock);
+	mig_begin_session(mig, true);
+	mig->channels = (uint16_t)request->params.channels;
+	mig_bucket_set_rate(&mig->bucket, request->params.bandwidth_bytes);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	code = pthread_create(&mig->supervisor, &attributes, supervisor_main, mig);
+	pthread_attr_destroy(&attributes);
+	if (code) {
+		mig_set_phase(mig, MIG_PHASE_IDLE);
+		return host_fail(OM_ENOMEM, "thread: %s", strerror(code));
+	}
+	return 0;
+}
