@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "errtext.h"
+#include "strerror.h"
 #include "internal.h"
 #include "util.h"
 
@@ -27,6 +27,7 @@ void mig_report_get(struct host_mig *mig, struct mig_report *ret_report)
 	snprintf(r.reason, sizeof r.reason, "%s", mig->reason);
 	snprintf(r.peer, sizeof r.peer, "%s", mig->peer);
 	r.reconnects = mig->reconnects;
+	r.ended_count = mig->ended_count;
 	r.engine = mig->last;
 	pthread_mutex_unlock(&mig->lock);
 	for (unsigned i = 0; i < MIG_SESSION_ID_SIZE; i++)
@@ -81,9 +82,12 @@ int mig_cancel(struct host_mig *mig)
 			return error;
 	}
 	pthread_mutex_lock(&mig->lock);
-	mig->cancel = true;
+	/* A destination that was complete stays until the source has its abort token: it may have committed. */
+	mig->cancel = mig->source || !mig->prepared;
 	pthread_cond_broadcast(&mig->changed);
 	pthread_mutex_unlock(&mig->lock);
+	if (!mig->source && phase != MIG_PHASE_CONNECTING)
+		return 0;
 	(void)!write(mig->stop_fd, &one, sizeof one); /* full means set */
 	return 0;
 }

@@ -49,16 +49,18 @@ struct host_mig {
 	pthread_cond_t changed;
 	enum mig_phase phase;
 	bool source;
-	bool over, running, committed;  /* facts of the engine's answers; each is set once in a session */
+	bool over, running, committed, prepared; /* facts of the engine's answers; each is set once in a session */
 	bool lost, eof;                 /* the transport broke; a connection but the control one has ended */
 	bool retry_now;                 /* `recover` */
 	bool cancel;                    /* before the engine has the session */
 	bool delivered;
+	bool interrupted;               /* destination: by the user */
 	int  error;                     /* first failure of this session */
 	char reason[256];
 	struct mig_request request;
 	char peer[MIG_ADDRESS_TEXT];
 	uint32_t reconnects;
+	uint32_t ended_count;
 	bool any, same_clock;
 	struct om_mig_status last;      /* snapshot, kept after the end */
 	int  pending[MIG_CONNECTIONS_MAX]; /* destination: accepted, not yet in use; -1: none */
@@ -94,6 +96,8 @@ void mig_lose(struct host_mig *mig, int error, bool eof);
 void mig_set_phase(struct host_mig *mig, enum mig_phase phase);
 void mig_wake(const struct mig_connection *connection);
 void mig_refresh(struct host_mig *mig);
+/* Under the lock: until something changes, at most a tenth of a second. */
+void mig_wait_tick(struct host_mig *mig);
 __attribute__((warn_unused_result))
 int  mig_slots_acquire(struct host_mig *mig);
 void mig_slots_release(struct host_mig *mig);
@@ -115,6 +119,9 @@ bool mig_pause(struct host_mig *mig, uint64_t ns);
 /* source.c: before the token leaves. Under the lock. */
 void mig_source_committed(struct host_mig *mig);
 
+/* receive.c: the program runs here from now on. Under the lock. */
+void mig_receive_arrived(struct host_mig *mig);
+
 /* command.c */
 void mig_program_exit(void *context, int status, int signo);
 
@@ -133,6 +140,8 @@ void mig_urgent_down(struct mig_urgent *urgent);
 int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
 
 /* address.c: the addresses that move. */
+__attribute__((warn_unused_result))
+int  mig_moves_check(const struct mig_move *moves, uint32_t count);
 void mig_moves_remove(const struct mig_move *moves, uint32_t count);
 void mig_moves_add(const struct mig_move *moves, uint32_t count);
 void mig_moves_announce(const struct mig_move *moves, uint32_t count);

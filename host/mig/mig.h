@@ -56,6 +56,7 @@ struct mig_report {
 	uint64_t bandwidth;             /* limit, bytes/s; 0: none */
 	uint64_t cpu_ns;                /* CPU time of this session's threads */
 	uint32_t reconnects;
+	uint32_t ended_count;           /* sessions that have ended in this process */
 	struct om_mig_status engine;
 };
 

@@ -5,7 +5,7 @@
  */
 #include <jansson.h>
 #include <string.h>
-#include "errtext.h"
+#include "strerror.h"
 #include "report.h"
 #include "util.h"
 

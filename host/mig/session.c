@@ -14,7 +14,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
-#include "errtext.h"
+#include "strerror.h"
 #include "internal.h"
 #include "util.h"
 
@@ -116,8 +116,8 @@ static void note_committed(struct host_mig *mig)
 static void note_running(struct host_mig *mig)
 {
 	mig->running = true;
-	if (!mig->source && mig->receive)
-		mig_moves_announce(mig->receive->moves, mig->receive->move_count);
+	if (!mig->source)
+		mig_receive_arrived(mig);
 }
 
 void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
@@ -136,6 +136,8 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	atomic_store_explicit(&mig->seen_flags, flags, memory_order_relaxed);
 	if (state == OM_MIG_COMMITTED && mig->source && !mig->committed)
 		note_committed(mig);
+	if (state == OM_MIG_PREPARED)
+		mig->prepared = true;
 	if (flags & OM_MIG_F_RUNNING && !mig->source && !mig->running)
 		note_running(mig);
 	if (flags & OM_MIG_F_OVER && !mig->over)
@@ -179,7 +181,7 @@ void mig_set_phase(struct host_mig *mig, enum mig_phase phase)
 }
 
 /* Under the lock, for at most a tick. */
-static void wait_tick(struct host_mig *mig)
+void mig_wait_tick(struct host_mig *mig)
 {
 	struct timespec until;
 
@@ -208,7 +210,7 @@ bool mig_watch(struct host_mig *mig)
 			mig->lost = true;
 		}
 		if (!mig->over && !mig->lost)
-			wait_tick(mig);
+			mig_wait_tick(mig);
 	}
 	over = mig->over;
 	mig->lost = mig->eof = false;
@@ -273,7 +275,7 @@ void mig_begin_session(struct host_mig *mig, bool source)
 	(void)!read(mig->stop_fd, &count, sizeof count); /* left over from an earlier cancel */
 	pthread_mutex_lock(&mig->lock);
 	mig->source = source;
-	mig->over = mig->running = mig->committed = mig->lost = mig->eof = false;
+	mig->over = mig->running = mig->committed = mig->prepared = mig->lost = mig->eof = false;
 	mig->retry_now = mig->cancel = mig->delivered = mig->same_clock = false;
 	mig->error = 0;
 	mig->reason[0] = mig->peer[0] = 0;
@@ -314,6 +316,7 @@ void mig_end_session(struct host_mig *mig)
 	if (mig->error && mig->last.state < OM_MIG_COMPLETED)
 		mig->last.state = mig->error == OM_ECANCELLED ? OM_MIG_CANCELLED : OM_MIG_FAILED;
 	atomic_fetch_add(&mig->cpu_ns, mig_thread_cpu_ns());
+	mig->ended_count++;
 	pthread_mutex_unlock(&mig->lock);
 	mig_set_phase(mig, MIG_PHASE_ENDED);
 }
@@ -345,7 +348,7 @@ void mig_wait_delivered(struct host_mig *mig)
 
 	pthread_mutex_lock(&mig->lock);
 	while (!mig->delivered && host_monotonic_ns() < end)
-		wait_tick(mig);
+		mig_wait_tick(mig);
 	pthread_mutex_unlock(&mig->lock);
 }
 
@@ -356,7 +359,7 @@ bool mig_pause(struct host_mig *mig, uint64_t ns)
 
 	pthread_mutex_lock(&mig->lock);
 	while (!mig->retry_now && !mig->cancel && !mig->over && host_monotonic_ns() < end)
-		wait_tick(mig);
+		mig_wait_tick(mig);
 	go_on = !mig->cancel && !mig->over;
 	mig->retry_now = false;
 	pthread_mutex_unlock(&mig->lock);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
-#include "errtext.h"
+#include "strerror.h"
 #include "internal.h"
 #include "report.h"
 #include "util.h"
@@ -246,6 +246,9 @@ int mig_start(struct host_mig *mig, const struct mig_request *request)
 
 	if (request->params.channels < 1 || request->params.channels > MIG_CHANNELS_LIMIT)
 		return host_fail(OM_EINVAL, "channels: 1 to %u", MIG_CHANNELS_LIMIT);
+	code = mig_moves_check(request->moves, request->move_count);
+	if (code)
+		return code;
 	pthread_mutex_lock(&mig->lock);
 	if (mig->phase != MIG_PHASE_IDLE) {
 		pthread_mutex_unlock(&mig->lock);

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `optmig migrate NAME|PID --to ADDRESS`, and `optmig recover`: ask the enclave's process, then watch. */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include "cli.h"
+#include "daemon/client.h"
+#include "exitcodes.h"
+#include "mig/report.h"
+#include "util.h"
+#include "watch.h"
+
+static const char help[] =
+	"usage: optmig migrate [OPTIONS] --to ADDRESS[:PORT] NAME|PID\n"
+	"Moves a running program to the host that runs `optmig receive`.\n\n"
+	"  --to ADDRESS[:PORT]     where to (port 7777 unless given)\n"
+	"  --mode MODE             auto (default), precopy, postcopy, hybrid, stop\n"
+	"  --downtime-limit TIME   how long the program may stand still (10ms)\n"
+	"  --bandwidth RATE        limit, in bytes a second: 500M, 1G, 10Gbit (none)\n"
+	"  --channels N            parallel page connections, 1 to 4\n"
+	"  --release               post-copy: free memory here as soon as it has arrived there\n"
+	"  --throttle RATE|off     slow down writers to so many bytes a second (off)\n"
+	"  --move-address ADDRESS/PREFIX@INTERFACE   this address goes along (may be repeated)\n"
+	"  --timeout TIME          cancel if it takes longer\n"
+	"  --patience TIME         before the hand-over: try so long to reconnect (30s)\n"
+	"  --silence TIME          a link silent for so long counts as lost (15s)\n"
+	"  --detach                begin, and do not wait for the end\n"
+	"  --json                  the report as JSON, with QEMU's names\n"
+	"Ctrl-C cancels; a second one lets the migration go on without this command.\n"
+	"Exit status: 0 moved, 1 failed (the program runs on here), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
+
+enum { OPT_TO = 1, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_THROTTLE, OPT_MOVE, OPT_TIMEOUT,
+	OPT_PATIENCE, OPT_SILENCE, OPT_DETACH, OPT_JSON, OPT_HELP };
+static const struct option longs[] = {
+	{ "to", required_argument, NULL, OPT_TO },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "downtime-limit", required_argument, NULL, OPT_DOWNTIME },
+	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
+	{ "channels", required_argument, NULL, OPT_CHANNELS },
+	{ "release", no_argument, NULL, OPT_RELEASE },
+	{ "throttle", required_argument, NULL, OPT_THROTTLE },
+	{ "move-address", required_argument, NULL, OPT_MOVE },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "patience", required_argument, NULL, OPT_PATIENCE },
+	{ "silence", required_argument, NULL, OPT_SILENCE },
+	{ "detach", no_argument, NULL, OPT_DETACH },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
+
+struct migrate { json_t *arguments; uint64_t timeout_ns; bool json, detach; };
+
+static int set_time(json_t *to, const char *name, const char *value)
+{
+	uint64_t ns;
+	int error = mig_parse_duration(value, &ns);
+
+	return error ? error : json_object_set_new(to, name, json_integer((json_int_t)ns));
+}
+
+static int set_rate(json_t *to, const char *name, const char *value)
+{
+	uint64_t bytes;
+	int error = mig_parse_rate(value, &bytes);
+
+	return error ? error : json_object_set_new(to, name, json_integer((json_int_t)bytes));
+}
+
+static int add_move(json_t *to, const char *value)
+{
+	json_t *list = json_object_get(to, "move-addresses");
+
+	if (!list) {
+		list = json_array();
+		json_object_set_new(to, "move-addresses", list);
+	}
+	return json_array_append_new(list, json_string(value));
+}
+
+static int option(struct migrate *m, int c)
+{
+	uint64_t number;
+	uint32_t mode;
+	int error;
+
+	switch (c) {
+	case OPT_TO:        return json_object_set_new(m->arguments, "to", json_string(optarg));
+	case OPT_MODE:
+		error = mig_mode_parse(optarg, &mode);
+		return error ? error : json_object_set_new(m->arguments, "mode", json_string(optarg));
+	case OPT_CHANNELS:
+		error = host_parse_u64(optarg, 1, MIG_CHANNELS_LIMIT, &number);
+		return error ? error : json_object_set_new(m->arguments, "channels", json_integer((json_int_t)number));
+	case OPT_DOWNTIME:  return set_time(m->arguments, "downtime-limit-ns", optarg);
+	case OPT_BANDWIDTH: return set_rate(m->arguments, "bandwidth", optarg);
+	case OPT_THROTTLE:  return set_rate(m->arguments, "throttle", optarg);
+	case OPT_PATIENCE:  return set_time(m->arguments, "patience-ns", optarg);
+	case OPT_SILENCE:   return set_time(m->arguments, "silence-ns", optarg);
+	case OPT_RELEASE:   return json_object_set_new(m->arguments, "release", json_true());
+	case OPT_MOVE:      return add_move(m->arguments, optarg);
+	case OPT_TIMEOUT:   return mig_parse_duration(optarg, &m->timeout_ns);
+	case OPT_DETACH:    m->detach = true; return 0;
+	case OPT_JSON:      m->json = true; return 0;
+	default:            return OM_EINVAL;
+	}
+}
+
+/* Return: 0, or an exit status + 1. */
+static int parse(int argc, char **argv, struct migrate *m)
+{
+	int c;
+
+	while ((c = cli_getopt(argc, argv, "h", longs)) != -1) {
+		if (c == 'h' || c == OPT_HELP) {
+			fputs(help, stdout);
+			return CLI_OK + 1;
+		}
+		if (c == -2)
+			return HOST_EXIT_USAGE + 1;
+		if (option(m, c)) {
+			host_error("migrate: %s: %s", argv[optind - 1], host_reason());
+			return HOST_EXIT_USAGE + 1;
+		}
+	}
+	if (argc - optind != 1 || !json_object_get(m->arguments, "to")) {
+		host_error(argc - optind != 1 ? "migrate: which program? (NAME or PID; `optmig ps` lists them)" :
+			"migrate: where to? (--to ADDRESS:PORT of an `optmig receive`)");
+		return HOST_EXIT_USAGE + 1;
+	}
+	return 0;
+}
+
+static int begin_and_watch(const char *command, const char *target, enum client_want want, struct migrate *m)
+{
+	struct channel channel;
+	json_t *info = NULL;
+	int status, error = client_open(target, want, &channel, &info);
+
+	if (error) {
+		json_decref(m->arguments);
+		return cli_request_failed(command, target, error);
+	}
+	cli_watch_signals();
+	error = client_call(&channel, command, m->arguments, NULL);
+	if (error)
+		status = cli_request_failed(command, target, error);
+	else if (m->detach)
+		status = CLI_OK;
+	else
+		status = cli_watch(&channel, command, json_string_value(json_object_get(info, "program")), m->json, m->timeout_ns / 1000000);
+	json_decref(info);
+	channel_done(&channel);
+	return status;
+}
+
+int cli_migrate(int argc, char **argv)
+{
+	struct migrate m = { .arguments = json_object() };
+	int stop = parse(argc, argv, &m);
+
+	if (stop) {
+		json_decref(m.arguments);
+		return stop - 1;
+	}
+	return begin_and_watch("migrate", argv[optind], CLIENT_RUNNING, &m);
+}
+
+int cli_recover(int argc, char **argv)
+{
+	static const struct option recover_longs[] = { { "to", required_argument, NULL, OPT_TO }, { "detach", no_argument, NULL, OPT_DETACH },
+		{ "json", no_argument, NULL, OPT_JSON }, { "help", no_argument, NULL, OPT_HELP }, { 0 } };
+	struct migrate m = { .arguments = json_object() };
+	int c;
+
+	while ((c = cli_getopt(argc, argv, "h", recover_longs)) != -1) {
+		if (c == 'h' || c == OPT_HELP) {
+			fputs("usage: optmig recover [--to ADDRESS[:PORT]] [--detach] [--json] NAME|PID\n"
+				"A migration lost its connections: try now to make them anew, perhaps at another address, and wait for the end.\n", stdout);
+			json_decref(m.arguments);
+			return CLI_OK;
+		}
+		if (c == -2 || option(&m, c)) {
+			json_decref(m.arguments);
+			return HOST_EXIT_USAGE;
+		}
+	}
+	if (argc - optind != 1) {
+		host_error("recover: which program? (NAME or PID; `optmig ps` lists them)");
+		json_decref(m.arguments);
+		return HOST_EXIT_USAGE;
+	}
+	return begin_and_watch("recover", argv[optind], CLIENT_MIGRATING, &m);
+}

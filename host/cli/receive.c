@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `optmig receive --listen ADDRESS`: wait for one enclave and become it. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli.h"
+#include "daemon/control.h"
+#include "exitcodes.h"
+#include "sysproxy/sysproxy.h"
+#include "util.h"
+
+static const char help[] =
+	"usage: optmig receive [OPTIONS] --listen ADDRESS[:PORT]\n"
+	"Waits for a program that `optmig migrate` sends, and becomes it: its exit status, signals, standard streams.\n\n"
+	"  --listen ADDRESS[:PORT]   port 7777 unless given, 0: any; * listens everywhere\n"
+	"  --image FILE              the program's image; without it: the path it has on the source, then PROGRAM in the\n"
+	"                            directories of OPTMIG_IMAGE_PATH, or in the present one\n"
+	"  --move-address ADDRESS/PREFIX@INTERFACE   this address comes along (may be repeated)\n"
+	"  --once                    end after a migration that failed, instead of waiting for the next\n"
+	CLI_ENCLAVE_HELP
+	"  --quiet, --verbose        say less, or more, on stderr\n"
+	"Exit status: the program's; 1 cannot listen, 2 usage, 125 failed (with --once), 130 interrupted.\n";
+
+enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_ONCE, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
+static const struct option longs[] = {
+	CLI_ENCLAVE_LONG_OPTIONS,
+	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "move-address", required_argument, NULL, OPT_MOVE },
+	{ "once", no_argument, NULL, OPT_ONCE },
+	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
+
+static struct mig_receive_options options;
+
+static int ready(struct host_enclave *enclave, struct host_mig *mig)
+{
+	cli_enclave_announce(enclave);
+	if (host_control_start(enclave, mig))
+		host_note("no control socket: %s", host_reason());
+	return 0;
+}
+
+static int add_move(const char *value)
+{
+	if (options.move_count >= MIG_MOVES_MAX || strlen(value) >= sizeof options.moves[0].text)
+		return host_fail(OM_EINVAL, "at most %u addresses, each ADDRESS/PREFIX@INTERFACE", MIG_MOVES_MAX);
+	snprintf(options.moves[options.move_count++].text, sizeof options.moves[0].text, "%s", value);
+	return 0;
+}
+
+/* Return: 0, or an exit status + 1. */
+static int parse(int argc, char **argv)
+{
+	bool quiet = host_env_true("OPTMIG_QUIET"), verbose = host_log_verbose();
+	int c, error = 0;
+
+	while ((c = cli_getopt(argc, argv, "hqv", longs)) != -1 && !error) {
+		if (cli_enclave_option(&options.load, c, optarg))
+			continue;
+		switch (c) {
+		case OPT_LISTEN: error = mig_address_parse(optarg, &options.listen); break;
+		case OPT_IMAGE:  options.load.path = optarg; break;
+		case OPT_MOVE:   error = add_move(optarg); break;
+		case OPT_ONCE:   options.once = true; break;
+		case 'q': case OPT_QUIET:   quiet = true; break;
+		case 'v': case OPT_VERBOSE: verbose = true; break;
+		case 'h': case OPT_HELP:
+			fputs(help, stdout);
+			return CLI_OK + 1;
+		default:
+			return HOST_EXIT_USAGE + 1;
+		}
+	}
+	host_log_options(quiet, verbose);
+	if (!error && optind < argc)
+		error = host_fail(OM_EINVAL, "unexpected argument %s", argv[optind]);
+	if (!error && !options.listen.port[0])
+		error = host_fail(OM_EINVAL, "where? (--listen ADDRESS:PORT)");
+	if (error)
+		host_error("receive: %s", host_reason());
+	return error ? HOST_EXIT_USAGE + 1 : 0;
+}
+
+int cli_receive(int argc, char **argv)
+{
+	int error = cli_enclave_defaults(&options.load), stop;
+
+	if (error) {
+		host_error("receive: %s", host_reason());
+		return HOST_EXIT_USAGE;
+	}
+	stop = parse(argc, argv);
+	if (stop)
+		return stop - 1;
+	options.ready = ready;
+	options.undo = host_control_remove;
+	options.restart_argv = argv - 1; /* main() passed its own, one further */
+	error = host_fault_setup();
+	if (!error)
+		error = mig_receive(&options);
+	host_error_cure(error, "receive");
+	return CLI_FAILED;
+}

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds control sockets and speaks to them. */
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "client.h"
+#include "rundir.h"
+#include "util.h"
+
+#define INFO_MS 2000
+
+/* Return: 0, OM_ENOTFOUND if nobody listens there any more (then the socket is removed). */
+static int connect_path(const char *path, struct channel *ret_channel)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof address.sun_path)
+		return host_fail(OM_EINVAL, "%s is too long", path);
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return host_fail(OM_EIO, "socket: %s", strerror(errno));
+	if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
+		int code = errno;
+
+		close(fd);
+		if (code == ECONNREFUSED)
+			unlink(path);
+		return host_fail(OM_ENOTFOUND, "%s: %s", path, strerror(code));
+	}
+	channel_init(ret_channel, fd);
+	return 0;
+}
+
+int client_call(struct channel *channel, const char *command, json_t *arguments, json_t **ret_value)
+{
+	json_t *request = arguments ? json_pack("{ss so}", "command", command, "arguments", arguments) :
+		json_pack("{ss}", "command", command);
+	int error = channel_send(channel, request);
+
+	while (!error) {
+		json_t *answer;
+
+		error = channel_receive(channel, CLIENT_ANSWER_MS, &answer);
+		if (error)
+			break;
+		if (json_object_get(answer, "event")) {
+			json_decref(answer);
+			continue;
+		}
+		error = channel_error_of(answer);
+		if (!error && ret_value)
+			*ret_value = json_incref(json_object_get(answer, "return"));
+		json_decref(answer);
+		break;
+	}
+	return error;
+}
+
+/* "NAME.PID.sock" */
+static bool split(const char *file, char name[65], int *ret_pid)
+{
+	size_t length = strlen(file);
+	const char *dot;
+	uint64_t pid;
+	char number[16];
+
+	if (length < 8 || strcmp(file + length - 5, ".sock"))
+		return false;
+	for (dot = file + length - 6; dot > file && *dot != '.'; dot--)
+		;
+	if (dot == file || dot - file > 64 || (size_t)(file + length - 5 - dot - 1) >= sizeof number)
+		return false;
+	snprintf(number, sizeof number, "%.*s", (int)(file + length - 5 - dot - 1), dot + 1);
+	if (host_parse_u64(number, 1, 1 << 30, &pid))
+		return false;
+	snprintf(name, 65, "%.*s", (int)(dot - file), file);
+	*ret_pid = (int)pid;
+	return true;
+}
+
+/* The info of the process behind a socket, or NULL if it is gone. */
+static json_t *info_of(const char *path, const char *name, int pid)
+{
+	struct channel channel;
+	json_t *info = NULL;
+	int error = connect_path(path, &channel);
+
+	if (error)
+		return NULL;
+	error = channel_send(&channel, json_pack("{ss}", "command", "info"));
+	if (!error) {
+		json_t *answer;
+
+		error = channel_receive(&channel, INFO_MS, &answer);
+		if (!error) {
+			info = json_incref(json_object_get(answer, "return"));
+			json_decref(answer);
+		}
+	}
+	channel_done(&channel);
+	if (error == OM_ETIMEDOUT)
+		info = json_pack("{ss si ss ss}", "program", name, "pid", pid, "state", "hung", "migration", "unknown");
+	if (info)
+		json_object_set_new(info, "socket", json_string(path));
+	return info;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strverscmp((*a)->d_name, (*b)->d_name);
+}
+
+int client_list(json_t **ret_list)
+{
+	char directory[100];
+	struct dirent **entries;
+	json_t *list = json_array();
+	int count, error = host_rundir(0, directory, sizeof directory);
+
+	if (error == OM_ENOTFOUND) {
+		*ret_list = list;
+		return 0;
+	}
+	if (error) {
+		json_decref(list);
+		return error;
+	}
+	count = scandir(directory, &entries, NULL, by_name);
+	for (int i = 0; i < count; i++) {
+		char name[65], path[sizeof directory + 256];
+		json_t *info;
+		int pid;
+
+		if (split(entries[i]->d_name, name, &pid)) {
+			snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
+			info = info_of(path, name, pid);
+			if (info)
+				json_array_append_new(list, info);
+		}
+		free(entries[i]);
+	}
+	if (count >= 0)
+		free(entries);
+	*ret_list = list;
+	return 0;
+}
+
+static const char *text(const json_t *info, const char *name)
+{
+	const char *value = json_string_value(json_object_get(info, name));
+
+	return value ? value : "";
+}
+
+/* How well a process fits, 0: not at all. */
+static int fitness(const json_t *info, enum client_want want)
+{
+	const char *migration = text(info, "migration");
+	bool running = strcmp(text(info, "state"), "running") == 0, receiving = strcmp(text(info, "state"), "receiving") == 0;
+	bool busy = strcmp(migration, "none") && strcmp(migration, "completed") && strcmp(migration, "failed") && strcmp(migration, "cancelled");
+
+	switch (want) {
+	case CLIENT_RUNNING:
+		return running ? 2 : 1;
+	case CLIENT_MIGRATING:
+		return busy && !receiving ? 3 : busy ? 2 : 1;
+	default:
+		return 1;
+	}
+}
+
+static const json_t *choose(const json_t *list, const char *wanted, enum client_want want, char *others, size_t others_size)
+{
+	const json_t *best = NULL, *info;
+	int best_fitness = 0, count = 0;
+	size_t i;
+
+	others[0] = 0;
+	json_array_foreach(list, i, info) {
+		char pid[16];
+		int fit = fitness(info, want);
+
+		snprintf(pid, sizeof pid, "%lld", (long long)json_integer_value(json_object_get(info, "pid")));
+		if (strcmp(pid, wanted) == 0)
+			return info;
+		if (strcmp(text(info, "program"), wanted) || fit < best_fitness)
+			continue;
+		if (fit > best_fitness)
+			count = 0, others[0] = 0;
+		best = info;
+		best_fitness = fit;
+		count++;
+		if (strlen(others) + strlen(pid) + 2 < others_size)
+			snprintf(others + strlen(others), others_size - strlen(others), " %s", pid);
+	}
+	if (count <= 1)
+		others[0] = 0;
+	return best;
+}
+
+int client_open(const char *name_or_pid, enum client_want want, struct channel *ret_channel, json_t **ret_info)
+{
+	char others[200];
+	const json_t *info;
+	json_t *list;
+	int error = client_list(&list);
+
+	if (error)
+		return error;
+	info = choose(list, name_or_pid, want, others, sizeof others);
+	if (!info)
+		error = host_fail(OM_ENOTFOUND, "no program of this user named \"%s\", or with that pid, runs in an enclave here", name_or_pid);
+	else if (others[0])
+		error = host_fail(OM_EINVAL, "several programs are named \"%s\"; give one of these pids:%s", name_or_pid, others);
+	else
+		error = connect_path(text(info, "socket"), ret_channel);
+	if (!error && ret_info)
+		*ret_info = json_deep_copy(info);
+	json_decref(list);
+	return error;
+}

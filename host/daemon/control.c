@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread serves all clients of a process: requests are short, for what takes long runs in the session's own
+ * threads. Clients that began or watch a migration get events; the source's process ends only after they have the last.
+ * Peers must be of the same user, or root. A client that does not read, or talks nonsense, is dropped.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+#include "control.h"
+#include "internal.h"
+#include "mig/report.h"
+#include "rundir.h"
+#include "util.h"
+
+#define CLIENTS_MAX   16
+#define PROGRESS_MS   200
+#define SEND_SECONDS  2
+
+static struct sockaddr_un address;
+static struct control control;
+static struct control_client clients[CLIENTS_MAX];
+static uint32_t ends_told;      /* sessions whose end the clients know */
+
+static bool peer_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static void accept_client(int listen_fd)
+{
+	const struct timeval timeout = { .tv_sec = SEND_SECONDS };
+	int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout); /* else a stuck client holds us up */
+	for (int i = 0; i < CLIENTS_MAX && peer_allowed(fd); i++)
+		if (clients[i].channel.fd < 0) {
+			channel_init(&clients[i].channel, fd);
+			clients[i].watches = false;
+			return;
+		}
+	close(fd);
+}
+
+static void drop(struct control_client *client)
+{
+	channel_done(&client->channel);
+	client->watches = false;
+}
+
+static void serve(struct control_client *client)
+{
+	int error = channel_fill(&client->channel);
+
+	if (error && error != OM_ETIMEDOUT) {
+		drop(client);
+		return;
+	}
+	for (;;) {
+		json_t *request, *answer;
+
+		error = channel_take(&client->channel, &request);
+		if (error == OM_ETIMEDOUT)
+			return;
+		if (error) {
+			answer = channel_error(error);
+		} else {
+			answer = control_request(&control, client, request);
+			json_decref(request);
+		}
+		if (channel_send(&client->channel, answer) || error) {
+			drop(client);
+			return;
+		}
+	}
+}
+
+static bool anybody_watches(void)
+{
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (clients[i].watches)
+			return true;
+	return false;
+}
+
+static void tell(const char *event, const json_t *report)
+{
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		if (clients[i].watches && channel_send(&clients[i].channel, json_pack("{ss sO}", "event", event, "report", report)))
+			drop(&clients[i]);
+}
+
+static void tell_news(void)
+{
+	struct mig_report report;
+	json_t *object;
+	bool ended;
+
+	mig_report_get(control.mig, &report);
+	ended = report.ended_count != ends_told;
+	if (!ended && (report.phase == MIG_PHASE_IDLE || !anybody_watches()))
+		return;
+	object = mig_report_json(&report);
+	tell(ended ? "end" : "progress", object);
+	json_decref(object);
+	if (!ended)
+		return;
+	ends_told = report.ended_count;
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		clients[i].watches = false;
+	mig_delivered(control.mig);
+}
+
+static void *control_main(void *argument)
+{
+	int listen_fd = (int)(intptr_t)argument, event_fd = mig_event_fd(control.mig);
+	uint64_t told_ns = 0, count;
+
+	if (host_thread_attach(control.enclave)) {
+		host_note("no control socket: %s", host_reason());
+		return NULL;
+	}
+	for (;;) {
+		struct pollfd p[CLIENTS_MAX + 2] = { { .fd = listen_fd, .events = POLLIN }, { .fd = event_fd, .events = POLLIN } };
+
+		for (int i = 0; i < CLIENTS_MAX; i++)
+			p[i + 2] = (struct pollfd){ .fd = clients[i].channel.fd, .events = POLLIN };
+		if (poll(p, CLIENTS_MAX + 2, anybody_watches() ? PROGRESS_MS : -1) < 0 && errno != EINTR)
+			return NULL;
+		for (int i = 0; i < CLIENTS_MAX; i++)
+			if (p[i + 2].fd >= 0 && p[i + 2].revents)
+				serve(&clients[i]);
+		if (p[0].revents)
+			accept_client(listen_fd);
+		if (p[1].revents)
+			(void)!read(event_fd, &count, sizeof count); /* only to empty it */
+		if (p[1].revents || host_monotonic_ns() - told_ns >= PROGRESS_MS * 1000000ull) {
+			tell_news();
+			told_ns = host_monotonic_ns();
+		}
+	}
+}
+
+void host_control_remove(void)
+{
+	if (address.sun_path[0])
+		unlink(address.sun_path);
+	address.sun_path[0] = 0;
+}
+
+static void remove_at_exit(void *context)
+{
+	(void)context;
+	host_control_remove();
+}
+
+static int open_socket(const char *program, int *ret_fd)
+{
+	char directory[100];
+	mode_t mask;
+	int fd, bound, error = host_rundir(1, directory, sizeof directory);
+
+	if (!error)
+		error = host_control_address(directory, program, (int)getpid(), &address);
+	if (error)
+		return error;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return host_fail(OM_EIO, "socket: %s", strerror(errno));
+	unlink(address.sun_path); /* of a process that had this pid before */
+	mask = umask(0177);
+	bound = bind(fd, (const struct sockaddr *)&address, sizeof address);
+	umask(mask);
+	if (bound || listen(fd, CLIENTS_MAX)) {
+		error = host_fail(OM_EIO, "%s: %s", address.sun_path, strerror(errno));
+		close(fd);
+		address.sun_path[0] = 0;
+		return error;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+int host_control_start(struct host_enclave *enclave, struct host_mig *mig)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int fd, code, error = open_socket(host_image_header(enclave)->program_name, &fd);
+
+	if (error)
+		return error;
+	control = (struct control){ .enclave = enclave, .mig = mig, .started_ns = host_monotonic_ns() };
+	for (int i = 0; i < CLIENTS_MAX; i++)
+		channel_init(&clients[i].channel, -1);
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	code = pthread_create(&thread, &attributes, control_main, (void *)(intptr_t)fd);
+	pthread_attr_destroy(&attributes);
+	if (code) {
+		host_control_remove();
+		close(fd);
+		return host_fail(OM_ENOMEM, "control thread: %s", strerror(code));
+	}
+	host_at_exit(remove_at_exit, NULL);
+	return 0;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What control.c and requests.c share. */
+#ifndef OPTMIG_HOST_DAEMON_INTERNAL_H
+#define OPTMIG_HOST_DAEMON_INTERNAL_H
+
+#include "channel.h"
+#include "mig/mig.h"
+
+struct control_client {
+	struct channel channel;
+	bool watches;           /* wants events */
+};
+
+struct control {
+	struct host_enclave *enclave;
+	struct host_mig *mig;
+	uint64_t started_ns;
+};
+
+/* Carries out one request. Return: the answer, never NULL but without memory. Trust: `request` comes from a process of
+ * the same user; it is checked strictly all the same. */
+struct json_t *control_request(struct control *control, struct control_client *client, const struct json_t *request);
+
+#endif

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands of the control socket, one function each, found by a table. Arguments are named; unknown ones and wrong
+ * types are errors, so that a misspelt limit is never ignored.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "internal.h"
+#include "mig/report.h"
+#include "util.h"
+
+struct request { struct control *control; struct control_client *client; const json_t *arguments; };
+
+static json_t *done(int error, json_t *value)
+{
+	if (error) {
+		json_decref(value);
+		return channel_error(error);
+	}
+	return json_pack("{so}", "return", value ? value : json_object());
+}
+
+/* Integers that are there replace *value. */
+static int get_number(const json_t *arguments, const char *name, uint64_t max, uint64_t *value)
+{
+	const json_t *member = json_object_get(arguments, name);
+
+	if (!member)
+		return 0;
+	if (!json_is_integer(member) || json_integer_value(member) < 0 || (uint64_t)json_integer_value(member) > max)
+		return host_fail(OM_EINVAL, "argument \"%s\" must be an integer from 0 to %llu", name, (unsigned long long)max);
+	*value = (uint64_t)json_integer_value(member);
+	return 0;
+}
+
+static int get_text(const json_t *arguments, const char *name, const char **ret_text)
+{
+	const json_t *member = json_object_get(arguments, name);
+
+	*ret_text = json_string_value(member);
+	if (member && !*ret_text)
+		return host_fail(OM_EINVAL, "argument \"%s\" must be a string", name);
+	return 0;
+}
+
+static json_t *do_info(struct request *r)
+{
+	const struct om_image_header *header = host_image_header(r->control->enclave);
+	const uint8_t *mrenclave = host_image_mrenclave(r->control->enclave);
+	struct sgx_capabilities caps;
+	struct mig_report report;
+	char hex[65];
+	bool here;
+
+	for (unsigned i = 0; i < 32; i++)
+		snprintf(hex + 2 * i, 3, "%02x", mrenclave[i]);
+	sgx_platform_capabilities(host_platform(r->control->enclave), &caps);
+	mig_report_get(r->control->mig, &report);
+	here = !report.any || report.engine.flags & OM_MIG_F_RUNNING || (report.engine.role == 1 &&
+		report.engine.state != OM_MIG_COMMITTED && report.engine.state != OM_MIG_POSTCOPY && report.engine.state != OM_MIG_COMPLETED);
+	return done(0, json_pack("{ss si ss ss ss ss ss sI}", "program", header->program_name, "pid", (int)getpid(),
+		"image", host_image_path(r->control->enclave), "mrenclave", hex, "sgx", caps.kind == SGX_EMU ? "emulator" : "hardware",
+		"state", here ? "running" : report.engine.role == 1 ? "moved" : "receiving", "migration", mig_status_name(&report),
+		"uptime-ms", (json_int_t)((host_monotonic_ns() - r->control->started_ns) / 1000000)));
+}
+
+static json_t *do_status(struct request *r)
+{
+	struct mig_report report;
+
+	mig_report_get(r->control->mig, &report);
+	return done(0, mig_report_json(&report));
+}
+
+static json_t *do_watch(struct request *r)
+{
+	json_t *answer = do_status(r);
+
+	r->client->watches = true;
+	return answer;
+}
+
+static json_t *do_stats(struct request *r)
+{
+	json_t *stats = host_stats_json(r->control->enclave);
+
+	return done(stats ? 0 : host_fail(OM_ENOMEM, "no statistics"), stats);
+}
+
+static json_t *do_check(struct request *r)
+{
+	static char text[32768];
+	uint32_t count = 0;
+	int error = mig_check(r->control->mig, text, sizeof text, &count);
+
+	return done(error, error ? NULL : json_pack("{si ss}", "problems", (int)count, "text", text));
+}
+
+static int get_moves(const json_t *arguments, struct mig_request *request)
+{
+	const json_t *list = json_object_get(arguments, "move-addresses");
+
+	if (list && !json_is_array(list))
+		return host_fail(OM_EINVAL, "argument \"move-addresses\" must be an array");
+	if (json_array_size(list) > MIG_MOVES_MAX)
+		return host_fail(OM_EINVAL, "at most %u addresses can move along", MIG_MOVES_MAX);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *text = json_string_value(json_array_get(list, i));
+
+		if (!text || strlen(text) >= sizeof request->moves[0].text)
+			return host_fail(OM_EINVAL, "argument \"move-addresses\" must hold strings ADDRESS/PREFIX@INTERFACE");
+		snprintf(request->moves[i].text, sizeof request->moves[i].text, "%s", text);
+		request->move_count++;
+	}
+	return 0;
+}
+
+static int get_migrate(const json_t *a, struct mig_request *request)
+{
+	struct om_mig_params *p = &request->params;
+	uint64_t channels = p->channels, rounds = 0;
+	const char *to, *mode;
+	int error = get_text(a, "to", &to);
+
+	if (!error && !to)
+		error = host_fail(OM_EINVAL, "argument \"to\" is missing");
+	if (!error)
+		error = mig_address_parse(to, &request->to);
+	if (!error)
+		error = get_text(a, "mode", &mode);
+	if (!error && mode)
+		error = mig_mode_parse(mode, &p->mode);
+	if (!error)
+		error = get_number(a, "channels", MIG_CHANNELS_LIMIT, &channels);
+	if (!error)
+		error = get_number(a, "downtime-limit-ns", 3600000000000, &p->downtime_limit_ns);
+	if (!error)
+		error = get_number(a, "bandwidth", INT64_MAX, &p->bandwidth_bytes);
+	if (!error)
+		error = get_number(a, "throttle", INT64_MAX, &p->throttle_bytes);
+	if (!error)
+		error = get_number(a, "rounds-max", 10000, &rounds);
+	if (!error)
+		error = get_number(a, "patience-ns", INT64_MAX, &request->patience_ns);
+	if (!error)
+		error = get_number(a, "silence-ns", INT64_MAX, &request->silence_ns);
+	if (!error && channels < 1)
+		error = host_fail(OM_EINVAL, "at least one page channel is needed");
+	if (error)
+		return error;
+	p->channels = (uint32_t)channels;
+	p->rounds_max = (uint32_t)rounds;
+	if (json_is_true(json_object_get(a, "release")))
+		p->flags |= OM_MIG_PARAM_RELEASE;
+	return get_moves(a, request);
+}
+
+static json_t *do_migrate(struct request *r)
+{
+	struct mig_request request;
+	int error;
+
+	mig_request_init(&request);
+	error = get_migrate(r->arguments, &request);
+	if (!error)
+		error = mig_start(r->control->mig, &request);
+	if (!error)
+		r->client->watches = true;
+	return done(error, NULL);
+}
+
+static json_t *do_cancel(struct request *r)
+{
+	return done(mig_cancel(r->control->mig), NULL);
+}
+
+static json_t *do_postcopy(struct request *r)
+{
+	return done(mig_command(r->control->mig, OM_COMMAND_POSTCOPY, 0), NULL);
+}
+
+static json_t *do_set(struct request *r)
+{
+	static const struct { const char *name; enum om_engine_command command; } settings[] = {
+		{ "bandwidth", OM_COMMAND_BANDWIDTH }, { "downtime-limit-ns", OM_COMMAND_DOWNTIME }, { "throttle", OM_COMMAND_THROTTLE } };
+	int error = json_object_size(r->arguments) ? 0 : host_fail(OM_EINVAL, "nothing to set");
+
+	for (size_t i = 0; i < sizeof settings / sizeof *settings && !error; i++) {
+		uint64_t value = 0;
+
+		if (!json_object_get(r->arguments, settings[i].name))
+			continue;
+		error = get_number(r->arguments, settings[i].name, INT64_MAX, &value);
+		if (!error)
+			error = mig_command(r->control->mig, settings[i].command, value);
+	}
+	return done(error, NULL);
+}
+
+static json_t *do_recover(struct request *r)
+{
+	struct mig_address address;
+	const char *to;
+	int error = get_text(r->arguments, "to", &to);
+
+	if (!error && to)
+		error = mig_address_parse(to, &address);
+	if (!error)
+		error = mig_recover(r->control->mig, to ? &address : NULL);
+	if (!error)
+		r->client->watches = true;
+	return done(error, NULL);
+}
+
+static const struct command {
+	const char *name, *arguments;   /* names of allowed arguments, each with a space before and behind */
+	json_t *(*run)(struct request *request);
+} commands[] = {
+	{ "info", "", do_info },
+	{ "status", "", do_status },
+	{ "report", "", do_status },
+	{ "watch", "", do_watch },
+	{ "stats", "", do_stats },
+	{ "check", "", do_check },
+	{ "migrate", " to mode channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release move-addresses ",
+		do_migrate },
+	{ "cancel", "", do_cancel },
+	{ "postcopy", "", do_postcopy },
+	{ "set", " bandwidth downtime-limit-ns throttle ", do_set },
+	{ "recover", " to ", do_recover },
+};
+
+static int check_arguments(const struct command *command, const json_t *arguments)
+{
+	const char *name;
+	json_t *value;
+
+	if (arguments && !json_is_object(arguments))
+		return host_fail(OM_EINVAL, "\"arguments\" must be an object");
+	json_object_foreach((json_t *)(uintptr_t)arguments, name, value) {
+		char padded[64];
+
+		snprintf(padded, sizeof padded, " %.60s ", name);
+		if (strlen(name) > 60 || strchr(name, ' ') || !strstr(command->arguments, padded))
+			return host_fail(OM_EINVAL, "\"%s\" has no argument \"%.60s\"", command->name, name);
+	}
+	return 0;
+}
+
+json_t *control_request(struct control *control, struct control_client *client, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+	const json_t *arguments = json_object_get(request, "arguments");
+
+	if (!name || json_object_size(request) != (arguments ? 2 : 1))
+		return channel_error(host_fail(OM_EINVAL, "a request has a \"command\" and perhaps \"arguments\", nothing else"));
+	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(commands[i].name, name) == 0) {
+			int error = check_arguments(&commands[i], arguments);
+
+			return error ? channel_error(error) :
+				commands[i].run(&(struct request){ .control = control, .client = client, .arguments = arguments });
+		}
+	return channel_error(host_fail(OM_EINVAL, "no command \"%.60s\"", name));
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Takes connections on the destination's listening socket: the rest of a new session's, later those of a resumption;
+ * everybody else is told that this receiver is taken. Accepted connections wait in mig->pending until all are there.
+ *
+ * The source may see a break that this side has not noticed. So a RESUME for connection 0 while the session runs is
+ * itself the news of the loss; the supervisor stops the old pumps and finds the new connections waiting.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+#include "strerror.h"
+#include "acceptor.h"
+#include "util.h"
+
+void mig_answer(struct host_mig *mig, int fd, const struct mig_hello *hello, int status)
+{
+	struct mig_hello answer = *hello;
+
+	answer.status = status;
+	snprintf(answer.text, sizeof answer.text, "%s", status ? host_reason() : "");
+	memcpy(answer.clock, mig->clock, sizeof answer.clock);
+	(void)mig_hello_send(fd, &answer); /* a peer that is gone needs no answer */
+}
+
+/* Under the lock. */
+static void drop_pending(struct host_mig *mig)
+{
+	for (unsigned i = 0; i < MIG_CONNECTIONS_MAX; i++) {
+		if (mig->pending[i] >= 0)
+			close(mig->pending[i]);
+		mig->pending[i] = -1;
+	}
+	mig->pending_count = 0;
+}
+
+/* Under the lock. Return: 0 if the connection belongs to the session and is wanted now. */
+static int check_hello(struct host_mig *mig, const struct mig_hello *hello)
+{
+	enum om_hello_kind expected = mig->accept_resume ? OM_HELLO_RESUME : OM_HELLO_NEW;
+
+	if (memcmp(hello->session, mig->session, sizeof mig->session))
+		return hello->kind == OM_HELLO_RESUME ? host_fail(OM_ENOTFOUND, "this receiver does not know that session") :
+			host_fail(OM_EEXISTS, "this receiver is taken by another migration");
+	if (hello->kind != expected || hello->channels != mig->channels)
+		return host_fail(OM_ESTATE, "the connection does not fit the state of the session");
+	return 0;
+}
+
+static int take(struct host_mig *mig, int fd, const struct mig_hello *hello)
+{
+	int error;
+
+	pthread_mutex_lock(&mig->lock);
+	error = check_hello(mig, hello);
+	if (!error) {
+		if (hello->connection == OM_CONNECTION_CONTROL && mig->accept_resume)
+			drop_pending(mig);
+		if (mig->phase == MIG_PHASE_RUNNING && !mig->over)
+			mig->lost = true;
+		if (mig->pending[hello->connection] >= 0)
+			close(mig->pending[hello->connection]);
+		else
+			mig->pending_count++;
+		mig->pending[hello->connection] = fd;
+		mig_tune(fd, hello->connection);
+		mig_answer(mig, fd, hello, 0);
+		pthread_cond_broadcast(&mig->changed);
+	}
+	pthread_mutex_unlock(&mig->lock);
+	return error;
+}
+
+static void *acceptor_main(void *argument)
+{
+	struct host_mig *mig = argument;
+
+	for (;;) {
+		struct mig_hello hello;
+		char peer[MIG_ADDRESS_TEXT];
+		int fd, error = mig_accept(mig->listen_fd, mig->stop_fd, 3600000, &fd, peer);
+
+		if (error == OM_ETIMEDOUT)
+			continue;
+		if (error)
+			return NULL;
+		error = mig_hello_receive(fd, mig->stop_fd, MIG_HELLO_MS, &hello);
+		if (!error) {
+			error = take(mig, fd, &hello);
+			if (!error)
+				continue;
+			mig_answer(mig, fd, &hello, error);
+		}
+		host_detail("connection from %s refused: %s", peer, host_reason());
+		close(fd);
+	}
+}
+
+int mig_acceptor_start(struct host_mig *mig)
+{
+	int code = pthread_create(&mig->acceptor, NULL, acceptor_main, mig);
+
+	return code ? host_fail(OM_ENOMEM, "thread: %s", strerror(code)) : 0;
+}
+
+void mig_acceptor_stop(struct host_mig *mig)
+{
+	const uint64_t one = 1;
+
+	(void)!write(mig->stop_fd, &one, sizeof one); /* full means set */
+	pthread_join(mig->acceptor, NULL);
+	pthread_mutex_lock(&mig->lock);
+	drop_pending(mig);
+	pthread_mutex_unlock(&mig->lock);
+}
+
+int mig_collect(struct host_mig *mig, uint64_t timeout_ns)
+{
+	unsigned count = OM_CONNECTION_PAGES + mig->channels;
+	uint64_t end = timeout_ns == UINT64_MAX ? UINT64_MAX : host_monotonic_ns() + timeout_ns;
+	int error = 0;
+
+	pthread_mutex_lock(&mig->lock);
+	while (mig->pending_count < count && !mig->cancel && !mig->over && host_monotonic_ns() < end)
+		mig_wait_tick(mig);
+	if (mig->cancel || mig->over)
+		error = host_fail(OM_ECANCELLED, "cancelled");
+	else if (mig->pending_count < count)
+		error = host_fail(OM_ETIMEDOUT, "%u of %u connections came in time", mig->pending_count, count);
+	for (unsigned i = 0; i < count && !error; i++) {
+		mig->connection[i].fd = mig->pending[i];
+		mig->pending[i] = -1;
+	}
+	if (!error) {
+		mig->pending_count = 0;
+		mig->accept_resume = true;
+		mig->lost = mig->eof = false;
+	}
+	pthread_mutex_unlock(&mig->lock);
+	return error;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Destination: the thread that takes further connections of a session; see acceptor.c. */
+#ifndef OPTMIG_HOST_MIG_ACCEPTOR_H
+#define OPTMIG_HOST_MIG_ACCEPTOR_H
+
+#include "internal.h"
+
+__attribute__((warn_unused_result))
+int  mig_acceptor_start(struct host_mig *mig);
+void mig_acceptor_stop(struct host_mig *mig);
+/* Answers a hello: status and, if that is an error, host_reason(). */
+void mig_answer(struct host_mig *mig, int fd, const struct mig_hello *hello, int status);
+/* Waits until all connections have come and makes them the session's. Return: OM_ETIMEDOUT, OM_ECANCELLED. */
+__attribute__((warn_unused_result))
+int  mig_collect(struct host_mig *mig, uint64_t timeout_ns);
+
+#endif

@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The destination. The process listens, takes the first hello of a new session, builds the enclave for it, and from
+ * then on is a process like any other that runs an enclave: its main thread serves signals, a supervisor runs the
+ * session, and when the program is here nothing reminds of how it came.
+ *
+ *     listen ─ hello ─ find image ─ build enclave ─ answer ─ other connections ─ DST_BEGIN ─ pumps ─▶ running
+ *                 └── refused: answer, listen on                                    └── failed: start over, or exit
+ *
+ * An enclave that has seen a session is of no use for another one (its attestation says "fresh"), so starting over
+ * means a new process: the same one, executed anew with the listening socket open, so that nobody is refused meanwhile.
+ *
+ * How long it waits for a lost source depends on what it knows: while it only receives, a minute; once it is complete,
+ * the source may have given the program up in its favour, and it waits for ever.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "strerror.h"
+#include "acceptor.h"
+#include "imagefind.h"
+#include "net/hold.h"
+#include "report.h"
+#include "util.h"
+
+#define LISTEN_FD_VARIABLE "OPTMIG_LISTEN_FD"
+#define PATIENCE_NS        60000000000u
+#define ABORT_WAIT_MS      3000u
+
+static int open_listener(const struct mig_receive_options *options, int *ret_fd)
+{
+	const char *inherited = getenv(LISTEN_FD_VARIABLE);
+	char text[MIG_ADDRESS_TEXT];
+	uint64_t fd;
+	int error;
+
+	if (inherited && host_parse_u64(inherited, 3, 1 << 20, &fd) == 0 && fcntl((int)fd, F_SETFD, FD_CLOEXEC) == 0) {
+		*ret_fd = (int)fd;
+		unsetenv(LISTEN_FD_VARIABLE);
+		return 0;
+	}
+	error = mig_listen(&options->listen, ret_fd, text);
+	if (error)
+		return error;
+	/* Said even if quiet: scripts wait for it. */
+	host_error("listening on %s, waiting for an enclave", text);
+	return 0;
+}
+
+static _Noreturn void start_over(struct host_mig *mig, const struct mig_receive_options *options, int listen_fd)
+{
+	char text[16];
+	sigset_t none;
+
+	if (mig) {
+		options->undo();
+		(void)host_net_release(); /* nothing held is fine */
+		mig_moves_remove(options->moves, options->move_count);
+	}
+	if (mig && mig->interrupted)
+		host_exit(0, SIGINT);
+	if (options->once)
+		host_exit(HOST_EXIT_FAILED, 0);
+	snprintf(text, sizeof text, "%d", listen_fd);
+	setenv(LISTEN_FD_VARIABLE, text, 1);
+	(void)fcntl(listen_fd, F_SETFD, 0); /* or the new process listens anew */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	execv("/proc/self/exe", options->restart_argv);
+	host_error("starting over: exec failed");
+	host_exit(HOST_EXIT_FAILED, 0);
+}
+
+/* Connections that cannot be the first of a new session are answered and dropped. */
+static int first_hello(int listen_fd, struct mig_hello *ret_hello, int *ret_fd, char peer[MIG_ADDRESS_TEXT])
+{
+	for (;;) {
+		struct host_mig nobody = { 0 };
+		int error = mig_accept(listen_fd, -1, 3600000, ret_fd, peer);
+
+		if (error == OM_ETIMEDOUT)
+			continue;
+		if (error)
+			return error;
+		error = mig_hello_receive(*ret_fd, -1, MIG_HELLO_MS, ret_hello);
+		if (!error && ret_hello->kind == OM_HELLO_NEW && ret_hello->connection == OM_CONNECTION_CONTROL &&
+		    ret_hello->channels <= MIG_CHANNELS_LIMIT)
+			return 0;
+		if (!error) {
+			error = ret_hello->channels > MIG_CHANNELS_LIMIT ?
+				host_fail(OM_EINVAL, "at most %u page channels", MIG_CHANNELS_LIMIT) :
+				host_fail(OM_ENOTFOUND, "no such session here");
+			mig_answer(&nobody, *ret_fd, ret_hello, error);
+		}
+		host_note("connection from %s refused: %s", peer, host_reason());
+		close(*ret_fd);
+	}
+}
+
+/* The enclave for a hello. */
+static int build(const struct mig_receive_options *options, const struct mig_hello *hello, struct host_enclave **ret_enclave)
+{
+	struct host_load_options load = options->load;
+	static char path[4096];
+	char *argv[] = { path, NULL }, *envp[] = { NULL };
+	uint32_t main_slot;
+	int error = mig_image_find(hello, options->load.path, path);
+
+	if (error)
+		return error;
+	load.path = path;
+	load.argv = argv;
+	load.envp = envp;
+	load.boot_flags |= OM_BOOT_RECEIVE;
+	return host_enclave_load(&load, ret_enclave, &main_slot);
+}
+
+static int engine_begin(struct host_mig *mig)
+{
+	struct om_mig_params params = { .version = OM_ENGINE_VERSION, .channels = mig->channels };
+	struct om_tbuf *t;
+	int64_t ret;
+
+	pthread_mutex_lock(&mig->call_lock);
+	t = host_slot_tbuf(mig->enclave, HOST_SLOT_CONTROL);
+	memcpy(host_tbuf_data(t), &params, sizeof params);
+	t->ret = OM_EINTERNAL;
+	ret = host_ecall(mig->enclave, HOST_SLOT_CONTROL, OM_ECALL_ENGINE, OM_ENGINE_DST_BEGIN, 0);
+	if (ret == 0)
+		ret = t->ret;
+	pthread_mutex_unlock(&mig->call_lock);
+	return ret < 0 ? host_fail((int)ret, "the enclave cannot receive: %s", om_strerror((int)ret)) : 0;
+}
+
+static bool must_wait(struct host_mig *mig)
+{
+	uint32_t state;
+
+	mig_refresh(mig);
+	pthread_mutex_lock(&mig->lock);
+	state = mig->last.state;
+	pthread_mutex_unlock(&mig->lock);
+	return mig->prepared || mig->running || state == OM_MIG_PREPARED;
+}
+
+static bool reconnected(struct host_mig *mig)
+{
+	bool wait = must_wait(mig);
+	uint64_t arg[4];
+	int64_t ret;
+	int error;
+
+	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
+	host_note("connection to the source lost; waiting for it %s", wait ? "for as long as it takes" : "for a minute");
+	error = mig_collect(mig, wait ? UINT64_MAX : PATIENCE_NS);
+	if (error) {
+		mig_set_error(mig, error);
+		(void)mig_command(mig, OM_COMMAND_ABORT, 0); /* refused only if it is over */
+		return false;
+	}
+	ret = mig_call(mig, OM_ENGINE_RESUME, 0, 0, arg);
+	if (ret < 0) {
+		host_fail((int)ret, "the engine cannot resume: %s", om_strerror((int)ret));
+		mig_set_error(mig, (int)ret);
+		mig_pumps_stop(mig, false);
+		return false;
+	}
+	mig_note(mig, UINT16_MAX, arg);
+	mig->reconnects++;
+	mig_set_phase(mig, MIG_PHASE_RUNNING);
+	return true;
+}
+
+static void run_session(struct host_mig *mig)
+{
+	int error = mig_collect(mig, MIG_COLLECT_MS * 1000000ull);
+
+	if (!error)
+		error = engine_begin(mig);
+	if (error) {
+		mig_set_error(mig, error);
+		mig_pumps_stop(mig, false);
+		return;
+	}
+	mig_set_phase(mig, MIG_PHASE_RUNNING);
+	for (;;) {
+		bool over;
+
+		error = mig_pumps_start(mig);
+		if (error)
+			mig_set_error(mig, error);
+		over = error ? false : mig_watch(mig);
+		mig_pumps_stop(mig, over);
+		if (over)
+			return;
+		if (!mig_report_loss(mig) || !reconnected(mig)) {
+			mig_drain(mig);
+			return;
+		}
+	}
+}
+
+static void *supervisor_main(void *argument)
+{
+	struct host_mig *mig = argument;
+	const struct mig_receive_options *options = mig->receive;
+	int listen_fd = mig->listen_fd, error = host_thread_attach(mig->enclave);
+
+	if (error)
+		mig_set_error(mig, error);
+	else
+		run_session(mig);
+	mig_acceptor_stop(mig);
+	mig_end_session(mig);
+	if (!mig->running) {
+		host_fail(mig->error ? mig->error : OM_EABORTED, "%s", mig->reason[0] ? mig->reason : "the source ended the migration");
+		host_error_cure(mig->error ? mig->error : OM_EABORTED, host_image_header(mig->enclave)->program_name);
+		start_over(mig, options, listen_fd);
+	}
+	close(listen_fd);
+	mig->listen_fd = -1;
+	host_thread_detach(mig->enclave);
+	mig_set_phase(mig, MIG_PHASE_IDLE);
+	return NULL;
+}
+
+/* INT or TERM while the program is not here yet. The second one does not wait for the source to be told. */
+static void abort_signal(void *context, int signo)
+{
+	struct host_mig *mig = context;
+	static bool again;
+
+	if (signo != SIGINT && signo != SIGTERM && signo != SIGHUP)
+		return;
+	mig->interrupted = true;
+	if (again || mig_cancel(mig))
+		host_exit(0, signo);
+	again = true;
+	host_note("giving up; the program stays where it is");
+}
+
+void mig_receive_arrived(struct host_mig *mig)
+{
+	mig_moves_announce(mig->receive->moves, mig->receive->move_count);
+	host_signals_divert(NULL, NULL);
+	host_note("%s runs here now", host_image_header(mig->enclave)->program_name);
+}
+
+static int start_session(struct host_mig *mig, const struct mig_receive_options *options, const struct mig_hello *hello,
+	int listen_fd, int fd, const char *peer)
+{
+	int error, code;
+
+	mig_set_phase(mig, MIG_PHASE_CONNECTING);
+	mig_begin_session(mig, false);
+	mig->receive = options;
+	mig->listen_fd = listen_fd;
+	mig->channels = hello->channels;
+	memcpy(mig->session, hello->session, sizeof mig->session);
+	snprintf(mig->peer, sizeof mig->peer, "%s", peer);
+	mig->same_clock = mig_clock_same(mig->clock, hello->clock);
+	mig->pending[OM_CONNECTION_CONTROL] = fd;
+	mig->pending_count = 1;
+	error = mig_slots_acquire(mig);
+	if (!error)
+		error = mig_acceptor_start(mig);
+	if (error)
+		return error;
+	mig_answer(mig, fd, hello, 0);
+	code = pthread_create(&mig->supervisor, NULL, supervisor_main, mig);
+	return code ? host_fail(OM_ENOMEM, "thread: %s", strerror(code)) : 0;
+}
+
+int mig_receive(const struct mig_receive_options *options)
+{
+	struct host_enclave *enclave = NULL;
+	struct host_mig *mig = NULL;
+	struct mig_hello hello;
+	char peer[MIG_ADDRESS_TEXT];
+	int listen_fd, fd, error = mig_moves_check(options->moves, options->move_count);
+
+	if (!error)
+		error = open_listener(options, &listen_fd);
+	if (error)
+		return error;
+	error = first_hello(listen_fd, &hello, &fd, peer);
+	if (error)
+		return error;
+	mig_tune(fd, OM_CONNECTION_CONTROL);
+	host_signals_block();
+	error = build(options, &hello, &enclave);
+	if (!error)
+		error = mig_new(enclave, &mig);
+	if (!error)
+		error = options->ready(enclave, mig);
+	if (!error)
+		error = start_session(mig, options, &hello, listen_fd, fd, peer);
+	if (error) {
+		struct host_mig nobody = { 0 };
+
+		mig_answer(mig ? mig : &nobody, fd, &hello, error);
+		host_error_cure(error, hello.program[0] ? hello.program : peer);
+		start_over(mig, options, listen_fd);
+	}
+	host_signals_divert(abort_signal, mig);
+	host_serve_signals(enclave);
+}
