@@ -11,6 +11,14 @@
 static const struct cli_command commands[] = {
 	{ "run", "run a program in an enclave", cli_run },
 	{ "info", "what this machine can do", cli_info },
+	{ "ps", "list the programs that run in enclaves here", cli_ps },
+	{ "check", "what of a program would not survive a migration", cli_check },
+	{ "receive", "wait for a program and become it", cli_receive },
+	{ "migrate", "move a running program to another host", cli_migrate },
+	{ "status", "how far a migration is", cli_status },
+	{ "cancel", "cancel a migration", cli_cancel },
+	{ "recover", "go on after a lost connection", cli_recover },
+	{ "report", "report of a migration, also for Prometheus", cli_report },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

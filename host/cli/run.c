@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli.h"
+#include "daemon/control.h"
 #include "load/stop_test.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
@@ -108,6 +109,17 @@ static void print_stats(void *context)
 		write_stats_json(context, options.stats_json);
 }
 
+/* Without a control socket the program runs all the same; it only cannot be asked to migrate. */
+static int control(struct host_enclave *enclave)
+{
+	struct host_mig *mig;
+	int error = mig_new(enclave, &mig);
+
+	if (!error && host_control_start(enclave, mig))
+		host_note("no control socket: %s", host_reason());
+	return error;
+}
+
 static int start(const char *path, char *const *argv)
 {
 	struct host_enclave *enclave;
@@ -129,7 +141,9 @@ static int start(const char *path, char *const *argv)
 	cli_enclave_announce(enclave);
 	if (options.load.stats)
 		host_at_exit(print_stats, enclave);
-	error = host_start_thread(enclave, main_slot);
+	error = control(enclave);
+	if (!error)
+		error = host_start_thread(enclave, main_slot);
 	if (!error && options.stop_test)
 		error = host_stop_test_start(enclave, (uint32_t)options.stop_test);
 	if (error) {

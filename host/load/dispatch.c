@@ -5,11 +5,14 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include "internal.h"
 #include "net/hold.h"
 #include "net/tcp.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
+
+#define URGENT_REST_MAX 100000000u
 
 static int64_t do_syscall(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
@@ -144,6 +147,12 @@ static int64_t do_urgent_page(struct host_slot *slot, struct om_tbuf *tbuf, uint
 {
 	const struct host_hooks *hooks = &slot->enclave->hooks;
 
+	if (tbuf->arg[0] == 0) { /* somebody else waits for this page already */
+		struct timespec rest = { .tv_nsec = (long)(tbuf->arg[1] < URGENT_REST_MAX ? tbuf->arg[1] : URGENT_REST_MAX) };
+
+		nanosleep(&rest, NULL);
+		return 0;
+	}
 	if (!hooks->urgent_page || tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
 		return OM_EUNSUPPORTED;
 	return hooks->urgent_page(hooks->context, host_tbuf_data(tbuf), tbuf->arg[0], tbuf_size - OM_TBUF_DATA);
