@@ -42,9 +42,27 @@ $(B)/tests/sgx/%.strict: $(B)/tests/sgx/%
 	@printf '#!/bin/sh\nSGX_TEST=strict exec %s\n' $< > $@; chmod +x $@
 $(B)/tests/sgx/%.hw: $(B)/tests/sgx/%
 	@printf '#!/bin/sh\nSGX_TEST=hw exec %s\n' $< > $@; chmod +x $@
-SGX_TESTS := $(foreach t,conformance registers einit keys,$(t) $(t).strict $(t).hw)
-TESTS += $(addprefix $(B)/tests/sgx/,$(SGX_TESTS))
+SGX_TESTS := vectors $(foreach t,conformance registers einit keys,$(t) $(t).strict $(t).hw)
+SGX_TESTS := $(addprefix $(B)/tests/sgx/,$(SGX_TESTS) sign image image-san)
+
+$(B)/tests/sgx/sign: $(call objs,host,tests/sgx/sign.c) $(B)/host/libsign.a
+	@mkdir -p $(@D)
+	$(CLANG) -o $@ $^ -lcrypto
+IMAGE_SRC := core/imagefile.c core/measure.c core/crypto/sha256.c core/crypto/sha256_ni.c
+$(B)/tests/sgx/image: $(call objs,host,tests/sgx/image.c $(IMAGE_SRC))
+	@mkdir -p $(@D)
+	$(CLANG) -o $@ $^
+$(B)/tests/sgx/image-san: $(call objs,san,tests/sgx/image.c $(IMAGE_SRC))
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined -o $@ $^
+## make fuzz-imagefile the fuzzer of the image reader (run it by hand: libFuzzer options)
+.PHONY: fuzz-imagefile
+fuzz-imagefile: $(B)/fuzz/fuzz_imagefile
+$(B)/fuzz/fuzz_imagefile: $(call objs,fuzz,tests/fuzz/fuzz_imagefile.c core/imagefile.c)
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
+
+TESTS += $(SGX_TESTS)
 ## make sgx-test       the tests of sgx/ only
 .PHONY: sgx-test
-sgx-test: $(addprefix $(B)/tests/sgx/,$(SGX_TESTS))
+sgx-test: $(SGX_TESTS)
 	tests/run $^
