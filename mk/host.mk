@@ -34,3 +34,15 @@ $(B)/tests/tcp_move: $(call objs,san,tests/integration/net/tcp_move.c $(HOST_NET
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined $^ -lnftables -lpthread -o $@
 TESTS += $(B)/tests/tcp_move
+
+# The loader's test image: no runtime of ours, only the protocol.
+MINI_DIR := tests/integration/load
+$(B)/tests/load/mini: $(addprefix $(MINI_DIR)/,mini.c mini_entry.S mini.ld) $(wildcard abi/*.h) $(B)/bin/optmig-sign $(B)/libexec/optmig-interp
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_trusted) -Iabi -DOPTMIG_INTERPRETER='"$(abspath $(B))/libexec/optmig-interp"' -nostdlib -static -no-pie \
+		-fuse-ld=lld -Wl,-T,$(MINI_DIR)/mini.ld,--build-id=none,-z,max-page-size=4096,-z,norelro $(filter %.c %.S,$^) -o $@.new
+	[ -e $(@D)/key.pem ] || $(B)/bin/optmig-sign --make-key $(@D)/key.pem
+	$(B)/bin/optmig-sign --key $(@D)/key.pem $@.new
+	mv $@.new $@
+TESTS += $(MINI_DIR)/run_test.sh
+TEST_DEPS += $(B)/tests/load/mini $(B)/bin/optmig

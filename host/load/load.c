@@ -23,16 +23,16 @@ static int map_file(struct host_enclave *e, const char *path)
 	int error = 0;
 
 	if (fd < 0)
-		return host_fail(OM_EIMAGE, "%s: %s", path, strerror(errno));
+		return host_fail(OM_EIMAGE, "%s", strerror(errno));
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_size == 0) {
-		error = host_fail(OM_EIMAGE, "%s is not a regular file with contents", path);
+		error = host_fail(OM_EIMAGE, "not a regular file with contents");
 		goto out;
 	}
 	e->file_size = (uint64_t)status.st_size;
 	e->file = mmap(NULL, e->file_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (e->file == MAP_FAILED) {
 		e->file = NULL;
-		error = host_fail(OM_EIO, "%s: %s", path, strerror(errno));
+		error = host_fail(OM_EIO, "%s", strerror(errno));
 	}
 	/* Unresolvable (deleted meanwhile): keep the name as given. */
 	if (!realpath(path, e->path))
@@ -50,9 +50,9 @@ static int open_image(struct host_enclave *e, const char *path)
 		return error;
 	error = om_image_open(e->file, e->file_size, false, &e->image);
 	if (error)
-		return host_fail(error, "%s: %s", path, e->image.reason ? e->image.reason : om_strerror(error));
+		return host_fail(error, "%s", e->image.reason ? e->image.reason : om_strerror(error));
 	if (e->image.sigstruct_file_offset == 0)
-		return host_fail(OM_ESIGSTRUCT, "%s is not signed", path);
+		return host_fail(OM_ESIGSTRUCT, "it is not signed");
 	return 0;
 }
 
@@ -95,7 +95,7 @@ static int build(struct host_enclave *e, const struct sgx_capabilities *caps)
 	memcpy(e->mrenclave, sigstruct.enclavehash, sizeof e->mrenclave);
 	error = sgx_init(e->sgx, &sigstruct);
 	if (error)
-		return host_fail(error, "%s: %s", e->path, sgx_last_error());
+		return host_fail(error, "%s", sgx_last_error());
 	return 0;
 }
 
