@@ -19,6 +19,7 @@
 #define ARG(i) ((uint64_t)t->arg[i])
 #define BATCH 64u
 #define EVENTS_MAX 4096u
+#define NONE_LEFT INT32_MIN
 #define ALWAYS ((uint32_t)(EPOLLERR | EPOLLHUP))
 #define MODIFIERS ((uint32_t)(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP))
 
@@ -95,11 +96,11 @@ static void watch_free(struct rt_io_watch *watch)
 	free_watch = (uint32_t)(watch - watches);
 }
 
-/* Takes one watch off and returns its host duplicate to close; -2 when none is left. */
+/* Takes one watch off and returns its host duplicate to close. */
 static int32_t drop_one(struct rt_io_ofd *ofd)
 {
 	uint32_t index;
-	int32_t host_dup = -2;
+	int32_t host_dup = NONE_LEFT;
 
 	rt_io_lock();
 	index = ofd->watches ? ofd->watches : ofd->kind == RT_IO_EPOLL ? ofd->epoll.first : 0;
@@ -115,7 +116,7 @@ void rt_io_watches_drop(struct rt_io_ofd *ofd)
 {
 	int32_t host_dup;
 
-	while ((host_dup = drop_one(ofd)) != -2)
+	while ((host_dup = drop_one(ofd)) != NONE_LEFT)
 		rt_io_host_close(host_dup);
 }
 
@@ -403,29 +404,44 @@ static long sys_epoll_pwait2(struct rt_thread *t)
 
 /* ---- migration -------------------------------------------------------------------------------------------------------------------- */
 
+#define DUP_CLOSED (-2)
+
+void rt_io_watch_dups_close(struct rt_io_ofd *ofd)
+{
+	for (uint32_t index = ofd->watches; index; index = watches[index].next_of_ofd)
+		if (watches[index].host_dup >= 0) {
+			rt_io_host_close(watches[index].host_dup);
+			watches[index].host_dup = DUP_CLOSED;
+		}
+}
+
+static long rearm(struct rt_io_watch *watch)
+{
+	const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
+	long error;
+
+	if (watch->host_dup != -1) {
+		error = rt_io_checked_fd(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0));
+		if (error < 0)
+			return error;
+		watch->host_dup = (int32_t)error;
+	}
+	/* A spent one-shot interest stays registered, without events. */
+	error = host_ctl(watch, EPOLL_CTL_ADD, watch->spent ? watch->events & MODIFIERS : watch->events);
+	/* The other host's standard streams may be of a kind that epoll does not take: always ready there. */
+	return ofd->kind == RT_IO_STD ? 0 : error;
+}
+
 int rt_io_epoll_rearm(bool all, char *words, size_t size)
 {
 	for (uint32_t index = 1; index <= watch_end; index++) {
 		struct rt_io_watch *watch = &watches[index];
-		struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
 		struct rt_io_words text = { words, size, 0 };
-		bool dup = watch->host_dup >= 0;
-		long error = 0;
 
-		if (!watch->epoll || !(all || ofd->closed_by_freeze))
+		if (!watch->epoll || !(all || rt_io_ofds[watch->ofd].closed_by_freeze || watch->host_dup == DUP_CLOSED))
 			continue;
 		rt_ub_reset();
-		if (dup && !all)
-			rt_io_host_close(watch->host_dup);
-		watch->host_dup = -1;
-		if (dup) {
-			error = rt_io_checked_fd(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0));
-			watch->host_dup = (int32_t)error;
-		}
-		/* A spent one-shot interest stays registered, without events. */
-		if (error >= 0)
-			error = host_ctl(watch, EPOLL_CTL_ADD, watch->spent ? watch->events & MODIFIERS : watch->events);
-		if (error >= 0)
+		if (!rearm(watch))
 			continue;
 		rt_io_words_add(&text, "cannot watch descriptor ");
 		rt_io_words_number(&text, watch->fd);

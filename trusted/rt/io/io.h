@@ -249,13 +249,15 @@ struct rt_io_watch {
 	uint32_t events;
 	uint64_t data;               /* the application's */
 	uint16_t life, arming;       /* tell a late event of an earlier use or arming from the present one */
-	int32_t  host_dup;           /* own host descriptor when the description is watched twice, else -1 */
+	int32_t  host_dup;           /* own host descriptor when the description is watched twice, else -1; -2 closed by freeze */
 	uint32_t spent;              /* EPOLLONESHOT: has fired since it was armed */
 	uint32_t pending_seen;       /* EPOLLET: told about rt_io_freeze's accepted connections */
 	uint32_t next_of_ofd, prev_of_ofd, next_of_epoll, prev_of_epoll;
 };
 /* All watches on a description, or of an epoll instance, go away with it. */
 void rt_io_watches_drop(struct rt_io_ofd *ofd);
+/* Before a description's host side is closed: duplicates would keep it alive. rt_io_epoll_rearm makes them again. */
+void rt_io_watch_dups_close(struct rt_io_ofd *ofd);
 /* Registers anew on the host: all of them, or those whose description was closed by freeze. */
 int rt_io_epoll_rearm(bool all, char *words, size_t size);
 
