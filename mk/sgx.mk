@@ -9,7 +9,7 @@ CFLAGS_san_sgx_emu_epcm := $(CFLAGS_san_sgx_emu_leaf)
 CFLAGS_host_sgx_emu_thread := -mfsgsbase
 CFLAGS_san_sgx_emu_thread := -mfsgsbase
 
-SGX_SRC := sgx/platform.c $(wildcard sgx/emu/*.c sgx/emu/*.S sgx/hw/*.c sgx/hw/*.S) core/measure.c core/imagefile.c core/crypto/sha256.c core/crypto/sha256_ni.c
+SGX_SRC := sgx/platform.c $(wildcard sgx/emu/*.c sgx/emu/*.S sgx/hw/*.c sgx/hw/*.S) core/measure.c core/imagefile.c
 SGX_LIBS := -lcrypto -ldl -lpthread
 
 define sgx_library
@@ -19,7 +19,7 @@ $$(B)/$(1)/libsgx.a: $$(call objs,$(1),$$(SGX_SRC))
 endef
 $(foreach w,host san,$(eval $(call sgx_library,$(w))))
 
-# Linking a program that uses it: objects, $(B)/host/libsgx.a, $(SGX_LIBS).
+# Linking a program that uses it: objects, $(B)/host/libsgx.a, libcore.a, libbearssl.a, $(SGX_LIBS).
 all: $(B)/host/libsgx.a
 
 # Signing: a library (for optmig-cc too) and a tool. A user of libsign.a links libcrypto.
@@ -34,7 +34,8 @@ all: $(B)/bin/optmig-sign
 
 # Tests. The suite runs as it is against each implementation.
 SGX_TEST_OBJS := $(call objs,host,tests/sgx/enclave.S tests/sgx/harness.c tests/sgx/fakehw.c)
-$(B)/tests/sgx/%: $(B)/host/tests/sgx/%.o $(SGX_TEST_OBJS) $(B)/host/libsign.a $(B)/host/libsgx.a
+$(B)/tests/sgx/%: $(B)/host/tests/sgx/%.o $(SGX_TEST_OBJS) $(B)/host/libsign.a $(B)/host/libsgx.a \
+		$(B)/host/libcore.a $(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^ $(SGX_LIBS)
 # The same test with SGX_TEST=strict or hw.

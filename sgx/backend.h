@@ -24,6 +24,7 @@ struct sgx_backend {
 	void (*thread_detach)(struct sgx_platform *);
 	int (*quote_target)(struct sgx_platform *, struct sgx_targetinfo *);
 	int (*quote)(struct sgx_platform *, const struct sgx_report *, uint8_t *quote, size_t size, size_t *ret_size);
+	int (*collateral)(struct sgx_platform *, const uint8_t *quote, size_t quote_size, int64_t now, uint8_t *, size_t, size_t *);
 	void (*stats)(const struct sgx_enclave *, struct sgx_stats *);
 	void (*close)(struct sgx_platform *);
 };

@@ -193,6 +193,12 @@ int sgx_quote(struct sgx_platform *platform, const struct sgx_report *report, ui
 	return platform->backend->quote(platform, report, quote, quote_size, ret_size);
 }
 
+int sgx_collateral(struct sgx_platform *platform, const uint8_t *quote, size_t quote_size, int64_t now, uint8_t *buffer,
+	size_t buffer_size, size_t *ret_size)
+{
+	return platform->backend->collateral(platform, quote, quote_size, now, buffer, buffer_size, ret_size);
+}
+
 void sgx_stats_get(const struct sgx_enclave *enclave, struct sgx_stats *ret_stats)
 {
 	enclave->platform->backend->stats(enclave, ret_stats);

@@ -105,6 +105,12 @@ int sgx_quote_target(struct sgx_platform *platform, struct sgx_targetinfo *ret_t
 __attribute__((warn_unused_result))
 int sgx_quote(struct sgx_platform *platform, const struct sgx_report *report, uint8_t *quote, size_t quote_size, size_t *ret_size);
 
+/* Collateral for verifying `quote`, as core/attest takes it, in force at `now` (seconds since 1970). Return: OM_ENOMEM as
+ * above; OM_EUNSUPPORTED where the platform's vendor would have to be asked. */
+__attribute__((warn_unused_result))
+int sgx_collateral(struct sgx_platform *platform, const uint8_t *quote, size_t quote_size, int64_t now,
+	uint8_t *buffer, size_t buffer_size, size_t *ret_size);
+
 struct sgx_stats { uint64_t enter, resume, aex, eaccept, eacceptcopy, emodpe, eaug, pages_resident; };
 void sgx_stats_get(const struct sgx_enclave *enclave, struct sgx_stats *ret_stats);
 

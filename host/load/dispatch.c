@@ -137,9 +137,18 @@ static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 static int64_t do_collateral(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	const struct host_hooks *hooks = &slot->enclave->hooks;
+	size_t size = 0;
+	int error;
 
-	if (!hooks->collateral || tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
-		return OM_EUNSUPPORTED;
+	if (tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
+		return OM_EINVAL;
+	if (!hooks->collateral) {
+		error = sgx_collateral(slot->enclave->platform, host_tbuf_data(tbuf), tbuf->arg[0], (int64_t)time(NULL),
+			host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
+		if (error)
+			host_detail("%s", sgx_last_error());
+		return error ? error : (int64_t)size;
+	}
 	return hooks->collateral(hooks->context, host_tbuf_data(tbuf), tbuf->arg[0], tbuf_size - OM_TBUF_DATA);
 }
 

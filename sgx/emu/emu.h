@@ -216,9 +216,14 @@ int64_t emu_leaf_fast(struct emu_enclave *e, uint64_t leaf, uint64_t rbx, uint64
 /* ---- keys.c ---- */
 struct emu_leaf_result emu_ereport(struct emu_enclave *e, uint64_t rbx, uint64_t rcx, uint64_t rdx);
 struct emu_leaf_result emu_egetkey(struct emu_enclave *e, uint64_t rbx, uint64_t rcx);
-int emu_quote_target(struct sgx_platform *, struct sgx_targetinfo *);
-int emu_quote(struct sgx_platform *, const struct sgx_report *, uint8_t *, size_t, size_t *);
 int emu_keys_load(struct emu_platform *platform, const char *directory);
+/* Fills report->mac as for this target, from body and keyid. */
+bool emu_report_mac(const struct emu_platform *p, const struct sgx_targetinfo *target, struct sgx_report *report);
+
+/* ---- quote.c ---- */
+int emu_quote_target(struct sgx_platform *, struct sgx_targetinfo *);
+int emu_collateral(struct sgx_platform *, const uint8_t *quote, size_t quote_size, int64_t now, uint8_t *, size_t, size_t *);
+int emu_quote(struct sgx_platform *, const struct sgx_report *, uint8_t *, size_t, size_t *);
 
 /* ---- einit.c ---- */
 /* EINIT's checks of SIGSTRUCT against the enclave; fills SECS.MRSIGNER and the ISV fields. */

@@ -276,7 +276,7 @@ static const struct sgx_backend backend = {
 	.restrict_permissions = emu_restrict_permissions, .modify_types = emu_modify_types,
 	.remove_pages = emu_remove_pages, .augment_hint = augment_hint,
 	.thread_attach = emu_thread_attach, .thread_detach = emu_thread_detach,
-	.quote_target = emu_quote_target, .quote = emu_quote, .stats = stats, .close = close_platform,
+	.quote_target = emu_quote_target, .quote = emu_quote, .collateral = emu_collateral, .stats = stats, .close = close_platform,
 };
 
 int emu_platform_open(const struct sgx_emu_options *options, struct sgx_platform **ret_platform)

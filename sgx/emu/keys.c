@@ -113,7 +113,7 @@ static bool operand_ok(struct emu_enclave *e, uint64_t address, uint64_t alignme
 	return emu_entry_allows(atomic_load_explicit(&e->epcm[emu_page_of(e, address)], memory_order_acquire), need);
 }
 
-static bool report_mac(const struct emu_platform *p, const struct sgx_targetinfo *target, struct sgx_report *report)
+bool emu_report_mac(const struct emu_platform *p, const struct sgx_targetinfo *target, struct sgx_report *report)
 {
 	struct key_dependencies d = { .keyname = SGX_KEY_REPORT, .configsvn = target->configsvn,
 		.attributes = target->attributes, .miscselect = target->miscselect };
@@ -161,7 +161,7 @@ struct emu_leaf_result emu_ereport(struct emu_enclave *e, uint64_t rbx, uint64_t
 			return fault(EMU_LEAF_GP, 0);
 	report_body(e, (const uint8_t *)rcx, &report.body);
 	if (!platform_secret(e->platform, "report key id", report.keyid, sizeof report.keyid) ||
-	    !report_mac(e->platform, &target, &report))
+	    !emu_report_mac(e->platform, &target, &report))
 		return fault(EMU_LEAF_GP, 0);
 	memcpy((void *)rdx, &report, sizeof report);
 	EMU_CHARGE(e, report);
@@ -247,24 +247,4 @@ struct emu_leaf_result emu_egetkey(struct emu_enclave *e, uint64_t rbx, uint64_t
 	OPENSSL_cleanse(key, sizeof key);
 	EMU_CHARGE(e, getkey);
 	return (struct emu_leaf_result){ .fault = EMU_LEAF_OK, .code = code };
-}
-
-int emu_quote_target(struct sgx_platform *platform, struct sgx_targetinfo *ret_target)
-{
-	memset(ret_target, 0, sizeof *ret_target);
-	if (!platform_secret((struct emu_platform *)platform, "quoting enclave", ret_target->measurement, 32))
-		return sgx_fail(OM_EINTERNAL, "SHA-256 failed");
-	ret_target->attributes = (struct sgx_attributes){ SGX_ATTR_INIT | SGX_ATTR_MODE64BIT, SGX_XFRM_LEGACY };
-	return 0;
-}
-
-int emu_quote(struct sgx_platform *platform, const struct sgx_report *report, uint8_t *quote, size_t quote_size,
-	size_t *ret_size)
-{
-	(void)platform;
-	(void)report;
-	(void)quote;
-	(void)quote_size;
-	(void)ret_size;
-	return sgx_fail(OM_EUNSUPPORTED, "the emulated platform cannot make quotes yet");
 }

@@ -337,7 +337,7 @@ static const struct sgx_backend backend = {
 	.create = create, .add_pages = add_pages, .init = init, .destroy = destroy, .enter = enter,
 	.restrict_permissions = restrict_permissions, .modify_types = modify_types, .remove_pages = remove_pages,
 	.augment_hint = augment_hint, .thread_attach = thread_attach, .thread_detach = thread_detach,
-	.quote_target = hw_quote_target, .quote = hw_quote, .stats = stats, .close = close_platform,
+	.quote_target = hw_quote_target, .quote = hw_quote, .collateral = hw_collateral, .stats = stats, .close = close_platform,
 };
 
 int hw_platform_open(struct sgx_platform **ret_platform)

@@ -33,5 +33,6 @@ int hw_call_vdso(unsigned long rdi, unsigned long rsi, unsigned long rdx, unsign
 /* quote.c: Intel's DCAP library, if it is installed. */
 int hw_quote_target(struct sgx_platform *, struct sgx_targetinfo *);
 int hw_quote(struct sgx_platform *, const struct sgx_report *, uint8_t *, size_t, size_t *);
+int hw_collateral(struct sgx_platform *, const uint8_t *, size_t, int64_t, uint8_t *, size_t, size_t *);
 
 #endif

@@ -64,3 +64,11 @@ int hw_quote(struct sgx_platform *platform, const struct sgx_report *report, uin
 		return sgx_fail(OM_EQUOTE, "sgx_qe_get_quote: 0x%x", code);
 	return 0;
 }
+
+/* Intel's provisioning certification service, or a cache of it, has to be asked over HTTP: host/attest's business. */
+int hw_collateral(struct sgx_platform *platform, const uint8_t *quote, size_t quote_size, int64_t now, uint8_t *buffer,
+	size_t buffer_size, size_t *ret_size)
+{
+	(void)platform, (void)quote, (void)quote_size, (void)now, (void)buffer, (void)buffer_size, (void)ret_size;
+	return sgx_fail(OM_EUNSUPPORTED, "fetching Intel's collateral is not implemented; give it in a file");
+}

@@ -3,6 +3,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <string.h>
+#include "attest/verify.h"
 #include "harness.h"
 
 #define RW       (SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_W)
@@ -139,6 +140,38 @@ static void test_seal_key(void)
 	leaf_must_fault(0, SGX_EGETKEY, REQUEST, KEY, 0, SGX_VECTOR_GP, 0);
 }
 
+/* From EREPORT to a verdict: the verifier that runs inside enclaves accepts the quote under the emulated root. */
+static void test_quote(void)
+{
+	static uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX];
+	struct sgx_targetinfo target;
+	struct sgx_report report;
+	struct om_attest_input in = { .now = 1760000000, .roots = &om_emulated_root, .root_count = 1 };
+	struct om_attest_result result;
+	enum om_attest_reason reason;
+	size_t quote_size, collateral_size;
+	int r = sgx_quote_target(platform, &target);
+
+	if (r == OM_EUNSUPPORTED)
+		return;   /* hardware path without Intel's library */
+	CHECK_EQ(r, 0);
+	get_report(&target, &report);
+	CHECK_EQ(sgx_quote(platform, &report, quote, 100, &quote_size), OM_ENOMEM);
+	CHECK_EQ(sgx_quote(platform, &report, quote, sizeof quote, &quote_size), 0);
+	CHECK_EQ(sgx_collateral(platform, quote, quote_size, in.now, collateral, sizeof collateral, &collateral_size), 0);
+	in.quote = (struct om_view){ quote, quote_size };
+	in.collateral = (struct om_view){ collateral, collateral_size };
+	r = om_attest_verify(&in, &result, &reason);
+	CHECK_EQ(r, 0);
+	CHECK_EQ(reason, OM_WHY_NONE);
+	CHECK(memcmp(&result.body, &report.body, sizeof report.body) == 0);
+	report.body.reportdata[0] ^= 1;
+	CHECK_EQ(sgx_quote(platform, &report, quote, sizeof quote, &quote_size), OM_EAUTH);
+	target.measurement[0] ^= 1;
+	get_report(&target, &report);
+	CHECK_EQ(sgx_quote(platform, &report, quote, sizeof quote, &quote_size), OM_EAUTH);
+}
+
 static void test_operands(void)
 {
 	leaf_must_fault(0, SGX_EREPORT, TARGET + 256, DATA64, REPORT, SGX_VECTOR_GP, 0);
@@ -159,6 +192,7 @@ int main(void)
 	test_report();
 	test_seal_key();
 	test_operands();
+	test_quote();
 	enclave_down();
 	return finish_tests("keys");
 }
