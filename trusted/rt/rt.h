@@ -31,6 +31,8 @@
  * with .bss, because only then does the compiler keep the zeros out of the file.) */
 #define RT_RESIDENT __attribute__((section(".bss.rt.resident")))  /* migrates; always sent in the stop phase; starts as zero */
 #define RT_LOCAL    __attribute__((section(".bss.rt.local")))     /* never leaves this enclave; starts as zero */
+/* Resident, and in the enclave from the start: what may be touched at CSSA 1. (Other resident pages come when needed.) */
+#define RT_RESIDENT_EARLY __attribute__((section(".bss.rt.resident.early")))
 
 /* ---- threads ------------------------------------------------------------------------------------------- */
 
@@ -58,6 +60,17 @@ struct rt_tcb {
 	uint32_t pad;
 	uint64_t epoch_seen;                         /* 152 atomic: newest safepoint epoch this thread has passed */
 	uint64_t ub_used;                            /* 160 bytes of tbuf data handed out by rt_ub_alloc */
+	uint64_t exc_ub_used;                        /* 168 the same of exc_tbuf */
+	uint64_t fault_rsp, fault_rip, fault_rflags; /* 176 the application's, between a fault and rt_fault_entry */
+	uint32_t fault_signo, fault_code;            /* 200 */
+	uint64_t fault_address;                      /* 208 */
+	int64_t  mono_last;                          /* 216 newest monotonic time this slot has seen */
+	uint32_t start_pending;                      /* 224 atomic: the host has been asked for a thread that has not come yet */
+	uint32_t touch_window;                       /* 228 pages accepted by the last fault, see map.c */
+	uint64_t touch_first, touch_end;             /* 232 which ones */
+	/* statistics, written by the owner only */
+	uint64_t hostcalls, syscalls, syscalls_inside, exceptions, faults_owed;
+	uint32_t syscall_count[512];
 };
 
 enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
@@ -83,10 +96,16 @@ struct rt_thread {
 	uint64_t robust_list;
 	uint64_t syscall_scratch[4]; /* progress of a system call that must survive a stop; zero at its start */
 	char     name[16];
+	uint32_t futex_next, futex_prev; /* neighbours in the queue of futex_addr: slot + 1, 0 ends */
+	uint64_t alt_rsp;            /* the interrupted stack's pointer while a handler runs on the alternate stack; 0: none */
 };
-#define RT_TF_MAIN 1u
+#define RT_TF_MAIN       1u
+#define RT_TF_MASK_SAVED 2u  /* sig_saved_mask is to be restored when the system call returns */
+#define RT_TF_INTERNAL   4u  /* the runtime's own thread (timers): no application stack */
 
 extern struct rt_thread rt_threads[OM_SLOTS_MAX];
+uint32_t rt_slot_count(void);   /* service + application slots of this image */
+struct rt_tcb *rt_tcb_of(uint32_t slot);
 
 static inline struct rt_tcb *rt_self(void)
 {
@@ -219,6 +238,9 @@ void    rt_time_restore(void);                       /* destination, before resu
 bool rt_signal_deliverable(const struct rt_thread *thread);
 void rt_signal_process(int signo);                   /* from outside or timers: pick a thread, raise the poll flag, kick */
 void rt_signal_thread(struct rt_thread *thread, int signo);
+/* Another signal mask for the rest of this system call (ppoll, sigsuspend, ...): a handler that interrupts the call
+ * returns to the old one, and so does the call itself. Once per system call; safe to call again when it is re-run. */
+void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask);
 
 /* ---- system calls (rt/syscall.c) ---------------------------------------------------------------------------
  * Handlers take the thread with nr and arg[] and return a result or a negative Linux errno. Tables are merged by

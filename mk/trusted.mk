@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+# The trusted runtime: everything in trusted/ and what it uses of core/, linked into one object, in $(B)/trusted/librt.a.
+#
+# One object, so that all names but the interface (abi/passrt.h, the linker script's) can be made local: a program may
+# have functions of the same names, and the runtime's memcpy must not be libc's, which marks cards and polls.
+TRUSTED_SRC := $(filter-out %/test_%,$(wildcard trusted/*/*.c trusted/*/*.S trusted/rt/io/*.c))
+TRUSTED_CORE_SRC := $(sort $(CORE_SRC) $(wildcard core/wire*.c core/mig/*.c))
+TRUSTED_OBJS := $(call objs,trusted,$(TRUSTED_SRC) $(TRUSTED_CORE_SRC)) $(patsubst %,$(B)/trusted/bearssl/%.o,$(BEARSSL_SRC))
+# The kernel's headers; an enclave has no libc's.
+CFLAGS_trusted += -isystem /usr/include/x86_64-linux-gnu
+LIBRT := $(B)/trusted/librt.a
+IMAGE_LD := trusted/boot/image.ld
+
+TRUSTED_EXPORTS := optmig_entry __optmig_poll __optmig_safepoint __optmig_range __optmig_syscall __optmig_syscall_asm \
+	__optmig_cpuid __optmig_verify_store
+$(B)/trusted/rt.o: $(TRUSTED_OBJS) mk/trusted.mk
+	$(LLD) -r -o $@.all $(TRUSTED_OBJS)
+	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(TRUSTED_EXPORTS)) $@.all $@
+	rm -f $@.all
+$(LIBRT): $(B)/trusted/rt.o
+	rm -f $@; $(AR) rcs $@ $^
+.PHONY: trusted
+## make trusted        the enclave's runtime, librt.a
+trusted: $(LIBRT)
+all: trusted

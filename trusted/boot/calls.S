@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where application code enters the runtime, and how it is entered again (abi/passrt.h, rt/offsets.h).
+ *
+ *   __optmig_syscall      struct rt_call_frame on the application stack, number and arguments into rt_thread, runtime
+ *                         stack, rt_syscall_run(). The way back, rt_app_return, needs nothing but rt_thread.app_rsp:
+ *                         start of a thread, return of a call and resumption elsewhere all end there.
+ *   __optmig_safepoint    struct rt_full_frame and an XSAVE area, then a system call like any other
+ *   rt_fault_entry        the same, entered by the exception handler instead of the faulting instruction
+ *   rt_app_restore        all registers at once: enter or leave a signal handler
+ *
+ * Code here runs on application stacks and may take owed faults at any push; it keeps no state in the thread block
+ * across one that a second fault would need.
+ */
+#include "passrt.h"
+#include "rt/offsets.h"
+
+#define POLL_EPOCH 2
+
+	.text
+	/* A fault in here is the application stack's. */
+	.globl	rt_calls_begin
+rt_calls_begin:
+	.globl	__optmig_syscall
+	.type	__optmig_syscall, @function
+__optmig_syscall:
+	movq	8(%rsp), %rax
+	pushq	%rbp
+	movq	%fs:OM_TP_SLOT, %r11
+	pushq	%rbx
+	movq	TCB_THREAD(%r11), %r10
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	subq	$16, %rsp
+	stmxcsr	(%rsp)
+	fnstcw	8(%rsp)
+	movq	%rdi, THREAD_NR(%r10)
+	movq	%rsi, THREAD_ARG+0(%r10)
+	movq	%rdx, THREAD_ARG+8(%r10)
+	movq	%rcx, THREAD_ARG+16(%r10)
+	movq	%r8, THREAD_ARG+24(%r10)
+	movq	%r9, THREAD_ARG+32(%r10)
+	movq	%rax, THREAD_ARG+40(%r10)
+	movq	%rsp, THREAD_APP_RSP(%r10)
+	/* What was stored before has its marks; the call is a safepoint. */
+	movq	rt_epoch(%rip), %rax
+	movq	%rax, TCB_EPOCH_SEEN(%r11)
+	movq	TCB_STACK_TOP(%r11), %rsp
+	xorl	%ebp, %ebp
+	movq	%r10, %rdi
+	call	rt_syscall_run
+	movq	%fs:OM_TP_SLOT, %r11
+	movq	TCB_THREAD(%r11), %r10
+app_return:
+	movq	THREAD_APP_RSP(%r10), %rsp
+	ldmxcsr	(%rsp)
+	fldcw	8(%rsp)
+	addq	$16, %rsp
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbx
+	popq	%rbp
+	ret
+	.size	__optmig_syscall, . - __optmig_syscall
+
+/* _Noreturn void rt_app_return(struct rt_thread *, long result): FS is the application's already. */
+	.globl	rt_app_return
+	.type	rt_app_return, @function
+rt_app_return:
+	movq	%rdi, %r10
+	movq	%rsi, %rax
+	jmp	app_return
+	.size	rt_app_return, . - rt_app_return
+
+/* _Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *xsave): both in the runtime's memory or on
+ * the application stack below the new rsp - 144. Two words below the new red zone are overwritten. */
+	.globl	rt_app_restore
+	.type	rt_app_restore, @function
+rt_app_restore:
+	movl	$RT_XSAVE_MASK, %eax
+	xorl	%edx, %edx
+	xrstor64 (%rsi)
+	movq	15*8(%rdi), %rax
+	subq	$144, %rax
+	movq	16*8(%rdi), %rcx
+	movq	%rcx, 8(%rax)
+	movq	17*8(%rdi), %rcx
+	movq	%rcx, (%rax)
+	movq	%rax, 15*8(%rdi)
+	movq	0*8(%rdi), %r8
+	movq	1*8(%rdi), %r9
+	movq	2*8(%rdi), %r10
+	movq	3*8(%rdi), %r11
+	movq	4*8(%rdi), %r12
+	movq	5*8(%rdi), %r13
+	movq	6*8(%rdi), %r14
+	movq	7*8(%rdi), %r15
+	movq	9*8(%rdi), %rsi
+	movq	10*8(%rdi), %rbp
+	movq	11*8(%rdi), %rbx
+	movq	12*8(%rdi), %rdx
+	movq	13*8(%rdi), %rax
+	movq	14*8(%rdi), %rcx
+	movq	15*8(%rdi), %rsp
+	movq	8*8(%rdi), %rdi
+	popfq
+	ret	$128
+	.size	rt_app_restore, . - rt_app_restore
+
+	.globl	__optmig_safepoint
+	.type	__optmig_safepoint, @function
+__optmig_safepoint:
+	pushfq
+	pushq	%rax
+	pushq	%rcx
+	movq	%fs:OM_TP_SLOT, %rcx
+	movq	rt_epoch(%rip), %rax
+	movq	%rax, TCB_EPOCH_SEEN(%rcx)
+	testb	$~POLL_EPOCH, __optmig_poll(%rip)
+	jnz	1f
+	popq	%rcx
+	popq	%rax
+	popfq
+	ret
+1:	leaq	32(%rsp), %rcx
+	pushq	%rcx
+	movl	$RT_SYS_POLL, %ecx
+full_frame:
+	pushq	%rdx
+	pushq	%rbx
+	pushq	%rbp
+	pushq	%rsi
+	pushq	%rdi
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	pushq	%r11
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	cld
+	movq	%rsp, %rbx
+	subq	$RT_XSAVE_SIZE, %rsp
+	andq	$-64, %rsp
+	xorl	%eax, %eax
+	.irp	i, 0, 1, 2, 3, 4, 5, 6, 7
+	movq	%rax, 512+8*\i(%rsp)
+	.endr
+	movl	%ecx, %edi
+	movl	$RT_XSAVE_MASK, %eax
+	xorl	%edx, %edx
+	xsave64	(%rsp)
+	movq	%rsp, %r12
+	call	__optmig_syscall
+	movl	$RT_XSAVE_MASK, %eax
+	xorl	%edx, %edx
+	xrstor64 (%r12)
+	movq	%rbx, %rsp
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%r11
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdi
+	popq	%rsi
+	popq	%rbp
+	popq	%rbx
+	popq	%rdx
+	leaq	8(%rsp), %rsp
+	popq	%rcx
+	popq	%rax
+	popfq
+	ret
+	.size	__optmig_safepoint, . - __optmig_safepoint
+
+/* The exception handler sends a faulting application thread here: every register but rip, rsp and rflags is as it was
+ * at the fault, rsp is where the frame may go. Never returns the normal way: a signal handler is run, or the end. */
+	.globl	rt_fault_entry
+	.type	rt_fault_entry, @function
+rt_fault_entry:
+	leaq	-16(%rsp), %rsp
+	pushq	%rax
+	pushq	%rcx
+	movq	%fs:OM_TP_SLOT, %rcx
+	movq	TCB_FAULT_RIP(%rcx), %rax
+	movq	%rax, 24(%rsp)
+	movq	TCB_FAULT_RFLAGS(%rcx), %rax
+	movq	%rax, 16(%rsp)
+	pushq	TCB_FAULT_RSP(%rcx)
+	movl	$RT_SYS_FAULT, %ecx
+	jmp	full_frame
+	.size	rt_fault_entry, . - rt_fault_entry
+
+/* A thread's first instructions: rt_thread's frame has fn in r12, arg in r13. */
+	.globl	rt_clone_start
+	.type	rt_clone_start, @function
+rt_clone_start:
+	xorl	%ebp, %ebp
+	andq	$-16, %rsp
+	movq	%r13, %rdi
+	call	*%r12
+	movl	$60, %edi            /* exit */
+	movslq	%eax, %rsi
+	xorl	%edx, %edx
+	xorl	%ecx, %ecx
+	xorl	%r8d, %r8d
+	xorl	%r9d, %r9d
+	call	__optmig_syscall
+	ud2
+	.size	rt_clone_start, . - rt_clone_start
+
+	.globl	__optmig_range
+	.type	__optmig_range, @function
+__optmig_range:
+	pushfq
+	pushq	%rdi
+	pushq	%rsi
+	cmpq	%rdi, %rsi
+	jbe	3f
+	decq	%rsi
+	shrq	$12, %rdi
+	shrq	$12, %rsi
+1:	cmpb	$0, %gs:(%rdi)
+	jne	2f
+	movb	$1, %gs:(%rdi)
+2:	incq	%rdi
+	cmpq	%rsi, %rdi
+	jbe	1b
+3:	popq	%rsi
+	popq	%rdi
+	popfq
+	ret
+	.size	__optmig_range, . - __optmig_range
+
+/* `syscall` in the application's own assembly: the kernel's convention, everything but rax, rcx and r11 preserved. */
+	.globl	__optmig_syscall_asm
+	.type	__optmig_syscall_asm, @function
+__optmig_syscall_asm:
+	pushq	%rbp
+	movq	%rsp, %rbp
+	pushq	%rdi
+	pushq	%rsi
+	pushq	%rdx
+	pushq	%r8
+	pushq	%r9
+	pushq	%r10
+	andq	$-16, %rsp
+	pushq	%r9
+	pushq	%r9
+	movq	%r8, %r9
+	movq	%r10, %r8
+	movq	%rdx, %rcx
+	movq	%rsi, %rdx
+	movq	%rdi, %rsi
+	movq	%rax, %rdi
+	call	__optmig_syscall
+	leaq	-48(%rbp), %rsp
+	popq	%r10
+	popq	%r9
+	popq	%r8
+	popq	%rdx
+	popq	%rsi
+	popq	%rdi
+	popq	%rbp
+	ret
+	.size	__optmig_syscall_asm, . - __optmig_syscall_asm
+
+/* `cpuid` in the application's own assembly: a fixed CPU that every host has, so that what the program decides once
+ * stays true after a migration. SSE4.2, nothing wider. */
+.macro CPUID_LEAF leaf, a, b, c, d
+	cmpl	$\leaf, %eax
+	jne	.Lnext\@
+	movl	$\a, %eax
+	movl	$\b, %ebx
+	movl	$\c, %ecx
+	movl	$\d, %edx
+	popfq
+	ret
+.Lnext\@:
+.endm
+	.globl	__optmig_cpuid
+	.type	__optmig_cpuid, @function
+__optmig_cpuid:
+	pushfq
+	CPUID_LEAF 0x00000000, 0x00000001, 0x756e6547, 0x6c65746e, 0x49656e69
+	CPUID_LEAF 0x00000001, 0x000306c3, 0x00010800, 0x00980203, 0x078bf9ff
+	CPUID_LEAF 0x80000000, 0x80000008, 0, 0, 0
+	CPUID_LEAF 0x80000001, 0, 0, 0x00000001, 0x20100800
+	CPUID_LEAF 0x80000008, 0x00003030, 0, 0, 0
+	xorl	%eax, %eax
+	xorl	%ebx, %ebx
+	xorl	%ecx, %ecx
+	xorl	%edx, %edx
+	popfq
+	ret
+	.size	__optmig_cpuid, . - __optmig_cpuid
+
+	.globl	rt_calls_end
+rt_calls_end:
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What happens after EENTER at CSSA 0: check the arguments, dispatch the call, leave.
+ *
+ *   OM_ECALL_INIT     slot 0, once per enclave                         -> boot.c
+ *   OM_ECALL_THREAD   application slots: the stored system call of this slot's thread is run (again)
+ *   everything else   service slots, after OM_ECALL_INIT has finished
+ *
+ * A thread parks by leaving: its runtime stack is abandoned, rt_thread keeps all that is needed to go on. Parking and
+ * being started are the two ends of one protocol with stop.c:
+ *
+ *          PARKED --OM_ECALL_THREAD--> RUNNING --rt_park_self--> PARKED
+ *                                        |
+ *                                        +--rt_thread_leave--> EXITING --> FREE
+ */
+#include "boot/boot.h"
+#include "boot/hostcall_asm.h"
+#include "rt/internal.h"
+
+_Static_assert(OM_ECALL_RETURN == OM_ECALL_RETURN_NUMBER && OM_ECALL_EXCEPTION == OM_ECALL_EXCEPTION_NUMBER,
+	"boot/hostcall_asm.h");
+
+struct rt_tcb *rt_tcb_of(uint32_t slot)
+{
+	return (struct rt_tcb *)(OM_ELRANGE_BASE + rt_image->slots_offset + (uint64_t)slot * OM_SLOT_SIZE + OM_SLOT_TCB);
+}
+
+uint32_t rt_slot_count(void)
+{
+	return rt_image->service_slots + rt_image->app_threads;
+}
+
+_Noreturn void rt_thread_leave(void)
+{
+	struct rt_tcb *tcb = rt_self();
+	struct rt_thread *t = tcb->thread;
+
+	tcb->thread = NULL;
+	rt_tbuf_finish(tcb, OM_EXIT_THREAD, NULL, 0);
+	atomic_store_explicit((_Atomic uint32_t *)&tcb->outside, 1, memory_order_release);
+	/* From here on the slot may be given to a new thread. It cannot be entered before this one is out: the CPU holds
+	 * the TCS busy until EEXIT, and only entering touches the thread block and the runtime stack. */
+	atomic_store_explicit((_Atomic uint32_t *)&t->state, RT_T_FREE, memory_order_release);
+	rt_leave(tcb);
+}
+
+static _Noreturn void enter_thread(struct rt_tcb *tcb)
+{
+	struct rt_thread *t = &rt_threads[tcb->slot];
+	uint32_t parked = RT_T_PARKED;
+
+	atomic_store((_Atomic uint32_t *)&tcb->start_pending, 0);
+	if (rt_stop_requested() || !atomic_compare_exchange_strong((_Atomic uint32_t *)&t->state, &parked, RT_T_RUNNING)) {
+		rt_tbuf_finish(tcb, parked == RT_T_FREE ? OM_EXIT_THREAD : OM_EXIT_PARKED, NULL, 0);
+		rt_leave(tcb);
+	}
+	tcb->thread = t;
+	tcb->epoch_seen = atomic_load(&rt_epoch);
+	/* Before any access to application memory: see stop.c on handshakes. */
+	atomic_exchange((_Atomic uint32_t *)&tcb->outside, 0);
+	if (rt_stop_requested())
+		rt_park_self();
+	if (!(t->flags & RT_TF_INTERNAL) && t->app_fs)
+		__asm__ volatile ("wrfsbase %0" : : "r"(t->app_fs) : "memory");
+	rt_app_return(t, rt_syscall_again(t));
+}
+
+static _Noreturn void finish_service(struct rt_tcb *tcb)
+{
+	rt_tbuf_finish(tcb, OM_EXIT_DONE, NULL, 0);
+	rt_leave(tcb);
+}
+
+static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
+{
+	switch (ecall) {
+	case OM_ECALL_SIGNAL:
+		if (a >= 1 && a <= SIG_MAX) {
+			struct rt_siginfo info = { .signo = (int32_t)a, .code = SI_USER, .a = (uint32_t)b };
+			rt_signal_post(NULL, &info);
+		}
+		break;
+	case OM_ECALL_ENGINE:
+		rt_tbuf_set_ret(tcb, mig_engine_call(a));
+		break;
+	case OM_ECALL_STATS:
+		rt_stats_call(tcb);
+		break;
+	case OM_ECALL_STOP:
+		rt_tbuf_set_ret(tcb, rt_stop_call(a));
+		break;
+	default:
+		rt_fatal(OM_EHOST, "the host entered a service slot with an unknown call");
+	}
+}
+
+_Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b)
+{
+	struct rt_tcb *tcb = rt_self();
+
+	/* Nothing to tell it to: without a usable tbuf there is no way to answer. */
+	if (!rt_tbuf_ok(tbuf, tbuf_size))
+		__builtin_trap();
+	tcb->tbuf = tbuf;
+	tcb->tbuf_size = tbuf_size;
+	tcb->ub_used = 0;
+	tcb->exc_stack_top = (uint64_t)tcb - OM_SLOT_TCB + OM_SLOT_EXC_STACK + OM_SLOT_EXC_STACK_SIZE;
+	tcb->slot = (uint32_t)(((uint64_t)tcb - OM_ELRANGE_BASE - rt_image->slots_offset) / OM_SLOT_SIZE);
+	if (ecall == OM_ECALL_INIT && tcb->slot == 0) {
+		rt_boot(a, b);
+		finish_service(tcb);
+	}
+	if (!rt_booted())
+		rt_fatal(OM_EHOST, "the host entered before OM_ECALL_INIT had finished");
+	if (tcb->slot >= rt_image->service_slots) {
+		if (ecall != OM_ECALL_THREAD)
+			rt_fatal(OM_EHOST, "the host entered an application slot with a service call");
+		enter_thread(tcb);
+	}
+	service(tcb, ecall, a, b);
+	finish_service(tcb);
+}

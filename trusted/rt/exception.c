@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CSSA 1: something faulted. What happened is read from the SSA, never taken from the host.
+ *
+ *   page map, cards, reserved memory       accepted, tried again
+ *   owed page (post-copy)                  fetched by the engine, tried again
+ *   copy of application memory             becomes -EFAULT (copy.S)
+ *   application code                       a signal: the SSA is rewritten so that ERESUME goes to rt_fault_entry,
+ *                                          which saves the whole context and ends in signal.c
+ *   the runtime's own code                 the end: a bug, or a host that takes pages away
+ *
+ * This code may touch only memory that is never accepted lazily (its stack, thread blocks, the runtime's data) or that
+ * it has made sure of (rt_map_ensure): a fault here cannot be handled. Host calls are allowed, on the exception tbuf.
+ */
+#include "boot/boot.h"
+#include "rt/internal.h"
+#include "rt/libmem.h"
+
+int (*rt_owed_fault)(uint64_t address);
+
+struct fault {
+	struct sgx_gprsgx *gpr;
+	uint64_t address;      /* page-aligned; 0 if not a page fault */
+	uint32_t vector, error;
+};
+
+static _Noreturn void die(const struct rt_tcb *tcb, const char *words, const struct fault *f)
+{
+	static char line[200];
+	const char digits[] = "0123456789abcdef";
+	const uint64_t values[3] = { f->gpr->rip, f->address, (uint64_t)f->vector << 32 | f->error };
+	char *at = line;
+
+	(void)tcb;
+	while (*words)
+		*at++ = *words++;
+	for (int v = 0; v < 3; v++) {
+		*at++ = ' ';
+		for (int shift = 60; shift >= 0; shift -= 4)
+			*at++ = digits[(values[v] >> shift) & 15];
+	}
+	*at = 0;
+	rt_fatal(OM_EINTERNAL, line);
+}
+
+static bool between(uint64_t rip, const char *begin, const char *end)
+{
+	return rip >= (uint64_t)begin && rip < (uint64_t)end;
+}
+
+/* Page faults that need no one's attention. */
+static bool resolve(const struct fault *f, uint32_t *ret_code)
+{
+	bool write = f->error & SGX_PFEC_W;
+
+	*ret_code = 1; /* SEGV_MAPERR */
+	if (f->address - OM_ELRANGE_BASE >= rt_image->elrange_size)
+		return false;
+	if (rt_map_fault(f->address))
+		return true;
+	switch (rt_map_touch(rt_page_index(f->address), write)) {
+	case RT_FAULT_RETRY:
+		return true;
+	case RT_FAULT_OWED:
+		rt_self()->faults_owed++;
+		if (!rt_owed_fault || rt_owed_fault(f->address) < 0)
+			rt_fatal(OM_EINTERNAL, "a page that is owed by the migration's source could not be fetched");
+		return true;
+	case RT_FAULT_ACCESS:
+		*ret_code = 2; /* SEGV_ACCERR */
+		return false;
+	default:
+		return false;
+	}
+}
+
+/* A card is looked up before its store: turn the card's address into that of the page. */
+static uint64_t application_address(const struct fault *f)
+{
+	uint64_t gs = (uint64_t)rt_cards() - (OM_ELRANGE_BASE >> 12);
+	const uint8_t *code = (const uint8_t *)f->gpr->rip;
+
+	if (between(f->gpr->rip, __rt_text_start, __rt_text_end) && *code == 0x65 && f->address - (gs & ~0xfffULL) < 1ULL << 36)
+		return f->address <= gs ? 0 : (f->address - gs) << 12;
+	return f->address;
+}
+
+static void signal_of(const struct fault *f, uint32_t map_code, struct rt_tcb *tcb)
+{
+	static const struct { uint8_t vector, signo; uint32_t code; } table[] = {
+		{ SGX_VECTOR_DE, SIGFPE, 1 }, { SGX_VECTOR_DB, SIGTRAP, 1 }, { SGX_VECTOR_BP, SIGTRAP, SI_KERNEL },
+		{ SGX_VECTOR_BR, SIGSEGV, SI_KERNEL }, { SGX_VECTOR_UD, SIGILL, 2 }, { SGX_VECTOR_GP, SIGSEGV, SI_KERNEL },
+		{ SGX_VECTOR_MF, SIGFPE, 3 }, { SGX_VECTOR_AC, SIGBUS, 1 }, { SGX_VECTOR_XM, SIGFPE, 3 },
+	};
+
+	tcb->fault_signo = SIGSEGV;
+	tcb->fault_code = map_code;
+	tcb->fault_address = f->vector == SGX_VECTOR_PF ? application_address(f) : f->gpr->rip;
+	for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++)
+		if (table[i].vector == f->vector) {
+			tcb->fault_signo = table[i].signo;
+			tcb->fault_code = table[i].code;
+		}
+	if (f->vector == SGX_VECTOR_GP)
+		tcb->fault_address = 0;
+}
+
+static void to_application(struct rt_tcb *tcb, const struct fault *f, uint32_t map_code)
+{
+	struct rt_thread *t = tcb->thread;
+	bool switched;
+
+	signal_of(f, map_code, tcb);
+	tcb->fault_rip = f->gpr->rip;
+	tcb->fault_rsp = f->gpr->rsp;
+	tcb->fault_rflags = f->gpr->rflags;
+	f->gpr->rsp = rt_signal_stack(t, &rt_sigactions[tcb->fault_signo], f->gpr->rsp, &switched);
+	if (switched)
+		t->alt_rsp = tcb->fault_rsp;
+	f->gpr->rip = (uint64_t)rt_fault_entry;
+	f->gpr->rflags = 2;
+}
+
+static void handle(struct rt_tcb *tcb, const struct fault *f)
+{
+	uint32_t map_code = 1;
+
+	if (f->vector == SGX_VECTOR_PF && resolve(f, &map_code))
+		return;
+	if (between(f->gpr->rip, rt_copy_begin, rt_copy_end)) {
+		f->gpr->rip = (uint64_t)rt_copy_failed;
+		f->gpr->rflags &= ~0x400ULL;
+		return;
+	}
+	if (!rt_booted() || !tcb->thread)
+		die(tcb, "exception in the runtime: rip, address, vector", f);
+	if (between(f->gpr->rip, rt_calls_begin, rt_calls_end))
+		rt_exit_process(0, SIGSEGV); /* no stack to stand on */
+	if (between(f->gpr->rip, __rt_code_start, __rt_code_end))
+		die(tcb, "exception in the runtime: rip, address, vector", f);
+	to_application(tcb, f, map_code);
+}
+
+void rt_exception(struct rt_tcb *tcb, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	uint64_t frame_end = (uint64_t)tcb - OM_SLOT_TCB + OM_SLOT_SSA + OM_SSA_FRAME_PAGES * OM_PAGE_SIZE;
+	struct sgx_gprsgx *gpr = (struct sgx_gprsgx *)(frame_end - SGX_GPRSGX_SIZE);
+	const struct sgx_exinfo *exinfo = (const struct sgx_exinfo *)(frame_end - SGX_GPRSGX_SIZE - SGX_EXINFO_SIZE);
+	struct fault f = { .gpr = gpr, .vector = gpr->exitinfo & SGX_EXITINFO_VECTOR_MASK };
+
+	if (!rt_tbuf_ok(tbuf, tbuf_size))
+		__builtin_trap();
+	tcb->exc_tbuf = tbuf;
+	tcb->exc_tbuf_size = tbuf_size;
+	tcb->exc_ub_used = 0;
+	tcb->exceptions++;
+	/* Without a valid cause the host entered on its own account: there is nothing to do. */
+	if (gpr->exitinfo & SGX_EXITINFO_VALID) {
+		if (f.vector == SGX_VECTOR_PF) {
+			f.address = rt_page_down(exinfo->maddr);
+			f.error = exinfo->errcd;
+		}
+		handle(tcb, &f);
+	}
+	rt_tbuf_finish(tcb, OM_EXIT_DONE, NULL, 0);
+}

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who and where the program is: pid, user, host name, limits, resources, random numbers. Fixed when the program starts
+ * and kept for its life: what it has been told stays true on another host.
+ */
+#include "rt/internal.h"
+#include "rt/libmem.h"
+
+#define PR_SET_NAME 15
+#define PR_GET_NAME 16
+#define PR_GET_DUMPABLE 3
+#define PR_SET_DUMPABLE 4
+#define PR_SET_PDEATHSIG 1
+#define PR_SET_KEEPCAPS 8
+#define PR_SET_NO_NEW_PRIVS 38
+#define PR_SET_THP_DISABLE 41
+#define PR_SET_TIMERSLACK 29
+#define GRND_FLAGS 7
+
+struct lx_rlimit { uint64_t current, maximum; };
+
+RT_RESIDENT static struct {
+	uint32_t ppid, uid, euid, gid, egid, cpu_count, umask;
+	char host_name[65];
+	struct lx_rlimit limits[RLIMIT_COUNT];
+} identity;
+
+void rt_identity_boot(const struct om_boot *boot)
+{
+	identity.ppid = boot->ppid;
+	identity.uid = boot->uid;
+	identity.euid = boot->euid;
+	identity.gid = boot->gid;
+	identity.egid = boot->egid;
+	identity.cpu_count = boot->cpu_count >= 1 && boot->cpu_count <= 1024 ? boot->cpu_count : 1;
+	memcpy(identity.host_name, boot->host_name, sizeof boot->host_name);
+	identity.host_name[sizeof identity.host_name - 1] = 0;
+	for (unsigned i = 0; i < RLIMIT_COUNT; i++)
+		identity.limits[i] = (struct lx_rlimit){ RLIM_INFINITY, RLIM_INFINITY };
+	identity.limits[RLIMIT_STACK].current = 8u << 20;
+	identity.limits[RLIMIT_NPROC].current = identity.limits[RLIMIT_NPROC].maximum = rt_image->app_threads;
+	identity.limits[RLIMIT_NOFILE].maximum = rt_image->file_max;
+	identity.limits[RLIMIT_NOFILE].current = boot->file_limit < rt_image->file_max ? boot->file_limit : rt_image->file_max;
+	rt_io_set_limit(identity.limits[RLIMIT_NOFILE].current);
+}
+
+bool rt_random(void *to, size_t size)
+{
+	uint8_t *at = to;
+
+	while (size > 0) {
+		unsigned long long value;
+		int tries = 0;
+
+		while (!__builtin_ia32_rdrand64_step(&value))
+			if (++tries == 100)
+				return false;
+		size_t part = size < sizeof value ? size : sizeof value;
+		memcpy(at, &value, part);
+		at += part;
+		size -= part;
+	}
+	return true;
+}
+
+static long sys_getpid(struct rt_thread *t) { (void)t; return rt_pid; }
+static long sys_getppid(struct rt_thread *t) { (void)t; return identity.ppid; }
+static long sys_getuid(struct rt_thread *t) { (void)t; return identity.uid; }
+static long sys_geteuid(struct rt_thread *t) { (void)t; return identity.euid; }
+static long sys_getgid(struct rt_thread *t) { (void)t; return identity.gid; }
+static long sys_getegid(struct rt_thread *t) { (void)t; return identity.egid; }
+static long sys_ok(struct rt_thread *t) { (void)t; return 0; }
+static long sys_enosys(struct rt_thread *t) { (void)t; return -ENOSYS; }
+static long sys_eperm(struct rt_thread *t) { (void)t; return -EPERM; }
+
+static long sys_getpgid(struct rt_thread *t)
+{
+	return t->nr == __NR_getpgid && t->arg[0] != 0 && (int32_t)t->arg[0] != rt_pid ? -ESRCH : rt_pid;
+}
+
+static long put_ids(const struct rt_thread *t, uint32_t real, uint32_t effective)
+{
+	const uint32_t ids[3] = { real, effective, effective };
+
+	for (int i = 0; i < 3; i++)
+		if (rt_app_put((uint64_t)t->arg[i], &ids[i], sizeof ids[i]) < 0)
+			return -EFAULT;
+	return 0;
+}
+
+static long sys_getresuid(struct rt_thread *t) { return put_ids(t, identity.uid, identity.euid); }
+static long sys_getresgid(struct rt_thread *t) { return put_ids(t, identity.gid, identity.egid); }
+
+/* Becoming who one is already is all that is possible: the host decides what its process may do. */
+static long sys_setuid(struct rt_thread *t)
+{
+	uint32_t id = (uint32_t)t->arg[0];
+	bool group = t->nr == __NR_setgid;
+
+	if (id == (group ? identity.egid : identity.euid) || id == (group ? identity.gid : identity.uid))
+		return 0;
+	return rt_host(t->nr, id, 0, 0, 0, 0, 0) == 0 ? 0 : -EPERM;
+}
+
+static long sys_getgroups(struct rt_thread *t)
+{
+	if (t->arg[0] < 0)
+		return -EINVAL;
+	if (t->arg[0] == 0)
+		return 1;
+	return rt_app_put((uint64_t)t->arg[1], &identity.egid, sizeof identity.egid) < 0 ? -EFAULT : 1;
+}
+
+static long sys_umask(struct rt_thread *t)
+{
+	long old = rt_host(__NR_umask, (uint64_t)t->arg[0] & 0777, 0, 0, 0, 0, 0);
+
+	return old < 0 || old > 0777 ? 022 : old;
+}
+
+static long sys_uname(struct rt_thread *t)
+{
+	static const char words[6][24] = { "Linux", "", "6.1.0-optmig", "#1 SMP", "x86_64", "(none)" };
+	char out[6][65];
+
+	memset(out, 0, sizeof out);
+	for (int i = 0; i < 6; i++)
+		memcpy(out[i], words[i], sizeof words[i]);
+	memcpy(out[1], identity.host_name, sizeof out[1]);
+	return rt_app_put((uint64_t)t->arg[0], out, sizeof out);
+}
+
+static long sys_sysinfo(struct rt_thread *t)
+{
+	struct { int64_t uptime; uint64_t loads[3], totalram, freeram, sharedram, bufferram, totalswap, freeswap;
+		uint16_t procs, pad; uint32_t pad2; uint64_t totalhigh, freehigh; uint32_t mem_unit, pad3; } s;
+
+	memset(&s, 0, sizeof s);
+	s.uptime = rt_monotonic_ns() / 1000000000;
+	s.totalram = rt_image->heap_size;
+	s.freeram = rt_image->heap_size - rt_mem_used_bytes();
+	s.procs = 1;
+	s.mem_unit = 1;
+	return rt_app_put((uint64_t)t->arg[0], &s, 112);
+}
+
+static long get_limit(unsigned resource, uint64_t app)
+{
+	return rt_app_put(app, &identity.limits[resource], sizeof identity.limits[resource]);
+}
+
+static long set_limit(unsigned resource, uint64_t app)
+{
+	struct lx_rlimit next, *limit = &identity.limits[resource];
+
+	if (rt_app_get(&next, app, sizeof next) < 0)
+		return -EFAULT;
+	if (next.current > next.maximum)
+		return -EINVAL;
+	if (next.maximum > limit->maximum)
+		return -EPERM;
+	*limit = next;
+	if (resource == RLIMIT_NOFILE)
+		rt_io_set_limit(next.current);
+	return 0;
+}
+
+static long sys_getrlimit(struct rt_thread *t)
+{
+	return (uint64_t)t->arg[0] < RLIMIT_COUNT ? get_limit((unsigned)t->arg[0], (uint64_t)t->arg[1]) : -EINVAL;
+}
+
+static long sys_setrlimit(struct rt_thread *t)
+{
+	return (uint64_t)t->arg[0] < RLIMIT_COUNT ? set_limit((unsigned)t->arg[0], (uint64_t)t->arg[1]) : -EINVAL;
+}
+
+static long sys_prlimit(struct rt_thread *t)
+{
+	struct lx_rlimit old;
+	long r = 0;
+
+	if ((int32_t)t->arg[0] != 0 && (int32_t)t->arg[0] != rt_pid)
+		return -ESRCH;
+	if ((uint64_t)t->arg[1] >= RLIMIT_COUNT)
+		return -EINVAL;
+	old = identity.limits[t->arg[1]];
+	if (t->arg[2])
+		r = set_limit((unsigned)t->arg[1], (uint64_t)t->arg[2]);
+	if (r == 0 && t->arg[3])
+		r = rt_app_put((uint64_t)t->arg[3], &old, sizeof old);
+	return r;
+}
+
+static long sys_getrusage(struct rt_thread *t)
+{
+	int64_t usage[18];
+	void *at = rt_ub_alloc(sizeof usage);
+
+	if (rt_host(__NR_getrusage, (uint64_t)t->arg[0], (uint64_t)at, 0, 0, 0, 0) < 0)
+		return -EINVAL;
+	rt_ub_get(usage, at, sizeof usage);
+	usage[4] = (int64_t)(rt_mem_used_bytes() >> 10); /* ru_maxrss: the host's is the emulator's or nothing */
+	return rt_app_put((uint64_t)t->arg[1], usage, sizeof usage);
+}
+
+static long sys_getrandom(struct rt_thread *t)
+{
+	uint64_t app = (uint64_t)t->arg[0], size = (uint64_t)t->arg[1], done = 0;
+	uint8_t block[256];
+
+	if (t->arg[2] & ~GRND_FLAGS)
+		return -EINVAL;
+	if (size > 33554431)
+		size = 33554431;
+	while (done < size) {
+		uint64_t part = size - done < sizeof block ? size - done : sizeof block;
+		if (!rt_random(block, part))
+			return done ? (long)done : -EAGAIN;
+		if (rt_app_put(app + done, block, part) < 0)
+			return -EFAULT;
+		done += part;
+	}
+	return (long)done;
+}
+
+static long sys_prctl(struct rt_thread *t)
+{
+	char name[16];
+
+	switch (t->arg[0]) {
+	case PR_SET_NAME:
+		memset(name, 0, sizeof name);
+		if (rt_app_get_string(name, (uint64_t)t->arg[1], sizeof name) == -EFAULT)
+			return -EFAULT;
+		name[sizeof name - 1] = 0;
+		memcpy(t->name, name, sizeof name);
+		return 0;
+	case PR_GET_NAME:
+		return rt_app_put((uint64_t)t->arg[1], t->name, sizeof t->name);
+	case PR_GET_DUMPABLE:
+	case PR_SET_DUMPABLE:
+	case PR_SET_PDEATHSIG:
+	case PR_SET_KEEPCAPS:
+	case PR_SET_NO_NEW_PRIVS:
+	case PR_SET_THP_DISABLE:
+	case PR_SET_TIMERSLACK:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+/* All CPUs, as many as there were when the program started. */
+static long sys_getaffinity(struct rt_thread *t)
+{
+	uint64_t words[16] = { 0 };
+	uint32_t count = identity.cpu_count;
+	uint64_t size = ((count + 63) / 64) * 8;
+
+	if ((uint64_t)t->arg[1] < size || (t->arg[1] & 7))
+		return -EINVAL;
+	for (uint32_t i = 0; i < count; i++)
+		words[i / 64] |= 1ULL << (i % 64);
+	return rt_app_put((uint64_t)t->arg[2], words, size) < 0 ? -EFAULT : (long)size;
+}
+
+static long sys_getcpu(struct rt_thread *t)
+{
+	const uint32_t zero = 0;
+
+	for (int i = 0; i < 2; i++)
+		if (t->arg[i] && rt_app_put((uint64_t)t->arg[i], &zero, sizeof zero) < 0)
+			return -EFAULT;
+	return 0;
+}
+
+static long sys_getscheduler(struct rt_thread *t) { (void)t; return 0; }
+
+static long sys_getparam(struct rt_thread *t)
+{
+	const int32_t zero = 0;
+
+	return rt_app_put((uint64_t)t->arg[1], &zero, sizeof zero);
+}
+
+static long sys_getpriority(struct rt_thread *t) { (void)t; return 20; }
+
+const struct rt_syscall_entry rt_syscalls_identity[] = {
+	{ __NR_getpid, RT_SYS_INSIDE, sys_getpid },
+	{ __NR_getppid, RT_SYS_INSIDE, sys_getppid },
+	{ __NR_getuid, RT_SYS_INSIDE, sys_getuid },
+	{ __NR_geteuid, RT_SYS_INSIDE, sys_geteuid },
+	{ __NR_getgid, RT_SYS_INSIDE, sys_getgid },
+	{ __NR_getegid, RT_SYS_INSIDE, sys_getegid },
+	{ __NR_getresuid, RT_SYS_INSIDE, sys_getresuid },
+	{ __NR_getresgid, RT_SYS_INSIDE, sys_getresgid },
+	{ __NR_setuid, 0, sys_setuid },
+	{ __NR_setgid, 0, sys_setuid },
+	{ __NR_setgroups, RT_SYS_INSIDE, sys_ok },
+	{ __NR_getgroups, RT_SYS_INSIDE, sys_getgroups },
+	{ __NR_getpgrp, RT_SYS_INSIDE, sys_getpgid },
+	{ __NR_getpgid, RT_SYS_INSIDE, sys_getpgid },
+	{ __NR_getsid, RT_SYS_INSIDE, sys_getpgid },
+	{ __NR_setpgid, RT_SYS_INSIDE, sys_ok },
+	{ __NR_setsid, RT_SYS_INSIDE, sys_getpid },
+	{ __NR_umask, 0, sys_umask },
+	{ __NR_uname, RT_SYS_INSIDE, sys_uname },
+	{ __NR_sethostname, RT_SYS_INSIDE, sys_eperm },
+	{ __NR_sysinfo, RT_SYS_INSIDE, sys_sysinfo },
+	{ __NR_getrlimit, RT_SYS_INSIDE, sys_getrlimit },
+	{ __NR_setrlimit, RT_SYS_INSIDE, sys_setrlimit },
+	{ __NR_prlimit64, RT_SYS_INSIDE, sys_prlimit },
+	{ __NR_getrusage, 0, sys_getrusage },
+	{ __NR_getrandom, RT_SYS_INSIDE, sys_getrandom },
+	{ __NR_prctl, RT_SYS_INSIDE, sys_prctl },
+	{ __NR_sched_getaffinity, RT_SYS_INSIDE, sys_getaffinity },
+	{ __NR_sched_setaffinity, RT_SYS_INSIDE, sys_ok },
+	{ __NR_sched_getscheduler, RT_SYS_INSIDE, sys_getscheduler },
+	{ __NR_sched_setscheduler, RT_SYS_INSIDE, sys_ok },
+	{ __NR_sched_getparam, RT_SYS_INSIDE, sys_getparam },
+	{ __NR_sched_setparam, RT_SYS_INSIDE, sys_ok },
+	{ __NR_getcpu, RT_SYS_INSIDE, sys_getcpu },
+	{ __NR_getpriority, RT_SYS_INSIDE, sys_getpriority },
+	{ __NR_setpriority, RT_SYS_INSIDE, sys_ok },
+	{ __NR_membarrier, RT_SYS_INSIDE, sys_enosys },
+	{ __NR_rseq, RT_SYS_INSIDE, sys_enosys },
+	{ 0, 0, NULL },
+};

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of rt/ share with each other and with boot/, and nobody else needs.
+ */
+#ifndef OPTMIG_TRUSTED_RT_INTERNAL_H
+#define OPTMIG_TRUSTED_RT_INTERNAL_H
+
+#include <stdatomic.h>
+#include "rt/linux_abi.h"
+#include "rt/offsets.h"
+#include "rt/rt.h"
+#include "sgx_arch.h"
+
+#define RT_LIKELY(x)   __builtin_expect(!!(x), 1)
+#define RT_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define RT_HIDDEN      __attribute__((visibility("hidden")))
+
+static inline uint64_t rt_page_down(uint64_t x) { return x & ~(uint64_t)(OM_PAGE_SIZE - 1); }
+static inline uint64_t rt_page_up(uint64_t x) { return (x + OM_PAGE_SIZE - 1) & ~(uint64_t)(OM_PAGE_SIZE - 1); }
+static inline void rt_pause(void) { __builtin_ia32_pause(); }
+
+/* ---- boot ---------------------------------------------------------------------------------------------- */
+void rt_leave_for_call(struct rt_tcb *tcb);
+void rt_leave_for_call_exception(struct rt_tcb *tcb);
+_Noreturn void rt_leave(struct rt_tcb *tcb);
+_Noreturn void rt_leave_exception(struct rt_tcb *tcb);
+_Noreturn void rt_app_return(struct rt_thread *t, long result);
+_Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *xsave);
+long rt_copy_try(void *to, const void *from, size_t size);
+RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[];
+RT_HIDDEN extern const char rt_fault_entry[], rt_clone_start[];
+RT_HIDDEN extern const uint8_t rt_initial_state[];
+
+/* ---- image.ld ------------------------------------------------------------------------------------------------ */
+RT_HIDDEN extern char __ehdr_start[], __rt_text_start[], __rt_text_end[], __rt_code_start[], __rt_code_end[],
+	__rt_tracked_start[], __rt_tracked_file_end[], __rt_tracked_end[], __rt_resident_start[], __rt_resident_early_end[], __rt_resident_end[],
+	__rt_local_start[], __rt_local_file_end[], __rt_image_end[];
+
+/* ---- enter.c ------------------------------------------------------------------------------------------------- */
+_Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b);
+/* Called by entry.S at CSSA 1. */
+void rt_exception(struct rt_tcb *tcb, struct om_tbuf *tbuf, uint64_t tbuf_size);
+/* The application thread of this slot stops here; its stored system call will be run again. */
+_Noreturn void rt_park_self(void);
+/* It has ended: state is EXITING, nothing of it is used any more. */
+_Noreturn void rt_thread_leave(void);
+
+/* ---- door.c -------------------------------------------------------------------------------------------------- */
+uint64_t rt_ub_read64(const void *untrusted);        /* 8-byte aligned */
+void     rt_ub_write64(void *untrusted, uint64_t value);
+bool     rt_tbuf_ok(const struct om_tbuf *tbuf, uint64_t size);
+/* Fields of this slot's tbuf, whichever of the two is in use. */
+void     rt_tbuf_finish(struct rt_tcb *tcb, enum om_exit how, const uint64_t *arg, unsigned count);
+void     rt_tbuf_set_ret(struct rt_tcb *tcb, int64_t ret);
+static inline struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in_exception ? tcb->exc_tbuf : tcb->tbuf; }
+
+/* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
+void rt_log(const char *words);
+void rt_log_number(const char *words, uint64_t number);
+_Noreturn void rt_exit_process(int status, int signo);
+
+/* ---- mem*.c, map.c, edmm.c ------------------------------------------------------------------------------------- */
+/* One ENCLU each; the CPU's code. */
+uint32_t rt_eaccept(uint64_t address, const struct sgx_secinfo *secinfo);
+uint32_t rt_eacceptcopy(uint64_t address, const void *source, const struct sgx_secinfo *secinfo);
+void     rt_emodpe(uint64_t address, const struct sgx_secinfo *secinfo);
+RT_HIDDEN extern const struct sgx_secinfo rt_secinfo_new, rt_secinfo_trim;   /* EACCEPT of an EAUGed and of a trimmed page */
+
+void rt_map_boot_local(void);                        /* before anything touches bss */
+void rt_map_boot(void);
+/* Page map and cards of these pages are in the enclave. May be called at CSSA 1. */
+void rt_map_ensure(uint64_t page_index, uint64_t count);
+bool rt_map_fault(uint64_t address);                 /* address in page map or cards: resolved */
+/* A page of the heap, bss or a runtime stack whose state is RESERVED or ARRIVING: RT_FAULT_* */
+enum rt_fault_result { RT_FAULT_RETRY, RT_FAULT_ACCESS, RT_FAULT_UNMAPPED, RT_FAULT_OWED };
+enum rt_fault_result rt_map_touch(uint64_t page_index, bool write);
+void rt_mem_boot(void);
+/* Reserve anonymous memory for the runtime's own use of application memory (main stack). 0 or address. */
+uint64_t rt_mem_map(uint64_t size, uint8_t protection);
+long rt_mem_unmap(uint64_t address, uint64_t size);
+int  rt_page_protect(uint64_t index, uint64_t count, uint8_t old_protection, uint8_t protection);
+int  rt_page_trim(uint64_t index, uint64_t count);
+static inline bool rt_in_heap(uint64_t address)
+{
+	return address - OM_ELRANGE_BASE - rt_image->heap_offset < rt_image->heap_size;
+}
+uint64_t rt_mem_used_bytes(void);
+
+/* ---- thread.c, stop.c ------------------------------------------------------------------------------------------ */
+extern _Atomic uint64_t rt_epoch;
+extern int32_t rt_pid;
+void rt_thread_boot(const struct om_boot *boot, uint64_t stack_low, uint64_t stack_top, uint64_t app_rsp);
+struct rt_thread *rt_thread_by_tid(int32_t tid);
+/* Ends the calling thread (its stack may be gone already). */
+_Noreturn void rt_thread_end(struct rt_thread *t);
+/* A thread of the runtime's own that runs system call `nr` for ever. Return: 0 or a negative errno. */
+long rt_thread_internal(long nr, const char *name);
+int  rt_thread_start_host(uint32_t slot);
+static inline bool rt_stop_requested(void);
+long rt_stop_call(uint64_t op);                      /* OM_ECALL_STOP */
+void rt_safepoint(struct rt_thread *t);              /* what a poll does besides signals */
+
+extern volatile unsigned char __optmig_poll;
+static inline bool rt_stop_requested(void) { return (__optmig_poll & RT_POLL_STOP) != 0; }
+
+/* ---- futex.c ---------------------------------------------------------------------------------------------------- */
+long rt_futex_wake(uint64_t address, uint32_t count, uint32_t bits);
+
+/* ---- time.c, timer.c --------------------------------------------------------------------------------------------- */
+void rt_time_boot(uint64_t clock);
+int64_t rt_host_monotonic_ns(void);
+long rt_timespec_get(uint64_t app, int64_t *ret_ns); /* 0, -EFAULT, -EINVAL; saturates */
+long rt_timespec_put(uint64_t app, int64_t ns);
+long rt_timer_loop(struct rt_thread *t);
+#define RT_SYS_TIMER_LOOP 0x1102
+rt_syscall_fn rt_sys_setitimer, rt_sys_getitimer, rt_sys_alarm, rt_sys_timer_create, rt_sys_timer_settime, rt_sys_timer_gettime,
+	rt_sys_timer_delete, rt_sys_timer_getoverrun;
+
+/* ---- signal.c, sigframe.c ----------------------------------------------------------------------------------------- */
+struct rt_siginfo { int32_t signo, error, code, pad; uint64_t a, b; };   /* a, b: pid/uid + value, or address */
+struct rt_sigaction { uint64_t handler, flags, restorer, mask; };
+extern struct rt_sigaction rt_sigactions[65];
+void rt_signal_post(struct rt_thread *t, const struct rt_siginfo *info);     /* t NULL: the process */
+/* At the end of a system call with its result; returns the result, unless a handler is entered. */
+long rt_signal_leave(struct rt_thread *t, long result);
+/* A fault of the application: deliver now or die. */
+long rt_signal_fault(struct rt_thread *t);
+void rt_signal_poll_needed(void);
+_Noreturn void rt_sigframe_enter(struct rt_thread *t, const struct rt_siginfo *info, const struct rt_sigaction *action,
+	long result, uint64_t return_mask);
+/* Consumes signals without a handler; true with one that has, its mask already in force; *ret_mask is to be restored. */
+bool rt_signal_next(struct rt_thread *t, struct rt_siginfo *ret_info, struct rt_sigaction *ret_action, uint64_t *ret_mask);
+long rt_sigreturn(struct rt_thread *t);
+/* The stack pointer from which a handler's frame may grow down. */
+uint64_t rt_signal_stack(struct rt_thread *t, const struct rt_sigaction *action, uint64_t rsp, bool *ret_switched);
+
+/* ---- syscall.c ---------------------------------------------------------------------------------------------------- */
+void rt_syscall_boot(void);
+long rt_syscall_run(struct rt_thread *t);            /* fresh: from calls.S */
+long rt_syscall_again(struct rt_thread *t);          /* stored: start, resume, restart */
+
+/* ---- identity.c ------------------------------------------------------------------------------------------------------ */
+void rt_identity_boot(const struct om_boot *boot);
+bool rt_random(void *to, size_t size);
+
+/* ---- stats.c ---------------------------------------------------------------------------------------------------------- */
+extern struct rt_counters { _Atomic uint64_t pages_accepted, stops, handshakes; } rt_counters;
+void rt_stats_call(struct rt_tcb *tcb);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The heap: finding, claiming and giving back runs of pages. The page map is the only record of what is mapped; there
+ * is no list of areas.
+ *
+ *   heap_offset                                                            heap_offset + heap_size
+ *   | brk ->            | mmap: next fit, first choice from here on ->                          |
+ *   |<-- brk reserve -->|
+ *
+ * Finding a run is done under mem_lock and ends with the run RESERVED. Everything else needs no lock: a page is owned by
+ * whoever turned it to ARRIVING. Pages become FREE last.
+ *
+ * Long work (trimming gigabytes, moving them) is done in pieces with a safepoint between two of them; the system call
+ * is then run again from its start, which finds the first pieces done.
+ */
+#include "rt/internal.h"
+#include "rt/libmem.h"
+#include "rt/mem.h"
+
+#define PIECE_PAGES 2048u    /* trimmed between two safepoints */
+
+RT_RESIDENT static struct rt_lock mem_lock;
+RT_RESIDENT static uint64_t brk_start, brk_end, brk_limit;   /* addresses; brk_end is what the program asked for */
+RT_RESIDENT static uint64_t rover;                           /* page index where the next search begins */
+RT_RESIDENT static _Atomic uint64_t mapped_pages;
+
+static uint64_t heap_first(void) { return rt_image->heap_offset >> 12; }
+static uint64_t heap_last(void) { return (rt_image->heap_offset + rt_image->heap_size) >> 12; }
+
+uint64_t rt_mem_used_bytes(void)
+{
+	return atomic_load_explicit(&mapped_pages, memory_order_relaxed) << 12;
+}
+
+void rt_mem_boot(void)
+{
+	uint64_t reserve = rt_page_up(rt_image->heap_size / 8);
+
+	brk_start = brk_end = OM_ELRANGE_BASE + rt_image->heap_offset;
+	brk_limit = brk_start + reserve;
+	rover = rt_page_index(brk_limit);
+}
+
+uint8_t rt_mem_protection(long prot)
+{
+	return (uint8_t)(((prot & (PROT_READ | PROT_WRITE)) ? RT_PAGE_R : 0) | ((prot & PROT_WRITE) ? RT_PAGE_W : 0));
+}
+
+/* ---- finding ------------------------------------------------------------------------------------------------- */
+
+/* First page at or after `index` that is (not) FREE, at most `end`. Absent chunks are skipped whole: they are FREE. */
+static uint64_t skip(uint64_t index, uint64_t end, bool free)
+{
+	const uint8_t *map = rt_pagemap();
+
+	while (index < end) {
+		if (!rt_mem_used(index)) {
+			if (!free)
+				return index;
+			index = (index | 4095) + 1;
+			continue;
+		}
+		if ((index & 7) == 0 && index + 8 <= end) {
+			uint64_t word = *(const uint64_t *)(map + index);
+			if (free && word == 0) {
+				index += 8;
+				continue;
+			}
+		}
+		if ((map[index] == 0) != free)
+			return index;
+		index++;
+	}
+	return end;
+}
+
+/* A run of `count` free pages in [from, to), or 0. */
+static uint64_t find_run(uint64_t from, uint64_t to, uint64_t count)
+{
+	while (from < to && to - from >= count) {
+		uint64_t begin = skip(from, to, false), end;
+
+		if (to - begin < count)
+			return 0;
+		end = skip(begin, begin + count, true);
+		if (end - begin == count)
+			return begin;
+		from = end + 1;
+	}
+	return 0;
+}
+
+static void set_states(uint64_t index, uint64_t count, uint8_t byte)
+{
+	memset(rt_pagemap() + index, byte, count);
+	rt_cards_mark(rt_page_address(index), count << 12);
+}
+
+/* The cards and map pages must be there before the lock is taken: not needed for correctness, but a fault is slow. */
+static uint64_t claim_run(uint64_t count, uint8_t protection)
+{
+	uint64_t index;
+
+	rt_lock(&mem_lock);
+	index = find_run(rover, heap_last(), count);
+	if (!index)
+		index = find_run(rt_page_index(brk_limit), heap_last(), count);
+	if (!index)
+		index = find_run(rt_page_index(rt_page_up(brk_end)), heap_last(), count);
+	if (index) {
+		rt_map_ensure(index, count);
+		set_states(index, count, RT_PAGE_RESERVED | protection);
+		rover = index + count;
+		if (index < rt_page_index(brk_limit))
+			brk_limit = rt_page_address(index);
+	}
+	rt_unlock(&mem_lock);
+	if (index)
+		atomic_fetch_add_explicit(&mapped_pages, count, memory_order_relaxed);
+	return index;
+}
+
+/* Exactly these pages, if all are free. */
+bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection)
+{
+	bool ok;
+
+	if (index < heap_first() || index >= heap_last() || count > heap_last() - index)
+		return false;
+	rt_lock(&mem_lock);
+	ok = skip(index, index + count, true) == index + count;
+	if (ok) {
+		rt_map_ensure(index, count);
+		set_states(index, count, RT_PAGE_RESERVED | protection);
+	}
+	rt_unlock(&mem_lock);
+	if (ok)
+		atomic_fetch_add_explicit(&mapped_pages, count, memory_order_relaxed);
+	return ok;
+}
+
+uint64_t rt_mem_map(uint64_t size, uint8_t protection)
+{
+	uint64_t index = claim_run(rt_page_up(size) >> 12, protection);
+
+	return index ? rt_page_address(index) : 0;
+}
+
+/* ---- giving back ---------------------------------------------------------------------------------------------- */
+
+static bool exchange(uint64_t index, uint8_t *seen, uint8_t next)
+{
+	return __atomic_compare_exchange_n(&rt_pagemap()[index], seen, next, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+}
+
+/* How many pages from `index` on could be turned from ACCEPTED to ARRIVING. */
+static uint64_t claim_accepted(uint64_t index, uint64_t end)
+{
+	uint64_t i = index;
+
+	for (; i < end; i++) {
+		uint8_t seen = __atomic_load_n(&rt_pagemap()[i], __ATOMIC_ACQUIRE);
+		if (RT_PAGE_STATE(seen) != RT_PAGE_ACCEPTED ||
+		    !exchange(i, &seen, (uint8_t)((seen & ~7u) | RT_PAGE_ARRIVING)))
+			break;
+	}
+	return i - index;
+}
+
+/* One page that is not ACCEPTED becomes FREE, or RESERVED if `keep`. False: it is somebody's, look again. */
+static bool release_untouched(uint64_t index, bool keep)
+{
+	uint8_t seen = __atomic_load_n(&rt_pagemap()[index], __ATOMIC_ACQUIRE), next;
+
+	switch (RT_PAGE_STATE(seen)) {
+	case RT_PAGE_FREE:
+		return true;
+	case RT_PAGE_RESERVED:
+	case RT_PAGE_OWED:
+		next = keep ? (uint8_t)((seen & ~7u) | RT_PAGE_RESERVED) : RT_PAGE_FREE;
+		rt_cards_mark(rt_page_address(index), 1);
+		if (!exchange(index, &seen, next))
+			return false;
+		if (!keep)
+			atomic_fetch_sub_explicit(&mapped_pages, 1, memory_order_relaxed);
+		return true;
+	default:
+		rt_pause();
+		return false;
+	}
+}
+
+/* Pages [index, end) are ARRIVING by us: trim and give them their last state. */
+static int trim_claimed(uint64_t index, uint64_t end, bool keep)
+{
+	int r = rt_page_trim(index, end - index);
+
+	if (r < 0)
+		rt_fatal(r == OM_ESGX ? OM_ESGX : OM_EHOST, "the host could not trim pages of this enclave");
+	rt_cards_mark(rt_page_address(index), (end - index) << 12);
+	for (uint64_t i = index; i < end; i++) {
+		uint8_t protection = rt_pagemap()[i] & ~7u;
+		__atomic_store_n(&rt_pagemap()[i], keep ? (uint8_t)(RT_PAGE_RESERVED | protection) : RT_PAGE_FREE,
+			__ATOMIC_RELEASE);
+	}
+	if (!keep)
+		atomic_fetch_sub_explicit(&mapped_pages, end - index, memory_order_relaxed);
+	return 0;
+}
+
+/* Everything before `index` is done, and may belong to somebody else by the time the call is run again. */
+static void safepoint(struct rt_thread *t, uint64_t index)
+{
+	if (!t)
+		return;
+	t->syscall_scratch[3] = index;
+	rt_self()->epoch_seen = atomic_load(&rt_epoch);
+	if (rt_stop_requested())
+		rt_park_self();
+}
+
+void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep)
+{
+	uint64_t end = index + count;
+
+	if (t && t->syscall_scratch[3] > index)
+		index = t->syscall_scratch[3];
+	while (index < end) {
+		uint64_t piece = end - index < PIECE_PAGES ? end : index + PIECE_PAGES, taken;
+
+		if (!rt_mem_used(index)) {
+			index = (index | 4095) + 1;
+			continue;
+		}
+		taken = claim_accepted(index, piece);
+		if (taken > 0) {
+			trim_claimed(index, index + taken, keep);
+			index += taken;
+			safepoint(t, index);
+		} else if (release_untouched(index, keep)) {
+			index++;
+		}
+	}
+	if (t)
+		t->syscall_scratch[3] = 0;
+}
+
+int rt_mem_trim(uint64_t address, size_t size)
+{
+	rt_mem_release(NULL, rt_page_index(address), rt_page_up(size) >> 12, false);
+	return 0;
+}
+
+/* ---- protection ----------------------------------------------------------------------------------------------- */
+
+static bool protect_untouched(uint64_t index, uint8_t protection)
+{
+	uint8_t seen = __atomic_load_n(&rt_pagemap()[index], __ATOMIC_ACQUIRE);
+
+	switch (RT_PAGE_STATE(seen)) {
+	case RT_PAGE_RESERVED:
+	case RT_PAGE_OWED:
+		rt_cards_mark(rt_page_address(index), 1);
+		return exchange(index, &seen, (uint8_t)((seen & 0xc7u) | protection));
+	case RT_PAGE_ARRIVING:
+		rt_pause();
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* A run of accepted pages with the same protection: claimed, its old protection in *ret_old. */
+static uint64_t claim_alike(uint64_t index, uint64_t end, uint8_t *ret_old)
+{
+	uint8_t first = __atomic_load_n(&rt_pagemap()[index], __ATOMIC_ACQUIRE);
+	uint64_t i = index;
+
+	*ret_old = first;
+	if (RT_PAGE_STATE(first) != RT_PAGE_ACCEPTED)
+		return 0;
+	for (; i < end; i++) {
+		uint8_t expected = first;
+		if (!exchange(i, &expected, (uint8_t)((first & ~7u) | RT_PAGE_ARRIVING)))
+			break;
+	}
+	return i - index;
+}
+
+void rt_mem_protect(uint64_t index, uint64_t count, uint8_t protection)
+{
+	uint64_t end = index + count;
+
+	while (index < end) {
+		uint64_t piece = end - index < PIECE_PAGES ? end : index + PIECE_PAGES, taken;
+		uint8_t old;
+
+		taken = claim_alike(index, piece, &old);
+		if (taken == 0) {
+			if (protect_untouched(index, protection))
+				index++;
+			continue;
+		}
+		if (rt_page_protect(index, taken, old, protection) < 0)
+			rt_fatal(OM_EHOST, "the host could not change permissions of this enclave's pages");
+		rt_cards_mark(rt_page_address(index), taken << 12);
+		for (uint64_t i = index; i < index + taken; i++)
+			__atomic_store_n(&rt_pagemap()[i], (uint8_t)((old & 0xc0u) | RT_PAGE_ACCEPTED | protection), __ATOMIC_RELEASE);
+		index += taken;
+	}
+}
+
+bool rt_mem_all_mapped(uint64_t index, uint64_t count)
+{
+	for (uint64_t i = index; i < index + count; i++)
+		if (!rt_mem_used(i) || RT_PAGE_STATE(rt_pagemap()[i]) == RT_PAGE_FREE)
+			return false;
+	return true;
+}
+
+/* ---- brk -------------------------------------------------------------------------------------------------------- */
+
+uint64_t rt_mem_brk(struct rt_thread *t, uint64_t wanted)
+{
+	uint64_t old = rt_page_up(brk_end), next = rt_page_up(wanted);
+
+	if (wanted < brk_start || wanted > brk_limit)
+		return brk_end;
+	if (next > old && !rt_mem_claim_at(rt_page_index(old), (next - old) >> 12, RT_PAGE_R | RT_PAGE_W))
+		return brk_end;
+	if (next < old)
+		rt_mem_release(t, rt_page_index(next), (old - next) >> 12, false);
+	brk_end = wanted;
+	return wanted;
+}

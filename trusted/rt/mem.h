@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between mem.c (pages) and mmap.c (system calls). Indexes and counts are pages; ranges lie inside the heap unless said
+ * otherwise.
+ */
+#ifndef OPTMIG_TRUSTED_RT_MEM_H
+#define OPTMIG_TRUSTED_RT_MEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "rt/rt.h"
+
+uint8_t rt_mem_protection(long prot);
+bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection);
+/* To FREE, or back to RESERVED (reads as zero again) if `keep`. May park between pieces if t is not NULL; safe to run
+ * again. */
+void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep);
+void rt_mem_protect(uint64_t index, uint64_t count, uint8_t protection);
+bool rt_mem_all_mapped(uint64_t index, uint64_t count);
+/* The new break, or the old one if that cannot be. */
+uint64_t rt_mem_brk(struct rt_thread *t, uint64_t wanted);
+
+#endif

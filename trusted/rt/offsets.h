@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Offsets of struct rt_tcb and struct rt_thread (rt.h) for assembly, and the frames that assembly and C share.
+ * rt/layout.c asserts every number. */
+#ifndef OPTMIG_TRUSTED_RT_OFFSETS_H
+#define OPTMIG_TRUSTED_RT_OFFSETS_H
+
+#define TCB_HOST_RSP        0
+#define TCB_HOST_RBP        8
+#define TCB_HOST_RETURN     16
+#define TCB_RT_RSP          24
+#define TCB_SELF            32
+#define TCB_STACK_TOP       40
+#define TCB_EXC_HOST_RSP    56
+#define TCB_EXC_HOST_RBP    64
+#define TCB_EXC_HOST_RETURN 72
+#define TCB_EXC_RT_RSP      80
+#define TCB_THREAD          88
+#define TCB_RESUME_FS       128
+#define TCB_IN_EXCEPTION    140
+#define TCB_EPOCH_SEEN      152
+#define TCB_FAULT_RSP       176
+#define TCB_FAULT_RIP       184
+#define TCB_FAULT_RFLAGS    192
+
+#define THREAD_NR           16
+#define THREAD_ARG          24
+#define THREAD_APP_RSP      72
+
+/* System calls that only trusted/boot/calls.S issues: a poll and a fault, both with a struct rt_full_frame in rbx and
+ * the XSAVE area in r12 of their call frame. */
+#define RT_SYS_POLL         0x1100
+#define RT_SYS_FAULT        0x1101
+
+/* What XSAVE and XRSTOR cover: x87, SSE, AVX, AVX-512 (OM_XFRM_WANTED); the CPU takes less where it has less. */
+#define RT_XSAVE_MASK       0xe7
+#define RT_XSAVE_SIZE       2816
+
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+
+/* At rt_thread.app_rsp of every thread that is inside the runtime, on the application stack. */
+struct rt_call_frame {
+	uint32_t mxcsr, pad1;
+	uint16_t x87_control, pad2[3];
+	uint64_t r15, r14, r13, r12, rbx, rbp, rip;
+};
+
+/* At a poll or a fault: everything. */
+struct rt_full_frame {
+	uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx;
+	uint64_t rsp;                      /* where rsp is after the return */
+	uint64_t rcx, rax, rflags, rip;
+};
+
+/* Order of musl's and Linux' gregset_t. */
+enum { RT_REG_R8, RT_REG_R9, RT_REG_R10, RT_REG_R11, RT_REG_R12, RT_REG_R13, RT_REG_R14, RT_REG_R15, RT_REG_RDI, RT_REG_RSI,
+	RT_REG_RBP, RT_REG_RBX, RT_REG_RDX, RT_REG_RAX, RT_REG_RCX, RT_REG_RSP, RT_REG_RIP, RT_REG_EFL, RT_REG_CSGSFS, RT_REG_ERR,
+	RT_REG_TRAPNO, RT_REG_OLDMASK, RT_REG_CR2, RT_REG_COUNT };
+#endif
+#endif

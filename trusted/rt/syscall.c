@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The common path of all system calls (DESIGN, "one path"):
+ *
+ *     rt_syscall_run     from calls.S: number and arguments have just been stored; begin with a clean slate
+ *     rt_syscall_again   a stored call, at the start of a thread, after a stop, after SA_RESTART
+ *
+ * Both find the handler, run it, and end where signals are delivered. A handler that never returns (it parked) is run
+ * again from its start. Afterwards the call is replaced by one that does nothing, so that it is never run twice.
+ */
+#include "rt/internal.h"
+#include "rt/libmem.h"
+
+#define LINUX_MAX 512u
+#define OWN_FIRST 0x1000u
+#define OWN_MAX   16u
+#define INTERNAL_FIRST 0x1100u
+
+struct slot { rt_syscall_fn *fn; uint32_t flags; };
+RT_LOCAL static struct slot table[LINUX_MAX + 2 * OWN_MAX];
+
+static long sys_safepoint(struct rt_thread *t)
+{
+	rt_safepoint(t);
+	return 0;
+}
+
+static const struct rt_syscall_entry syscalls_here[] = {
+	{ OM_SYS_SAFEPOINT, RT_SYS_INSIDE, sys_safepoint },
+	{ RT_SYS_POLL, RT_SYS_INSIDE, sys_safepoint },
+	{ 0, 0, NULL },
+};
+
+static inline uint32_t position(uint64_t nr)
+{
+	if (RT_LIKELY(nr < LINUX_MAX))
+		return (uint32_t)nr;
+	if (nr - OWN_FIRST < OWN_MAX)
+		return LINUX_MAX + (uint32_t)(nr - OWN_FIRST);
+	if (nr - INTERNAL_FIRST < OWN_MAX)
+		return LINUX_MAX + OWN_MAX + (uint32_t)(nr - INTERNAL_FIRST);
+	return ~0u;
+}
+
+static void add(const struct rt_syscall_entry *entries)
+{
+	for (; entries->fn; entries++) {
+		RT_CHECK(position(entries->nr) != ~0u);
+		table[position(entries->nr)] = (struct slot){ entries->fn, entries->flags };
+	}
+}
+
+void rt_syscall_boot(void)
+{
+	add(syscalls_here);
+	add(rt_syscalls_memory);
+	add(rt_syscalls_thread);
+	add(rt_syscalls_futex);
+	add(rt_syscalls_time);
+	add(rt_syscalls_signal);
+	add(rt_syscalls_identity);
+	add(rt_syscalls_file);
+	add(rt_syscalls_fd);
+	add(rt_syscalls_socket);
+	add(rt_syscalls_poll);
+	add(rt_syscalls_event);
+	add(rt_syscalls_path);
+	add(rt_syscalls_rw);
+	add(rt_syscalls_epoll);
+}
+
+static long unknown(const struct rt_thread *t)
+{
+	static _Atomic uint64_t told[LINUX_MAX / 64];
+	uint64_t nr = (uint64_t)t->nr;
+
+	if (nr >= LINUX_MAX || !(atomic_fetch_or(&told[nr / 64], 1ULL << (nr % 64)) & (1ULL << (nr % 64))))
+		rt_log_number("the runtime does not know system call", nr);
+	return -ENOSYS;
+}
+
+static long finish(struct rt_thread *t, long result)
+{
+	if (RT_UNLIKELY((__optmig_poll & RT_POLL_SIGNAL) || rt_signal_deliverable(t) || (t->flags & RT_TF_MASK_SAVED)))
+		result = rt_signal_leave(t, result);
+	return result;
+}
+
+long rt_syscall_run(struct rt_thread *t)
+{
+	struct rt_tcb *tcb = rt_self();
+	uint32_t at = position((uint64_t)t->nr);
+	struct slot *slot;
+
+	t->deadline_ns = 0;
+	t->syscall_scratch[0] = t->syscall_scratch[1] = t->syscall_scratch[2] = t->syscall_scratch[3] = 0;
+	tcb->ub_used = 0;
+	if (RT_UNLIKELY(at == ~0u))
+		return unknown(t);
+	slot = &table[at];
+	if (RT_UNLIKELY(!slot->fn))
+		return finish(t, unknown(t));
+	tcb->syscalls++;
+	tcb->syscalls_inside += slot->flags & RT_SYS_INSIDE;
+	if (at < LINUX_MAX)
+		tcb->syscall_count[at]++;
+	return finish(t, slot->fn(t));
+}
+
+long rt_syscall_again(struct rt_thread *t)
+{
+	uint32_t at = position((uint64_t)t->nr);
+
+	rt_ub_reset();
+	if (at == ~0u || !table[at].fn)
+		return -ENOSYS;
+	return finish(t, table[at].fn(t));
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Clocks, read without leaving the enclave: TSC and the host's clock page (struct om_clock).
+ *
+ *     virtual monotonic = host monotonic + offset
+ *
+ * The offset is resident and set anew on a destination, so that time goes on where it stopped. What the host writes into
+ * its clock page is its own business, but a reading never goes backwards: each slot remembers its newest reading, and
+ * all share one that is brought forward whenever a reading is more than a microsecond ahead of it (writing a shared word
+ * at every reading would make two threads' clocks as slow as a cache miss).
+ */
+#include "rt/internal.h"
+
+#define SHARED_STEP_NS 1000
+
+RT_LOCAL static const struct om_clock *clock_page;   /* untrusted; NULL: none */
+RT_LOCAL static _Atomic int64_t shared_last;
+RT_LOCAL static int64_t boot_ns;
+RT_RESIDENT static int64_t offset_ns;
+RT_RESIDENT static int64_t saved_monotonic_ns;
+
+struct reading { int64_t monotonic_ns, realtime_ns; };
+
+static bool read_page(struct reading *r)
+{
+	uint64_t seq, ns, tsc;
+	struct om_clock c;
+
+	do {
+		seq = rt_ub_read64(&clock_page->seq);
+		__asm__ volatile ("" : : : "memory");
+		c.base_tsc = rt_ub_read64(&clock_page->base_tsc);
+		c.monotonic_ns = rt_ub_read64(&clock_page->monotonic_ns);
+		c.realtime_ns = rt_ub_read64(&clock_page->realtime_ns);
+		c.mult = rt_ub_read64(&clock_page->mult);
+		c.usable = rt_ub_read64(&clock_page->usable);
+		__asm__ volatile ("" : : : "memory");
+	} while ((seq & 1) || rt_ub_read64(&clock_page->seq) != seq);
+	if (!c.usable)
+		return false;
+	tsc = __builtin_ia32_rdtsc();
+	ns = tsc > c.base_tsc ? (uint64_t)((unsigned __int128)(tsc - c.base_tsc) * c.mult >> 32) : 0;
+	r->monotonic_ns = (int64_t)((c.monotonic_ns + ns) & INT64_MAX);
+	r->realtime_ns = (int64_t)((c.realtime_ns + ns) & INT64_MAX);
+	return true;
+}
+
+/* The host's clock by a system call, at the far end of the tbuf: a system call under way may be using the beginning. */
+static int64_t ask_host(long id)
+{
+	struct rt_tcb *tcb = rt_self();
+	struct lx_timespec ts;
+	uint64_t size = tcb->in_exception ? tcb->exc_tbuf_size : tcb->tbuf_size;
+	char *at = (char *)rt_tbuf(tcb) + size - 64;
+
+	if (rt_host(__NR_clock_gettime, (uint64_t)id, (uint64_t)at, 0, 0, 0, 0) < 0)
+		return 0;
+	rt_ub_get(&ts, at, sizeof ts);
+	return (int64_t)(((uint64_t)ts.sec * 1000000000u + (uint64_t)ts.nsec) & INT64_MAX);
+}
+
+int64_t rt_host_monotonic_ns(void)
+{
+	struct reading r;
+
+	return clock_page && read_page(&r) ? r.monotonic_ns : ask_host(CLOCK_MONOTONIC);
+}
+
+int64_t rt_monotonic_ns(void)
+{
+	struct rt_tcb *tcb = rt_self();
+	int64_t now = rt_host_monotonic_ns() + offset_ns;
+	int64_t shared = atomic_load_explicit(&shared_last, memory_order_relaxed);
+
+	if (now < shared)
+		now = shared;
+	if (now < tcb->mono_last)
+		now = tcb->mono_last;
+	tcb->mono_last = now;
+	while (now > shared + SHARED_STEP_NS &&
+	       !atomic_compare_exchange_weak_explicit(&shared_last, &shared, now, memory_order_relaxed, memory_order_relaxed))
+		;
+	return now;
+}
+
+int64_t rt_realtime_ns(void)
+{
+	struct reading r;
+
+	return clock_page && read_page(&r) ? r.realtime_ns : ask_host(CLOCK_REALTIME);
+}
+
+void rt_time_boot(uint64_t clock)
+{
+	if (clock && (clock & 7) == 0 && rt_untrusted_ok((const void *)clock, sizeof(struct om_clock)))
+		clock_page = (const struct om_clock *)clock;
+	boot_ns = rt_monotonic_ns();
+}
+
+void rt_time_save(void)
+{
+	saved_monotonic_ns = rt_monotonic_ns();
+}
+
+void rt_time_restore(void)
+{
+	offset_ns = saved_monotonic_ns - rt_host_monotonic_ns();
+	atomic_store(&shared_last, saved_monotonic_ns);
+}
+
+/* ---- system calls ------------------------------------------------------------------------------------------------ */
+
+long rt_timespec_get(uint64_t app, int64_t *ret_ns)
+{
+	struct lx_timespec ts;
+
+	if (rt_app_get(&ts, app, sizeof ts) < 0)
+		return -EFAULT;
+	if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= 1000000000)
+		return -EINVAL;
+	*ret_ns = ts.sec > INT64_MAX / 1000000000 - 1 ? INT64_MAX : ts.sec * 1000000000 + ts.nsec;
+	return 0;
+}
+
+long rt_timespec_put(uint64_t app, int64_t ns)
+{
+	struct lx_timespec ts = { ns / 1000000000, ns % 1000000000 };
+
+	if (ts.nsec < 0) {
+		ts.sec--;
+		ts.nsec += 1000000000;
+	}
+	return rt_app_put(app, &ts, sizeof ts);
+}
+
+/* false: no such clock. CPU time is not ours to know exactly: the host's answer would be for its own thread. */
+static bool clock_ns(long id, int64_t *ret_ns)
+{
+	switch (id) {
+	case CLOCK_REALTIME:
+	case CLOCK_REALTIME_COARSE:
+	case CLOCK_TAI:
+		*ret_ns = rt_realtime_ns();
+		return true;
+	case CLOCK_MONOTONIC:
+	case CLOCK_MONOTONIC_RAW:
+	case CLOCK_MONOTONIC_COARSE:
+	case CLOCK_BOOTTIME:
+		*ret_ns = rt_monotonic_ns();
+		return true;
+	case CLOCK_PROCESS_CPUTIME_ID:
+	case CLOCK_THREAD_CPUTIME_ID:
+		*ret_ns = ask_host(id);
+		return true;
+	default:
+		if (id < 0) { /* pthread_getcpuclockid: some thread's CPU time */
+			*ret_ns = ask_host(CLOCK_THREAD_CPUTIME_ID);
+			return true;
+		}
+		return false;
+	}
+}
+
+static long sys_clock_gettime(struct rt_thread *t)
+{
+	int64_t ns;
+
+	return clock_ns((int)t->arg[0], &ns) ? rt_timespec_put((uint64_t)t->arg[1], ns) : -EINVAL;
+}
+
+static long sys_clock_getres(struct rt_thread *t)
+{
+	int64_t ns;
+
+	if (!clock_ns((int)t->arg[0], &ns))
+		return -EINVAL;
+	return t->arg[1] ? rt_timespec_put((uint64_t)t->arg[1], 1) : 0;
+}
+
+static long sys_gettimeofday(struct rt_thread *t)
+{
+	int64_t ns = rt_realtime_ns();
+	struct lx_timeval tv = { ns / 1000000000, ns % 1000000000 / 1000 };
+
+	return t->arg[0] ? rt_app_put((uint64_t)t->arg[0], &tv, sizeof tv) : 0;
+}
+
+static long sys_time(struct rt_thread *t)
+{
+	int64_t seconds = rt_realtime_ns() / 1000000000;
+
+	if (t->arg[0] && rt_app_put((uint64_t)t->arg[0], &seconds, sizeof seconds) < 0)
+		return -EFAULT;
+	return seconds;
+}
+
+static long sys_times(struct rt_thread *t)
+{
+	int64_t tms[4] = { ask_host(CLOCK_PROCESS_CPUTIME_ID) / 10000000, 0, 0, 0 };
+
+	if (t->arg[0] && rt_app_put((uint64_t)t->arg[0], tms, sizeof tms) < 0)
+		return -EFAULT;
+	return (rt_monotonic_ns() - boot_ns) / 10000000;
+}
+
+static long sleep_until(struct rt_thread *t, uint64_t remaining)
+{
+	for (;;) {
+		int64_t left = t->deadline_ns - rt_monotonic_ns();
+
+		if (left <= 0)
+			return 0;
+		if (rt_signal_deliverable(t)) {
+			if (remaining && rt_timespec_put(remaining, left) < 0)
+				return -EFAULT;
+			return -EINTR;
+		}
+		rt_park_until(t->deadline_ns);
+	}
+}
+
+static long begin_sleep(struct rt_thread *t, uint64_t request, bool absolute, bool realtime)
+{
+	int64_t ns, now = rt_monotonic_ns();
+	long r;
+
+	if (t->deadline_ns)
+		return 0;
+	r = rt_timespec_get(request, &ns);
+	if (r < 0)
+		return r;
+	if (!absolute)
+		ns = ns > INT64_MAX - now ? INT64_MAX : ns + now;
+	else if (realtime)
+		ns = ns - rt_realtime_ns() + now;
+	t->deadline_ns = ns > 0 ? ns : 1;
+	return 0;
+}
+
+static long sys_nanosleep(struct rt_thread *t)
+{
+	long r = begin_sleep(t, (uint64_t)t->arg[0], false, false);
+
+	return r < 0 ? r : sleep_until(t, (uint64_t)t->arg[1]);
+}
+
+static long sys_clock_nanosleep(struct rt_thread *t)
+{
+	bool absolute = t->arg[1] & TIMER_ABSTIME;
+	long r;
+
+	if (t->arg[0] != CLOCK_REALTIME && t->arg[0] != CLOCK_MONOTONIC && t->arg[0] != CLOCK_BOOTTIME && t->arg[0] != CLOCK_TAI)
+		return t->arg[0] == CLOCK_PROCESS_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
+	r = begin_sleep(t, (uint64_t)t->arg[2], absolute, t->arg[0] == CLOCK_REALTIME || t->arg[0] == CLOCK_TAI);
+	return r < 0 ? r : sleep_until(t, absolute ? 0 : (uint64_t)t->arg[3]);
+}
+
+
+const struct rt_syscall_entry rt_syscalls_time[] = {
+	{ __NR_clock_gettime, RT_SYS_INSIDE, sys_clock_gettime },
+	{ __NR_clock_getres, RT_SYS_INSIDE, sys_clock_getres },
+	{ __NR_gettimeofday, RT_SYS_INSIDE, sys_gettimeofday },
+	{ __NR_time, RT_SYS_INSIDE, sys_time },
+	{ __NR_times, 0, sys_times },
+	{ __NR_nanosleep, 0, sys_nanosleep },
+	{ __NR_clock_nanosleep, 0, sys_clock_nanosleep },
+	{ __NR_setitimer, RT_SYS_INSIDE, rt_sys_setitimer },
+	{ __NR_getitimer, RT_SYS_INSIDE, rt_sys_getitimer },
+	{ __NR_alarm, RT_SYS_INSIDE, rt_sys_alarm },
+	{ __NR_timer_create, RT_SYS_INSIDE, rt_sys_timer_create },
+	{ __NR_timer_settime, RT_SYS_INSIDE, rt_sys_timer_settime },
+	{ __NR_timer_gettime, RT_SYS_INSIDE, rt_sys_timer_gettime },
+	{ __NR_timer_delete, RT_SYS_INSIDE, rt_sys_timer_delete },
+	{ __NR_timer_getoverrun, RT_SYS_INSIDE, rt_sys_timer_getoverrun },
+	{ RT_SYS_TIMER_LOOP, 0, rt_timer_loop },
+	{ 0, 0, NULL },
+};
