@@ -205,4 +205,10 @@ rt_image_header:
 	.section .optmig.sigstruct, "", @progbits
 	.zero	SGX_SIGSTRUCT_SIZE
 
+/* optmig-cc: linked from the runtime's own build. */
+	.section .optmig.stamp, "e", @progbits
+	.balign	4
+	.long	0x50544d4f
+	.short	1, 2
+
 	.section .note.GNU-stack, "", @progbits
