@@ -32,7 +32,7 @@ $(B)/libexec/optmig-interp: host/load/interp.c mk/host.mk | deps
 HOST_NET_SRCS := $(wildcard host/net/*.c) host/util.c core/errors.c core/cursor.c
 $(B)/tests/tcp_move: $(call objs,san,tests/integration/net/tcp_move.c $(HOST_NET_SRCS))
 	@mkdir -p $(@D)
-	$(CLANG) -fsanitize=address,undefined $^ -lnftables -lpthread -o $@
+	$(CLANG) -fsanitize=address,undefined $^ -lnftables -lmnl -lpthread -o $@
 TESTS += $(B)/tests/tcp_move
 
 # The loader's test image: no runtime of ours, only the protocol.

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include "internal.h"
 #include "net/hold.h"
@@ -14,8 +15,18 @@
 
 #define URGENT_REST_MAX 100000000u
 
+static void before_bind(struct host_slot *slot)
+{
+	const struct host_hooks *hooks = &slot->enclave->hooks;
+
+	if (hooks->before_bind)
+		hooks->before_bind(hooks->context);
+}
+
 static int64_t do_syscall(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
+	if (tbuf->nr == SYS_bind)
+		before_bind(slot);
 	return host_sysproxy(&slot->wait, tbuf, tbuf_size);
 }
 
@@ -175,9 +186,9 @@ static int64_t do_tcp_dump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_
 
 static int64_t do_tcp_restore(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	(void)slot;
 	if (tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
 		return -EINVAL;
+	before_bind(slot);
 	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0]);
 }
 

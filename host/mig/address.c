@@ -1,14 +1,57 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Addresses that move along with the program. */
+/*
+ * Addresses that move along with the program. The source removes them when it has committed itself; the destination
+ * adds them when the enclave is about to make its sockets anew (bind needs them), and announces them when it runs. In
+ * between both hosts have them, unannounced, for the length of the hand-over.
+ */
 #include "internal.h"
+#include "net/address.h"
 #include "util.h"
+
+static int each(const struct mig_move *moves, uint32_t count, int (*act)(const struct net_address *))
+{
+	struct net_address address;
+	int first = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		int error = net_address_parse(moves[i].text, &address);
+
+		if (!error && act)
+			error = act(&address);
+		if (error && !first)
+			first = error;
+		/* The rest of the session does not depend on it, and the user can still do it by hand. */
+		if (error && act)
+			host_error("--move-address: %s", host_reason());
+	}
+	return first;
+}
 
 int mig_moves_check(const struct mig_move *moves, uint32_t count)
 {
-	(void)moves;
-	return count ? host_fail(OM_EUNSUPPORTED, "--move-address is not supported by this build") : 0;
+	return each(moves, count, NULL);
 }
 
-void mig_moves_remove(const struct mig_move *moves, uint32_t count) { (void)moves; (void)count; }
-void mig_moves_add(const struct mig_move *moves, uint32_t count) { (void)moves; (void)count; }
-void mig_moves_announce(const struct mig_move *moves, uint32_t count) { (void)moves; (void)count; }
+void mig_moves_remove(const struct mig_move *moves, uint32_t count)
+{
+	(void)each(moves, count, net_address_remove);
+}
+
+void mig_moves_add(const struct mig_move *moves, uint32_t count)
+{
+	(void)each(moves, count, net_address_add);
+}
+
+void mig_moves_announce(const struct mig_move *moves, uint32_t count)
+{
+	(void)each(moves, count, net_address_announce);
+}
+
+/* Once per process: a session that fails ends in a new one. */
+void mig_before_bind(void *context)
+{
+	struct host_mig *mig = context;
+
+	if (mig->receive && !atomic_exchange(&mig->moves_added, true))
+		mig_moves_add(mig->receive->moves, mig->receive->move_count);
+}

@@ -77,6 +77,7 @@ struct host_mig {
 	int stop_fd;                    /* eventfd: leave connecting, resting, waiting */
 	int listen_fd;                  /* destination */
 	const struct mig_receive_options *receive;
+	atomic_bool moves_added;        /* destination: the addresses are here */
 	pthread_t supervisor, acceptor;
 
 	atomic_bool stopping;           /* pumps shall end */
@@ -140,6 +141,7 @@ void mig_urgent_down(struct mig_urgent *urgent);
 int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
 
 /* address.c: the addresses that move. */
+void mig_before_bind(void *context);
 __attribute__((warn_unused_result))
 int  mig_moves_check(const struct mig_move *moves, uint32_t count);
 void mig_moves_remove(const struct mig_move *moves, uint32_t count);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "strerror.h"
 #include "internal.h"
+#include "net/hold.h"
 #include "util.h"
 
 #define TICK_NS    100000000u
@@ -25,7 +26,8 @@
 int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig)
 {
 	struct host_mig *mig = calloc(1, sizeof *mig);
-	struct host_hooks hooks = { .context = mig, .urgent_page = mig_urgent_page, .program_exit = mig_program_exit };
+	struct host_hooks hooks = { .context = mig, .urgent_page = mig_urgent_page, .program_exit = mig_program_exit,
+		.before_bind = mig_before_bind };
 
 	if (!mig)
 		return host_fail(OM_ENOMEM, "no memory");
@@ -140,6 +142,9 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 		mig->prepared = true;
 	if (flags & OM_MIG_F_RUNNING && !mig->source && !mig->running)
 		note_running(mig);
+	/* Packets held since the stop follow the program, which runs there now. Nothing held is fine. */
+	if (mig->source && mig->committed && (state == OM_MIG_POSTCOPY || state == OM_MIG_COMPLETED))
+		(void)host_net_release();
 	if (flags & OM_MIG_F_OVER && !mig->over)
 		mig->over = true;
 	pthread_cond_broadcast(&mig->changed);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "strerror.h"
 #include "internal.h"
+#include "net/hold.h"
 #include "report.h"
 #include "util.h"
 
@@ -257,6 +258,9 @@ int mig_start(struct host_mig *mig, const struct mig_request *request)
 	mig->phase = MIG_PHASE_CONNECTING;
 	mig->request = *request;
 	pthread_mutex_unlock(&mig->lock);
+	/* Now rather than in the stop phase. Without privileges connections cannot move; the check has said so. */
+	if (host_net_prepare())
+		host_detail("network traffic cannot be held");
 	mig_begin_session(mig, true);
 	mig->channels = (uint16_t)request->params.channels;
 	mig_bucket_set_rate(&mig->bucket, request->params.bandwidth_bytes);

@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "net/address.h"
 #include "net/hold.h"
 #include "net/tcp.h"
 #include "util.h"
@@ -334,6 +335,7 @@ static void make_namespaces(void)
 static void move_between_namespaces(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.77.0.100") };
+	struct net_address moving;
 	struct om_net_flow flow;
 	struct pair p = { .up = { .seed = 3 }, .down = { .seed = 4 } };
 	socklen_t size = sizeof address;
@@ -342,8 +344,9 @@ static void move_between_namespaces(void)
 	int listener;
 
 	now_doing = "between namespaces";
-	CHECK(sh("ip -n %s addr add 10.77.0.100/32 dev eth0", ns[0]) == 0);
 	enter(ns[0]);
+	CHECK(net_address_parse("10.77.0.100/32@eth0", &moving) == 0);
+	CHECK(net_address_add(&moving) == 0 && net_address_add(&moving) == 0);
 	listener = listen_on((struct sockaddr *)&address, sizeof address);
 	CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
 	enter(ns[2]);
@@ -359,13 +362,14 @@ static void move_between_namespaces(void)
 	stream_write(&p.up, p.client, 5000);
 	dumped = host_tcp_dump(p.server, blob, BLOB_MAX);
 	CHECK(dumped > 0);
-	CHECK(sh("ip -n %s addr del 10.77.0.100/32 dev eth0 && ip -n %s addr add 10.77.0.100/32 dev eth0", ns[0], ns[1]) == 0);
+	CHECK(net_address_remove(&moving) == 0 && net_address_remove(&moving) == 0);
 	enter(ns[1]);
+	CHECK(net_address_add(&moving) == 0);
 	fd = host_tcp_restore(blob, (uint64_t)dumped);
 	errno = (int)-fd;
 	CHECK(fd >= 0);
 	p.server = (int)fd;
-	CHECK(sh("ip -n %s neigh flush all", ns[2]) == 0);
+	CHECK(net_address_announce(&moving) == 0);
 	enter(ns[0]);
 	begin = host_monotonic_ns();
 	CHECK(host_net_release() == 0);
@@ -375,6 +379,12 @@ static void move_between_namespaces(void)
 	stream_write(&p.down, p.server, 100000);
 	everything_arrives(&p);
 	close(p.server), close(p.client);
+	now_doing = "an IPv6 address";
+	enter(ns[0]);
+	CHECK(net_address_parse("fd77::64/128@eth0", &moving) == 0);
+	CHECK(net_address_add(&moving) == 0 && net_address_announce(&moving) == 0 && net_address_remove(&moving) == 0);
+	CHECK(net_address_parse("fd77::64/129@eth0", &moving) < 0 && net_address_parse("fd77::64@eth0", &moving) < 0);
+	CHECK(net_address_parse("10.0.0.1/24@nowhere", &moving) < 0 && net_address_parse("10.0.0/24@eth0", &moving) < 0);
 }
 
 /* In a process of its own, because the hold belongs to one namespace. */
