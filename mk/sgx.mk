@@ -38,12 +38,17 @@ $(B)/tests/sgx/%: $(B)/host/tests/sgx/%.o $(SGX_TEST_OBJS) $(B)/host/libsign.a $
 		$(B)/host/libcore.a $(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^ $(SGX_LIBS)
+# ... and under ASan and UBSan.
+$(B)/tests/sgx/%-san: $(B)/san/tests/sgx/%.o $(call objs,san,tests/sgx/enclave.S tests/sgx/harness.c tests/sgx/fakehw.c $(SIGN_SRC)) \
+		$(B)/san/libsgx.a $(B)/san/libcore.a $(B)/san/libbearssl.a
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined -o $@ $^ $(SGX_LIBS)
 # The same test with SGX_TEST=strict or hw.
 $(B)/tests/sgx/%.strict: $(B)/tests/sgx/%
 	@printf '#!/bin/sh\nSGX_TEST=strict exec %s\n' $< > $@; chmod +x $@
 $(B)/tests/sgx/%.hw: $(B)/tests/sgx/%
 	@printf '#!/bin/sh\nSGX_TEST=hw exec %s\n' $< > $@; chmod +x $@
-SGX_TESTS := vectors $(foreach t,conformance registers einit keys,$(t) $(t).strict $(t).hw)
+SGX_TESTS := vectors $(foreach t,conformance registers einit keys,$(t) $(t).strict $(t).hw $(t)-san)
 SGX_TESTS := $(addprefix $(B)/tests/sgx/,$(SGX_TESTS) sign image image-san)
 
 $(B)/tests/sgx/sign: $(call objs,host,tests/sgx/sign.c) $(B)/host/libsign.a

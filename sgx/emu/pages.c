@@ -97,7 +97,8 @@ static int modify_one(struct emu_enclave *e, uint64_t page, uint64_t page_type)
 		}
 	} while (!atomic_compare_exchange_weak_explicit(&e->epcm[page], &entry, next, memory_order_acq_rel,
 			memory_order_acquire));
-	emu_drop(e, page, 1);
+	if (entry & E_PRESENT)
+		emu_drop(e, page, 1);
 	return page_type == SGX_PT_TCS ? emu_tcs_add(e, page, &content) : 0;
 }
 

@@ -114,6 +114,18 @@ static uint32_t exit_info(const struct emu_enclave *e, uint16_t vector)
 	return vector | SGX_EXITINFO_TYPE_HW << SGX_EXITINFO_TYPE_SHIFT | SGX_EXITINFO_VALID;
 }
 
+/* EENTER saw to the frame; if the enclave has since trimmed its own SSA, hardware would not survive either. */
+static void need_frame(struct emu_enclave *e, uint64_t frame, uint64_t size)
+{
+	static const char words[] = "optmig: emulator: an AEX found its SSA frame inaccessible\n";
+
+	for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE)
+		if (!emu_fill(e, emu_page_of(e, frame + at))) {
+			(void)!write(STDERR_FILENO, words, sizeof words - 1);
+			abort();
+		}
+}
+
 /* Writes the SSA frame, sets the host's state at the AEP. SDM 3D 36.4. */
 static void asynchronous_exit(struct emu_thread *t, ucontext_t *uc, struct emu_segments *s, uint16_t vector,
 	uint16_t error_code, uint64_t address)
@@ -124,10 +136,7 @@ static void asynchronous_exit(struct emu_thread *t, ucontext_t *uc, struct emu_s
 	uint64_t frame = e->common.base + tcs->content.ossa + tcs->cssa * size;
 	struct sgx_gprsgx *g = (struct sgx_gprsgx *)(frame + size) - 1;
 
-	/* EENTER saw to the frame; if the enclave has since trimmed its own SSA, hardware would not survive either. */
-	for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE)
-		if (!emu_fill(e, emu_page_of(e, frame + at)))
-			abort();
+	need_frame(e, frame, size);
 	save_xsave(e, (uint8_t *)frame, uc);
 	save_gprs(g, uc, s);
 	g->exitinfo = exit_info(e, vector);

@@ -130,7 +130,7 @@ void enclave_down(void)
  * was entered from, so ERESUME must build its frame at the same place.
  */
 struct entry { int slot; uint32_t leaf; uint64_t rdi; struct sgx_run *run; int result; };
-static __thread uint8_t *entry_stack;
+static __thread uint8_t entry_stack[65536] __attribute__((aligned(64)));
 
 static void enter_on_stack(struct entry *e)
 {
@@ -142,10 +142,8 @@ static int enter_leaf(int slot, uint32_t number, uint64_t rdi, struct sgx_run *r
 {
 	struct entry e = { slot, number, rdi, run, 0 };
 
-	if (!entry_stack)
-		entry_stack = (uint8_t *)aligned_alloc(4096, 65536) + 65536;
 	__asm__ volatile("movq %%rsp, %%rbx; movq %1, %%rsp; call *%2; movq %%rbx, %%rsp"
-		:: "D"(&e), "r"(entry_stack), "r"(enter_on_stack)
+		:: "D"(&e), "r"(entry_stack + sizeof entry_stack), "r"(enter_on_stack)
 		: "rax", "rbx", "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "memory", "cc");
 	return e.result;
 }

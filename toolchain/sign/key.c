@@ -58,6 +58,8 @@ int sign_make_key(const char *key_pem)
 
 	if (n < 0 || (size_t)n >= sizeof temporary)
 		return sign_fail(OM_EINVAL, "key file name too long");
+	if (access(key_pem, F_OK) == 0)
+		return sign_fail(OM_EEXISTS, "%s: already exists", key_pem);
 	if (!(key = generate()))
 		return sign_fail(OM_EINTERNAL, "cannot generate an RSA key");
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
