@@ -46,3 +46,11 @@ $(B)/tests/load/mini: $(addprefix $(MINI_DIR)/,mini.c mini_entry.S mini.ld) $(wi
 	mv $@.new $@
 TESTS += $(MINI_DIR)/run_test.sh
 TEST_DEPS += $(B)/tests/load/mini $(B)/bin/optmig
+
+## make fuzz-tcp-blob  the fuzzer of dumped connections (run it by hand: libFuzzer options)
+.PHONY: fuzz-tcp-blob
+fuzz-tcp-blob: $(B)/fuzz/fuzz_tcp_blob
+$(B)/fuzz/fuzz_tcp_blob: $(call objs,fuzz,tests/fuzz/fuzz_tcp_blob.c host/net/tcp_blob.c core/cursor.c)
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
+TESTS += tests/fuzz/tcp_blob_replay.sh
+TEST_DEPS += $(B)/fuzz/fuzz_tcp_blob
