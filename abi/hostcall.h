@@ -70,7 +70,7 @@ enum om_hostcall {
 	OM_HC_SGX_AUGMENT,   /* arg[0] = offset, arg[1] = length: hint before EACCEPT in bulk */
 	OM_HC_QUOTE_TARGET,  /* data = struct sgx_targetinfo on return */
 	OM_HC_QUOTE,         /* data = struct sgx_report in; quote out; ret = size or OM_E* */
-	OM_HC_COLLATERAL,    /* data = quote in; collateral out; ret = size or OM_E* */
+	OM_HC_COLLATERAL,    /* arg[0] = size of quote in data; collateral out; ret = size or OM_E* */
 	OM_HC_TCP_DUMP,      /* arg[0] = host fd: connection put into repair mode, dumped to data (opaque, host/net), closed
 	                        silently; ret = size or -errno. Reversible by OM_HC_TCP_RESTORE of the same data */
 	OM_HC_TCP_RESTORE,   /* arg[0] = size of data: make the connection anew; ret = host fd or -errno */

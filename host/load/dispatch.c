@@ -4,8 +4,10 @@
  * every slot number and length is checked here, and every pointer of a system call by host/sysproxy.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <time.h>
 #include "internal.h"
 #include "net/hold.h"
@@ -145,22 +147,26 @@ static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	return error ? error : (int64_t)size;
 }
 
+/* The quote comes in where the collateral goes out. */
 static int64_t do_collateral(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	const struct host_hooks *hooks = &slot->enclave->hooks;
+	uint64_t quote_size = tbuf->arg[0];
+	uint8_t *quote;
 	size_t size = 0;
 	int error;
 
-	if (tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
+	if (quote_size > tbuf_size - OM_TBUF_DATA)
 		return OM_EINVAL;
-	if (!hooks->collateral) {
-		error = sgx_collateral(slot->enclave->platform, host_tbuf_data(tbuf), tbuf->arg[0], (int64_t)time(NULL),
-			host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
-		if (error)
-			host_detail("%s", sgx_last_error());
-		return error ? error : (int64_t)size;
-	}
-	return hooks->collateral(hooks->context, host_tbuf_data(tbuf), tbuf->arg[0], tbuf_size - OM_TBUF_DATA);
+	quote = malloc(quote_size + 1);
+	if (!quote)
+		return OM_ENOMEM;
+	memcpy(quote, host_tbuf_data(tbuf), quote_size);
+	error = sgx_collateral(slot->enclave->platform, quote, quote_size, (int64_t)time(NULL), host_tbuf_data(tbuf),
+		tbuf_size - OM_TBUF_DATA, &size);
+	free(quote);
+	if (error)
+		host_detail("%s", sgx_last_error());
+	return error ? error : (int64_t)size;
 }
 
 static int64_t do_urgent_page(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)

@@ -61,7 +61,6 @@ struct host_load_options {
 struct host_hooks {
 	void *context;
 	int64_t (*urgent_page)(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
-	int64_t (*collateral)(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
 	/* The enclave is about to bind a socket or to restore a connection (each time): addresses must be here by now. */
 	void (*before_bind)(void *context);
 	/* The program ended by itself (exit or signal), before the process does: a migration under way can tell its peer. */
