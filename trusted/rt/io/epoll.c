@@ -260,9 +260,12 @@ static long sys_epoll_create1(struct rt_thread *t) { return create((uint32_t)t->
 static bool translate(const struct rt_io_ofd *epoll, struct lx_epoll_event *event)
 {
 	uint32_t index = (uint32_t)event->data;
-	struct rt_io_watch *watch = &watches[index];
+	struct rt_io_watch *watch;
 
-	if (index == 0 || index >= RT_IO_WATCH_MAX || watch->epoll != rt_io_index(epoll) || watch->life != event->data >> 48)
+	if (index == 0 || index >= RT_IO_WATCH_MAX)
+		return false;
+	watch = &watches[index];
+	if (watch->epoll != rt_io_index(epoll) || watch->life != event->data >> 48)
 		return false;
 	event->events &= (watch->events & ~MODIFIERS) | ALWAYS;
 	if (!event->events)

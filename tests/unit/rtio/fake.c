@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+#include "fake.h"
+#include "net/hold.h"
+#include "net/tcp.h"
+#include "rt/rt.h"
+
+struct fake fake;
+struct rt_thread rt_threads[OM_SLOTS_MAX];
+int32_t rt_pid = 4242;
+static const struct om_image_header image = { .heap_size = 1 << 30, .image_end_offset = 1 << 20, .heap_offset = 1 << 21,
+	.app_threads = 4, .service_slots = 8, .file_max = 256, .program_name = "fake" };
+const struct om_image_header *rt_image = &image;
+
+static _Alignas(4096) uint8_t ub[16 << 20];
+static uint64_t ub_used;
+static jmp_buf leave;
+enum { LEAVE_FATAL = 1, LEAVE_STOP };
+
+uint64_t rt_mem_used_bytes(void);
+bool rt_random(void *to, size_t size);
+uint32_t rt_cpu_count(void);
+void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask);
+
+void rt_lock(struct rt_lock *lock) { (void)lock; }
+void rt_unlock(struct rt_lock *lock) { (void)lock; }
+uint64_t rt_mem_used_bytes(void) { return 123 << 12; }
+uint32_t rt_cpu_count(void) { return 2; }
+bool rt_random(void *to, size_t size) { return getrandom(to, size, 0) == (ssize_t)size; }
+void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; fake.signals[signo]++; }
+void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
+void rt_time_restore(void) { }
+
+static int64_t now(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+int64_t rt_monotonic_ns(void) { return now(CLOCK_MONOTONIC) + 5000000000; } /* virtual: never the host's */
+int64_t rt_realtime_ns(void) { return now(CLOCK_REALTIME); }
+
+_Noreturn void rt_fatal(int error, const char *words)
+{
+	fake.fatal = error;
+	fake.fatal_words = words;
+	longjmp(leave, LEAVE_FATAL);
+}
+
+/* ---- transfer buffer ---- */
+
+void rt_ub_reset(void) { ub_used = 0; }
+size_t rt_ub_left(void) { return fake.ub_size - ub_used; }
+
+void *rt_ub_alloc(size_t size)
+{
+	void *at = ub + ub_used;
+
+	if (size > rt_ub_left())
+		return NULL;
+	ub_used += (size + 15) & ~15UL;
+	return at;
+}
+
+static void check_ub(const void *p, size_t size)
+{
+	if ((uintptr_t)p < (uintptr_t)ub || (uintptr_t)p + size > (uintptr_t)ub + fake.ub_size)
+		abort();
+}
+
+void rt_ub_put(void *untrusted, const void *trusted, size_t size)
+{
+	check_ub(untrusted, size);
+	memcpy(untrusted, trusted, size);
+}
+
+void rt_ub_get(void *trusted, const void *untrusted, size_t size)
+{
+	check_ub(untrusted, size);
+	memcpy(trusted, untrusted, size);
+}
+
+/* ---- application memory: anything but the first page ---- */
+
+bool rt_app_range_ok(uint64_t app, size_t size, bool write)
+{
+	(void)write;
+	return app >= 4096 && app + size >= app && app + size < 1UL << 47;
+}
+
+long rt_app_get(void *trusted, uint64_t app, size_t size)
+{
+	if (!rt_app_range_ok(app, size, false))
+		return -EFAULT;
+	memcpy(trusted, (void *)app, size);
+	return 0;
+}
+
+long rt_app_put(uint64_t app, const void *trusted, size_t size)
+{
+	if (!rt_app_range_ok(app, size, true))
+		return -EFAULT;
+	memcpy((void *)app, trusted, size);
+	return 0;
+}
+
+long rt_app_get_string(char *trusted, uint64_t app, size_t size)
+{
+	if (!rt_app_range_ok(app, 1, false))
+		return -EFAULT;
+	for (size_t i = 0; i < size; i++)
+		if (!(trusted[i] = ((const char *)app)[i]))
+			return (long)i;
+	return -ENAMETOOLONG;
+}
+
+long rt_app_to_ub(void *untrusted, uint64_t app, size_t size)
+{
+	check_ub(untrusted, size);
+	if ((uintptr_t)untrusted & 7)
+		abort();
+	return rt_app_get(untrusted, app, size);
+}
+
+long rt_ub_to_app(uint64_t app, const void *untrusted, size_t size)
+{
+	check_ub(untrusted, size);
+	if ((uintptr_t)untrusted & 7)
+		abort();
+	return rt_app_put(app, untrusted, size);
+}
+
+/* ---- host ---- */
+
+static long host(long nr, const uint64_t arg[6])
+{
+	long result;
+
+	fake.hostcalls++;
+	if (fake.lie_nr == nr && !fake.lie) {
+		fake.lie_nr = -1;
+		return fake.lie_result;
+	}
+	result = syscall(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+	if (result < 0)
+		result = -errno;
+	if (fake.lie_nr == nr && fake.lie) {
+		fake.lie_nr = -1;
+		fake.lie(arg);
+	}
+	return result;
+}
+
+long rt_host(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	const uint64_t arg[6] = { a0, a1, a2, a3, a4, a5 };
+
+	return host(nr, arg);
+}
+
+long rt_host_wait_once(long nr, const uint64_t arg[6], bool *ret_again)
+{
+	*ret_again = false;
+	if (fake.stop_in && --fake.stop_in == 0)
+		longjmp(leave, LEAVE_STOP);
+	return host(nr, arg);
+}
+
+long rt_host_wait(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	const uint64_t arg[6] = { a0, a1, a2, a3, a4, a5 };
+	bool again;
+
+	return rt_host_wait_once(nr, arg, &again);
+}
+
+long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6])
+{
+	(void)flags;
+	(void)nr;
+	switch (op) {
+	case OM_HC_TCP_DUMP:
+		return host_tcp_dump((int)arg[0], ub, fake.ub_size);
+	case OM_HC_TCP_RESTORE:
+		return host_tcp_restore(ub, arg[0]);
+	case OM_HC_NET_HOLD:
+		return arg[0] ? host_net_hold((const struct om_net_flow *)ub, (uint32_t)arg[1]) : host_net_release();
+	default:
+		return -ENOSYS;
+	}
+}
+
+/* ---- system calls ---- */
+
+static rt_syscall_fn *find(long nr)
+{
+	static const struct rt_syscall_entry *const tables[] = { rt_syscalls_file, rt_syscalls_fd, rt_syscalls_socket,
+		rt_syscalls_poll, rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll };
+
+	for (unsigned i = 0; i < sizeof tables / sizeof *tables; i++)
+		for (const struct rt_syscall_entry *e = tables[i]; e->fn; e++)
+			if (e->nr == nr)
+				return e->fn;
+	abort();
+}
+
+long fake_call(long nr, ...)
+{
+	struct rt_thread *t = &rt_threads[OM_SERVICE_SLOTS];
+	rt_syscall_fn *volatile fn = find(nr);
+	va_list list;
+
+	va_start(list, nr);
+	t->nr = nr;
+	for (int i = 0; i < 6; i++)
+		t->arg[i] = va_arg(list, long);
+	va_end(list);
+	t->state = RT_T_RUNNING;
+	t->deadline_ns = 0;
+	memset(t->syscall_scratch, 0, sizeof t->syscall_scratch);
+	fake.fatal = 0;
+	switch (setjmp(leave)) {
+	case LEAVE_FATAL:
+		return FAKE_FATAL;
+	case LEAVE_STOP:
+		if (fake.stopped)
+			fake.stopped();
+		break;
+	}
+	rt_ub_reset();
+	return fn(t);
+}
+
+void fake_boot(void)
+{
+	fake.ub_size = OM_TBUF_SIZE_APP - OM_TBUF_DATA;
+	fake.lie_nr = -1;
+	rt_ub_reset();
+	rt_io_boot(7);
+	rt_io_set_arguments("./fake\0arg", 11);
+}
