@@ -21,6 +21,9 @@
 
 #define REST_SLICE_NS   50000000u
 #define DRAIN_MS        2000
+/* Somebody's command may have the connection for a moment; a real refusal comes again. */
+#define BUSY_TRIES      50u
+#define BUSY_US         100u
 #define SPIN_NS         50000u  /* urgent requests come in bursts */
 
 struct answer { int64_t ret; uint64_t arg[4]; };
@@ -29,13 +32,19 @@ struct answer { int64_t ret; uint64_t arg[4]; };
 static bool engine(struct mig_connection *c, enum om_engine_op op, uint64_t a0, uint64_t a1, struct answer *ret)
 {
 	struct om_tbuf *t = host_slot_tbuf(c->mig->enclave, c->slot);
-	int error;
 
-	t->arg[0] = a0;
-	t->arg[1] = a1;
-	t->ret = OM_EINTERNAL;
-	error = host_ecall(c->mig->enclave, c->slot, OM_ECALL_ENGINE, op, 0);
-	ret->ret = error ? error : t->ret;
+	for (unsigned tries = 0;; tries++) {
+		int error;
+
+		t->arg[0] = a0;
+		t->arg[1] = a1;
+		t->ret = OM_EINTERNAL;
+		error = host_ecall(c->mig->enclave, c->slot, OM_ECALL_ENGINE, op, 0);
+		ret->ret = error ? error : t->ret;
+		if (ret->ret != OM_ESTATE || tries >= BUSY_TRIES)
+			break;
+		usleep(BUSY_US);
+	}
 	if (ret->ret < 0)
 		return false;
 	memcpy(ret->arg, t->arg, sizeof ret->arg);
@@ -54,6 +63,7 @@ static void engine_failed(struct mig_connection *c, int64_t error)
 {
 	host_fail((int)error, "the engine refused a frame of connection %u", c->number);
 	mig_lose(c->mig, (int)error, true);
+	mig_wake(&c->mig->connection[OM_CONNECTION_CONTROL]);
 }
 
 /* Rests as the bandwidth limit wants, in slices, so that a stop is noticed. */
@@ -211,6 +221,9 @@ static bool needs_pump(const struct host_mig *mig, const struct mig_connection *
 
 int mig_pumps_start(struct host_mig *mig)
 {
+	pthread_mutex_lock(&mig->lock);
+	mig->lost = mig->eof = false;
+	pthread_mutex_unlock(&mig->lock);
 	atomic_store(&mig->stopping, false);
 	atomic_store(&mig->heard_ns, host_monotonic_ns());
 	if (!mig->source)

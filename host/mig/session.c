@@ -147,6 +147,9 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 		(void)host_net_release();
 	if (flags & OM_MIG_F_OVER && !mig->over)
 		mig->over = true;
+	/* A frame that had to be refused after the token counts as a loss: only new connections settle it. */
+	if (flags & OM_MIG_F_RECONNECT && mig->phase == MIG_PHASE_RUNNING && !atomic_load(&mig->stopping))
+		mig->lost = true;
 	pthread_cond_broadcast(&mig->changed);
 	pthread_mutex_unlock(&mig->lock);
 	signal_event(mig);
@@ -234,7 +237,8 @@ bool mig_report_loss(struct host_mig *mig)
 		return false;
 	}
 	mig_note(mig, UINT16_MAX, arg);
-	return arg[3] & OM_MIG_F_RECONNECT && !(arg[3] & OM_MIG_F_OVER);
+	/* A destination that runs may be asked by a source that missed its last word. */
+	return !(arg[3] & OM_MIG_F_OVER) && (arg[3] & OM_MIG_F_RECONNECT || (!mig->source && arg[3] & OM_MIG_F_RUNNING));
 }
 
 void mig_drain(struct host_mig *mig)
