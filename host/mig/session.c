@@ -125,7 +125,7 @@ static void note_running(struct host_mig *mig)
 void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 {
 	uint64_t ready = arg[1];
-	uint32_t state = (uint32_t)arg[2], flags = (uint32_t)arg[3];
+	uint32_t state = (uint32_t)arg[2], flags = (uint32_t)arg[3], before;
 
 	for (unsigned i = 0; ready != 0 && i < MIG_CONNECTIONS_MAX; i++, ready >>= 1)
 		if (ready & 1 && i != self)
@@ -134,6 +134,7 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	    atomic_load_explicit(&mig->seen_flags, memory_order_relaxed) == flags)
 		return;
 	pthread_mutex_lock(&mig->lock);
+	before = atomic_load_explicit(&mig->seen_flags, memory_order_relaxed);
 	atomic_store_explicit(&mig->seen_state, state, memory_order_relaxed);
 	atomic_store_explicit(&mig->seen_flags, flags, memory_order_relaxed);
 	if (state == OM_MIG_COMMITTED && mig->source && !mig->committed)
@@ -148,7 +149,7 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	if (flags & OM_MIG_F_OVER && !mig->over)
 		mig->over = true;
 	/* A frame that had to be refused after the token counts as a loss: only new connections settle it. */
-	if (flags & OM_MIG_F_RECONNECT && mig->phase == MIG_PHASE_RUNNING && !atomic_load(&mig->stopping))
+	if (flags & ~before & OM_MIG_F_RECONNECT && mig->phase == MIG_PHASE_RUNNING && !atomic_load(&mig->stopping))
 		mig->lost = true;
 	pthread_cond_broadcast(&mig->changed);
 	pthread_mutex_unlock(&mig->lock);
