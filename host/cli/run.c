@@ -120,6 +120,25 @@ static int control(struct host_enclave *enclave)
 	return error;
 }
 
+/* A name without a slash is looked up in PATH, as a shell would; then here. */
+static const char *find_program(const char *name)
+{
+	static char found[4096];
+	const char *path = getenv("PATH");
+
+	if (strchr(name, '/') || !path)
+		return name;
+	while (*path) {
+		size_t length = strcspn(path, ":");
+		int n = snprintf(found, sizeof found, "%.*s/%s", (int)length, path, name);
+
+		if (length > 0 && n > 0 && (size_t)n < sizeof found && access(found, X_OK) == 0)
+			return found;
+		path += length + (path[length] == ':');
+	}
+	return name;
+}
+
 static int start(const char *path, char *const *argv)
 {
 	struct host_enclave *enclave;
@@ -168,7 +187,7 @@ int cli_run(int argc, char **argv)
 		host_error("run: which program? (see `optmig run --help`)");
 		return HOST_EXIT_USAGE;
 	}
-	return start(argv[optind], argv + optind);
+	return start(find_program(argv[optind]), argv + optind);
 }
 
 /* argv: "optmig-exec", path, argv of the program. Settings come from the environment alone. */

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# Completion for bash. Commands and options are asked of the program itself, so they are never out of date.
+_optmig()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} command=${COMP_WORDS[1]} i
+	COMPREPLY=()
+	if [[ $COMP_CWORD -eq 1 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "help --version $(optmig help 2> /dev/null | sed -nE 's/^  ([a-z]+) .*/\1/p')" -- "$cur")
+		return
+	fi
+	if [[ $command == run ]]; then
+		# After the program's name everything is the program's.
+		for ((i = 2; i < COMP_CWORD; i++)); do
+			[[ ${COMP_WORDS[i]} == -* ]] || { mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return; }
+		done
+	fi
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(optmig "$command" --help 2> /dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)" -- "$cur")
+		return
+	fi
+	case $command in
+	migrate | status | cancel | check | recover | report)
+		mapfile -t COMPREPLY < <(compgen -W "$(optmig ps 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur") ;;
+	*)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+	esac
+}
+complete -o filenames -F _optmig optmig

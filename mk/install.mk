@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make install` puts the tools where PREFIX says. What finds its parts relative to itself (optmig-cc: sysroot,
+# runtime, pass) keeps its layout: bin, lib, libexec, sysroot, toolchain and trusted are copied side by side.
+#
+#   PREFIX/bin/optmig...            tools
+#   PREFIX/lib/optmig/...           what the compiler needs, in the layout of the build
+#   PREFIX/libexec/optmig-interp    the images' program interpreter, with the installed loader's path in it
+#   PREFIX/share/man, bash-completion, systemd
+INSTALL_ROOT := $(DESTDIR)$(PREFIX)
+INSTALL_LIB := $(INSTALL_ROOT)/lib/optmig
+INSTALL_PARTS := bin libexec sysroot toolchain trusted lib
+## make install        install below PREFIX (/usr/local); DESTDIR for packaging
+install: all $(B)/libexec/optmig-interp.installed
+	install -d $(INSTALL_ROOT)/bin $(INSTALL_ROOT)/libexec $(INSTALL_LIB) $(INSTALL_ROOT)/share/man/man1 \
+		$(INSTALL_ROOT)/share/bash-completion/completions
+	for part in $(INSTALL_PARTS); do \
+		[ -d $(B)/$$part ] || continue; \
+		install -d $(INSTALL_LIB)/$$part; \
+		(cd $(B)/$$part && find . \( -type f -o -type l \) ! -name '*.o' ! -name '*.d' ! -name '*.log' ! -name '*.installed' \
+			! -name '*-san' -print0 | tar --null -cf - -T -) | tar -xf - -C $(INSTALL_LIB)/$$part; \
+	done
+	install -m 755 $(B)/libexec/optmig-interp.installed $(INSTALL_LIB)/libexec/optmig-interp
+	for tool in $(INSTALL_LIB)/bin/optmig*; do ln -sf ../lib/optmig/bin/$$(basename $$tool) $(INSTALL_ROOT)/bin/; done
+	ln -sf ../lib/optmig/libexec/optmig-interp $(INSTALL_ROOT)/libexec/
+	install -m 644 $(wildcard docs/man/*.1) $(INSTALL_ROOT)/share/man/man1/
+	install -m 644 docs/completion/optmig.bash $(INSTALL_ROOT)/share/bash-completion/completions/optmig
+	@if ls docs/systemd/*.service > /dev/null 2>&1; then install -d $(INSTALL_ROOT)/lib/systemd/system; \
+		install -m 644 docs/systemd/*.service $(INSTALL_ROOT)/lib/systemd/system/; fi
+$(B)/libexec/optmig-interp.installed: host/load/interp.c mk/host.mk mk/install.mk FORCE | deps
+	@mkdir -p $(@D)
+	$(call interp,$(PREFIX)/lib/optmig/bin/optmig) -o $@
+.PHONY: FORCE
+FORCE:
