@@ -24,23 +24,42 @@ struct fault {
 	uint32_t vector, error;
 };
 
-static _Noreturn void die(const struct rt_tcb *tcb, const char *words, const struct fault *f)
+/* "words rip 0x.. address 0x.. ..." */
+static void format(char *at, size_t size, const char *words, const uint64_t *values, unsigned count)
 {
-	static char line[200];
 	const char digits[] = "0123456789abcdef";
-	const uint64_t values[3] = { f->gpr->rip, f->address, (uint64_t)f->vector << 32 | f->error };
-	char *at = line;
+	char *end = at + size - 18 * count - 1;
 
-	(void)tcb;
-	while (*words)
+	while (*words && at < end)
 		*at++ = *words++;
-	for (int v = 0; v < 3; v++) {
+	for (unsigned v = 0; v < count; v++) {
+		int shift = 60;
+
 		*at++ = ' ';
-		for (int shift = 60; shift >= 0; shift -= 4)
+		while (shift > 0 && !(values[v] >> shift))
+			shift -= 4;
+		for (; shift >= 0; shift -= 4)
 			*at++ = digits[(values[v] >> shift) & 15];
 	}
 	*at = 0;
+}
+
+static _Noreturn void die(const struct fault *f)
+{
+	const uint64_t values[4] = { f->gpr->rip, f->address, f->vector, f->error };
+	static char line[200];
+
+	format(line, sizeof line, "exception in the runtime: rip, address, vector, error", values, 4);
 	rt_fatal(OM_EINTERNAL, line);
+}
+
+void rt_log_fault(const struct rt_tcb *tcb)
+{
+	const uint64_t values[3] = { tcb->fault_signo, tcb->fault_rip, tcb->fault_address };
+	char line[160];
+
+	format(line, sizeof line, "the program dies of a signal: number, rip, address", values, 3);
+	rt_log(line);
 }
 
 static bool between(uint64_t rip, const char *begin, const char *end)
@@ -133,11 +152,11 @@ static void handle(struct rt_tcb *tcb, const struct fault *f)
 		return;
 	}
 	if (!rt_booted() || !tcb->thread)
-		die(tcb, "exception in the runtime: rip, address, vector", f);
+		die(f);
 	if (between(f->gpr->rip, rt_calls_begin, rt_calls_end))
 		rt_exit_process(0, SIGSEGV); /* no stack to stand on */
 	if (between(f->gpr->rip, __rt_code_start, __rt_code_end))
-		die(tcb, "exception in the runtime: rip, address, vector", f);
+		die(f);
 	to_application(tcb, f, map_code);
 }
 

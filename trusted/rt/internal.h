@@ -40,6 +40,8 @@ RT_HIDDEN extern char __ehdr_start[], __rt_text_start[], __rt_text_end[], __rt_c
 _Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b);
 /* Called by entry.S at CSSA 1. */
 void rt_exception(struct rt_tcb *tcb, struct om_tbuf *tbuf, uint64_t tbuf_size);
+/* Says why the program dies (exception.c). */
+void rt_log_fault(const struct rt_tcb *tcb);
 /* The application thread of this slot stops here; its stored system call will be run again. */
 _Noreturn void rt_park_self(void);
 /* It has ended: state is EXITING, nothing of it is used any more. */

@@ -310,6 +310,17 @@ void rt_mem_protect(uint64_t index, uint64_t count, uint8_t protection)
 	}
 }
 
+void rt_mem_replace(struct rt_thread *t, uint64_t index, uint64_t count, uint8_t protection)
+{
+	if (rt_mem_claim_at(index, count, protection))
+		return;
+	rt_mem_release(t, index, count, true);
+	for (uint64_t i = index; i < index + count; i++)
+		if (!rt_mem_used(i) || rt_pagemap()[i] == RT_PAGE_FREE)
+			(void)rt_mem_claim_at(i, 1, protection); /* false: another thread maps it at the same time; so be it */
+	rt_mem_protect(index, count, protection);
+}
+
 bool rt_mem_all_mapped(uint64_t index, uint64_t count)
 {
 	for (uint64_t i = index; i < index + count; i++)

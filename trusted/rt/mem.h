@@ -12,6 +12,8 @@
 
 uint8_t rt_mem_protection(long prot);
 bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection);
+/* Whatever is there becomes fresh memory, without being free in between. Parks like rt_mem_release. */
+void rt_mem_replace(struct rt_thread *t, uint64_t index, uint64_t count, uint8_t protection);
 /* To FREE, or back to RESERVED (reads as zero again) if `keep`. May park between pieces if t is not NULL; safe to run
  * again. */
 void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep);

@@ -57,12 +57,10 @@ static long place(struct rt_thread *t, uint64_t hint, uint64_t size, uint8_t pro
 
 	if (fixed && !decode_heap(hint, size, &index, &count))
 		return (hint & (OM_PAGE_SIZE - 1)) ? -EINVAL : -ENOMEM;
+	if (flags & MAP_FIXED_NOREPLACE)
+		return rt_mem_claim_at(index, count, protection) ? (long)hint : -EEXIST;
 	if (fixed) {
-		while (!rt_mem_claim_at(index, count, protection)) {
-			if (flags & MAP_FIXED_NOREPLACE)
-				return -EEXIST;
-			rt_mem_release(t, index, count, false);
-		}
+		rt_mem_replace(t, index, count, protection);
 		return (long)hint;
 	}
 	if (hint && decode_heap(hint, size, &index, &count) && rt_mem_claim_at(index, count, protection))
@@ -164,19 +162,21 @@ static bool has_content(uint64_t index)
 	return s != RT_PAGE_RESERVED && s != RT_PAGE_FREE;
 }
 
-/* Scratch: [0] = new address, [1] = bytes moved. Pages never touched stay so. */
+/* Scratch: [0] = new address, [1] = bytes moved, [2] = protection. Pages never touched stay so. */
 static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t new_size, long flags)
 {
 	struct rt_tcb *tcb = rt_self();
-	uint8_t protection = rt_pagemap()[rt_page_index(old)] & (RT_PAGE_R | RT_PAGE_W);
+	uint8_t protection;
 
 	if (t->syscall_scratch[0] == 0) {
 		long r = place(t, (flags & MREMAP_FIXED) ? (uint64_t)t->arg[4] : 0, new_size, RT_PAGE_R | RT_PAGE_W,
 			(flags & MREMAP_FIXED) ? MAP_FIXED : 0);
 		if (r < 0)
 			return r;
+		t->syscall_scratch[2] = rt_pagemap()[rt_page_index(old)] & (RT_PAGE_R | RT_PAGE_W);
 		t->syscall_scratch[0] = (uint64_t)r;
 	}
+	protection = (uint8_t)t->syscall_scratch[2];
 	for (uint64_t *done = &t->syscall_scratch[1]; *done < old_size && *done < new_size; *done += OM_PAGE_SIZE) {
 		if (has_content(rt_page_index(old + *done)) &&
 		    (rt_app_range_ok(t->syscall_scratch[0] + *done, OM_PAGE_SIZE, true))) {
@@ -196,6 +196,14 @@ static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t 
 	return (long)t->syscall_scratch[0];
 }
 
+/* Scratch: [2] = 1: the range has been checked, part of it may be gone already. */
+static long shrink(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t new_size)
+{
+	t->syscall_scratch[2] = 1;
+	rt_mem_release(t, rt_page_index(old + new_size), (old_size - new_size) >> 12, false);
+	return (long)old;
+}
+
 static long sys_mremap(struct rt_thread *t)
 {
 	uint64_t old = (uint64_t)t->arg[0], old_size = rt_page_up((uint64_t)t->arg[1]), new_size = rt_page_up((uint64_t)t->arg[2]);
@@ -204,6 +212,8 @@ static long sys_mremap(struct rt_thread *t)
 
 	if (t->syscall_scratch[0])
 		return move(t, old, old_size, new_size, flags);
+	if (t->syscall_scratch[2])
+		return shrink(t, old, old_size, new_size);
 	if (new_size == 0 || (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) ||
 	    ((flags & MREMAP_FIXED) && !(flags & MREMAP_MAYMOVE)) || !decode_heap(old, old_size, &index, &count))
 		return -EINVAL;
@@ -216,11 +226,10 @@ static long sys_mremap(struct rt_thread *t)
 			return -EINVAL;
 		return move(t, old, old_size, new_size, flags);
 	}
-	if (new_size <= old_size) {
-		if (new_size < old_size)
-			rt_mem_release(t, index + (new_size >> 12), (old_size - new_size) >> 12, false);
+	if (new_size < old_size)
+		return shrink(t, old, old_size, new_size);
+	if (new_size == old_size)
 		return (long)old;
-	}
 	grow = (new_size - old_size) >> 12;
 	if (rt_mem_claim_at(index + count, grow, rt_pagemap()[index + count - 1] & (RT_PAGE_R | RT_PAGE_W)))
 		return (long)old;

@@ -224,8 +224,10 @@ long rt_signal_fault(struct rt_thread *t)
 	uint64_t bit = SIG_BIT(info.signo), mask = t->sig_mask;
 	struct rt_sigaction action = rt_sigactions[info.signo];
 
-	if (!(custom & bit) || (t->sig_mask & bit))
+	if (!(custom & bit) || (t->sig_mask & bit)) {
+		rt_log_fault(tcb);
 		rt_exit_process(0, info.signo);
+	}
 	if (action.flags & SA_RESETHAND) {
 		rt_sigactions[info.signo] = (struct rt_sigaction){ .handler = SIG_DFL };
 		custom &= ~bit;
