@@ -44,6 +44,11 @@ void rt_identity_boot(const struct om_boot *boot)
 	rt_io_set_limit(identity.limits[RLIMIT_NOFILE].current);
 }
 
+uint32_t rt_cpu_count(void)
+{
+	return identity.cpu_count;
+}
+
 bool rt_random(void *to, size_t size)
 {
 	uint8_t *at = to;

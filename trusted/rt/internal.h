@@ -86,11 +86,9 @@ static inline bool rt_in_heap(uint64_t address)
 {
 	return address - OM_ELRANGE_BASE - rt_image->heap_offset < rt_image->heap_size;
 }
-uint64_t rt_mem_used_bytes(void);
 
 /* ---- thread.c, stop.c ------------------------------------------------------------------------------------------ */
 extern _Atomic uint64_t rt_epoch;
-extern int32_t rt_pid;
 void rt_thread_boot(const struct om_boot *boot, uint64_t stack_low, uint64_t stack_top, uint64_t app_rsp);
 struct rt_thread *rt_thread_by_tid(int32_t tid);
 /* Ends the calling thread (its stack may be gone already). */
@@ -143,7 +141,6 @@ long rt_syscall_again(struct rt_thread *t);          /* stored: start, resume, r
 
 /* ---- identity.c ------------------------------------------------------------------------------------------------------ */
 void rt_identity_boot(const struct om_boot *boot);
-bool rt_random(void *to, size_t size);
 
 /* ---- stats.c ---------------------------------------------------------------------------------------------------------- */
 extern struct rt_counters { _Atomic uint64_t pages_accepted, stops, handshakes; } rt_counters;

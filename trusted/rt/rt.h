@@ -254,6 +254,12 @@ extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[],
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
 	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 
+/* ---- facts for /proc and the like (rt/thread.c, mem.c, identity.c) ------------------------------------------- */
+extern int32_t rt_pid;
+uint64_t rt_mem_used_bytes(void);
+bool rt_random(void *to, size_t size);               /* RDRAND; false if it keeps failing */
+uint32_t rt_cpu_count(void);                         /* as when the program started */
+
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
 void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */
 /* Host file descriptor behind an application descriptor for private file mappings, or -EBADF. */
@@ -266,8 +272,10 @@ uint32_t rt_io_limit(void);
 /* Program arguments, each with its NUL, for /proc/self/cmdline and exe; called by boot after rt_io_boot. */
 void rt_io_set_arguments(const char *arguments, size_t size);
 /* All threads stopped. These calls use the transfer buffer of the slot they run on from its start and leave nothing of
- * it intact; the buffer's size bounds the state of one TCP connection (its queues). freeze: fetch what the kernel holds (offsets, pipe content, event counters, TCP dumps) into the
- * resident tables; thaw: undo on the source after a cancel; rebuild: make the host side anew on the destination.
+ * it intact; the buffer's size bounds the state of one TCP connection (its queues).
+ *   freeze    fetch what the kernel holds (offsets, pipe content, event counters, TCP dumps) into the resident tables
+ *   thaw      undo on the source, after a cancel or a freeze that failed
+ *   rebuild   make the host side anew on the destination
  * Return 0 or OM_EHOSTSTATE; then `words` names the first object that could not be handled. */
 int rt_io_freeze(char *words, size_t words_size);
 int rt_io_thaw(char *words, size_t words_size);

@@ -273,13 +273,6 @@ long rt_io_mask(struct rt_thread *t, uint64_t app_mask, uint64_t size);
 long rt_io_timer_read(struct rt_io_ofd *ofd, struct rt_io_span *span);
 int  rt_io_timer_arm(struct rt_io_ofd *ofd);
 
-/* ---- of the core runtime, for /proc ---------------------------------------------------------------------------- */
-extern int32_t rt_pid;
-uint64_t rt_mem_used_bytes(void);
-bool rt_random(void *to, size_t size);
-uint32_t rt_cpu_count(void);
-void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask);
-
 /* ---- words for people (words.c) ------------------------------------------------------------------------------ */
 struct rt_io_words { char *text; size_t size, used; };
 void rt_io_words_add(struct rt_io_words *words, const char *text);

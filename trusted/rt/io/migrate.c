@@ -16,6 +16,16 @@
 #include "rt/io/migrate.h"
 
 static RT_RESIDENT bool frozen;
+static RT_RESIDENT uint32_t file_mask;       /* the host process' umask */
+
+/* Reading it means setting it. */
+static void note_file_mask(void)
+{
+	long mask = rt_host(__NR_umask, 077, 0, 0, 0, 0, 0);
+
+	file_mask = mask >= 0 && mask <= 0777 ? (uint32_t)mask : 022;
+	(void)rt_host(__NR_umask, file_mask, 0, 0, 0, 0, 0); /* cannot fail */
+}
 
 int rt_io_refuse(struct rt_io_words *words, const struct rt_io_ofd *ofd, const char *text)
 {
@@ -90,6 +100,7 @@ int rt_io_freeze(char *text, size_t size)
 	rt_io_frozen_reset();
 	rt_ub_reset();
 	rt_io_note_host();
+	note_file_mask();
 	error = rt_io_net_hold(&words);
 	if (!error)
 		error = for_each(rt_io_socket_accept_waiting, &words);
@@ -199,6 +210,7 @@ int rt_io_rebuild(char *text, size_t size)
 
 	/* Deadlines are in virtual time; the engine restores it once more when the program starts. */
 	rt_time_restore();
+	(void)rt_host(__NR_umask, file_mask, 0, 0, 0, 0, 0); /* cannot fail */
 	(void)for_each(forget_host, &words);            /* cannot fail */
 	error = make_all(true, &words);
 	if (error) {

@@ -19,12 +19,6 @@ static RT_RESIDENT char arguments[ARGUMENTS_MAX];
 static RT_RESIDENT uint32_t arguments_size;
 static RT_RESIDENT char program_path[LX_PATH_MAX];
 
-/* Until the core runtime provides it. */
-__attribute__((weak)) uint32_t rt_cpu_count(void)
-{
-	return 1;
-}
-
 void rt_io_set_arguments(const char *text, size_t size)
 {
 	bool has_slash = false;
