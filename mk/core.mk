@@ -5,7 +5,7 @@
 #   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl
 #
 # Link both, libcore.a first. $(CORE_SRC) is what every world can compile; host-only parts of core stand elsewhere.
-CORE_SRC := core/errors.c core/cursor.c core/noise.c $(wildcard core/crypto/*.c) \
+CORE_SRC := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) $(wildcard core/crypto/*.c) \
 	$(filter-out core/attest/quote_build.c core/attest/der_build.c,$(wildcard core/attest/*.c))
 # Writes quotes and certificates instead of checking them: for the emulated platform, never for enclaves.
 CORE_HOST_SRC := $(wildcard core/attest/quote_build.c core/attest/der_build.c)

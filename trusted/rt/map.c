@@ -111,8 +111,9 @@ static void each_segment(segment_fn *fn)
 
 static void accept_own_bss(const Elf64_Phdr *ph, uint64_t file_end, uint64_t end)
 {
+	(void)end;                             /* the rest comes when it is touched */
 	if (ph->p_vaddr >= (uint64_t)__rt_local_start)
-		accept_range(file_end, end);
+		accept_range(file_end, (uint64_t)__rt_lazy_start);
 	else if (ph->p_vaddr >= (uint64_t)__rt_resident_start)
 		accept_range(file_end, (uint64_t)__rt_resident_early_end);
 }
@@ -138,7 +139,8 @@ static void enter_segment(const Elf64_Phdr *ph, uint64_t file_end, uint64_t end)
 	if (!(ph->p_flags & PF_W)) {
 		set_states(begin, end, RT_PAGE_IMAGE | RT_PAGE_R | ((ph->p_flags & PF_X) ? RT_PAGE_X : 0));
 	} else if (ph->p_vaddr >= (uint64_t)__rt_local_start) {
-		set_states(begin, end, RT_PAGE_LOCAL | rw);
+		set_states(begin, (uint64_t)__rt_lazy_start, RT_PAGE_LOCAL | rw);
+		set_states((uint64_t)__rt_lazy_start, end, RT_PAGE_RESERVED | rw);    /* accepted when touched */
 	} else if (ph->p_vaddr >= (uint64_t)__rt_resident_start) {
 		set_states(begin, (uint64_t)__rt_resident_early_end, RT_PAGE_RESIDENT | rw);
 		set_states((uint64_t)__rt_resident_early_end, end, RT_PAGE_RESIDENT); /* accepted when touched */
@@ -178,6 +180,8 @@ static enum rt_page_state accepted_state(uint64_t address)
 {
 	if (is_resident(address))
 		return RT_PAGE_RESIDENT;
+	if (address >= (uint64_t)__rt_lazy_start && address < (uint64_t)__rt_image_end)
+		return RT_PAGE_LOCAL;
 	return address >= OM_ELRANGE_BASE + rt_image->slots_offset ? RT_PAGE_LOCAL : RT_PAGE_ACCEPTED;
 }
 

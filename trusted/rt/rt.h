@@ -31,6 +31,8 @@
  * with .bss, because only then does the compiler keep the zeros out of the file.) */
 #define RT_RESIDENT __attribute__((section(".bss.rt.resident")))  /* migrates; always sent in the stop phase; starts as zero */
 #define RT_LOCAL    __attribute__((section(".bss.rt.local")))     /* never leaves this enclave; starts as zero */
+#define RT_LAZY     __attribute__((section(".bss.rt.lazy")))      /* local, but accepted page by page when touched: for big and mostly
+                                                                     unused tables; never touched at CSSA 1 for the first time */
 /* Resident, and in the enclave from the start: what may be touched at CSSA 1. (Other resident pages come when needed.) */
 #define RT_RESIDENT_EARLY __attribute__((section(".bss.rt.resident.early")))
 
@@ -288,6 +290,8 @@ int rt_io_check(char *words, size_t words_size);
 /* ---- engine hooks (trusted/mig) ---------------------------------------------------------------------------- */
 /* OM_ECALL_ENGINE: arguments and results in tbuf->arg/data of this slot. Return value goes to tbuf->ret. */
 long mig_engine_call(uint64_t op);
+/* A session is under way, or has ended with the program gone: nobody else may stop or resume it. */
+bool mig_busy(void);
 void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
 
 #endif

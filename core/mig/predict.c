@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See the header. The estimates aim at 3/4 of the limit: what is dirtied between the decision and the last thread's
+ * safepoint comes on top. The list of owed pages costs 16 bytes per run; half of the pages are taken to be adjacent.
+ */
+#include <stdbool.h>
+#include "mig/predict.h"
+
+enum { PAGE = 4096, RUN_BYTES = 8 };
+
+static uint64_t transfer_ns(uint64_t bytes, uint64_t throughput)
+{
+	if (throughput == 0)
+		return bytes;             /* unknown: assume 1 GB/s */
+	if (bytes > UINT64_MAX / 1000000000u)
+		return UINT64_MAX / 4;
+	return bytes * 1000000000u / throughput;
+}
+
+uint64_t mig_predict_precopy(const struct mig_round *r)
+{
+	return r->fixed_ns + r->round_trip_ns + r->round_trip_ns / 2 +
+		transfer_ns((r->dirty_pages + r->always_pages) * PAGE, r->throughput);
+}
+
+uint64_t mig_predict_postcopy(const struct mig_round *r)
+{
+	return r->fixed_ns + r->round_trip_ns + r->round_trip_ns / 2 +
+		transfer_ns(r->always_pages * PAGE + r->dirty_pages * RUN_BYTES, r->throughput);
+}
+
+static bool converges(const struct mig_round *r)
+{
+	return r->number < 2 || r->dirty_pages < r->previous_dirty - r->previous_dirty / 8;
+}
+
+enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uint64_t *ret_expected, const char **ret_why)
+{
+	uint64_t now = mig_predict_precopy(r);
+
+	*ret_expected = now;
+	if (now <= r->limit_ns - r->limit_ns / 4) {
+		*ret_why = "what is left fits into the downtime limit: pre-copy";
+		return MIG_STOP_PRECOPY;
+	}
+	if (mode == OM_MODE_PRECOPY) {
+		*ret_why = "rounds are used up: pre-copy, over the downtime limit";
+		return r->number >= r->rounds_max ? MIG_STOP_PRECOPY : MIG_NEXT_ROUND;
+	}
+	*ret_why = r->number >= r->rounds_max ? "rounds are used up: the rest by post-copy" :
+		"memory is dirtied as fast as it is sent: the rest by post-copy";
+	if (r->number >= r->rounds_max || !converges(r)) {
+		*ret_expected = mig_predict_postcopy(r);
+		return MIG_STOP_POSTCOPY;
+	}
+	return MIG_NEXT_ROUND;
+}

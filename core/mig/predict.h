@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * When to stop: the prediction of the downtime and the choice after each pre-copy round. Pure arithmetic on counters.
+ *
+ *     downtime(pre-copy)  = fixed + round trip + (dirty + resident + stacks) / throughput
+ *     downtime(post-copy) = fixed + round trip + (resident + stacks + list of owed pages) / throughput
+ *
+ * A pre-copy converges if the dirty set of the next round is expected to be smaller: dirty rate < throughput, measured
+ * as pages dirtied during the last round against pages dirtied during the one before.
+ */
+#ifndef OPTMIG_CORE_MIG_PREDICT_H
+#define OPTMIG_CORE_MIG_PREDICT_H
+
+#include <stdint.h>
+#include "engine.h"
+
+struct mig_round {
+	uint32_t number;          /* rounds finished, 1 after round 0 */
+	uint32_t rounds_max;
+	uint64_t dirty_pages;     /* now, not yet sent */
+	uint64_t previous_dirty;  /* the same after the round before; 0 after round 0 */
+	uint64_t round_ns;        /* how long the last round took */
+	uint64_t throughput;      /* bytes/s; 0: unknown */
+	uint64_t always_pages;    /* resident and stack pages sent in the stop phase */
+	uint64_t round_trip_ns;
+	uint64_t fixed_ns;        /* stop, freeze, rebuild: best guess */
+	uint64_t limit_ns;
+};
+
+enum mig_choice { MIG_NEXT_ROUND, MIG_STOP_PRECOPY, MIG_STOP_POSTCOPY };
+
+uint64_t mig_predict_precopy(const struct mig_round *r);
+uint64_t mig_predict_postcopy(const struct mig_round *r);
+
+/*
+ * @mode: what was asked for (AUTO, PRECOPY, HYBRID). *ret_expected: predicted downtime of the choice, or of stopping
+ * now; *ret_why: static words.
+ */
+enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uint64_t *ret_expected, const char **ret_why);
+
+#endif

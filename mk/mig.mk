@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# Unit tests of the migration engine: its real sources with a pretended runtime (tests/unit/mig/fake.h) as a shared object
+# that a test loads twice.
+MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c,$(wildcard trusted/mig/*.c)) tests/unit/mig/fake.c
+MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c core/crypto/*.c)
+MIG_TESTS     := modes
+
+define mig_world
+$(B)/$(1)/mig/%.o: %.c | deps
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(CFLAGS_$(1)) -fPIC -Iabi -Icore -Itrusted -I. -include tests/unit/mig/base.h $$(CFLAGS_$(1)_$$(subst /,_,$$*)) \
+		-MMD -MP -c $$< -o $$@
+$(B)/$(1)/mig/core/crypto/ec.o: $(BEARSSL)/.unpacked
+$(B)/$(1)/mig/bearssl/%.o: $(BEARSSL)/.unpacked
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(filter-out -W% -fsanitize%,$$(CFLAGS_$(1))) -w -fPIC $(BEARSSL_CONFIG) -I$(BEARSSL)/inc -I$(BEARSSL)/src \
+		-c $(BEARSSL)/src/$$*.c -o $$@
+$(B)/$(1)/mig/engine.so: $(patsubst %.c,$(B)/$(1)/mig/%.o,$(MIG_TEST_SRC) $(MIG_CORE_SRC)) $(patsubst %,$(B)/$(1)/mig/bearssl/%.o,$(BEARSSL_SRC))
+	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -shared -Wl,-Bsymbolic -o $$@ $$^ -lpthread
+endef
+# $(1) world, $(2) test
+define mig_test
+$(B)/$(1)/tests/unit/mig/test_$(2): $(B)/$(1)/mig/tests/unit/mig/test_$(2).o $(B)/$(1)/mig/tests/unit/mig/pair.o $(B)/$(1)/mig/engine.so
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -o $$@ $$(filter %.o,$$^) -lpthread -ldl
+$(B)/$(1)/mig/tests/unit/mig/test_$(2).o: CFLAGS_$(1) += -DMIG_OBJECT='"$(B)/$(1)/mig/engine.so"'
+$(B)/$(1)/mig/tests/unit/mig/pair.o: CFLAGS_$(1) += -DMIG_OBJECT='"$(B)/$(1)/mig/engine.so"'
+TESTS += $(B)/$(1)/tests/unit/mig/test_$(2)
+endef
+$(foreach w,host san,$(eval $(call mig_world,$(w)))$(foreach t,$(MIG_TESTS),$(eval $(call mig_test,$(w),$(t)))))
+-include $(shell find $(B)/host/mig $(B)/san/mig -name '*.d' 2>/dev/null)
+.PHONY: mig-test
+## make mig-test       unit tests of the migration engine only
+mig-test: $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
+	tests/run $^

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The control connection: drives the session machine of core/mig/session.h. A message is opened, decoded in full,
+ * turned into an event, and the machine's actions are carried out. Frames to send wait in a short queue of message types;
+ * their bodies are made when they leave, from the state of that moment.
+ *
+ * A failure is never acted upon where it is noticed: it is posted, and mig_progress() turns it into the event FAIL, so
+ * that the machine alone decides what it means in this state.
+ */
+#include <string.h>
+#include "crypto/wipe.h"
+#include "mig/mig.h"
+
+RT_LOCAL static uint8_t received[OM_CONTROL_MAX];       /* plaintext of the message at hand */
+RT_LOCAL static uint8_t quote[OM_CONTROL_QUOTE_MAX];
+
+void mig_queue(unsigned what)
+{
+	if (memchr(mig.queue, (int)what, mig.queue_count))
+		return;
+	RT_CHECK(mig.queue_count < MIG_QUEUE);
+	mig.queue[mig.queue_count++] = (uint8_t)what;
+}
+
+/* The first reason counts. */
+static void note_reason(int error, const char *words)
+{
+	if (mig.status.error)
+		return;
+	mig.status.error = error;
+	mig_words(mig.status.reason, sizeof mig.status.reason, words);
+}
+
+/* ---- actions ---- */
+
+static void rebuild(void)
+{
+	int64_t start = rt_monotonic_ns();
+	char words[OM_REASON_MAX] = "";
+	int error = rt_io_rebuild(words, sizeof words);
+
+	mig.rebuild_ns = rt_monotonic_ns() - start;
+	mig.status.rebuild_ns = (uint64_t)mig.rebuild_ns;
+	if (error) {
+		note_reason(error, words);
+		mig_fail(error, "descriptors could not be rebuilt");
+		return;
+	}
+	mig_event(MIG_ON_BUILT);
+}
+
+static void run(void)
+{
+	mig_postcopy_prepare();
+	rt_owed_fault = mig_owed_fault;
+	rt_time_restore();
+	rt_resume_all();
+	mig.status.run_realtime_ns = (uint64_t)rt_realtime_ns();
+}
+
+static void queue_frames(uint32_t actions)
+{
+	static const struct { uint32_t action; uint8_t what; } frames[] = {
+		{ MIG_DO_SEND_NOISE, MIG_QUEUE_NOISE }, { MIG_DO_SEND_QUOTE, OM_CTL_QUOTE },
+		{ MIG_DO_SEND_PARAMS, OM_CTL_PARAMS }, { MIG_DO_SEND_READY, OM_CTL_READY },
+		{ MIG_DO_SEND_COMPLETE, OM_CTL_COMPLETE }, { MIG_DO_SEND_PREPARED, OM_CTL_PREPARED },
+		{ MIG_DO_SEND_START, OM_CTL_START }, { MIG_DO_SEND_STARTED, OM_CTL_STARTED },
+		{ MIG_DO_SEND_PLACED, OM_CTL_PLACED }, { MIG_DO_SEND_FINISH, OM_CTL_FINISH },
+		{ MIG_DO_SEND_CANCEL, OM_CTL_CANCEL }, { MIG_DO_SEND_ABORT, OM_CTL_ABORT },
+	};
+
+	/* What ends the session replaces what was still to be said. */
+	if (actions & (MIG_DO_SEND_CANCEL | MIG_DO_SEND_ABORT))
+		mig.queue_count = 0;
+	for (size_t i = 0; i < sizeof frames / sizeof *frames; i++)
+		if (actions & frames[i].action)
+			mig_queue(frames[i].what);
+}
+
+static void act(uint32_t actions)
+{
+	if (actions & MIG_DO_RUN)
+		run();
+	queue_frames(actions);
+	if (actions & MIG_DO_ROUNDS)
+		mig_source_rounds();
+	if (actions & MIG_DO_STOP_APP)
+		mig_source_stop();
+	if (actions & MIG_DO_FREEZE)
+		mig_source_freeze();
+	if (actions & MIG_DO_RESUME_APP)
+		mig_source_resume_app();
+	if (actions & MIG_DO_WAIT_LINK)
+		mig_link_lost();
+	if (actions & MIG_DO_WIPE)
+		mig.wipe = true;
+	if (actions & MIG_DO_REBUILD)
+		rebuild();
+}
+
+void mig_event(enum mig_event event)
+{
+	enum mig_source_state source = mig.source;
+	enum mig_target_state target = mig.target;
+	uint32_t actions = 0;
+	int error = mig.role == OM_ROLE_SOURCE ? mig_source_step(source, event, &mig.source, &actions) :
+		mig_target_step(target, event, &mig.target, &actions);
+
+	if (error) {
+		mig_fail(error, "a message came that this state of the session does not allow");
+		return;
+	}
+	if (mig.role == OM_ROLE_SOURCE && source < MIG_SOURCE_DONE && mig.source >= MIG_SOURCE_CANCELLED)
+		mig_source_ended();
+	act(actions);
+}
+
+/* ---- progress ---- */
+
+static bool session_over(void)
+{
+	return mig.role == OM_ROLE_SOURCE ? mig_source_over(mig.source) : mig_target_over(mig.target);
+}
+
+/*
+ * The last frames are out (or cannot leave): destroy what is not needed. A destination that gave up after PREPARED, or
+ * runs, keeps the secret: the source may come back to ask, and must get its answer.
+ */
+static void finish_if_over(void)
+{
+	bool target_may_be_asked = mig.role == OM_ROLE_DESTINATION && mig.complete.type == OM_CTL_COMPLETE;
+
+	if (mig.over || !mig.wipe || !session_over() || (mig.queue_count && atomic_load(&mig.link)))
+		return;
+	mig.wipe = false;
+	mig_link_wipe(!target_may_be_asked);
+	mig.reconnect = target_may_be_asked;
+	mig.over = true;
+	mig.ended = rt_monotonic_ns();
+}
+
+static void take_posted(void)
+{
+	uint32_t posted = atomic_exchange(&mig.posted, 0);
+
+	if (posted & MIG_POST_FAIL) {
+		note_reason(atomic_load(&mig.failure), atomic_load(&mig.failure_words));
+		mig_event(MIG_ON_FAIL);
+	}
+	if (posted & MIG_POST_LOST) {
+		mig_event(MIG_ON_LOST);
+		if (mig.role == OM_ROLE_SOURCE ? mig.source == MIG_SOURCE_FAILED : mig.target == MIG_TARGET_ABORTED)
+			note_reason(OM_ECONNECTION, "the connection was lost");
+		if (session_over())
+			mig.queue_count = 0;
+		/* The program is whole here, but the source does not know it yet. */
+		if (mig.role == OM_ROLE_DESTINATION && mig.target == MIG_TARGET_COMPLETE && !mig.over)
+			mig_link_lost();
+	}
+	if (posted & MIG_POST_CANCEL && mig.source < MIG_SOURCE_COMMITTED) {
+		note_reason(OM_ECANCELLED, "cancelled by command");
+		mig_event(MIG_ON_CANCEL);
+	}
+	if (posted & MIG_POST_ABORT && !mig_target_may_run(mig.target)) {
+		note_reason(OM_ECANCELLED, "given up by command at the destination");
+		mig_event(MIG_ON_ABORT);
+	}
+	if (posted & MIG_POST_POSTCOPY && mig.source <= MIG_SOURCE_ROUNDS)
+		mig_source_postcopy_now();
+}
+
+static uint64_t target_progress(void)
+{
+	if (mig.target == MIG_TARGET_RECEIVING && mig_import_complete())
+		mig_event(MIG_ON_ARRIVED);
+	if (mig.target == MIG_TARGET_RUNNING && atomic_load(&mig.owed) == 0) {
+		rt_owed_fault = NULL;
+		mig_event(MIG_ON_PLACED);
+	}
+	/* Pages that a faulting thread brought in wake nobody. */
+	return mig.target == MIG_TARGET_RUNNING ? 5000000 : UINT64_MAX;
+}
+
+uint64_t mig_progress(void)
+{
+	uint64_t wait = UINT64_MAX;
+
+	do {
+		take_posted();
+		wait = mig.role == OM_ROLE_SOURCE ? mig_source_progress() : target_progress();
+	} while (atomic_load(&mig.posted) || (wait == 0 && mig.queue_count == 0));
+	finish_if_over();
+	return mig.queue_count ? 0 : wait;
+}
+
+void mig_settle(unsigned peer_state)
+{
+	enum mig_event event;
+	uint32_t actions;
+	int error;
+
+	if (mig.role == OM_ROLE_DESTINATION) {
+		error = mig_target_settle(mig.target, (enum mig_source_state)peer_state, &event, &actions);
+		if (error)
+			mig_fail(error, "after the reconnection the two sides do not fit together");
+		else if (mig.target == MIG_TARGET_COMPLETE)
+			mig_queue(OM_CTL_PLACED);
+		return;
+	}
+	do {
+		error = mig_source_settle(mig.source, (enum mig_target_state)peer_state, &event, &actions);
+		if (error) {
+			mig_fail(error, "after the reconnection the two sides do not fit together");
+			return;
+		}
+		queue_frames(actions);
+		if (event == MIG_ON_STARTED)
+			mig_source_handed_over();
+		if (event != MIG_EVENT_COUNT)
+			mig_event(event);
+	} while (event == MIG_ON_STARTED);
+	if (mig.source == MIG_SOURCE_ROUNDS || mig.source == MIG_SOURCE_POSTCOPY)
+		mig_source_again();
+}
+
+/* ---- messages out ---- */
+
+static int make_quote(struct om_control *m)
+{
+	const char *words = "";
+	long size = mig_evidence_make(mig.role, mig.hash, quote, sizeof quote, &words);
+
+	if (size < 0) {
+		note_reason((int)size, words);
+		return (int)size;
+	}
+	m->quote.role = mig.role;
+	m->quote.quote = quote;
+	m->quote.quote_size = (uint32_t)size;
+	return 0;
+}
+
+static int make_message(struct om_control *m)
+{
+	switch (m->type) {
+	case OM_CTL_QUOTE:
+		return make_quote(m);
+	case OM_CTL_PARAMS:
+		m->params.channels = mig.params.channels;
+		m->params.page_limit = mig.facts.page_limit;
+		m->params.xfrm = mig.facts.xfrm;
+		m->params.cpu_features = mig.facts.features;
+		mig.status.ram_total = mig_source_touched() * OM_PAGE_SIZE;
+		m->params.pages = mig.status.ram_total / OM_PAGE_SIZE;
+		break;
+	case OM_CTL_ROUND:
+		m->round.echo = mig.role == OM_ROLE_DESTINATION;
+		m->round.round = m->round.echo ? mig.echo_round : mig.round.number;
+		m->round.stamp = m->round.echo ? mig.echo_stamp : (uint64_t)rt_monotonic_ns();
+		break;
+	case OM_CTL_COMPLETE:
+		m->complete.channels = mig.params.channels;
+		m->complete.owed = atomic_load(&mig.owed);
+		for (uint32_t i = 0; i < mig.params.channels; i++)
+			m->complete.frames[i] = atomic_load(&mig_rings[i].next);
+		break;
+	case OM_CTL_PREPARED:
+		m->prepared.rebuild_ns = (uint64_t)mig.rebuild_ns;
+		break;
+	case OM_CTL_STARTED:
+		m->started.run_realtime_ns = mig.status.run_realtime_ns;
+		break;
+	case OM_CTL_ABORT:
+	case OM_CTL_CANCEL:
+		m->reason.error = mig.status.error;
+		m->reason.words = mig.status.reason;
+		m->reason.words_size = (uint32_t)strlen(mig.status.reason);
+		break;
+	case OM_CTL_PLACED:
+		m->placed.requests = atomic_load(&mig.postcopy_requests);
+		m->placed.dropped = atomic_load(&mig.dropped);
+		break;
+	case OM_CTL_READY: case OM_CTL_START: case OM_CTL_FINISH:
+		break;
+	}
+	return 0;
+}
+
+static long send_message(uint8_t *data, enum om_control_type type)
+{
+	struct om_control m = { .type = type };
+	size_t size;
+	int error;
+
+	if (!atomic_load(&mig.link))
+		return 0;
+	error = make_message(&m);
+	if (!error)
+		error = om_control_encode(&m, mig_plain, sizeof mig_plain, &size);
+	if (!error)
+		error = mig_stream_seal(&mig.conn[OM_CONNECTION_CONTROL].out, OM_FRAME_CONTROL, 0, mig_plain, size, data, &size);
+	return error ? error : (long)size;
+}
+
+long mig_control_out(uint8_t *data)
+{
+	uint8_t what;
+	long ret;
+
+	if (mig.queue_count == 0)
+		return 0;
+	what = mig.queue[0];
+	memmove(mig.queue, mig.queue + 1, --mig.queue_count);
+	if (what == MIG_QUEUE_NOISE)
+		ret = mig_link_noise_out(data);
+	else if (what == MIG_QUEUE_RESUME)
+		ret = mig_link_resume_out(data);
+	else
+		ret = send_message(data, (enum om_control_type)what);
+	if (ret < 0)
+		mig_fail((int)ret, "a control message could not be made");
+	finish_if_over();
+	return ret;
+}
+
+/* ---- messages in ---- */
+
+static int peer_quote(const struct om_control *m)
+{
+	bool source = mig.role == OM_ROLE_SOURCE;
+	const char *words = "";
+	int error;
+
+	if (m->quote.role == mig.role)
+		return OM_EIDENTITY;
+	if (source ? mig.source != MIG_SOURCE_ATTEST : mig.target != MIG_TARGET_ATTEST)
+		return OM_ESTATE;
+	error = mig_evidence_check(m->quote.role, mig.hash, m->quote.quote, m->quote.quote_size, &mig.status, &words);
+	if (error) {
+		note_reason(error, words);
+		return error;
+	}
+	mig_event(MIG_ON_PEER_OK);
+	return 0;
+}
+
+static int peer_params(const struct om_control *m)
+{
+	const char *words = NULL;
+
+	if (m->params.channels != mig.params.channels)
+		words = "the two sides were given different numbers of channels";
+	else if (m->params.page_limit != mig.facts.page_limit)
+		words = "the enclave's address range has another size there";
+	else if (m->params.xfrm != mig.facts.xfrm)
+		words = "the source's enclave has other processor state enabled (XFRM) than this machine offers";
+	else if (m->params.cpu_features & ~mig.facts.features)
+		words = "the source's processor has features that this one lacks, and the program may be using them";
+	if (words) {
+		note_reason(OM_EUNSUPPORTED, words);
+		return OM_EUNSUPPORTED;
+	}
+	mig.status.ram_total = m->params.pages * OM_PAGE_SIZE;
+	mig.ready = rt_monotonic_ns();
+	mig_event(MIG_ON_PARAMS);
+	return 0;
+}
+
+static int peer_round(const struct om_control *m)
+{
+	if (mig.role == OM_ROLE_DESTINATION) {
+		if (m->round.echo || mig.target != MIG_TARGET_RECEIVING)
+			return OM_ESTATE;
+		mig.echo_round = m->round.round;
+		mig.echo_stamp = m->round.stamp;
+		mig.status.dirty_sync_count = m->round.round + 1;
+		mig_queue(OM_CTL_ROUND);
+		return 0;
+	}
+	if (!m->round.echo)
+		return OM_ESTATE;
+	mig_source_round_trip(m->round.stamp);
+	return 0;
+}
+
+static int peer_complete(const struct om_control *m)
+{
+	if (mig.target != MIG_TARGET_RECEIVING || mig.complete.type)
+		return OM_ESTATE;
+	if (m->complete.channels != mig.params.channels)
+		return OM_EINVAL;
+	mig.complete = *m;
+	return 0;
+}
+
+static void peer_reason(const struct om_control *m)
+{
+	char words[OM_REASON_MAX + 16] = "other side: ";
+
+	memcpy(words + 12, m->reason.words, m->reason.words_size);
+	words[12 + m->reason.words_size] = 0;
+	note_reason(m->reason.error < 0 ? m->reason.error : OM_EABORTED, words);
+}
+
+static void peer_finish(void)
+{
+	if (mig.target != MIG_TARGET_COMPLETE)
+		return;
+	mig.complete.type = (enum om_control_type)0;   /* the source knows: nobody will ask again */
+	mig.wipe = true;
+	finish_if_over();
+}
+
+/* Messages that only a source gets. */
+static int source_message(const struct om_control *m)
+{
+	switch (m->type) {
+	case OM_CTL_READY:
+		mig_event(MIG_ON_READY);
+		return 0;
+	case OM_CTL_PREPARED:
+		mig.status.rebuild_ns = m->prepared.rebuild_ns;
+		mig.answered = rt_monotonic_ns();
+		mig_event(MIG_ON_PREPARED);
+		return 0;
+	case OM_CTL_STARTED:
+		if (mig.source != MIG_SOURCE_COMMITTED)
+			return OM_ESTATE;
+		mig.status.run_realtime_ns = m->started.run_realtime_ns;
+		mig_event(MIG_ON_STARTED);
+		mig_source_handed_over();
+		return 0;
+	case OM_CTL_PLACED:
+		mig_event(MIG_ON_PLACED);
+		return 0;
+	case OM_CTL_ABORT:
+		peer_reason(m);
+		mig_event(MIG_ON_ABORT);
+		return 0;
+	default:
+		return OM_ETYPE;
+	}
+}
+
+/* Messages that only a destination gets. */
+static int target_message(const struct om_control *m)
+{
+	switch (m->type) {
+	case OM_CTL_PARAMS:
+		return mig.target == MIG_TARGET_SETUP ? peer_params(m) : OM_ESTATE;
+	case OM_CTL_COMPLETE:
+		return peer_complete(m);
+	case OM_CTL_START:
+		mig_event(MIG_ON_START);
+		return 0;
+	case OM_CTL_CANCEL:
+		peer_reason(m);
+		mig_event(MIG_ON_CANCEL);
+		return 0;
+	case OM_CTL_FINISH:
+		peer_finish();
+		return 0;
+	default:
+		return OM_ETYPE;
+	}
+}
+
+int mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload)
+{
+	struct om_control m;
+	int error;
+
+	if (frame->kind == OM_FRAME_NOISE)
+		return mig_link_noise_in(frame, payload);
+	if (frame->kind == OM_FRAME_RESUME)
+		return mig_link_resume_in(frame, header, payload);
+	if (frame->kind != OM_FRAME_CONTROL)
+		return OM_ETYPE;
+	if (!atomic_load(&mig.link))
+		return OM_ESTATE;
+	error = mig_stream_open(&mig.conn[OM_CONNECTION_CONTROL].in, frame, header, payload, received);
+	if (!error)
+		error = om_control_decode(received, frame->length - OM_FRAME_TAG, &m);
+	if (error)
+		return error;
+	if (session_over() && m.type != OM_CTL_FINISH)
+		return 0;                      /* crossed our own last word */
+	if (m.type == OM_CTL_QUOTE)
+		return peer_quote(&m);
+	if (m.type == OM_CTL_ROUND)
+		return peer_round(&m);
+	return mig.role == OM_ROLE_SOURCE ? source_message(&m) : target_message(&m);
+}

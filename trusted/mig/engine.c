@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's door: operations of the host, decoded and dispatched. Arguments are read once; results are written last,
+ * since host calls made in between use the same transfer buffer.
+ *
+ * A connection has one owner at a time. That the host keeps to it is not assumed: a second call for a busy connection is
+ * refused. Operations that change the session but come from other threads are posted; whoever owns the control
+ * connection next carries them out, and the poster tries to be that one.
+ */
+#include <string.h>
+#include "crypto/wipe.h"
+#include "mig/mig.h"
+
+RT_LOCAL struct mig mig;
+RT_LOCAL static _Atomic uint32_t busy[MIG_CONNECTIONS];     /* owned by a host thread; outlives sessions */
+RT_LAZY struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
+RT_LAZY struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
+RT_LAZY struct mig_small_buffer mig_reply_buffer;
+RT_LAZY struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
+RT_LOCAL uint8_t mig_plain[OM_CONTROL_MAX];
+RT_LAZY _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];
+RT_LAZY _Atomic uint64_t mig_owed[MIG_PAGES_LIMIT / 64];
+
+void mig_post(uint32_t what)
+{
+	atomic_fetch_or(&mig.posted, what);
+}
+
+void mig_fail(int error, const char *words)
+{
+	int32_t none = 0;
+
+	if (atomic_compare_exchange_strong(&mig.failure, &none, error))
+		atomic_store(&mig.failure_words, words);
+	mig_post(MIG_POST_FAIL);
+}
+
+void mig_note_max(_Atomic uint64_t *max, uint64_t value)
+{
+	uint64_t seen = atomic_load(max);
+
+	while (value > seen && !atomic_compare_exchange_weak(max, &seen, value))
+		;
+}
+
+void mig_words(char *to, size_t size, const char *words)
+{
+	size_t n = strlen(words);
+
+	n = n < size ? n : size - 1;
+	memcpy(to, words, n);
+	memset(to + n, 0, size - n);
+}
+
+bool mig_busy(void)
+{
+	if (mig.role == OM_ROLE_SOURCE)
+		return mig.source != MIG_SOURCE_IDLE && (!mig_source_over(mig.source) || mig.source == MIG_SOURCE_DONE);
+	return mig.role == OM_ROLE_DESTINATION && mig.target != MIG_TARGET_COMPLETE;
+}
+
+void mig_boot(const struct om_boot *boot)
+{
+	mig.facts.features = boot->cpu_features;
+	mig.facts.xfrm = boot->xfrm;
+	mig.facts.page_limit = rt_image->elrange_size >> 12;
+	mig.facts.tracked_limit = rt_image->slots_offset >> 12;
+	mig.facts.image_end = rt_image->image_end_offset >> 12;
+	while (mig.facts.image_tracked_end < mig.facts.image_end && RT_PAGE_STATE(mig_page_state(mig.facts.image_tracked_end)) != RT_PAGE_RESIDENT)
+		mig.facts.image_tracked_end++;
+	/* Wide vectors only if the enclave's XSAVE state has them. */
+	if ((mig.facts.xfrm & 0xe6) != 0xe6)
+		mig.facts.features &= ~(uint64_t)(OM_CPU_AVX512 | OM_CPU_VAES);
+	if (boot->flags & OM_BOOT_RECEIVE)
+		mig.role = OM_ROLE_DESTINATION;
+}
+
+/* ---- owners ---- */
+
+bool mig_own(uint32_t connection)
+{
+	return !atomic_exchange_explicit(&busy[connection], 1, memory_order_acquire);
+}
+
+void mig_disown(uint32_t connection)
+{
+	atomic_store_explicit(&busy[connection], 0, memory_order_release);
+}
+
+/* ---- what the host is told ---- */
+
+static enum om_mig_state source_state(void)
+{
+	static const uint8_t states[MIG_SOURCE_STATE_COUNT] = {
+		[MIG_SOURCE_IDLE] = OM_MIG_NONE, [MIG_SOURCE_HANDSHAKE] = OM_MIG_SETUP, [MIG_SOURCE_ATTEST] = OM_MIG_SETUP,
+		[MIG_SOURCE_SETUP] = OM_MIG_SETUP, [MIG_SOURCE_ROUNDS] = OM_MIG_ACTIVE, [MIG_SOURCE_STOPPING] = OM_MIG_DEVICE,
+		[MIG_SOURCE_FINAL] = OM_MIG_DEVICE, [MIG_SOURCE_AWAIT_PREPARED] = OM_MIG_DEVICE,
+		[MIG_SOURCE_COMMITTED] = OM_MIG_COMMITTED, [MIG_SOURCE_POSTCOPY] = OM_MIG_POSTCOPY,
+		[MIG_SOURCE_DONE] = OM_MIG_COMPLETED, [MIG_SOURCE_CANCELLED] = OM_MIG_CANCELLED,
+		[MIG_SOURCE_FAILED] = OM_MIG_FAILED, [MIG_SOURCE_ABORTED] = OM_MIG_FAILED,
+	};
+	return (enum om_mig_state)states[mig.source];
+}
+
+static enum om_mig_state target_state(void)
+{
+	static const uint8_t states[MIG_TARGET_STATE_COUNT] = {
+		[MIG_TARGET_AWAIT] = OM_MIG_NONE, [MIG_TARGET_HANDSHAKE] = OM_MIG_SETUP, [MIG_TARGET_ATTEST] = OM_MIG_SETUP,
+		[MIG_TARGET_SETUP] = OM_MIG_SETUP, [MIG_TARGET_RECEIVING] = OM_MIG_ACTIVE, [MIG_TARGET_BUILDING] = OM_MIG_DEVICE,
+		[MIG_TARGET_PREPARED] = OM_MIG_PREPARED, [MIG_TARGET_RUNNING] = OM_MIG_POSTCOPY,
+		[MIG_TARGET_COMPLETE] = OM_MIG_COMPLETED, [MIG_TARGET_ABORTED] = OM_MIG_FAILED,
+	};
+	return (enum om_mig_state)states[mig.target];
+}
+
+static enum om_mig_state state_now(void)
+{
+	if (mig.role == 0)
+		return OM_MIG_NONE;
+	if (mig.reconnect && !mig.over)
+		return OM_MIG_WAITING;
+	return mig.role == OM_ROLE_SOURCE ? source_state() : target_state();
+}
+
+static uint32_t flags_now(void)
+{
+	bool source = mig.role == OM_ROLE_SOURCE;
+
+	return (mig.over ? OM_MIG_F_OVER : 0) |
+		(mig.role == 0 || (source ? mig_source_may_run(mig.source) : mig_target_may_run(mig.target)) ? OM_MIG_F_RUNNING : 0) |
+		(mig.reconnect && !mig.over ? OM_MIG_F_RECONNECT : 0) |
+		(source && mig.source == MIG_SOURCE_DONE ? OM_MIG_F_EXIT : 0);
+}
+
+/* Would the control connection's owner find something to do? */
+static bool control_wanted(void)
+{
+	if (atomic_load(&mig.posted) || mig.queue_count)
+		return true;
+	if (mig.role == OM_ROLE_SOURCE) {
+		if (mig.source == MIG_SOURCE_FINAL)
+			return mig_pass_handed_out();
+		return mig.source == MIG_SOURCE_ROUNDS &&
+			((mig.round_step == MIG_ROUND_SEND && mig_pass_handed_out()) ||
+			 (mig.round_step == MIG_ROUND_DRAIN && mig_pass_acknowledged()));
+	}
+	return (mig.target == MIG_TARGET_RECEIVING && mig_import_complete()) ||
+		(mig.target == MIG_TARGET_RUNNING && atomic_load(&mig.owed) == 0);
+}
+
+static uint64_t ready_mask(void)
+{
+	uint64_t ready = control_wanted() ? 1 : 0, pass = atomic_load(&mig.pass);
+
+	if (!atomic_load(&mig.link))
+		return ready;
+	for (uint32_t i = 0; i < mig.params.channels; i++) {
+		struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + i];
+		bool wants = mig.role == OM_ROLE_SOURCE ?
+			MIG_PASS_KIND(pass) != MIG_PASS_NONE && atomic_load(&c->pass_done) != pass :
+			atomic_load(&c->received) != c->acked;
+
+		if (wants)
+			ready |= UINT64_C(1) << (OM_CONNECTION_PAGES + i);
+	}
+	return ready;
+}
+
+static void answer(struct om_tbuf *tbuf, uint64_t wait_ns)
+{
+	const uint64_t results[4] = { wait_ns, ready_mask(), (uint64_t)state_now(), flags_now() };
+
+	rt_ub_put(tbuf->arg, results, sizeof results);
+}
+
+static uint64_t ram_remaining(void)
+{
+	uint64_t sent = atomic_load(&mig.normal_pages) + atomic_load(&mig.zero_pages);
+
+	if (mig.role == OM_ROLE_SOURCE && (mig.source == MIG_SOURCE_POSTCOPY || mig.source == MIG_SOURCE_COMMITTED))
+		return atomic_load(&mig.owed) * OM_PAGE_SIZE;
+	if (mig.role == OM_ROLE_SOURCE && mig.round.number)
+		return mig.round.dirty_pages * OM_PAGE_SIZE;
+	return mig.status.ram_total > sent * OM_PAGE_SIZE ? mig.status.ram_total - sent * OM_PAGE_SIZE : 0;
+}
+
+static void fill_status(struct om_mig_status *s)
+{
+	int64_t now = rt_monotonic_ns(), end = mig.ended ? mig.ended : now;
+
+	*s = mig.status;
+	s->version = OM_ENGINE_VERSION;
+	s->state = (uint32_t)state_now();
+	s->flags = flags_now();
+	s->role = mig.role;
+	s->mode = mig.params.mode;
+	s->channels = mig.params.channels;
+	s->downtime_limit_ns = mig.params.downtime_limit_ns;
+	s->total_time_ns = mig.begun ? (uint64_t)(end - mig.begun) : 0;
+	s->setup_time_ns = mig.ready ? (uint64_t)(mig.ready - mig.begun) : 0;
+	s->ram_page_size = OM_PAGE_SIZE;
+	s->ram_transferred = atomic_load(&mig.bytes_sent);
+	s->ram_remaining = ram_remaining();
+	s->normal_pages = atomic_load(&mig.normal_pages);
+	s->duplicate_pages = atomic_load(&mig.zero_pages);
+	s->postcopy_requests = atomic_load(&mig.postcopy_requests);
+	s->postcopy_owed = atomic_load(&mig.owed);
+	s->postcopy_dropped = atomic_load(&mig.dropped);
+	s->fault_count = atomic_load(&mig.faults);
+	s->fault_total_ns = atomic_load(&mig.fault_ns);
+	s->fault_max_ns = atomic_load(&mig.fault_max_ns);
+	for (int i = 0; i < 32; i++)
+		s->fault_histogram[i] = atomic_load(&mig.fault_histogram[i]);
+	s->epoch = atomic_load(&mig.epoch);
+	s->round_trip_ns = mig.round.round_trip_ns;
+	s->throughput = mig.round.throughput;
+}
+
+/* ---- operations ---- */
+
+static int take_params(const void *data, struct om_mig_params *ret_params)
+{
+	struct om_mig_params p;
+
+	rt_ub_get(&p, data, sizeof p);
+	if (p.version != OM_ENGINE_VERSION)
+		return OM_EVERSION;
+	if (p.mode > OM_MODE_HYBRID || p.channels == 0 || p.channels > OM_MIG_CHANNELS_MAX || p.reserved ||
+	    p.flags & ~OM_MIG_PARAM_RELEASE)
+		return OM_EINVAL;
+	if (p.downtime_limit_ns == 0)
+		p.downtime_limit_ns = 10000000;
+	if (p.rounds_max == 0)
+		p.rounds_max = 30;
+	*ret_params = p;
+	return 0;
+}
+
+/* A source may try again after a session that ended with the program running here; the rest is final. */
+static bool may_begin(enum om_role role)
+{
+	if (role == OM_ROLE_DESTINATION)
+		return mig.role == OM_ROLE_DESTINATION && mig.target == MIG_TARGET_AWAIT;
+	if (mig.role == OM_ROLE_DESTINATION)
+		return mig.target == MIG_TARGET_COMPLETE && mig.over;
+	return mig.source == MIG_SOURCE_IDLE || (mig.over && mig_source_may_run(mig.source));
+}
+
+static bool own_all(void)
+{
+	uint32_t i;
+
+	for (i = 0; i < MIG_CONNECTIONS; i++)
+		if (!mig_own(i))
+			break;
+	if (i == MIG_CONNECTIONS)
+		return true;
+	while (i-- > 0)
+		mig_disown(i);
+	return false;
+}
+
+static void disown_all(void)
+{
+	for (uint32_t i = 0; i < MIG_CONNECTIONS; i++)
+		mig_disown(i);
+}
+
+/* Forget the session before, but not what boot found out. */
+static void reset(enum om_role role, const struct om_mig_params *params)
+{
+	struct mig_facts facts = mig.facts;
+
+	om_wipe(&mig, sizeof mig);
+	mig.facts = facts;
+	mig.role = role;
+	mig.params = *params;
+	mig.begun = rt_monotonic_ns();
+}
+
+static int begin(enum om_role role, const void *data)
+{
+	struct om_mig_params params;
+	int error = take_params(data, &params);
+
+	if (error)
+		return error;
+	if (!own_all())
+		return OM_ESTATE;
+	error = OM_ESTATE;
+	if (may_begin(role)) {
+		reset(role, &params);
+		error = mig_link_begin();
+		if (!error)
+			mig_event(MIG_ON_BEGIN);
+	}
+	disown_all();
+	return error;
+}
+
+static bool connection_ok(uint64_t connection)
+{
+	return mig.role && (connection == OM_CONNECTION_CONTROL ||
+		(connection >= OM_CONNECTION_PAGES && connection - OM_CONNECTION_PAGES < mig.params.channels));
+}
+
+static long out(uint64_t connection, uint64_t room, uint8_t *data, uint64_t *ret_wait)
+{
+	uint32_t channel = (uint32_t)connection - OM_CONNECTION_PAGES;
+	long ret = 0;
+
+	if (room < OM_FRAME_MAX)
+		return OM_EINVAL;
+	if (connection == OM_CONNECTION_CONTROL) {
+		*ret_wait = mig_progress();
+		return mig_control_out(data);
+	}
+	if (!atomic_load(&mig.link))
+		return 0;
+	ret = mig.role == OM_ROLE_SOURCE ? mig_export_out(channel, data) : mig_import_ack_out(channel, data);
+	if (ret < 0)
+		mig_fail((int)ret, "a page frame could not be made");
+	return ret;
+}
+
+static long in(uint64_t connection, uint64_t size, const uint8_t *data)
+{
+	uint8_t header[OM_FRAME_HEADER];
+	struct om_frame frame;
+	uint32_t channel = (uint32_t)connection - OM_CONNECTION_PAGES;
+	int error;
+
+	if (size < OM_FRAME_HEADER || size > OM_FRAME_MAX)
+		return OM_ETRUNCATED;
+	rt_ub_get(header, data, sizeof header);
+	error = om_frame_decode(header, &frame);
+	if (!error && frame.length != size - OM_FRAME_HEADER)
+		error = frame.length > size ? OM_ETRUNCATED : OM_ETRAILING;
+	if (!error && frame.connection != connection)
+		error = OM_ETYPE;
+	if (!error && connection == OM_CONNECTION_CONTROL)
+		error = mig_control_in(&frame, header, data + OM_FRAME_HEADER);
+	else if (!error && !atomic_load(&mig.link))
+		error = OM_ESTATE;
+	else if (!error)
+		error = mig.role == OM_ROLE_SOURCE ? mig_export_ack(channel, &frame, header, data + OM_FRAME_HEADER) :
+			mig_import_in(channel, &frame, header, data + OM_FRAME_HEADER);
+	if (error)
+		mig_fail(error, "a frame of the other side was refused");
+	return error;
+}
+
+static int command(uint64_t what, uint64_t value)
+{
+	bool source = mig.role == OM_ROLE_SOURCE;
+
+	switch (what) {
+	case OM_COMMAND_CANCEL:
+		if (!source || mig_source_over(mig.source) || mig.source >= MIG_SOURCE_COMMITTED)
+			return OM_ESTATE;
+		mig_post(MIG_POST_CANCEL);
+		return 0;
+	case OM_COMMAND_POSTCOPY:
+		if (!source || mig.source > MIG_SOURCE_ROUNDS)
+			return OM_ESTATE;
+		mig_post(MIG_POST_POSTCOPY);
+		return 0;
+	case OM_COMMAND_ABORT:
+		if (mig.role != OM_ROLE_DESTINATION || mig_target_may_run(mig.target))
+			return OM_ESTATE;
+		mig_post(MIG_POST_ABORT);
+		return 0;
+	case OM_COMMAND_DOWNTIME:
+		mig.params.downtime_limit_ns = value ? value : 10000000;
+		return 0;
+	case OM_COMMAND_THROTTLE:
+		mig.params.throttle_bytes = value;
+		return 0;
+	case OM_COMMAND_BANDWIDTH:
+		mig.params.bandwidth_bytes = value;
+		return 0;
+	}
+	return OM_EINVAL;
+}
+
+static long resume(void)
+{
+	int error;
+
+	if (!mig.role || !own_all())
+		return OM_ESTATE;
+	error = mig_link_resume();
+	disown_all();
+	return error;
+}
+
+/* Whoever posted something carries it out if nobody else is at it; else the owner will, before it leaves. */
+static uint64_t progress_if_free(void)
+{
+	uint64_t wait = UINT64_MAX;
+
+	if (mig_own(OM_CONNECTION_CONTROL)) {
+		wait = mig_progress();
+		mig_disown(OM_CONNECTION_CONTROL);
+	}
+	return wait;
+}
+
+static long exchange(uint64_t op, const uint64_t arg[2], uint8_t *data, uint64_t room, uint64_t *ret_wait)
+{
+	long ret;
+
+	if (!connection_ok(arg[0]))
+		return OM_EINVAL;
+	if (!mig_own((uint32_t)arg[0]))
+		return OM_ESTATE;
+	if (op == OM_ENGINE_OUT)
+		ret = out(arg[0], arg[1] < room ? arg[1] : room, data, ret_wait);
+	else
+		ret = arg[1] <= room ? in(arg[0], arg[1], data) : OM_EINVAL;
+	mig_disown((uint32_t)arg[0]);
+	return ret;
+}
+
+long mig_engine_call(uint64_t op)
+{
+	struct rt_tcb *tcb = rt_self();
+	struct om_tbuf *tbuf = tcb->tbuf;
+	uint64_t arg[2], wait = UINT64_MAX, room = tcb->tbuf_size - OM_TBUF_DATA;
+	uint8_t *data = (uint8_t *)tbuf + OM_TBUF_DATA;
+	struct om_mig_status status;
+	long ret = 0;
+
+	rt_ub_get(arg, tbuf->arg, sizeof arg);
+	switch (op) {
+	case OM_ENGINE_SRC_BEGIN:
+		return begin(OM_ROLE_SOURCE, data);
+	case OM_ENGINE_DST_BEGIN:
+		return begin(OM_ROLE_DESTINATION, data);
+	case OM_ENGINE_STATUS:
+		fill_status(&status);
+		rt_ub_put(data, &status, sizeof status);
+		return 0;
+	case OM_ENGINE_URGENT:
+		if (arg[0] > room || room < OM_URGENT_FRAME_MAX || !mig_own(OM_CONNECTION_URGENT))
+			return arg[0] > room || room < OM_URGENT_FRAME_MAX ? OM_EINVAL : OM_ESTATE;
+		ret = mig_postcopy_answer(data, arg[0]);
+		mig_disown(OM_CONNECTION_URGENT);
+		return ret;
+	case OM_ENGINE_OUT:
+	case OM_ENGINE_IN:
+		ret = exchange(op, arg, data, room, &wait);
+		break;
+	case OM_ENGINE_COMMAND:
+		ret = command(arg[0], arg[1]);
+		wait = progress_if_free();
+		break;
+	case OM_ENGINE_LOST:
+		if (!mig.role)
+			return OM_ESTATE;
+		mig_post(MIG_POST_LOST);
+		wait = progress_if_free();
+		break;
+	case OM_ENGINE_RESUME:
+		ret = resume();
+		break;
+	default:
+		return OM_EINVAL;
+	}
+	answer(tbuf, wait);
+	return ret;
+}

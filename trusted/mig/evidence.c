@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who is at the other end: quotes over the handshake. REPORTDATA is
+ *
+ *     SHA-256("optmig 1 evidence" || role u8 || handshake hash) || 32 zero bytes
+ *
+ * Role 1 says "I am the source of this session", role 2 "I am its destination: booted to receive, fresh, and waiting for
+ * just this session". An enclave emits role 2 only in a session that a destination in AWAIT has begun, and it leaves AWAIT
+ * once in its life; so a verified quote of role 2 proves that this enclave has never run the program.
+ *
+ * MRENCLAVE must be our own, whatever else the policy would allow: pages and protocol only fit the same image.
+ * Everything that comes from the host here (target information, quote, collateral, time) is hostile: a wrong target or
+ * quote fails verification at the other side, a wrong clock can at most let outdated collateral pass.
+ */
+#include <string.h>
+#include "attest/policy.h"
+#include "crypto/sha256.h"
+#include "crypto/wipe.h"
+#include "mig/mig.h"
+#include "sgx_arch.h"
+
+static const char label[] = "optmig 1 evidence";
+
+RT_LOCAL static uint8_t collateral[OM_COLLATERAL_MAX];
+RT_LOCAL alignas(512) static struct sgx_targetinfo target;
+RT_LOCAL alignas(512) static struct sgx_report report;
+RT_LOCAL alignas(128) static uint8_t report_data[SGX_REPORTDATA_SIZE];
+
+static void session_data(enum om_role role, const uint8_t hash[32], uint8_t ret[SGX_REPORTDATA_SIZE])
+{
+	const uint8_t byte = (uint8_t)role;
+	struct om_sha256 s;
+
+	om_sha256_init(&s, 0);
+	om_sha256_update(&s, label, sizeof label - 1);
+	om_sha256_update(&s, &byte, 1);
+	om_sha256_update(&s, hash, 32);
+	memset(ret, 0, SGX_REPORTDATA_SIZE);
+	om_sha256_result(&s, ret);
+}
+
+/* EREPORT for `target` over `report_data` into `report`. */
+static void ereport(void)
+{
+	/* The two bytes behind ENCLU belong to it: sgx/emu may replace all five by a call. */
+	__asm__ volatile(".byte 0x0f, 0x01, 0xd7, 0x66, 0x90"
+		: : "a"(SGX_EREPORT), "b"(&target), "c"(report_data), "d"(&report) : "memory", "cc");
+}
+
+static uint8_t *transfer_data(void)
+{
+	return (uint8_t *)rt_self()->tbuf + OM_TBUF_DATA;
+}
+
+static long call_host(enum om_hostcall op, uint64_t size)
+{
+	const uint64_t arg[6] = { size };
+
+	return rt_hostcall(op, 0, 0, arg);
+}
+
+long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_quote, size_t room, const char **ret_words)
+{
+	long size;
+
+	*ret_words = "this host cannot say for whom its quoting service wants reports";
+	if (call_host(OM_HC_QUOTE_TARGET, 0) < 0)
+		return OM_EQUOTE;
+	rt_ub_get(&target, transfer_data(), sizeof target);
+	session_data(role, hash, report_data);
+	ereport();
+	rt_ub_put(transfer_data(), &report, sizeof report);
+	*ret_words = "this host's quoting service gave no quote";
+	size = call_host(OM_HC_QUOTE, sizeof report);
+	if (size <= 0)
+		return size < 0 && size >= -35 ? size : OM_EQUOTE;
+	if ((size_t)size > room)
+		return OM_EHOST;
+	rt_ub_get(ret_quote, transfer_data(), (size_t)size);
+	return size;
+}
+
+static const char *word_of(const struct om_attest_result *result)
+{
+	return memcmp(result->root, om_emulated_root, sizeof result->root) == 0 ? "emulated platform" : "SGX platform";
+}
+
+static void describe(const struct om_attest_result *result, struct om_mig_status *status)
+{
+	size_t used;
+
+	memcpy(status->peer_mrenclave, result->body.mrenclave, sizeof status->peer_mrenclave);
+	mig_words(status->peer, sizeof status->peer, word_of(result));
+	used = strlen(status->peer);
+	mig_words(status->peer + used, sizeof status->peer - used, ", TCB ");
+	used = strlen(status->peer);
+	mig_words(status->peer + used, sizeof status->peer - used, om_tcb_status_words(result->status));
+}
+
+int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
+	struct om_mig_status *ret_status, const char **ret_words)
+{
+	enum om_attest_reason reason = OM_WHY_NONE;
+	struct om_attest_result result;
+	uint8_t expected[SGX_REPORTDATA_SIZE];
+	long got;
+	int error;
+
+	*ret_words = "this host has no collateral for the other platform's quote";
+	rt_ub_put(transfer_data(), quote, size);
+	got = call_host(OM_HC_COLLATERAL, size);
+	if (got < 0 || (size_t)got > sizeof collateral)
+		return OM_EQUOTE;
+	rt_ub_get(collateral, transfer_data(), (size_t)got);
+
+	/* Our own identity, from the CPU: a report for anybody will do. */
+	memset(&target, 0, sizeof target);
+	memset(report_data, 0, sizeof report_data);
+	ereport();
+	session_data(role, hash, expected);
+	error = om_attest_peer(rt_image->policy, rt_image->policy_size, &report.body, (struct om_view) { quote, size },
+		(struct om_view) { collateral, (size_t)got }, rt_realtime_ns() / 1000000000, expected, &result, &reason);
+	*ret_words = om_attest_reason_words(reason);
+	if (error)
+		return error;
+	if (!om_equal(result.body.mrenclave, report.body.mrenclave, sizeof result.body.mrenclave)) {
+		*ret_words = "the other enclave is not the same program (MRENCLAVE differs)";
+		return OM_EIDENTITY;
+	}
+	describe(&result, ret_status);
+	return 0;
+}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pages into frames, one connection at a time. A pass is a walk over a page set; stripes of 2 MiB are dealt out to the page
+ * connections, always the same way, so that all versions of a page travel in order on one connection and no barrier
+ * between connections is needed. A frame is built in a local buffer (the page may change while it is copied; what is
+ * encrypted may not) and sealed from there straight into the transfer buffer.
+ *
+ * Flow control: at most MIG_RING_FRAMES frames are unacknowledged. Their runs are remembered: after a loss they are sent
+ * again, and in post-copy an acknowledged page is not owed any more and may be released.
+ */
+#include <string.h>
+#include "mig/mig.h"
+
+/* A frame under construction. */
+struct builder {
+	struct om_run runs[MIG_RUNS_MAX];
+	int count;
+	uint32_t pages;                        /* with content */
+	uint64_t normal, zero;
+	uint8_t (*content)[OM_PAGE_SIZE];
+	uint32_t pages_max;
+};
+
+enum { RUN_COUNT_MAX = 0xffffff };
+#define RUN_PAGE_MASK ((UINT64_C(1) << 40) - 1)
+
+/* ---- passes ---- */
+
+void mig_pass_begin(enum mig_pass kind)
+{
+	uint64_t number = (atomic_load(&mig.pass) >> 8) + 1;
+
+	atomic_store_explicit(&mig.pass, number << 8 | kind, memory_order_release);
+}
+
+bool mig_pass_handed_out(void)
+{
+	uint64_t pass = atomic_load_explicit(&mig.pass, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < mig.params.channels; i++)
+		if (atomic_load_explicit(&mig.conn[OM_CONNECTION_PAGES + i].pass_done, memory_order_acquire) != pass)
+			return false;
+	return true;
+}
+
+bool mig_pass_acknowledged(void)
+{
+	for (uint32_t i = 0; i < mig.params.channels; i++)
+		if (atomic_load(&mig_rings[i].first) != atomic_load(&mig_rings[i].next))
+			return false;
+	return mig_pass_handed_out();
+}
+
+void mig_export_reset(void)
+{
+	for (uint32_t i = 0; i < OM_MIG_CHANNELS_MAX; i++) {
+		atomic_store(&mig_rings[i].first, 0);
+		atomic_store(&mig_rings[i].next, 0);
+		mig_rings[i].runs_first = mig_rings[i].runs_next = 0;
+	}
+}
+
+void mig_export_unsent(_Atomic uint64_t *set)
+{
+	for (uint32_t i = 0; i < OM_MIG_CHANNELS_MAX; i++) {
+		const struct mig_ring *ring = &mig_rings[i];
+
+		for (uint64_t r = ring->runs_first; r < ring->runs_next; r++) {
+			uint64_t run = ring->runs[r % MIG_RING_RUNS], first = run & RUN_PAGE_MASK;
+
+			for (uint64_t page = first; page < first + (run >> 40); page++)
+				mig_set_add(set, page);
+		}
+	}
+}
+
+/* ---- building ---- */
+
+static bool is_zero(const void *page)
+{
+	const uint64_t *words = page;
+
+	for (int i = 0; i < OM_PAGE_SIZE / 8; i += 32) {
+		uint64_t sum = 0;
+
+		for (int j = 0; j < 32; j++)
+			sum |= words[i + j];
+		if (sum)
+			return false;
+	}
+	return true;
+}
+
+/* Return: false if the frame has no room for another run. */
+static bool add_run(struct builder *b, uint64_t page, enum om_run_type type, uint8_t byte)
+{
+	struct om_run *last = &b->runs[b->count - 1];
+
+	if (b->count && last->type == type && last->state == byte && last->first + last->count == page &&
+	    last->count < RUN_COUNT_MAX) {
+		last->count++;
+		return true;
+	}
+	if (b->count == MIG_RUNS_MAX)
+		return false;
+	b->runs[b->count++] = (struct om_run) { .first = page, .count = 1, .type = type, .state = byte };
+	return true;
+}
+
+/* Copies a page and adds it as content or zero. Return: false if the frame is full; *ret_gone: could not be read. */
+static bool add_content(struct builder *b, uint64_t page, uint8_t byte, bool resident, bool *ret_gone)
+{
+	bool copied, zero;
+	void *to = b->content[b->pages];
+
+	*ret_gone = false;
+	if (b->pages == b->pages_max || b->count == MIG_RUNS_MAX)
+		return false;
+	copied = mig.app_stopped ? rt_mem_copy_out_any(to, page) : rt_mem_copy_out(to, page);
+	if (!copied) {
+		*ret_gone = true;
+		return true;
+	}
+	zero = is_zero(to);
+	(void)add_run(b, page, resident ? (zero ? OM_RUN_RESIDENT_ZERO : OM_RUN_RESIDENT) : zero ? OM_RUN_ZERO : OM_RUN_CONTENT,
+		byte);                         /* there is room for a run: looked above */
+	if (zero)
+		b->zero++;
+	else
+		b->normal++;
+	b->pages += !zero;
+	return true;
+}
+
+/* Return: false if the frame is full and the page must wait for the next. */
+static bool add_page(struct builder *b, uint64_t page, enum mig_pass kind)
+{
+	uint8_t byte = mig_page_state(page);
+	bool gone = false, fits;
+
+	if (mig_is_runtimes(page) && RT_PAGE_STATE(byte) != RT_PAGE_RESIDENT)
+		return true;
+	switch (RT_PAGE_STATE(byte)) {
+	case RT_PAGE_FREE:
+	case RT_PAGE_RESERVED:
+		return add_run(b, page, OM_RUN_STATE, byte);
+	case RT_PAGE_ACCEPTED:
+		if (kind == MIG_PASS_OWED)
+			return add_run(b, page, OM_RUN_OWED, byte);
+		fits = add_content(b, page, byte, false, &gone);
+		break;
+	case RT_PAGE_RESIDENT:
+		fits = add_content(b, page, byte, true, &gone);
+		break;
+	default:
+		return true;                   /* on its way in: its card will be marked */
+	}
+	if (gone && mig.app_stopped)
+		mig_fail(OM_EINTERNAL, "a page of the stopped program cannot be read");
+	return fits;
+}
+
+/* Stripes of this connection, in order. */
+static uint64_t next_word(uint64_t word)
+{
+	if (word % MIG_STRIPE_WORDS != MIG_STRIPE_WORDS - 1)
+		return word + 1;
+	return word + 1 + (uint64_t)MIG_STRIPE_WORDS * (mig.params.channels - 1);
+}
+
+/* Which of the word's 64 pages have their cards set. */
+static uint64_t hot_mask(uint64_t word)
+{
+	const uint8_t *cards = rt_cards() + word * 64;
+	uint64_t mask = 0;
+
+	for (int i = 0; i < 64; i++)
+		mask |= (uint64_t)(cards[i] != 0) << i;
+	return mask;
+}
+
+/* Return: false if the frame is full. */
+static bool add_word(struct builder *b, uint64_t word, uint64_t mask, enum mig_pass kind, uint64_t *ret_rest)
+{
+	_Atomic uint64_t *set = kind == MIG_PASS_OWED ? mig_owed : mig_todo;
+	uint64_t bits = atomic_load_explicit(&set[word], memory_order_relaxed) & mask;
+
+	for (; bits; bits &= bits - 1) {
+		uint64_t page = word * 64 + (uint64_t)__builtin_ctzll(bits);
+
+		if (kind != MIG_PASS_OWED && !mig_set_remove(mig_todo, page))
+			continue;                      /* a fault was quicker */
+		if (add_page(b, page, kind))
+			continue;
+		if (kind != MIG_PASS_OWED)
+			mig_set_add(mig_todo, page);
+		*ret_rest = UINT64_MAX << page % 64;
+		return false;
+	}
+	return true;
+}
+
+/* A page was asked for: what lies behind it will be next. The cursor stays; the words are done when it comes there. */
+static bool add_near_fault(struct builder *b, struct mig_conn *c)
+{
+	uint64_t hint = atomic_exchange_explicit(&c->hint, 0, memory_order_relaxed);
+	uint64_t word = hint - 1, stop = word - word % MIG_STRIPE_WORDS + MIG_STRIPE_WORDS, rest;
+
+	if (!hint)
+		return true;
+	for (; word < stop; word++)
+		if (!add_word(b, word, UINT64_MAX, MIG_PASS_PUSH, &rest)) {
+			atomic_store_explicit(&c->hint, word + 1, memory_order_relaxed);
+			return false;
+		}
+	return true;
+}
+
+/*
+ * Walk on from the connection's cursor until the frame is full or the pass is over. The owed pass must not consume its set:
+ * c->mask keeps which pages of the cursor's word are still to be listed.
+ */
+static void fill(struct builder *b, struct mig_conn *c, enum mig_pass kind)
+{
+	uint64_t words = (mig.facts.tracked_limit + 63) / 64;
+
+	if (kind == MIG_PASS_PUSH && !add_near_fault(b, c))
+		return;
+	for (;;) {
+		for (; c->cursor < words; c->cursor = next_word(c->cursor)) {
+			uint64_t mask = UINT64_MAX;
+
+			if (!rt_mem_used(c->cursor * 64))
+				continue;
+			if (kind == MIG_PASS_PUSH && !c->second)
+				mask = hot_mask(c->cursor);
+			if (!add_word(b, c->cursor, mask & c->mask, kind, &c->mask))
+				return;
+			c->mask = UINT64_MAX;
+		}
+		if (kind != MIG_PASS_PUSH || c->second)
+			return;
+		c->second = true;
+		c->cursor = (uint64_t)(c - &mig.conn[OM_CONNECTION_PAGES]) * MIG_STRIPE_WORDS;
+	}
+}
+
+/* ---- frames ---- */
+
+static bool ring_has_room(const struct mig_ring *ring)
+{
+	return ring->next - ring->first < MIG_RING_FRAMES && ring->runs_next - ring->runs_first <= MIG_RING_RUNS - MIG_RUNS_MAX;
+}
+
+static void ring_push(struct mig_ring *ring, const struct builder *b, uint32_t bytes, enum mig_pass kind)
+{
+	uint64_t slot = ring->next % MIG_RING_FRAMES;
+
+	for (int i = 0; i < b->count; i++)
+		ring->runs[ring->runs_next++ % MIG_RING_RUNS] = b->runs[i].first | (uint64_t)b->runs[i].count << 40;
+	ring->runs_end[slot] = ring->runs_next;
+	ring->bytes[slot] = bytes;
+	ring->kind[slot] = (uint8_t)kind;
+	atomic_fetch_add_explicit(&ring->next, 1, memory_order_release);
+}
+
+/* Plaintext: the runs, ending where the contents begin. Return: its start. */
+static uint8_t *put_runs(const struct builder *b, uint8_t *head_end)
+{
+	size_t size = (size_t)b->count * OM_RUN_SIZE;
+	struct om_put c;
+
+	om_put_init(&c, head_end - size, size);
+	for (int i = 0; i < b->count; i++)
+		om_run_put(&c, &b->runs[i]);
+	return head_end - size;
+}
+
+static void take_pass(struct mig_conn *c, uint32_t channel, uint64_t pass)
+{
+	if (c->pass == pass)
+		return;
+	c->pass = pass;
+	c->cursor = (uint64_t)channel * MIG_STRIPE_WORDS;
+	c->mask = UINT64_MAX;
+	c->second = false;
+}
+
+long mig_export_out(uint32_t channel, uint8_t *data)
+{
+	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
+	struct mig_ring *ring = &mig_rings[channel];
+	struct mig_buffer *buffer = &mig_buffers[channel];
+	uint64_t pass = atomic_load_explicit(&mig.pass, memory_order_acquire);
+	struct builder b = { .content = buffer->pages, .pages_max = OM_FRAME_PAGES_MAX };
+	uint8_t *plain;
+	size_t head, size;
+	int error;
+
+	if (MIG_PASS_KIND(pass) == MIG_PASS_NONE || atomic_load(&c->pass_done) == pass || !ring_has_room(ring))
+		return 0;
+	take_pass(c, channel, pass);
+	fill(&b, c, MIG_PASS_KIND(pass));
+	if (b.count == 0) {
+		atomic_store_explicit(&c->pass_done, pass, memory_order_release);
+		return 0;
+	}
+	plain = put_runs(&b, buffer->head + sizeof buffer->head);
+	head = (size_t)b.count * OM_RUN_SIZE;
+	error = mig_stream_seal(&c->out, OM_FRAME_PAGES, (uint16_t)head, plain, head + (size_t)b.pages * OM_PAGE_SIZE, data, &size);
+	if (error)
+		return error;
+	ring_push(ring, &b, (uint32_t)size, MIG_PASS_KIND(pass));
+	atomic_fetch_add_explicit(&mig.bytes_sent, size, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mig.normal_pages, b.normal, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mig.zero_pages, b.zero, memory_order_relaxed);
+	return (long)size;
+}
+
+/* ---- acknowledgements ---- */
+
+static void release(uint64_t first, uint64_t count)
+{
+	/* Failing costs memory on a host that this program has left. */
+	if (mig.params.flags & OM_MIG_PARAM_RELEASE)
+		(void)rt_mem_trim(rt_page_address(first), count << 12);
+}
+
+static void frame_acknowledged(struct mig_ring *ring)
+{
+	uint64_t slot = ring->first % MIG_RING_FRAMES;
+
+	atomic_fetch_add_explicit(&mig.bytes_acked, ring->bytes[slot], memory_order_relaxed);
+	for (; ring->runs_first < ring->runs_end[slot]; ring->runs_first++) {
+		uint64_t run = ring->runs[ring->runs_first % MIG_RING_RUNS], first = run & RUN_PAGE_MASK, count = run >> 40;
+
+		if (ring->kind[slot] != MIG_PASS_PUSH)
+			continue;
+		for (uint64_t page = first; page < first + count; page++)
+			if (mig_set_remove(mig_owed, page))
+				atomic_fetch_sub(&mig.owed, 1);
+		release(first, count);
+	}
+	atomic_fetch_add_explicit(&ring->first, 1, memory_order_release);
+}
+
+int mig_export_ack(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
+	const void *payload)
+{
+	struct mig_ring *ring = &mig_rings[channel];
+	uint8_t plain[8];
+	struct om_get g;
+	uint64_t count;
+	int error;
+
+	if (frame->kind != OM_FRAME_ACK || frame->length != sizeof plain + OM_FRAME_TAG)
+		return OM_ETYPE;
+	error = mig_stream_open(&mig.conn[OM_CONNECTION_PAGES + channel].in, frame, header, payload, plain);
+	if (error)
+		return error;
+	om_get_init(&g, plain, sizeof plain);
+	count = om_get_u64(&g);
+	if (count < ring->first || count > ring->next)
+		return OM_ESEQ;
+	while (ring->first < count)
+		frame_acknowledged(ring);
+	return 0;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Frames into pages. A frame is opened into a local buffer, all its runs are decoded and checked against this enclave's page
+ * map, and only then applied. Before the start token pages are accepted and written in place; afterwards a page that is
+ * still owed enters by EACCEPTCOPY, once, and a second copy of it is dropped.
+ *
+ *   run             page here FREE/RESERVED        ACCEPTED                     OWED (running)
+ *   CONTENT         accept, copy                   copy                         accept-copy
+ *   ZERO            becomes RESERVED               clear                        accept-copy of zeros
+ *   STATE           set                            trim, set                    -
+ *   OWED            becomes OWED                   trim, becomes OWED           -
+ *   RESIDENT(_ZERO) copy (clear) into the runtime's own page
+ *
+ * A page without write permission cannot be written in place: it is trimmed if it is there, and accept-copied.
+ */
+#include <string.h>
+#include "mig/mig.h"
+
+/* Goes with a page whatever its state: protection, and that it is a copy of a shared file. */
+#define PROTECTION 0x78u
+
+RT_LOCAL alignas(4096) static uint8_t zero_page[OM_PAGE_SIZE];
+
+static bool tracked_here(uint64_t page)
+{
+	return !mig_is_runtimes(page) && RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_IMAGE;
+}
+
+static int check_run(const struct om_run *run)
+{
+	bool resident = run->type == OM_RUN_RESIDENT || run->type == OM_RUN_RESIDENT_ZERO;
+	enum rt_page_state state = RT_PAGE_STATE(run->state);
+
+	if (mig.target == MIG_TARGET_RUNNING ? run->type != OM_RUN_CONTENT && run->type != OM_RUN_ZERO :
+	    mig.target != MIG_TARGET_RECEIVING)
+		return OM_ESTATE;
+	if (resident ? state != RT_PAGE_RESIDENT : run->type == OM_RUN_STATE ?
+	    state != RT_PAGE_FREE && state != RT_PAGE_RESERVED : state != RT_PAGE_ACCEPTED)
+		return OM_ETYPE;
+	for (uint64_t page = run->first; page < run->first + run->count; page++)
+		if (resident ? RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_RESIDENT : !tracked_here(page))
+			return OM_EIDENTITY;
+	return 0;
+}
+
+int mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs)
+{
+	struct om_get c;
+	size_t pages = 0;
+	int count = 0, error;
+
+	om_get_init(&c, head, head_size);
+	while (om_get_left(&c) && count < (int)MIG_RUNS_MAX) {
+		struct om_run *run = &ret_runs[count++];
+
+		om_run_get(&c, mig.facts.page_limit, run);
+		if (c.error)
+			break;
+		if (om_run_has_content(run->type))
+			pages += run->count;
+	}
+	error = om_get_end(&c);
+	if (!error && pages != content_pages)
+		error = pages > content_pages ? OM_ETRUNCATED : OM_ETRAILING;
+	for (int i = 0; !error && i < count; i++)
+		error = check_run(&ret_runs[i]);
+	return error ? error : count;
+}
+
+/* ---- before the token ---- */
+
+static void set_byte(uint64_t page, uint8_t byte)
+{
+	atomic_store_explicit(mig_page_byte(page), byte, memory_order_release);
+}
+
+static int unaccept(uint64_t page)
+{
+	return RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED ? rt_mem_trim(rt_page_address(page), OM_PAGE_SIZE) : 0;
+}
+
+static int write_protected_page(uint64_t page, uint8_t byte, const void *content)
+{
+	int error = unaccept(page);
+
+	if (!error)
+		error = rt_mem_accept_copy(rt_page_address(page), content, byte & PROTECTION);
+	if (!error)
+		set_byte(page, byte);
+	return error;
+}
+
+static bool writable_here(uint64_t page)
+{
+	uint8_t byte = mig_page_state(page);
+
+	return RT_PAGE_STATE(byte) == RT_PAGE_ACCEPTED && byte & RT_PAGE_W;
+}
+
+/* Length of the part of the run from `at` on whose pages are alike: to be accepted, or there. */
+static uint32_t alike(const struct om_run *run, uint32_t at)
+{
+	bool first = RT_PAGE_STATE(mig_page_state(run->first + at)) == RT_PAGE_ACCEPTED;
+	uint32_t end = at + 1;
+
+	while (end < run->count && (RT_PAGE_STATE(mig_page_state(run->first + end)) == RT_PAGE_ACCEPTED) == first)
+		end++;
+	return end - at;
+}
+
+static int write_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_SIZE])
+{
+	uint8_t protection = run->state & PROTECTION;
+
+	for (uint32_t at = 0, length; at < run->count; at += length) {
+		uint64_t page = run->first + at;
+		int error = 0;
+
+		length = alike(run, at);
+		if (!(protection & RT_PAGE_W) || (RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED && !writable_here(page))) {
+			length = 1;
+			error = write_protected_page(page, run->state, content[at]);
+			if (error)
+				return error;
+			continue;
+		}
+		if (RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_ACCEPTED)
+			error = rt_mem_accept(rt_page_address(page), (size_t)length * OM_PAGE_SIZE, protection);
+		if (error)
+			return error;
+		memcpy((void *)rt_page_address(page), content[at], (size_t)length * OM_PAGE_SIZE);
+		for (uint32_t i = 0; i < length; i++)
+			set_byte(page + i, run->state);
+	}
+	return 0;
+}
+
+static int zero_run(const struct om_run *run)
+{
+	for (uint64_t page = run->first; page < run->first + run->count; page++) {
+		int error = 0;
+
+		if (writable_here(page) && run->state & RT_PAGE_W) {
+			memset((void *)rt_page_address(page), 0, OM_PAGE_SIZE);
+			set_byte(page, run->state);
+		} else {
+			error = unaccept(page);
+			if (!error)
+				set_byte(page, (uint8_t)((run->state & ~7u) | RT_PAGE_RESERVED));
+		}
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+/* Consecutive accepted pages are given back together: each trim costs calls of the host. */
+static int trim_run(const struct om_run *run)
+{
+	for (uint32_t at = 0, length; at < run->count; at += length) {
+		uint64_t page = run->first + at;
+		int error = 0;
+
+		length = alike(run, at);
+		if (RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED)
+			error = rt_mem_trim(rt_page_address(page), (size_t)length * OM_PAGE_SIZE);
+		if (error)
+			return error;
+	}
+	return 0;
+}
+
+static int state_run(const struct om_run *run)
+{
+	int error = trim_run(run);
+
+	for (uint64_t page = run->first; !error && page < run->first + run->count; page++)
+		set_byte(page, run->state);
+	return error;
+}
+
+static int owed_run(const struct om_run *run)
+{
+	int error = trim_run(run);
+
+	for (uint64_t page = run->first; !error && page < run->first + run->count; page++) {
+		set_byte(page, (uint8_t)((run->state & ~7u) | RT_PAGE_OWED));
+		if (!mig_set_has(mig_owed, page))
+			atomic_fetch_add(&mig.owed, 1);
+		mig_set_add(mig_owed, page);
+	}
+	return error;
+}
+
+static bool all_zero(const void *page)
+{
+	return memcmp(page, zero_page, OM_PAGE_SIZE) == 0;
+}
+
+static void resident_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_SIZE])
+{
+	for (uint32_t i = 0; i < run->count; i++) {
+		void *page = (void *)rt_page_address(run->first + i);
+
+		if (content)
+			memcpy(page, content[i], OM_PAGE_SIZE);
+		else if (mig_page_state(run->first + i) & RT_PAGE_R && !all_zero(page))
+			memset(page, 0, OM_PAGE_SIZE);
+	}
+}
+
+/* ---- after the token ---- */
+
+static void arrived(uint64_t page)
+{
+	if (mig_set_remove(mig_owed, page))
+		atomic_fetch_sub_explicit(&mig.owed, 1, memory_order_release);
+}
+
+/* Exactly once: only who turns OWED into ARRIVING places the page. It may have been unmapped by the program meanwhile. */
+static int place(uint64_t page, const void *content)
+{
+	uint8_t byte = mig_page_state(page);
+	int error;
+
+	do {
+		if (RT_PAGE_STATE(byte) != RT_PAGE_OWED) {
+			atomic_fetch_add_explicit(&mig.dropped, 1, memory_order_relaxed);
+			/* ARRIVING: its placer counts it. Else the program gave it up. */
+			if (RT_PAGE_STATE(byte) != RT_PAGE_ARRIVING)
+				arrived(page);
+			return 0;
+		}
+	} while (!atomic_compare_exchange_weak_explicit(mig_page_byte(page), &byte, (uint8_t)((byte & ~7u) | RT_PAGE_ARRIVING),
+		memory_order_acq_rel, memory_order_acquire));
+	error = rt_mem_accept_copy(rt_page_address(page), content, byte & PROTECTION);
+	if (error)
+		set_byte(page, (uint8_t)((byte & ~7u) | RT_PAGE_OWED));
+	else
+		arrived(page);                 /* the page's byte is set, and may have changed since */
+	return error;
+}
+
+static int place_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_SIZE])
+{
+	int error = 0;
+
+	for (uint32_t i = 0; !error && i < run->count; i++)
+		error = place(run->first + i, content ? content[i] : zero_page);
+	return error;
+}
+
+/* ---- frames ---- */
+
+static int apply_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_SIZE])
+{
+	bool running = mig.target == MIG_TARGET_RUNNING;
+
+	switch (run->type) {
+	case OM_RUN_CONTENT:
+		return running ? place_run(run, content) : write_run(run, content);
+	case OM_RUN_ZERO:
+		return running ? place_run(run, NULL) : zero_run(run);
+	case OM_RUN_STATE:
+		return state_run(run);
+	case OM_RUN_OWED:
+		return owed_run(run);
+	case OM_RUN_RESIDENT:
+		resident_run(run, content);
+		return 0;
+	case OM_RUN_RESIDENT_ZERO:
+		resident_run(run, NULL);
+		return 0;
+	}
+	return OM_ETYPE;
+}
+
+int mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE])
+{
+	int error = 0;
+
+	for (int i = 0; !error && i < count; i++) {
+		bool has_content = om_run_has_content(runs[i].type);
+
+		error = apply_run(&runs[i], has_content ? (const uint8_t (*)[OM_PAGE_SIZE])content : NULL);
+		if (has_content)
+			content += runs[i].count;
+	}
+	return error;
+}
+
+int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
+	const void *payload)
+{
+	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
+	struct mig_buffer *buffer = &mig_buffers[channel];
+	struct om_run runs[MIG_RUNS_MAX];
+	uint8_t *plain;
+	int count, error;
+
+	if (frame->kind != OM_FRAME_PAGES)
+		return OM_ETYPE;
+	plain = buffer->head + sizeof buffer->head - frame->head;
+	error = mig_stream_open(&c->in, frame, header, payload, plain);
+	if (error)
+		return error;
+	count = mig_runs_decode(plain, frame->head, (frame->length - frame->head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs);
+	if (count < 0)
+		return count;
+	error = mig_runs_apply(runs, count, buffer->pages);
+	if (error)
+		return error;
+	atomic_fetch_add_explicit(&mig.bytes_sent, OM_FRAME_HEADER + frame->length, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mig.normal_pages, (frame->length - frame->head) / OM_PAGE_SIZE, memory_order_relaxed);
+	atomic_fetch_add_explicit(&c->received, 1, memory_order_release);
+	return 0;
+}
+
+long mig_import_ack_out(uint32_t channel, uint8_t *data)
+{
+	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
+	uint64_t count = atomic_load(&c->received);
+	uint8_t plain[8];
+	struct om_put p;
+	size_t size;
+	int error;
+
+	if (count == c->acked)
+		return 0;
+	om_put_init(&p, plain, sizeof plain);
+	om_put_u64(&p, count);
+	error = mig_stream_seal(&c->out, OM_FRAME_ACK, 0, plain, sizeof plain, data, &size);
+	if (error)
+		return error;
+	c->acked = count;
+	return (long)size;
+}
+
+bool mig_import_complete(void)
+{
+	if (mig.complete.type != OM_CTL_COMPLETE)
+		return false;
+	for (uint32_t i = 0; i < mig.params.channels; i++)
+		if (atomic_load_explicit(&mig.conn[OM_CONNECTION_PAGES + i].received, memory_order_acquire) <
+		    mig.complete.complete.frames[i])
+			return false;
+	return true;
+}

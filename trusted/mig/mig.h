@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The migration engine's own state and the seams between its files. All of it is local: it never migrates.
+ *
+ *   engine.c    the door: operations of abi/engine.h, who owns which connection, status
+ *   control.c   the control connection: session machine, messages, actions
+ *   link.c      keys, epochs, loss and resumption of the transport
+ *   source.c    rounds, decision to stop, the stop phase
+ *   export.c    pages -> frames, per page connection
+ *   import.c    frames -> pages
+ *   postcopy.c  owed pages: faults, answers, counting
+ *   evidence.c  quotes, theirs and ours
+ *
+ * Threads.  Each connection is owned by one host thread at a time (engine.c). What belongs to a connection is touched by
+ * its owner only. Session state (role, states, queue, pass) is changed only by the owner of the control connection;
+ * others post a request into mig.posted and wake it. Counters are atomics.
+ *
+ *            host slot 0      control thread         page threads            faulting threads
+ *   reads    status           everything             pass, todo (own words)  epoch, link
+ *   writes   posted           session, pass begin    todo, rings, counters   owed, counters, urgent stream (lock)
+ */
+#ifndef OPTMIG_TRUSTED_MIG_MIG_H
+#define OPTMIG_TRUSTED_MIG_MIG_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "engine.h"
+#include "frame.h"
+#include "mig/predict.h"
+#include "mig/session.h"
+#include "mig/stream.h"
+#include "noise.h"
+#include "rt/rt.h"
+
+#define MIG_CONNECTIONS     (OM_CONNECTION_PAGES + OM_MIG_CHANNELS_MAX)
+#define MIG_PAGES_LIMIT     (OM_ELRANGE_MAX >> 12)
+#define MIG_STRIPE_WORDS    8u                      /* 2 MiB of consecutive pages go through the same connection */
+#define MIG_RING_FRAMES     256u                    /* frames in flight per page connection */
+#define MIG_RING_RUNS       8192u
+#define MIG_RUNS_MAX        (OM_FRAME_HEAD_MAX / OM_RUN_SIZE)
+#define MIG_FAULT_BUFFERS   16u
+#define MIG_FAULT_SLOTS     64u
+#define MIG_QUEUE           16u
+
+/* What threads other than the control connection's owner ask of it: bits of mig.posted. */
+#define MIG_POST_CANCEL     1u
+#define MIG_POST_POSTCOPY   2u
+#define MIG_POST_ABORT      4u
+#define MIG_POST_LOST       8u
+#define MIG_POST_FAIL       16u    /* mig.failure and mig.failure_words tell why */
+#define MIG_POST_RESUME     32u
+
+/* A frame being built or taken apart: contents page-aligned, so that EACCEPTCOPY can take them where they lie. The
+ * plaintext is contiguous: runs end where the pages begin. */
+struct mig_buffer {
+	alignas(4096) uint8_t head[4096];
+	uint8_t pages[OM_FRAME_PAGES_MAX][OM_PAGE_SIZE];
+};
+struct mig_small_buffer {
+	alignas(4096) uint8_t head[4096];
+	uint8_t pages[OM_URGENT_PAGES_MAX][OM_PAGE_SIZE];
+};
+
+/* What is in flight on a page connection: for each unacknowledged frame the end of its runs in runs[]. */
+struct mig_ring {
+	_Atomic uint64_t first, next;              /* sequence numbers: first unacknowledged, next to send */
+	uint64_t runs_first, runs_next;
+	uint64_t runs_end[MIG_RING_FRAMES];
+	uint32_t bytes[MIG_RING_FRAMES];
+	uint8_t  kind[MIG_RING_FRAMES];            /* enum mig_pass of the frame */
+	uint64_t runs[MIG_RING_RUNS];              /* first page | count << 40 */
+};
+
+struct mig_conn {
+	struct mig_stream out, in;
+	uint64_t pass;                             /* source: the pass that cursor belongs to */
+	uint64_t cursor;                           /* source: next word of the page set to look at */
+	uint64_t mask;                             /* of the cursor's word: pages not yet looked at */
+	bool     second;                           /* source, push: the likely-hot pages are done */
+	_Atomic uint64_t hint;                     /* source, push: 1 + word near a fault, 0 none */
+	_Atomic uint64_t pass_done;                /* source: number of the pass this connection has finished */
+	_Atomic uint64_t received;                 /* destination: frames of this epoch */
+	uint64_t acked;                            /* destination: what was acknowledged last */
+};
+
+/* A pass over the page set: a round, or a part of the stop phase. */
+enum mig_pass { MIG_PASS_NONE, MIG_PASS_CONTENT, MIG_PASS_OWED, MIG_PASS_PUSH };
+#define MIG_PASS_KIND(pass) ((enum mig_pass)((pass) & 0xff))
+
+enum mig_round_step { MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
+
+/* What boot found out; the rest of struct mig is the session's. */
+struct mig_facts {
+	uint64_t features, xfrm;                   /* this machine's */
+	uint64_t page_limit, tracked_limit;        /* pages of ELRANGE; those below the slots */
+	uint64_t image_tracked_end, image_end;     /* the image's pages between them are the runtime's own */
+};
+
+struct mig {
+	/* session: control owner */
+	enum om_role role;                         /* 0: no session was ever begun */
+	enum mig_source_state source;
+	enum mig_target_state target;
+	struct om_mig_params params;
+	struct mig_facts facts;
+	uint8_t  queue[MIG_QUEUE];                 /* control frames to send: enum om_control_type, MIG_QUEUE_* */
+	uint32_t queue_count;
+	uint32_t echo_round;
+	uint64_t echo_stamp;
+	bool     wipe;                             /* destroy the keys when the queue is empty */
+	bool     over;
+
+	/* posted by others */
+	_Atomic uint32_t posted;
+	_Atomic int32_t failure;
+	const char *_Atomic failure_words;
+
+	/* link */
+	struct om_noise noise;
+	struct mig_secret secret;
+	bool     have_secret;
+	uint8_t  hash[32];                         /* of the handshake */
+	_Atomic uint32_t epoch;
+	_Atomic bool link;                         /* the streams of this epoch may be used */
+	bool     reconnect;                        /* the host shall make new connections */
+	uint32_t resume_epoch;                     /* highest epoch a RESUME was sealed or opened for */
+	struct mig_conn conn[MIG_CONNECTIONS];
+	struct rt_lock urgent_lock;                /* destination: conn[1].out */
+
+	/* source */
+	_Atomic uint64_t pass;                     /* number << 8 | enum mig_pass */
+	bool     postcopy;                         /* the stop phase leaves pages owed */
+	bool     owed_pass;                        /* its list of owed pages is being sent */
+	bool     frozen, app_stopped;
+	enum mig_round_step round_step;
+	uint64_t handshake;
+	struct mig_round round;
+	uint64_t taken_pages;                      /* by the round under way */
+	uint64_t throttle_ns;
+	int64_t  round_start;
+	uint64_t round_acked;
+	struct mig_window requests;
+
+	/* destination */
+	struct om_control complete;                /* of type COMPLETE once it came, else 0 */
+	_Atomic uint64_t faulting[MIG_FAULT_SLOTS]; /* 1 + page somebody asks for; index: hash of the page */
+	_Atomic uint32_t fault_buffer_busy[MIG_FAULT_BUFFERS];
+	int64_t  rebuild_ns;
+
+	/* times by rt_monotonic_ns() */
+	int64_t  begun, ready, stopped, parked, froze, sent, answered, ended;
+
+	/* counters */
+	_Atomic uint64_t owed;                     /* pages: source not acknowledged, destination not arrived */
+	_Atomic uint64_t bytes_acked, bytes_sent;
+	_Atomic uint64_t normal_pages, zero_pages, postcopy_requests, dropped;
+	_Atomic uint64_t faults, fault_ns, fault_max_ns, fault_histogram[32];
+	struct om_mig_status status;               /* what needs no sum; completed by engine.c */
+};
+
+extern struct mig mig;
+extern struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
+extern struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
+extern struct mig_small_buffer mig_reply_buffer;               /* source: owner of the urgent connection */
+extern struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
+extern uint8_t mig_plain[OM_CONTROL_MAX];                      /* control owner */
+
+/* ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ---- */
+extern _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];        /* source: to be sent in this pass */
+extern _Atomic uint64_t mig_owed[MIG_PAGES_LIMIT / 64];        /* source: not acknowledged; destination: not arrived */
+
+static inline void mig_set_add(_Atomic uint64_t *set, uint64_t page)
+{
+	atomic_fetch_or_explicit(&set[page / 64], UINT64_C(1) << page % 64, memory_order_relaxed);
+}
+/* Return: whether it was in the set. */
+static inline bool mig_set_remove(_Atomic uint64_t *set, uint64_t page)
+{
+	uint64_t bit = UINT64_C(1) << page % 64;
+
+	return (atomic_fetch_and_explicit(&set[page / 64], ~bit, memory_order_relaxed) & bit) != 0;
+}
+static inline bool mig_set_has(_Atomic uint64_t *set, uint64_t page)
+{
+	return (atomic_load_explicit(&set[page / 64], memory_order_relaxed) >> page % 64 & 1) != 0;
+}
+static inline uint32_t mig_channel_of(uint64_t word)
+{
+	return (uint32_t)(word / MIG_STRIPE_WORDS % mig.params.channels);
+}
+static inline _Atomic uint8_t *mig_page_byte(uint64_t page)
+{
+	return (_Atomic uint8_t *)&rt_pagemap()[page];
+}
+static inline uint8_t mig_page_state(uint64_t page)
+{
+	return atomic_load_explicit(mig_page_byte(page), memory_order_acquire);
+}
+
+static inline bool mig_is_runtimes(uint64_t page)
+{
+	return page >= mig.facts.tracked_limit || (page >= mig.facts.image_tracked_end && page < mig.facts.image_end);
+}
+
+/* ---- engine.c ---- */
+/* Ownership of a connection; the engine takes it around IN and OUT. */
+bool mig_own(uint32_t connection);
+void mig_disown(uint32_t connection);
+void mig_post(uint32_t what);
+/* Post a failure; the first one counts. @words: static. */
+void mig_fail(int error, const char *words);
+void mig_note_max(_Atomic uint64_t *max, uint64_t value);
+void mig_words(char *to, size_t size, const char *words);
+
+/* ---- control.c: owner of the control connection ---- */
+#define MIG_QUEUE_NOISE  0x80u
+#define MIG_QUEUE_RESUME 0x81u
+void mig_queue(unsigned what);
+void mig_event(enum mig_event event);
+/* React to what was posted and to what has become true. Return: ns until it should be called again, ~0: no need. */
+uint64_t mig_progress(void);
+/* One frame into data, or 0; or OM_E*. */
+long mig_control_out(uint8_t *data);
+int  mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload);
+/* Both sides know each other's state again. */
+void mig_settle(unsigned peer_state);
+
+/* ---- link.c ---- */
+int  mig_link_begin(void);                         /* a handshake's first step */
+int  mig_link_noise_in(const struct om_frame *frame, const void *payload);
+long mig_link_noise_out(uint8_t *data);
+void mig_link_lost(void);
+int  mig_link_resume(void);                        /* the host has made new connections */
+long mig_link_resume_out(uint8_t *data);
+int  mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload);
+void mig_link_wipe(bool all);                      /* stream keys; all: the session's secret too */
+
+/* ---- source.c: owner of the control connection ---- */
+void mig_source_rounds(void);                      /* begin */
+void mig_source_again(void);                       /* after a resumption */
+uint64_t mig_source_progress(void);
+void mig_source_postcopy_now(void);
+void mig_source_stop(void);
+void mig_source_freeze(void);
+void mig_source_resume_app(void);
+void mig_source_handed_over(void);                 /* STARTED came */
+void mig_source_round_trip(uint64_t stamp);
+void mig_source_ended(void);                       /* the program runs on here */
+uint64_t mig_source_touched(void);                 /* pages to be sent, about */
+
+/* ---- export.c ---- */
+void mig_pass_begin(enum mig_pass kind);
+bool mig_pass_handed_out(void);
+bool mig_pass_acknowledged(void);
+void mig_export_reset(void);                       /* a new epoch: rings empty, numbers from 0 */
+void mig_export_unsent(_Atomic uint64_t *set);     /* put the pages of all unacknowledged frames into set */
+long mig_export_out(uint32_t channel, uint8_t *data);
+int  mig_export_ack(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
+	const void *payload);
+
+/* ---- import.c ---- */
+int  mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
+	const void *payload);
+long mig_import_ack_out(uint32_t channel, uint8_t *data);
+bool mig_import_complete(void);
+/* Decode the runs of a page frame and check each against this enclave. @runs: MIG_RUNS_MAX. Return: how many, or OM_E*. */
+int  mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs);
+/* Apply them. @content: page-aligned. */
+int  mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE]);
+
+/* ---- postcopy.c ---- */
+void mig_postcopy_prepare(void);                   /* destination, before threads run: touch what the handler needs */
+int  mig_owed_fault(uint64_t address);
+long mig_postcopy_answer(uint8_t *data, size_t size); /* source: OM_ENGINE_URGENT */
+
+/* ---- evidence.c ---- */
+/* Quote over hash and role. Return: size, or OM_E* with words. */
+long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_quote, size_t room, const char **ret_words);
+/* Is this the quote of an enclave with our identity, in that role, for this handshake? *ret_words: why not. */
+int  mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
+	struct om_mig_status *ret_status, const char **ret_words);
+
+#endif

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Owed pages. On the destination a thread that touches one faults (it is not accepted in EPCM, whatever the host maps),
+ * and its exception handler asks the source over the urgent connection; on the source the request is answered with the
+ * page and the owed pages right behind it, and the background push goes on from there.
+ *
+ *   thread A    OWED --claims faulting[hash]--> request ... reply --> place
+ *   thread B    OWED --sees the claim--> waits until the page is there, by A's reply or by the push
+ *
+ * Everything the handler touches was touched before: it may not fault itself. Requests may overtake each other, so the
+ * source takes each number once within a window; the reply carries the request's number, hence each nonce once.
+ * A page is placed exactly once (import.c). If the connection is down the thread waits and asks again in the next epoch.
+ */
+#include <string.h>
+#include "crypto/wipe.h"
+#include "mig/mig.h"
+
+enum { REQUEST_PLAIN = 16, SPINS = 200, WAIT_NS = 20000, RETRY_NS = 1000000 };
+
+void mig_postcopy_prepare(void)
+{
+	volatile uint8_t *at = (volatile uint8_t *)mig_fault_buffers;
+
+	for (size_t i = 0; i < sizeof mig_fault_buffers; i += OM_PAGE_SIZE)
+		at[i] = 0;
+}
+
+/* ---- destination ---- */
+
+static uint8_t *exception_data(void)
+{
+	return (uint8_t *)rt_self()->exc_tbuf + OM_TBUF_DATA;
+}
+
+static long ask_host(uint64_t size, uint64_t wait_ns)
+{
+	const uint64_t arg[6] = { size, wait_ns };
+
+	return rt_hostcall(OM_HC_URGENT_PAGE, 0, 0, arg);
+}
+
+/* Seal the request into the exception's transfer buffer. Return: its size, 0 if the link is down. */
+static size_t make_request(uint64_t page, uint32_t *ret_epoch, uint64_t *ret_sequence)
+{
+	struct mig_stream *out = &mig.conn[OM_CONNECTION_URGENT].out;
+	uint8_t plain[REQUEST_PLAIN], frame[OM_FRAME_HEADER + REQUEST_PLAIN + OM_FRAME_TAG];
+	struct om_put p;
+	size_t size = 0;
+
+	om_put_init(&p, plain, sizeof plain);
+	om_put_u64(&p, page);
+	om_put_zeros(&p, 8);
+	rt_lock(&mig.urgent_lock);
+	*ret_epoch = out->epoch;
+	*ret_sequence = out->next;
+	if (!atomic_load(&mig.link) || mig_stream_seal(out, OM_FRAME_REQUEST, 0, plain, sizeof plain, frame, &size))
+		size = 0;
+	rt_unlock(&mig.urgent_lock);
+	if (size)
+		rt_ub_put(exception_data(), frame, size);
+	return size;
+}
+
+static struct mig_small_buffer *claim_buffer(uint32_t *ret_index)
+{
+	for (;;) {
+		for (uint32_t i = 0; i < MIG_FAULT_BUFFERS; i++)
+			if (!atomic_exchange_explicit(&mig.fault_buffer_busy[i], 1, memory_order_acquire)) {
+				*ret_index = i;
+				return &mig_fault_buffers[i];
+			}
+		__builtin_ia32_pause();
+	}
+}
+
+/* The streams change when the link is resumed: work on a copy. */
+static int open_reply(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload, void *ret_plain)
+{
+	struct mig_stream in;
+	int error;
+
+	rt_lock(&mig.urgent_lock);
+	in = mig.conn[OM_CONNECTION_URGENT].in;
+	rt_unlock(&mig.urgent_lock);
+	error = mig_stream_open_any(&in, frame, header, payload, ret_plain);
+	om_wipe(&in, sizeof in);
+	return error;
+}
+
+static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
+{
+	uint8_t header[OM_FRAME_HEADER];
+	struct om_frame frame;
+	struct om_run runs[MIG_RUNS_MAX];
+	struct mig_small_buffer *buffer;
+	const uint8_t *data = exception_data();
+	uint32_t index;
+	int error, count;
+
+	if (size < OM_FRAME_HEADER || size > OM_URGENT_FRAME_MAX)
+		return OM_ETRUNCATED;
+	rt_ub_get(header, data, sizeof header);
+	error = om_frame_decode(header, &frame);
+	if (error)
+		return error;
+	if (frame.kind != OM_FRAME_REPLY || frame.length != size - OM_FRAME_HEADER)
+		return OM_ETYPE;
+	if (frame.epoch != epoch || frame.sequence != sequence)
+		return OM_ESEQ;
+	buffer = claim_buffer(&index);
+	error = open_reply(&frame, header, data + OM_FRAME_HEADER, buffer->head + sizeof buffer->head - frame.head);
+	if (!error) {
+		count = mig_runs_decode(buffer->head + sizeof buffer->head - frame.head, frame.head,
+			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs);
+		error = count < 0 ? count : mig_runs_apply(runs, count, buffer->pages);
+	}
+	atomic_store_explicit(&mig.fault_buffer_busy[index], 0, memory_order_release);
+	return error;
+}
+
+static void count_fault(int64_t start)
+{
+	int64_t took = rt_monotonic_ns() - start;
+	uint64_t ns = took > 0 ? (uint64_t)took : 1;
+	int bucket = 63 - __builtin_clzll(ns);
+
+	atomic_fetch_add_explicit(&mig.faults, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mig.fault_ns, ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mig.fault_histogram[bucket < 32 ? bucket : 31], 1, memory_order_relaxed);
+	mig_note_max(&mig.fault_max_ns, ns);
+}
+
+static bool still_owed(uint64_t page)
+{
+	enum rt_page_state state = RT_PAGE_STATE(mig_page_state(page));
+
+	return state == RT_PAGE_OWED || state == RT_PAGE_ARRIVING;
+}
+
+/* Ask until the page is there. */
+static void fetch(uint64_t page)
+{
+	while (still_owed(page)) {
+		uint32_t epoch;
+		uint64_t sequence;
+		size_t size = make_request(page, &epoch, &sequence);
+		long ret = size ? ask_host(size, 0) : -1;
+
+		atomic_fetch_add_explicit(&mig.postcopy_requests, size != 0, memory_order_relaxed);
+		/* A bad answer is the host's or the network's doing: ask again. */
+		if (ret <= 0 || take_reply((size_t)ret, epoch, sequence))
+			(void)ask_host(0, RETRY_NS);
+	}
+}
+
+int mig_owed_fault(uint64_t address)
+{
+	uint64_t page = rt_page_index(address), nobody = 0;
+	_Atomic uint64_t *claim = &mig.faulting[page * 0x9e3779b97f4a7c15u >> 58];
+	int64_t start = rt_monotonic_ns();
+	int spins = 0;
+
+	while (still_owed(page)) {
+		nobody = 0;
+		if (atomic_compare_exchange_strong(claim, &nobody, page + 1)) {
+			fetch(page);
+			atomic_store(claim, 0);
+		} else if (nobody != page + 1) {
+			fetch(page);                   /* the place is taken by another page */
+		} else if (++spins < SPINS) {
+			__builtin_ia32_pause();
+		} else {
+			(void)ask_host(0, WAIT_NS);
+		}
+	}
+	count_fault(start);
+	return 0;
+}
+
+/* ---- source ---- */
+
+/* The page asked for, and owed ones behind it in the same word that were not sent yet. */
+static int build_reply(uint64_t page, struct om_run *ret_runs, uint32_t *ret_pages)
+{
+	int count = 0;
+
+	*ret_pages = 0;
+	for (uint64_t p = page; p / 64 == page / 64 && *ret_pages < OM_URGENT_PAGES_MAX; p++) {
+		uint8_t *to = mig_reply_buffer.pages[*ret_pages];
+		struct om_run *last = &ret_runs[count - 1];
+		uint8_t byte = mig_page_state(p);
+		bool unsent;
+
+		if (p >= mig.facts.tracked_limit || !mig_set_has(mig_owed, p))
+			break;
+		unsent = mig_set_remove(mig_todo, p);
+		if (p != page && !unsent)
+			break;
+		if (!rt_mem_copy_out_any(to, p))
+			return OM_EINTERNAL;
+		if (count && last->state == byte) {
+			last->count++;
+		} else {
+			ret_runs[count++] = (struct om_run) { .first = p, .count = 1, .type = OM_RUN_CONTENT, .state = byte };
+		}
+		(*ret_pages)++;
+	}
+	return count;
+}
+
+static int open_request(const uint8_t *data, size_t size, struct om_frame *ret_frame, uint64_t *ret_page)
+{
+	uint8_t header[OM_FRAME_HEADER], plain[REQUEST_PLAIN];
+	struct om_get g;
+	int error;
+
+	if (size != OM_FRAME_HEADER + REQUEST_PLAIN + OM_FRAME_TAG)
+		return OM_ETRUNCATED;
+	rt_ub_get(header, data, sizeof header);
+	error = om_frame_decode(header, ret_frame);
+	if (!error && (ret_frame->kind != OM_FRAME_REQUEST || ret_frame->length != REQUEST_PLAIN + OM_FRAME_TAG))
+		error = OM_ETYPE;
+	if (!error)
+		error = mig_stream_open_any(&mig.conn[OM_CONNECTION_URGENT].in, ret_frame, header, data + OM_FRAME_HEADER, plain);
+	if (!error)
+		error = mig_window_take(&mig.requests, ret_frame->sequence);
+	if (error)
+		return error;
+	om_get_init(&g, plain, sizeof plain);
+	*ret_page = om_get_u64(&g);
+	om_get_zeros(&g, 8);
+	error = om_get_end(&g);
+	return error ? error : *ret_page < mig.facts.tracked_limit ? 0 : OM_EOVERFLOW;
+}
+
+long mig_postcopy_answer(uint8_t *data, size_t size)
+{
+	struct mig_conn *c = &mig.conn[OM_CONNECTION_URGENT];
+	struct om_run runs[OM_URGENT_PAGES_MAX];
+	struct om_frame request;
+	struct om_put p;
+	uint64_t page;
+	uint32_t pages;
+	uint8_t *plain;
+	size_t head;
+	int error, count;
+
+	/* COMMITTED: the request may overtake STARTED, on another connection; it proves as much. */
+	if (!atomic_load(&mig.link) || mig.role != OM_ROLE_SOURCE ||
+	    (mig.source != MIG_SOURCE_POSTCOPY && mig.source != MIG_SOURCE_COMMITTED))
+		return OM_ESTATE;
+	error = open_request(data, size, &request, &page);
+	if (error)
+		return error;
+	count = build_reply(page, runs, &pages);
+	if (count < 0)
+		return count;
+	if (count == 0)                        /* acknowledged before: the asker has it already */
+		runs[count++] = (struct om_run) { .first = page, .count = 1, .type = OM_RUN_OWED, .state = RT_PAGE_ACCEPTED };
+	head = (size_t)count * OM_RUN_SIZE;
+	plain = mig_reply_buffer.head + sizeof mig_reply_buffer.head - head;
+	om_put_init(&p, plain, head);
+	for (int i = 0; i < count; i++)
+		om_run_put(&p, &runs[i]);
+	error = mig_stream_seal_at(&c->out, request.sequence, OM_FRAME_REPLY, (uint16_t)head, plain,
+		head + (size_t)pages * OM_PAGE_SIZE, data, &size);
+	if (error)
+		return error;
+	atomic_fetch_add_explicit(&mig.postcopy_requests, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mig.normal_pages, pages, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mig.bytes_sent, size, memory_order_relaxed);
+	atomic_store_explicit(&mig.conn[OM_CONNECTION_PAGES + mig_channel_of(page / 64)].hint, page / 64 + 1, memory_order_relaxed);
+	return (long)size;
+}

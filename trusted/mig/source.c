@@ -1,0 +1,460 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The source's way through a migration: which pages are to be sent when, and when to stop.
+ *
+ *   round      take and clear the cards -> handshake with all threads -> copy the taken pages -> all acknowledged -> decide
+ *   HEAT       post-copy only: clear the cards, let the program run a moment; what is marked then is likely hot
+ *   stop       park -> freeze descriptors, save time -> cards, resident pages, live stacks -> send -> list of owed pages
+ *
+ * A page whose card is set after the take is left for the next round; one whose card was set before is copied after every
+ * thread has passed a safepoint, so no store of it is missed (DESIGN: invariant S). At the stop the union of all that was
+ * taken and not yet sent, and of all cards, is what is dirty.
+ */
+#include <string.h>
+#include "mig/mig.h"
+
+enum { BLOCK = 4096, HANDSHAKE_NS = 20000, PARK_NS = 10000, SEND_NS = 2000000 };
+#define HEAT_NS    20000000
+#define FIXED_NS   1500000           /* stop, freeze and rebuild: a guess until better is known */
+#define THROTTLE_MAX_NS 1000000
+
+/* ---- walks ---- */
+
+static bool is_tracked(uint8_t byte)
+{
+	switch (RT_PAGE_STATE(byte)) {
+	case RT_PAGE_FREE: case RT_PAGE_RESERVED: case RT_PAGE_ACCEPTED: case RT_PAGE_ARRIVING:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static uint64_t block_end(uint64_t block)
+{
+	return block + BLOCK < mig.facts.tracked_limit ? block + BLOCK : mig.facts.tracked_limit;
+}
+
+/* Everything that differs from a fresh enclave: all mapped pages; in the image's range unmapped ones too. */
+static void collect_all(_Atomic uint64_t *set)
+{
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
+		if (!rt_mem_used(block))
+			continue;
+		for (uint64_t page = block; page < block_end(block); page++) {
+			uint8_t byte = mig_page_state(page);
+
+			if (!mig_is_runtimes(page) && is_tracked(byte) && (byte != RT_PAGE_FREE || page < mig.facts.image_end))
+				mig_set_add(set, page);
+		}
+	}
+}
+
+static void clear_set(_Atomic uint64_t *set)
+{
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK)
+		for (uint64_t word = block / 64; rt_mem_used(block) && word < (block_end(block) + 63) / 64; word++)
+			atomic_store_explicit(&set[word], 0, memory_order_relaxed);
+}
+
+/* Eight cards at a time, most of them clean. Return: pages added. */
+static uint64_t walk_cards(_Atomic uint64_t *set, bool clear)
+{
+	uint64_t count = 0;
+
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
+		_Atomic uint64_t *cards = (_Atomic uint64_t *)(rt_cards() + block);
+
+		if (!rt_mem_used(block))
+			continue;
+		for (uint64_t i = 0; i < (block_end(block) - block) / 8; i++) {
+			uint64_t eight = atomic_load_explicit(&cards[i], memory_order_relaxed);
+
+			if (!eight)
+				continue;
+			/* Acquire: what was stored before a card was set is seen after the handshake anyway; this
+			 * orders the clearing against the copies of this round. */
+			if (clear)
+				eight = atomic_exchange_explicit(&cards[i], 0, memory_order_acq_rel);
+			for (uint64_t j = 0; j < 8; j++) {
+				if (!(eight >> 8 * j & 0xff))
+					continue;
+				count++;
+				if (set)
+					mig_set_add(set, block + i * 8 + j);
+			}
+		}
+	}
+	return count;
+}
+
+static uint64_t touched_bytes_of(const struct rt_thread *t, uint64_t *ret_low)
+{
+	uint64_t low = t->app_rsp - 128;
+
+	/* On another stack than its own (a signal stack, coroutines): how much of its own is live is not known. */
+	if (low < t->stack_low || low >= t->stack_top)
+		low = t->stack_low;
+	*ret_low = low & ~(uint64_t)(OM_PAGE_SIZE - 1);
+	return t->stack_top > *ret_low ? t->stack_top - *ret_low : 0;
+}
+
+static void add_range(uint64_t low, uint64_t size, uint64_t *count)
+{
+	for (uint64_t at = low; at < low + size; at += OM_PAGE_SIZE) {
+		uint64_t page = rt_page_index(at);
+
+		if (mig_is_runtimes(page) || RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_ACCEPTED)
+			continue;
+		(*count)++;
+		mig_set_add(mig_todo, page);
+		if (mig_set_remove(mig_owed, page))
+			atomic_fetch_sub(&mig.owed, 1);
+	}
+}
+
+/* Live stacks are not carded. The stack a thread runs on besides its own is the signal stack. */
+static void add_stacks(void)
+{
+	uint64_t count = 0;
+
+	for (uint32_t slot = 0; slot < rt_image->service_slots + rt_image->app_threads; slot++) {
+		const struct rt_thread *t = &rt_threads[slot];
+		uint64_t low, size;
+
+		if (t->state != RT_T_PARKED)
+			continue;
+		size = touched_bytes_of(t, &low);
+		add_range(low, size, &count);
+		if (t->altstack_size)
+			add_range(t->altstack_base & ~(uint64_t)(OM_PAGE_SIZE - 1),
+				t->altstack_size + (t->altstack_base & (OM_PAGE_SIZE - 1)), &count);
+	}
+	mig.status.stack_pages = count;
+}
+
+static uint64_t resident_pages(_Atomic uint64_t *set)
+{
+	uint64_t count = 0;
+
+	for (uint64_t page = mig.facts.image_tracked_end; page < mig.facts.image_end; page++) {
+		uint8_t byte = mig_page_state(page);
+
+		if (RT_PAGE_STATE(byte) != RT_PAGE_RESIDENT || !(byte & (RT_PAGE_R | RT_PAGE_W | RT_PAGE_X)))
+			continue;              /* never touched: zero on both sides */
+		count++;
+		if (set)
+			mig_set_add(set, page);
+	}
+	return count;
+}
+
+uint64_t mig_source_touched(void)
+{
+	uint64_t count = 0;
+
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK)
+		for (uint64_t page = block; rt_mem_used(block) && page < block_end(block); page++)
+			count += RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED;
+	return count;
+}
+
+/* ---- rounds ---- */
+
+static void decide_stop(bool postcopy, enum om_mig_mode chosen, const char *why)
+{
+	mig.postcopy = postcopy;
+	mig.status.chosen_mode = chosen;
+	mig_words(mig.status.choice, sizeof mig.status.choice, why);
+	mig_event(MIG_ON_STOP);
+}
+
+void mig_source_rounds(void)
+{
+	clear_set(mig_todo);
+	clear_set(mig_owed);
+	atomic_store(&mig.owed, 0);
+	mig.ready = rt_monotonic_ns();
+	mig.round.rounds_max = mig.params.rounds_max;
+	mig.round.fixed_ns = FIXED_NS;
+	mig.status.chosen_mode = mig.params.mode;
+	if (mig.params.mode == OM_MODE_STOP) {
+		decide_stop(false, OM_MODE_STOP, "asked for");
+		return;
+	}
+	mig.round_step = MIG_ROUND_TAKE;
+	if (mig.params.mode == OM_MODE_POSTCOPY) {
+		walk_cards(NULL, true);
+		mig.round_step = MIG_ROUND_HEAT;
+		mig.round_start = mig.ready;
+	}
+}
+
+void mig_source_again(void)
+{
+	if (mig.source == MIG_SOURCE_POSTCOPY)
+		mig_source_handed_over();
+	else if (mig.round_step != MIG_ROUND_HEAT)
+		mig.round_step = MIG_ROUND_TAKE;
+}
+
+void mig_source_postcopy_now(void)
+{
+	mig.params.mode = OM_MODE_POSTCOPY;
+	if (mig.source == MIG_SOURCE_ROUNDS && atomic_load(&mig.link))
+		decide_stop(true, mig.round.number ? OM_MODE_HYBRID : OM_MODE_POSTCOPY, "post-copy was asked for during the rounds");
+}
+
+static void take_round(void)
+{
+	if (mig.round.number == 0 && mig.status.dirty_sync_count == 0) {
+		walk_cards(NULL, true);
+		collect_all(mig_todo);
+		mig.taken_pages = mig.status.ram_total / OM_PAGE_SIZE;
+	} else {
+		mig.taken_pages = walk_cards(mig_todo, true);
+	}
+	mig.status.dirty_sync_count++;
+	mig.round_start = rt_monotonic_ns();
+	mig.round_acked = atomic_load(&mig.bytes_acked);
+	mig.handshake = rt_handshake_begin();
+	mig.round_step = MIG_ROUND_HANDSHAKE;
+	mig_queue(OM_CTL_ROUND);
+}
+
+/* Writers that outrun what was allowed are slowed until they do not. */
+static void throttle(void)
+{
+	uint64_t rate = mig.status.dirty_pages_rate * OM_PAGE_SIZE;
+
+	if (!mig.params.throttle_bytes) {
+		if (mig.throttle_ns)
+			rt_throttle_set(mig.throttle_ns = 0);
+		return;
+	}
+	if (rate > mig.params.throttle_bytes)
+		mig.throttle_ns = mig.throttle_ns ? mig.throttle_ns * 2 : 500;
+	else if (rate < mig.params.throttle_bytes / 2)
+		mig.throttle_ns /= 2;
+	if (mig.throttle_ns > THROTTLE_MAX_NS)
+		mig.throttle_ns = THROTTLE_MAX_NS;
+	rt_throttle_set(mig.throttle_ns);
+}
+
+static void measure_round(void)
+{
+	uint64_t bytes = atomic_load(&mig.bytes_acked) - mig.round_acked;
+	int64_t took = rt_monotonic_ns() - mig.round_start;
+	struct mig_round *r = &mig.round;
+
+	r->round_ns = took > 0 ? (uint64_t)took : 1;
+	/* Short rounds measure the round trip, not the link. */
+	if (bytes > 4u << 20 || r->throughput == 0)
+		r->throughput = (uint64_t)((double)bytes * 1e9 / (double)r->round_ns) + 1;
+	if (mig.params.bandwidth_bytes && r->throughput > mig.params.bandwidth_bytes)
+		r->throughput = mig.params.bandwidth_bytes;
+	r->number++;
+	r->previous_dirty = r->number > 1 ? r->dirty_pages : 0;
+	r->dirty_pages = walk_cards(NULL, false);
+	r->limit_ns = mig.params.downtime_limit_ns;
+	r->always_pages = resident_pages(NULL) + 16;
+	mig.status.dirty_pages_rate = (uint64_t)((double)r->dirty_pages * 1e9 / (double)r->round_ns);
+}
+
+static void round_over(void)
+{
+	enum om_mig_mode mode = (enum om_mig_mode)mig.params.mode;
+	const char *why;
+	enum mig_choice choice;
+
+	measure_round();
+	throttle();
+	choice = mig_choose(mode, &mig.round, &mig.status.expected_downtime_ns, &why);
+	mig.round_step = MIG_ROUND_TAKE;
+	if (choice == MIG_STOP_PRECOPY)
+		decide_stop(false, OM_MODE_PRECOPY, why);
+	else if (choice == MIG_STOP_POSTCOPY)
+		decide_stop(true, OM_MODE_HYBRID, why);
+}
+
+static uint64_t rounds_progress(void)
+{
+	switch (mig.round_step) {
+	case MIG_ROUND_HEAT:
+		if (rt_monotonic_ns() - mig.round_start < HEAT_NS)
+			return HEAT_NS / 4;
+		decide_stop(true, OM_MODE_POSTCOPY, "asked for");
+		return 0;
+	case MIG_ROUND_TAKE:
+		take_round();
+		return 0;
+	case MIG_ROUND_HANDSHAKE:
+		if (!rt_handshake_done(mig.handshake))
+			return HANDSHAKE_NS;
+		mig_pass_begin(MIG_PASS_CONTENT);
+		mig.round_step = MIG_ROUND_SEND;
+		return SEND_NS;
+	case MIG_ROUND_SEND:
+		if (!mig_pass_handed_out())
+			return SEND_NS;
+		mig.round_step = MIG_ROUND_DRAIN;
+		return 0;
+	case MIG_ROUND_DRAIN:
+		if (!mig_pass_acknowledged())
+			return SEND_NS;
+		round_over();
+		return 0;
+	}
+	return 0;
+}
+
+/* ---- the stop phase ---- */
+
+void mig_source_stop(void)
+{
+	rt_throttle_set(0);
+	mig.throttle_ns = 0;
+	mig.stopped = rt_monotonic_ns();
+	mig.status.stop_realtime_ns = (uint64_t)rt_realtime_ns();
+	mig.app_stopped = true;
+	rt_stop_begin();
+}
+
+/* What is dirty moves from the page set to the owed set, but for what must be there at once. */
+static void make_owed(void)
+{
+	uint64_t owed = 0;
+
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
+		if (!rt_mem_used(block))
+			continue;
+		for (uint64_t word = block / 64; word < (block_end(block) + 63) / 64; word++) {
+			uint64_t bits = atomic_exchange_explicit(&mig_todo[word], 0, memory_order_relaxed);
+
+			for (uint64_t rest = bits; rest; rest &= rest - 1) {
+				uint64_t page = word * 64 + (uint64_t)__builtin_ctzll(rest);
+
+				if (RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_ACCEPTED) {
+					mig_set_add(mig_todo, page);
+					bits &= ~(UINT64_C(1) << page % 64);
+				}
+			}
+			atomic_store_explicit(&mig_owed[word], bits, memory_order_relaxed);
+			owed += (uint64_t)__builtin_popcountll(bits);
+		}
+	}
+	atomic_store(&mig.owed, owed);
+}
+
+void mig_source_freeze(void)
+{
+	char words[OM_REASON_MAX] = "";
+	bool everything = mig.status.dirty_sync_count == 0;
+	int error;
+
+	mig.parked = rt_monotonic_ns();
+	mig.status.park_ns = (uint64_t)(mig.parked - mig.stopped);
+	mig.frozen = true;                     /* a freeze that fails half-way is thawed too */
+	error = rt_io_freeze(words, sizeof words);
+	if (error) {
+		mig.status.error = error;
+		mig_words(mig.status.reason, sizeof mig.status.reason, words);
+		mig_fail(error, "host state could not be saved");
+		return;
+	}
+	rt_time_save();
+	mig.froze = rt_monotonic_ns();
+	mig.status.freeze_ns = (uint64_t)(mig.froze - mig.parked);
+	/* The cards stay as they are in post-copy: they say what is likely hot. */
+	if (everything)
+		collect_all(mig_todo);
+	else
+		walk_cards(mig_todo, !mig.postcopy);
+	if (mig.postcopy)
+		make_owed();
+	mig.status.resident_pages = resident_pages(mig_todo);
+	add_stacks();
+	mig.owed_pass = false;
+	mig_pass_begin(MIG_PASS_CONTENT);
+}
+
+static uint64_t final_progress(void)
+{
+	if (!mig_pass_handed_out())
+		return SEND_NS;
+	if (mig.postcopy && !mig.owed_pass) {
+		mig.owed_pass = true;
+		mig_pass_begin(MIG_PASS_OWED);
+		return SEND_NS;
+	}
+	mig.sent = rt_monotonic_ns();
+	mig_event(MIG_ON_SENT);
+	return 0;
+}
+
+void mig_source_ended(void)
+{
+	if (mig.throttle_ns)
+		rt_throttle_set(0);
+	mig.throttle_ns = 0;
+	mig_pass_begin(MIG_PASS_NONE);
+}
+
+void mig_source_resume_app(void)
+{
+	char words[OM_REASON_MAX] = "";
+
+	if (mig.frozen) {
+		int error = rt_io_thaw(words, sizeof words);
+
+		if (error)
+			mig_words(mig.status.reason, sizeof mig.status.reason, words);
+	}
+	mig.frozen = false;
+	if (mig.app_stopped)
+		rt_resume_all();
+	mig.app_stopped = false;
+}
+
+void mig_source_handed_over(void)
+{
+	if (!mig.status.downtime_ns) {
+		uint64_t down = (uint64_t)(rt_monotonic_ns() - mig.stopped);
+
+		mig.status.downtime_ns = down - (down > mig.round.round_trip_ns ? mig.round.round_trip_ns / 2 : 0);
+		mig.status.final_ns = (uint64_t)(mig.answered - mig.froze) - mig.status.rebuild_ns;
+		rt_io_discard();
+	}
+	if (!mig.postcopy)
+		return;
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK)
+		for (uint64_t word = block / 64; rt_mem_used(block) && word < (block_end(block) + 63) / 64; word++)
+			atomic_store_explicit(&mig_todo[word], atomic_load_explicit(&mig_owed[word], memory_order_relaxed),
+				memory_order_relaxed);
+	mig_pass_begin(MIG_PASS_PUSH);
+}
+
+void mig_source_round_trip(uint64_t stamp)
+{
+	int64_t took = rt_monotonic_ns() - (int64_t)stamp;
+
+	if (took > 0 && (mig.round.round_trip_ns == 0 || (uint64_t)took < mig.round.round_trip_ns))
+		mig.round.round_trip_ns = (uint64_t)took;
+}
+
+uint64_t mig_source_progress(void)
+{
+	switch (mig.source) {
+	case MIG_SOURCE_ROUNDS:
+		return atomic_load(&mig.link) ? rounds_progress() : UINT64_MAX;
+	case MIG_SOURCE_STOPPING:
+		if (rt_stop_poll() != 0)
+			return PARK_NS;
+		mig_event(MIG_ON_PARKED);
+		return 0;
+	case MIG_SOURCE_FINAL:
+		return final_progress();
+	default:
+		return UINT64_MAX;
+	}
+}
