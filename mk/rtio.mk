@@ -4,7 +4,7 @@ RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) tests/unit/rtio/fake.c tests/unit
 define rtio_test
 $(B)/$(1)/tests/unit/test_$(2): $(call objs,$(1),tests/unit/rtio/test_$(2).c $(RTIO_TEST_SRC))
 	@mkdir -p $$(@D)
-	$$(CLANG) $$(CFLAGS_$(1)) $$^ -lcmocka -lnftables -lpthread -o $$@
+	$$(CLANG) $$(CFLAGS_$(1)) $$^ -lcmocka -lnftables -lmnl -lpthread -o $$@
 TESTS += $(B)/$(1)/tests/unit/test_$(2)
 endef
 $(foreach t,rtio rtio_migrate,$(eval $(call rtio_test,san,$(t))))
