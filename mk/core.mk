@@ -65,6 +65,21 @@ $(B)/$(1)/tests/unit/test_$(2).o: $(BEARSSL)/.unpacked
 TESTS += $(B)/$(1)/tests/unit/test_$(2)
 endef
 $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(eval $(call core_test,$(w),$(t)))))
+
+# Fuzz targets of core/; tests/fuzz/replay runs them over their seeds.
+CORE_FUZZ := quote x509 collateral_json policy cursor noise
+define core_fuzz
+$(B)/fuzz/fuzz_$(1): $(B)/fuzz/tests/fuzz/fuzz_$(1).o $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a
+	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$^
+fuzz-$(1): $(B)/fuzz/fuzz_$(1)
+.PHONY: fuzz-$(1)
+endef
+$(foreach f,$(CORE_FUZZ),$(eval $(call core_fuzz,$(f))))
+$(B)/host/tests/fuzz/seeds: $(B)/host/tests/fuzz/seeds.o $(B)/host/libcore.a $(B)/host/libbearssl.a
+	$(CLANG) -o $@ $^
+TEST_DEPS += $(foreach f,$(CORE_FUZZ),$(B)/fuzz/fuzz_$(f)) $(B)/host/tests/fuzz/seeds
+TESTS += tests/fuzz/replay
+## make fuzz-NAME      a fuzz target of core/: quote x509 collateral_json policy cursor noise (run it by hand)
 .PHONY: core-test
 ## make core-test      the tests of core/ only
 core-test: $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(B)/$(w)/tests/unit/test_$(t)))
