@@ -14,13 +14,15 @@ BEARSSL_VERSION := 0.6+dfsg.1-3
 BEARSSL_TAR     := bearssl_0.6+dfsg.1.orig.tar.xz
 BEARSSL_SHA256  := 102a625bd8f6155260867a50c508df8d8c3f796985dd744df1a68e5cd1a79004
 BEARSSL         := $(B)/src/bearssl
-BEARSSL_SRC := codec/ccopy codec/dec32be codec/dec64be codec/enc32be codec/enc64be codec/dec32le codec/enc32le \
+BEARSSL_SRC := codec/ccopy codec/dec32be codec/dec64be codec/enc32be codec/enc64be \
 	ec/ec_c25519_m31 ec/ec_p256_m31 ec/ec_secp256r1 ec/ec_secp384r1 ec/ec_secp521r1 ec/ecdsa_i31_bits ec/ecdsa_i31_sign_raw ec/ecdsa_i31_vrfy_raw \
 	hash/sha2small mac/hmac rand/hmac_drbg \
 	int/i31_add int/i31_bitlen int/i31_decmod int/i31_decode int/i31_decred int/i31_encode int/i31_fmont \
 	int/i31_iszero int/i31_modpow int/i31_montmul int/i31_muladd int/i31_ninv31 int/i31_rshift int/i31_sub int/i31_tmont \
-	int/i32_div32 \
-	aead/gcm hash/ghash_ctmul64 symcipher/aes_ct64 symcipher/aes_ct64_ctr symcipher/aes_ct64_enc
+	int/i32_div32
+# Its AES-GCM, for tests to compare ours with.
+BEARSSL_TEST_SRC := aead/gcm hash/ghash_ctmul64 symcipher/aes_ct64 symcipher/aes_ct64_ctr symcipher/aes_ct64_enc \
+	codec/dec32le codec/enc32le
 
 $(BEARSSL)/.unpacked: mk/core.mk | deps
 	tools/fetch-source bearssl $(BEARSSL_VERSION) $(BEARSSL_TAR) $(BEARSSL_SHA256) $(DL)
@@ -37,7 +39,7 @@ $(B)/$(1)/bearssl/%.o: $(BEARSSL)/.unpacked
 	@mkdir -p $$(@D)
 	$$(CLANG) $$(filter-out -W%,$$(CFLAGS_$(1))) -w $(if $(filter san fuzz,$(1)),-fno-sanitize=undefined) $(BEARSSL_CONFIG) \
 		-I$(BEARSSL)/inc -I$(BEARSSL)/src -c $(BEARSSL)/src/$$*.c -o $$@
-$(B)/$(1)/libbearssl.a: $(patsubst %,$(B)/$(1)/bearssl/%.o,$(BEARSSL_SRC))
+$(B)/$(1)/libbearssl.a: $(patsubst %,$(B)/$(1)/bearssl/%.o,$(BEARSSL_SRC) $(if $(filter trusted,$(1)),,$(BEARSSL_TEST_SRC)))
 	rm -f $$@; $$(AR) rcs $$@ $$^
 $(B)/$(1)/libcore.a: $(call objs,$(1),$(CORE_SRC) $(if $(filter trusted,$(1)),,$(CORE_HOST_SRC)))
 	rm -f $$@; $$(AR) rcs $$@ $$^
