@@ -8,3 +8,11 @@ ifneq ($(wildcard trusted/mig),)
 TESTS += $(addprefix tests/integration/,mig_modes mig_control mig_badinput mig_link mig_echo)
 TEST_DEPS += $(MIGRATE_PROGRAMS)
 endif
+
+# The transport without an enclave, under ASan and UBSan.
+TRANSPORT_SRC := host/util.c core/errors.c tests/unit/host/test_transport.c host/daemon/channel.c \
+	$(addprefix host/mig/,hello.c link.c units.c bucket.c urgent.c)
+$(B)/tests/unit/host_transport: $(call objs,san,$(TRANSPORT_SRC))
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -ljansson -lpthread -o $@
+TESTS += $(B)/tests/unit/host_transport

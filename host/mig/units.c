@@ -22,7 +22,8 @@ static int parse(const char *text, const struct unit *units, const char *what, u
 	for (; units->name; units++)
 		if (strcasecmp(end, units->name) == 0)
 			break;
-	if (!units->name || errno)
+	/* strtod knows more ways to write a number than people mean. */
+	if (!units->name || errno || strspn(text, "0123456789.") != (size_t)(end - text))
 		return host_fail(OM_EINVAL, "\"%s\" is not %s", text, what);
 	value *= units->factor;
 	if (!(value >= 0 && value < 9.0e18))
