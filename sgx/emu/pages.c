@@ -74,10 +74,21 @@ int emu_restrict_permissions(struct sgx_enclave *enclave, uint64_t offset, uint6
 	return each_page(enclave, offset, length, restrict_one, permissions, ret_done);
 }
 
+/* What the enclave wrote to a page that becomes a TCS: its content from now on, out of everybody's sight. */
+static int take_tcs(struct emu_enclave *e, uint64_t page, uint16_t entry)
+{
+	struct sgx_tcs content;
+
+	memset(&content, 0, sizeof content);
+	if (entry & E_PRESENT)
+		memcpy(&content, (const void *)emu_page_address(e, page), sizeof content);
+	return emu_tcs_add(e, page, &content);
+}
+
+/* The memory of the page stays for the caller to drop. */
 static int modify_one(struct emu_enclave *e, uint64_t page, uint64_t page_type)
 {
 	uint16_t entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire), next;
-	struct sgx_tcs content;
 	int r;
 
 	do {
@@ -88,26 +99,36 @@ static int modify_one(struct emu_enclave *e, uint64_t page, uint64_t page_type)
 		if (page_type == SGX_PT_TCS && (entry & E_PERMS) != (E_R | E_W))
 			return refuse("EMODT", page, SGX_PAGE_NOT_MODIFIABLE, "a TCS must have been readable and writable");
 		next = (uint16_t)((entry & ~(E_PERMS | E_PT_MASK)) | E_MODIFIED | (page_type << E_PT_SHIFT));
-		if (page_type == SGX_PT_TCS) {
-			/* What the enclave wrote there is the TCS from now on, out of everybody's sight. */
-			if (entry & E_PRESENT)
-				memcpy(&content, (const void *)emu_page_address(e, page), sizeof content);
-			else
-				memset(&content, 0, sizeof content);
-		}
 	} while (!atomic_compare_exchange_weak_explicit(&e->epcm[page], &entry, next, memory_order_acq_rel,
 			memory_order_acquire));
-	if (entry & E_PRESENT)
-		emu_drop(e, page, 1);
-	return page_type == SGX_PT_TCS ? emu_tcs_add(e, page, &content) : 0;
+	return page_type == SGX_PT_TCS ? take_tcs(e, page, entry) : 0;
 }
 
+/* Chunk by chunk: freeing memory page by page is what would take long. */
 int emu_modify_types(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t page_type,
 	uint64_t *ret_done)
 {
+	struct emu_enclave *e = (struct emu_enclave *)enclave;
+	const uint64_t chunk = 1ull << EMU_CHUNK_SHIFT;
+	int r = 0;
+
 	if (page_type != SGX_PT_TCS && page_type != SGX_PT_TRIM)
 		return sgx_fail(OM_EINVAL, "MODIFY_TYPES: only to TCS or TRIM");
-	return each_page(enclave, offset, length, modify_one, page_type, ret_done);
+	if (!e->initialized)
+		return sgx_fail(OM_ESTATE, "the enclave is not initialized");
+	for (uint64_t at = offset, end = offset + length; r == 0 && at < end; ) {
+		uint64_t first = at / SGX_PAGE_SIZE, page = first;
+		uint64_t stop = (at | (chunk - 1)) + 1 < end ? (at | (chunk - 1)) + 1 : end;
+
+		emu_chunk_lock(e, first);
+		for (; at < stop && (r = modify_one(e, page, page_type)) == 0; at += SGX_PAGE_SIZE)
+			page++;
+		if (page > first)
+			emu_drop(e, first, page - first);
+		emu_chunk_unlock(e, first);
+		*ret_done = at - offset;
+	}
+	return r;
 }
 
 static int remove_one(struct emu_enclave *e, uint64_t page, uint64_t unused)
