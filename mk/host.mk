@@ -44,8 +44,11 @@ $(B)/tests/load/mini: $(addprefix $(MINI_DIR)/,mini.c mini_entry.S mini.ld) $(wi
 	[ -e $(@D)/key.pem ] || $(B)/bin/optmig-sign --make-key $(@D)/key.pem
 	$(B)/bin/optmig-sign --key $(@D)/key.pem $@.new
 	mv $@.new $@
-TESTS += $(MINI_DIR)/run_test.sh
+TESTS += $(MINI_DIR)/run_test.sh $(B)/tests/load/run_test_san
 TEST_DEPS += $(B)/tests/load/mini $(B)/bin/optmig
+# The same with ASan and UBSan in everything outside the enclave.
+$(B)/tests/load/run_test_san: $(B)/bin/optmig-san $(B)/tests/load/mini
+	@printf '#!/bin/sh\nexport ASAN_OPTIONS=detect_leaks=0 OPTMIG=$(B)/bin/optmig-san\nexec $(MINI_DIR)/run_test.sh\n' > $@; chmod +x $@
 
 ## make fuzz-tcp-blob  the fuzzer of dumped connections (run it by hand: libFuzzer options)
 .PHONY: fuzz-tcp-blob

@@ -13,7 +13,7 @@ static void complain_unknown(const char *command, const char *given, const struc
 	char name[64];
 	size_t n = 0;
 
-	for (; longs[n].name && n < OPTIONS_MAX; n++)
+	for (; n < OPTIONS_MAX && longs[n].name; n++)
 		names[n] = longs[n].name;
 	if (strncmp(given, "--", 2) != 0) {
 		host_error("%s: unknown option -%c; see `optmig %s --help`", command, optopt ? optopt : given[1], command);

@@ -196,8 +196,13 @@ static bool argument_ok(const struct range *r, char letter, uint32_t nr, const u
 static int64_t plain_syscall(uint32_t nr, const uint64_t arg[6])
 {
 	int64_t result;
-	register uint64_t r10 __asm__("r10") = arg[3], r8 __asm__("r8") = arg[4], r9 __asm__("r9") = arg[5];
+	register uint64_t r10 __asm__("r10");
+	register uint64_t r8 __asm__("r8");
+	register uint64_t r9 __asm__("r9");
 
+	r10 = arg[3];
+	r8 = arg[4];
+	r9 = arg[5];
 	__asm__ volatile("syscall" : "=a"(result) : "a"((uint64_t)nr), "D"(arg[0]), "S"(arg[1]), "d"(arg[2]), "r"(r10), "r"(r8),
 		"r"(r9) : "rcx", "r11", "memory");
 	return result;

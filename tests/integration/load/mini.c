@@ -205,6 +205,9 @@ static void main_thread(void)
 			heap[i * 512] = (uint64_t)i;
 		for (int i = 0; i < 16; i++)
 			check(heap[i * 512] == (uint64_t)i, "heap");
+	} else if (is("million")) {
+		for (int i = 0; i < 1000000; i++)
+			call(OM_HC_SYSCALL, OM_HCF_INTERRUPTIBLE, SYS_getppid, 0, 0, 0);
 	} else if (is("wild"))
 		*(volatile char *)(OM_ELRANGE_BASE + 0x3f000000) = 1;
 	quit(0, 0);
