@@ -14,13 +14,33 @@
  * A refused entry executes ud2: at CSSA 0 the exception handler ends the enclave, at CSSA 1 no further entry is possible.
  *
  * What leaves: rsp and rbp of the host, rax = EEXIT, rbx = the host's return address. Every other general register is
- * zero, vector and x87 state is in its initial state. On entry the same: the host's MXCSR, x87 state and flags do not
- * reach our code.
+ * zero, vector and x87 state is in its initial state.
  */
 #include "boot/hostcall_asm.h"
 #include "image.h"
 #include "rt/offsets.h"
 #include "sgx_arch.h"
+
+/* What must not be the host's on entry: DF, AC and NT, MXCSR, the x87 control word, pending x87 exceptions and a stack
+ * that is not empty. Vector and x87 registers themselves are garbage to our code. Tested first, since setting flags and
+ * FNINIT are slow. Clobbers rax. */
+.macro CLEAN_ENTRY
+	pushfq
+	testl	$0x44400, (%rsp)
+	leaq	8(%rsp), %rsp
+	jz	.Lflags_good\@
+	pushq	$2
+	popfq
+.Lflags_good\@:
+	fnstsw	%ax
+	testw	%ax, %ax
+	jz	.Lx87_good\@
+	fninit
+.Lx87_good\@:
+	emms
+	fldcw	rt_x87_control(%rip)
+	ldmxcsr	rt_mxcsr(%rip)
+.endm
 
 .macro INITIAL_STATE
 	movl	$RT_XSAVE_MASK, %eax
@@ -49,9 +69,7 @@ optmig_entry:
 	leaq	(OM_SLOT_STACK + OM_SLOT_STACK_SIZE - OM_SLOT_TCB)(%r10), %rsp
 	movq	%rsp, TCB_STACK_TOP(%r10)
 	xorl	%ebp, %ebp
-	pushq	$2
-	popfq
-	INITIAL_STATE
+	CLEAN_ENTRY
 	movq	%rcx, %rdx
 	movq	%r8, %rcx
 	movq	%r9, %r8
@@ -63,9 +81,7 @@ refuse:
 	jz	refuse
 	movq	$0, TCB_RT_RSP(%r10)
 	movq	%r11, %rsp
-	pushq	$2
-	popfq
-	INITIAL_STATE
+	CLEAN_ENTRY
 	movq	TCB_RESUME_FS(%r10), %rax
 	wrfsbase %rax
 	jmp	restore_callee_saved
@@ -90,9 +106,7 @@ exception_entry:
 	movl	$1, TCB_IN_EXCEPTION(%r10)
 	leaq	(OM_SLOT_EXC_STACK + OM_SLOT_EXC_STACK_SIZE - OM_SLOT_TCB)(%r10), %rsp
 	xorl	%ebp, %ebp
-	pushq	$2
-	popfq
-	INITIAL_STATE
+	CLEAN_ENTRY
 	movq	%rcx, %rdx
 	movq	%r10, %rdi
 	call	rt_exception
@@ -105,9 +119,7 @@ exception_entry:
 	jz	refuse
 	movq	$0, TCB_EXC_RT_RSP(%r10)
 	movq	%r11, %rsp
-	pushq	$2
-	popfq
-	INITIAL_STATE
+	CLEAN_ENTRY
 restore_callee_saved:
 	popq	%r15
 	popq	%r14
@@ -185,8 +197,13 @@ leave_clean:
 	ud2
 	.size	rt_leave, . - rt_leave
 
-/* An XSAVE area whose XSTATE_BV is zero: XRSTOR puts everything into its initial state; MXCSR is read from here. */
 	.section .rodata
+rt_x87_control:
+	.short	0x37f, 0
+rt_mxcsr:
+	.long	0x1f80
+
+/* An XSAVE area whose XSTATE_BV is zero: XRSTOR puts everything into its initial state; MXCSR is read from here. */
 	.balign 64
 	.globl	rt_initial_state
 rt_initial_state:
