@@ -4,11 +4,11 @@
 #   $(B)/<world>/libcore.a      core/crypto, core/attest, core/noise, cursor, errors
 #   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl
 #
-# Link both, libcore.a first. $(CORE_SRC) is what every world can compile; host-only parts of core stand elsewhere.
+# Link both, libcore.a first. $(CORE_SRC) is what every world can compile; $(CORE_HOST_SRC) is not for enclaves: quotes and
+# certificates of the emulated platform, policies as people write them.
+CORE_HOST_SRC := core/attest/quote_build.c core/attest/der_build.c core/attest/policy_text.c
 CORE_SRC := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) $(wildcard core/crypto/*.c) \
-	$(filter-out core/attest/quote_build.c core/attest/der_build.c,$(wildcard core/attest/*.c))
-# Writes quotes and certificates instead of checking them: for the emulated platform, never for enclaves.
-CORE_HOST_SRC := $(wildcard core/attest/quote_build.c core/attest/der_build.c)
+	$(filter-out $(CORE_HOST_SRC),$(wildcard core/attest/*.c))
 
 BEARSSL_VERSION := 0.6+dfsg.1-3
 BEARSSL_TAR     := bearssl_0.6+dfsg.1.orig.tar.xz

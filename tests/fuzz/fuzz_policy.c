@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Policies. Properties: what decodes encodes to the same bytes; no policy accepts a revoked platform, or a debug
+ * Policies, as bytes and as text. Properties: what decodes encodes to the same bytes; no policy accepts a revoked platform, or a debug
  * enclave together with a production one.
  */
 #include "fuzz.h"
-#include "attest/policy.h"
+#include "attest/policy_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -15,7 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum om_attest_reason reason;
 	struct om_policy p;
 	size_t again_size = 0;
+	unsigned line;
 
+	if (!om_policy_from_text((struct om_view) { data, size }, &p, &line))
+		PROPERTY(!om_policy_encode(&p, again, sizeof again, &again_size));
 	if (om_policy_decode(data, size, &p))
 		return 0;
 	PROPERTY(!om_policy_encode(&p, again, sizeof again, &again_size));

@@ -78,6 +78,8 @@ int main(int argc, char **argv)
 	if (om_policy_encode(&p, policy, sizeof policy, &size))
 		return 1;
 	seed("policy", "policy", (struct om_view) { policy, size });
+	static const uint8_t text[] = "# policy\nmrenclave = same\nroot = intel\ntcb = UpToDate\ndebug = no\nmin-svn = 2\n";
+	seed("policy", "text", (struct om_view) { text, sizeof text - 1 });
 	seed("cursor", "bytes", (struct om_view) { quote, 64 });
 	seed("noise", "message", (struct om_view) { quote, 96 });
 	return 0;

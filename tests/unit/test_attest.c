@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include "unit.h"
 #include "attest/policy.h"
+#include "attest/policy_text.h"
 #include "attest/quote_build.h"
 #include "crypto/sha256.h"
 
@@ -312,6 +313,48 @@ static void test_policy_bytes(void **state)
 	assert_int_equal(om_policy_encode(&p, bytes, sizeof bytes, &size), OM_EINVAL);
 }
 
+static int from_text(const char *text, struct om_policy *p, unsigned *line)
+{
+	return om_policy_from_text((struct om_view) { (const uint8_t *)text, strlen(text) }, p, line);
+}
+
+static void test_policy_text(void **state)
+{
+	struct om_policy p, standard;
+	uint8_t bytes[256];
+	unsigned line;
+	size_t size;
+
+	(void)state;
+	om_policy_default(&standard);
+	assert_int_equal(from_text("", &p, &line), 0);
+	assert_memory_equal(&p, &standard, sizeof p);
+	assert_int_equal(from_text("# nothing\n\n  \t# to say", &p, &line), 0);
+	assert_memory_equal(&p, &standard, sizeof p);
+	assert_int_equal(from_text("root = emulated\nroot=intel # both\r\n tcb = OutOfDate\ndebug = no\nmin-svn = 300\n"
+		"mrenclave = 00112233445566778899AABBCCDDEEFF00112233445566778899aabbccddeeff", &p, &line), 0);
+	assert_int_equal(p.root_count, 2);
+	assert_memory_equal(p.root[0], om_emulated_root, 32);
+	assert_memory_equal(p.root[1], om_intel_root, 32);
+	assert_int_equal(p.statuses, 1u << OM_TCB_OUT_OF_DATE);
+	assert_int_equal(p.flags, 0);
+	assert_int_equal(p.svn_min, 300);
+	assert_int_equal(p.mrenclave_count, 1);
+	assert_memory_equal(p.mrenclave[0] + 14, "\xee\xff\x00\x11", 4);
+	assert_int_equal(om_policy_encode(&p, bytes, sizeof bytes, &size), 0);
+	assert_int_equal(om_policy_from_text((struct om_view) { bytes, size }, &standard, &line), 0);
+	assert_memory_equal(&p, &standard, sizeof p);
+	static const struct { const char *text; unsigned line; } bad[] = {
+		{ "\nroot", 2 }, { "root = mine", 1 }, { "tcb = Revoked", 1 }, { "min-svn = 65536", 1 }, { "min-svn = 1x", 1 },
+		{ "debug = maybe", 1 }, { "debug = no\ndebug = yes", 2 }, { "colour = red", 1 }, { "mrenclave = 1234", 1 },
+		{ "= x", 1 }, { "mrenclave = same same", 1 },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		assert_int_equal(from_text(bad[i].text, &p, &line), OM_EINVAL);
+		assert_int_equal(line, bad[i].line);
+	}
+}
+
 static void test_time(void **state)
 {
 	(void)state;
@@ -407,6 +450,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_policy_bytes),
+		cmocka_unit_test(test_policy_text),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_roots),
 		cmocka_unit_test(test_times),
