@@ -16,3 +16,33 @@ $(B)/plugin/%.o: %.cpp | deps
 $(PASS): $(PASS_OBJECTS)
 	@mkdir -p $(@D)
 	$(CLANGXX) -shared -o $@ $^
+
+# optmig-cc. Its parts in C, and one file of C++ for the TOML library. optmig-scan is the only one that loads LLVM.
+CC_SOURCES := $(addprefix toolchain/cc/,main.c args.c env.c options.c plan.c run.c util.c map.c stamps.c image.c finish.c)
+CFLAGS_host_toolchain_cc_main := -DOPTMIG_VERSION='"$(VERSION)"'
+$(B)/host/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
+	@mkdir -p $(@D)
+	$(CLANGXX) -std=c++17 -O1 -fno-exceptions -w -MMD -MP -c $< -o $@
+$(B)/bin/optmig-cc: $(call objs,host,$(CC_SOURCES)) $(B)/host/toolchain/cc/options_toml.o $(B)/host/libsign.a
+	@mkdir -p $(@D)
+	$(CLANGXX) -o $@ $^ -lcrypto
+CFLAGS_host_toolchain_cc_scan := -I/usr/lib/llvm-$(LLVM)/include
+$(B)/libexec/optmig-scan: $(call objs,host,toolchain/cc/scan.c toolchain/cc/util.c toolchain/cc/map.c)
+	@mkdir -p $(@D)
+	$(CLANG) -o $@ $^ $$($(LLVM_CONFIG) --ldflags --libs)
+# Wrappers: archives need nothing special, but build systems want the names.
+$(B)/bin/optmig-ar $(B)/bin/optmig-ranlib: mk/toolchain.mk
+	@mkdir -p $(@D)
+	printf '#!/bin/sh\nexec llvm-%s-$(LLVM) "$$@"\n' $(patsubst optmig-%,%,$(@F)) > $@; chmod +x $@
+$(B)/trusted/image.ld: trusted/boot/image.ld
+	@mkdir -p $(@D)
+	cp $< $@
+
+COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-ar optmig-ranlib) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
+$(TOOLCHAIN): $(COMPILER) $(B)/trusted/image.ld $(B)/trusted/librt.a $(B)/libexec/optmig-interp $(B)/bin/optmig
+	@touch $@
+## make toolchain      optmig-cc with everything that it needs
+.PHONY: toolchain compiler
+compiler: $(COMPILER)
+toolchain: $(TOOLCHAIN)
+all: $(TOOLCHAIN)

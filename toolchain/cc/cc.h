@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * optmig-cc: what its steps hand to each other.
+ *
+ *   env      OPTMIG_* variables                     -> struct cc_env
+ *   args     command line                           -> struct cc_args    (what was asked)
+ *   plan     args + env                             -> argument vectors for clang   (what will be run)
+ *   run      runs them
+ *   finish   the linked file: check objects, scan code, fill the header, make it executable, sign
+ *
+ * Errors are printed where they are found, by cc_error(), with what to do about them; functions then return
+ * nonzero. It is a short-lived process: memory is never freed, and running out of it ends the process.
+ */
+#ifndef OPTMIG_TOOLCHAIN_CC_H
+#define OPTMIG_TOOLCHAIN_CC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "image.h"
+
+/* A growing, NULL-terminated vector of strings. */
+struct strv { char **item; size_t count, room; };
+void strv_add(struct strv *v, const char *text);
+void strv_addf(struct strv *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void strv_extend(struct strv *v, const struct strv *more);
+char *cc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *cc_read_file(const char *path, size_t *ret_size);   /* NULL if it cannot be read; NUL-terminated */
+void *cc_alloc(size_t size);                              /* zeroed; never NULL */
+bool starts_with(const char *text, const char *prefix);
+
+void cc_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void cc_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The candidate nearest to `word` within a few letters, or NULL. */
+const char *cc_nearest(const char *word, const char *const *candidates, size_t count);
+
+/* ---- env.c ---- */
+struct cc_env {
+	const char *root, *clang, *cflags, *key, *options;
+	bool verbose, keep;
+};
+int cc_env_read(struct cc_env *ret_env);
+
+/* ---- options.c: image options, from (in rising order) defaults, the TOML file, OPTMIG_OPTIONS, -Xoptmig ---- */
+struct cc_options {
+	uint64_t heap, elrange, threads, files;
+	bool debug, verify;
+	const char *policy, *name;
+	struct strv allow;         /* objects that need no stamp */
+	/* how the image is made; for tests */
+	const char *runtime, *script;
+	bool scan, sign, interp;
+};
+void cc_options_default(struct cc_options *o);
+/* @where names the origin for messages. */
+int cc_options_set(struct cc_options *o, const char *key, const char *value, const char *where);
+int cc_options_words(struct cc_options *o, const char *words, const char *where);
+/* <output>.optmig.toml, else optmig.toml next to the output, if there is one. */
+int cc_options_file(struct cc_options *o, const char *output);
+/* options_toml.cpp: calls set() for each key. Returns nonzero after writing the problem into `problem`. */
+int cc_toml_read(const char *path, int (*set)(void *context, const char *key, const char *value), void *context,
+	char *problem, size_t problem_size);
+
+/* ---- args.c ---- */
+enum cc_mode {
+	CC_PASS_THROUGH,  /* information, or nothing to do: clang answers */
+	CC_PREPROCESS,    /* -E, -M, -MM, -fsyntax-only */
+	CC_COMPILE,       /* -c, -S */
+	CC_PARTIAL,       /* -r: a relocatable object */
+	CC_LINK,
+};
+struct cc_input { const char *path, *language; };  /* language: of -x, or NULL */
+enum cc_word_kind { CC_WORD_INPUT, CC_WORD_LINK };
+struct cc_word { enum cc_word_kind kind; size_t input; const char *text; };  /* in order of the command line */
+struct cc_args {
+	enum cc_mode mode;
+	const char *output;
+	struct strv common;                        /* for every run of clang */
+	struct cc_input *input; size_t input_count;
+	struct cc_word *word; size_t word_count;   /* inputs and linker words, in order */
+	struct strv image_options;                 /* -Xoptmig */
+	bool dependencies, dependency_file;        /* -MD or -MMD; -MF */
+	bool version;                              /* --version */
+	bool needs_crt;                            /* neither -nostdlib nor -nostartfiles */
+};
+int cc_args_parse(int argc, char **argv, struct cc_args *ret_args);
+bool cc_is_source(const struct cc_input *input);
+
+/* ---- plan.c ---- */
+struct cc_plan {
+	struct strv *compile; size_t compile_count; /* one per source when linking, else at most one */
+	struct strv link;                           /* empty: no link */
+	const char *output, *map, *temporary;       /* temporary: directory, removed at the end */
+	bool finish;
+};
+int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *ret_plan);
+
+/* ---- run.c ---- */
+int cc_run(const struct strv *command, bool verbose);             /* exit status of the child */
+_Noreturn void cc_exec(const struct strv *command, bool verbose);
+void cc_remove_directory(const char *path);
+
+/* ---- after the link ---- */
+struct cc_map;
+/* The linked file in memory. */
+struct cc_elf { char *data; size_t size; const char *path; };
+/* stamps.c: every object that brought code carries a stamp of the pass, or is excused. */
+int cc_stamps_check(const struct cc_map *map, const struct cc_options *options);
+/* image.c: the header; the interpreter's name and a file layout that does not depend on paths. */
+int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const char *output);
+int cc_interp_place(struct cc_elf *elf, const char *interp);
+/* finish.c: all of it */
+int cc_finish(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options);
+
+#endif

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* After the link: judge the objects and the code, complete the image, sign it. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "map.h"
+#include "sign/sign.h"
+
+static int write_back(const struct cc_elf *elf)
+{
+	FILE *f = fopen(elf->path, "wb");
+	bool good = f && fwrite(elf->data, 1, elf->size, f) == elf->size;
+	if (f && fclose(f) != 0) good = false;
+	if (!good) { cc_error("%s cannot be written", elf->path); return 1; }
+	return 0;
+}
+
+static int scan(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options)
+{
+	struct strv command = {0};
+	strv_addf(&command, "%s/libexec/optmig-scan", env->root);
+	strv_add(&command, plan->output);
+	strv_add(&command, plan->map);
+	strv_add(&command, options->runtime);
+	return cc_run(&command, env->verbose);
+}
+
+static int sign(const struct cc_plan *plan, const struct cc_env *env)
+{
+	if (sign_image(plan->output, env->key) == 0) return 0;
+	cc_error("%s: %s", plan->output, sign_last_error());
+	return 1;
+}
+
+int cc_finish(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options)
+{
+	struct cc_map map;
+	struct cc_elf elf = {.path = plan->output};
+	if (cc_map_read(plan->map, &map)) { cc_error("the link map cannot be read"); return 1; }
+	if (cc_stamps_check(&map, options)) return 1;
+	if (options->scan && scan(plan, env, options)) return 1;
+	if (!options->interp) return 0; /* a test image that runs as an ordinary process */
+	elf.data = cc_read_file(plan->output, &elf.size);
+	if (!elf.data) { cc_error("%s cannot be read", plan->output); return 1; }
+	if (cc_header_fill(&elf, options, plan->output) || cc_interp_place(&elf, cc_format("%s/libexec/optmig-interp", env->root)) ||
+		write_back(&elf)) return 1;
+	return options->sign ? sign(plan, env) : 0;
+}

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Completes the linked file.
+ *
+ * The header (abi/image.h) lies in a read-only segment and is measured. What else is measured of the file is the first
+ * segment with the ELF and program headers, so these must not depend on where the build happened. Two things in them
+ * would: the interpreter's path, and the offset of the section headers behind debug information. Both are therefore
+ * put at a place that follows from the loaded part alone:
+ *
+ *     loaded segments | interpreter's path, one page | section headers | every other section, order kept
+ */
+#include <elf.h>
+#include <openssl/sha.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "cc.h"
+#include "imagefile.h"
+
+static uint64_t align_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
+
+static int load_policy(const struct cc_options *options, struct om_image_header *h)
+{
+	size_t size = 0;
+	if (!options->policy) return 0;
+	char *data = cc_read_file(options->policy, &size);
+	if (!data || size > sizeof h->policy) { cc_error("%s: the attestation policy cannot be read or is larger than %zu bytes", options->policy, sizeof h->policy); return 1; }
+	memcpy(h->policy, data, size);
+	h->policy_size = (uint32_t)size;
+	return 0;
+}
+
+/* From the top of ELRANGE downwards: cards, page map, slots. The heap follows the image. */
+static void lay_out(struct om_image_header *h, uint64_t heap_size)
+{
+	uint64_t map_size = h->elrange_size >> 12;
+	h->cards_size = h->pagemap_size = map_size;
+	h->cards_offset = h->elrange_size - map_size;
+	h->pagemap_offset = h->cards_offset - map_size;
+	h->slots_offset = h->pagemap_offset - (uint64_t)(h->service_slots + h->app_threads) * OM_SLOT_SIZE;
+	h->heap_offset = align_up(h->image_end_offset, 2u << 20);
+	h->heap_size = align_up(heap_size, OM_PAGE_SIZE);
+}
+
+int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const char *output)
+{
+	struct om_image image;
+	if (om_image_open(elf->data, elf->size, true, &image) < 0) { cc_error("%s: %s", output, image.reason ? image.reason : "not an image"); return 1; }
+	const char *slash = strrchr(output, '/'), *name = options->name ? options->name : slash ? slash + 1 : output;
+	struct om_image_header h = {
+		.magic = OM_IMAGE_MAGIC,
+		.version = OM_IMAGE_VERSION,
+		.flags = (options->debug ? OM_IMAGE_DEBUG : 0) | (options->verify ? OM_IMAGE_VERIFY : 0),
+		.elrange_size = options->elrange,
+		.image_end_offset = om_image_end(&image),
+		.app_threads = (uint32_t)options->threads,
+		.service_slots = OM_SERVICE_SLOTS,
+		.file_max = (uint32_t)options->files,
+	};
+	if (h.elrange_size & (h.elrange_size - 1)) { cc_error("elrange is a power of two"); return 1; }
+	lay_out(&h, options->heap);
+	if (load_policy(options, &h)) return 1;
+	snprintf(h.program_name, sizeof h.program_name, "%.63s", name);
+	SHA256((const unsigned char *)&h, sizeof h, h.program_id);
+	const char *reason = NULL;
+	if (om_image_check_header(&h, h.image_end_offset, &reason) < 0) {
+		cc_error("%s: %s; change heap, threads or elrange (-Xoptmig elrange=128G)", output, reason);
+		return 1;
+	}
+	memcpy(elf->data + image.header_file_offset, &h, sizeof h);
+	return 0;
+}
+
+/* End of what PT_LOAD segments take of the file; *ret_interp: index of PT_INTERP or -1. */
+static uint64_t loaded_end(const char *data, const Elf64_Ehdr *eh, int *ret_interp)
+{
+	uint64_t end = eh->e_phoff + (uint64_t)eh->e_phnum * sizeof(Elf64_Phdr);
+	*ret_interp = -1;
+	for (int i = 0; i < eh->e_phnum; i++) {
+		Elf64_Phdr ph;
+		memcpy(&ph, data + eh->e_phoff + (size_t)i * sizeof ph, sizeof ph);
+		if (ph.p_type == PT_INTERP) *ret_interp = i;
+		if (ph.p_type == PT_LOAD && ph.p_offset + ph.p_filesz > end) end = ph.p_offset + ph.p_filesz;
+	}
+	return end;
+}
+
+/* The linker made the file, so its structure is sound; sizes are checked all the same where they index. */
+int cc_interp_place(struct cc_elf *elf, const char *interp)
+{
+	Elf64_Ehdr eh;
+	int interp_index;
+	if (elf->size < sizeof eh) { cc_error("%s is truncated", elf->path); return 1; }
+	memcpy(&eh, elf->data, sizeof eh);
+	uint64_t table_size = (uint64_t)eh.e_shnum * sizeof(Elf64_Shdr), page = OM_PAGE_SIZE;
+	if (eh.e_shentsize != sizeof(Elf64_Shdr) || eh.e_shoff > elf->size || table_size > elf->size - eh.e_shoff) { cc_error("%s has no section headers", elf->path); return 1; }
+	uint64_t end = loaded_end(elf->data, &eh, &interp_index);
+	if (strlen(interp) >= page) { cc_error("the path %s is too long", interp); return 1; }
+
+	uint64_t interp_at = align_up(end, page), table_at = interp_at + page, at = table_at + table_size;
+	Elf64_Shdr *sections = cc_alloc(table_size);
+	memcpy(sections, elf->data + eh.e_shoff, table_size);
+	char *out = cc_alloc(elf->size + 4 * page + table_size + 64u * eh.e_shnum);
+	memcpy(out, elf->data, end);
+	for (unsigned i = 0; i < eh.e_shnum; i++) {
+		Elf64_Shdr *s = &sections[i];
+		if ((s->sh_flags & SHF_ALLOC) || s->sh_type == SHT_NULL || s->sh_type == SHT_NOBITS) continue;
+		at = align_up(at, s->sh_addralign > 1 && s->sh_addralign <= 64 ? s->sh_addralign : 1);
+		if (s->sh_offset > elf->size || s->sh_size > elf->size - s->sh_offset) { cc_error("%s is truncated", elf->path); return 1; }
+		memcpy(out + at, elf->data + s->sh_offset, s->sh_size);
+		s->sh_offset = at;
+		at += s->sh_size;
+	}
+	memcpy(out + interp_at, interp, strlen(interp));
+	memcpy(out + table_at, sections, table_size);
+	eh.e_shoff = table_at;
+	memcpy(out, &eh, sizeof eh);
+	if (interp_index >= 0) {
+		/* Fixed size: the kernel takes the path up to its NUL. */
+		Elf64_Phdr ph = {.p_type = PT_INTERP, .p_flags = PF_R, .p_offset = interp_at, .p_filesz = page, .p_memsz = page, .p_align = 1};
+		memcpy(out + eh.e_phoff + (size_t)interp_index * sizeof ph, &ph, sizeof ph);
+	}
+	elf->data = out;
+	elf->size = at;
+	return 0;
+}

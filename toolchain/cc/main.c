@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * optmig-cc: a drop-in for cc whose products run inside an enclave. It drives clang with the pass and our libc, links
+ * the runtime in, and then checks, completes and signs the image.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include "cc.h"
+
+static int read_options(const struct cc_args *args, const struct cc_env *env, struct cc_options *o)
+{
+	cc_options_default(o);
+	o->runtime = cc_format("%s/trusted/librt.a", env->root);
+	o->script = cc_format("%s/trusted/image.ld", env->root);
+	if (args->mode == CC_LINK && cc_options_file(o, args->output ? args->output : "a.out")) return 1;
+	if (cc_options_words(o, env->options, "OPTMIG_OPTIONS")) return 1;
+	for (size_t i = 0; i < args->image_options.count; i++)
+		if (cc_options_words(o, args->image_options.item[i], "-Xoptmig")) return 1;
+	return 0;
+}
+
+/* Version, search paths and the like are clang's. Our line comes last: scripts look at the first. */
+static int pass_through(const struct cc_args *args, const struct cc_env *env)
+{
+	struct strv command = {0};
+	strv_add(&command, env->clang);
+	strv_add(&command, "--target=x86_64-linux-musl");
+	strv_addf(&command, "--sysroot=%s/sysroot", env->root);
+	strv_extend(&command, &args->common);
+	if (args->version) strv_add(&command, "--version");
+	int status = cc_run(&command, env->verbose);
+	if (args->version && status == 0) printf("optmig-cc %s: programs that run inside SGX enclaves and migrate live\n", OPTMIG_VERSION);
+	return status;
+}
+
+static int carry_out(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options)
+{
+	for (size_t i = 0; i < plan->compile_count; i++) {
+		int status = cc_run(&plan->compile[i], env->verbose);
+		if (status) return status;
+	}
+	if (!plan->finish) return 0;
+	int status = cc_run(&plan->link, env->verbose);
+	return status ? status : cc_finish(plan, env, options);
+}
+
+int main(int argc, char **argv)
+{
+	struct cc_env env;
+	struct cc_args args;
+	struct cc_options options;
+	struct cc_plan plan;
+
+	if (cc_env_read(&env) || cc_args_parse(argc, argv, &args)) return 1;
+	if (args.mode == CC_PASS_THROUGH) return pass_through(&args, &env);
+	if (read_options(&args, &env, &options) || cc_plan_make(&args, &env, &options, &plan)) return 1;
+	if (options.verify) setenv("OPTMIG_PASS", cc_format("%s verify", getenv("OPTMIG_PASS") ? getenv("OPTMIG_PASS") : ""), 1);
+	if (!plan.finish) cc_exec(&plan.compile[0], env.verbose);
+	int status = carry_out(&plan, &env, &options);
+	if (env.keep) cc_note("temporary files are in %s", plan.temporary);
+	else cc_remove_directory(plan.temporary);
+	if (status) (void)remove(plan.output); /* no half-checked image stays behind */
+	return status;
+}

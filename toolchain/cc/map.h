@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OPTMIG_TOOLCHAIN_MAP_H
+#define OPTMIG_TOOLCHAIN_MAP_H
+
+#include "cc.h"
+
+struct cc_section { const char *object; uint64_t address, size; const char *name; };
+struct cc_symbol { const char *name; uint64_t address; };
+struct cc_map {
+	struct cc_section *section; size_t count;          /* input sections, ascending addresses */
+	struct cc_symbol *symbol; size_t symbol_count;     /* ascending addresses */
+};
+int cc_map_read(const char *path, struct cc_map *ret_map);
+/* Object file, such as "libx.a(y.o)", and symbol that hold an address; "?" if unknown. */
+const char *cc_map_object(const struct cc_map *map, uint64_t address);
+const char *cc_map_symbol(const struct cc_map *map, uint64_t address);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Image options: one table for all origins. Sizes take K, M, G, T. */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cc.h"
+
+enum kind { SIZE, NUMBER, FLAG, TEXT, PATH, LIST };
+struct option { const char *key; enum kind kind; size_t offset; uint64_t low, high; };
+
+#define AT(member) offsetof(struct cc_options, member)
+static const struct option options[] = {
+	{"heap", SIZE, AT(heap), 1u << 20, OM_ELRANGE_MAX},
+	{"elrange", SIZE, AT(elrange), OM_ELRANGE_MIN, OM_ELRANGE_MAX},
+	{"threads", NUMBER, AT(threads), 1, OM_APP_THREADS_MAX},
+	{"files", NUMBER, AT(files), 16, 1u << 20},
+	{"debug", FLAG, AT(debug), 0, 1},
+	{"verify", FLAG, AT(verify), 0, 1},
+	{"policy", PATH, AT(policy), 0, 0},
+	{"name", TEXT, AT(name), 0, 63},
+	{"allow-uninstrumented", LIST, AT(allow), 0, 0},
+	{"runtime", PATH, AT(runtime), 0, 0},
+	{"script", PATH, AT(script), 0, 0},
+	{"scan", FLAG, AT(scan), 0, 1},
+	{"sign", FLAG, AT(sign), 0, 1},
+	{"interp", FLAG, AT(interp), 0, 1},
+};
+enum { OPTION_COUNT = sizeof options / sizeof *options };
+
+void cc_options_default(struct cc_options *o)
+{
+	*o = (struct cc_options){
+		.heap = 8ull << 30, .elrange = OM_ELRANGE_DEFAULT, .threads = 64, .files = 16384,
+		.scan = true, .sign = true, .interp = true,
+	};
+}
+
+/* "8G" to bytes. */
+static bool parse_number(const char *text, bool units, uint64_t *ret_value)
+{
+	char *end;
+	errno = 0;
+	uint64_t value = strtoull(text, &end, 0);
+	if (errno || end == text || text[0] == '-') return false;
+	static const char letters[] = "KMGT";
+	const char *unit = units && *end ? strchr(letters, *end >= 'a' ? *end - 32 : *end) : NULL;
+	if (unit) {
+		unsigned shift = 10u * (unsigned)(unit - letters + 1);
+		if (value > UINT64_MAX >> shift) return false;
+		value <<= shift;
+		end++;
+		if (*end == 'i') end++;
+		if (*end == 'B') end++;
+	}
+	*ret_value = value;
+	return *end == 0;
+}
+
+static const struct option *find(const char *key, const char *where)
+{
+	const char *keys[OPTION_COUNT];
+	for (size_t i = 0; i < OPTION_COUNT; i++) {
+		if (strcmp(key, options[i].key) == 0) return &options[i];
+		keys[i] = options[i].key;
+	}
+	const char *near = cc_nearest(key, keys, OPTION_COUNT);
+	if (near) cc_error("%s: unknown image option '%s', did you mean '%s'?", where, key, near);
+	else cc_error("%s: unknown image option '%s'", where, key);
+	return NULL;
+}
+
+int cc_options_set(struct cc_options *o, const char *key, const char *value, const char *where)
+{
+	const struct option *option = find(key, where);
+	if (!option) return 1;
+	void *into = (char *)o + option->offset;
+	uint64_t number = 0;
+	switch (option->kind) {
+	case SIZE:
+	case NUMBER:
+		if (!parse_number(value, option->kind == SIZE, &number) || number < option->low || number > option->high) {
+			cc_error("%s: %s=%s is not a number from %llu to %llu", where, key, value, (unsigned long long)option->low, (unsigned long long)option->high);
+			return 1;
+		}
+		*(uint64_t *)into = number;
+		return 0;
+	case FLAG:
+		if (strcmp(value, "1") == 0 || strcmp(value, "true") == 0) *(bool *)into = true;
+		else if (strcmp(value, "0") == 0 || strcmp(value, "false") == 0) *(bool *)into = false;
+		else { cc_error("%s: %s is 0 or 1", where, key); return 1; }
+		return 0;
+	case TEXT:
+		if (strlen(value) > option->high) { cc_error("%s: %s is too long", where, key); return 1; }
+		*(const char **)into = cc_format("%s", value);
+		return 0;
+	case PATH:
+		if (access(value, R_OK) != 0) { cc_error("%s: %s=%s: %s", where, key, value, strerror(errno)); return 1; }
+		*(const char **)into = realpath(value, NULL);
+		return 0;
+	case LIST:
+		for (char *rest = cc_format("%s", value), *word; (word = strtok_r(rest, ",", &rest));) strv_add(into, word);
+		return 0;
+	}
+	return 1;
+}
+
+int cc_options_words(struct cc_options *o, const char *words, const char *where)
+{
+	for (char *rest = cc_format("%s", words), *word; (word = strtok_r(rest, " \t\n", &rest));) {
+		char *equals = strchr(word, '=');
+		if (equals) *equals = 0;
+		if (cc_options_set(o, word, equals ? equals + 1 : "1", where)) return 1;
+	}
+	return 0;
+}
+
+struct toml_context { struct cc_options *options; const char *path; };
+
+static int set_from_toml(void *context, const char *key, const char *value)
+{
+	struct toml_context *c = context;
+	return cc_options_set(c->options, key, value, c->path);
+}
+
+int cc_options_file(struct cc_options *o, const char *output)
+{
+	const char *slash = strrchr(output, '/');
+	const char *candidates[] = {
+		cc_format("%s.optmig.toml", output),
+		cc_format("%.*soptmig.toml", slash ? (int)(slash - output + 1) : 0, output),
+	};
+	for (size_t i = 0; i < 2; i++) {
+		if (access(candidates[i], R_OK) != 0) continue;
+		struct toml_context context = {o, candidates[i]};
+		char problem[256];
+		if (!cc_toml_read(candidates[i], set_from_toml, &context, problem, sizeof problem)) return 0;
+		if (problem[0]) cc_error("%s: %s", candidates[i], problem);
+		return 1;
+	}
+	return 0;
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Turns what was asked into clang command lines. When linking, each source is compiled by a run of its own into a
+ * temporary directory, so that the objects are still there when they are checked after the link.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "cc.h"
+
+/* Flags that make code fit for an image, before the user's so that -O and the like win... */
+static void compile_front(struct strv *v, const struct cc_env *env, const struct cc_options *options)
+{
+	const char *sysroot = options->verify ? "verify/sysroot" : "sysroot";
+	strv_add(v, env->clang);
+	strv_add(v, "--target=x86_64-linux-musl");
+	strv_addf(v, "--sysroot=%s/%s", env->root, sysroot);
+	strv_add(v, "-nostdlibinc");
+	strv_add(v, "-Wno-unused-command-line-argument");
+	strv_add(v, "-D__OPTMIG__=1");
+	strv_addf(v, "-include%s/%s/include/optmig-mnemonics.h", env->root, sysroot);
+	strv_add(v, "-fno-asynchronous-unwind-tables");
+	for (char *rest = cc_format("%s", env->cflags), *word; (word = strtok_r(rest, " \t\n", &rest));) strv_add(v, word);
+}
+
+/* ... and those that have to hold whatever the user said, after them. */
+static void compile_back(struct strv *v, const struct cc_env *env, const struct cc_options *options)
+{
+	const char *sysroot = options->verify ? "verify/sysroot" : "sysroot";
+	strv_addf(v, "-isystem%s/%s/include", env->root, sysroot);
+	strv_add(v, "-fPIE");
+	strv_add(v, "-ftls-model=local-exec");
+	strv_add(v, "-fno-stack-protector");
+	strv_add(v, "-fcf-protection=none");
+	strv_add(v, "-fno-lto");
+	strv_addf(v, "-fpass-plugin=%s/toolchain/optmig-pass.so", env->root);
+}
+
+static void add_input(struct strv *v, const struct cc_input *input)
+{
+	if (input->language) { strv_add(v, "-x"); strv_add(v, input->language); }
+	strv_add(v, input->path);
+	if (input->language) { strv_add(v, "-x"); strv_add(v, "none"); }
+}
+
+/* -E, -c, -S, and partial links: one run with everything in it. */
+static void plan_single(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
+{
+	plan->compile = cc_alloc(sizeof *plan->compile);
+	plan->compile_count = 1;
+	struct strv *v = plan->compile;
+	compile_front(v, env, options);
+	strv_extend(v, &args->common);
+	compile_back(v, env, options);
+	bool partial = args->mode == CC_PARTIAL;
+	if (partial) { strv_add(v, "-nostdlib"); strv_add(v, "-r"); strv_add(v, "-fuse-ld=lld"); strv_add(v, "--ld-path=/usr/bin/ld.lld-19"); }
+	for (size_t i = 0; i < args->word_count; i++) {
+		const struct cc_word *w = &args->word[i];
+		if (w->kind == CC_WORD_INPUT) add_input(v, &args->input[w->input]);
+		else if (partial) strv_add(v, w->text);
+	}
+	if (args->output) { strv_add(v, "-o"); strv_add(v, args->output); }
+}
+
+/* Compiles input number `index` to the temporary directory; returns the object. */
+static const char *plan_source(const struct cc_args *args, size_t index, const struct cc_env *env,
+	const struct cc_options *options, struct cc_plan *plan)
+{
+	const struct cc_input *input = &args->input[index];
+	const char *base = strrchr(input->path, '/');
+	base = base ? base + 1 : input->path;
+	const char *object = cc_format("%s/%zu-%.*s.o", plan->temporary, index, (int)strcspn(base, "."), base);
+	struct strv *v = &plan->compile[plan->compile_count++];
+	compile_front(v, env, options);
+	strv_extend(v, &args->common);
+	compile_back(v, env, options);
+	if (args->dependencies && !args->dependency_file) {
+		strv_add(v, "-MF");
+		strv_addf(v, "%.*s.d", (int)strcspn(plan->output, "."), plan->output);
+	}
+	strv_add(v, "-c");
+	add_input(v, input);
+	strv_add(v, "-o");
+	strv_add(v, object);
+	return object;
+}
+
+static void plan_link(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
+{
+	struct strv *v = &plan->link;
+	const char *sysroot = cc_format("%s/%s", env->root, options->verify ? "verify/sysroot" : "sysroot");
+	strv_add(v, env->clang);
+	strv_add(v, "--target=x86_64-linux-musl");
+	strv_addf(v, "--sysroot=%s", sysroot);
+	strv_add(v, "--ld-path=/usr/bin/ld.lld-19");
+	strv_add(v, "-Wno-unused-command-line-argument");
+	strv_extend(v, &args->common);
+	static const char *const fixed[] = {
+		"-fuse-ld=lld", "-nostdlib", "-static", "-no-pie", "-fno-lto",
+		"-Wl,--no-dynamic-linker", "-Wl,-z,max-page-size=4096", "-Wl,-z,norelro", "-Wl,-z,noexecstack", "-Wl,--build-id=none",
+		"-Wl,--no-eh-frame-hdr", "-Wl,--gc-sections",
+	};
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) strv_add(v, fixed[i]);
+	strv_addf(v, "-Wl,-T,%s", options->script);
+	strv_addf(v, "-Wl,-Map=%s", plan->map);
+	strv_addf(v, "-L%s/lib", sysroot);
+	if (args->needs_crt) strv_addf(v, "%s/lib/crt1.o", sysroot);
+	for (size_t i = 0; i < args->word_count; i++) {
+		const struct cc_word *w = &args->word[i];
+		if (w->kind == CC_WORD_LINK) strv_add(v, w->text);
+		else if (cc_is_source(&args->input[w->input])) strv_add(v, plan_source(args, w->input, env, options, plan));
+		else strv_add(v, args->input[w->input].path);
+	}
+	strv_add(v, "-Wl,--whole-archive");
+	strv_add(v, options->runtime);
+	strv_add(v, "-Wl,--no-whole-archive");
+	strv_add(v, "-Wl,--start-group");
+	strv_addf(v, "%s/lib/libc.a", sysroot);
+	strv_addf(v, "%s/lib/liboptmig_builtins.a", sysroot);
+	strv_add(v, "-Wl,--end-group");
+	strv_add(v, "-o");
+	strv_add(v, plan->output);
+}
+
+int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *ret_plan)
+{
+	struct cc_plan plan = {.output = args->output ? args->output : "a.out"};
+	if (args->mode == CC_PREPROCESS || args->mode == CC_COMPILE || args->mode == CC_PARTIAL) {
+		plan_single(args, env, options, &plan);
+		*ret_plan = plan;
+		return 0;
+	}
+	const char *tmp = getenv("TMPDIR");
+	char *directory = cc_format("%s/optmig-cc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+	plan.temporary = mkdtemp(directory);
+	if (!plan.temporary) { cc_error("cannot make a temporary directory in %s", tmp && *tmp ? tmp : "/tmp"); return 1; }
+	plan.map = cc_format("%s/map", plan.temporary);
+	plan.finish = true;
+	plan.compile = cc_alloc(args->input_count * sizeof *plan.compile);
+	plan_link(args, env, options, &plan);
+	*ret_plan = plan;
+	return 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Was everything that brings code compiled with the pass? Objects say so by a stamp section (abi/passrt.h), which the
+ * linker drops, so the objects themselves are read, those in archives too. The link map lists them. The runtime is
+ * the one exception: it is trusted as a whole.
+ */
+#include <elf.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "map.h"
+#include "passrt.h"
+
+/* An archive or object that has been read; few, so a list. */
+struct file { const char *path; char *data; size_t size; struct file *next; };
+
+static struct file *load(struct file **files, const char *path)
+{
+	for (struct file *f = *files; f; f = f->next)
+		if (strcmp(f->path, path) == 0) return f;
+	struct file *f = cc_alloc(sizeof *f);
+	f->path = path;
+	f->data = cc_read_file(path, &f->size);
+	f->next = *files;
+	*files = f;
+	return f;
+}
+
+/* Does one of the relocatable object's sections hold a stamp of this version? */
+static bool object_stamped(const char *data, size_t size)
+{
+	Elf64_Ehdr eh;
+	if (size < sizeof eh) return false;
+	memcpy(&eh, data, sizeof eh);
+	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_shentsize != sizeof(Elf64_Shdr) || eh.e_shoff > size) return false;
+	for (size_t i = 0; i < eh.e_shnum && (i + 1) * sizeof(Elf64_Shdr) <= size - eh.e_shoff; i++) {
+		Elf64_Shdr sh;
+		struct om_stamp stamp;
+		memcpy(&sh, data + eh.e_shoff + i * sizeof sh, sizeof sh);
+		/* ld -r joins the stamps of several objects: all have to be good. */
+		if (sh.sh_type != SHT_PROGBITS || !(sh.sh_flags & SHF_EXCLUDE) || sh.sh_size < sizeof stamp ||
+			sh.sh_offset > size || sh.sh_size > size - sh.sh_offset) continue;
+		memcpy(&stamp, data + sh.sh_offset, sizeof stamp);
+		if (stamp.magic == OM_STAMP_MAGIC && stamp.version == OM_PASSRT_VERSION && stamp.kind >= OM_STAMP_INSTRUMENTED &&
+			stamp.kind <= OM_STAMP_ANNOTATED) return true;
+	}
+	return false;
+}
+
+/* A member of a System V archive by its name, "/n" names looked up in the long-name table. One of several of the same
+ * name without a stamp makes the answer no. */
+static bool member_stamped(const struct file *f, const char *member)
+{
+	bool found = false;
+	const char *names = NULL;
+	size_t names_size = 0;
+	for (size_t at = 8; f->data && at + 60 <= f->size;) {
+		const char *header = f->data + at;
+		size_t size = strtoull(cc_format("%.10s", header + 48), NULL, 10), data = at + 60;
+		if (size > f->size - data) return false;
+		char name[512];
+		snprintf(name, sizeof name, "%.16s", header);
+		if (starts_with(name, "// ")) {
+			names = f->data + data;
+			names_size = size;
+		} else if (name[0] == '/' && name[1] >= '0' && name[1] <= '9' && names) {
+			size_t offset = strtoull(name + 1, NULL, 10), n = 0;
+			while (offset + n < names_size && names[offset + n] != '/' && names[offset + n] != '\n') n++;
+			snprintf(name, sizeof name, "%.*s", (int)n, names + offset);
+		} else {
+			name[strcspn(name, "/ ")] = 0;
+		}
+		if (strcmp(name, member) == 0) {
+			if (!object_stamped(f->data + data, size)) return false;
+			found = true;
+		}
+		at = data + size + (size & 1);
+	}
+	return found;
+}
+
+static bool stamped(struct file **files, const char *object)
+{
+	const char *open = strrchr(object, '(');
+	if (open && object[strlen(object) - 1] == ')') {
+		const char *archive = cc_format("%.*s", (int)(open - object), object);
+		return member_stamped(load(files, archive), cc_format("%.*s", (int)strlen(open) - 2, open + 1));
+	}
+	struct file *f = load(files, object);
+	return f->data && object_stamped(f->data, f->size);
+}
+
+static bool excused(const char *object, const struct cc_options *options)
+{
+	if (starts_with(object, options->runtime) || object[0] == '<') return true; /* "<internal>": the linker's own */
+	for (size_t i = 0; i < options->allow.count; i++)
+		if (strstr(object, options->allow.item[i])) return true;
+	return false;
+}
+
+int cc_stamps_check(const struct cc_map *map, const struct cc_options *options)
+{
+	struct file *files = NULL;
+	struct strv checked = {0};
+	size_t missing = 0;
+	for (size_t i = 0; i < map->count; i++) {
+		const struct cc_section *s = &map->section[i];
+		bool seen = !starts_with(s->name, ".text") && !starts_with(s->name, ".init") && !starts_with(s->name, ".fini");
+		for (size_t j = checked.count; j-- > 0 && !seen;) seen = strcmp(checked.item[j], s->object) == 0;
+		if (seen || !s->size) continue;
+		strv_add(&checked, s->object);
+		if (excused(s->object, options) || stamped(&files, s->object)) continue;
+		if (!missing++) cc_error("these objects were not compiled with optmig-cc, so what they write could be lost in a migration:");
+		fprintf(stderr, "    %s\n", s->object);
+	}
+	if (!missing) return 0;
+	fputs("  compile them with optmig-cc; assembly declares its marks with OPTMIG_ASM_MARKS (<optmig-asm.h>);\n"
+		"  or, if they write no memory that has to survive a migration, link with -Xoptmig allow-uninstrumented=NAME,NAME\n", stderr);
+	return 1;
+}
