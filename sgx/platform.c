@@ -77,7 +77,7 @@ int sgx_platform_open(enum sgx_kind kind, const struct sgx_emu_options *emu, str
 	r = emu_platform_open(emu, ret_platform);
 	if (r == 0)
 		snprintf((*ret_platform)->description, sizeof (*ret_platform)->description,
-			"emulated SGX2, no security boundary (hardware: %s)", why);
+			"SGX2 emulator, no security boundary; no hardware: %s", why);
 	return r;
 }
 

@@ -290,7 +290,7 @@ int emu_platform_open(const struct sgx_emu_options *options, struct sgx_platform
 	p->common.caps = (struct sgx_capabilities){ .kind = SGX_EMU, .edmm = true, .xfrm = sgx_host_xfrm(),
 		.elrange_max = 1ull << 40 };
 	p->strict = options->strict;
-	snprintf(p->common.description, sizeof p->common.description, "emulated SGX2, no security boundary");
+	snprintf(p->common.description, sizeof p->common.description, "SGX2 emulator, no security boundary");
 	r = OM_EINVAL;
 	if (options->cost_profile && !(p->costs = emu_costs_find(options->cost_profile)))
 		sgx_fail(r, "no cost profile \"%s\"", options->cost_profile);

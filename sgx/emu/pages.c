@@ -104,29 +104,44 @@ static int modify_one(struct emu_enclave *e, uint64_t page, uint64_t page_type)
 	return page_type == SGX_PT_TCS ? take_tcs(e, page, entry) : 0;
 }
 
-/* Chunk by chunk: freeing memory page by page is what would take long. */
+/*
+ * 2 MiB at a time: freeing memory page by page is what would take long. The locks of the batch's chunks are taken in
+ * ascending order; EMU_CHUNK_LOCKS is a multiple of their number, so the order never wraps.
+ */
+#define BATCH       0x200000ull
+#define CHUNK_PAGES ((1u << EMU_CHUNK_SHIFT) / SGX_PAGE_SIZE)
+static_assert(EMU_CHUNK_LOCKS % (BATCH >> EMU_CHUNK_SHIFT) == 0, "lock order");
+
+static int modify_batch(struct emu_enclave *e, uint64_t first, uint64_t count, uint64_t page_type, uint64_t *ret_done)
+{
+	uint64_t chunk = first / CHUNK_PAGES, last = (first + count - 1) / CHUNK_PAGES, done = 0;
+	int r = 0;
+
+	for (uint64_t i = chunk; i <= last; i++)
+		emu_chunk_lock(e, i * CHUNK_PAGES);
+	while (done < count && (r = modify_one(e, first + done, page_type)) == 0)
+		done++;
+	if (done)
+		emu_drop(e, first, done);
+	for (uint64_t i = chunk; i <= last; i++)
+		emu_chunk_unlock(e, i * CHUNK_PAGES);
+	*ret_done += done * SGX_PAGE_SIZE;
+	return r;
+}
+
 int emu_modify_types(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t page_type,
 	uint64_t *ret_done)
 {
 	struct emu_enclave *e = (struct emu_enclave *)enclave;
-	const uint64_t chunk = 1ull << EMU_CHUNK_SHIFT;
 	int r = 0;
 
 	if (page_type != SGX_PT_TCS && page_type != SGX_PT_TRIM)
 		return sgx_fail(OM_EINVAL, "MODIFY_TYPES: only to TCS or TRIM");
 	if (!e->initialized)
 		return sgx_fail(OM_ESTATE, "the enclave is not initialized");
-	for (uint64_t at = offset, end = offset + length; r == 0 && at < end; ) {
-		uint64_t first = at / SGX_PAGE_SIZE, page = first;
-		uint64_t stop = (at | (chunk - 1)) + 1 < end ? (at | (chunk - 1)) + 1 : end;
-
-		emu_chunk_lock(e, first);
-		for (; at < stop && (r = modify_one(e, page, page_type)) == 0; at += SGX_PAGE_SIZE)
-			page++;
-		if (page > first)
-			emu_drop(e, first, page - first);
-		emu_chunk_unlock(e, first);
-		*ret_done = at - offset;
+	for (uint64_t at = offset, end = offset + length, stop; r == 0 && at < end; at = stop) {
+		stop = (at | (BATCH - 1)) + 1 < end ? (at | (BATCH - 1)) + 1 : end;
+		r = modify_batch(e, at / SGX_PAGE_SIZE, (stop - at) / SGX_PAGE_SIZE, page_type, ret_done);
 	}
 	return r;
 }
