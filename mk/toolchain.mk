@@ -23,7 +23,8 @@ CFLAGS_host_toolchain_cc_main := -DOPTMIG_VERSION='"$(VERSION)"'
 $(B)/host/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
 	@mkdir -p $(@D)
 	$(CLANGXX) -std=c++17 -O1 -fno-exceptions -w -MMD -MP -c $< -o $@
-$(B)/bin/optmig-cc: $(call objs,host,$(CC_SOURCES)) $(B)/host/toolchain/cc/options_toml.o $(B)/host/libsign.a
+$(B)/bin/optmig-cc: $(call objs,host,$(CC_SOURCES)) $(B)/host/toolchain/cc/options_toml.o $(B)/host/libsign.a $(B)/host/libcore.a \
+	$(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANGXX) -o $@ $^ -lcrypto
 CFLAGS_host_toolchain_cc_scan := -I/usr/lib/llvm-$(LLVM)/include

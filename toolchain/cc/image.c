@@ -14,18 +14,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "attest/policy_text.h"
 #include "cc.h"
 #include "imagefile.h"
 
 static uint64_t align_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
 
+/* Readable or in bytes; refused here rather than by an enclave that nobody can satisfy (docs/spec/policy.md). */
 static int load_policy(const struct cc_options *options, struct om_image_header *h)
 {
+	struct om_policy policy;
 	size_t size = 0;
+	unsigned line = 0;
+
 	if (!options->policy) return 0;
 	char *data = cc_read_file(options->policy, &size);
-	if (!data || size > sizeof h->policy) { cc_error("%s: the attestation policy cannot be read or is larger than %zu bytes", options->policy, sizeof h->policy); return 1; }
-	memcpy(h->policy, data, size);
+	if (!data) { cc_error("%s: the attestation policy cannot be read", options->policy); return 1; }
+	int error = om_policy_from_text((struct om_view){ (const uint8_t *)data, size }, &policy, &line);
+	free(data);
+	if (!error) error = om_policy_encode(&policy, h->policy, sizeof h->policy, &size);
+	if (error && line) { cc_error("%s:%u: not a line of an attestation policy, or one too many", options->policy, line); return 1; }
+	if (error) { cc_error("%s: nobody could satisfy this attestation policy, or it is too long", options->policy); return 1; }
 	h->policy_size = (uint32_t)size;
 	return 0;
 }
