@@ -71,8 +71,10 @@ struct sgx_run {
 /*
  * EENTER (leaf 2) or ERESUME (leaf 3), as __vdso_sgx_enter_enclave: the registers rdi, rsi, rdx, r8, r9 reach
  * the enclave. Asynchronous signals of the host thread are handled and the enclave resumed, transparently.
- * Context: any thread that called sgx_thread_attach(); not from a signal handler.
+ * Context: any thread that called sgx_thread_attach(); not from a signal handler. An ERESUME must come from the same stack
+ * depth as the EENTER whose code it continues: that code leaves through the frame it was entered from.
  * Return: 0 with *run filled in (EEXIT or exception), or OM_ESGX (TCS busy, not a TCS, CSSA >= NSSA).
+ * On hardware ERESUME's own faults cannot be told from the enclave's and are reported as such.
  */
 __attribute__((warn_unused_result))
 int sgx_enter(struct sgx_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t rsi, uint64_t rdx,
