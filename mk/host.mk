@@ -57,3 +57,16 @@ $(B)/fuzz/fuzz_tcp_blob: $(call objs,fuzz,tests/fuzz/fuzz_tcp_blob.c host/net/tc
 	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
 TESTS += tests/fuzz/tcp_blob_replay.sh
 TEST_DEPS += $(B)/fuzz/fuzz_tcp_blob
+
+# Programs in enclaves, seen from outside.
+HOST_PROGRAMS := $(patsubst tests/programs/host/%.c,$(B)/tests/host/%,$(wildcard tests/programs/host/*.c))
+$(HOST_PROGRAMS): $(B)/tests/host/%: tests/programs/host/%.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@
+$(B)/tests/host/%.native: tests/programs/host/%.c | deps
+	@mkdir -p $(@D)
+	$(CLANG) -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@
+ifneq ($(wildcard toolchain/cc/main.c),)
+TESTS += tests/integration/like_native tests/integration/hostile_host
+TEST_DEPS += $(HOST_PROGRAMS) $(B)/tests/host/like_native.native
+endif

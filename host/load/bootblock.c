@@ -53,14 +53,16 @@ static char *append_strings(char *to, char *const *list)
 	return to;
 }
 
-static uint32_t open_standard_streams(void)
-{
-	uint32_t bits = 0;
+static uint32_t standard_streams = 7;
 
+void host_streams_note(void)
+{
 	for (int fd = 0; fd < 3; fd++)
-		if (fcntl(fd, F_GETFD) >= 0)
-			bits |= 1u << fd;
-	return bits;
+		if (fcntl(fd, F_GETFD) < 0) {
+			standard_streams &= ~(1u << fd);
+			/* Takes the lowest free number, which is fd. Without /dev/null the next file will: nothing to do about it. */
+			(void)!open("/dev/null", O_RDWR);
+		}
 }
 
 static uint64_t limit(int resource)
@@ -105,7 +107,7 @@ int host_bootblock_build(const struct host_enclave *e, const struct host_load_op
 	boot->gid = getgid();
 	boot->egid = getegid();
 	boot->cpu_count = usable_cpus();
-	boot->std_kind = open_standard_streams();
+	boot->std_kind = standard_streams;
 	boot->file_limit = limit(RLIMIT_NOFILE);
 	boot->stack_limit = limit(RLIMIT_STACK);
 	(void)gethostname(boot->host_name, sizeof boot->host_name - 1); /* an empty name is a fine answer */

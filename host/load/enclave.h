@@ -67,6 +67,10 @@ struct host_hooks {
 	void (*program_exit)(void *context, int status, int signo);
 };
 
+/* Notes which of descriptors 0 to 2 are open, for the boot block, and puts /dev/null in place of the others, so that no
+ * file of ours takes their numbers. First thing in main(). */
+void host_streams_note(void);
+
 /* @ret_main_slot: slot of the main thread, not started yet; 0 when booted to receive. */
 __attribute__((warn_unused_result))
 int host_enclave_load(const struct host_load_options *options, struct host_enclave **ret_enclave, uint32_t *ret_main_slot);
