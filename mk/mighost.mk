@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Migration tests: programs built with optmig-cc, moved by the real commands.
 MIGRATE_PROGRAMS := $(patsubst tests/programs/migrate/%.c,$(B)/tests/migrate/%,$(wildcard tests/programs/migrate/*.c))
+# Debug images: they accept the emulated platform (docs/spec/policy.md).
 $(B)/tests/migrate/%: tests/programs/migrate/%.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
-	$(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread -lm
+	$(B)/bin/optmig-cc -Xoptmig debug=1 -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread -lm
 ifneq ($(wildcard trusted/mig),)
 TESTS += $(addprefix tests/integration/,mig_modes mig_control mig_badinput mig_link mig_echo)
 TEST_DEPS += $(MIGRATE_PROGRAMS)
