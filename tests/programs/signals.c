@@ -180,6 +180,9 @@ static void faults(void)
 	page[4097] = 2;
 	CHECK(page[4096] == 5 && page[4097] == 2);
 	munmap(page, 8192);
+	page = mmap(NULL, 16 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	memset(page, 1, 16 << 20);
+	munmap(page, 16 << 20);
 	if (sigsetjmp(jump, 1) == 0) {
 		failures += *(volatile char *)page;
 		CHECK(!"reached");

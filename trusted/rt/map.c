@@ -14,6 +14,7 @@
 #include <elf.h>
 #include "rt/internal.h"
 #include "rt/libmem.h"
+#include "rt/mem.h"
 
 #define CHUNK_PAGES 4096u
 #define CHUNKS_MAX  (OM_ELRANGE_MAX / OM_PAGE_SIZE / CHUNK_PAGES)
@@ -289,7 +290,10 @@ int rt_mem_accept(uint64_t address, size_t size, uint8_t protection)
 				i--;
 				continue;
 			}
-			accept_claimed(i, protection);
+			if (rt_kept_take(i))
+				rt_kept_use(i, protection);
+			else
+				accept_claimed(i, protection);
 			break;
 		case RT_PAGE_RESIDENT:
 			if (seen == RT_PAGE_RESIDENT)

@@ -96,10 +96,33 @@ static void set_states(uint64_t index, uint64_t count, uint8_t byte)
 	rt_cards_mark(rt_page_address(index), count << 12);
 }
 
-/* The cards and map pages must be there before the lock is taken: not needed for correctness, but a fault is slow. */
+/* Context: mem_lock. Kept pages of a new run become ARRIVING; finish_kept() makes them usable after the lock. */
+static bool claim_kept(uint64_t index, uint64_t count, uint8_t protection)
+{
+	bool any = false;
+
+	if (protection == 0 || !rt_kept_any())
+		return false;
+	for (uint64_t i = index; i < index + count; i++)
+		if (rt_kept_take(i)) {
+			__atomic_store_n(&rt_pagemap()[i], (uint8_t)(RT_PAGE_ARRIVING | protection), __ATOMIC_RELEASE);
+			any = true;
+		}
+	return any;
+}
+
+/* Nobody but the caller knows of these pages yet. */
+static void finish_kept(uint64_t index, uint64_t count, uint8_t protection)
+{
+	for (uint64_t i = index; i < index + count; i++)
+		if (RT_PAGE_STATE(rt_pagemap()[i]) == RT_PAGE_ARRIVING)
+			rt_kept_use(i, protection);
+}
+
 static uint64_t claim_run(uint64_t count, uint8_t protection)
 {
 	uint64_t index;
+	bool some_kept = false;
 
 	rt_lock(&mem_lock);
 	index = find_run(rover, heap_last(), count);
@@ -110,11 +133,14 @@ static uint64_t claim_run(uint64_t count, uint8_t protection)
 	if (index) {
 		rt_map_ensure(index, count);
 		set_states(index, count, RT_PAGE_RESERVED | protection);
+		some_kept = claim_kept(index, count, protection);
 		rover = index + count;
 		if (index < rt_page_index(brk_limit))
 			brk_limit = rt_page_address(index);
 	}
 	rt_unlock(&mem_lock);
+	if (some_kept)
+		finish_kept(index, count, protection);
 	if (index)
 		atomic_fetch_add_explicit(&mapped_pages, count, memory_order_relaxed);
 	return index;
@@ -123,7 +149,7 @@ static uint64_t claim_run(uint64_t count, uint8_t protection)
 /* Exactly these pages, if all are free. */
 bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection)
 {
-	bool ok;
+	bool ok, some_kept = false;
 
 	if (index < heap_first() || index >= heap_last() || count > heap_last() - index)
 		return false;
@@ -132,8 +158,11 @@ bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection)
 	if (ok) {
 		rt_map_ensure(index, count);
 		set_states(index, count, RT_PAGE_RESERVED | protection);
+		some_kept = claim_kept(index, count, protection);
 	}
 	rt_unlock(&mem_lock);
+	if (some_kept)
+		finish_kept(index, count, protection);
 	if (ok)
 		atomic_fetch_add_explicit(&mapped_pages, count, memory_order_relaxed);
 	return ok;
@@ -190,13 +219,31 @@ static bool release_untouched(uint64_t index, bool keep)
 	}
 }
 
-/* Pages [index, end) are ARRIVING by us: trim and give them their last state. */
-static int trim_claimed(uint64_t index, uint64_t end, bool keep)
-{
-	int r = rt_page_trim(index, end - index);
+#define ZERO_MAX 64u
 
-	if (r < 0)
-		rt_fatal(r == OM_ESGX ? OM_ESGX : OM_EHOST, "the host could not trim pages of this enclave");
+/* A few pages that shall read as zero are zeroed sooner than trimmed. */
+static bool zero_claimed(uint64_t index, uint64_t end)
+{
+	if (end - index > ZERO_MAX)
+		return false;
+	for (uint64_t i = index; i < end; i++)
+		if (!(rt_pagemap()[i] & RT_PAGE_W))
+			return false;
+	for (uint64_t i = index; i < end; i++)
+		rt_kept_use(i, rt_pagemap()[i] & (RT_PAGE_R | RT_PAGE_W));
+	return true;
+}
+
+/* Pages [index, end) are ARRIVING by us: trim and give them their last state. */
+static void trim_claimed(uint64_t index, uint64_t end, bool keep)
+{
+	if (keep && zero_claimed(index, end))
+		return;
+	if (keep || !rt_kept_put(index, end - index)) {
+		int r = rt_page_trim(index, end - index);
+		if (r < 0)
+			rt_fatal(r == OM_ESGX ? OM_ESGX : OM_EHOST, "the host could not trim pages of this enclave");
+	}
 	rt_cards_mark(rt_page_address(index), (end - index) << 12);
 	for (uint64_t i = index; i < end; i++) {
 		uint8_t protection = rt_pagemap()[i] & ~7u;
@@ -205,7 +252,6 @@ static int trim_claimed(uint64_t index, uint64_t end, bool keep)
 	}
 	if (!keep)
 		atomic_fetch_sub_explicit(&mapped_pages, end - index, memory_order_relaxed);
-	return 0;
 }
 
 /* Everything before `index` is done, and may belong to somebody else by the time the call is run again. */
@@ -261,6 +307,11 @@ static bool protect_untouched(uint64_t index, uint8_t protection)
 	case RT_PAGE_RESERVED:
 	case RT_PAGE_OWED:
 		rt_cards_mark(rt_page_address(index), 1);
+		if (protection && !(seen & (RT_PAGE_R | RT_PAGE_W)) && rt_kept_take(index)) {
+			__atomic_store_n(&rt_pagemap()[index], (uint8_t)(RT_PAGE_ARRIVING | protection), __ATOMIC_RELEASE);
+			rt_kept_use(index, protection);
+			return true;
+		}
 		return exchange(index, &seen, (uint8_t)((seen & 0xc7u) | protection));
 	case RT_PAGE_ARRIVING:
 		rt_pause();

@@ -22,4 +22,12 @@ bool rt_mem_all_mapped(uint64_t index, uint64_t count);
 /* The new break, or the old one if that cannot be. */
 uint64_t rt_mem_brk(struct rt_thread *t, uint64_t wanted);
 
+/* ---- kept.c ---- */
+/* The pages, accepted and ARRIVING by the caller, become FREE by it and stay in the enclave: true; or they are too many. */
+bool rt_kept_put(uint64_t index, uint64_t count);
+bool rt_kept_any(void);
+/* The page was kept and is the caller's now: rt_kept_use() must follow. */
+bool rt_kept_take(uint64_t index);
+void rt_kept_use(uint64_t index, uint8_t protection);
+
 #endif

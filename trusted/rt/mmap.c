@@ -11,6 +11,7 @@
 #include "rt/libmem.h"
 #include "rt/mem.h"
 
+#define EAGER_MAX  (128u * 1024)
 #define MOVE_PIECE (256u * 1024)
 
 /* The range of a system call in pages, or false if it is not a page-aligned part of ELRANGE. */
@@ -66,6 +67,8 @@ static long place(struct rt_thread *t, uint64_t hint, uint64_t size, uint8_t pro
 	if (hint && decode_heap(hint, size, &index, &count) && rt_mem_claim_at(index, count, protection))
 		return (long)hint;
 	address = rt_mem_map(size, protection);
+	if (address && size <= EAGER_MAX && protection == (RT_PAGE_R | RT_PAGE_W))
+		(void)rt_mem_accept(address, size, protection); /* would be touched at once; if not now, then by a fault */
 	return address ? (long)address : -ENOMEM;
 }
 

@@ -189,6 +189,8 @@ void rt_safepoint(struct rt_thread *t)
 
 long rt_stop_call(uint64_t op)
 {
+	if (mig_busy())
+		return OM_ESTATE;
 	switch (op) {
 	case OM_STOP_BEGIN:
 		rt_stop_begin();
