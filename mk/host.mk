@@ -16,7 +16,7 @@ all: optmig
 endif
 $(B)/bin/optmig: $(call objs,host,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_SGX_SRCS)) $(HOST_EXTRA_ARCHIVES)
 	@mkdir -p $(@D)
-	$(CLANG) -Wl,-z,now -pie $^ $(HOST_LIBS) -o $@
+	$(CLANG) -Wl,-z,now,--as-needed -pie $^ $(HOST_LIBS) -o $@
 $(B)/bin/optmig-san: $(call objs,san,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_SGX_SRCS)) $(SAN_EXTRA_ARCHIVES)
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined -pie $^ $(HOST_LIBS) -o $@
