@@ -16,7 +16,7 @@ install: all $(B)/libexec/optmig-interp.installed
 	for part in $(INSTALL_PARTS); do \
 		[ -d $(B)/$$part ] || continue; \
 		install -d $(INSTALL_LIB)/$$part; \
-		(cd $(B)/$$part && find . \( -type f -o -type l \) ! -name '*.o' ! -name '*.d' ! -name '*.log' ! -name '*.installed' \
+		(cd $(B)/$$part && find . \( -type f -o -type l \) \( ! -name '*.o' -o -name 'crt*.o' \) ! -name '*.d' ! -name '*.log' ! -name '*.installed' \
 			! -name '*-san' -print0 | tar --null -cf - -T -) | tar -xf - -C $(INSTALL_LIB)/$$part; \
 	done
 	install -m 755 $(B)/libexec/optmig-interp.installed $(INSTALL_LIB)/libexec/optmig-interp
