@@ -64,15 +64,18 @@ static void *run(void *argument)
 
 int main(int argc, char **argv)
 {
+	pthread_attr_t deep;
 	pthread_t threads[THREADS];
 	uint64_t results[THREADS], hash = 0;
 
 	rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 1000;
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	pthread_attr_init(&deep);
+	pthread_attr_setstacksize(&deep, 4 << 20);
 	printf("ready\n");
 	for (int i = 0; i < THREADS; i++) {
 		results[i] = (uint64_t)i + 1;
-		pthread_create(&threads[i], NULL, run, &results[i]);
+		pthread_create(&threads[i], &deep, run, &results[i]);
 	}
 	for (int i = 0; i < THREADS; i++) {
 		pthread_join(threads[i], NULL);

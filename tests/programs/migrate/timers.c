@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MOVES_MAX 5
 #define CHECK(condition, ...) do { if (!(condition)) { printf(__VA_ARGS__); printf("\n"); atomic_fetch_add(&wrong, 1); } } while (0)
 
 static atomic_int wrong, alarms;
@@ -127,8 +128,8 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
 	CHECK(getpid() == pid, "the process id changed from %d to %d", pid, getpid());
-	/* Late is allowed, too many is not, and nearly all must have come. */
-	CHECK((int64_t)ticks <= took / 20000000 + 1, "%llu ticks in %lld ns: too many", (unsigned long long)ticks, (long long)took);
+	/* Late is allowed; early only by the part of a period that a move may take from a timer that had fired unread. */
+	CHECK((int64_t)ticks <= took / 20000000 + 1 + MOVES_MAX, "%llu ticks in %lld ns: too many", (unsigned long long)ticks, (long long)took);
 	CHECK((int64_t)ticks >= took / 20000000 * 8 / 10, "%llu ticks in %lld ns: too few", (unsigned long long)ticks, (long long)took);
 	CHECK(atomic_load(&alarms) > seconds * 20 / 3, "%d alarms in %ld s: too few", atomic_load(&alarms), seconds);
 	printf("%s: %llu ticks, %d alarms\n", wrong ? "WRONG" : "intact", (unsigned long long)ticks, atomic_load(&alarms));
