@@ -422,6 +422,19 @@ static long exchange(uint64_t op, const uint64_t arg[2], uint8_t *data, uint64_t
 	return ret;
 }
 
+/* On the stack, so that callers need not agree. */
+static long check(struct om_tbuf *tbuf, uint8_t *data, uint64_t room)
+{
+	char words[8192] = "";
+	uint64_t count = (uint64_t)rt_io_check(words, sizeof words);
+	size_t size = strlen(words);
+
+	size = size < room ? size : room;
+	rt_ub_put(data, words, size);
+	rt_ub_put(tbuf->arg, &count, sizeof count);
+	return (long)size;
+}
+
 long mig_engine_call(uint64_t op)
 {
 	struct rt_tcb *tcb = rt_self();
@@ -441,6 +454,8 @@ long mig_engine_call(uint64_t op)
 		fill_status(&status);
 		rt_ub_put(data, &status, sizeof status);
 		return 0;
+	case OM_ENGINE_CHECK:
+		return check(tbuf, data, room);
 	case OM_ENGINE_URGENT:
 		if (arg[0] > room || room < OM_URGENT_FRAME_MAX || !mig_own(OM_CONNECTION_URGENT))
 			return arg[0] > room || room < OM_URGENT_FRAME_MAX ? OM_EINVAL : OM_ESTATE;
