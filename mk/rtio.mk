@@ -8,3 +8,10 @@ $(B)/$(1)/tests/unit/test_$(2): $(call objs,$(1),tests/unit/rtio/test_$(2).c $(R
 TESTS += $(B)/$(1)/tests/unit/test_$(2)
 endef
 $(foreach t,rtio rtio_migrate,$(eval $(call rtio_test,san,$(t))))
+
+# Descriptors of every kind inside an enclave, alone and while the program is stopped and resumed all the time.
+$(B)/tests/io/io: tests/programs/io.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-cc -O2 $< -o $@
+TESTS += $(B)/tests/io/io tests/integration/io_stops
+TEST_DEPS += $(B)/tests/io/io
