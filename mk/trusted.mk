@@ -23,3 +23,16 @@ $(LIBRT): $(B)/trusted/rt.o
 ## make trusted        the enclave's runtime, librt.a
 trusted: $(LIBRT)
 all: trusted
+
+# Ordinary programs inside an enclave: what they print and return is what they would outside. Each is run a second time
+# while it is stopped and resumed all the time.
+RT_PROGRAMS := $(patsubst tests/programs/%.c,%,$(wildcard tests/programs/*.c))
+RT_PROGRAM_OPTIONS := -Xoptmig heap=1G -Xoptmig threads=32 -Xoptmig elrange=4G
+$(B)/tests/programs/%: tests/programs/%.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-cc -O2 $(RT_PROGRAM_OPTIONS) -o $@ $<
+$(B)/tests/programs/%.test: $(B)/tests/programs/% tests/programs/run
+	@printf '#!/bin/sh\nexec tests/programs/run %s\n' $< > $@
+	@chmod +x $@
+TESTS += $(RT_PROGRAMS:%=$(B)/tests/programs/%.test)
+.PRECIOUS: $(B)/tests/programs/%

@@ -50,11 +50,12 @@ static _Noreturn void enter_thread(struct rt_tcb *tcb)
 	uint32_t parked = RT_T_PARKED;
 
 	atomic_store((_Atomic uint32_t *)&tcb->start_pending, 0);
+	tcb->thread = t; /* before RUNNING: rt_resume_all tells by it who really runs */
 	if (rt_stop_requested() || !atomic_compare_exchange_strong((_Atomic uint32_t *)&t->state, &parked, RT_T_RUNNING)) {
+		tcb->thread = NULL;
 		rt_tbuf_finish(tcb, parked == RT_T_FREE ? OM_EXIT_THREAD : OM_EXIT_PARKED, NULL, 0);
 		rt_leave(tcb);
 	}
-	tcb->thread = t;
 	tcb->epoch_seen = atomic_load(&rt_epoch);
 	/* Before any access to application memory: see stop.c on handshakes. */
 	atomic_exchange((_Atomic uint32_t *)&tcb->outside, 0);

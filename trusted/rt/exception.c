@@ -53,13 +53,19 @@ static _Noreturn void die(const struct fault *f)
 	rt_fatal(OM_EINTERNAL, line);
 }
 
+void rt_log_hex(const char *words, const uint64_t *values, unsigned count)
+{
+	char line[160];
+
+	format(line, sizeof line, words, values, count);
+	rt_log(line);
+}
+
 void rt_log_fault(const struct rt_tcb *tcb)
 {
 	const uint64_t values[3] = { tcb->fault_signo, tcb->fault_rip, tcb->fault_address };
-	char line[160];
 
-	format(line, sizeof line, "the program dies of a signal: number, rip, address", values, 3);
-	rt_log(line);
+	rt_log_hex("the program dies of a signal: number, rip, address", values, 3);
 }
 
 static bool between(uint64_t rip, const char *begin, const char *end)

@@ -59,6 +59,7 @@ static inline struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in
 /* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
 void rt_log(const char *words);
 void rt_log_number(const char *words, uint64_t number);
+void rt_log_hex(const char *words, const uint64_t *values, unsigned count);   /* at most four; exception.c */
 _Noreturn void rt_exit_process(int status, int signo);
 
 /* ---- mem*.c, map.c, edmm.c ------------------------------------------------------------------------------------- */

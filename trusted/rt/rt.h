@@ -217,6 +217,7 @@ extern int (*rt_owed_fault)(uint64_t address);
 #define RT_POLL_EPOCH  2u
 #define RT_POLL_SIGNAL 4u
 #define RT_POLL_THROTTLE 8u
+#define RT_POLL_VERIFY 16u   /* verify images: up all the time */
 void     rt_poll_raise(uint8_t bits);                /* into __optmig_poll */
 void     rt_poll_clear(uint8_t bits);
 /* Two-step, so that the host may do other things meanwhile. begin raises the flag and kicks; poll kicks again and

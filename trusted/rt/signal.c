@@ -52,7 +52,8 @@ static void wake(struct rt_thread *t)
 	if (t == rt_self()->thread)
 		return;
 	rt_poll_raise(RT_POLL_SIGNAL);
-	if (runs(t) && atomic_load((_Atomic uint32_t *)&rt_tcb_of(t->slot)->outside))
+	/* Also if it is inside: it may have looked for signals just before ours came, and be on its way out. */
+	if (runs(t))
 		rt_kick(t->slot);
 }
 

@@ -18,7 +18,7 @@
  * The live part of every application stack is marked when its thread parks: pushes and spills leave no marks of their own.
  */
 #include "rt/internal.h"
-#include "rt/libmem.h"
+#include "rt/verify.h"
 
 volatile unsigned char __optmig_poll;
 RT_LOCAL _Atomic uint64_t rt_epoch;
@@ -78,10 +78,11 @@ void rt_resume_all(void)
 	rt_poll_clear(RT_POLL_STOP);
 	for (uint32_t slot = rt_image->service_slots; slot < rt_slot_count(); slot++) {
 		struct rt_tcb *tcb = rt_tcb_of(slot);
+		uint32_t state = state_of(slot);
 
 		/* On a destination a thread may have been caught between two states; here it is certainly not running. */
-		if (state_of(slot) != RT_T_FREE && !tcb->thread)
-			atomic_store((_Atomic uint32_t *)&rt_threads[slot].state, RT_T_PARKED);
+		if ((state == RT_T_RUNNING || state == RT_T_EXITING) && !tcb->thread)
+			(void)atomic_compare_exchange_strong((_Atomic uint32_t *)&rt_threads[slot].state, &state, RT_T_PARKED);
 		if (state_of(slot) == RT_T_PARKED && !atomic_load((_Atomic uint32_t *)&tcb->start_pending) &&
 		    rt_thread_start_host(slot) < 0)
 			rt_fatal(OM_EHOST, "the host could not start a thread again");
@@ -179,6 +180,8 @@ void rt_safepoint(struct rt_thread *t)
 	uint64_t sleep_ns;
 
 	(void)t;
+	if (RT_UNLIKELY(__optmig_poll & RT_POLL_VERIFY))
+		rt_verify_check();
 	rt_self()->epoch_seen = atomic_load(&rt_epoch);
 	if (rt_stop_requested())
 		rt_park_self();

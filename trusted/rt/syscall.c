@@ -9,7 +9,7 @@
  * again from its start. Afterwards the call is replaced by one that does nothing, so that it is never run twice.
  */
 #include "rt/internal.h"
-#include "rt/libmem.h"
+#include "rt/verify.h"
 
 #define LINUX_MAX 512u
 #define OWN_FIRST 0x1000u
@@ -95,6 +95,8 @@ long rt_syscall_run(struct rt_thread *t)
 	t->deadline_ns = 0;
 	t->syscall_scratch[0] = t->syscall_scratch[1] = t->syscall_scratch[2] = t->syscall_scratch[3] = 0;
 	tcb->ub_used = 0;
+	if (RT_UNLIKELY(__optmig_poll & RT_POLL_VERIFY))
+		rt_verify_check();
 	if (RT_UNLIKELY(at == ~0u))
 		return unknown(t);
 	slot = &table[at];

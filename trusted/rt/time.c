@@ -72,6 +72,9 @@ int64_t rt_monotonic_ns(void)
 	int64_t now = rt_host_monotonic_ns() + offset_ns;
 	int64_t shared = atomic_load_explicit(&shared_last, memory_order_relaxed);
 
+	/* The engine's clock: it may be read before rt_time_restore, when it still is this host's. */
+	if (tcb->slot < rt_image->service_slots)
+		return now;
 	if (now < shared)
 		now = shared;
 	if (now < tcb->mono_last)
@@ -99,7 +102,12 @@ void rt_time_boot(uint64_t clock)
 
 void rt_time_save(void)
 {
-	saved_monotonic_ns = rt_monotonic_ns();
+	int64_t now = rt_monotonic_ns(), shared = atomic_load(&shared_last);
+
+	for (uint32_t slot = rt_image->service_slots; slot < rt_slot_count(); slot++)
+		if (rt_tcb_of(slot)->mono_last > shared)
+			shared = rt_tcb_of(slot)->mono_last;
+	saved_monotonic_ns = now > shared ? now : shared;
 }
 
 void rt_time_restore(void)
