@@ -234,12 +234,12 @@ static bool zero_claimed(uint64_t index, uint64_t end)
 	return true;
 }
 
-/* Pages [index, end) are ARRIVING by us: trim and give them their last state. */
-static void trim_claimed(uint64_t index, uint64_t end, bool keep)
+/* Pages [index, end) are ARRIVING by us: trim and give them their last state. @leave: they must leave the enclave. */
+static void trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave)
 {
-	if (keep && zero_claimed(index, end))
+	if (keep && !leave && zero_claimed(index, end))
 		return;
-	if (keep || !rt_kept_put(index, end - index)) {
+	if (keep || leave || !rt_kept_put(index, end - index)) {
 		int r = rt_page_trim(index, end - index);
 		if (r < 0)
 			rt_fatal(r == OM_ESGX ? OM_ESGX : OM_EHOST, "the host could not trim pages of this enclave");
@@ -265,7 +265,7 @@ static void safepoint(struct rt_thread *t, uint64_t index)
 		rt_park_self();
 }
 
-void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep)
+static void release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep, bool leave)
 {
 	uint64_t end = index + count;
 
@@ -280,7 +280,7 @@ void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool ke
 		}
 		taken = claim_accepted(index, piece);
 		if (taken > 0) {
-			trim_claimed(index, index + taken, keep);
+			trim_claimed(index, index + taken, keep, leave);
 			index += taken;
 			safepoint(t, index);
 		} else if (release_untouched(index, keep)) {
@@ -291,9 +291,15 @@ void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool ke
 		t->syscall_scratch[3] = 0;
 }
 
+void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep)
+{
+	release(t, index, count, keep, false);
+}
+
+/* For the engine: an owed page must not be accepted, or nothing would fault and nothing could be accept-copied. */
 int rt_mem_trim(uint64_t address, size_t size)
 {
-	rt_mem_release(NULL, rt_page_index(address), rt_page_up(size) >> 12, false);
+	release(NULL, rt_page_index(address), rt_page_up(size) >> 12, false, true);
 	return 0;
 }
 
