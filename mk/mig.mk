@@ -3,7 +3,7 @@
 # that a test loads twice.
 MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c,$(wildcard trusted/mig/*.c)) tests/unit/mig/fake.c
 MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c core/crypto/*.c)
-MIG_TESTS     := modes
+MIG_TESTS     := modes faults
 
 define mig_world
 $(B)/$(1)/mig/%.o: %.c | deps

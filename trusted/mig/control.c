@@ -134,9 +134,14 @@ static void finish_if_over(void)
 		return;
 	mig.wipe = false;
 	mig_link_wipe(!target_may_be_asked);
-	mig.reconnect = target_may_be_asked;
+	mig.lost = mig.reconnect = target_may_be_asked;
 	mig.over = true;
 	mig.ended = rt_monotonic_ns();
+}
+
+static bool failed(void)
+{
+	return mig.role == OM_ROLE_SOURCE ? mig.source == MIG_SOURCE_FAILED : mig.target == MIG_TARGET_ABORTED;
 }
 
 static void take_posted(void)
@@ -144,12 +149,15 @@ static void take_posted(void)
 	uint32_t posted = atomic_exchange(&mig.posted, 0);
 
 	if (posted & MIG_POST_FAIL) {
-		note_reason(atomic_load(&mig.failure), atomic_load(&mig.failure_words));
 		mig_event(MIG_ON_FAIL);
+		if (failed())
+			note_reason(atomic_load(&mig.failure), atomic_load(&mig.failure_words));
+		else
+			atomic_store(&mig.failure, 0); /* waited out */
 	}
 	if (posted & MIG_POST_LOST) {
 		mig_event(MIG_ON_LOST);
-		if (mig.role == OM_ROLE_SOURCE ? mig.source == MIG_SOURCE_FAILED : mig.target == MIG_TARGET_ABORTED)
+		if (failed())
 			note_reason(OM_ECONNECTION, "the connection was lost");
 		if (session_over())
 			mig.queue_count = 0;

@@ -117,7 +117,7 @@ static enum om_mig_state state_now(void)
 {
 	if (mig.role == 0)
 		return OM_MIG_NONE;
-	if (mig.reconnect && !mig.over)
+	if (mig.lost && !mig.over && !(mig.role == OM_ROLE_DESTINATION && mig.target == MIG_TARGET_COMPLETE))
 		return OM_MIG_WAITING;
 	return mig.role == OM_ROLE_SOURCE ? source_state() : target_state();
 }

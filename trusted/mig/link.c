@@ -162,7 +162,7 @@ void mig_link_lost(void)
 	wipe_streams();
 	disown_others();
 	mig.queue_count = 0;
-	mig.reconnect = true;
+	mig.lost = mig.reconnect = true;
 }
 
 void mig_link_wipe(bool all)
@@ -192,6 +192,7 @@ int mig_link_resume(void)
 		mig.queue_count = 0;
 		mig_queue(MIG_QUEUE_RESUME);
 	}
+	mig.reconnect = false;
 	return 0;
 }
 
@@ -256,7 +257,7 @@ int mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRA
 	own_others();
 	open_streams(frame->epoch);
 	disown_others();
-	mig.reconnect = false;
+	mig.lost = mig.reconnect = false;
 	mig_settle(state);
 	return 0;
 }

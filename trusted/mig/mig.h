@@ -124,6 +124,7 @@ struct mig {
 	uint8_t  hash[32];                         /* of the handshake */
 	_Atomic uint32_t epoch;
 	_Atomic bool link;                         /* the streams of this epoch may be used */
+	bool     lost;                             /* from the loss until both sides have settled again */
 	bool     reconnect;                        /* the host shall make new connections */
 	uint32_t resume_epoch;                     /* highest epoch a RESUME was sealed or opened for */
 	struct mig_conn conn[MIG_CONNECTIONS];

@@ -66,7 +66,9 @@ void fake_boot(bool receive)
 
 void fake_thread(void *tbuf, uint64_t size, bool exception)
 {
-	struct rt_tcb *tcb = calloc(1, sizeof *tcb);
+	static __thread struct rt_tcb mine;
+	struct rt_tcb *tcb = &mine;
+
 
 	tcb->self = tcb;
 	tcb->tbuf = tcb->exc_tbuf = tbuf;
@@ -117,13 +119,36 @@ volatile uint8_t *fake_touch(uint64_t page, bool write)
 	}
 }
 
+static pthread_mutex_t park_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t park_wake = PTHREAD_COND_INITIALIZER;
+
 bool fake_safepoint(int i)
 {
 	atomic_store(&fake.epoch_seen[i], atomic_load(&fake.epoch));
-	if (!atomic_load(&fake.stop))
+	if (!atomic_load(&fake.stop) && !atomic_load(&fake.quit))
 		return true;
+	pthread_mutex_lock(&park_lock);
 	atomic_fetch_sub(&fake.running, 1);
-	return false;
+	while (atomic_load(&fake.stop) && !atomic_load(&fake.quit))
+		pthread_cond_wait(&park_wake, &park_lock);
+	if (!atomic_load(&fake.quit))
+		atomic_fetch_add(&fake.running, 1);
+	pthread_mutex_unlock(&park_lock);
+	return !atomic_load(&fake.quit);
+}
+
+static void set_stop(bool stop)
+{
+	pthread_mutex_lock(&park_lock);
+	atomic_store(&fake.stop, stop);
+	pthread_cond_broadcast(&park_wake);
+	pthread_mutex_unlock(&park_lock);
+}
+
+void fake_quit(void)
+{
+	atomic_store(&fake.quit, true);
+	set_stop(atomic_load(&fake.stop));
 }
 
 void fake_map(uint64_t page, uint64_t count)
@@ -236,12 +261,12 @@ int rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection)
 	return 0;
 }
 
-void rt_stop_begin(void) { atomic_store(&fake.stop, true); }
+void rt_stop_begin(void) { set_stop(true); }
 uint32_t rt_stop_poll(void) { sched_yield(); return atomic_load(&fake.running); }
 void rt_resume_all(void)
 {
 	atomic_fetch_add(&fake.resumed, 1);
-	atomic_store(&fake.stop, false);
+	set_stop(false);
 }
 uint64_t rt_handshake_begin(void) { return atomic_fetch_add(&fake.epoch, 1) + 1; }
 bool rt_handshake_done(uint64_t epoch)

@@ -29,7 +29,7 @@
 struct fake {
 	uint8_t *memory;                    /* FAKE_PAGES pages */
 	_Atomic uint8_t *pagemap, *cards;
-	_Atomic bool stop;
+	_Atomic bool stop, quit;
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t epoch_seen[FAKE_THREADS_MAX];
 	_Atomic uint32_t running;           /* application threads not parked */
@@ -41,7 +41,6 @@ struct fake {
 	const char *evidence_error;         /* refuse the other side's quote, with these words */
 	bool broken;                        /* an invariant of the runtime was violated */
 	char broken_words[128];
-	void (*idle)(void);                 /* something waits for the other side */
 };
 
 struct fake *fake_get(void);
@@ -52,6 +51,8 @@ void fake_thread(void *tbuf, uint64_t size, bool exception);
 volatile uint8_t *fake_touch(uint64_t page, bool write);
 /* A safepoint of application thread i; blocks while the program is stopped. Return: false if it shall end. */
 bool fake_safepoint(int i);
+/* All application threads end at their next safepoint. */
+void fake_quit(void);
 void fake_map(uint64_t page, uint64_t count);
 void fake_unmap(uint64_t page);
 

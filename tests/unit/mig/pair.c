@@ -80,6 +80,7 @@ static void side_open(struct side *s, bool receive)
 	s->thread = symbol(s->object, "fake_thread");
 	s->touch = symbol(s->object, "fake_touch");
 	s->safepoint = symbol(s->object, "fake_safepoint");
+	s->quit = symbol(s->object, "fake_quit");
 	s->map = symbol(s->object, "fake_map");
 	s->unmap = symbol(s->object, "fake_unmap");
 	s->call = symbol(s->object, "mig_engine_call");
@@ -117,7 +118,8 @@ long side_call(struct side *s, uint64_t op, uint64_t a, uint64_t b, const void *
 {
 	long ret = call_with(s, s->tbuf, op, a, b, data, size);
 
-	if (op == OM_ENGINE_OUT || op == OM_ENGINE_IN || op == OM_ENGINE_COMMAND || op == OM_ENGINE_LOST) {
+	if (op == OM_ENGINE_OUT || op == OM_ENGINE_IN || op == OM_ENGINE_COMMAND || op == OM_ENGINE_LOST ||
+	    op == OM_ENGINE_RESUME) {
 		s->state = s->tbuf->arg[2];
 		s->flags = s->tbuf->arg[3];
 	}
@@ -144,6 +146,10 @@ static long urgent(uint8_t *data, uint64_t size)
 	long ret = -11;
 
 	pthread_mutex_lock(&p->urgent);
+	if (p->give_up) {                      /* this thread's page will never come */
+		pthread_mutex_unlock(&p->urgent);
+		pthread_exit(NULL);
+	}
 	if (!p->link_down && (!p->hook || p->hook(p, TARGET, OM_CONNECTION_URGENT, data, &frame_size) > 0)) {
 		ret = call_with(&p->side[SOURCE], urgent_tbuf[SOURCE], OM_ENGINE_URGENT, frame_size, 0, data, frame_size);
 		if (ret > 0) {
@@ -205,6 +211,7 @@ static void start_writers(struct pair *p, int s)
 
 static void join_writers(struct side *side)
 {
+	side->quit();
 	for (int i = 0; i < side->writer_count; i++)
 		pthread_join(side->writers[i], NULL);
 	side->writer_count = 0;
@@ -223,7 +230,7 @@ void pair_run(struct pair *p, int threads, uint64_t pages)
 		if (i % 3)                     /* a third has nothing but the counter: often a zero page */
 			((volatile uint64_t *)page)[100] = i * 0x9e3779b97f4a7c15u;
 	}
-	((volatile uint64_t *)s->touch(FAKE_RESIDENT + 1, false))[0] = 0x1234567;
+	((volatile uint64_t *)(s->fake->memory + ((FAKE_RESIDENT + 1ull) << 12)))[0] = 0x1234567;
 	start_writers(p, SOURCE);
 }
 
@@ -241,22 +248,13 @@ bool side_runs(struct pair *p, int s)
 	return false;
 }
 
-/* Threads that were resumed by rt_resume_all are started again, as the host would. */
-static void follow_resumes(struct pair *p)
+/* A destination that was started for the first time gets its threads, as the host would give them. */
+static void follow_start(struct pair *p)
 {
-	static uint64_t seen[2];
+	struct side *t = &p->side[TARGET];
 
-	for (int s = 0; s < 2; s++) {
-		uint64_t now = atomic_load(&p->side[s].fake->resumed);
-
-		if (now < seen[s])
-			seen[s] = 0;
-		if (now == seen[s])
-			continue;
-		seen[s] = now;
-		join_writers(&p->side[s]);
-		start_writers(p, s);
-	}
+	if (atomic_load(&t->fake->resumed) && t->writer_count == 0 && !t->fake->quit)
+		start_writers(p, TARGET);
 }
 
 void pair_check_memory(struct pair *p, int s)
@@ -264,8 +262,7 @@ void pair_check_memory(struct pair *p, int s)
 	struct side *side = &p->side[s];
 	uint64_t per;
 
-	follow_resumes(p);
-	atomic_store(&side->fake->stop, true);
+	follow_start(p);
 	join_writers(side);
 	CHECK(!side->fake->broken);
 	CHECK(side->fake->placed_twice == 0);
@@ -303,13 +300,23 @@ void pair_open(struct pair *p, enum om_mig_mode mode, unsigned channels)
 	for (int i = 0; i < 2; i++)
 		if (!urgent_tbuf[i])
 			urgent_tbuf[i] = aligned_alloc(4096, TBUF_SIZE);
-	follow_resumes(p);
+}
+
+void pair_fresh_target(struct pair *p)
+{
+	struct side *t = &p->side[TARGET];
+
+	join_writers(t);
+	free(t->tbuf);
+	memset(t, 0, sizeof *t);
+	side_open(t, true);
+	t->fake->urgent = urgent;
+	p->side[SOURCE].flags = 0;
 }
 
 void pair_close(struct pair *p)
 {
 	for (int s = 0; s < 2; s++) {
-		atomic_store(&p->side[s].fake->stop, true);
 		join_writers(&p->side[s]);
 		free(p->side[s].tbuf);
 	}
@@ -338,7 +345,7 @@ static bool move_frame(struct pair *p, int from, unsigned connection)
 	p->frames++;
 	if (p->hook)
 		times = p->hook(p, from, connection, frame, &size);
-	while (times-- > 0 && !p->link_down)
+	while (times-- > 0 && !p->link_down && !p->target_dead)
 		(void)side_call(b, OM_ENGINE_IN, connection, size, frame, size);
 	return true;
 }
@@ -346,7 +353,7 @@ static bool move_frame(struct pair *p, int from, unsigned connection)
 void pair_lose_link(struct pair *p)
 {
 	p->link_down = true;
-	for (int s = 0; s < 2; s++)
+	for (int s = 0; s < (p->target_dead ? 1 : 2); s++)
 		(void)side_call(&p->side[s], OM_ENGINE_LOST, UINT64_MAX, 0, NULL, 0);
 }
 
@@ -365,12 +372,12 @@ bool pair_step(struct pair *p)
 {
 	bool moved = false;
 
-	for (int s = 0; s < 2; s++) {
+	for (int s = 0; s < (p->target_dead ? 1 : 2); s++) {
 		moved |= move_frame(p, s, OM_CONNECTION_CONTROL);
 		for (unsigned c = 0; c < p->params.channels && !p->link_down; c++)
 			moved |= move_frame(p, s, OM_CONNECTION_PAGES + c);
 	}
-	follow_resumes(p);
+	follow_start(p);
 	return moved;
 }
 
@@ -384,17 +391,19 @@ static uint64_t now_ms(void)
 
 bool pair_pump(struct pair *p, unsigned idle_ms)
 {
-	uint64_t moved_at = now_ms();
+	uint64_t started = now_ms(), moved_at = started;
 
 	while (now_ms() - moved_at < idle_ms) {
-		bool wants = (p->side[SOURCE].flags | p->side[TARGET].flags) & OM_MIG_F_RECONNECT;
+		bool wants;
 
 		if (pair_step(p))
 			moved_at = now_ms();
 		else
 			sched_yield();
+		wants = (p->side[SOURCE].flags | p->side[TARGET].flags) & OM_MIG_F_RECONNECT;
 		if (p->side[SOURCE].flags & p->side[TARGET].flags & OM_MIG_F_OVER)
 			return true;
+		CHECK(now_ms() - started < 60000);
 		if (wants && !p->no_recovery && !pair_recover(p)) {
 			p->link_down = true;
 			p->no_recovery = true;

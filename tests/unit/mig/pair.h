@@ -17,6 +17,7 @@ struct side {
 	void (*thread)(void *, uint64_t, bool);
 	volatile uint8_t *(*touch)(uint64_t, bool);
 	bool (*safepoint)(int);
+	void (*quit)(void);
 	void (*map)(uint64_t, uint64_t);
 	void (*unmap)(uint64_t);
 	long (*call)(uint64_t);
@@ -40,11 +41,15 @@ struct pair {
 	pthread_mutex_t urgent;
 	bool link_down;
 	bool no_recovery;                /* a lost link stays lost */
+	bool target_dead;                /* killed: hears nothing any more */
+	_Atomic bool give_up;            /* urgent requests shall fail for good: the test is over */
 	uint64_t recoveries;
 };
 
 void pair_open(struct pair *p, enum om_mig_mode mode, unsigned channels);
 void pair_close(struct pair *p);
+/* Another destination enclave for the next session. */
+void pair_fresh_target(struct pair *p);
 /* `threads` writers over `pages` heap pages from now on, on the source. */
 void pair_run(struct pair *p, int threads, uint64_t pages);
 long side_call(struct side *s, uint64_t op, uint64_t a, uint64_t b, const void *data, size_t size);
