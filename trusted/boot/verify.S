@@ -6,6 +6,8 @@
 #define TCB_SLOT 136
 
 	.text
+	.globl	rt_verify_begin, rt_verify_end
+rt_verify_begin:
 	.globl	__optmig_verify_store
 	.type	__optmig_verify_store, @function
 __optmig_verify_store:
@@ -33,6 +35,7 @@ __optmig_verify_store:
 	popq	%rax
 	popfq
 	ret
+rt_verify_end:
 	.size	__optmig_verify_store, . - __optmig_verify_store
 
 	.section .note.GNU-stack, "", @progbits

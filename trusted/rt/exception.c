@@ -159,8 +159,16 @@ static void handle(struct rt_tcb *tcb, const struct fault *f)
 	}
 	if (!rt_booted() || !tcb->thread)
 		die(f);
-	if (between(f->gpr->rip, rt_calls_begin, rt_calls_end))
-		rt_exit_process(0, SIGSEGV); /* no stack to stand on */
+	if (between(f->gpr->rip, rt_calls_begin, rt_calls_end) || between(f->gpr->rip, rt_verify_begin, rt_verify_end)) {
+		/* The application's stack has overflowed here: its fault, if there is another stack to handle it on. */
+		bool switched;
+
+		(void)rt_signal_stack(tcb->thread, &rt_sigactions[SIGSEGV], f->gpr->rsp, &switched);
+		if (!switched)
+			rt_exit_process(0, SIGSEGV);
+		to_application(tcb, f, map_code);
+		return;
+	}
 	if (between(f->gpr->rip, __rt_code_start, __rt_code_end))
 		die(f);
 	to_application(tcb, f, map_code);

@@ -27,7 +27,8 @@ _Noreturn void rt_leave_exception(struct rt_tcb *tcb);
 _Noreturn void rt_app_return(struct rt_thread *t, long result);
 _Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *xsave);
 long rt_copy_try(void *to, const void *from, size_t size);
-RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[];
+RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[],
+	rt_verify_begin[], rt_verify_end[];
 RT_HIDDEN extern const char rt_fault_entry[], rt_clone_start[];
 RT_HIDDEN extern const uint8_t rt_initial_state[];
 
