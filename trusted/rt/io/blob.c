@@ -69,6 +69,15 @@ void rt_io_frozen_reset(void)
 	frozen_end = GRAIN;
 }
 
+void rt_io_frozen_clear(uint32_t limit)
+{
+	if (frozen_end > limit)
+		return;
+	if (frozen_end > GRAIN)
+		memset(frozen, 0, frozen_end);
+	frozen_end = GRAIN;
+}
+
 uint32_t rt_io_frozen_new(uint64_t size)
 {
 	uint32_t at = frozen_end;

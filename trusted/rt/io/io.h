@@ -194,6 +194,8 @@ void rt_io_blob_free(uint32_t blob, uint32_t size);
 void *rt_io_blob_at(uint32_t blob);
 /* The arena of rt_io_freeze: emptied at its start, records are found by their offset (never 0). */
 void rt_io_frozen_reset(void);
+/* Zeroes what a migration left there, unless it is more than `limit` bytes: the next one would send it again. */
+void rt_io_frozen_clear(uint32_t limit);
 uint32_t rt_io_frozen_new(uint64_t size);
 void *rt_io_frozen_at(uint32_t offset);
 

@@ -15,6 +15,9 @@
  */
 #include "rt/io/migrate.h"
 
+/* The program stands still meanwhile: so much takes less than 0.1 ms. The next check clears what is more. */
+#define CLEAR_AT_ONCE (512u << 10)
+
 static RT_RESIDENT bool frozen;
 static RT_RESIDENT uint32_t file_mask;       /* the host process' umask */
 
@@ -218,6 +221,7 @@ int rt_io_rebuild(char *text, size_t size)
 		return error;
 	}
 	(void)for_each(settle, &words);                 /* cannot fail */
+	rt_io_frozen_clear(CLEAR_AT_ONCE);
 	frozen = false;
 	return 0;
 }
@@ -259,6 +263,8 @@ int rt_io_check(char *text, size_t size)
 
 	if (size)
 		text[0] = 0;
+	if (!frozen)
+		rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
 	for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
 		const struct rt_io_ofd *ofd = &rt_io_ofds[index];
 		const char *why;

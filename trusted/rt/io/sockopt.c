@@ -8,6 +8,7 @@
 #include "rt/io/io.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
+#define OPTIONS_MIN 4u
 #define OPTIONS_MAX 64u
 #define GET_MAX 1024u
 
@@ -52,33 +53,62 @@ static bool is_setting(int32_t level, int32_t name)
 	return !(level == SOL_SOCKET && (name == SO_ERROR || name == SO_DETACH_FILTER));
 }
 
+/* The list's blob has room for a power of two, at least OPTIONS_MIN. */
+static uint32_t capacity_of(uint32_t count)
+{
+	return count <= OPTIONS_MIN ? OPTIONS_MIN : 1u << (32 - __builtin_clz(count - 1));
+}
+
+static uint32_t bytes_of(uint32_t count)
+{
+	return capacity_of(count) * (uint32_t)sizeof(struct rt_io_option);
+}
+
+/* Room for one more. */
+static bool grow(struct rt_io_ofd *ofd)
+{
+	uint32_t count = ofd->socket.option_count, blob = ofd->socket.options;
+
+	if (blob && count < capacity_of(count))
+		return true;
+	if (count == OPTIONS_MAX)
+		return false;
+	ofd->socket.options = rt_io_blob_new(bytes_of(count + 1));
+	if (!ofd->socket.options) {
+		ofd->socket.options = blob;
+		return false;
+	}
+	if (blob) {
+		memcpy(rt_io_blob_at(ofd->socket.options), rt_io_blob_at(blob), bytes_of(count));
+		rt_io_blob_free(blob, bytes_of(count));
+	}
+	return true;
+}
+
 void rt_io_option_record(struct rt_io_ofd *ofd, int32_t level, int32_t name, const void *value, uint32_t size)
 {
-	struct rt_io_option *list;
-	uint32_t i = 0;
+	struct rt_io_option *list = rt_io_blob_at(ofd->socket.options);
+	uint32_t i = 0, count = ofd->socket.option_count;
 
 	if (size > sizeof list->value || !is_setting(level, name))
 		return;
-	if (!ofd->socket.options)
-		ofd->socket.options = rt_io_blob_new(OPTIONS_MAX * sizeof *list);
-	if (!ofd->socket.options)
-		return;
-	list = rt_io_blob_at(ofd->socket.options);
 	/* Group memberships add up; everything else replaces. */
-	while (i < ofd->socket.option_count && (list[i].level != level || list[i].name != name ||
+	while (i < count && (list[i].level != level || list[i].name != name ||
 			(level == LX_IPPROTO_IP && name >= 35 && memcmp(list[i].value, value, size))))
 		i++;
-	if (i == OPTIONS_MAX)
-		return;
-	if (i == ofd->socket.option_count)
+	if (i == count) {
+		if (!grow(ofd))
+			return;
+		list = rt_io_blob_at(ofd->socket.options);
 		ofd->socket.option_count++;
+	}
 	list[i] = (struct rt_io_option){ .level = level, .name = name, .size = size };
 	memcpy(list[i].value, value, size);
 }
 
 void rt_io_options_free(struct rt_io_ofd *ofd)
 {
-	rt_io_blob_free(ofd->socket.options, OPTIONS_MAX * sizeof(struct rt_io_option));
+	rt_io_blob_free(ofd->socket.options, bytes_of(ofd->socket.option_count));
 	ofd->socket.options = 0;
 	ofd->socket.option_count = 0;
 }
