@@ -60,7 +60,7 @@ $(eval $(call libc_variant,verify,$(B)/libc/verify,$(SYSROOT_VERIFY),verify,-DOP
 # stamped as annotated. tests/toolchain/builtins checks that they write nothing but the stack.
 BUILTINS := ashlti3 ashrti3 lshrti3 clzti2 ctzti2 ffsti2 popcountdi2 popcountsi2 popcountti2 paritysi2 paritydi2 parityti2 bswapdi2 bswapsi2 \
 	divti3 modti3 udivti3 umodti3 udivmodti4 multi3 negti2 cmpti2 ucmpti2 muloti4 \
-	divsc3 divdc3 divxc3 divtc3 mulsc3 muldc3 mulxc3 multc3 powisf2 powidf2 powixf2 powitf2 \
+	divsc3 divdc3 divxc3 mulsc3 muldc3 mulxc3 powisf2 powidf2 powixf2 powitf2 \
 	fixdfti fixsfti fixxfti fixunsdfti fixunssfti fixunsxfti fixunsxfdi floattidf floattisf floattixf floatuntidf floatuntisf \
 	floatuntixf extendhfsf2 truncdfhf2 truncsfhf2 truncsfbf2 truncdfbf2 extendbfsf2 fp_mode \
 	addtf3 subtf3 multf3 divtf3 comparetf2 extenddftf2 extendsftf2 extendxftf2 extendhftf2 trunctfdf2 trunctfsf2 trunctfxf2 \

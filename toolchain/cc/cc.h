@@ -109,6 +109,7 @@ int cc_stamps_check(const struct cc_map *map, const struct cc_options *options);
 /* image.c: the header; the interpreter's name and a file layout that does not depend on paths. */
 int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const char *output);
 int cc_interp_place(struct cc_elf *elf, const char *interp);
+int cc_interp_remove(struct cc_elf *elf);
 /* finish.c: all of it */
 int cc_finish(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options);
 

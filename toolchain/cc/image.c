@@ -133,3 +133,13 @@ int cc_interp_place(struct cc_elf *elf, const char *interp)
 	elf->size = at;
 	return 0;
 }
+
+int cc_interp_remove(struct cc_elf *elf)
+{
+	Elf64_Ehdr eh;
+	int index;
+	memcpy(&eh, elf->data, sizeof eh);
+	(void)loaded_end(elf->data, &eh, &index); /* only the index is wanted */
+	if (index >= 0) memset(elf->data + eh.e_phoff + (size_t)index * sizeof(Elf64_Phdr), 0, sizeof(Elf64_Phdr));
+	return 0;
+}
