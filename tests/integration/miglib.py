@@ -119,8 +119,8 @@ def program(name, *arguments, **env):
 
 
 class Receiver(Process):
-    def __init__(self, *options, listen="127.0.0.1:0", **env):
-        super().__init__([OPTMIG, "receive", "--listen", listen, "--once", *options], **env)
+    def __init__(self, *options, listen="127.0.0.1:0", prefix=(), **env):
+        super().__init__([*prefix, OPTMIG, "receive", "--listen", listen, "--once", *options], **env)
         self.address = self.wait_for(r"listening on (\S+),")[1]
 
     @property
@@ -131,9 +131,9 @@ class Receiver(Process):
 class Migration(Process):
     """`optmig migrate` in the background."""
 
-    def __init__(self, source, to, *options):
+    def __init__(self, source, to, *options, prefix=()):
         self.source = source
-        super().__init__([OPTMIG, "migrate", source.pid, "--to", to, "--json", *options])
+        super().__init__([*prefix, OPTMIG, "migrate", source.pid, "--to", to, "--json", *options])
 
     def result(self, seconds=60):
         """Exit status and report (or None)."""

@@ -4,13 +4,15 @@
  *
  *   redis_client fill   HOST PORT BYTES [VALUE_SIZE]      store keys "data:<n>" with values derived from n
  *   redis_client verify HOST PORT BYTES [VALUE_SIZE]      read them all back and compare; prints JSON
- *   redis_client drive  HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE]]
- *        writes and checks on every connection until standard input is closed; then checks every counter and prints JSON
+ *   redis_client drive  HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS]]]
+ *        writes and checks on every connection until standard input is closed; then checks every counter and prints JSON.
+ *        A line on standard input is answered by a line: the figures since the last one. TIMELINE_FILE may be empty.
  *
  * drive, on each connection in turn, without pause and with one request under way:
  *   INCR <prefix>ctr:<c>        the reply must be exactly one more than the last: a smaller one means a lost write, a
  *                               larger one a doubled one
- *   SET  <prefix>w:<c>:<n> v    n counts up; a sample of acknowledged writes is read back at once, all at the end
+ *   SET  <prefix>w:<c>:<k> v    v tells n, which counts up; k is n, or n modulo KEYS, so that long runs do not fill the
+ *                               memory; at the end every key must hold what was last acknowledged
  * A connection that breaks is counted and opened anew; a request whose reply was lost may or may not have been carried
  * out, so the counter's next value may then be one more without being "doubled".
  * The longest gap is the longest time between two replies on one connection, sampled over all connections.
@@ -111,12 +113,15 @@ struct worker {
 	pthread_t thread;
 	int index;
 	struct connection c;
-	uint64_t acked, broken, lost, doubled, sets, last_counter;
+	uint64_t broken, lost, doubled, sets, last_counter;
+	_Atomic uint64_t acked;     /* INCRs and SETs */
 	double longest_gap, gap_at;
+	_Atomic double recent_gap;  /* since the last question; asked and answered once in a while, so a race costs a figure */
 };
 
 static atomic_bool g_stop;
 static const char *g_prefix = "";
+static uint64_t g_keys = UINT64_MAX;
 static double g_start;
 static _Atomic uint32_t g_timeline[TIMELINE_BINS];
 
@@ -154,14 +159,17 @@ static void *drive_thread(void *argument)
 		score_counter(w, strtoull(line + 1, NULL, 10), slack);
 		slack = 0;
 		w->acked++;
-		key_size = (size_t)snprintf(key, sizeof key, "%sw:%d:%llu", g_prefix, w->index, (unsigned long long)w->sets);
+		key_size = (size_t)snprintf(key, sizeof key, "%sw:%d:%llu", g_prefix, w->index, (unsigned long long)(w->sets % g_keys));
 		value_size = (size_t)snprintf(value, sizeof value, "value-%d-%llu", w->index, (unsigned long long)w->sets);
 		if (!request(&w->c, 3, (const char *[]){ "SET", key, value }, (size_t[]){ 3, key_size, value_size }, &line))
 			goto broken;
 		if (strcmp(line, "+OK") != 0)
 			die(line);
 		w->sets++;
+		w->acked++;
 		double t = now_s();
+		if (t - last > w->recent_gap)
+			w->recent_gap = t - last;
 		if (t - last > w->longest_gap) {
 			w->longest_gap = t - last;
 			w->gap_at = last - g_start;
@@ -202,10 +210,10 @@ static void check_worker(struct worker *w, uint64_t *ret_keys)
 	else if (counter > w->last_counter + w->broken)
 		w->doubled += counter - w->last_counter - w->broken;
 	++*ret_keys;
-	for (uint64_t first = 0; first < w->sets; first += 512) {
+	for (uint64_t first = w->sets > g_keys ? w->sets - g_keys : 0; first < w->sets; first += 512) {
 		uint64_t end = first + 512 < w->sets ? first + 512 : w->sets;
 		for (uint64_t n = first; n < end; n++) {
-			key_size = (size_t)snprintf(key, sizeof key, "%sw:%d:%llu", g_prefix, w->index, (unsigned long long)n);
+			key_size = (size_t)snprintf(key, sizeof key, "%sw:%d:%llu", g_prefix, w->index, (unsigned long long)(n % g_keys));
 			put_command(&c, 2, (const char *[]){ "GET", key }, (size_t[]){ 3, key_size });
 		}
 		if (!flush_out(&c))
@@ -231,10 +239,29 @@ static void check_worker(struct worker *w, uint64_t *ret_keys)
 	close(c.fd);
 }
 
+/* What happened since the last question. */
+static void answer(struct worker *workers, int count, uint64_t *acked_before)
+{
+	uint64_t acked = 0;
+	double gap = 0;
+	int replied = 0;
+	for (int i = 0; i < count; i++) {
+		double g = atomic_exchange(&workers[i].recent_gap, 0);
+		acked += workers[i].acked;
+		replied += g > 0;
+		if (g > gap)
+			gap = g;
+	}
+	printf("{\"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections_replied\": %d}\n",
+		(unsigned long long)(acked - *acked_before), gap * 1000, replied);
+	fflush(stdout);
+	*acked_before = acked;
+}
+
 static int drive(int count, const char *timeline_file)
 {
 	struct worker *workers = calloc((size_t)count, sizeof *workers);
-	uint64_t acked = 0, broken = 0, lost = 0, doubled = 0, keys = 0;
+	uint64_t acked = 0, broken = 0, lost = 0, doubled = 0, keys = 0, answered = 0;
 	double gap = 0, gap_at = 0, gap_sum = 0;
 	int kept = 0;
 	char byte;
@@ -247,7 +274,8 @@ static int drive(int count, const char *timeline_file)
 			die("pthread_create");
 	}
 	while (read(0, &byte, 1) > 0)
-		;
+		if (byte == '\n')
+			answer(workers, count, &answered);
 	atomic_store(&g_stop, true);
 	for (int i = 0; i < count; i++)
 		pthread_join(workers[i].thread, NULL);
@@ -255,7 +283,7 @@ static int drive(int count, const char *timeline_file)
 	for (int i = 0; i < count; i++) {
 		struct worker *w = &workers[i];
 		check_worker(w, &keys);
-		acked += w->acked + w->sets;
+		acked += w->acked;
 		broken += w->broken;
 		lost += w->lost;
 		doubled += w->doubled;
@@ -266,7 +294,7 @@ static int drive(int count, const char *timeline_file)
 			gap_at = w->gap_at;
 		}
 	}
-	if (timeline_file) {
+	if (timeline_file && *timeline_file) {
 		FILE *f = fopen(timeline_file, "w");
 		if (!f)
 			die(timeline_file);
@@ -286,7 +314,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 5) {
 		fprintf(stderr, "usage: redis_client fill|verify HOST PORT BYTES [VALUE_SIZE]\n"
-			"       redis_client drive HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE]]\n");
+			"       redis_client drive HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS]]]\n");
 		return 2;
 	}
 	g_host = argv[2];
@@ -299,6 +327,10 @@ int main(int argc, char **argv)
 		}
 		if (argc > 5)
 			g_prefix = argv[5];
+		if (argc > 7 && (g_keys = strtoull(argv[7], NULL, 10)) == 0) {
+			fprintf(stderr, "redis_client: KEYS is at least 1\n");
+			return 2;
+		}
 		return drive((int)number, argc > 6 ? argv[6] : NULL);
 	}
 	size_t value_size = argc > 5 ? strtoul(argv[5], NULL, 10) : 4096;
