@@ -61,7 +61,7 @@ static int need_target(const char *command, const char *target)
 
 static void print_json(json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2));
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	putchar('\n');
 }
 

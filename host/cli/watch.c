@@ -72,7 +72,7 @@ static void print_progress(const json_t *report, bool terminal)
 static void print_end(const json_t *report, const char *command, const char *program, bool json)
 {
 	if (json) {
-		json_dumpf(report, stdout, JSON_INDENT(2));
+		json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 		putchar('\n');
 	} else {
 		mig_report_text(report, stdout);

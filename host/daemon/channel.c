@@ -82,7 +82,7 @@ int channel_take(struct channel *c, json_t **ret_object)
 
 int channel_send(struct channel *c, json_t *object)
 {
-	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
 	size_t size, done = 0;
 	int error = 0;
 

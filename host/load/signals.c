@@ -111,8 +111,9 @@ static void die_of(int signo)
 	sigemptyset(&one);
 	sigaddset(&one, signo);
 	pthread_sigmask(SIG_UNBLOCK, &one, NULL);
-	kill(getpid(), signo);
-	/* Delivered before kill() returns unless its default action is not to die. */
+	/* To this thread: the one that waits for signals would take a signal of the process. */
+	raise(signo);
+	/* Delivered before raise() returns unless its default action is not to die. */
 }
 
 _Noreturn void host_exit(int status, int signo)

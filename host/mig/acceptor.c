@@ -116,16 +116,16 @@ void mig_acceptor_stop(struct host_mig *mig)
 	pthread_mutex_unlock(&mig->lock);
 }
 
-int mig_collect(struct host_mig *mig, uint64_t timeout_ns)
+int mig_collect(struct host_mig *mig, uint64_t timeout_ns, bool even_over)
 {
 	unsigned count = OM_CONNECTION_PAGES + mig->channels;
 	uint64_t end = timeout_ns == UINT64_MAX ? UINT64_MAX : host_monotonic_ns() + timeout_ns;
 	int error = 0;
 
 	pthread_mutex_lock(&mig->lock);
-	while (mig->pending_count < count && !mig->cancel && !mig->over && host_monotonic_ns() < end)
+	while (mig->pending_count < count && !mig->cancel && (even_over || !mig->over) && host_monotonic_ns() < end)
 		mig_wait_tick(mig);
-	if (mig->cancel || mig->over)
+	if (mig->cancel || (mig->over && !even_over))
 		error = host_fail(OM_ECANCELLED, "cancelled");
 	else if (mig->pending_count < count)
 		error = host_fail(OM_ETIMEDOUT, "%u of %u connections came in time", mig->pending_count, count);

@@ -55,6 +55,7 @@ struct host_mig {
 	bool cancel;                    /* before the engine has the session */
 	bool delivered;
 	bool interrupted;               /* destination: by the user */
+	bool told;                      /* destination: the session ended with the link up */
 	int  error;                     /* first failure of this session */
 	char reason[256];
 	struct mig_request request;
@@ -131,6 +132,8 @@ __attribute__((warn_unused_result))
 int  mig_pumps_start(struct host_mig *mig);
 /* Ends them and closes the connections. @orderly: the last frames were sent; let the peer read them. */
 void mig_pumps_stop(struct host_mig *mig, bool orderly);
+/* On the control connection of a session that is over: one frame in, and the engine's answer to it. No pump runs. */
+void mig_answer_last(struct host_mig *mig);
 
 /* urgent.c */
 __attribute__((warn_unused_result))

@@ -21,6 +21,7 @@
 
 #define REST_SLICE_NS   50000000u
 #define DRAIN_MS        2000
+#define ANSWER_MS       5000
 /* Somebody's command may have the connection for a moment; a real refusal comes again. */
 #define BUSY_TRIES      50u
 #define BUSY_US         100u
@@ -194,6 +195,18 @@ static void pump_urgent(struct mig_connection *c)
 			return;
 		}
 	}
+}
+
+void mig_answer_last(struct host_mig *mig)
+{
+	struct mig_connection *c = &mig->connection[OM_CONNECTION_CONTROL];
+	struct pollfd p = { .fd = c->fd, .events = POLLIN };
+	uint64_t wait_ns;
+
+	if (poll(&p, 1, ANSWER_MS) <= 0 || take_in(c) != GO_ON)
+		return;
+	while (send_out(c, &wait_ns) == GO_ON)
+		;
 }
 
 static void *thread_main(void *argument)

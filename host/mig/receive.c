@@ -28,7 +28,7 @@
 
 #define LISTEN_FD_VARIABLE "OPTMIG_LISTEN_FD"
 #define PATIENCE_NS        60000000000u
-#define ABORT_WAIT_MS      3000u
+#define AFTERWARDS_NS      10000000000u
 
 static int open_listener(const struct mig_receive_options *options, int *ret_fd)
 {
@@ -155,7 +155,7 @@ static bool reconnected(struct host_mig *mig)
 
 	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
 	host_note("connection to the source lost; waiting for it %s", wait ? "for as long as it takes" : "for a minute");
-	error = mig_collect(mig, wait ? UINT64_MAX : PATIENCE_NS);
+	error = mig_collect(mig, wait ? UINT64_MAX : PATIENCE_NS, false);
 	if (error) {
 		mig_set_error(mig, error);
 		(void)mig_command(mig, OM_COMMAND_ABORT, 0); /* refused only if it is over */
@@ -176,7 +176,7 @@ static bool reconnected(struct host_mig *mig)
 
 static void run_session(struct host_mig *mig)
 {
-	int error = mig_collect(mig, MIG_COLLECT_MS * 1000000ull);
+	int error = mig_collect(mig, MIG_COLLECT_MS * 1000000ull, false);
 
 	if (!error)
 		error = engine_begin(mig);
@@ -194,12 +194,30 @@ static void run_session(struct host_mig *mig)
 			mig_set_error(mig, error);
 		over = error ? false : mig_watch(mig);
 		mig_pumps_stop(mig, over);
+		mig->told = over;
 		if (over)
 			return;
 		if (!mig_report_loss(mig) || !reconnected(mig)) {
 			mig_drain(mig);
 			return;
 		}
+	}
+}
+
+/*
+ * This side was complete and then gave up while the link was down. The source may have committed; it will run on only
+ * when it has heard so. Answers it for as long as it asks, and once more if that answer was lost.
+ */
+static void answer_until_heard(struct host_mig *mig)
+{
+	uint64_t patience = UINT64_MAX;
+
+	host_note("waiting for the source, to tell it that the program will not run here");
+	while (mig_collect(mig, patience, true) == 0) {
+		if (mig_call(mig, OM_ENGINE_RESUME, 0, 0, NULL) >= 0)
+			mig_answer_last(mig);
+		mig_pumps_stop(mig, true);
+		patience = AFTERWARDS_NS;
 	}
 }
 
@@ -213,6 +231,8 @@ static void *supervisor_main(void *argument)
 		mig_set_error(mig, error);
 	else
 		run_session(mig);
+	if (mig->prepared && !mig->running && !mig->told)
+		answer_until_heard(mig);
 	mig_acceptor_stop(mig);
 	mig_end_session(mig);
 	if (!mig->running) {
