@@ -38,8 +38,5 @@ $(B)/tests/programs/%.test: $(B)/tests/programs/% tests/programs/run
 $(B)/tests/programs/%.verify: tests/programs/%.c $(TOOLCHAIN) $(SYSROOT_VERIFY)/lib/libc.a
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -O2 -Xoptmig verify $(RT_PROGRAM_OPTIONS) -o $@ $<
-$(B)/tests/programs/%.verify.test: $(B)/tests/programs/%.verify tests/programs/run
-	@printf '#!/bin/sh\nexec tests/programs/run %s\n' $< > $@
-	@chmod +x $@
 TESTS += $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test)
-.PRECIOUS: $(B)/tests/programs/%
+.SECONDARY: $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p) $(B)/tests/programs/$(p).verify)
