@@ -24,6 +24,7 @@ struct strv { char **item; size_t count, room; };
 void strv_add(struct strv *v, const char *text);
 void strv_addf(struct strv *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void strv_extend(struct strv *v, const struct strv *more);
+bool strv_has(const struct strv *v, const char *text);
 char *cc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *cc_read_file(const char *path, size_t *ret_size);   /* NULL if it cannot be read; NUL-terminated */
 void *cc_alloc(size_t size);                              /* zeroed; never NULL */

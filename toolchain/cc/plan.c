@@ -8,7 +8,7 @@
 #include "cc.h"
 
 /* Flags that make code fit for an image, before the user's so that -O and the like win... */
-static void compile_front(struct strv *v, const struct cc_env *env, const struct cc_options *options)
+static void compile_front(struct strv *v, const struct cc_args *args, const struct cc_env *env, const struct cc_options *options)
 {
 	const char *sysroot = options->verify ? "verify/sysroot" : "sysroot";
 	strv_add(v, env->clang);
@@ -17,7 +17,8 @@ static void compile_front(struct strv *v, const struct cc_env *env, const struct
 	strv_add(v, "-nostdlibinc");
 	strv_add(v, "-Wno-unused-command-line-argument");
 	strv_add(v, "-D__OPTMIG__=1");
-	strv_addf(v, "-include%s/%s/include/optmig-mnemonics.h", env->root, sysroot);
+	/* Not for -P: there the preprocessor works on other people's templates. */
+	if (!strv_has(&args->common, "-P")) strv_addf(v, "-include%s/%s/include/optmig-mnemonics.h", env->root, sysroot);
 	strv_add(v, "-fno-asynchronous-unwind-tables");
 	for (char *rest = cc_format("%s", env->cflags), *word; (word = strtok_r(rest, " \t\n", &rest));) strv_add(v, word);
 }
@@ -48,7 +49,7 @@ static void plan_single(const struct cc_args *args, const struct cc_env *env, co
 	plan->compile = cc_alloc(sizeof *plan->compile);
 	plan->compile_count = 1;
 	struct strv *v = plan->compile;
-	compile_front(v, env, options);
+	compile_front(v, args, env, options);
 	strv_extend(v, &args->common);
 	compile_back(v, env, options);
 	bool partial = args->mode == CC_PARTIAL;
@@ -70,7 +71,7 @@ static const char *plan_source(const struct cc_args *args, size_t index, const s
 	base = base ? base + 1 : input->path;
 	const char *object = cc_format("%s/%zu-%.*s.o", plan->temporary, index, (int)strcspn(base, "."), base);
 	struct strv *v = &plan->compile[plan->compile_count++];
-	compile_front(v, env, options);
+	compile_front(v, args, env, options);
 	strv_extend(v, &args->common);
 	compile_back(v, env, options);
 	if (args->dependencies && !args->dependency_file) {
@@ -97,7 +98,7 @@ static void plan_link(const struct cc_args *args, const struct cc_env *env, cons
 	static const char *const fixed[] = {
 		"-fuse-ld=lld", "-nostdlib", "-static", "-no-pie", "-fno-lto",
 		"-Wl,--no-dynamic-linker", "-Wl,-z,max-page-size=4096", "-Wl,-z,norelro", "-Wl,-z,noexecstack", "-Wl,--build-id=none",
-		"-Wl,--no-eh-frame-hdr", "-Wl,--gc-sections",
+		"-Wl,--no-eh-frame-hdr",
 	};
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) strv_add(v, fixed[i]);
 	strv_addf(v, "-Wl,-T,%s", options->script);

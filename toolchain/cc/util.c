@@ -53,6 +53,13 @@ void strv_extend(struct strv *v, const struct strv *more)
 	for (size_t i = 0; i < more->count; i++) strv_add(v, more->item[i]);
 }
 
+bool strv_has(const struct strv *v, const char *text)
+{
+	for (size_t i = 0; i < v->count; i++)
+		if (strcmp(v->item[i], text) == 0) return true;
+	return false;
+}
+
 bool starts_with(const char *text, const char *prefix) { return strncmp(text, prefix, strlen(prefix)) == 0; }
 
 char *cc_read_file(const char *path, size_t *ret_size)

@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
+// RUN: not %cc -c -o /dev/null %s 2>&1 | FileCheck %s
+// CHECK: OptMig cannot see what memory this assembly writes (xsave ($0)); declare it as an output
+void f(char *p, unsigned long n) { __asm__ volatile("xsave (%0)" :: "r"(p), "a"(-1), "d"(-1) : "memory"); }
