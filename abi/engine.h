@@ -135,8 +135,8 @@ struct om_mig_status {
 	uint64_t postcopy_requests;  /* urgent pages asked for */
 	uint64_t postcopy_owed;      /* pages not yet there (destination), not yet acknowledged (source) */
 	uint64_t postcopy_dropped;   /* pages that came twice */
-	uint64_t fault_count, fault_total_ns, fault_max_ns;   /* destination: owed faults */
-	uint64_t fault_histogram[32]; /* bucket i: faults with 2^i <= ns < 2^(i+1) */
+	uint64_t fault_count, fault_total_ns, fault_max_ns;   /* owed faults; on the source when all is over */
+	uint64_t fault_histogram[OM_FAULT_BUCKETS]; /* bucket i: faults with 2^i <= ns < 2^(i+1) */
 	uint64_t epoch;              /* reconnections */
 	uint64_t resident_pages, stack_pages;        /* sent in the stop phase */
 	uint8_t  peer_mrenclave[32];

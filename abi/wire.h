@@ -64,6 +64,7 @@ enum om_hello_kind { OM_HELLO_NEW = 1, OM_HELLO_RESUME = 2 };
 #define OM_URGENT_PAGES_MAX   8                          /* pages in the answer to one request */
 #define OM_URGENT_FRAME_MAX   (OM_FRAME_HEADER + OM_FRAME_HEAD_MAX + OM_URGENT_PAGES_MAX * 4096 + OM_FRAME_TAG)
 #define OM_RUN_SIZE           16
+#define OM_FAULT_BUCKETS      32                         /* of the fault times in OM_CTL_PLACED */
 
 /* Offsets of the frame header that hosts need. */
 #define OM_FRAME_OFFSET_KIND      1

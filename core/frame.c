@@ -156,6 +156,11 @@ static void put_body(struct om_put *c, const struct om_control *m)
 	case OM_CTL_PLACED:
 		om_put_u64(c, m->placed.requests);
 		om_put_u64(c, m->placed.dropped);
+		om_put_u64(c, m->placed.faults);
+		om_put_u64(c, m->placed.fault_ns);
+		om_put_u64(c, m->placed.fault_max_ns);
+		for (int i = 0; i < OM_FAULT_BUCKETS; i++)
+			om_put_u64(c, m->placed.histogram[i]);
 		break;
 	case OM_CTL_READY: case OM_CTL_START: case OM_CTL_FINISH:
 		break;
@@ -263,6 +268,11 @@ static void get_body(struct om_get *c, struct om_control *m)
 	case OM_CTL_PLACED:
 		m->placed.requests = om_get_u64(c);
 		m->placed.dropped = om_get_u64(c);
+		m->placed.faults = om_get_u64(c);
+		m->placed.fault_ns = om_get_u64(c);
+		m->placed.fault_max_ns = om_get_u64(c);
+		for (int i = 0; i < OM_FAULT_BUCKETS; i++)
+			m->placed.histogram[i] = om_get_u64(c);
 		break;
 	case OM_CTL_READY: case OM_CTL_START: case OM_CTL_FINISH:
 		break;

@@ -66,7 +66,7 @@ struct om_control {
 		struct { uint64_t rebuild_ns; } prepared;
 		struct { uint64_t run_realtime_ns, restore_ns; } started;
 		struct { int32_t error; const char *words; uint32_t words_size; } reason;   /* ABORT, CANCEL */
-		struct { uint64_t requests, dropped; } placed;
+		struct { uint64_t requests, dropped, faults, fault_ns, fault_max_ns, histogram[OM_FAULT_BUCKETS]; } placed;
 	};
 };
 

@@ -35,12 +35,11 @@ static void note_reason(int error, const char *words)
 
 static void rebuild(void)
 {
-	/* Not by the virtual clock: it is set on the way. */
-	int64_t start = rt_realtime_ns();
+	int64_t start = mig_now();
 	char words[OM_REASON_MAX] = "";
 	int error = rt_io_rebuild(words, sizeof words);
 
-	mig.rebuild_ns = rt_realtime_ns() - start;
+	mig.rebuild_ns = mig_now() - start;
 	mig.status.rebuild_ns = (uint64_t)mig.rebuild_ns;
 	if (error) {
 		note_reason(error, words);
@@ -137,7 +136,7 @@ static void finish_if_over(void)
 	mig_link_wipe(!target_may_be_asked);
 	mig.lost = mig.reconnect = target_may_be_asked;
 	mig.over = true;
-	mig.ended = rt_monotonic_ns();
+	mig.ended = mig_now();
 }
 
 static bool failed(void)
@@ -265,7 +264,7 @@ static int make_message(struct om_control *m)
 	case OM_CTL_ROUND:
 		m->round.echo = mig.role == OM_ROLE_DESTINATION;
 		m->round.round = m->round.echo ? mig.echo_round : mig.round.number;
-		m->round.stamp = m->round.echo ? mig.echo_stamp : (uint64_t)rt_monotonic_ns();
+		m->round.stamp = m->round.echo ? mig.echo_stamp : (uint64_t)mig_now();
 		break;
 	case OM_CTL_COMPLETE:
 		m->complete.channels = mig.params.channels;
@@ -288,6 +287,11 @@ static int make_message(struct om_control *m)
 	case OM_CTL_PLACED:
 		m->placed.requests = atomic_load(&mig.postcopy_requests);
 		m->placed.dropped = atomic_load(&mig.dropped);
+		m->placed.faults = atomic_load(&mig.faults);
+		m->placed.fault_ns = atomic_load(&mig.fault_ns);
+		m->placed.fault_max_ns = atomic_load(&mig.fault_max_ns);
+		for (int i = 0; i < OM_FAULT_BUCKETS; i++)
+			m->placed.histogram[i] = atomic_load(&mig.fault_histogram[i]);
 		break;
 	case OM_CTL_READY: case OM_CTL_START: case OM_CTL_FINISH:
 		break;
@@ -370,7 +374,7 @@ static int peer_params(const struct om_control *m)
 		return OM_EUNSUPPORTED;
 	}
 	mig.status.ram_total = m->params.pages * OM_PAGE_SIZE;
-	mig.ready = rt_monotonic_ns();
+	mig.ready = mig_now();
 	mig_event(MIG_ON_PARAMS);
 	return 0;
 }
@@ -420,6 +424,18 @@ static void peer_finish(void)
 	finish_if_over();
 }
 
+/* All is over there: what was still owed has arrived, and this is how it went. */
+static void peer_placed(const struct om_control *m)
+{
+	atomic_store(&mig.owed, 0);
+	atomic_store(&mig.dropped, m->placed.dropped);
+	atomic_store(&mig.faults, m->placed.faults);
+	atomic_store(&mig.fault_ns, m->placed.fault_ns);
+	atomic_store(&mig.fault_max_ns, m->placed.fault_max_ns);
+	for (int i = 0; i < OM_FAULT_BUCKETS; i++)
+		atomic_store(&mig.fault_histogram[i], m->placed.histogram[i]);
+}
+
 /* Messages that only a source gets. */
 static int source_message(const struct om_control *m)
 {
@@ -429,7 +445,7 @@ static int source_message(const struct om_control *m)
 		return 0;
 	case OM_CTL_PREPARED:
 		mig.status.rebuild_ns = m->prepared.rebuild_ns;
-		mig.answered = rt_monotonic_ns();
+		mig.answered = mig_now();
 		mig_event(MIG_ON_PREPARED);
 		return 0;
 	case OM_CTL_STARTED:
@@ -440,6 +456,7 @@ static int source_message(const struct om_control *m)
 		mig_source_handed_over();
 		return 0;
 	case OM_CTL_PLACED:
+		peer_placed(m);
 		mig_event(MIG_ON_PLACED);
 		return 0;
 	case OM_CTL_ABORT:

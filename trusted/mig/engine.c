@@ -186,7 +186,7 @@ static uint64_t ram_remaining(void)
 
 static void fill_status(struct om_mig_status *s)
 {
-	int64_t now = rt_monotonic_ns(), end = mig.ended ? mig.ended : now;
+	int64_t now = mig_now(), end = mig.ended ? mig.ended : now;
 
 	*s = mig.status;
 	s->version = OM_ENGINE_VERSION;
@@ -275,7 +275,7 @@ static void reset(enum om_role role, const struct om_mig_params *params)
 	mig.facts = facts;
 	mig.role = role;
 	mig.params = *params;
-	mig.begun = rt_monotonic_ns();
+	mig.begun = mig_now();
 }
 
 static int begin(enum om_role role, const void *data)

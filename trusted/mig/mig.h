@@ -140,6 +140,7 @@ struct mig {
 	struct mig_round round;
 	uint64_t taken_pages;                      /* by the round under way */
 	uint64_t throttle_ns;
+	uint32_t push_idle;                        /* times that nothing was left to push and pages were still owed */
 	int64_t  round_start;
 	uint64_t round_acked;
 	struct mig_window requests;
@@ -150,14 +151,14 @@ struct mig {
 	_Atomic uint32_t fault_buffer_busy[MIG_FAULT_BUFFERS];
 	int64_t  rebuild_ns;
 
-	/* times by rt_monotonic_ns() */
+	/* times by mig_now() */
 	int64_t  begun, ready, stopped, parked, froze, sent, answered, ended;
 
 	/* counters */
 	_Atomic uint64_t owed;                     /* pages: source not acknowledged, destination not arrived */
 	_Atomic uint64_t bytes_acked, bytes_sent;
 	_Atomic uint64_t normal_pages, zero_pages, postcopy_requests, dropped;
-	_Atomic uint64_t faults, fault_ns, fault_max_ns, fault_histogram[32];
+	_Atomic uint64_t faults, fault_ns, fault_max_ns, fault_histogram[OM_FAULT_BUCKETS];
 	struct om_mig_status status;               /* what needs no sum; completed by engine.c */
 };
 
@@ -204,6 +205,9 @@ static inline bool mig_is_runtimes(uint64_t page)
 {
 	return page >= mig.facts.tracked_limit || (page >= mig.facts.image_tracked_end && page < mig.facts.image_end);
 }
+
+/* This host's clock: the program's virtual one arrives with the pages. For measuring only. */
+static inline int64_t mig_now(void) { return rt_host_monotonic_ns(); }
 
 /* ---- engine.c ---- */
 /* Ownership of a connection; the engine takes it around IN and OUT. */

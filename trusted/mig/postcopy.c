@@ -120,7 +120,7 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 
 static void count_fault(int64_t start)
 {
-	int64_t took = rt_monotonic_ns() - start;
+	int64_t took = mig_now() - start;
 	uint64_t ns = took > 0 ? (uint64_t)took : 1;
 	int bucket = 63 - __builtin_clzll(ns);
 
@@ -157,7 +157,7 @@ int mig_owed_fault(uint64_t address)
 {
 	uint64_t page = rt_page_index(address), nobody = 0;
 	_Atomic uint64_t *claim = &mig.faulting[page * 0x9e3779b97f4a7c15u >> 58];
-	int64_t start = rt_monotonic_ns();
+	int64_t start = mig_now();
 	int spins = 0;
 
 	while (still_owed(page)) {

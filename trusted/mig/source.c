@@ -14,6 +14,7 @@
 #include "mig/mig.h"
 
 enum { BLOCK = 4096, HANDSHAKE_NS = 20000, PARK_NS = 10000, SEND_NS = 2000000 };
+enum { PUSH_CHECK_NS = 50000000, PUSH_IDLE_CHECKS = 6 };
 #define HEAT_NS    20000000
 #define FIXED_NS   1500000           /* stop, freeze and rebuild: a guess until better is known */
 #define THROTTLE_MAX_NS 1000000
@@ -174,7 +175,7 @@ void mig_source_rounds(void)
 	clear_set(mig_todo);
 	clear_set(mig_owed);
 	atomic_store(&mig.owed, 0);
-	mig.ready = rt_monotonic_ns();
+	mig.ready = mig_now();
 	mig.round.rounds_max = mig.params.rounds_max;
 	mig.round.fixed_ns = FIXED_NS;
 	mig.status.chosen_mode = mig.params.mode;
@@ -215,7 +216,7 @@ static void take_round(void)
 		mig.taken_pages = walk_cards(mig_todo, true);
 	}
 	mig.status.dirty_sync_count++;
-	mig.round_start = rt_monotonic_ns();
+	mig.round_start = mig_now();
 	mig.round_acked = atomic_load(&mig.bytes_acked);
 	mig.handshake = rt_handshake_begin();
 	mig.round_step = MIG_ROUND_HANDSHAKE;
@@ -244,7 +245,7 @@ static void throttle(void)
 static void measure_round(void)
 {
 	uint64_t bytes = atomic_load(&mig.bytes_acked) - mig.round_acked;
-	int64_t took = rt_monotonic_ns() - mig.round_start;
+	int64_t took = mig_now() - mig.round_start;
 	struct mig_round *r = &mig.round;
 
 	r->round_ns = took > 0 ? (uint64_t)took : 1;
@@ -281,7 +282,7 @@ static uint64_t rounds_progress(void)
 {
 	switch (mig.round_step) {
 	case MIG_ROUND_HEAT:
-		if (rt_monotonic_ns() - mig.round_start < HEAT_NS)
+		if (mig_now() - mig.round_start < HEAT_NS)
 			return HEAT_NS / 4;
 		decide_stop(true, OM_MODE_POSTCOPY, "asked for");
 		return 0;
@@ -314,7 +315,7 @@ void mig_source_stop(void)
 {
 	rt_throttle_set(0);
 	mig.throttle_ns = 0;
-	mig.stopped = rt_monotonic_ns();
+	mig.stopped = mig_now();
 	mig.status.stop_realtime_ns = (uint64_t)rt_realtime_ns();
 	mig.app_stopped = true;
 	rt_stop_begin();
@@ -352,7 +353,7 @@ void mig_source_freeze(void)
 	bool everything = mig.status.dirty_sync_count == 0;
 	int error;
 
-	mig.parked = rt_monotonic_ns();
+	mig.parked = mig_now();
 	mig.status.park_ns = (uint64_t)(mig.parked - mig.stopped);
 	mig.frozen = true;                     /* a freeze that fails half-way is thawed too */
 	error = rt_io_freeze(words, sizeof words);
@@ -363,7 +364,7 @@ void mig_source_freeze(void)
 		return;
 	}
 	rt_time_save();
-	mig.froze = rt_monotonic_ns();
+	mig.froze = mig_now();
 	mig.status.freeze_ns = (uint64_t)(mig.froze - mig.parked);
 	/* The cards stay as they are in post-copy: they say what is likely hot. */
 	if (everything)
@@ -387,7 +388,7 @@ static uint64_t final_progress(void)
 		mig_pass_begin(MIG_PASS_OWED);
 		return SEND_NS;
 	}
-	mig.sent = rt_monotonic_ns();
+	mig.sent = mig_now();
 	mig_event(MIG_ON_SENT);
 	return 0;
 }
@@ -419,7 +420,7 @@ void mig_source_resume_app(void)
 void mig_source_handed_over(void)
 {
 	if (!mig.status.downtime_ns) {
-		uint64_t down = (uint64_t)(rt_monotonic_ns() - mig.stopped);
+		uint64_t down = (uint64_t)(mig_now() - mig.stopped);
 
 		mig.status.downtime_ns = down - (down > mig.round.round_trip_ns ? mig.round.round_trip_ns / 2 : 0);
 		mig.status.final_ns = (uint64_t)(mig.answered - mig.froze) - mig.status.rebuild_ns;
@@ -431,12 +432,28 @@ void mig_source_handed_over(void)
 		for (uint64_t word = block / 64; rt_mem_used(block) && word < (block_end(block) + 63) / 64; word++)
 			atomic_store_explicit(&mig_todo[word], atomic_load_explicit(&mig_owed[word], memory_order_relaxed),
 				memory_order_relaxed);
+	mig.push_idle = 0;
 	mig_pass_begin(MIG_PASS_PUSH);
+}
+
+/*
+ * All has been pushed and acknowledged, and still the destination does not report that all is there: answers to urgent
+ * requests got lost on the way. What is not known to have arrived is pushed again.
+ */
+static uint64_t postcopy_progress(void)
+{
+	if (!mig.postcopy || !atomic_load(&mig.link) || atomic_load(&mig.owed) == 0 || !mig_pass_acknowledged()) {
+		mig.push_idle = 0;
+		return mig.postcopy ? PUSH_CHECK_NS : UINT64_MAX;
+	}
+	if (++mig.push_idle > PUSH_IDLE_CHECKS)
+		mig_source_handed_over();
+	return PUSH_CHECK_NS;
 }
 
 void mig_source_round_trip(uint64_t stamp)
 {
-	int64_t took = rt_monotonic_ns() - (int64_t)stamp;
+	int64_t took = mig_now() - (int64_t)stamp;
 
 	if (took > 0 && (mig.round.round_trip_ns == 0 || (uint64_t)took < mig.round.round_trip_ns))
 		mig.round.round_trip_ns = (uint64_t)took;
@@ -454,6 +471,8 @@ uint64_t mig_source_progress(void)
 		return 0;
 	case MIG_SOURCE_FINAL:
 		return final_progress();
+	case MIG_SOURCE_POSTCOPY:
+		return postcopy_progress();
 	default:
 		return UINT64_MAX;
 	}

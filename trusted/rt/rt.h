@@ -234,6 +234,7 @@ void     rt_throttle_set(uint64_t sleep_ns);
 /* ---- time (rt/time.c) -------------------------------------------------------------------------------------- */
 int64_t rt_monotonic_ns(void);                       /* virtual: continuous across migrations, never backwards */
 int64_t rt_realtime_ns(void);
+int64_t rt_host_monotonic_ns(void);                  /* not virtual: this host's, for measuring */
 void    rt_time_save(void);                          /* source, stopped: into resident state */
 void    rt_time_restore(void);                       /* destination, before resuming */
 

@@ -288,6 +288,7 @@ int64_t rt_monotonic_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec + time_offset;
 }
+int64_t rt_host_monotonic_ns(void) { return rt_monotonic_ns(); }
 int64_t rt_realtime_ns(void) { return rt_monotonic_ns(); }
 void rt_time_save(void) { *resident_time = (uint64_t)rt_monotonic_ns(); }
 void rt_time_restore(void)
@@ -314,6 +315,7 @@ int rt_io_rebuild(char *words, size_t size)
 	return fake.rebuild_error;
 }
 void rt_io_discard(void) { }
+int rt_io_check(char *words, size_t size) { (void)words; (void)size; return 0; }
 
 /* ---- evidence: a pretended quote is its REPORTDATA in clear ---- */
 

@@ -130,6 +130,10 @@ static void judge(struct pair *p)
 		again(p);
 		return;
 	}
+	if (p->target_dead && s.state == OM_MIG_COMPLETED) {
+		outcomes[fault][0]++;          /* it died after it had taken over */
+		return;
+	}
 	/* Committed, and nobody to tell what became of the token. */
 	CHECK(s.state == OM_MIG_WAITING && !(s.flags & OM_MIG_F_RUNNING));
 	CHECK(fault == LOSE_FOR_EVER || fault == KILL_TARGET);
