@@ -50,7 +50,7 @@ void bench_tick(struct bench *b, int thread)
 			struct timespec t = { (time_t)(r->next_ns / 1000000000u), (long)(r->next_ns % 1000000000u) };
 			while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) == EINTR)
 				;
-			now = now_ns();
+			now = r->next_ns; /* woken late is a gap, too */
 		}
 	}
 	r->last_ns = now;
