@@ -78,3 +78,8 @@ $(B)/libc/libbuiltins.a: mk/libc.mk | deps
 libc: $(SYSROOT)/lib/libc.a
 libc-verify: $(SYSROOT_VERIFY)/lib/libc.a
 .PHONY: libc libc-verify
+
+$(B)/tests/unit/test_strings: tests/unit/test_strings.c $(wildcard libc/overlay/src/string/x86_64_optmig/*) | deps
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu17 -O2 -fno-builtin -w $< -o $@
+TESTS += $(B)/tests/unit/test_strings
