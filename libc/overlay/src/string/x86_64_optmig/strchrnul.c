@@ -17,4 +17,4 @@ char *__strchrnul(const char *s, int c)
 	return (char *)p + __builtin_ctz(mask);
 }
 
-extern __typeof(__strchrnul) strchrnul __attribute__((weak, alias("__strchrnul")));
+extern __typeof(__strchrnul) strchrnul __attribute__((__weak__, alias("__strchrnul")));
