@@ -166,11 +166,32 @@ static void remove_at_exit(void *context)
 	host_control_remove();
 }
 
+/* The name appears when the socket listens already: clients remove one that refuses them, its process must be gone. */
+static int listen_at(int fd, const struct sockaddr_un *name)
+{
+	struct sockaddr_un unready = *name;
+	size_t stem = strlen(name->sun_path) - strlen(".sock");
+	mode_t mask;
+	int code;
+
+	memcpy(unready.sun_path + stem, ".new", sizeof ".new");
+	unlink(unready.sun_path); /* of a process that had this pid before */
+	mask = umask(0177);
+	code = bind(fd, (const struct sockaddr *)&unready, sizeof unready) ? errno : 0;
+	umask(mask);
+	if (code)
+		return code;
+	if (listen(fd, CLIENTS_MAX) == 0 && rename(unready.sun_path, name->sun_path) == 0)
+		return 0;
+	code = errno;
+	unlink(unready.sun_path);
+	return code;
+}
+
 static int open_socket(const char *program, int *ret_fd)
 {
 	char directory[100];
-	mode_t mask;
-	int fd, bound, error = host_rundir(1, directory, sizeof directory);
+	int fd, code, error = host_rundir(1, directory, sizeof directory);
 
 	if (!error)
 		error = host_control_address(directory, program, (int)getpid(), &address);
@@ -179,12 +200,9 @@ static int open_socket(const char *program, int *ret_fd)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return host_fail(OM_EIO, "socket: %s", strerror(errno));
-	unlink(address.sun_path); /* of a process that had this pid before */
-	mask = umask(0177);
-	bound = bind(fd, (const struct sockaddr *)&address, sizeof address);
-	umask(mask);
-	if (bound || listen(fd, CLIENTS_MAX)) {
-		error = host_fail(OM_EIO, "%s: %s", address.sun_path, strerror(errno));
+	code = listen_at(fd, &address);
+	if (code) {
+		error = host_fail(OM_EIO, "%s: %s", address.sun_path, strerror(code));
 		close(fd);
 		address.sun_path[0] = 0;
 		return error;
