@@ -29,6 +29,7 @@
 #define LISTEN_FD_VARIABLE "OPTMIG_LISTEN_FD"
 #define PATIENCE_NS        60000000000u
 #define AFTERWARDS_NS      10000000000u
+#define ARRIVAL_NS         1000000000u
 
 static int open_listener(const struct mig_receive_options *options, int *ret_fd)
 {
@@ -247,19 +248,41 @@ static void *supervisor_main(void *argument)
 	return NULL;
 }
 
+static bool wait_running(struct host_mig *mig)
+{
+	uint64_t end = host_monotonic_ns() + ARRIVAL_NS;
+	bool running;
+
+	pthread_mutex_lock(&mig->lock);
+	while (!mig->running && host_monotonic_ns() < end)
+		mig_wait_tick(mig);
+	running = mig->running;
+	pthread_mutex_unlock(&mig->lock);
+	return running;
+}
+
 /* INT or TERM while the program is not here yet. The second one does not wait for the source to be told. */
 static void abort_signal(void *context, int signo)
 {
 	struct host_mig *mig = context;
 	static bool again;
+	int error;
 
 	if (signo != SIGINT && signo != SIGTERM && signo != SIGHUP)
 		return;
-	mig->interrupted = true;
-	if (again || mig_cancel(mig))
+	if (again)
 		host_exit(0, signo);
-	again = true;
-	host_note("giving up; the program stays where it is");
+	again = mig->interrupted = true;
+	error = mig_cancel(mig);
+	if (!error) {
+		host_note("giving up; the program stays where it is");
+		return;
+	}
+	mig->interrupted = false;
+	/* Refused: it has just been started here, so the signal is for the program, as it would be a moment later. */
+	if (!wait_running(mig))
+		host_exit(0, signo);
+	(void)kill(getpid(), signo); /* blocked here; the thread that called takes it next */
 }
 
 void mig_receive_arrived(struct host_mig *mig)
