@@ -207,7 +207,7 @@ class Proxy:
     """
     CUT, STALL = object(), object()
 
-    def __init__(self, to, rule=None):
+    def __init__(self, to, rule=None, address="127.0.0.1"):
         host, port = to.rsplit(":", 1)
         self.to = (host, int(port))
         self.rule = rule
@@ -216,8 +216,8 @@ class Proxy:
         self.refuse = False
         self.stalled = threading.Event()
         self.accepted = 0
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.listener = socket.create_server((address, 0))
+        self.address = "%s:%d" % self.listener.getsockname()
         threading.Thread(target=self.accept, daemon=True).start()
 
     def accept(self):
@@ -257,10 +257,7 @@ class Proxy:
             pairs, self.pairs = self.pairs, []
         for pair in pairs:
             for s in pair:
-                try:
-                    s.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    pass
+                self.shut(s)
                 self.reset(s)
 
     def forward(self, number, direction, come, go):
@@ -284,9 +281,20 @@ class Proxy:
                 while self.stalled.is_set():
                     time.sleep(0.05)
                 go.sendall(data)
+        except OSError: # one end is gone: the other must learn it
+            for s in (come, go):
+                self.shut(s)
+                self.reset(s)
+
+    @staticmethod
+    def shut(s):
+        try:
+            s.shutdown(socket.SHUT_RDWR)
         except OSError:
-            return
+            pass
 
     def close(self):
+        self.stalled.clear()
+        self.listener.shutdown(socket.SHUT_RDWR) # wakes accept
         self.listener.close()
         self.cut()

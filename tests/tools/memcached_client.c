@@ -4,7 +4,7 @@
  *
  *   memcached_client drive HOST PORT CONNECTIONS
  *        on each connection: incr a counter (must be exactly one more), set a key and read it back, until standard input
- *        is closed; prints JSON like redis_client drive
+ *        is closed; prints JSON like redis_client drive, also when asked by a line
  *   memcached_client bench HOST PORT CONNECTIONS REQUESTS [PIPELINE]
  *        REQUESTS in all, one set to nine gets of 100-byte values; prints {"requests_per_second": ...}
  */
@@ -20,8 +20,10 @@ struct worker {
 	pthread_t thread;
 	int index;
 	struct connection c;
-	uint64_t acked, broken, lost, doubled, counter;
+	uint64_t broken, lost, doubled, counter;
+	_Atomic uint64_t acked;
 	double longest_gap;
+	_Atomic double recent_gap;
 };
 
 static atomic_bool g_stop;
@@ -89,6 +91,8 @@ static void *drive_thread(void *argument)
 		double t = now_s();
 		if (t - last > w->longest_gap)
 			w->longest_gap = t - last;
+		if (t - last > w->recent_gap)
+			w->recent_gap = t - last;
 		last = t;
 	}
 	return NULL;
@@ -122,6 +126,24 @@ static void *bench_thread(void *argument)
 	return NULL;
 }
 
+/* What happened since the last question. */
+static void answer(struct worker *workers, int count, uint64_t *acked_before)
+{
+	uint64_t acked = 0;
+	double gap = 0;
+	int replied = 0;
+	for (int i = 0; i < count; i++) {
+		double g = atomic_exchange(&workers[i].recent_gap, 0);
+		acked += workers[i].acked;
+		replied += g > 0;
+		gap = g > gap ? g : gap;
+	}
+	printf("{\"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections_replied\": %d}\n",
+		(unsigned long long)(acked - *acked_before), gap * 1000, replied);
+	fflush(stdout);
+	*acked_before = acked;
+}
+
 int main(int argc, char **argv)
 {
 	bool bench = argc >= 6 && strcmp(argv[1], "bench") == 0;
@@ -152,8 +174,10 @@ int main(int argc, char **argv)
 			die("pthread_create");
 	}
 	char byte;
+	uint64_t answered = 0;
 	while (!bench && read(0, &byte, 1) > 0)
-		;
+		if (byte == '\n')
+			answer(workers, count, &answered);
 	atomic_store(&g_stop, true);
 	uint64_t acked = 0, broken = 0, lost = 0, doubled = 0;
 	int kept = 0;
