@@ -58,6 +58,7 @@
 
 #define OM_IMAGE_DEBUG        1u   /* sign with the debug attribute */
 #define OM_IMAGE_VERIFY       2u   /* verify build: stores are logged */
+#define OM_IMAGE_UNTRACKED    4u   /* holds code without marks: only modes that do not trust cards may move it */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

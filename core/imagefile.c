@@ -226,7 +226,7 @@ int om_image_check_header(const struct om_image_header *h, uint64_t image_end_of
 		reason = "the header is not filled in (not linked by optmig-cc?)";
 	else if (h->version != OM_IMAGE_VERSION)
 		reason = "another version of the image format", error = OM_EVERSION;
-	else if (h->flags & ~(OM_IMAGE_DEBUG | OM_IMAGE_VERIFY))
+	else if (h->flags & ~(OM_IMAGE_DEBUG | OM_IMAGE_VERIFY | OM_IMAGE_UNTRACKED))
 		reason = "unknown flags in the header";
 	else if (h->elrange_size < OM_ELRANGE_MIN || h->elrange_size > OM_ELRANGE_MAX ||
 		 (h->elrange_size & (h->elrange_size - 1)))

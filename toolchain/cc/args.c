@@ -30,7 +30,7 @@ static const struct rule rules[] = {
 	{"-dumpmachine", false, INFORMATION, NULL},
 	{"-print-", true, INFORMATION, NULL},
 	{"--print-", true, INFORMATION, NULL},
-	{"--help", false, INFORMATION, NULL},
+	{"--help=", true, INFORMATION, NULL},
 	{"-###", false, INFORMATION, NULL},
 	/* an image is one static executable at a fixed address */
 	{"-shared", false, REFUSE, "an image is one static program: shared libraries and plug-ins do not exist inside an enclave; build the static library"},
@@ -251,6 +251,8 @@ static int special(struct cc_args *a, struct strv *words, size_t *index, const c
 		return 1;
 	}
 	if (strcmp(word, "-MD") == 0 || strcmp(word, "-MMD") == 0) { a->dependencies = true; strv_add(&a->common, word); return 1; }
+	if (strcmp(word, "--help") == 0) { a->help = true; return 1; }
+	if (strcmp(word, "--help=clang") == 0) { strv_add(&a->common, "--help"); a->mode = CC_PASS_THROUGH; return 1; }
 	if (strcmp(word, "--version") == 0) { a->version = true; a->mode = CC_PASS_THROUGH; return 1; }
 	if (strcmp(word, "-nostdlib") == 0 || strcmp(word, "-nostartfiles") == 0) { a->needs_crt = false; return 1; }
 	return 0;

@@ -48,6 +48,7 @@ struct cc_options {
 	bool debug, verify;
 	const char *policy, *name;
 	struct strv allow;         /* objects that need no stamp */
+	bool untracked;            /* out: the link took one of them */
 	/* how the image is made; for tests */
 	const char *runtime, *script;
 	bool scan, sign, interp;
@@ -81,7 +82,7 @@ struct cc_args {
 	struct cc_word *word; size_t word_count;   /* inputs and linker words, in order */
 	struct strv image_options;                 /* -Xoptmig */
 	bool dependencies, dependency_file;        /* -MD or -MMD; -MF */
-	bool version;                              /* --version */
+	bool help, version;                        /* --help, --version */
 	bool needs_crt;                            /* neither -nostdlib nor -nostartfiles */
 };
 int cc_args_parse(int argc, char **argv, struct cc_args *ret_args);
@@ -100,18 +101,19 @@ int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const str
 int cc_run(const struct strv *command, bool verbose);             /* exit status of the child */
 _Noreturn void cc_exec(const struct strv *command, bool verbose);
 void cc_remove_directory(const char *path);
+void cc_help(void);
 
 /* ---- after the link ---- */
 struct cc_map;
 /* The linked file in memory. */
 struct cc_elf { char *data; size_t size; const char *path; };
 /* stamps.c: every object that brought code carries a stamp of the pass, or is excused. */
-int cc_stamps_check(const struct cc_map *map, const struct cc_options *options);
+int cc_stamps_check(const struct cc_map *map, struct cc_options *options);
 /* image.c: the header; the interpreter's name and a file layout that does not depend on paths. */
 int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const char *output);
 int cc_interp_place(struct cc_elf *elf, const char *interp);
 int cc_interp_remove(struct cc_elf *elf);
 /* finish.c: all of it */
-int cc_finish(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options);
+int cc_finish(const struct cc_plan *plan, const struct cc_env *env, struct cc_options *options);
 
 #endif

@@ -34,7 +34,7 @@ static int sign(const struct cc_plan *plan, const struct cc_env *env)
 	return 1;
 }
 
-int cc_finish(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options)
+int cc_finish(const struct cc_plan *plan, const struct cc_env *env, struct cc_options *options)
 {
 	struct cc_map map;
 	struct cc_elf elf = {.path = plan->output};

@@ -59,7 +59,7 @@ int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const c
 	struct om_image_header h = {
 		.magic = OM_IMAGE_MAGIC,
 		.version = OM_IMAGE_VERSION,
-		.flags = (options->debug ? OM_IMAGE_DEBUG : 0) | (options->verify ? OM_IMAGE_VERIFY : 0),
+		.flags = (options->debug ? OM_IMAGE_DEBUG : 0) | (options->verify ? OM_IMAGE_VERIFY : 0) | (options->untracked ? OM_IMAGE_UNTRACKED : 0),
 		.elrange_size = options->elrange,
 		.image_end_offset = om_image_end(&image),
 		.app_threads = (uint32_t)options->threads,

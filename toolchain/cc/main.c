@@ -33,7 +33,7 @@ static int pass_through(const struct cc_args *args, const struct cc_env *env)
 	return status;
 }
 
-static int carry_out(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options)
+static int carry_out(const struct cc_plan *plan, const struct cc_env *env, struct cc_options *options)
 {
 	for (size_t i = 0; i < plan->compile_count; i++) {
 		int status = cc_run(&plan->compile[i], env->verbose);
@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 	struct cc_plan plan;
 
 	if (cc_env_read(&env) || cc_args_parse(argc, argv, &args)) return 1;
+	if (args.help) { cc_help(); return 0; }
 	if (args.mode == CC_PASS_THROUGH) return pass_through(&args, &env);
 	if (read_options(&args, &env, &options) || cc_plan_make(&args, &env, &options, &plan)) return 1;
 	if (options.verify) setenv("OPTMIG_PASS", cc_format("%s verify", getenv("OPTMIG_PASS") ? getenv("OPTMIG_PASS") : ""), 1);

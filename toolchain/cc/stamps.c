@@ -90,15 +90,19 @@ static bool stamped(struct file **files, const char *object)
 	return f->data && object_stamped(f->data, f->size);
 }
 
+static bool is_own(const char *object, const struct cc_options *options)
+{
+	return starts_with(object, options->runtime) || object[0] == '<'; /* "<internal>": the linker's own */
+}
+
 static bool excused(const char *object, const struct cc_options *options)
 {
-	if (starts_with(object, options->runtime) || object[0] == '<') return true; /* "<internal>": the linker's own */
 	for (size_t i = 0; i < options->allow.count; i++)
 		if (strstr(object, options->allow.item[i])) return true;
 	return false;
 }
 
-int cc_stamps_check(const struct cc_map *map, const struct cc_options *options)
+int cc_stamps_check(const struct cc_map *map, struct cc_options *options)
 {
 	struct file *files = NULL;
 	struct strv checked = {0};
@@ -109,12 +113,13 @@ int cc_stamps_check(const struct cc_map *map, const struct cc_options *options)
 		for (size_t j = checked.count; j-- > 0 && !seen;) seen = strcmp(checked.item[j], s->object) == 0;
 		if (seen || !s->size) continue;
 		strv_add(&checked, s->object);
-		if (excused(s->object, options) || stamped(&files, s->object)) continue;
+		if (is_own(s->object, options) || stamped(&files, s->object)) continue;
+		if (excused(s->object, options)) { options->untracked = true; continue; }
 		if (!missing++) cc_error("these objects were not compiled with optmig-cc, so what they write could be lost in a migration:");
 		fprintf(stderr, "    %s\n", s->object);
 	}
 	if (!missing) return 0;
 	fputs("  compile them with optmig-cc; assembly declares its marks with OPTMIG_ASM_MARKS (<optmig-asm.h>);\n"
-		"  or, if they write no memory that has to survive a migration, link with -Xoptmig allow-uninstrumented=NAME,NAME\n", stderr);
+		"  or link with -Xoptmig allow-uninstrumented=NAME,NAME: the program then moves by stop or post-copy only\n", stderr);
 	return 1;
 }

@@ -288,6 +288,15 @@ static int begin(enum om_role role, const void *data)
 	if (!own_all())
 		return OM_ESTATE;
 	error = OM_ESTATE;
+	if (role == OM_ROLE_SOURCE && (rt_image->flags & OM_IMAGE_UNTRACKED)) {
+		/* Cards do not tell all that was written. Stop and post-copy send everything after the stop anyway. */
+		if (params.mode == OM_MODE_PRECOPY || params.mode == OM_MODE_HYBRID) {
+			disown_all();
+			return OM_EUNTRACKED;
+		}
+		if (params.mode == OM_MODE_AUTO)
+			params.mode = OM_MODE_POSTCOPY;
+	}
 	if (may_begin(role)) {
 		reset(role, &params);
 		error = mig_link_begin();

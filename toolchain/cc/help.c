@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* optmig-cc --help: what is ours; the rest is clang's (optmig-cc --help=clang). */
+#include <stdio.h>
+#include "cc.h"
+
+void cc_help(void)
+{
+	fputs(
+		"usage: optmig-cc [COMPILER OPTIONS] [-Xoptmig KEY=VALUE]... FILE...\n"
+		"A drop-in for cc whose programs run whole inside an SGX2 enclave and can be moved while they run.\n"
+		"\n"
+		"  ./configure CC=optmig-cc AR=optmig-ar RANLIB=optmig-ranlib && make\n"
+		"  make CC=optmig-cc\n"
+		"  optmig-cc -O2 -o server server.c -lpthread && ./server\n"
+		"\n"
+		"Image options: -Xoptmig KEY=VALUE when linking, OPTMIG_OPTIONS=\"KEY=VALUE ...\", or a TOML file OUTPUT.optmig.toml or\n"
+		"optmig.toml beside the program. Those that matter inside are measured into the image.\n"
+		"  heap=8G       largest heap; memory is taken as it is touched   threads=64   application threads at the same time\n"
+		"  elrange=64G   the enclave's address range, a power of two      files=16384  open descriptors\n"
+		"  debug=1       a debug enclave: accepts the emulator, no secrets  policy=FILE  attestation policy (docs/spec/policy.md)\n"
+		"  name=TEXT     program name                                     verify=1     log every store and check its card (slow)\n"
+		"  allow-uninstrumented=OBJECT,...   link objects that were not built with the pass; only --mode stop\n"
+		"                and postcopy can move such a program\n"
+		"\n"
+		"Environment: OPTMIG_CFLAGS, OPTMIG_OPTIONS, OPTMIG_SIGN_KEY (PEM), OPTMIG_VERBOSE=1, OPTMIG_KEEP=1, OPTMIG_ROOT, OPTMIG_CLANG.\n"
+		"Not possible: -shared (an enclave is one static image), -flto (ignored with a note).\n"
+		"All other options are clang's: optmig-cc --help=clang lists them. Manual: optmig-cc(1).\n", stdout);
+}
