@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include "internal.h"
+#include "oracle.h"
 #include "stop_test.h"
 #include "util.h"
 
@@ -59,6 +60,7 @@ static int stop_once(void)
 	test.total_ns += took;
 	if (took > test.max_ns)
 		test.max_ns = took;
+	host_oracle(test.enclave, "stopped", NULL);
 	return call(OM_STOP_RESUME, NULL);
 }
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "strerror.h"
 #include "internal.h"
+#include "load/oracle.h"
 #include "net/hold.h"
 #include "util.h"
 
@@ -113,6 +114,8 @@ static void note_committed(struct host_mig *mig)
 	/* Before the token leaves: once the destination announces the address, this host must not answer for it. */
 	if (mig->source)
 		mig_source_committed(mig);
+	if (mig->source)
+		host_oracle(mig->enclave, "committed", mig->session);
 }
 
 static void note_running(struct host_mig *mig)
@@ -139,8 +142,11 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	atomic_store_explicit(&mig->seen_flags, flags, memory_order_relaxed);
 	if (state == OM_MIG_COMMITTED && mig->source && !mig->committed)
 		note_committed(mig);
-	if (state == OM_MIG_PREPARED)
+	if (state == OM_MIG_PREPARED && !mig->prepared) {
 		mig->prepared = true;
+		if (!mig->source)
+			host_oracle(mig->enclave, "prepared", mig->session);
+	}
 	if (flags & OM_MIG_F_RUNNING && !mig->source && !mig->running)
 		note_running(mig);
 	/* Packets held since the stop follow the program, which runs there now. Nothing held is fine. */
