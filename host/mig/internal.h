@@ -34,6 +34,7 @@ struct mig_urgent {
 	pthread_mutex_t send_lock;
 	struct mig_waiter *waiters;
 	int fd;                         /* -1: down */
+	bool over;                      /* down for good */
 	bool reading;                   /* some waiter reads the socket for all */
 	uint32_t users;                 /* threads between taking fd and giving it back */
 	uint8_t *reply;                 /* OM_FRAME_MAX bytes, the reader's */
@@ -139,8 +140,8 @@ void mig_answer_last(struct host_mig *mig);
 __attribute__((warn_unused_result))
 int  mig_urgent_init(struct mig_urgent *urgent);
 void mig_urgent_up(struct mig_urgent *urgent, int fd);
-/* Before its fd is closed: nobody uses it any more after the return. */
-void mig_urgent_down(struct mig_urgent *urgent);
+/* Before its fd is closed: nobody uses it any more after the return. @over: it will not come up again. */
+void mig_urgent_down(struct mig_urgent *urgent, bool over);
 int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
 
 /* address.c: the addresses that move. */

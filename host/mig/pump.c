@@ -287,6 +287,9 @@ void mig_pumps_stop(struct host_mig *mig, bool orderly)
 	struct mig_connection *control = &mig->connection[OM_CONNECTION_CONTROL];
 	unsigned count = OM_CONNECTION_PAGES + mig->channels;
 
+	/* First: threads of the program may wait there. */
+	if (!mig->source)
+		mig_urgent_down(&mig->urgent, orderly);
 	/* It ends by itself when the last frame is out. */
 	if (orderly)
 		join_pump(control);
@@ -294,8 +297,6 @@ void mig_pumps_stop(struct host_mig *mig, bool orderly)
 	for (unsigned i = 0; i < count; i++)
 		if (mig->connection[i].fd >= 0 && !(orderly && i == OM_CONNECTION_CONTROL))
 			shutdown(mig->connection[i].fd, SHUT_RDWR);
-	if (!mig->source)
-		mig_urgent_down(&mig->urgent);
 	for (unsigned i = 0; i < count; i++) {
 		struct mig_connection *c = &mig->connection[i];
 

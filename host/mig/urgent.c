@@ -6,7 +6,8 @@
  * and epoch, and when its own came, another takes over.
  *
  * When the connection breaks, all waiters get -EAGAIN once it is up again (or after a pause): their request belongs to
- * the old epoch and the enclave makes a new one.
+ * the old epoch and the enclave makes a new one. When the session is over they get it at once: the last page has come
+ * by the background push, perhaps while they asked for it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -44,6 +45,7 @@ void mig_urgent_up(struct mig_urgent *u, int fd)
 {
 	pthread_mutex_lock(&u->lock);
 	u->fd = fd;
+	u->over = false;
 	pthread_cond_broadcast(&u->changed);
 	pthread_mutex_unlock(&u->lock);
 }
@@ -57,9 +59,11 @@ static void fail_all(struct mig_urgent *u)
 	pthread_cond_broadcast(&u->changed);
 }
 
-void mig_urgent_down(struct mig_urgent *u)
+void mig_urgent_down(struct mig_urgent *u, bool over)
 {
 	pthread_mutex_lock(&u->lock);
+	u->over = over;
+	pthread_cond_broadcast(&u->changed);
 	if (u->fd >= 0) {
 		shutdown(u->fd, SHUT_RDWR);
 		u->fd = -1;
@@ -145,7 +149,7 @@ static void pause_until_up(struct mig_urgent *u)
 
 	clock_gettime(CLOCK_REALTIME, &until);
 	until.tv_sec += PAUSE_S;
-	while (u->fd < 0)
+	while (u->fd < 0 && !u->over)
 		if (pthread_cond_timedwait(&u->changed, &u->lock, &until))
 			return;
 }

@@ -255,7 +255,7 @@ static void test_urgent(void **state)
 	pthread_join(answerer, &bad);
 	assert_null(bad);
 	assert_int_equal(losses, 0);
-	mig_urgent_down(&host.urgent);
+	mig_urgent_down(&host.urgent, false);
 	close(fd[0]);
 	close(fd[1]);
 }
@@ -290,7 +290,7 @@ static void test_urgent_break(void **state)
 	close(fd[1]);
 	while (host.urgent.users > 0)
 		usleep(1000);
-	mig_urgent_down(&host.urgent);
+	mig_urgent_down(&host.urgent, false);
 	mig_urgent_up(&host.urgent, again[0]);
 	for (unsigned i = 0; i < 4; i++) {
 		void *got;
@@ -299,7 +299,7 @@ static void test_urgent_break(void **state)
 		assert_int_equal((intptr_t)got, -EAGAIN);
 	}
 	assert_int_equal(losses, 1);
-	mig_urgent_down(&host.urgent);
+	mig_urgent_down(&host.urgent, false);
 	close(fd[0]);
 	close(again[0]);
 	close(again[1]);
