@@ -6,3 +6,15 @@ $(ORACLE): $(call objs,host,tests/soundness/oracle.c)
 	$(CLANG) $^ -o $@
 TESTS += tests/soundness/mutants tests/soundness/moves
 TEST_DEPS += $(ORACLE) $(TOOLCHAIN) $(MIGRATE_PROGRAMS)
+
+# Random programs against their native builds: a little in the tests, longer in soak, from other seeds every time.
+$(B)/.deps-csmith: mk/soundness.mk | deps
+	tools/deps csmith libcsmith-dev
+	@touch $@
+TESTS += tests/soundness/fuzz
+TEST_DEPS += $(B)/.deps-csmith $(SYSROOT_VERIFY)/lib/libc.a
+FUZZ_SECONDS ?= 900
+## make soak-fuzz      random C programs under the oracle and as verify images for FUZZ_SECONDS (900)
+.PHONY: soak-fuzz
+soak-fuzz: all $(ORACLE) $(B)/.deps-csmith $(SYSROOT_VERIFY)/lib/libc.a
+	B=$(B) tests/soundness/fuzz $(FUZZ_SECONDS) $$(date +%s)
