@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* libc's own stores: memory and string functions at all small sizes and alignments, formatted output, streams. */
+#define _GNU_SOURCE
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <math.h>
 #include <time.h>
+#include <sys/mman.h>
 #include <fenv.h>
 
 static uint64_t hash(const void *at, size_t size)
@@ -42,11 +44,41 @@ static int check_memory(unsigned char *a, unsigned char *b, size_t room)
 	return 0;
 }
 
+static int sign(int x) { return (x > 0) - (x < 0); }
+
+/* Functions that only read, up to the last byte of a page that has nothing behind it. */
+static int check_scans(void)
+{
+	unsigned char *pages = mmap(NULL, 3 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), copy[600];
+	if (pages == MAP_FAILED || mprotect(pages + 2 * 4096, 4096, PROT_NONE)) return 1;
+	for (size_t length = 0; length < 90; length++)
+		for (size_t back = 0; back < 70; back++) {
+			char *s = (char *)pages + 2 * 4096 - 1 - length - back;
+			memset(s - 40, 'x', 40);
+			for (size_t i = 0; i < length; i++) s[i] = (char)('a' + i % 25);
+			memset(s + length, 0, back + 1);
+			memcpy(copy + back, s, length + 1);
+			if (strlen(s) != length || strnlen(s, SIZE_MAX / 2) != length || strnlen(s, length / 2) != length / 2) return 2;
+			char *q = strchr(s, 'q');
+			if (q != (length > 16 ? s + 16 : NULL) || strchr(s, 0) != s + length || strchr(s, 'Z')) return 3;
+			if (memchr(s, 'c', length) != (length > 2 ? s + 2 : NULL) || memchr(s, 'c', length < 2 ? length : 2) || memchr(s, 'x', 0)) return 4;
+			if (strcmp(s, (char *)copy + back) || memcmp(s, copy + back, length + 1)) return 5;
+			if (!length) continue;
+			size_t at = (length * 7 + back) % length;
+			copy[back + at] ^= 0x81;
+			int expected = s[at] < copy[back + at] ? -1 : 1;
+			if (sign(strcmp(s, (char *)copy + back)) != expected || sign(memcmp(s, copy + back, length)) != expected) return 6;
+			if (memcmp(s, copy + back, at)) return 7;
+		}
+	return 0;
+}
+
 int main(void)
 {
 	enum { ROOM = 300000 };
 	unsigned char *a = aligned_alloc(4096, 303104), *b = malloc(ROOM);
 	if (check_memory(a, b, ROOM)) return 1;
+	printf("scans %d\n", check_scans());
 	printf("memory %llx\n", (unsigned long long)hash(a, ROOM));
 	unsigned char *large = malloc(30 << 20);
 	memset(large, 9, 30 << 20);
