@@ -18,3 +18,8 @@ FUZZ_SECONDS ?= 900
 .PHONY: soak-fuzz
 soak-fuzz: all $(ORACLE) $(B)/.deps-csmith $(SYSROOT_VERIFY)/lib/libc.a
 	B=$(B) tests/soundness/fuzz $(FUZZ_SECONDS) $$(date +%s)
+## make soak-oracle    real programs moved under load, every page compared at each hand-over
+.PHONY: soak-oracle
+soak-oracle: test-build
+	B=$(B) $(ORACLE) tests/integration/migrate_apps
+	B=$(B) $(ORACLE) tests/integration/pingpong_redis
