@@ -94,7 +94,7 @@ static bool is_zero(const void *page)
 /* Return: false if the frame has no room for another run. */
 static bool add_run(struct builder *b, uint64_t page, enum om_run_type type, uint8_t byte)
 {
-	struct om_run *last = &b->runs[b->count - 1];
+	struct om_run *last = &b->runs[b->count ? b->count - 1 : 0];
 
 	if (b->count && last->type == type && last->state == byte && last->first + last->count == page &&
 	    last->count < RUN_COUNT_MAX) {

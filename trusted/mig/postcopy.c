@@ -187,7 +187,7 @@ static int build_reply(uint64_t page, struct om_run *ret_runs, uint32_t *ret_pag
 	*ret_pages = 0;
 	for (uint64_t p = page; p / 64 == page / 64 && *ret_pages < OM_URGENT_PAGES_MAX; p++) {
 		uint8_t *to = mig_reply_buffer.pages[*ret_pages];
-		struct om_run *last = &ret_runs[count - 1];
+		struct om_run *last = &ret_runs[count ? count - 1 : 0];
 		uint8_t byte = mig_page_state(p);
 		bool unsent;
 

@@ -14,7 +14,7 @@
 #include "mig/mig.h"
 
 enum { BLOCK = 4096, HANDSHAKE_NS = 20000, PARK_NS = 10000, SEND_NS = 2000000 };
-enum { PUSH_CHECK_NS = 50000000, PUSH_IDLE_CHECKS = 6 };
+enum { PUSH_CHECK_NS = 50000000, PUSH_IDLE_CHECKS = 20 };
 #define HEAT_NS    20000000
 #define FIXED_NS   1500000           /* stop, freeze and rebuild: a guess until better is known */
 #define THROTTLE_MAX_NS 1000000

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 #include "tests/unit/mig/pair.h"
@@ -21,6 +22,8 @@ _Noreturn void pair_fail(const char *file, int line, const char *words)
 		struct side *side = &pair_current->side[s];
 		struct om_mig_status st = side_status(side);
 
+		fprintf(stderr, "  epoch %lu seen %lu %lu quit %d resumed %lu\n", side->fake->epoch, side->fake->epoch_seen[0],
+			side->fake->epoch_seen[1], side->fake->quit, side->fake->resumed);
 		fprintf(stderr, "  %s: state %u flags %x error %d (%s) last %ld stop %d running %u owed %lu broken '%s'\n",
 			s ? "target" : "source", st.state, st.flags, st.error, st.reason, side->last_error, side->fake->stop,
 			side->fake->running, st.postcopy_owed, side->fake->broken_words);
@@ -319,6 +322,7 @@ void pair_close(struct pair *p)
 	for (int s = 0; s < 2; s++) {
 		join_writers(&p->side[s]);
 		free(p->side[s].tbuf);
+		munmap(p->side[s].fake->memory, (size_t)FAKE_PAGES << 12);
 	}
 	/* The objects stay loaded: sanitizers name their symbols at exit. */
 	pair_current = NULL;
@@ -391,15 +395,16 @@ static uint64_t now_ms(void)
 
 bool pair_pump(struct pair *p, unsigned idle_ms)
 {
-	uint64_t started = now_ms(), moved_at = started;
+	uint64_t started = now_ms();
+	unsigned idle = 0;
 
-	while (now_ms() - moved_at < idle_ms) {
+	/* Idle time is counted in naps, not by the clock: on a loaded machine the application's threads need theirs too. */
+	while (idle < idle_ms * 10) {
 		bool wants;
 
-		if (pair_step(p))
-			moved_at = now_ms();
-		else
-			sched_yield();
+		idle = pair_step(p) ? 0 : idle + 1;
+		if (idle)
+			usleep(100);
 		wants = (p->side[SOURCE].flags | p->side[TARGET].flags) & OM_MIG_F_RECONNECT;
 		if (p->side[SOURCE].flags & p->side[TARGET].flags & OM_MIG_F_OVER)
 			return true;

@@ -56,7 +56,7 @@ long side_call(struct side *s, uint64_t op, uint64_t a, uint64_t b, const void *
 struct om_mig_status side_status(struct side *s);
 /* Begin on both sides. */
 void pair_begin(struct pair *p);
-/* Move frames until both are over or nothing moves for `idle_ms`. Return: true if over. */
+/* Move frames until both are over or nothing moves for about `idle_ms`. Return: true if over. */
 bool pair_pump(struct pair *p, unsigned idle_ms);
 /* One step; true if a frame moved. */
 bool pair_step(struct pair *p);

@@ -5,7 +5,7 @@
  * runnable instances, the one that runs has its memory whole, a source that was not committed runs on, and can then
  * migrate to a fresh destination.
  *
- * MIG_FAULT_STRIDE=1 tries every frame (minutes); the default takes every sixth, another offset for each fault and mode.
+ * MIG_FAULT_STRIDE=1 tries every frame (minutes); the default takes every fifteenth, another offset for each fault and mode.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,10 +87,10 @@ static void again(struct pair *p)
 /* A dropped frame is noticed by nobody until the next one: the hosts' timeouts end such a session. */
 static void settle(struct pair *p)
 {
-	if (pair_pump(p, 300) || fault == LOSE_FOR_EVER || fault == KILL_TARGET)
+	if (pair_pump(p, 150) || fault == LOSE_FOR_EVER || fault == KILL_TARGET)
 		return;
 	(void)pair_recover(p);
-	(void)pair_pump(p, 300);
+	(void)pair_pump(p, 150);
 }
 
 static void judge(struct pair *p)
@@ -198,7 +198,7 @@ int main(void)
 	static const enum om_mig_mode modes[] = { OM_MODE_PRECOPY, OM_MODE_HYBRID, OM_MODE_STOP };
 
 	const char *every = getenv("MIG_FAULT_STRIDE"), *only = getenv("MIG_FAULT");
-	uint64_t stride = every ? strtoul(every, NULL, 10) : 6;
+	uint64_t stride = every ? strtoul(every, NULL, 10) : 15;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	refusals();
@@ -206,7 +206,7 @@ int main(void)
 		if (only && strtoul(only, NULL, 10) != fault)
 			continue;
 		for (unsigned m = 0; m < 3; m++)
-			for (uint64_t at = (m * 2 + fault) % stride; at < 200 && session(modes[m], at); at += stride)
+			for (uint64_t at = (m * 5 + fault * 2) % stride; at < 200 && session(modes[m], at); at += stride)
 				;
 		printf("%-20s over there %u (not whole %u), ran on here %u, committed and waiting %u\n", fault_names[fault],
 			outcomes[fault][0], outcomes[fault][1], outcomes[fault][2], outcomes[fault][3]);
