@@ -124,9 +124,11 @@ class Load:
         return self.line()
 
     def wait_replies(self, seconds=20):
-        """Until every connection has got replies; returns the longest gap (ms) and the replies counted meanwhile."""
+        """Until every connection has got replies from now on; returns the longest gap (ms) and the replies since the last
+        call. What came before now proves nothing, so the first answer counts for the figures only."""
         end = time.monotonic() + seconds
-        gap = replies = 0
+        first = self.recent()
+        gap, replies = first["longest_gap_ms"], first["acknowledged"]
         while True:
             now = self.recent()
             gap, replies = max(gap, now["longest_gap_ms"]), replies + now["acknowledged"]
