@@ -12,7 +12,7 @@ PASS := $(B)/toolchain/optmig-pass.so
 SYSROOT_VERIFY := $(B)/verify/sysroot
 LIBC_OVERLAY := $(shell find libc/overlay libc/include -type f)
 
-# Shared with optmig-cc's own flags (toolchain/cc/plan.c). -mno-outline-atomics and friends are defaults.
+# The same demands as those that optmig-cc makes of programs (toolchain/cc/plan.c).
 LIBC_CFLAGS := --target=x86_64-linux-musl -O2 -fPIE -ftls-model=local-exec -fno-stack-protector -fcf-protection=none \
 	-fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections -fomit-frame-pointer \
 	-fno-strict-aliasing -frounding-math -w -D__OPTMIG__=1
@@ -31,7 +31,7 @@ $(MUSL_SRC)/.assembled: $(LIBC_OVERLAY) tools/fetch-source mk/libc.mk | deps
 	touch $@
 
 # $(call libc_variant,name,object directory,sysroot,OPTMIG_PASS words,more flags)
-# libm and the allocator's arithmetic are bounded, but only libm is promised to be free of polls (toolchain/pass/Stores.cpp).
+# libm is bounded arithmetic: it is built without polls, which the pass relies on (toolchain/pass/Stores.cpp).
 define libc_variant
 $(2)/.built: $(MUSL_SRC)/.assembled $(PASS) libc/config.mak.in
 	@mkdir -p $(2)
