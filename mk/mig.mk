@@ -33,3 +33,15 @@ $(foreach w,host san,$(eval $(call mig_world,$(w)))$(foreach t,$(MIG_TESTS),$(ev
 ## make mig-test       unit tests of the migration engine only
 mig-test: $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
 	tests/run $^
+
+# Fuzz targets of the protocol.
+define mig_fuzz
+$(B)/fuzz/fuzz_$(1): $(B)/fuzz/tests/fuzz/fuzz_$(1).o $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a
+	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$^
+fuzz-$(1): $(B)/fuzz/fuzz_$(1)
+.PHONY: fuzz-$(1)
+endef
+$(foreach f,frame session,$(eval $(call mig_fuzz,$(f))))
+TESTS += tests/fuzz/mig_replay
+TEST_DEPS += $(B)/fuzz/fuzz_frame $(B)/fuzz/fuzz_session
+## make fuzz-frame     the fuzzer of frames and control messages; fuzz-session: of both session machines

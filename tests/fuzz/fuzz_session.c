@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Both session machines and a network between them that loses, repeats and reorders, driven by the input: each byte is a
+ * step of the adversary. Property: never two that may run; and a source that has committed runs again only if its
+ * destination has given up.
+ *
+ * Messages stand in sets, as in docs/spec/handover.pml: once sent they may arrive at any time, any number of times,
+ * within their epoch's limits, which here are none: the machines must hold without the streams' protection.
+ */
+#include "fuzz.h"
+#include "mig/session.h"
+
+static enum mig_source_state source;
+static enum mig_target_state target;
+static uint32_t sent;                 /* MIG_DO_SEND_* of both sides */
+
+static void feed_source(enum mig_event event)
+{
+	enum mig_source_state next;
+	uint32_t actions;
+
+	if (mig_source_step(source, event, &next, &actions))
+		return;
+	PROPERTY(!(actions & MIG_DO_SEND_START) || (source == MIG_SOURCE_AWAIT_PREPARED && next == MIG_SOURCE_COMMITTED));
+	if (!mig_source_may_run(source) && mig_source_may_run(next) && source >= MIG_SOURCE_COMMITTED)
+		PROPERTY(event == MIG_ON_ABORT && target == MIG_TARGET_ABORTED);
+	source = next;
+	sent |= actions;
+}
+
+static void feed_target(enum mig_event event)
+{
+	enum mig_target_state next;
+	uint32_t actions;
+
+	if (mig_target_step(target, event, &next, &actions))
+		return;
+	PROPERTY(target != MIG_TARGET_ABORTED || next == MIG_TARGET_ABORTED);
+	PROPERTY(!mig_target_may_run(target) || mig_target_may_run(next));
+	target = next;
+	sent |= actions;
+}
+
+/* Messages: delivered only if they were ever sent. */
+static void deliver(unsigned which)
+{
+	static const struct { uint32_t sent; bool to_source; enum mig_event event; } messages[] = {
+		{ MIG_DO_SEND_NOISE, false, MIG_ON_NOISE }, { MIG_DO_SEND_NOISE, true, MIG_ON_NOISE },
+		{ MIG_DO_SEND_QUOTE, false, MIG_ON_PEER_OK }, { MIG_DO_SEND_QUOTE, true, MIG_ON_PEER_OK },
+		{ MIG_DO_SEND_PARAMS, false, MIG_ON_PARAMS }, { MIG_DO_SEND_READY, true, MIG_ON_READY },
+		{ MIG_DO_SEND_COMPLETE, false, MIG_ON_ARRIVED }, { MIG_DO_SEND_PREPARED, true, MIG_ON_PREPARED },
+		{ MIG_DO_SEND_START, false, MIG_ON_START }, { MIG_DO_SEND_STARTED, true, MIG_ON_STARTED },
+		{ MIG_DO_SEND_PLACED, true, MIG_ON_PLACED }, { MIG_DO_SEND_CANCEL, false, MIG_ON_CANCEL },
+		{ MIG_DO_SEND_ABORT, true, MIG_ON_ABORT },
+	};
+	unsigned i = which % (sizeof messages / sizeof *messages);
+
+	if (!(sent & messages[i].sent))
+		return;
+	if (messages[i].to_source)
+		feed_source(messages[i].event);
+	else
+		feed_target(messages[i].event);
+}
+
+static void settle(void)
+{
+	enum mig_event for_source, for_target;
+	uint32_t source_actions, target_actions;
+	int source_error = mig_source_settle(source, target, &for_source, &source_actions);
+	int target_error = mig_target_settle(target, source, &for_target, &target_actions);
+
+	if (!source_error) {
+		sent |= source_actions;
+		if (for_source != MIG_EVENT_COUNT)
+			feed_source(for_source);
+	}
+	if (!target_error) {
+		sent |= target_actions;
+		if (for_target != MIG_EVENT_COUNT)
+			feed_target(for_target);
+	}
+}
+
+/* What each side observes or is told by its own host, at any time. */
+static void local(unsigned which)
+{
+	static const enum mig_event source_events[] = { MIG_ON_BEGIN, MIG_ON_STOP, MIG_ON_PARKED, MIG_ON_SENT, MIG_ON_CANCEL,
+		MIG_ON_FAIL, MIG_ON_LOST };
+	static const enum mig_event target_events[] = { MIG_ON_BEGIN, MIG_ON_BUILT, MIG_ON_PLACED, MIG_ON_ABORT, MIG_ON_FAIL,
+		MIG_ON_LOST };
+	unsigned s = sizeof source_events / sizeof *source_events, t = sizeof target_events / sizeof *target_events;
+
+	which %= s + t;
+	if (which < s)
+		feed_source(source_events[which]);
+	else
+		feed_target(target_events[which - s]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	source = MIG_SOURCE_IDLE;
+	target = MIG_TARGET_AWAIT;
+	sent = 0;
+	for (size_t i = 0; i < size; i++) {
+		if (data[i] < 128)
+			deliver(data[i]);
+		else if (data[i] < 248)
+			local(data[i]);
+		else
+			settle();
+		PROPERTY(!(mig_source_may_run(source) && mig_target_may_run(target)));
+	}
+	return 0;
+}
