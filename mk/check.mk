@@ -14,7 +14,7 @@ gates:
 model: $(B)/.deps-check
 	tests/model/handover
 shellcheck: $(B)/.deps-check
-	shellcheck -S warning $(SHELL_SCRIPTS)
+	shellcheck -x -S warning $(SHELL_SCRIPTS)
 codespell: $(B)/.deps-check
 	codespell -L crate,ue,te,nd,fo,inout,mis,ser,bu,ois,childs -S './.git,./build,*.json,*.pem,*.der' .
 cppcheck: $(B)/.deps-check
