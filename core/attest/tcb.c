@@ -186,6 +186,7 @@ static void levels(struct om_json *j, const struct om_pck *pck, const struct sgx
 	om_json_array(j);
 	while (om_json_item(j)) {
 		level(j, !pck, &l);
+		/* cppcheck-suppress nullPointer ; one of pck and qe is given */
 		if (found || !(pck ? platform_reaches(pck, &l) : qe->isvsvn >= l.isv_svn))
 			continue;
 		found = true;

@@ -48,7 +48,7 @@ static uint64_t touched_bytes(struct host_mig *mig)
 /* One connection: TCP, hello, answer. */
 static int connect_one(struct host_mig *mig, const struct mig_address *to, uint16_t number, struct mig_hello *hello)
 {
-	struct mig_hello answer;
+	struct mig_hello answer = { 0 };
 	int fd, error = mig_connect(to, mig->stop_fd, MIG_CONNECT_MS, &fd);
 
 	if (error)
