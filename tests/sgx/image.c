@@ -82,7 +82,7 @@ static void test_refused(void)
 	REFUSED(OM_EIMAGE, bi_sh(&b)[2].sh_flags = SHF_ALLOC);
 	REFUSED(OM_EIMAGE, bi_header(&b)->magic = 0);
 	REFUSED(OM_EVERSION, bi_header(&b)->version++);
-	REFUSED(OM_EIMAGE, bi_header(&b)->flags = 4);
+	REFUSED(OM_EIMAGE, bi_header(&b)->flags = 64);
 	REFUSED(OM_EIMAGE, bi_header(&b)->elrange_size += 4096);
 	REFUSED(OM_EIMAGE, bi_header(&b)->elrange_size = OM_ELRANGE_MAX * 2);
 	REFUSED(OM_EIMAGE, bi_header(&b)->image_end_offset += 4096);
