@@ -58,8 +58,9 @@ static _Noreturn void start_over(struct host_mig *mig, const struct mig_receive_
 
 	if (mig) {
 		options->undo();
-		(void)host_net_release(); /* nothing held is fine */
+		/* Without the address first: held packets go to the host that has it, and nothing here answers them. */
 		mig_moves_remove(options->moves, options->move_count);
+		(void)host_net_abandon(); /* nothing held is fine */
 	}
 	if (mig && mig->interrupted)
 		host_exit(0, SIGINT);
@@ -298,6 +299,9 @@ static int start_session(struct host_mig *mig, const struct mig_receive_options 
 	int error, code;
 
 	mig_set_phase(mig, MIG_PHASE_CONNECTING);
+	/* Now rather than in the hand-over. Without privileges connections cannot come; it will be said then. */
+	if (host_net_prepare())
+		host_detail("network traffic cannot be held");
 	mig_begin_session(mig, false);
 	mig->receive = options;
 	mig->listen_fd = listen_fd;

@@ -4,7 +4,8 @@
  *
  *   hold      open the capture, then fill the sets: a packet that passes between the two is delivered and caught;
  *             TCP takes it for an old duplicate when it comes again
- *   release   send what was caught (with a mark that passes the rules), empty the sets, send what came meanwhile
+ *   release   let restored connections go on, send what was caught (with a mark that passes the rules), empty the sets,
+ *             send what came meanwhile
  *
  * Outgoing traffic flows: what a restored connection sends at once must not wait. Only resets are stopped.
  */
@@ -20,6 +21,7 @@
 #include "capture.h"
 #include "hold.h"
 #include "packet.h"
+#include "tcp.h"
 #include "util.h"
 
 #define ELEMENT_TEXT 96u
@@ -287,7 +289,7 @@ int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count)
 	return error;
 }
 
-int64_t host_net_release(void)
+static int64_t lift(void)
 {
 	uint32_t sent;
 	int error = 0;
@@ -302,4 +304,18 @@ int64_t host_net_release(void)
 	}
 	pthread_mutex_unlock(&lock);
 	return error;
+}
+
+int64_t host_net_release(void)
+{
+	int resumed = host_tcp_resume_all();
+	int64_t lifted = lift();
+
+	return resumed ? resumed : lifted;
+}
+
+int64_t host_net_abandon(void)
+{
+	host_tcp_forget_all();
+	return lift();
 }

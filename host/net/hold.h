@@ -23,7 +23,10 @@
 int64_t host_net_prepare(void);
 /* Return: 0 or -errno. Adds to a hold that is on. */
 int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count);
-/* Sends the caught packets on and lifts the hold. Return: 0 or -errno. Nothing held: 0. */
+/* Restored connections go on (tcp.h), the caught packets are sent on, the hold is lifted. Return: 0 or -errno.
+ * Nothing held: 0. */
 int64_t host_net_release(void);
+/* The same where the program does not come to run: restored connections stay silent. */
+int64_t host_net_abandon(void);
 
 #endif

@@ -6,9 +6,12 @@
  *   dump      repair on, state and addresses, queues and sequence numbers, options, windows; look once more at the
  *             sequence number (a packet that was already past the hold); close, which in repair mode sends nothing
  *   restore   socket, repair on, sequence numbers, bind, connect (sends nothing), TCP options, timestamp, receive queue,
- *             sent part of the send queue, windows, forged FIN if one had been received, repair off, unsent data,
- *             socket options (repair off resets SO_REUSEADDR; setting it earlier would break the bind next to a
- *             listener), shutdown if a FIN had been sent
+ *             sent part of the send queue, windows
+ *   resume    forged FIN if one had been received, repair off, unsent data, socket options (repair off resets
+ *             SO_REUSEADDR; setting it earlier would break the bind next to a listener), shutdown if a FIN had been sent
+ *
+ * Between restore and resume a connection neither sends nor acknowledges, and closing it tells nobody: as long as it is
+ * not settled on which host the program runs, its peers must not hear of this one.
  *
  * A FIN we sent before is sent again: the peer, which has seen it, acknowledges it again. A FIN we received is not
  * repeated by a peer that has our acknowledgement: it is forged and fed to the new socket.
@@ -19,6 +22,8 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -28,6 +33,7 @@
 #include "tcp.h"
 #include "tcp_blob.h"
 #include "tcp_options.h"
+#include "util.h"
 
 #define REPAIR_OFF_SILENTLY (-1)     /* TCP_REPAIR_OFF_NO_WP: no window probe */
 #define DUMP_TRIES          3
@@ -326,6 +332,12 @@ static int resume(int fd, const struct tcp_blob *b)
 	const uint8_t *data = b->send_queue + (b->send_size - b->unsent_size);
 	uint32_t left = b->unsent_size;
 
+	if (b->flags & TCP_BLOB_FIN_RECEIVED) {
+		int error = receive_fin(fd, b);
+
+		if (error)
+			return error;
+	}
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_NO_QUEUE));
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF));
 	if (left > 0)
@@ -355,11 +367,92 @@ static int restore(int fd, const struct tcp_blob *b)
 		error = fill_queue(fd, TCP_RECV_QUEUE, b->receive_queue, b->receive_size);
 	if (!error)
 		error = fill_queue(fd, TCP_SEND_QUEUE, b->send_queue, b->send_size - b->unsent_size);
-	if (!error)
-		error = set_window(fd, b);
-	if (!error && (b->flags & TCP_BLOB_FIN_RECEIVED))
-		error = receive_fin(fd, b);
-	return error ? error : resume(fd, b);
+	return error ? error : set_window(fd, b);
+}
+
+/* ---- silent connections ------------------------------------------------------------------------------------ */
+
+/* The descriptor belongs to the caller, who may have closed it meanwhile; the cookie tells. */
+struct silent {
+	struct silent *next;
+	int fd;
+	uint64_t cookie;
+	uint64_t size;
+	uint8_t blob[];
+};
+
+static pthread_mutex_t silent_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct silent *silent_list;
+
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof cookie;
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) ? 0 : cookie;
+}
+
+static int remember_silent(int fd, const uint8_t *blob, uint64_t size)
+{
+	struct silent *s = malloc(sizeof *s + size);
+
+	if (!s)
+		return -ENOMEM;
+	s->fd = fd;
+	s->cookie = cookie_of(fd);
+	s->size = size;
+	memcpy(s->blob, blob, size);
+	pthread_mutex_lock(&silent_lock);
+	s->next = silent_list;
+	silent_list = s;
+	pthread_mutex_unlock(&silent_lock);
+	return 0;
+}
+
+static struct silent *take_silent(void)
+{
+	struct silent *list;
+
+	pthread_mutex_lock(&silent_lock);
+	list = silent_list;
+	silent_list = NULL;
+	pthread_mutex_unlock(&silent_lock);
+	return list;
+}
+
+int host_tcp_resume_all(void)
+{
+	struct silent *list = take_silent();
+	int first = 0;
+
+	while (list) {
+		struct silent *s = list;
+		struct tcp_blob b;
+		int error = 0;
+
+		list = s->next;
+		/* It was decoded before, from these very bytes. */
+		if (s->cookie && cookie_of(s->fd) == s->cookie && !tcp_blob_decode(&b, s->blob, s->size))
+			error = resume(s->fd, &b);
+		if (error)
+			host_error("a TCP connection (descriptor %d) does not go on: %s", s->fd, strerror(-error));
+		if (!first)
+			first = error;
+		free(s);
+	}
+	return first;
+}
+
+void host_tcp_forget_all(void)
+{
+	struct silent *list = take_silent();
+
+	while (list) {
+		struct silent *s = list;
+
+		list = s->next;
+		free(s);
+	}
 }
 
 int64_t host_tcp_restore(const uint8_t *blob, uint64_t size)
@@ -372,6 +465,8 @@ int64_t host_tcp_restore(const uint8_t *blob, uint64_t size)
 	fd = socket(b.family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | (b.flags & TCP_BLOB_NONBLOCK ? SOCK_NONBLOCK : 0), 0);
 	TRY(fd);
 	error = restore(fd, &b);
+	if (!error)
+		error = remember_silent(fd, blob, size);
 	if (error) {
 		/* The peer must not hear of it: the blob may be tried again, here or elsewhere. */
 		(void)set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);

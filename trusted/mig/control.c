@@ -54,6 +54,7 @@ static void run(void)
 	mig_postcopy_prepare();
 	rt_owed_fault = mig_owed_fault;
 	rt_time_restore();
+	rt_io_let_go();
 	rt_resume_all();
 	mig.status.run_realtime_ns = (uint64_t)rt_realtime_ns();
 }

@@ -424,7 +424,7 @@ void mig_source_handed_over(void)
 
 		mig.status.downtime_ns = down - (down > mig.round.round_trip_ns ? mig.round.round_trip_ns / 2 : 0);
 		mig.status.final_ns = (uint64_t)(mig.answered - mig.froze) - mig.status.rebuild_ns;
-		rt_io_discard();
+		rt_io_let_go();
 	}
 	if (!mig.postcopy)
 		return;

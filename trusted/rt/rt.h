@@ -279,13 +279,14 @@ void rt_io_set_arguments(const char *arguments, size_t size);
  * it intact; the buffer's size bounds the state of one TCP connection (its queues).
  *   freeze    fetch what the kernel holds (offsets, pipe content, event counters, TCP dumps) into the resident tables
  *   thaw      undo on the source, after a cancel or a freeze that failed
- *   rebuild   make the host side anew on the destination
+ *   rebuild   make the host side anew on the destination; connections stay silent, for the source may yet go on
  * Return 0 or OM_EHOSTSTATE; then `words` names the first object that could not be handled. */
 int rt_io_freeze(char *words, size_t words_size);
 int rt_io_thaw(char *words, size_t words_size);
 int rt_io_rebuild(char *words, size_t words_size);
-/* The source, after the destination runs: lift the hold on traffic that freeze put up. */
-void rt_io_discard(void);
+/* Lifts the hold on traffic. On the destination when the program is about to run: its connections go on. On the source
+ * when the program runs there. */
+void rt_io_let_go(void);
 /* Before a migration: what would not survive, as lines of text; returns the number of problems. */
 int rt_io_check(char *words, size_t words_size);
 

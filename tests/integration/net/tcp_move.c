@@ -287,8 +287,18 @@ static void failures_change_nothing(struct sockaddr *address, socklen_t size)
 	blob[4] ^= 1;
 	CHECK(host_tcp_restore(blob, (uint64_t)dumped) == -EINVAL);
 	blob[4] ^= 1;
+	/* A restored connection that does not go on, and is closed, leaves no trace: it can be restored again. */
 	p.server = (int)host_tcp_restore(blob, (uint64_t)dumped);
 	CHECK(p.server >= 0);
+	close(p.server);
+	CHECK(host_tcp_resume_all() == 0);
+	p.server = (int)host_tcp_restore(blob, (uint64_t)dumped);
+	CHECK(p.server >= 0);
+	host_tcp_forget_all();
+	close(p.server);
+	p.server = (int)host_tcp_restore(blob, (uint64_t)dumped);
+	CHECK(p.server >= 0);
+	CHECK(host_tcp_resume_all() == 0);
 	stream_write(&p.up, p.client, 5000);
 	everything_arrives(&p);
 	close(p.server), close(p.client), close(listener);

@@ -314,7 +314,7 @@ int rt_io_rebuild(char *words, size_t size)
 		snprintf(words, size, "a socket of the test");
 	return fake.rebuild_error;
 }
-void rt_io_discard(void) { }
+void rt_io_let_go(void) { }
 int rt_io_check(char *words, size_t size) { (void)words; (void)size; return 0; }
 
 /* ---- evidence: a pretended quote is its REPORTDATA in clear ---- */

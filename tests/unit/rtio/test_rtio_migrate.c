@@ -47,7 +47,7 @@ static void move(bool cancelled)
 	}
 	peek_close_host_sides();
 	ok(rt_io_rebuild(words, sizeof words), words);
-	rt_io_discard();
+	rt_io_let_go();
 }
 
 static void close_all(void)

@@ -215,7 +215,9 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_time_restore();
 	(void)rt_host(__NR_umask, file_mask, 0, 0, 0, 0, 0); /* cannot fail */
 	(void)for_each(forget_host, &words);            /* cannot fail */
-	error = make_all(true, &words);
+	error = rt_io_net_hold_again(&words);
+	if (!error)
+		error = make_all(true, &words);
 	if (error) {
 		(void)for_each(close_host, &words);     /* cannot fail */
 		return error;
@@ -226,7 +228,7 @@ int rt_io_rebuild(char *text, size_t size)
 	return 0;
 }
 
-void rt_io_discard(void)
+void rt_io_let_go(void)
 {
 	rt_io_net_release();
 }

@@ -32,6 +32,9 @@ int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* Traffic of all our endpoints, before anything is fetched. */
 int rt_io_net_hold(struct rt_io_words *words);
+/* A destination: the same endpoints. */
+int rt_io_net_hold_again(struct rt_io_words *words);
+/* Restored connections go on, held packets too. */
 void rt_io_net_release(void);
 /* Connections that wait in the kernel's accept queues become descriptions. */
 int rt_io_socket_accept_waiting(struct rt_io_ofd *ofd, struct rt_io_words *words);

@@ -57,6 +57,13 @@ static uint16_t port_of(const uint8_t *name)
 
 #define FLOWS_MAX 128u
 
+/* What was held, in the arena: a destination holds the same before it makes the first socket. */
+struct held {
+	uint32_t next, count;
+	struct om_net_flow flows[];
+};
+static uint32_t held_first;
+
 static bool flow_of(const struct rt_io_ofd *ofd, struct om_net_flow *ret_flow)
 {
 	uint8_t name[LX_SOCKADDR_MAX];
@@ -82,6 +89,46 @@ static long hold(const struct om_net_flow *flows, uint32_t count)
 	return rt_hostcall(OM_HC_NET_HOLD, 0, 0, arg);
 }
 
+static long hold_and_note(const struct om_net_flow *flows, uint32_t count)
+{
+	uint32_t at = rt_io_frozen_new(sizeof(struct held) + count * sizeof *flows);
+	struct held *held;
+
+	if (!at)
+		return -ENOBUFS;
+	held = rt_io_frozen_at(at);
+	held->next = held_first;
+	held->count = count;
+	memcpy(held->flows, flows, count * sizeof *flows);
+	held_first = at;
+	return hold(flows, count);
+}
+
+/* Without established connections nothing is at stake but attempts to connect. */
+static int hold_result(struct rt_io_words *words, long error, bool connections)
+{
+	if (!error || !connections)
+		return 0;
+	rt_io_words_add(words, "TCP connections cannot be held while they move");
+	rt_io_words_errno(words, error);
+	return OM_EHOSTSTATE;
+}
+
+int rt_io_net_hold_again(struct rt_io_words *words)
+{
+	bool connections = false;
+	long error = 0;
+
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		connections = connections || rt_io_is_connection(&rt_io_ofds[index]);
+	for (uint32_t at = held_first; at && !error; at = ((struct held *)rt_io_frozen_at(at))->next) {
+		const struct held *held = rt_io_frozen_at(at);
+
+		error = hold(held->flows, held->count);
+	}
+	return hold_result(words, error, connections);
+}
+
 /* Most connections of a server share one endpoint. */
 static bool known(const struct om_net_flow *flows, uint32_t count, const struct om_net_flow *flow)
 {
@@ -98,6 +145,7 @@ int rt_io_net_hold(struct rt_io_words *words)
 	bool connections = false;
 	long error = 0;
 
+	held_first = 0;
 	for (uint32_t index = 1; index < rt_io_ofd_end && !error; index++) {
 		const struct rt_io_ofd *ofd = &rt_io_ofds[index];
 
@@ -108,18 +156,13 @@ int rt_io_net_hold(struct rt_io_words *words)
 		if (!flow_of(ofd, &flows[count]) || known(flows, count, &flows[count]))
 			continue;
 		if (++count == FLOWS_MAX) {
-			error = hold(flows, count);
+			error = hold_and_note(flows, count);
 			count = 0;
 		}
 	}
 	if (!error && count)
-		error = hold(flows, count);
-	/* Without established connections nothing is at stake but attempts to connect. */
-	if (!error || !connections)
-		return 0;
-	rt_io_words_add(words, "TCP connections cannot be held while they move");
-	rt_io_words_errno(words, error);
-	return OM_EHOSTSTATE;
+		error = hold_and_note(flows, count);
+	return hold_result(words, error, connections);
 }
 
 void rt_io_net_release(void)
