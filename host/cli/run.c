@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "cli.h"
 #include "daemon/control.h"
+#include "net/hold.h"
 #include "load/stop_test.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
@@ -161,6 +162,8 @@ static int start(const char *path, char *const *argv)
 	if (options.load.stats)
 		host_at_exit(print_stats, enclave);
 	error = control(enclave);
+	if (!error)
+		host_net_begin();
 	if (!error)
 		error = host_start_thread(enclave, main_slot);
 	if (!error && options.stop_test)

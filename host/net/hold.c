@@ -11,12 +11,14 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <nftables/libnftables.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <unistd.h>
 #include "capture.h"
 #include "hold.h"
@@ -28,8 +30,8 @@
 #define CAPTURES_MAX 32u                  /* one for each call of host_net_hold */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct nft_ctx *nft;               /* owns the table */
-static char table[32];
+static struct nft_ctx *nft;               /* its socket owns the table */
+static char table[32];                    /* empty: not made */
 static struct net_endpoint *endpoints;    /* sorted, all different; NULL: no hold */
 static uint32_t endpoint_count;
 static int captures[CAPTURES_MAX];
@@ -65,27 +67,71 @@ static const char rules[] =
 	"}\n"
 	"}\n";
 
+/*
+ * libnftables waits for its netlink socket with select(2), which ends the process at a descriptor of FD_SETSIZE and
+ * above. A server with many connections has none below left.
+ */
+static bool low_descriptor_left(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	/* Another thread may take a few between this look and the library's. */
+	return fd >= 0 && fd < FD_SETSIZE - 64;
+}
+
+/* Under the lock. */
+static int make_context(void)
+{
+	if (nft)
+		return 0;
+	if (!low_descriptor_left()) {
+		host_detail("nftables: no descriptor below %d is left", FD_SETSIZE);
+		return -EMFILE;
+	}
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	if (!nft)
+		return -ENOMEM;
+	nft_ctx_buffer_output(nft);
+	nft_ctx_buffer_error(nft);
+	return 0;
+}
+
 /* Under the lock. */
 static int prepare(void)
 {
 	char command[sizeof rules + 64];
 	int error;
 
-	if (nft)
+	if (table[0])
 		return 0;
-	nft = nft_ctx_new(NFT_CTX_DEFAULT);
-	if (!nft)
-		return -ENOMEM;
-	nft_ctx_buffer_output(nft);
-	nft_ctx_buffer_error(nft);
+	error = make_context();
+	if (error)
+		return error;
 	snprintf(table, sizeof table, "optmig_%d", (int)getpid());
 	snprintf(command, sizeof command, rules, table, HOST_NET_MARK);
 	error = run_nft(command);
-	if (error) {
-		nft_ctx_free(nft);
-		nft = NULL;
-	}
+	if (error)
+		table[0] = 0;
 	return error;
+}
+
+static void *begin(void *unused)
+{
+	(void)unused;
+	pthread_mutex_lock(&lock);
+	(void)make_context(); /* or prepare says why not */
+	pthread_mutex_unlock(&lock);
+	return NULL;
+}
+
+void host_net_begin(void)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, begin, NULL) == 0)
+		pthread_detach(thread);
 }
 
 int64_t host_net_prepare(void)

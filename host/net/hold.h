@@ -18,8 +18,11 @@
 #include <stdint.h>
 #include "hostcall.h"
 
+/* When the process begins, before the program can have many descriptors: in a thread of its own, 5 ms. */
+void host_net_begin(void);
 /* Makes the table, with no endpoint in it: 1 to 2 ms that the stop phase need not spend. May be left out.
- * Return: 0 or -errno: without privileges -EPERM, and connections cannot be moved. */
+ * Return: 0 or -errno, and connections cannot be moved: without privileges -EPERM, -EMFILE if the program had taken all low
+ * descriptors before. */
 int64_t host_net_prepare(void);
 /* Return: 0 or -errno. Adds to a hold that is on. */
 int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count);
