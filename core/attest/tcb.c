@@ -226,11 +226,35 @@ static bool common(struct om_json *j, struct om_view key, const char *id, unsign
 	return true;
 }
 
+/* Fields of bytes, written in hex. */
+struct hex_field {
+	const char *name;
+	unsigned bit;
+	uint8_t *to;
+	size_t size;
+};
+
+/* Return: whether `key` was one of them. */
+static bool hex_fields(struct om_json *j, struct om_view key, const struct hex_field *fields, size_t count, unsigned *seen)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!om_json_is(key, fields[i].name))
+			continue;
+		once(j, seen, fields[i].bit);
+		om_json_hex(j, fields[i].to, fields[i].size);
+		return true;
+	}
+	return false;
+}
+
 int om_tcb_info_evaluate(struct om_view json, const struct om_pck *pck, struct om_tcb_result *ret)
 {
 	enum { SEEN_FMSPC = 1, SEEN_PCEID = 2, SEEN_TYPE = 4 };
 	struct om_tcb_result r = { .status = OM_TCB_UNKNOWN };
 	uint8_t fmspc[6] = { 0 }, pce_id[2] = { 0 };
+	const struct hex_field fields[] = {
+		{ "fmspc", SEEN_FMSPC, fmspc, sizeof fmspc }, { "pceId", SEEN_PCEID, pce_id, sizeof pce_id },
+	};
 	struct om_json j;
 	struct om_view key;
 	unsigned seen = 0;
@@ -239,14 +263,8 @@ int om_tcb_info_evaluate(struct om_view json, const struct om_pck *pck, struct o
 	om_json_init(&j, json);
 	om_json_object(&j);
 	while (om_json_key(&j, &key)) {
-		if (common(&j, key, "SGX", 3, &seen, &r)) {
+		if (common(&j, key, "SGX", 3, &seen, &r) || hex_fields(&j, key, fields, sizeof fields / sizeof *fields, &seen)) {
 			continue;
-		} else if (om_json_is(key, "fmspc")) {
-			once(&j, &seen, SEEN_FMSPC);
-			om_json_hex(&j, fmspc, sizeof fmspc);
-		} else if (om_json_is(key, "pceId")) {
-			once(&j, &seen, SEEN_PCEID);
-			om_json_hex(&j, pce_id, sizeof pce_id);
 		} else if (om_json_is(key, "tcbType")) {
 			once(&j, &seen, SEEN_TYPE);
 			if (om_json_number(&j, UINT32_MAX) != 0)
@@ -302,6 +320,13 @@ int om_qe_identity_evaluate(struct om_view json, const struct sgx_report_body *q
 {
 	struct om_tcb_result r = { .status = OM_TCB_UNKNOWN };
 	struct qe_identity q = { 0 };
+	const struct hex_field fields[] = {
+		{ "miscselect", 1, q.miscselect, sizeof q.miscselect },
+		{ "miscselectMask", 2, q.miscselect_mask, sizeof q.miscselect_mask },
+		{ "attributes", 4, q.attributes, sizeof q.attributes },
+		{ "attributesMask", 8, q.attributes_mask, sizeof q.attributes_mask },
+		{ "mrsigner", 0x1000, q.mrsigner, sizeof q.mrsigner },
+	};
 	struct om_json j;
 	struct om_view key;
 	unsigned seen = 0;
@@ -310,23 +335,8 @@ int om_qe_identity_evaluate(struct om_view json, const struct sgx_report_body *q
 	om_json_init(&j, json);
 	om_json_object(&j);
 	while (om_json_key(&j, &key)) {
-		if (common(&j, key, "QE", 2, &seen, &r)) {
+		if (common(&j, key, "QE", 2, &seen, &r) || hex_fields(&j, key, fields, sizeof fields / sizeof *fields, &seen)) {
 			continue;
-		} else if (om_json_is(key, "miscselect")) {
-			once(&j, &seen, 1);
-			om_json_hex(&j, q.miscselect, sizeof q.miscselect);
-		} else if (om_json_is(key, "miscselectMask")) {
-			once(&j, &seen, 2);
-			om_json_hex(&j, q.miscselect_mask, sizeof q.miscselect_mask);
-		} else if (om_json_is(key, "attributes")) {
-			once(&j, &seen, 4);
-			om_json_hex(&j, q.attributes, sizeof q.attributes);
-		} else if (om_json_is(key, "attributesMask")) {
-			once(&j, &seen, 8);
-			om_json_hex(&j, q.attributes_mask, sizeof q.attributes_mask);
-		} else if (om_json_is(key, "mrsigner")) {
-			once(&j, &seen, 0x1000);
-			om_json_hex(&j, q.mrsigner, sizeof q.mrsigner);
 		} else if (om_json_is(key, "isvprodid")) {
 			once(&j, &seen, 0x2000);
 			q.isv_prod_id = (uint16_t)om_json_number(&j, 65535);

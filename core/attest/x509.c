@@ -159,20 +159,26 @@ static int tbs_certificate(struct om_x509 *c)
 	return error ? error : om_der_end(&d);
 }
 
-int om_x509_parse(struct om_view der, struct om_x509 *ret)
+/* SIGNED (RFC 5280, sections 4.1 and 5.1): what is signed, the algorithm, the signature; nothing behind it. */
+static int signed_parts(struct om_view der, struct om_view *ret_tbs, uint8_t ret_signature[64])
 {
-	struct om_x509 c = { .path_length = UINT_MAX };
 	struct om_der outer, d;
 	int error;
 
 	om_der_init(&outer, der);
 	d = om_der_enter(&outer, OM_DER_SEQUENCE);
-	c.tbs = om_der_element(&d, OM_DER_SEQUENCE);
+	*ret_tbs = om_der_element(&d, OM_DER_SEQUENCE);
 	algorithm(&d);
-	signature_value(&d, c.signature);
+	signature_value(&d, ret_signature);
 	error = om_der_end(&d);
-	if (!error)
-		error = om_der_end(&outer);
+	return error ? error : om_der_end(&outer);
+}
+
+int om_x509_parse(struct om_view der, struct om_x509 *ret)
+{
+	struct om_x509 c = { .path_length = UINT_MAX };
+	int error = signed_parts(der, &c.tbs, c.signature);
+
 	if (!error)
 		error = tbs_certificate(&c);
 	if (error)
@@ -249,17 +255,8 @@ static int tbs_crl(struct om_crl *c)
 int om_crl_parse(struct om_view der, struct om_crl *ret)
 {
 	struct om_crl c = { 0 };
-	struct om_der outer, d;
-	int error;
+	int error = signed_parts(der, &c.tbs, c.signature);
 
-	om_der_init(&outer, der);
-	d = om_der_enter(&outer, OM_DER_SEQUENCE);
-	c.tbs = om_der_element(&d, OM_DER_SEQUENCE);
-	algorithm(&d);
-	signature_value(&d, c.signature);
-	error = om_der_end(&d);
-	if (!error)
-		error = om_der_end(&outer);
 	if (!error)
 		error = tbs_crl(&c);
 	if (error)
