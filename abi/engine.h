@@ -65,6 +65,8 @@ enum om_engine_command {
 	OM_COMMAND_THROTTLE,     /* source: value = limit of dirtying in bytes/s, 0 = off */
 	OM_COMMAND_ABORT,        /* destination: give up for ever, unless it already runs; the source learns it by an abort token */
 	OM_COMMAND_BANDWIDTH,    /* source: value = bytes/s the host will let through (0: unknown), for predictions */
+	OM_COMMAND_FORGET,       /* destination that is whole: end the session without the source's last word; if the source
+	                            missed ours, it waits for ever, and nobody will tell it. Else OM_ESTATE */
 };
 
 enum om_mig_mode { OM_MODE_AUTO = 0, OM_MODE_STOP, OM_MODE_PRECOPY, OM_MODE_POSTCOPY, OM_MODE_HYBRID };

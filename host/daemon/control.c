@@ -95,11 +95,20 @@ static bool anybody_watches(void)
 	return false;
 }
 
-static void tell(const char *event, const json_t *report)
+/* @ended: sessions that have ended. A client that awaits the end of a later one does not get that of an earlier. */
+static void tell(uint32_t ended, const json_t *report)
 {
-	for (int i = 0; i < CLIENTS_MAX; i++)
-		if (clients[i].watches && channel_send(&clients[i].channel, json_pack("{ss sO}", "event", event, "report", report)))
-			drop(&clients[i]);
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		struct control_client *c = &clients[i];
+		bool end = c->awaits <= ended;
+
+		if (!c->watches)
+			continue;
+		if (channel_send(&c->channel, json_pack("{ss sO}", "event", end ? "end" : "progress", "report", report)))
+			drop(c);
+		else if (end)
+			c->watches = false;
+	}
 }
 
 static void tell_news(void)
@@ -113,14 +122,12 @@ static void tell_news(void)
 	if (!ended && (report.phase == MIG_PHASE_IDLE || !anybody_watches()))
 		return;
 	object = mig_report_json(&report);
-	tell(ended ? "end" : "progress", object);
+	tell(report.ended_count, object);
 	json_decref(object);
 	if (!ended)
 		return;
 	ends_told = report.ended_count;
-	for (int i = 0; i < CLIENTS_MAX; i++)
-		clients[i].watches = false;
-	mig_delivered(control.mig);
+	mig_delivered(control.mig, ends_told);
 }
 
 static void *control_main(void *argument)

@@ -9,6 +9,7 @@
 struct control_client {
 	struct channel channel;
 	bool watches;           /* wants events */
+	uint32_t awaits;        /* ... until the session of this number has ended; the first is 1 */
 };
 
 struct control {

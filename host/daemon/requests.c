@@ -74,12 +74,28 @@ static json_t *do_status(struct request *r)
 	return done(0, mig_report_json(&report));
 }
 
+static void watch(struct request *r, uint32_t session)
+{
+	r->client->watches = true;
+	r->client->awaits = session;
+}
+
+/* The session that has just been begun, or goes on. Nobody else begins one. */
+static void watch_present(struct request *r)
+{
+	struct mig_report report;
+
+	mig_report_get(r->control->mig, &report);
+	watch(r, report.begun_count);
+}
+
 static json_t *do_watch(struct request *r)
 {
-	json_t *answer = do_status(r);
+	struct mig_report report;
 
-	r->client->watches = true;
-	return answer;
+	mig_report_get(r->control->mig, &report);
+	watch(r, report.ended_count + 1);
+	return done(0, mig_report_json(&report));
 }
 
 static json_t *do_stats(struct request *r)
@@ -167,7 +183,7 @@ static json_t *do_migrate(struct request *r)
 	if (!error)
 		error = mig_start(r->control->mig, &request);
 	if (!error)
-		r->client->watches = true;
+		watch_present(r);
 	return done(error, NULL);
 }
 
@@ -210,7 +226,7 @@ static json_t *do_recover(struct request *r)
 	if (!error)
 		error = mig_recover(r->control->mig, to ? &address : NULL);
 	if (!error)
-		r->client->watches = true;
+		watch_present(r);
 	return done(error, NULL);
 }
 

@@ -51,10 +51,10 @@ struct host_mig {
 	enum mig_phase phase;
 	bool source;
 	bool over, running, committed, prepared; /* facts of the engine's answers; each is set once in a session */
+	bool begun;                     /* the engine has this session; before, its status is the session's before */
 	bool lost, eof;                 /* the transport broke; a connection but the control one has ended */
 	bool retry_now;                 /* `recover` */
 	bool cancel;                    /* before the engine has the session */
-	bool delivered;
 	bool interrupted;               /* destination: by the user */
 	bool told;                      /* destination: the session ended with the link up */
 	int  error;                     /* first failure of this session */
@@ -62,7 +62,7 @@ struct host_mig {
 	struct mig_request request;
 	char peer[MIG_ADDRESS_TEXT];
 	uint32_t reconnects;
-	uint32_t ended_count;
+	uint32_t begun_count, ended_count, delivered_count;
 	bool any, same_clock;
 	struct om_mig_status last;      /* snapshot, kept after the end */
 	int  pending[MIG_CONNECTIONS_MAX]; /* destination: accepted, not yet in use; -1: none */
@@ -105,6 +105,8 @@ __attribute__((warn_unused_result))
 int  mig_slots_acquire(struct host_mig *mig);
 void mig_slots_release(struct host_mig *mig);
 void mig_begin_session(struct host_mig *mig, bool source);
+/* SRC_BEGIN or DST_BEGIN has succeeded. */
+void mig_session_begun(struct host_mig *mig);
 void mig_fill_hello(struct host_mig *mig, struct mig_hello *ret_hello);
 /* Waits until the session is over, lost or silent. True: over. */
 bool mig_watch(struct host_mig *mig);

@@ -56,7 +56,8 @@ struct mig_report {
 	uint64_t bandwidth;             /* limit, bytes/s; 0: none */
 	uint64_t cpu_ns;                /* CPU time of this session's threads */
 	uint32_t reconnects;
-	uint32_t ended_count;           /* sessions that have ended in this process */
+	uint32_t begun_count;           /* sessions that were begun in this process */
+	uint32_t ended_count;           /* ... and that have ended */
 	struct om_mig_status engine;
 };
 
@@ -84,8 +85,8 @@ int mig_check(struct host_mig *mig, char *text, size_t size, uint32_t *ret_count
 
 /* An eventfd that becomes readable when the phase or the engine's state changes. */
 int mig_event_fd(struct host_mig *mig);
-/* Whoever serves the users says that they know the end of the session: the source's process waits for it (2 s). */
-void mig_delivered(struct host_mig *mig);
+/* Whoever serves the users says that they know the end of so many sessions: the source's process waits for it (2 s). */
+void mig_delivered(struct host_mig *mig, uint32_t ended_count);
 
 /* Destination, see receive.c. */
 struct mig_receive_options {

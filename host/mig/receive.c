@@ -11,7 +11,9 @@
  * means a new process: the same one, executed anew with the listening socket open, so that nobody is refused meanwhile.
  *
  * How long it waits for a lost source depends on what it knows: while it only receives, a minute; once it is complete,
- * the source may have given the program up in its favour, and it waits for ever.
+ * the source may have given the program up in its favour, and it waits for ever, and so it does while pages are owed.
+ * When all is here and only the source's last word is missing, it stays for ten minutes to tell a source that comes
+ * back, or until the program is to move on.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -28,6 +30,7 @@
 
 #define LISTEN_FD_VARIABLE "OPTMIG_LISTEN_FD"
 #define PATIENCE_NS        60000000000u
+#define COURTESY_NS        600000000000u
 #define AFTERWARDS_NS      10000000000u
 #define ARRIVAL_NS         1000000000u
 
@@ -134,10 +137,14 @@ static int engine_begin(struct host_mig *mig)
 	if (ret == 0)
 		ret = t->ret;
 	pthread_mutex_unlock(&mig->call_lock);
-	return ret < 0 ? host_fail((int)ret, "the enclave cannot receive: %s", om_strerror((int)ret)) : 0;
+	if (ret < 0)
+		return host_fail((int)ret, "the enclave cannot receive: %s", om_strerror((int)ret));
+	mig_session_begun(mig);
+	return 0;
 }
 
-static bool must_wait(struct host_mig *mig)
+/* What is at stake decides how long a lost source is waited for; see the top. */
+static uint64_t patience(struct host_mig *mig)
 {
 	uint32_t state;
 
@@ -145,19 +152,34 @@ static bool must_wait(struct host_mig *mig)
 	pthread_mutex_lock(&mig->lock);
 	state = mig->last.state;
 	pthread_mutex_unlock(&mig->lock);
-	return mig->prepared || mig->running || state == OM_MIG_PREPARED;
+	if (state == OM_MIG_COMPLETED)
+		return COURTESY_NS;
+	return mig->prepared || mig->running || state == OM_MIG_PREPARED ? UINT64_MAX : PATIENCE_NS;
+}
+
+/* The program is whole here; the source, if it still is there, will have to be told by its user. */
+static void forget(struct host_mig *mig)
+{
+	uint64_t arg[4];
+
+	if (mig_call(mig, OM_ENGINE_COMMAND, OM_COMMAND_FORGET, 0, arg) >= 0)
+		mig_note(mig, UINT16_MAX, arg);
 }
 
 static bool reconnected(struct host_mig *mig)
 {
-	bool wait = must_wait(mig);
-	uint64_t arg[4];
+	uint64_t wait_ns = patience(mig), arg[4];
 	int64_t ret;
 	int error;
 
 	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
-	host_note("connection to the source lost; waiting for it %s", wait ? "for as long as it takes" : "for a minute");
-	error = mig_collect(mig, wait ? UINT64_MAX : PATIENCE_NS, false);
+	host_note("connection to the source lost; waiting for it %s", wait_ns == UINT64_MAX ? "for as long as it takes" :
+		wait_ns == COURTESY_NS ? "for ten minutes; the program is complete" : "for a minute");
+	error = mig_collect(mig, wait_ns, false);
+	if (error && wait_ns == COURTESY_NS) {
+		forget(mig);
+		return false;
+	}
 	if (error) {
 		mig_set_error(mig, error);
 		(void)mig_command(mig, OM_COMMAND_ABORT, 0); /* refused only if it is over */

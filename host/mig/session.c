@@ -79,6 +79,11 @@ void mig_refresh(struct host_mig *mig)
 	struct om_mig_status status;
 	bool ok;
 
+	pthread_mutex_lock(&mig->lock);
+	ok = mig->begun;
+	pthread_mutex_unlock(&mig->lock);
+	if (!ok)
+		return;
 	pthread_mutex_lock(&mig->call_lock);
 	host_slot_tbuf(mig->enclave, HOST_SLOT_CONTROL)->ret = OM_EINTERNAL;
 	ok = host_ecall(mig->enclave, HOST_SLOT_CONTROL, OM_ECALL_ENGINE, OM_ENGINE_STATUS, 0) == 0 &&
@@ -283,6 +288,13 @@ void mig_slots_release(struct host_mig *mig)
 	}
 }
 
+void mig_session_begun(struct host_mig *mig)
+{
+	pthread_mutex_lock(&mig->lock);
+	mig->begun = true;
+	pthread_mutex_unlock(&mig->lock);
+}
+
 /* Under no lock; the caller has set phase CONNECTING, so nobody else begins one. */
 void mig_begin_session(struct host_mig *mig, bool source)
 {
@@ -291,11 +303,12 @@ void mig_begin_session(struct host_mig *mig, bool source)
 	(void)!read(mig->stop_fd, &count, sizeof count); /* left over from an earlier cancel */
 	pthread_mutex_lock(&mig->lock);
 	mig->source = source;
-	mig->over = mig->running = mig->committed = mig->prepared = mig->lost = mig->eof = false;
-	mig->retry_now = mig->cancel = mig->delivered = mig->same_clock = false;
+	mig->begun = mig->over = mig->running = mig->committed = mig->prepared = mig->lost = mig->eof = false;
+	mig->retry_now = mig->cancel = mig->same_clock = false;
 	mig->error = 0;
 	mig->reason[0] = mig->peer[0] = 0;
 	mig->reconnects = 0;
+	mig->begun_count++;
 	mig->any = true;
 	memset(&mig->last, 0, sizeof mig->last);
 	mig->last.role = source ? 1 : 2;
@@ -350,10 +363,10 @@ int mig_event_fd(struct host_mig *mig)
 	return mig->event_fd;
 }
 
-void mig_delivered(struct host_mig *mig)
+void mig_delivered(struct host_mig *mig, uint32_t ended_count)
 {
 	pthread_mutex_lock(&mig->lock);
-	mig->delivered = true;
+	mig->delivered_count = ended_count;
 	pthread_cond_broadcast(&mig->changed);
 	pthread_mutex_unlock(&mig->lock);
 }
@@ -363,7 +376,7 @@ void mig_wait_delivered(struct host_mig *mig)
 	uint64_t end = host_monotonic_ns() + DELIVER_MS * 1000000ull;
 
 	pthread_mutex_lock(&mig->lock);
-	while (!mig->delivered && host_monotonic_ns() < end)
+	while (mig->delivered_count < mig->ended_count && host_monotonic_ns() < end)
 		mig_wait_tick(mig);
 	pthread_mutex_unlock(&mig->lock);
 }

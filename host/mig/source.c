@@ -20,6 +20,8 @@
 
 #define BACKOFF_FIRST_NS 20000000u
 #define BACKOFF_LAST_NS  3000000000u
+#define LAST_WORD_NS     1000000000u
+#define WIND_UP_NS       4000000000u
 
 void mig_request_init(struct mig_request *request)
 {
@@ -113,7 +115,10 @@ static int engine_begin(struct host_mig *mig)
 	if (ret == 0)
 		ret = t->ret;
 	pthread_mutex_unlock(&mig->call_lock);
-	return ret < 0 ? host_fail((int)ret, "the enclave cannot begin a migration: %s", om_strerror((int)ret)) : 0;
+	if (ret < 0)
+		return host_fail((int)ret, "the enclave cannot begin a migration: %s", om_strerror((int)ret));
+	mig_session_begun(mig);
+	return 0;
 }
 
 /* Return: true if all connections are up and the engine has gone on. */
@@ -224,7 +229,7 @@ static void *supervisor_main(void *argument)
 	else
 		(void)source_session(mig); /* its error is recorded */
 	mig_end_session(mig);
-	if (mig->last.state == OM_MIG_COMPLETED || mig->last.flags & OM_MIG_F_EXIT)
+	if (mig->begun && mig->last.flags & OM_MIG_F_EXIT)
 		leave(mig);
 	if (mig->committed) /* the abort token came: the program runs on here */
 		mig_moves_add(mig->request.moves, mig->request.move_count);
@@ -240,6 +245,57 @@ void mig_source_committed(struct host_mig *mig)
 	host_signals_divert(refuse_signal, mig);
 }
 
+/* Until no session is under way. */
+static bool wait_idle(struct host_mig *mig, uint64_t ns)
+{
+	uint64_t end = host_monotonic_ns() + ns;
+	bool idle;
+
+	pthread_mutex_lock(&mig->lock);
+	while (mig->phase != MIG_PHASE_IDLE && host_monotonic_ns() < end)
+		mig_wait_tick(mig);
+	idle = mig->phase == MIG_PHASE_IDLE;
+	pthread_mutex_unlock(&mig->lock);
+	return idle;
+}
+
+/*
+ * The session that brought the program here may still be waiting for the source's last word. It is given a moment;
+ * then the program, which is whole, need not wait for a source that may be gone.
+ */
+static void end_arrival(struct host_mig *mig)
+{
+	uint64_t arg[4];
+
+	if (wait_idle(mig, LAST_WORD_NS) || mig_call(mig, OM_ENGINE_COMMAND, OM_COMMAND_FORGET, 0, arg) < 0)
+		return;
+	mig_note(mig, UINT16_MAX, arg);
+	(void)wait_idle(mig, WIND_UP_NS); /* if not, the caller sees it */
+}
+
+static int claim(struct host_mig *mig, const struct mig_request *request)
+{
+	bool arriving;
+
+	pthread_mutex_lock(&mig->lock);
+	arriving = mig->phase != MIG_PHASE_IDLE && !mig->source && mig->running;
+	pthread_mutex_unlock(&mig->lock);
+	if (arriving)
+		end_arrival(mig);
+	pthread_mutex_lock(&mig->lock);
+	if (mig->phase != MIG_PHASE_IDLE) {
+		bool owed = !mig->source && mig->running;
+
+		pthread_mutex_unlock(&mig->lock);
+		return host_fail(OM_ESTATE, owed ? "the migration that brings the program here is not complete yet" :
+			"a migration is running already");
+	}
+	mig->phase = MIG_PHASE_CONNECTING;
+	mig->request = *request;
+	pthread_mutex_unlock(&mig->lock);
+	return 0;
+}
+
 int mig_start(struct host_mig *mig, const struct mig_request *request)
 {
 	pthread_attr_t attributes;
@@ -250,14 +306,9 @@ int mig_start(struct host_mig *mig, const struct mig_request *request)
 	code = mig_moves_check(request->moves, request->move_count);
 	if (code)
 		return code;
-	pthread_mutex_lock(&mig->lock);
-	if (mig->phase != MIG_PHASE_IDLE) {
-		pthread_mutex_unlock(&mig->lock);
-		return host_fail(OM_ESTATE, "a migration is running already");
-	}
-	mig->phase = MIG_PHASE_CONNECTING;
-	mig->request = *request;
-	pthread_mutex_unlock(&mig->lock);
+	code = claim(mig, request);
+	if (code)
+		return code;
 	/* Now rather than in the stop phase. Without privileges connections cannot move; the check has said so. */
 	if (host_net_prepare())
 		host_detail("network traffic cannot be held");

@@ -192,6 +192,7 @@ int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t ca
 	u->users--;
 	first = broken && u->fd == fd;  /* else it is known already, and the link may be up again */
 	if (first) {
+		shutdown(fd, SHUT_RDWR);        /* another thread may be reading */
 		u->fd = -1;
 		fail_all(u);
 	}

@@ -66,6 +66,11 @@ class Hosts:
     def move(self):
         return ["--move-address", "10.96.0.10/32@eth0"] if self.namespaces else []
 
+    def look(self, host):
+        """For messages: addresses, connections and packet filter of a host."""
+        return "\n".join(subprocess.run([*self.on(host), *command.split()], capture_output=True, text=True).stdout
+                         for command in ("ip -br addr", "ip neigh", "ss -tanpH", "nft list ruleset"))
+
     def left(self, pids):
         """What programs that are gone have left: packet filter tables, listening sockets, the service's address twice."""
         found = []

@@ -111,7 +111,18 @@ class Process:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            fail(f"{self.name} does not end:\n{self.text()[-3000:]}")
+            fail(f"{self.name} does not end:\n{self.text()[-3000:]}\n{self.threads()}")
+
+    def threads(self):
+        """For messages: where each thread waits."""
+        lines = []
+        for task in pathlib.Path(f"/proc/{self.pid}/task").glob("*"):
+            try:
+                lines.append(f"{task.name} {(task / 'comm').read_text().strip()}: {(task / 'wchan').read_text()} "
+                             f"syscall {(task / 'syscall').read_text().strip()}")
+            except OSError:
+                pass
+        return "\n".join(lines)
 
 
 def program(name, *arguments, **env):

@@ -140,6 +140,16 @@ static void finish_if_over(void)
 	mig.ended = mig_now();
 }
 
+/* The source knows, or is not waited for: nobody will ask again. */
+static void peer_finish(void)
+{
+	if (mig.target != MIG_TARGET_COMPLETE)
+		return;
+	mig.complete.type = (enum om_control_type)0;
+	mig.wipe = true;
+	finish_if_over();
+}
+
 static bool failed(void)
 {
 	return mig.role == OM_ROLE_SOURCE ? mig.source == MIG_SOURCE_FAILED : mig.target == MIG_TARGET_ABORTED;
@@ -174,6 +184,8 @@ static void take_posted(void)
 		note_reason(OM_ECANCELLED, "given up by command at the destination");
 		mig_event(MIG_ON_ABORT);
 	}
+	if (posted & MIG_POST_FORGET)
+		peer_finish();
 	if (posted & MIG_POST_POSTCOPY && mig.source <= MIG_SOURCE_ROUNDS)
 		mig_source_postcopy_now();
 }
@@ -414,15 +426,6 @@ static void peer_reason(const struct om_control *m)
 	memcpy(words + 12, m->reason.words, m->reason.words_size);
 	words[12 + m->reason.words_size] = 0;
 	note_reason(m->reason.error < 0 ? m->reason.error : OM_EABORTED, words);
-}
-
-static void peer_finish(void)
-{
-	if (mig.target != MIG_TARGET_COMPLETE)
-		return;
-	mig.complete.type = (enum om_control_type)0;   /* the source knows: nobody will ask again */
-	mig.wipe = true;
-	finish_if_over();
 }
 
 /* All is over there: what was still owed has arrived, and this is how it went. */

@@ -184,6 +184,12 @@ static uint64_t ram_remaining(void)
 	return mig.status.ram_total > sent * OM_PAGE_SIZE ? mig.status.ram_total - sent * OM_PAGE_SIZE : 0;
 }
 
+/* The clock is the host's: it may do as it likes. */
+static uint64_t elapsed(int64_t begin, int64_t end)
+{
+	return begin && end > begin ? (uint64_t)(end - begin) : 0;
+}
+
 static void fill_status(struct om_mig_status *s)
 {
 	int64_t now = mig_now(), end = mig.ended ? mig.ended : now;
@@ -196,8 +202,8 @@ static void fill_status(struct om_mig_status *s)
 	s->mode = mig.params.mode;
 	s->channels = mig.params.channels;
 	s->downtime_limit_ns = mig.params.downtime_limit_ns;
-	s->total_time_ns = mig.begun ? (uint64_t)(end - mig.begun) : 0;
-	s->setup_time_ns = mig.ready ? (uint64_t)(mig.ready - mig.begun) : 0;
+	s->total_time_ns = elapsed(mig.begun, end);
+	s->setup_time_ns = elapsed(mig.begun, mig.ready);
 	s->ram_page_size = OM_PAGE_SIZE;
 	s->ram_transferred = atomic_load(&mig.bytes_sent);
 	s->ram_remaining = ram_remaining();
@@ -378,6 +384,11 @@ static int command(uint64_t what, uint64_t value)
 		if (mig.role != OM_ROLE_DESTINATION || mig_target_may_run(mig.target))
 			return OM_ESTATE;
 		mig_post(MIG_POST_ABORT);
+		return 0;
+	case OM_COMMAND_FORGET:
+		if (mig.role != OM_ROLE_DESTINATION || mig.target != MIG_TARGET_COMPLETE)
+			return OM_ESTATE;
+		mig_post(MIG_POST_FORGET);
 		return 0;
 	case OM_COMMAND_DOWNTIME:
 		mig.params.downtime_limit_ns = value ? value : 10000000;

@@ -50,7 +50,7 @@
 #define MIG_POST_ABORT      4u
 #define MIG_POST_LOST       8u
 #define MIG_POST_FAIL       16u    /* mig.failure and mig.failure_words tell why */
-#define MIG_POST_RESUME     32u
+#define MIG_POST_FORGET     32u
 
 /* A frame being built or taken apart: contents page-aligned, so that EACCEPTCOPY can take them where they lie. The
  * plaintext is contiguous: runs end where the pages begin. */
