@@ -7,14 +7,17 @@ $(B)/bench/programs/%-native: bench/programs/%.c | deps
 $(B)/bench/programs/%-enclave: bench/programs/%.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread
+# This file is read before the one that names the clients.
+BENCH_CLIENTS := $(B)/tests/tools/redis_client $(B)/tests/tools/memcached_client
 BENCH_APPS = $(foreach v,optmig native,$(foreach a,redis memcached sqlite kernels,$(B)/apps/$(v)/$(a)/.built))
 ## make bench-runtime  inside an enclave against native: programs, system calls, start-up
 .PHONY: bench-runtime
-bench-runtime: all $(BENCH_PROGRAMS) $(BENCH_APPS) $(REDIS_CLIENT) $(MEMCACHED_CLIENT)
+bench-runtime: all $(BENCH_PROGRAMS) $(BENCH_APPS) $(BENCH_CLIENTS)
 	bench/runtime $(BENCH_ARGS)
 
 $(B)/.deps-bench: mk/bench.mk | deps
 	tools/deps gnuplot-nox
+	tools/deps qemu-system-x86 criu || echo "bench: without QEMU or CRIU to compare with"
 	@touch $@
 DATAPATH_OBJS := $(B)/host/libcore.a $(B)/host/libbearssl.a
 $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
@@ -24,3 +27,39 @@ $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJ
 .PHONY: bench-migrate
 bench-migrate: all $(B)/bench/programs/datapath $(B)/apps/optmig/kernels/.built $(B)/.deps-bench
 	bench/migrate $(BENCH_ARGS)
+# User space of the guest that bench/field moves with QEMU, and a kernel for it; neither is installed on this machine.
+$(B)/bench/programs/guest: bench/programs/guest.c | deps
+	@mkdir -p $(@D)
+	$(CLANG) -O2 -static $< -o $@
+$(B)/bench/guest-kernel/.unpacked: $(B)/.deps-bench
+	@mkdir -p $(@D)
+	cd $(@D) && apt-get download "$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p')" && dpkg-deb -x linux-image-*.deb . && rm -f *.deb
+	@touch $@
+$(B)/bench/programs/checkpoint: $(B)/host/bench/programs/checkpoint.o $(DATAPATH_OBJS)
+	@mkdir -p $(@D)
+	$(CLANG) $^ -o $@ -lpthread
+
+# The whole: results gather in $(B)/bench, bench/page writes docs/benchmarks.md of them.
+BENCH_SUITE := $(foreach v,optmig native,$(foreach a,kernels sqlite libsvm openssl,$(B)/apps/$(v)/$(a)/.built)) $(B)/apps/optmig/redis/.built $(B)/apps/optmig/memcached/.built
+.PHONY: bench bench-full bench-programs
+bench-programs: all $(BENCH_SUITE) $(BENCH_CLIENTS) $(B)/bench/programs/datapath $(B)/bench/programs/checkpoint $(B)/bench/programs/guest \
+	$(B)/bench/guest-kernel/.unpacked $(B)/.deps-bench $(B)/.deps-demo
+## make bench          short: footprints to 2 GB, the suite at 512 MB, baselines; docs/benchmarks.md
+bench: bench-programs
+	bench/micro --sizes 500M,1G,2G --modes stop,postcopy,auto
+	bench/micro --keep --sizes 1G --modes stop,auto --profiles icelake
+	bench/micro --sizes 1G --modes auto,postcopy --timeline
+	bench/suite --size 512M
+	bench/field --sizes 1G,2G
+	bench/page
+## make bench-full     1 to 20 GB, all modes, three rounds, profiles, shaped links, the suite at 2 GB; hours
+bench-full: bench-programs
+	bench/micro --sizes 1G,2G,4G,8G --modes stop,precopy,hybrid,postcopy,auto --rounds 3
+	bench/micro --keep --sizes 16G,20G --modes stop,postcopy,auto --rounds 3
+	bench/micro --keep --sizes 4G --modes stop,auto,postcopy --locality zipf --rate 0 --rounds 3
+	bench/micro --keep --sizes 1G,4G --modes stop,postcopy,auto --profiles icelake --rounds 3
+	bench/micro --keep --sizes 1G,4G --modes stop,postcopy,auto --links veth,1,10,25
+	bench/micro --sizes 8G --modes auto,postcopy --timeline
+	bench/suite --size 2G --rounds 3
+	bench/field --sizes 1G,2G,4G --rounds 3
+	bench/page
