@@ -36,7 +36,7 @@ int mig_mode_parse(const char *name, uint32_t *ret_mode)
 
 const char *mig_status_name(const struct mig_report *r)
 {
-	bool committed = r->engine.run_realtime_ns != 0 || r->engine.flags & OM_MIG_F_RUNNING;
+	bool runs_here = r->engine.flags & OM_MIG_F_RUNNING, committed = r->engine.role == 1 ? !runs_here : runs_here;
 
 	if (!r->any)
 		return "none";
