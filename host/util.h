@@ -8,6 +8,7 @@
 #ifndef OPTMIG_HOST_UTIL_H
 #define OPTMIG_HOST_UTIL_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,6 +31,8 @@ int  host_fail(int error, const char *format, ...);      /* returns `error` */
 const char *host_reason(void);
 
 uint64_t host_monotonic_ns(void);
+/* For timed waits by CLOCK_MONOTONIC: the wall clock may be set meanwhile. */
+void host_cond_init(pthread_cond_t *condition);
 
 /* The nearest of `words` (NULL-terminated) to `word`, or NULL if none is near. */
 const char *host_did_you_mean(const char *word, const char *const *words);

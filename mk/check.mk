@@ -13,6 +13,7 @@ gates:
 ## make model          model-check the hand-over protocol with spin
 model: $(B)/.deps-check
 	tests/model/handover
+	tests/model/states
 shellcheck: $(B)/.deps-check
 	shellcheck -x -S warning $(SHELL_SCRIPTS)
 codespell: $(B)/.deps-check
@@ -20,5 +21,5 @@ codespell: $(B)/.deps-check
 cppcheck: $(B)/.deps-check
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective --suppress=unknownMacro -j$(JOBS) -Iabi -Icore -Isgx -Ihost core host sgx
-TESTS += tools/gates tests/model/handover
+TESTS += tools/gates tests/model/handover tests/model/states
 TEST_DEPS += $(B)/.deps-check

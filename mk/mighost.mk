@@ -6,7 +6,7 @@ $(B)/tests/migrate/%: tests/programs/migrate/%.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -Xoptmig debug=1 -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread -lm
 ifneq ($(wildcard trusted/mig),)
-TESTS += $(addprefix tests/integration/,mig_again mig_modes mig_untracked mig_control mig_badinput mig_link mig_echo mig_move)
+TESTS += $(addprefix tests/integration/,mig_again mig_canary mig_stream mig_faults mig_modes mig_untracked mig_control mig_badinput mig_link mig_echo mig_move)
 TEST_DEPS += $(MIGRATE_PROGRAMS)
 endif
 
@@ -17,3 +17,24 @@ $(B)/tests/unit/host_transport: $(call objs,san,$(TRANSPORT_SRC))
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -ljansson -lpthread -o $@
 TESTS += $(B)/tests/unit/host_transport
+# ... and its threads under TSan. (TSan and the emulator's signal handlers do not get on: enclaves run without it.)
+$(B)/tests/unit/host_transport_tsan: $(call objs,tsan,$(TRANSPORT_SRC))
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=thread $^ -lcmocka -ljansson -lpthread -o $@
+TESTS += $(B)/tests/unit/host_transport_tsan
+
+# What comes on control sockets, and hellos.
+FUZZ_CONTROL_SRC := tests/fuzz/fuzz_control.c host/util.c core/errors.c host/daemon/channel.c host/mig/hello.c
+$(B)/fuzz/fuzz_control: $(call objs,fuzz,$(FUZZ_CONTROL_SRC))
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson
+## make fuzz-control   the fuzzer of control sockets and hellos
+.PHONY: fuzz-control
+fuzz-control: $(B)/fuzz/fuzz_control
+TESTS += tests/fuzz/control_replay
+TEST_DEPS += $(B)/fuzz/fuzz_control
+
+# Every step of a migration with every fault; `make test` takes some rows.
+## make soak-faults    the whole fault table (tests/integration/mig_faults), about half an hour
+.PHONY: soak-faults
+soak-faults: all $(B)/.deps-test $(MIGRATE_PROGRAMS)
+	B=$(B) FAULT_STRIDE=1 tests/integration/mig_faults

@@ -5,6 +5,7 @@
 #
 #   host      host tools and host-side libraries           $(B)/host/<path>.o
 #   san       the same with ASan and UBSan                 $(B)/san/<path>.o
+#   tsan      the same with TSan: what runs without an enclave   $(B)/tsan/<path>.o
 #   fuzz      the same with libFuzzer coverage and ASan    $(B)/fuzz/<path>.o
 #   trusted   enclave runtime; never built with the pass   $(B)/trusted/<path>.o
 #
@@ -16,6 +17,7 @@ WARN_STRICT := -Wconversion -Wno-sign-conversion
 CFLAGS_common  := -std=gnu17 -g $(WARN)
 CFLAGS_host    := $(CFLAGS_common) -O2 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 CFLAGS_san     := $(CFLAGS_common) -O1 -D_GNU_SOURCE -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CFLAGS_tsan    := $(CFLAGS_common) -O1 -D_GNU_SOURCE -fsanitize=thread -fno-omit-frame-pointer
 CFLAGS_fuzz    := $(CFLAGS_common) -O1 -D_GNU_SOURCE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -DOPTMIG_FUZZ=1
 # Freestanding, position independent, no red-zone games with signals, nothing that needs a canary or an unwinder.
 CFLAGS_trusted := $(CFLAGS_common) $(WARN_STRICT) -O2 --target=x86_64-linux-musl -ffreestanding -fno-builtin-printf -fPIE -fvisibility=hidden \
@@ -45,8 +47,8 @@ $$(B)/$(1)/%.o: %.S | deps
 	@mkdir -p $$(@D)
 	$$(CLANG) $$(filter --target=% -f% -D%,$$(CFLAGS_$(1))) $$(INC_$$(call top_folder,$$*)) -MMD -MP -c $$< -o $$@
 endef
-$(foreach w,host san fuzz trusted,$(eval $(call world_rules,$(w))))
--include $(shell find $(B)/host $(B)/san $(B)/fuzz $(B)/trusted -name '*.d' 2>/dev/null)
+$(foreach w,host san tsan fuzz trusted,$(eval $(call world_rules,$(w))))
+-include $(shell find $(B)/host $(B)/san $(B)/tsan $(B)/fuzz $(B)/trusted -name '*.d' 2>/dev/null)
 
 .PHONY: all demo test check bench install help clean deps soak
 help:

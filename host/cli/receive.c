@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "daemon/control.h"
 #include "exitcodes.h"
+#include "mig/fault.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
 
@@ -100,6 +101,8 @@ int cli_receive(int argc, char **argv)
 	options.undo = host_control_remove;
 	options.restart_argv = argv - 1; /* main() passed its own, one further */
 	error = host_fault_setup();
+	if (!error)
+		error = mig_fault_setup();
 	if (!error)
 		error = mig_receive(&options);
 	host_error_cure(error, "receive");

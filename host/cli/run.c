@@ -15,6 +15,7 @@
 #include "daemon/control.h"
 #include "net/hold.h"
 #include "load/stop_test.h"
+#include "mig/fault.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
 
@@ -152,6 +153,8 @@ static int start(const char *path, char *const *argv)
 	options.load.stats = options.stats || options.stats_json;
 	host_signals_block();
 	error = host_fault_setup();
+	if (!error)
+		error = mig_fault_setup();
 	if (!error)
 		error = host_enclave_load(&options.load, &enclave, &main_slot);
 	if (error) {

@@ -24,6 +24,7 @@
 
 struct anchor { uint64_t tsc, monotonic_ns, realtime_ns; };
 static struct anchor first;
+static _Atomic int64_t jump_ns;       /* tests: see host_clock_jump */
 
 static uint64_t read_ns(clockid_t id)
 {
@@ -80,13 +81,13 @@ static uint64_t slope(const struct anchor *from, const struct anchor *to)
 
 static void publish(struct om_clock *clock, const struct anchor *base, uint64_t mult)
 {
-	uint64_t seq = clock->seq;
+	uint64_t seq = clock->seq, jump = (uint64_t)atomic_load_explicit(&jump_ns, memory_order_relaxed);
 
 	__atomic_store_n(&clock->seq, seq + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
 	__atomic_store_n(&clock->base_tsc, base->tsc, __ATOMIC_RELAXED);
-	__atomic_store_n(&clock->monotonic_ns, base->monotonic_ns, __ATOMIC_RELAXED);
-	__atomic_store_n(&clock->realtime_ns, base->realtime_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&clock->monotonic_ns, base->monotonic_ns + jump, __ATOMIC_RELAXED);
+	__atomic_store_n(&clock->realtime_ns, base->realtime_ns + jump, __ATOMIC_RELAXED);
 	__atomic_store_n(&clock->mult, mult, __ATOMIC_RELAXED);
 	__atomic_store_n(&clock->seq, seq + 2, __ATOMIC_RELEASE);
 }
@@ -111,6 +112,11 @@ static void *refresh(void *argument)
 			previous = now;
 	}
 	return NULL;
+}
+
+void host_clock_jump(int64_t ns)
+{
+	atomic_store(&jump_ns, ns);
 }
 
 int host_clock_start(struct host_enclave *e)

@@ -74,6 +74,8 @@ void host_streams_note(void);
 /* @ret_main_slot: slot of the main thread, not started yet; 0 when booted to receive. */
 __attribute__((warn_unused_result))
 int host_enclave_load(const struct host_load_options *options, struct host_enclave **ret_enclave, uint32_t *ret_main_slot);
+/* For tests of clocks that jump: the enclave sees the host's clocks so much later, from the next publication on. */
+void host_clock_jump(int64_t ns);
 /* All threads must be out (host_wait_idle). */
 void host_enclave_free(struct host_enclave *enclave);
 /* Before the first thread is started. The structure is copied. */

@@ -102,7 +102,7 @@ static int build(struct host_enclave *e, const struct sgx_capabilities *caps)
 static int make_slots(struct host_enclave *e, bool stats)
 {
 	pthread_mutex_init(&e->lock, NULL);
-	pthread_cond_init(&e->idle, NULL);
+	host_cond_init(&e->idle);
 	e->stats = stats;
 	e->slot_count = e->image.header.service_slots + e->image.header.app_threads;
 	e->slots = calloc(e->slot_count, sizeof *e->slots);

@@ -131,7 +131,7 @@ int host_wait_idle(struct host_enclave *e, uint64_t timeout_ms)
 	struct timespec deadline;
 	int error = 0;
 
-	clock_gettime(CLOCK_REALTIME, &deadline);
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
 	deadline.tv_sec += (time_t)(timeout_ms / 1000);
 	deadline.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
 	if (deadline.tv_nsec >= 1000000000)

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "fault.h"
 #include "internal.h"
 #include "util.h"
 
@@ -150,6 +151,7 @@ static void pump(struct mig_connection *c)
 		uint64_t wait_ns = UINT64_MAX;
 		enum outcome out = send_out(c, &wait_ns), in;
 
+		mig_fault_wait(c->mig);
 		if (out == END)
 			return;
 		in = take_in(c);
@@ -168,7 +170,10 @@ static void pump_urgent(struct mig_connection *c)
 	while (!atomic_load(&c->mig->stopping)) {
 		struct answer answer;
 		uint32_t size;
-		int error = mig_receive_frame(c->fd, frame_buffer(c), false, &size);
+		int error;
+
+		mig_fault_wait(c->mig);
+		error = mig_receive_frame(c->fd, frame_buffer(c), false, &size);
 
 		if (error == OM_ETIMEDOUT) {
 			if (host_monotonic_ns() - last >= SPIN_NS)

@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include "strerror.h"
 #include "acceptor.h"
+#include "fault.h"
 #include "imagefind.h"
 #include "net/hold.h"
 #include "report.h"
@@ -202,8 +203,10 @@ static void run_session(struct host_mig *mig)
 {
 	int error = mig_collect(mig, MIG_COLLECT_MS * 1000000ull, false);
 
+	mig_fault_step(mig, MIG_STEP_TARGET_COLLECTED);
 	if (!error)
 		error = engine_begin(mig);
+	mig_fault_step(mig, MIG_STEP_TARGET_BEGUN);
 	if (error) {
 		mig_set_error(mig, error);
 		mig_pumps_stop(mig, false);
@@ -359,8 +362,10 @@ int mig_receive(const struct mig_receive_options *options)
 	if (error)
 		return error;
 	mig_tune(fd, OM_CONNECTION_CONTROL);
+	mig_fault_step(NULL, MIG_STEP_TARGET_HELLO);
 	host_signals_block();
 	error = build(options, &hello, &enclave);
+	mig_fault_step(NULL, MIG_STEP_TARGET_BUILT);
 	if (!error)
 		error = mig_new(enclave, &mig);
 	if (!error)

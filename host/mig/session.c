@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "strerror.h"
+#include "fault.h"
 #include "internal.h"
 #include "load/oracle.h"
 #include "net/hold.h"
@@ -38,7 +39,7 @@ int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig)
 	mig->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	pthread_mutex_init(&mig->call_lock, NULL);
 	pthread_mutex_init(&mig->lock, NULL);
-	pthread_cond_init(&mig->changed, NULL);
+	host_cond_init(&mig->changed);
 	mig_bucket_init(&mig->bucket, 0);
 	mig_clock_id(mig->clock);
 	for (unsigned i = 0; i < MIG_CONNECTIONS_MAX; i++) {
@@ -130,6 +131,22 @@ static void note_running(struct host_mig *mig)
 		mig_receive_arrived(mig);
 }
 
+static void fault_at_state(struct host_mig *mig, uint32_t state)
+{
+	static const struct { uint32_t state; enum mig_step source, target; } steps[] = {
+		{ OM_MIG_ACTIVE, MIG_STEP_SOURCE_ACTIVE, MIG_STEP_TARGET_ACTIVE },
+		{ OM_MIG_DEVICE, MIG_STEP_SOURCE_DEVICE, MIG_STEP_TARGET_DEVICE },
+		{ OM_MIG_PREPARED, MIG_STEP_COUNT, MIG_STEP_TARGET_PREPARED },
+		{ OM_MIG_COMMITTED, MIG_STEP_SOURCE_COMMITTED, MIG_STEP_COUNT },
+		{ OM_MIG_POSTCOPY, MIG_STEP_SOURCE_POSTCOPY, MIG_STEP_TARGET_POSTCOPY },
+		{ OM_MIG_COMPLETED, MIG_STEP_SOURCE_COMPLETED, MIG_STEP_TARGET_COMPLETED },
+	};
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		if (steps[i].state == state)
+			mig_fault(mig, mig->source ? steps[i].source : steps[i].target);
+}
+
 void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 {
 	uint64_t ready = arg[1];
@@ -145,6 +162,7 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	before = atomic_load_explicit(&mig->seen_flags, memory_order_relaxed);
 	atomic_store_explicit(&mig->seen_state, state, memory_order_relaxed);
 	atomic_store_explicit(&mig->seen_flags, flags, memory_order_relaxed);
+	fault_at_state(mig, state);
 	if (state == OM_MIG_COMMITTED && mig->source && !mig->committed)
 		note_committed(mig);
 	if (state == OM_MIG_PREPARED && !mig->prepared) {
@@ -205,7 +223,7 @@ void mig_wait_tick(struct host_mig *mig)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += TICK_NS;
 	if (until.tv_nsec >= 1000000000)
 		until.tv_sec++, until.tv_nsec -= 1000000000;
@@ -241,7 +259,10 @@ bool mig_watch(struct host_mig *mig)
 bool mig_report_loss(struct host_mig *mig)
 {
 	uint64_t arg[4];
-	int64_t ret = mig_call(mig, OM_ENGINE_LOST, UINT64_MAX, 0, arg);
+	int64_t ret;
+
+	mig_fault_step(mig, mig->source ? MIG_STEP_SOURCE_LOST : MIG_STEP_TARGET_LOST);
+	ret = mig_call(mig, OM_ENGINE_LOST, UINT64_MAX, 0, arg);
 
 	if (ret < 0) {
 		host_fail((int)ret, "the engine cannot go on after the loss of its connections");
@@ -334,6 +355,7 @@ void mig_fill_hello(struct host_mig *mig, struct mig_hello *ret_hello)
 /* What the engine has to say about the end; then the slots go back. The supervisor is the only thread left. */
 void mig_end_session(struct host_mig *mig)
 {
+	mig_fault_step(mig, mig->source ? MIG_STEP_SOURCE_ENDING : MIG_STEP_TARGET_ENDING);
 	mig_refresh(mig);
 	mig_slots_release(mig);
 	pthread_mutex_lock(&mig->lock);

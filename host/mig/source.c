@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 #include "strerror.h"
+#include "fault.h"
 #include "internal.h"
 #include "net/hold.h"
 #include "report.h"
@@ -139,6 +140,7 @@ static bool reconnect(struct host_mig *mig)
 			ret = mig_call(mig, OM_ENGINE_RESUME, 0, 0, arg);
 			if (ret >= 0) {
 				mig_note(mig, UINT16_MAX, arg);
+				mig_fault_step(mig, MIG_STEP_SOURCE_RESUMED);
 				mig->reconnects++;
 				mig_set_phase(mig, MIG_PHASE_RUNNING);
 				return true;
@@ -191,10 +193,13 @@ static int source_session(struct host_mig *mig)
 
 	if (!error)
 		error = mig_slots_acquire(mig);
+	mig_fault_step(mig, MIG_STEP_SOURCE_CONNECT);
 	if (!error)
 		error = connect_all(mig, OM_HELLO_NEW);
+	mig_fault_step(mig, MIG_STEP_SOURCE_CONNECTED);
 	if (!error)
 		error = engine_begin(mig);
+	mig_fault_step(mig, MIG_STEP_SOURCE_BEGUN);
 	if (error) {
 		mig_set_error(mig, error);
 		mig_pumps_stop(mig, false);

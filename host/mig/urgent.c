@@ -35,7 +35,7 @@ int mig_urgent_init(struct mig_urgent *u)
 {
 	pthread_mutex_init(&u->lock, NULL);
 	pthread_mutex_init(&u->send_lock, NULL);
-	pthread_cond_init(&u->changed, NULL);
+	host_cond_init(&u->changed);
 	u->fd = -1;
 	u->reply = malloc(OM_FRAME_MAX);
 	return u->reply ? 0 : host_fail(OM_ENOMEM, "no memory");
@@ -147,7 +147,7 @@ static void pause_until_up(struct mig_urgent *u)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_REALTIME, &until);
+	clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_sec += PAUSE_S;
 	while (u->fd < 0 && !u->over)
 		if (pthread_cond_timedwait(&u->changed, &u->lock, &until))

@@ -58,6 +58,8 @@ static int reserve_range(uint64_t base, uint64_t size)
 	}
 	/* A fork child would see zeros in place of absent pages. Huge pages would make neighbours present. */
 	(void)madvise(want, size + BELOW, MADV_DONTFORK);
+	/* As the driver's mappings are: an enclave's memory does not belong in a core dump. */
+	(void)madvise(want, size + BELOW, MADV_DONTDUMP);
 	(void)madvise(want, size + BELOW, MADV_NOHUGEPAGE);
 	return 0;
 }

@@ -53,14 +53,17 @@ def check(condition, text):
 class Process:
     """A child whose output goes to a file that can be waited on."""
     count = 0
+    piped = False       # through a pipe: the child may be unable to write to files
 
     def __init__(self, arguments, **more):
         Process.count += 1
         self.log = WORK / f"{Process.count}.log"
         self.name = " ".join(str(a) for a in arguments[:4])
-        with open(self.log, "wb") as out:
+        with open(self.log, "wb") as log:
+            out = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log).stdin if Process.piped else log
             self.process = subprocess.Popen([str(a) for a in arguments], stdout=out, stderr=subprocess.STDOUT,
                                             stdin=subprocess.DEVNULL, env=dict(ENV, **more))
+            out.close()
         children.append(self.process)
 
     @property

@@ -288,8 +288,11 @@ static void test_urgent_break(void **state)
 		assert_int_equal(mig_receive_frame(fd[1], frame, true, &n), 0);
 	}
 	close(fd[1]);
-	while (host.urgent.users > 0)
-		usleep(1000);
+	for (uint32_t users = 1; users > 0; usleep(1000)) {
+		pthread_mutex_lock(&host.urgent.lock);
+		users = host.urgent.users;
+		pthread_mutex_unlock(&host.urgent.lock);
+	}
 	mig_urgent_down(&host.urgent, false);
 	mig_urgent_up(&host.urgent, again[0]);
 	for (unsigned i = 0; i < 4; i++) {

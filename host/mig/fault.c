@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See the header. Faults are made of what the kernel offers to any process (limits, signals, shutdown), not of special
+ * paths in the code that is to be tested; only a stall needs the pumps' help, and the clock that of the clock page.
+ */
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include "fault.h"
+#include "internal.h"
+#include "util.h"
+
+#define RULES_MAX    8
+#define STALL_NS     4000000000u
+#define STORM_NS     1000000000u
+#define STORM_US     100u
+#define JUMP_NS      3600000000000
+
+enum fault {
+#define X(id, name) FAULT_##id,
+	MIG_FAULTS(X)
+#undef X
+	FAULT_COUNT
+};
+static const char *const step_names[] = {
+#define X(id, name) name,
+	MIG_STEPS(X)
+#undef X
+};
+static const char *const fault_names[] = {
+#define X(id, name) name,
+	MIG_FAULTS(X)
+#undef X
+};
+
+static struct rule { enum mig_step step; enum fault fault; atomic_bool done; } rules[RULES_MAX];
+static unsigned rule_count;
+static _Atomic uint64_t stall_end_ns;
+
+static int find(const char *const *names, unsigned count, const char *name, unsigned *ret_at)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (name && strcmp(names[i], name) == 0) {
+			*ret_at = i;
+			return 0;
+		}
+	return host_fail(OM_EINVAL, "OPTMIG_MIG_FAULT: there is no \"%s\"", name ? name : "");
+}
+
+int mig_fault_setup(void)
+{
+	const char *value = getenv("OPTMIG_MIG_FAULT");
+	char text[512], *save, *one;
+	int error = 0;
+
+	if (!value || !*value)
+		return 0;
+	if (strlen(value) >= sizeof text)
+		return host_fail(OM_EINVAL, "OPTMIG_MIG_FAULT is too long");
+	memcpy(text, value, strlen(value) + 1);
+	for (one = strtok_r(text, ",", &save); one && !error; one = strtok_r(NULL, ",", &save)) {
+		char *colon = strchr(one, ':');
+		unsigned step = 0, fault = 0;
+
+		if (!colon || rule_count == RULES_MAX)
+			return host_fail(OM_EINVAL, "OPTMIG_MIG_FAULT: at most %d rules STEP:FAULT", RULES_MAX);
+		*colon = 0;
+		error = find(step_names, MIG_STEP_COUNT, one, &step);
+		if (!error)
+			error = find(fault_names, FAULT_COUNT, colon + 1, &fault);
+		rules[rule_count].step = (enum mig_step)step;
+		rules[rule_count++].fault = (enum fault)fault;
+	}
+	if (!error)
+		host_error("FAULT INJECTION IS ON (OPTMIG_MIG_FAULT=%s): migrations of this process fail on purpose", value);
+	return error;
+}
+
+/* What is there goes on working, more is not to be had. */
+static void limit(int resource, rlim_t value)
+{
+	struct rlimit l;
+
+	if (getrlimit(resource, &l) == 0) {
+		l.rlim_cur = value < l.rlim_max ? value : l.rlim_max;
+		(void)setrlimit(resource, &l); /* lowering cannot fail */
+	}
+}
+
+static rlim_t used_address_space(void)
+{
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+
+	if (f && fscanf(f, "%lu", &pages) != 1)
+		pages = 0;
+	if (f)
+		fclose(f);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+static rlim_t used_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	rlim_t highest = 2;
+
+	while (directory && (entry = readdir(directory)))
+		if ((rlim_t)strtoul(entry->d_name, NULL, 10) > highest && strtol(entry->d_name, NULL, 10) != dirfd(directory))
+			highest = strtoul(entry->d_name, NULL, 10);
+	if (directory)
+		closedir(directory);
+	return highest + 1;
+}
+
+static void *storm(void *argument)
+{
+	uint64_t end = host_monotonic_ns() + STORM_NS;
+
+	(void)argument;
+	while (host_monotonic_ns() < end) {
+		(void)kill(getpid(), SIGWINCH); /* a program ignores it unless it asks for it */
+		usleep(STORM_US);
+	}
+	return NULL;
+}
+
+static void *jump_back(void *argument)
+{
+	(void)argument;
+	usleep(STORM_NS / 1000);
+	host_clock_jump(0);
+	return NULL;
+}
+
+static void start(void *(*main)(void *))
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, main, NULL) == 0)
+		pthread_detach(thread);
+}
+
+static void strike(struct host_mig *mig, enum fault fault)
+{
+	switch (fault) {
+	case FAULT_KILL:
+		(void)kill(getpid(), SIGKILL);
+		return;
+	case FAULT_CUT:
+		for (unsigned i = 0; mig && i < MIG_CONNECTIONS_MAX; i++)
+			if (mig->connection[i].fd >= 0)
+				shutdown(mig->connection[i].fd, SHUT_RDWR);
+		return;
+	case FAULT_STALL:
+		atomic_store(&stall_end_ns, host_monotonic_ns() + STALL_NS);
+		return;
+	case FAULT_DISK:
+		(void)signal(SIGXFSZ, SIG_IGN);
+		limit(RLIMIT_FSIZE, 0);
+		return;
+	case FAULT_MEMORY:
+		limit(RLIMIT_AS, used_address_space());
+		return;
+	case FAULT_DESCRIPTORS:
+		limit(RLIMIT_NOFILE, used_descriptors());
+		return;
+	case FAULT_SIGNALS:
+		start(storm);
+		return;
+	case FAULT_CLOCK_FORTH:
+	case FAULT_CLOCK_BACK:
+		host_clock_jump(fault == FAULT_CLOCK_FORTH ? JUMP_NS : -JUMP_NS);
+		start(jump_back);
+		return;
+	case FAULT_COUNT:
+		return;
+	}
+}
+
+void mig_fault(struct host_mig *mig, enum mig_step step)
+{
+	for (unsigned i = 0; i < rule_count; i++)
+		if (rules[i].step == step && !atomic_exchange(&rules[i].done, true)) {
+			host_error("fault: %s at %s", fault_names[rules[i].fault], step_names[step]);
+			strike(mig, rules[i].fault);
+		}
+}
+
+void mig_fault_step(struct host_mig *mig, enum mig_step step)
+{
+	mig_fault(mig, step);
+	mig_fault_wait(NULL);
+}
+
+void mig_fault_wait(struct host_mig *mig)
+{
+	if (atomic_load_explicit(&stall_end_ns, memory_order_relaxed) == 0)
+		return;
+	while (host_monotonic_ns() < atomic_load_explicit(&stall_end_ns, memory_order_relaxed) &&
+	       !(mig && atomic_load(&mig->stopping)))
+		usleep(10000);
+}
