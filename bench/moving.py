@@ -155,6 +155,8 @@ def attempt(what, *arguments, **more):
     try:
         return run(*arguments, **more)
     except SystemExit as error:
+        if error.code == 143: # told to end
+            raise
         print(f"  {what}: {error}", flush=True)
         return {"kernel": arguments[0].split("/")[-1], "size": arguments[1], "mode": arguments[2], "link": more["link"].name if more.get("link") else "loopback",
                 "profile": more.get("profile", ""), "failed": str(error)[:2000]}
