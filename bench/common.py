@@ -88,7 +88,9 @@ class Results:
         self.data["machine"] = machine()
 
     def stamp(self):
-        return {"date": datetime.datetime.now().strftime("%Y-%m-%d %H:%M"), "command": " ".join(["bench/" + pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])}
+        """BENCH_NOTE: what a reader must know of the circumstances."""
+        return {**({"note": os.environ["BENCH_NOTE"]} if os.environ.get("BENCH_NOTE") else {}), "load": os.getloadavg()[0],
+                "date": datetime.datetime.now().strftime("%Y-%m-%d %H:%M"), "command": " ".join(["bench/" + pathlib.Path(sys.argv[0]).name, *sys.argv[1:]])}
 
     def limit(self):
         self.data["limits"].append({**datapath(), **self.stamp()})
