@@ -9,6 +9,13 @@ $(B)/bench/programs/%-enclave: bench/programs/%.c $(TOOLCHAIN)
 	$(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread
 # This file is read before the one that names the clients.
 BENCH_CLIENTS := $(B)/tests/tools/redis_client $(B)/tests/tools/memcached_client
+$(B)/bench/programs/true-8g: bench/programs/true.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-cc -O2 -Xoptmig heap=8G $< -o $@
+$(B)/bench/programs/touch: bench/programs/touch.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-cc -O2 -Xoptmig heap=9G $< -o $@
+BENCH_PROGRAMS += $(B)/bench/programs/true-8g $(B)/bench/programs/touch
 BENCH_APPS = $(foreach v,optmig native,$(foreach a,redis memcached sqlite kernels,$(B)/apps/$(v)/$(a)/.built))
 ## make bench-runtime  inside an enclave against native: programs, system calls, start-up
 .PHONY: bench-runtime

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* oldmalloc's, which works on chunks, cached or not: see malloc.c. */
+#include "../oldmalloc/aligned_alloc.c"
