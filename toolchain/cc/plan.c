@@ -4,6 +4,7 @@
  * temporary directory, so that the objects are still there when they are checked after the link.
  */
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <string.h>
 #include "cc.h"
 
@@ -135,6 +136,9 @@ int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const str
 	plan.temporary = mkdtemp(directory);
 	if (!plan.temporary) { cc_error("cannot make a temporary directory in %s", tmp && *tmp ? tmp : "/tmp"); return 1; }
 	plan.map = cc_format("%s/map", plan.temporary);
+	/* `-o /dev/null` asks whether it links: a file that is finished in place, and removed if that fails, must not be a device. */
+	struct stat output;
+	if (stat(plan.output, &output) == 0 && S_ISCHR(output.st_mode)) plan.output = cc_format("%s/image", plan.temporary);
 	plan.finish = true;
 	plan.compile = cc_alloc(args->input_count * sizeof *plan.compile);
 	plan_link(args, env, options, &plan);
