@@ -4,8 +4,10 @@
 INC_sgx += -Icore
 CFLAGS_host_sgx_emu_leaf := -mgeneral-regs-only -fno-stack-protector -U_FORTIFY_SOURCE
 CFLAGS_host_sgx_emu_epcm := $(CFLAGS_host_sgx_emu_leaf)
+CFLAGS_host_sgx_emu_huge := $(CFLAGS_host_sgx_emu_leaf)
 CFLAGS_san_sgx_emu_leaf := $(CFLAGS_host_sgx_emu_leaf) -fno-sanitize=all
 CFLAGS_san_sgx_emu_epcm := $(CFLAGS_san_sgx_emu_leaf)
+CFLAGS_san_sgx_emu_huge := $(CFLAGS_san_sgx_emu_leaf)
 CFLAGS_host_sgx_emu_thread := -mfsgsbase
 CFLAGS_san_sgx_emu_thread := -mfsgsbase
 

@@ -83,6 +83,9 @@ typedef _Atomic uint16_t epcm_entry;
 
 #define EMU_CHUNK_SHIFT 16            /* lazy filling works in 64 KiB */
 #define EMU_CHUNK_LOCKS 1024
+#define EMU_BLOCK_SIZE  0x200000ull   /* a huge page */
+#define EMU_BLOCK_PAGES (EMU_BLOCK_SIZE / SGX_PAGE_SIZE)
+#define EMU_STAGES      4
 #define EMU_TCS_TABLE   4096          /* at most half of it used */
 #define EMU_THREADS_MAX 2048
 #define EMU_ENCLAVES_MAX 4
@@ -119,6 +122,10 @@ struct emu_enclave {
 	epcm_entry *epcm;                /* one per page, sparse */
 	uint64_t page_count;
 	int uffd;
+	_Atomic bool can_move;           /* huge.c: UFFDIO_MOVE works */
+	void *stage_map;
+	uint64_t stages;                 /* EMU_STAGES aligned blocks */
+	atomic_flag stage_busy[EMU_STAGES];
 	void *measure;                   /* until EINIT */
 	uint8_t *stub;                   /* page below ELRANGE that patched ENCLU sites call */
 	uint64_t exec_end;               /* page behind the last one added with X */
@@ -181,6 +188,10 @@ void emu_chunk_lock(struct emu_enclave *e, uint64_t page);
 void emu_chunk_unlock(struct emu_enclave *e, uint64_t page);
 /* Makes an accepted page present (zero), with neighbours of its chunk. Callable with the enclave's FS. */
 bool emu_fill(struct emu_enclave *e, uint64_t page);
+/* The same for its whole 2 MiB, if all of that is accepted and absent. Return: whether the page is present. */
+bool emu_fill_block(struct emu_enclave *e, uint64_t page);
+int  emu_stage_map(struct emu_enclave *e);
+void emu_stage_unmap(struct emu_enclave *e);
 /* The kernel's EAUG: an unbacked page of an initialised enclave becomes PENDING. Returns the entry. */
 uint16_t emu_augment(struct emu_enclave *e, uint64_t page);
 /* Makes [page, page + count) absent. Context: chunk locks held by the caller. */

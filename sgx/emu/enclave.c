@@ -107,13 +107,14 @@ static int create(struct sgx_platform *platform, uint64_t base, uint64_t size, u
 		r = sgx_fail(OM_ENOMEM, "no memory for the EPCM");
 		goto fail_close;
 	}
-	if ((r = emu_patch_map(e)) < 0 || (r = publish(e)) < 0)
+	if ((r = emu_patch_map(e)) < 0 || (r = emu_stage_map(e)) < 0 || (r = publish(e)) < 0)
 		goto fail_epcm;
 	om_measure_ecreate(e->measure, sgx_host_features(), ssa_frame_pages, size);
 	*ret_enclave = &e->common;
 	return 0;
 
 fail_epcm:
+	emu_stage_unmap(e);
 	munmap(e->epcm, e->page_count * sizeof *e->epcm);
 fail_close:
 	free(e->measure);
@@ -231,6 +232,7 @@ static void destroy(struct sgx_enclave *enclave)
 		(void)atomic_compare_exchange_strong(&emu_enclaves[i], &mine, NULL);   /* one of them succeeds */
 	}
 	munmap((void *)(e->common.base - BELOW), e->common.size + BELOW);
+	emu_stage_unmap(e);
 	close(e->uffd);   /* after the mapping: a closed userfaultfd fails open */
 	munmap(e->epcm, e->page_count * sizeof *e->epcm);
 	for (int i = 0; i < EMU_TCS_TABLE; i++)

@@ -45,7 +45,7 @@ void emu_chunk_unlock(struct emu_enclave *e, uint64_t page)
 	atomic_flag_clear_explicit(chunk_lock_of(e, page), memory_order_release);
 }
 
-int emu_uffd_open(struct emu_enclave *e)
+static int uffd_open(struct emu_enclave *e, bool move)
 {
 	struct uffdio_api api = { .api = UFFD_API,
 		.features = UFFD_FEATURE_SIGBUS | EMU_UFFD_EXACT_ADDRESS | UFFD_FEATURE_PAGEFAULT_FLAG_WP };
@@ -55,6 +55,8 @@ int emu_uffd_open(struct emu_enclave *e)
 
 	if (fd < 0)
 		return sgx_fail(OM_EUNSUPPORTED, "userfaultfd: %s", strerror(errno));
+	if (move)
+		api.features |= EMU_UFFD_FEATURE_MOVE;
 	if (ioctl(fd, UFFDIO_API, &api) != 0 || ioctl(fd, UFFDIO_REGISTER, &reg) != 0) {
 		int error = errno;
 		close(fd);
@@ -62,6 +64,15 @@ int emu_uffd_open(struct emu_enclave *e)
 	}
 	e->uffd = fd;
 	return 0;
+}
+
+/* Which features there are can be asked once per descriptor, so it is tried. */
+int emu_uffd_open(struct emu_enclave *e)
+{
+	int r = uffd_open(e, true);
+
+	e->can_move = r == 0;
+	return r == 0 ? 0 : uffd_open(e, false);
 }
 
 int emu_uffd_copy(int uffd, uint64_t to, const void *from, uint64_t size, bool write_protect)
@@ -138,6 +149,8 @@ bool emu_fill(struct emu_enclave *e, uint64_t page)
 {
 	bool done;
 
+	if (emu_fill_block(e, page))
+		return true;
 	emu_chunk_lock(e, page);
 	done = fill_locked(e, page);
 	emu_chunk_unlock(e, page);
