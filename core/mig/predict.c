@@ -3,10 +3,9 @@
  * See the header. The estimates aim at 3/4 of the limit: what is dirtied between the decision and the last thread's
  * safepoint comes on top. The list of owed pages costs 16 bytes per run; half of the pages are taken to be adjacent.
  */
-#include <stdbool.h>
 #include "mig/predict.h"
 
-enum { PAGE = 4096, RUN_BYTES = 8 };
+enum { PAGE = 4096, RUN_BYTES = 8, ROUNDS_MIN = 5 };
 
 static uint64_t transfer_ns(uint64_t bytes, uint64_t throughput)
 {
@@ -31,7 +30,7 @@ uint64_t mig_predict_postcopy(const struct mig_round *r)
 
 static bool converges(const struct mig_round *r)
 {
-	return r->number < 2 || r->dirty_pages < r->previous_dirty - r->previous_dirty / 8;
+	return r->number < 2 || r->braking || r->dirty_pages < r->previous_dirty - r->previous_dirty / 8;
 }
 
 enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uint64_t *ret_expected, const char **ret_why)
@@ -44,8 +43,9 @@ enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uin
 		return MIG_STOP_PRECOPY;
 	}
 	if (mode == OM_MODE_PRECOPY) {
-		*ret_why = "rounds are used up: pre-copy, over the downtime limit";
-		return r->number >= r->rounds_max ? MIG_STOP_PRECOPY : MIG_NEXT_ROUND;
+		*ret_why = r->number >= r->rounds_max ? "rounds are used up: pre-copy, over the downtime limit" :
+			"more rounds would not leave less: pre-copy, over the downtime limit";
+		return r->number >= r->rounds_max || (r->number >= ROUNDS_MIN && !converges(r)) ? MIG_STOP_PRECOPY : MIG_NEXT_ROUND;
 	}
 	*ret_why = r->number >= r->rounds_max ? "rounds are used up: the rest by post-copy" :
 		"memory is dirtied as fast as it is sent: the rest by post-copy";

@@ -11,6 +11,7 @@
 #ifndef OPTMIG_CORE_MIG_PREDICT_H
 #define OPTMIG_CORE_MIG_PREDICT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "engine.h"
 
@@ -25,6 +26,7 @@ struct mig_round {
 	uint64_t round_trip_ns;
 	uint64_t fixed_ns;        /* stop, freeze, rebuild: best guess */
 	uint64_t limit_ns;
+	bool     braking;         /* writers have been slowed further in this round: the next one will be shorter */
 };
 
 enum mig_choice { MIG_NEXT_ROUND, MIG_STOP_PRECOPY, MIG_STOP_POSTCOPY };

@@ -192,8 +192,14 @@ static void take_posted(void)
 
 static uint64_t target_progress(void)
 {
-	if (mig.target == MIG_TARGET_RECEIVING && mig_import_complete())
-		mig_event(MIG_ON_ARRIVED);
+	if (mig.target == MIG_TARGET_RECEIVING && mig_import_complete()) {
+		int error = mig_import_settle();
+
+		if (error)
+			mig_fail(error, "pages accepted ahead could not be given back");
+		else
+			mig_event(MIG_ON_ARRIVED);
+	}
 	if (mig.target == MIG_TARGET_RUNNING && atomic_load(&mig.owed) == 0) {
 		rt_owed_fault = NULL;
 		mig_event(MIG_ON_PLACED);

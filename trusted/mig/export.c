@@ -145,7 +145,7 @@ static bool add_page(struct builder *b, uint64_t page, enum mig_pass kind)
 	case RT_PAGE_RESERVED:
 		return add_run(b, page, OM_RUN_STATE, byte);
 	case RT_PAGE_ACCEPTED:
-		if (kind == MIG_PASS_OWED)
+		if (kind == MIG_PASS_CONTENT && mig_set_has(mig_owed, page))
 			return add_run(b, page, OM_RUN_OWED, byte);
 		fits = add_content(b, page, byte, false, &gone);
 		break;
@@ -182,18 +182,16 @@ static uint64_t hot_mask(uint64_t word)
 /* Return: false if the frame is full. */
 static bool add_word(struct builder *b, uint64_t word, uint64_t mask, enum mig_pass kind, uint64_t *ret_rest)
 {
-	_Atomic uint64_t *set = kind == MIG_PASS_OWED ? mig_owed : mig_todo;
-	uint64_t bits = atomic_load_explicit(&set[word], memory_order_relaxed) & mask;
+	uint64_t bits = atomic_load_explicit(&mig_todo[word], memory_order_relaxed) & mask;
 
 	for (; bits; bits &= bits - 1) {
 		uint64_t page = word * 64 + (uint64_t)__builtin_ctzll(bits);
 
-		if (kind != MIG_PASS_OWED && !mig_set_remove(mig_todo, page))
+		if (!mig_set_remove(mig_todo, page))
 			continue;                      /* a fault was quicker */
 		if (add_page(b, page, kind))
 			continue;
-		if (kind != MIG_PASS_OWED)
-			mig_set_add(mig_todo, page);
+		mig_set_add(mig_todo, page);
 		*ret_rest = UINT64_MAX << page % 64;
 		return false;
 	}
@@ -217,8 +215,8 @@ static bool add_near_fault(struct builder *b, struct mig_conn *c)
 }
 
 /*
- * Walk on from the connection's cursor until the frame is full or the pass is over. The owed pass must not consume its set:
- * c->mask keeps which pages of the cursor's word are still to be listed.
+ * Walk on from the connection's cursor until the frame is full or the pass is over. c->mask keeps which pages of the
+ * cursor's word are still to be looked at.
  */
 static void fill(struct builder *b, struct mig_conn *c, enum mig_pass kind)
 {
@@ -232,6 +230,8 @@ static void fill(struct builder *b, struct mig_conn *c, enum mig_pass kind)
 
 			if (!rt_mem_used(c->cursor * 64))
 				continue;
+			if (c->cursor % MIG_STRIPE_WORDS == 0 && b->pages >= b->pages_max / 2)
+				return;                /* stripes that begin a frame can be placed at once (import.c) */
 			if (kind == MIG_PASS_PUSH && !c->second)
 				mask = hot_mask(c->cursor);
 			if (!add_word(b, c->cursor, mask & c->mask, kind, &c->mask))

@@ -4,11 +4,11 @@
  * map, and only then applied. Before the start token pages are accepted and written in place; afterwards a page that is
  * still owed enters by EACCEPTCOPY, once, and a second copy of it is dropped.
  *
- *   run             page here FREE/RESERVED        ACCEPTED                     OWED (running)
- *   CONTENT         accept, copy                   copy                         accept-copy
- *   ZERO            becomes RESERVED               clear                        accept-copy of zeros
- *   STATE           set                            trim, set                    -
- *   OWED            becomes OWED                   trim, becomes OWED           -
+ *   run             page here FREE/RESERVED        ACCEPTED                     OWED: before the token     running
+ *   CONTENT         accept, copy                   copy                         accept, copy               accept-copy
+ *   ZERO            becomes RESERVED               clear                        becomes RESERVED           of zeros
+ *   STATE           set                            trim, set                    set                        -
+ *   OWED            becomes OWED                   trim, becomes OWED           stays                      -
  *   RESIDENT(_ZERO) copy (clear) into the runtime's own page
  *
  * A page without write permission cannot be written in place: it is trimmed if it is there, and accept-copied.
@@ -74,6 +74,19 @@ static void set_byte(uint64_t page, uint8_t byte)
 	atomic_store_explicit(mig_page_byte(page), byte, memory_order_release);
 }
 
+/* Pages may be declared owed while the source's program still runs, and it may turn out otherwise. */
+static void not_owed(uint64_t page, uint64_t count)
+{
+	for (uint64_t end = page + count; page < end; page++) {
+		uint8_t byte = mig_page_state(page);
+
+		if (RT_PAGE_STATE(byte) == RT_PAGE_OWED)
+			set_byte(page, (uint8_t)((byte & ~7u) | RT_PAGE_RESERVED));
+		if (mig_set_remove(mig_owed, page))
+			atomic_fetch_sub(&mig.owed, 1);
+	}
+}
+
 static int unaccept(uint64_t page)
 {
 	return RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED ? rt_mem_trim(rt_page_address(page), OM_PAGE_SIZE) : 0;
@@ -81,8 +94,10 @@ static int unaccept(uint64_t page)
 
 static int write_protected_page(uint64_t page, uint8_t byte, const void *content)
 {
-	int error = unaccept(page);
+	int error = rt_mem_settle(rt_page_address(page), OM_PAGE_SIZE);
 
+	if (!error)
+		error = unaccept(page);
 	if (!error)
 		error = rt_mem_accept_copy(rt_page_address(page), content, byte & PROTECTION);
 	if (!error)
@@ -112,6 +127,8 @@ static int write_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 {
 	uint8_t protection = run->state & PROTECTION;
 
+	if (atomic_load(&mig.owed))
+		not_owed(run->first, run->count);
 	for (uint32_t at = 0, length; at < run->count; at += length) {
 		uint64_t page = run->first + at;
 		int error = 0;
@@ -125,7 +142,7 @@ static int write_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 			continue;
 		}
 		if (RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_ACCEPTED)
-			error = rt_mem_accept(rt_page_address(page), (size_t)length * OM_PAGE_SIZE, protection);
+			error = rt_mem_accept_over(rt_page_address(page), (size_t)length * OM_PAGE_SIZE, protection);
 		if (error)
 			return error;
 		memcpy((void *)rt_page_address(page), content[at], (size_t)length * OM_PAGE_SIZE);
@@ -135,8 +152,57 @@ static int write_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 	return 0;
 }
 
+/*
+ * A stripe that begins with many pages will have the rest of its pages too, in all likelihood. Accepted together they can be
+ * given memory together, too; what does not come is given back when the next stripe begins.
+ */
+static void accept_ahead(struct mig_conn *c, const struct om_run *run)
+{
+	if (run->type != OM_RUN_CONTENT || run->count < OM_FRAME_PAGES_MAX / 2 || run->first % MIG_STRIPE_PAGES ||
+	    !(run->state & RT_PAGE_W) || RT_PAGE_STATE(mig_page_state(run->first)) > RT_PAGE_RESERVED ||
+	    run->first + MIG_STRIPE_PAGES > mig.facts.tracked_limit)
+		return;
+	c->ahead = run->first / MIG_STRIPE_PAGES + 1;
+	rt_mem_accept_ahead(rt_page_address(run->first), (size_t)MIG_STRIPE_PAGES * OM_PAGE_SIZE);
+}
+
+static int settle(struct mig_conn *c)
+{
+	uint64_t stripe = c->ahead - 1;
+
+	if (!c->ahead)
+		return 0;
+	c->ahead = 0;
+	return rt_mem_settle(rt_page_address(stripe * MIG_STRIPE_PAGES), (size_t)MIG_STRIPE_PAGES * OM_PAGE_SIZE);
+}
+
+int mig_import_settle(void)
+{
+	int error = 0;
+
+	for (uint32_t i = 0; i < mig.params.channels && !error; i++)
+		error = settle(&mig.conn[OM_CONNECTION_PAGES + i]);
+	return error;
+}
+
+/* Pages accepted ahead must not stay so once the stripe is done, or when they are declared owed. */
+static int look_ahead(struct mig_conn *c, const struct om_run *runs, int count)
+{
+	int error = 0;
+
+	for (int i = 0; i < count && !error; i++) {
+		if (c->ahead && (runs[i].type == OM_RUN_OWED || runs[i].first / MIG_STRIPE_PAGES + 1 != c->ahead))
+			error = settle(c);
+		if (!c->ahead)
+			accept_ahead(c, &runs[i]);
+	}
+	return error;
+}
+
 static int zero_run(const struct om_run *run)
 {
+	if (atomic_load(&mig.owed))
+		not_owed(run->first, run->count);
 	for (uint64_t page = run->first; page < run->first + run->count; page++) {
 		int error = 0;
 
@@ -174,6 +240,8 @@ static int state_run(const struct om_run *run)
 {
 	int error = trim_run(run);
 
+	if (!error && atomic_load(&mig.owed))
+		not_owed(run->first, run->count);
 	for (uint64_t page = run->first; !error && page < run->first + run->count; page++)
 		set_byte(page, run->state);
 	return error;
@@ -307,6 +375,11 @@ int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t 
 	count = mig_runs_decode(plain, frame->head, (frame->length - frame->head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs);
 	if (count < 0)
 		return count;
+	if (mig.target == MIG_TARGET_RECEIVING) {
+		error = look_ahead(c, runs, count);
+		if (error)
+			return error;
+	}
 	error = mig_runs_apply(runs, count, buffer->pages);
 	if (error)
 		return error;

@@ -83,10 +83,11 @@ struct mig_conn {
 	_Atomic uint64_t pass_done;                /* source: number of the pass this connection has finished */
 	_Atomic uint64_t received;                 /* destination: frames of this epoch */
 	uint64_t acked;                            /* destination: what was acknowledged last */
+	uint64_t ahead;                            /* destination: 1 + stripe whose pages were accepted ahead, 0 none */
 };
 
 /* A pass over the page set: a round, or a part of the stop phase. */
-enum mig_pass { MIG_PASS_NONE, MIG_PASS_CONTENT, MIG_PASS_OWED, MIG_PASS_PUSH };
+enum mig_pass { MIG_PASS_NONE, MIG_PASS_CONTENT, MIG_PASS_PUSH };
 #define MIG_PASS_KIND(pass) ((enum mig_pass)((pass) & 0xff))
 
 enum mig_round_step { MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
@@ -132,8 +133,7 @@ struct mig {
 
 	/* source */
 	_Atomic uint64_t pass;                     /* number << 8 | enum mig_pass */
-	bool     postcopy;                         /* the stop phase leaves pages owed */
-	bool     owed_pass;                        /* its list of owed pages is being sent */
+	bool     postcopy;                         /* what is not there yet stays owed: only that is told from now on */
 	bool     frozen, app_stopped;
 	enum mig_round_step round_step;
 	uint64_t handshake;
@@ -170,7 +170,7 @@ extern struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
 extern uint8_t mig_plain[OM_CONTROL_MAX];                      /* control owner */
 
 /* ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ---- */
-extern _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];        /* source: to be sent in this pass */
+extern _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];        /* source: to be sent, or told to be owed, in this pass */
 extern _Atomic uint64_t mig_owed[MIG_PAGES_LIMIT / 64];        /* source: not acknowledged; destination: not arrived */
 
 static inline void mig_set_add(_Atomic uint64_t *set, uint64_t page)
@@ -188,6 +188,7 @@ static inline bool mig_set_has(_Atomic uint64_t *set, uint64_t page)
 {
 	return (atomic_load_explicit(&set[page / 64], memory_order_relaxed) >> page % 64 & 1) != 0;
 }
+#define MIG_STRIPE_PAGES (MIG_STRIPE_WORDS * 64u)
 static inline uint32_t mig_channel_of(uint64_t word)
 {
 	return (uint32_t)(word / MIG_STRIPE_WORDS % mig.params.channels);
@@ -270,6 +271,7 @@ int  mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t
 	const void *payload);
 long mig_import_ack_out(uint32_t channel, uint8_t *data);
 bool mig_import_complete(void);
+int  mig_import_settle(void);                      /* before the program runs: control owner, page connections idle */
 /* Decode the runs of a page frame and check each against this enclave. @runs: MIG_RUNS_MAX. Return: how many, or OM_E*. */
 int  mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs);
 /* Apply them. @content: page-aligned. */

@@ -3,8 +3,10 @@
  * The source's way through a migration: which pages are to be sent when, and when to stop.
  *
  *   round      take and clear the cards -> handshake with all threads -> copy the taken pages -> all acknowledged -> decide
- *   HEAT       post-copy only: clear the cards, let the program run a moment; what is marked then is likely hot
- *   stop       park -> freeze descriptors, save time -> cards, resident pages, live stacks -> send -> list of owed pages
+ *   owing      the last round before post-copy: instead of the taken pages' contents it tells which will be owed, so that
+ *              the destination has given up its stale copies, and knows nearly all it will owe, before the program stops
+ *   HEAT       post-copy from the start only: the program runs a moment more; what is marked since is likely hot
+ *   stop       park -> freeze descriptors, save time -> cards, resident pages, live stacks -> send
  *
  * A page whose card is set after the take is left for the next round; one whose card was set before is copied after every
  * thread has passed a safepoint, so no store of it is missed (DESIGN: invariant S). At the stop the union of all that was
@@ -162,12 +164,24 @@ uint64_t mig_source_touched(void)
 
 /* ---- rounds ---- */
 
-static void decide_stop(bool postcopy, enum om_mig_mode chosen, const char *why)
+static void note_choice(enum om_mig_mode chosen, const char *why)
 {
-	mig.postcopy = postcopy;
 	mig.status.chosen_mode = chosen;
 	mig_words(mig.status.choice, sizeof mig.status.choice, why);
+}
+
+static void decide_stop(enum om_mig_mode chosen, const char *why)
+{
+	note_choice(chosen, why);
 	mig_event(MIG_ON_STOP);
+}
+
+/* From now on there is no way back to sending contents before the stop. */
+static void begin_owing(enum om_mig_mode chosen, const char *why)
+{
+	note_choice(chosen, why);
+	mig.postcopy = true;
+	mig.round_step = MIG_ROUND_TAKE;
 }
 
 void mig_source_rounds(void)
@@ -180,30 +194,31 @@ void mig_source_rounds(void)
 	mig.round.fixed_ns = FIXED_NS;
 	mig.status.chosen_mode = mig.params.mode;
 	if (mig.params.mode == OM_MODE_STOP) {
-		decide_stop(false, OM_MODE_STOP, "asked for");
+		decide_stop(OM_MODE_STOP, "asked for");
 		return;
 	}
 	mig.round_step = MIG_ROUND_TAKE;
-	if (mig.params.mode == OM_MODE_POSTCOPY) {
-		walk_cards(NULL, true);
-		mig.round_step = MIG_ROUND_HEAT;
-		mig.round_start = mig.ready;
-	}
+	if (mig.params.mode == OM_MODE_POSTCOPY)
+		begin_owing(OM_MODE_POSTCOPY, "asked for");
+	else if (mig.params.mode == OM_MODE_AUTO && mig.params.flags & OM_MIG_PARAM_RELEASE)
+		begin_owing(OM_MODE_POSTCOPY, "memory is to be given back on the way: post-copy");
 }
 
 void mig_source_again(void)
 {
 	if (mig.source == MIG_SOURCE_POSTCOPY)
 		mig_source_handed_over();
-	else if (mig.round_step != MIG_ROUND_HEAT)
+	else if (mig.params.mode == OM_MODE_POSTCOPY && !mig.postcopy)
+		mig_source_postcopy_now();
+	else
 		mig.round_step = MIG_ROUND_TAKE;
 }
 
 void mig_source_postcopy_now(void)
 {
 	mig.params.mode = OM_MODE_POSTCOPY;
-	if (mig.source == MIG_SOURCE_ROUNDS && atomic_load(&mig.link))
-		decide_stop(true, mig.round.number ? OM_MODE_HYBRID : OM_MODE_POSTCOPY, "post-copy was asked for during the rounds");
+	if (mig.source == MIG_SOURCE_ROUNDS && atomic_load(&mig.link) && !mig.postcopy)
+		begin_owing(mig.status.dirty_sync_count ? OM_MODE_HYBRID : OM_MODE_POSTCOPY, "post-copy was asked for during the rounds");
 }
 
 static void take_round(void)
@@ -226,19 +241,21 @@ static void take_round(void)
 /* Writers that outrun what was allowed are slowed until they do not. */
 static void throttle(void)
 {
-	uint64_t rate = mig.status.dirty_pages_rate * OM_PAGE_SIZE;
+	uint64_t rate = mig.status.dirty_pages_rate * OM_PAGE_SIZE, before = mig.throttle_ns;
 
+	mig.round.braking = false;
 	if (!mig.params.throttle_bytes) {
 		if (mig.throttle_ns)
 			rt_throttle_set(mig.throttle_ns = 0);
 		return;
 	}
 	if (rate > mig.params.throttle_bytes)
-		mig.throttle_ns = mig.throttle_ns ? mig.throttle_ns * 2 : 500;
+		mig.throttle_ns = mig.throttle_ns ? mig.throttle_ns * 4 : 2000;
 	else if (rate < mig.params.throttle_bytes / 2)
 		mig.throttle_ns /= 2;
 	if (mig.throttle_ns > THROTTLE_MAX_NS)
 		mig.throttle_ns = THROTTLE_MAX_NS;
+	mig.round.braking = mig.throttle_ns > before;
 	rt_throttle_set(mig.throttle_ns);
 }
 
@@ -273,18 +290,51 @@ static void round_over(void)
 	choice = mig_choose(mode, &mig.round, &mig.status.expected_downtime_ns, &why);
 	mig.round_step = MIG_ROUND_TAKE;
 	if (choice == MIG_STOP_PRECOPY)
-		decide_stop(false, OM_MODE_PRECOPY, why);
+		decide_stop(OM_MODE_PRECOPY, why);
 	else if (choice == MIG_STOP_POSTCOPY)
-		decide_stop(true, OM_MODE_HYBRID, why);
+		begin_owing(OM_MODE_HYBRID, why);
+}
+
+/*
+ * Of the pages to be sent, those that have content are owed from now on; they stay in the set, to be told so. What was
+ * owed and has lost its content since is not owed any more.
+ */
+static void make_owed(void)
+{
+	uint64_t more = 0, less = 0;
+
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
+		if (!rt_mem_used(block))
+			continue;
+		for (uint64_t word = block / 64; word < (block_end(block) + 63) / 64; word++) {
+			uint64_t bits = atomic_load_explicit(&mig_todo[word], memory_order_relaxed), before, after;
+
+			if (!bits)
+				continue;
+			before = after = atomic_load_explicit(&mig_owed[word], memory_order_relaxed);
+			for (uint64_t rest = bits; rest; rest &= rest - 1) {
+				uint64_t bit = rest & -rest;
+
+				if (RT_PAGE_STATE(mig_page_state(word * 64 + (uint64_t)__builtin_ctzll(rest))) == RT_PAGE_ACCEPTED)
+					after |= bit;
+				else
+					after &= ~bit;
+			}
+			atomic_store_explicit(&mig_owed[word], after, memory_order_relaxed);
+			more += (uint64_t)__builtin_popcountll(after & ~before);
+			less += (uint64_t)__builtin_popcountll(before & ~after);
+		}
+	}
+	atomic_fetch_add(&mig.owed, more - less);
 }
 
 static uint64_t rounds_progress(void)
 {
 	switch (mig.round_step) {
 	case MIG_ROUND_HEAT:
-		if (mig_now() - mig.round_start < HEAT_NS)
+		if (mig.status.chosen_mode == OM_MODE_POSTCOPY && mig_now() - mig.round_start < HEAT_NS)
 			return HEAT_NS / 4;
-		decide_stop(true, OM_MODE_POSTCOPY, "asked for");
+		mig_event(MIG_ON_STOP);
 		return 0;
 	case MIG_ROUND_TAKE:
 		take_round();
@@ -292,6 +342,8 @@ static uint64_t rounds_progress(void)
 	case MIG_ROUND_HANDSHAKE:
 		if (!rt_handshake_done(mig.handshake))
 			return HANDSHAKE_NS;
+		if (mig.postcopy)
+			make_owed();
 		mig_pass_begin(MIG_PASS_CONTENT);
 		mig.round_step = MIG_ROUND_SEND;
 		return SEND_NS;
@@ -303,7 +355,10 @@ static uint64_t rounds_progress(void)
 	case MIG_ROUND_DRAIN:
 		if (!mig_pass_acknowledged())
 			return SEND_NS;
-		round_over();
+		if (mig.postcopy)
+			mig.round_step = MIG_ROUND_HEAT;
+		else
+			round_over();
 		return 0;
 	}
 	return 0;
@@ -319,32 +374,6 @@ void mig_source_stop(void)
 	mig.status.stop_realtime_ns = (uint64_t)rt_realtime_ns();
 	mig.app_stopped = true;
 	rt_stop_begin();
-}
-
-/* What is dirty moves from the page set to the owed set, but for what must be there at once. */
-static void make_owed(void)
-{
-	uint64_t owed = 0;
-
-	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
-		if (!rt_mem_used(block))
-			continue;
-		for (uint64_t word = block / 64; word < (block_end(block) + 63) / 64; word++) {
-			uint64_t bits = atomic_exchange_explicit(&mig_todo[word], 0, memory_order_relaxed);
-
-			for (uint64_t rest = bits; rest; rest &= rest - 1) {
-				uint64_t page = word * 64 + (uint64_t)__builtin_ctzll(rest);
-
-				if (RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_ACCEPTED) {
-					mig_set_add(mig_todo, page);
-					bits &= ~(UINT64_C(1) << page % 64);
-				}
-			}
-			atomic_store_explicit(&mig_owed[word], bits, memory_order_relaxed);
-			owed += (uint64_t)__builtin_popcountll(bits);
-		}
-	}
-	atomic_store(&mig.owed, owed);
 }
 
 void mig_source_freeze(void)
@@ -366,7 +395,7 @@ void mig_source_freeze(void)
 	rt_time_save();
 	mig.froze = mig_now();
 	mig.status.freeze_ns = (uint64_t)(mig.froze - mig.parked);
-	/* The cards stay as they are in post-copy: they say what is likely hot. */
+	/* The cards stay as they are in post-copy: they say what is likely hot, for they were cleared by the owing round. */
 	if (everything)
 		collect_all(mig_todo);
 	else
@@ -375,7 +404,6 @@ void mig_source_freeze(void)
 		make_owed();
 	mig.status.resident_pages = resident_pages(mig_todo);
 	add_stacks();
-	mig.owed_pass = false;
 	mig_pass_begin(MIG_PASS_CONTENT);
 }
 
@@ -383,11 +411,6 @@ static uint64_t final_progress(void)
 {
 	if (!mig_pass_handed_out())
 		return SEND_NS;
-	if (mig.postcopy && !mig.owed_pass) {
-		mig.owed_pass = true;
-		mig_pass_begin(MIG_PASS_OWED);
-		return SEND_NS;
-	}
 	mig.sent = mig_now();
 	mig_event(MIG_ON_SENT);
 	return 0;

@@ -5,7 +5,8 @@
  * work. So small runs of freed pages are kept, up to a limit, with what is in them, and zeroed when they are used again.
  *
  * A bit per page, local: to the engine a kept page is FREE, or RESERVED without access, and nothing else. Invariant: a
- * kept page that is not FREE has no protection bits, so nobody can touch it before protect or unmap has seen it.
+ * kept page that is not FREE has no protection bits, so nobody can touch it before protect or unmap has seen it. While a
+ * migration arrives and no application runs yet, pages accepted ahead of their content are kept too, in any state.
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"
@@ -35,6 +36,12 @@ bool rt_kept_put(uint64_t index, uint64_t count)
 	for (uint64_t i = index; i < index + count; i++)
 		atomic_fetch_or_explicit(&kept[i / 64], 1ULL << (i % 64), memory_order_relaxed);
 	return true;
+}
+
+void rt_kept_ahead(uint64_t index)
+{
+	atomic_fetch_add_explicit(&kept_count, 1, memory_order_relaxed);
+	atomic_fetch_or_explicit(&kept[index / 64], 1ULL << (index % 64), memory_order_relaxed);
 }
 
 bool rt_kept_any(void)

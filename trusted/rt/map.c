@@ -272,7 +272,14 @@ enum rt_fault_result rt_map_touch(uint64_t index, bool write)
 	}
 }
 
-int rt_mem_accept(uint64_t address, size_t size, uint8_t protection)
+/* The page is ARRIVING and ours, and was kept: writable as it was EAUGed. */
+static void finish_ahead(uint64_t index, uint8_t protection)
+{
+	rt_cards_mark(rt_page_address(index), OM_PAGE_SIZE);
+	__atomic_store_n(&rt_pagemap()[index], (uint8_t)(RT_PAGE_ACCEPTED | protection), __ATOMIC_RELEASE);
+}
+
+static int accept(uint64_t address, size_t size, uint8_t protection, bool over)
 {
 	uint64_t first = rt_page_index(address), count = rt_page_up(size) >> 12;
 	const uint64_t hint[6] = { first << 12, count << 12 };
@@ -290,10 +297,12 @@ int rt_mem_accept(uint64_t address, size_t size, uint8_t protection)
 				i--;
 				continue;
 			}
-			if (rt_kept_take(i))
-				rt_kept_use(i, protection);
-			else
+			if (!rt_kept_take(i))
 				accept_claimed(i, protection);
+			else if (over && protection & RT_PAGE_W)
+				finish_ahead(i, protection);
+			else
+				rt_kept_use(i, protection);
 			break;
 		case RT_PAGE_RESIDENT:
 			if (seen == RT_PAGE_RESIDENT)
@@ -306,6 +315,53 @@ int rt_mem_accept(uint64_t address, size_t size, uint8_t protection)
 		}
 	}
 	return 0;
+}
+
+int rt_mem_accept(uint64_t address, size_t size, uint8_t protection)
+{
+	return accept(address, size, protection, false);
+}
+
+int rt_mem_accept_over(uint64_t address, size_t size, uint8_t protection)
+{
+	return accept(address, size, protection, true);
+}
+
+void rt_mem_accept_ahead(uint64_t address, size_t size)
+{
+	uint64_t first = rt_page_index(address), count = rt_page_up(size) >> 12;
+	const uint64_t hint[6] = { first << 12, count << 12 };
+
+	rt_map_ensure(first, count);
+	rt_hostcall(OM_HC_SGX_AUGMENT, 0, 0, hint);
+	for (uint64_t i = first; i < first + count; i++) {
+		uint8_t *byte = &rt_pagemap()[i], seen = __atomic_load_n(byte, __ATOMIC_ACQUIRE);
+		enum rt_page_state state = RT_PAGE_STATE(seen);
+
+		if ((state != RT_PAGE_FREE && state != RT_PAGE_RESERVED) || !claim(byte, seen))
+			continue;
+		if (!rt_kept_take(i))
+			accept_new(rt_page_address(i));
+		rt_kept_ahead(i);
+		__atomic_store_n(byte, seen, __ATOMIC_RELEASE);
+	}
+}
+
+int rt_mem_settle(uint64_t address, size_t size)
+{
+	uint64_t first = rt_page_index(address), end = first + (rt_page_up(size) >> 12), run = 0;
+	int error = 0;
+
+	for (uint64_t i = first; i <= end; i++) {
+		if (i < end && rt_kept_take(i)) {
+			run++;
+			continue;
+		}
+		if (run && !error)
+			error = rt_page_trim(i - run, run);
+		run = 0;
+	}
+	return error;
 }
 
 /* ---- for the engine's walks ------------------------------------------------------------------------------------- */

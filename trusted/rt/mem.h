@@ -25,6 +25,8 @@ uint64_t rt_mem_brk(struct rt_thread *t, uint64_t wanted);
 /* ---- kept.c ---- */
 /* The pages, accepted and ARRIVING by the caller, become FREE by it and stay in the enclave: true; or they are too many. */
 bool rt_kept_put(uint64_t index, uint64_t count);
+/* The page, accepted and ARRIVING by the caller, is kept whatever its state will be, and without a limit. */
+void rt_kept_ahead(uint64_t index);
 bool rt_kept_any(void);
 /* The page was kept and is the caller's now: rt_kept_use() must follow. */
 bool rt_kept_take(uint64_t index);

@@ -189,6 +189,12 @@ uint8_t *rt_cards(void);                             /* the same count; nonzero 
 void rt_cards_mark(uint64_t address, size_t size);   /* conditional marks, any size */
 /* Make pages usable now (EACCEPT in batch). States FREE/RESERVED -> ACCEPTED. Called with no lock held. */
 int  rt_mem_accept(uint64_t address, size_t size, uint8_t protection);
+/* The same for pages whose whole content the caller writes at once: what is in them before is undefined. */
+int  rt_mem_accept_over(uint64_t address, size_t size, uint8_t protection);
+/* EACCEPT ahead of a rt_mem_accept_over() that is expected; states stay. What it did not come to, rt_mem_settle() gives
+ * back: due before the application runs. */
+void rt_mem_accept_ahead(uint64_t address, size_t size);
+int  rt_mem_settle(uint64_t address, size_t size);
 /* Give pages back: trim (MODIFY_TYPES, EACCEPT, REMOVE); they read as zero if accepted again. */
 int  rt_mem_trim(uint64_t address, size_t size);
 /* The engine places the content of one page that is not accepted: EACCEPTCOPY from `source` (a page-aligned local page). */

@@ -221,17 +221,35 @@ bool rt_mem_copy_out(void *trusted, uint64_t page)
 }
 bool rt_mem_copy_out_any(void *trusted, uint64_t page) { return rt_mem_copy_out(trusted, page); }
 
-int rt_mem_accept(uint64_t address, size_t size, uint8_t protection)
+/* In the enclave, though the page map says otherwise. */
+static _Atomic bool ahead[FAKE_PAGES];
+
+int rt_mem_accept_over(uint64_t address, size_t size, uint8_t protection)
 {
 	for (uint64_t p = rt_page_index(address); p < rt_page_index(address + size); p++) {
 		uint8_t state = RT_PAGE_STATE(atomic_load(&fake.pagemap[p]));
 
 		if (state != RT_PAGE_FREE && state != RT_PAGE_RESERVED)
 			broken("accepted twice", p);
-		memset(fake.memory + (p << 12), 0, 4096);
+		memset(fake.memory + (p << 12), 0xdd, 4096);
+		atomic_store(&ahead[p], false);
 		atomic_store(&fake.pagemap[p], RT_PAGE_ACCEPTED | protection);
 		mark(p);
 	}
+	return 0;
+}
+
+void rt_mem_accept_ahead(uint64_t address, size_t size)
+{
+	for (uint64_t p = rt_page_index(address); p < rt_page_index(address + size); p++)
+		if (RT_PAGE_STATE(atomic_load(&fake.pagemap[p])) <= RT_PAGE_RESERVED)
+			atomic_store(&ahead[p], true);
+}
+
+int rt_mem_settle(uint64_t address, size_t size)
+{
+	for (uint64_t p = rt_page_index(address); p < rt_page_index(address + size); p++)
+		atomic_store(&ahead[p], false);
 	return 0;
 }
 
@@ -252,6 +270,8 @@ int rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection)
 {
 	uint64_t p = rt_page_index(address);
 
+	if (atomic_load(&ahead[p]))
+		broken("accept-copied though it was accepted ahead", p);
 	if (RT_PAGE_STATE(atomic_load(&fake.pagemap[p])) == RT_PAGE_ACCEPTED)
 		atomic_fetch_add(&fake.placed_twice, 1);
 	if ((uint64_t)source & 4095)
