@@ -19,7 +19,7 @@ _optmig()
 		return
 	fi
 	case $command in
-	migrate | status | cancel | check | recover | report)
+	migrate | status | cancel | postcopy | check | recover | report)
 		mapfile -t COMPREPLY < <(compgen -W "$(optmig ps 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

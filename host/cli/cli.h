@@ -23,6 +23,7 @@ int cli_receive(int argc, char **argv);
 int cli_ps(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_cancel(int argc, char **argv);
+int cli_postcopy(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_report(int argc, char **argv);

@@ -18,6 +18,7 @@ static const struct cli_command commands[] = {
 	{ "migrate", "move a running program to another host", cli_migrate },
 	{ "status", "how far a migration is", cli_status },
 	{ "cancel", "cancel a migration", cli_cancel },
+	{ "postcopy", "switch a migration to post-copy now", cli_postcopy },
 	{ "recover", "go on after a lost connection", cli_recover },
 	{ "report", "report of a migration, also for Prometheus", cli_report },
 };

@@ -159,10 +159,10 @@ int cli_report(int argc, char **argv)
 	return error ? error : show(argv[0], target, &s);
 }
 
-int cli_cancel(int argc, char **argv)
+/* A command about a migration that is under way. */
+static int steer(int argc, char **argv, const char *help)
 {
-	struct simple s = { .help = "usage: optmig cancel NAME|PID\n"
-		"Cancels a migration: the program runs on where it is. Not possible once it has been handed over.\n" };
+	struct simple s = { .help = help };
 	const char *target;
 	json_t *value = NULL, *info = NULL;
 	int error = parse(argc, argv, json_longs, &s, &target);
@@ -171,10 +171,22 @@ int cli_cancel(int argc, char **argv)
 		return error - 1;
 	error = need_target(argv[0], target);
 	if (!error)
-		error = ask(argv[0], "cancel", target, CLIENT_MIGRATING, NULL, &value, &info);
+		error = ask(argv[0], argv[0], target, CLIENT_MIGRATING, NULL, &value, &info);
 	json_decref(value);
 	json_decref(info);
 	return error;
+}
+
+int cli_cancel(int argc, char **argv)
+{
+	return steer(argc, argv, "usage: optmig cancel NAME|PID\n"
+		"Cancels a migration: the program runs on where it is. Not possible once it has been handed over.\n");
+}
+
+int cli_postcopy(int argc, char **argv)
+{
+	return steer(argc, argv, "usage: optmig postcopy NAME|PID\n"
+		"Ends the rounds of a migration now: the program moves, the rest of its memory follows.\n");
 }
 
 int cli_check(int argc, char **argv)

@@ -26,6 +26,8 @@
 /* Somebody's command may have the connection for a moment; a real refusal comes again. */
 #define BUSY_TRIES      50u
 #define BUSY_US         100u
+#define NICE_PAGES      5
+#define NICE_POSTCOPY   10
 #define SPIN_NS         50000u  /* urgent requests come in bursts */
 
 struct answer { int64_t ret; uint64_t arg[4]; };
@@ -145,12 +147,30 @@ static void sleep_until_something(struct mig_connection *c, uint64_t wait_ns)
 		(void)!read(c->wake_fd, &count, sizeof count); /* only to empty it */
 }
 
+/*
+ * Moving memory is not what the machine is there for: the program and its clients come first, and in post-copy, where
+ * threads wait for single pages, those pages. On an idle processor it makes no difference. Failing costs latency only.
+ */
+static void step_back(const struct mig_connection *c, int *nice)
+{
+	int want = atomic_load_explicit(&c->mig->seen_state, memory_order_relaxed) == OM_MIG_POSTCOPY ? NICE_POSTCOPY : NICE_PAGES;
+
+	if (c->number < OM_CONNECTION_PAGES || *nice == want)
+		return;
+	*nice = want;
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), want);
+}
+
 static void pump(struct mig_connection *c)
 {
+	int nice = 0;
+
 	while (!atomic_load(&c->mig->stopping)) {
 		uint64_t wait_ns = UINT64_MAX;
-		enum outcome out = send_out(c, &wait_ns), in;
+		enum outcome out, in;
 
+		step_back(c, &nice);
+		out = send_out(c, &wait_ns);
 		mig_fault_wait(c->mig);
 		if (out == END)
 			return;
