@@ -153,6 +153,8 @@ static bool session(enum om_mig_mode mode, uint64_t at)
 	pair_run(&p, 2, 200);
 	pair_begin(&p);
 	judge(&p);
+	if (p.target_dead)             /* its threads may wait for pages that were owed */
+		p.give_up = true;
 	pair_close(&p);
 	return struck;
 }
