@@ -42,15 +42,18 @@ enum om_ecall {
 	OM_ECALL_SIGNAL,     /* service slot: r8 = signal number for the process, r9 = sending pid or 0 */
 	OM_ECALL_ENGINE,     /* service slot: migration engine, r8 = enum om_engine_op (abi/engine.h), arguments in arg[]/data */
 	OM_ECALL_STATS,      /* service slot: data = struct om_enclave_stats */
-	OM_ECALL_STOP,       /* service slot, for tests and tools: r8 = enum om_stop_op; OM_E* in ret. OM_ESTATE while a
-	                        migration session is under way */
+	OM_ECALL_STOP,       /* service slot, for tests and measurements: r8 = enum om_stop_op, r9 its argument; OM_E* in ret.
+	                        OM_EDEBUG unless the image is a debug image: a host that resumes threads or clears cards
+	                        at the wrong moment would undo a hand-over. OM_ESTATE while a migration session is under way */
 };
 
-/* Park all application threads and let them go on in place. */
+/* Park all application threads and let them go on in place; or what a round of pre-copy does to them. */
 enum om_stop_op {
 	OM_STOP_BEGIN = 1,   /* rt_stop_begin */
 	OM_STOP_POLL,        /* rt_stop_poll: arg[0] = application threads that still run; call until 0 */
 	OM_STOP_RESUME,      /* rt_resume_all */
+	OM_ROUND_BEGIN,      /* clear all cards, rt_handshake_begin: arg[0] = the epoch */
+	OM_ROUND_POLL,       /* r9 = epoch: arg[0] = 1 once every thread has passed a safepoint or is outside */
 };
 
 enum om_exit { OM_EXIT_HOSTCALL = 1, OM_EXIT_DONE, OM_EXIT_PARKED, OM_EXIT_THREAD, OM_EXIT_FATAL };

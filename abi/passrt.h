@@ -7,7 +7,8 @@
  *     gs:[ADDRESS >> 12]
  *
  * for any ADDRESS inside ELRANGE, and with FS at libc's thread pointer. A card is 0 (clean) or nonzero (dirty).
- * The pass may read cards and store the value 1; only the runtime clears them.
+ * The pass may read cards and store the value 1; only the runtime clears them. Marks are wanted only while the byte
+ * __optmig_track is nonzero; code that looks at it does so in the same safepoint interval as the store.
  *
  * Invariant S: every store to tracked memory is covered by a card mark in the same safepoint interval, the
  * code between two consecutive safepoints of that thread. Safepoints are polls (below), calls that may poll,
@@ -38,6 +39,11 @@ struct om_stamp {
 /* One byte, in local memory; nonzero asks every thread to call __optmig_safepoint soon.
  * The pass polls it with a volatile byte load: cmpb $0, __optmig_poll(%rip). */
 extern volatile unsigned char __optmig_poll __attribute__((visibility("hidden")));
+
+/* One byte, in local memory; nonzero while somebody wants to know which pages are written. Whoever raises it copies
+ * everything that was written before the handshake that follows: a store whose look at it came too early is complete by
+ * then (invariant S with "looked" for "marked"). */
+extern volatile unsigned char __optmig_track __attribute__((visibility("hidden")));
 #endif
 
 /*

@@ -14,6 +14,9 @@ $(B)/apps/optmig/$(1)/.built: apps/$(1)/recipe apps/build $$(filter-out %.md,$$(
 $(B)/apps/native/$(1)/.built: apps/$(1)/recipe apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*.[ch])) | $(B)/.deps-apps
 	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) native $$(@D)
 	@touch $$@
+$(B)/apps/bare/$(1)/.built: apps/$(1)/recipe apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*.[ch])) $$(TOOLCHAIN) $(B)/bench/bare/sysroot/lib/libc.a | $(B)/.deps-apps
+	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) bare $$(@D)
+	@touch $$@
 ## make app-NAME       build apps/NAME with optmig-cc (apps-native-NAME: natively)
 app-$(1): $(B)/apps/optmig/$(1)/.built
 app-native-$(1): $(B)/apps/native/$(1)/.built
@@ -27,6 +30,7 @@ $(foreach a,libsvm openssl sqlite,$(B)/apps/optmig/$(a)/.built $(B)/apps/native/
 # Only measured (bench/suite): the tests do not need them.
 BENCH_APPS_ONLY := libsvm openssl
 APPS := $(filter-out $(BENCH_APPS_ONLY),$(APPS))
+$(B)/apps/bare/memcached/.built: $(B)/apps/bare/libevent/.built
 ## make apps           build all programs of apps/ with optmig-cc
 .PHONY: apps apps-native
 apps: $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built)

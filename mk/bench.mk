@@ -70,3 +70,17 @@ bench-full: bench-programs
 	bench/suite --size 2G --rounds 3
 	bench/field --sizes 1G,2G,4G --rounds 3
 	bench/page
+
+$(B)/bench/programs/writes-optmig: bench/programs/writes.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-cc -O2 -Xoptmig debug=1 $< -o $@
+$(B)/bench/programs/writes-bare: bench/programs/writes.c $(TOOLCHAIN) $(B)/bench/bare/sysroot/lib/libc.a
+	@mkdir -p $(@D)
+	OPTMIG_PASS="marks=0 polls=0" $(B)/bin/optmig-cc -O2 -Xoptmig debug=1 -Xoptmig "sysroot=$(SYSROOT_BARE) allow-uninstrumented=." $< -o $@
+BENCH_PASS_APPS := libevent memcached redis sqlite lua zstd kernels
+## make bench-pass     what marks and polls cost: programs with the pass against the same without, idle and during rounds
+.PHONY: bench-pass bench-pass-programs
+bench-pass-programs: all $(foreach a,$(BENCH_PASS_APPS),$(foreach v,optmig bare native,$(B)/apps/$(v)/$(a)/.built)) \
+	$(B)/bench/programs/writes-optmig $(B)/bench/programs/writes-bare $(MEMCACHED_CLIENT) $(B)/.deps-bench
+bench-pass: bench-pass-programs
+	bench/pass --page $(BENCH_ARGS)

@@ -62,7 +62,7 @@ TEST_DEPS += $(B)/fuzz/fuzz_tcp_blob
 HOST_PROGRAMS := $(patsubst tests/programs/host/%.c,$(B)/tests/host/%,$(wildcard tests/programs/host/*.c))
 $(HOST_PROGRAMS): $(B)/tests/host/%: tests/programs/host/%.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
-	$(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@
+	$(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE -Xoptmig debug=1 $< -o $@
 $(B)/tests/host/%.native: tests/programs/host/%.c | deps
 	@mkdir -p $(@D)
 	$(CLANG) -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@

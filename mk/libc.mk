@@ -54,6 +54,9 @@ $(3)/lib/libc.a: $(2)/.built $(B)/libc/libbuiltins.a
 	cp $(2)/lib/libc.a $(3)/lib/libc.a.tmp && mv $(3)/lib/libc.a.tmp $$@
 endef
 $(eval $(call libc_variant,plain,$(B)/libc/plain,$(SYSROOT),,))
+# The yardstick of bench/pass: no marks, no polls.
+SYSROOT_BARE := $(B)/bench/bare/sysroot
+$(eval $(call libc_variant,bare,$(B)/libc/bare,$(SYSROOT_BARE),marks=0 polls=0,-DOPTMIG_BARE=1))
 $(eval $(call libc_variant,verify,$(B)/libc/verify,$(SYSROOT_VERIFY),verify,-DOPTMIG_VERIFY=1))
 
 # compiler-rt's arithmetic helpers come compiled; those that are pure functions of their arguments are taken and

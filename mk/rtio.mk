@@ -12,6 +12,6 @@ $(foreach t,rtio rtio_migrate,$(eval $(call rtio_test,san,$(t))))
 # Descriptors of every kind inside an enclave, alone and while the program is stopped and resumed all the time.
 $(B)/tests/io/io: tests/programs/io.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
-	$(B)/bin/optmig-cc -O2 $< -o $@
+	$(B)/bin/optmig-cc -O2 -Xoptmig debug=1 $< -o $@
 TESTS += $(B)/tests/io/io tests/integration/io_stops
 TEST_DEPS += $(B)/tests/io/io

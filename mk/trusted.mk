@@ -11,7 +11,7 @@ CFLAGS_trusted += -isystem /usr/include/x86_64-linux-gnu
 LIBRT := $(B)/trusted/librt.a
 IMAGE_LD := trusted/boot/image.ld
 
-TRUSTED_EXPORTS := optmig_entry __optmig_poll __optmig_safepoint __optmig_range __optmig_syscall __optmig_syscall_asm \
+TRUSTED_EXPORTS := optmig_entry __optmig_poll __optmig_track __optmig_safepoint __optmig_range __optmig_syscall __optmig_syscall_asm \
 	__optmig_cpuid __optmig_verify_store
 $(B)/trusted/rt.o: $(TRUSTED_OBJS) mk/trusted.mk
 	$(LLD) -r -o $@.all $(TRUSTED_OBJS)
@@ -27,7 +27,7 @@ all: trusted
 # Ordinary programs inside an enclave: what they print and return is what they would outside. Each is run a second time
 # while it is stopped and resumed all the time.
 RT_PROGRAMS := $(patsubst tests/programs/%.c,%,$(wildcard tests/programs/*.c))
-RT_PROGRAM_OPTIONS := -Xoptmig heap=1G -Xoptmig threads=32 -Xoptmig elrange=4G
+RT_PROGRAM_OPTIONS := -Xoptmig debug=1 -Xoptmig heap=1G -Xoptmig threads=32 -Xoptmig elrange=4G
 $(B)/tests/programs/%: tests/programs/%.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -O2 $(RT_PROGRAM_OPTIONS) -o $@ $<

@@ -24,6 +24,7 @@ struct run_options {
 	bool stats;
 	const char *stats_json;
 	uint64_t stop_test;             /* stops per second, 0: none */
+	uint64_t round_test;            /* rounds per second, 0: none */
 };
 
 static struct run_options options;      /* read by the exit hook */
@@ -35,14 +36,16 @@ static const char help[] =
 	"  --stats                at exit, print host calls, exceptions and memory on stderr\n"
 	"  --stats-json FILE      the same as JSON\n"
 	"  --stop-test N          stop and resume the program N times a second (for tests)\n"
+	"  --round-test N         clear all cards N times a second, as pre-copy does (for measurements)\n"
 	"  --quiet, --verbose     say less, or more, on stderr\n";
 
-enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_STOP_TEST, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
+enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_STOP_TEST, OPT_ROUND_TEST, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
 	{ "stop-test", required_argument, NULL, OPT_STOP_TEST },
+	{ "round-test", required_argument, NULL, OPT_ROUND_TEST },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -52,12 +55,12 @@ static const struct option longs[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int parse_stop_test(const char *text)
+static int parse_rate(const char *name, const char *text, uint64_t *ret_rate)
 {
-	int error = host_parse_u64(text, 1, 10000, &options.stop_test);
+	int error = host_parse_u64(text, 1, 10000, ret_rate);
 
 	if (error)
-		host_error("run: --stop-test: %s", host_reason());
+		host_error("run: %s: %s", name, host_reason());
 	return error;
 }
 
@@ -74,7 +77,11 @@ static int parse(int argc, char **argv)
 		case OPT_STATS:      options.stats = true; break;
 		case OPT_STATS_JSON: options.stats_json = optarg; break;
 		case OPT_STOP_TEST:
-			if (parse_stop_test(optarg))
+			if (parse_rate("--stop-test", optarg, &options.stop_test))
+				return -1;
+			break;
+		case OPT_ROUND_TEST:
+			if (parse_rate("--round-test", optarg, &options.round_test))
 				return -1;
 			break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
@@ -171,6 +178,8 @@ static int start(const char *path, char *const *argv)
 		error = host_start_thread(enclave, main_slot);
 	if (!error && options.stop_test)
 		error = host_stop_test_start(enclave, (uint32_t)options.stop_test);
+	if (!error && options.round_test)
+		error = host_round_test_start(enclave, (uint32_t)options.round_test);
 	if (error) {
 		host_error_cure(error, path);
 		return HOST_EXIT_FAILED;
@@ -199,7 +208,7 @@ int cli_run(int argc, char **argv)
 /* argv: "optmig-exec", path, argv of the program. Settings come from the environment alone. */
 int cli_run_direct(int argc, char **argv)
 {
-	const char *stop_test = getenv("OPTMIG_STOP_TEST");
+	const char *stop_test = getenv("OPTMIG_STOP_TEST"), *round_test = getenv("OPTMIG_ROUND_TEST");
 
 	if (argc < 3) {
 		host_error("optmig-exec is started by the images themselves; use `optmig run PROGRAM`");
@@ -211,7 +220,9 @@ int cli_run_direct(int argc, char **argv)
 	}
 	options.stats = host_env_true("OPTMIG_STATS");
 	options.stats_json = getenv("OPTMIG_STATS_JSON");
-	if (stop_test && *stop_test && parse_stop_test(stop_test))
+	if (stop_test && *stop_test && parse_rate("OPTMIG_STOP_TEST", stop_test, &options.stop_test))
+		return HOST_EXIT_USAGE;
+	if (round_test && *round_test && parse_rate("OPTMIG_ROUND_TEST", round_test, &options.round_test))
 		return HOST_EXIT_USAGE;
 	return start(argv[1], argv + 2);
 }

@@ -20,18 +20,25 @@ static struct stop_test {
 	uint64_t stops, total_ns, max_ns;
 } test;
 
-static int call(enum om_stop_op op, uint64_t *ret_running)
+int host_stop_call(struct host_enclave *enclave, uint32_t slot, enum om_stop_op op, uint64_t argument, uint64_t *ret_value)
 {
-	struct om_tbuf *tbuf = host_slot_tbuf(test.enclave, test.slot);
-	int error = host_ecall(test.enclave, test.slot, OM_ECALL_STOP, op, 0);
+	struct om_tbuf *tbuf = host_slot_tbuf(enclave, slot);
+	int error = host_ecall(enclave, slot, OM_ECALL_STOP, op, argument);
 
 	if (error)
 		return error;
+	if ((int)tbuf->ret == OM_EDEBUG)
+		return host_fail(OM_EDEBUG, "programs can be stopped for a test only if they are built with -Xoptmig debug=1");
 	if (tbuf->ret)
 		return host_fail((int)tbuf->ret, "stop operation %d failed", (int)op);
-	if (ret_running)
-		*ret_running = tbuf->arg[0];
+	if (ret_value)
+		*ret_value = tbuf->arg[0];
 	return 0;
+}
+
+static int call(enum om_stop_op op, uint64_t *ret_running)
+{
+	return host_stop_call(test.enclave, test.slot, op, 0, ret_running);
 }
 
 static void pause_ns(uint64_t ns)

@@ -4,8 +4,21 @@
 #define OPTMIG_HOST_LOAD_STOP_TEST_H
 
 #include "enclave.h"
+#include "hostcall.h"
+
+/* One operation of OM_ECALL_STOP on the service slot `slot`. */
+__attribute__((warn_unused_result))
+int host_stop_call(struct host_enclave *enclave, uint32_t slot, enum om_stop_op op, uint64_t argument, uint64_t *ret_value);
 
 __attribute__((warn_unused_result))
 int host_stop_test_start(struct host_enclave *enclave, uint32_t per_second);
+
+/*
+ * What the rounds of pre-copy do to the program, without a migration: `per_second` times a second all cards are cleared and
+ * every thread has to pass a safepoint. Says at the end how long that took; as JSON in the file that OPTMIG_ROUND_TEST_JSON
+ * names. Programs take marks all the time, as during a migration.
+ */
+__attribute__((warn_unused_result))
+int host_round_test_start(struct host_enclave *enclave, uint32_t per_second);
 
 #endif

@@ -24,19 +24,24 @@
 #define OPTMIG_NOT_INSTRUMENTED __attribute__((__annotate__("optmig:off"), __noinline__))
 
 extern volatile unsigned char __optmig_poll __attribute__((__visibility__("hidden")));
+extern volatile unsigned char __optmig_track __attribute__((__visibility__("hidden"))); /* 0: nobody wants marks */
 
 #define OPTMIG_MARK(pointer, size) do { \
 	size_t __optmig_at = (size_t)(pointer), __optmig_size = (size); \
-	if (__optmig_size) \
+	if (__optmig_track && __optmig_size) \
 		__asm__ volatile (OPTMIG_ASM_MARKED \
 			"leaq -128(%%rsp),%%rsp\n\tcall __optmig_range\n\tleaq 128(%%rsp),%%rsp" \
 			: : "D"(__optmig_at), "S"(__optmig_at + __optmig_size) : "memory", "cc"); \
 } while (0)
 
+#ifdef OPTMIG_BARE
+#define OPTMIG_SAFEPOINT() ((void)0)
+#else
 #define OPTMIG_SAFEPOINT() do { \
 	if (__builtin_expect(__optmig_poll, 0)) \
 		__asm__ volatile ("leaq -128(%%rsp),%%rsp\n\tcall __optmig_safepoint\n\tleaq 128(%%rsp),%%rsp" : : : "memory", "cc"); \
 } while (0)
+#endif
 #else
 #define OPTMIG_ASM_MARKED ""
 #define OPTMIG_MARKS_ITSELF

@@ -2,12 +2,12 @@
 ; SPDX-License-Identifier: Apache-2.0
 target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 target triple = "x86_64-unknown-linux-musl"
-; Every back-edge polls, with the cold call stepping over the red zone; short innermost loops do not.
+; Every back-edge polls, with the cold call in a function without red zone; short innermost loops do not.
 ; CHECK: @__optmig_poll = external hidden global i8
 define void @endless(ptr %q) {
 ; CHECK-LABEL: @endless(
 ; CHECK: load volatile i8, ptr @__optmig_poll
-; CHECK: call void asm sideeffect "leaq -128(%rsp),%rsp\0A\09call __optmig_safepoint\0A\09leaq 128(%rsp),%rsp", "~{memory},~{dirflag},~{fpsr},~{flags}"
+; CHECK: call void asm sideeffect "call __optmig_safepoint", "~{memory},~{dirflag},~{fpsr},~{flags}"
   br label %head
 head:
   %v = load volatile i32, ptr %q

@@ -31,6 +31,13 @@ APART span(unsigned char *p, int v)
 	for (int i = 0; i + 1 < PAGES; i += 2)
 		_mm_storeu_si128((__m128i *)(p + i * PAGE + PAGE - 8), _mm_set1_epi8((char)v));
 }
+APART strip(unsigned char *p, int v)
+{
+	volatile int *q = (volatile int *)p;
+
+	for (unsigned i = 0; i < PAGES * PAGE / sizeof *q; i++)
+		q[i] = v;
+}
 __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char *p, int v)
 {
 	for (int i = 0; i < PAGES; i++)
@@ -39,7 +46,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char 
 
 static const struct { const char *name; void (*run)(unsigned char *, int); } classes[] = {
 	{ "store", plain }, { "atomic", atomic }, { "mem", mem }, { "asm", inline_asm }, { "intrinsic", intrinsic },
-	{ "span-end", span }, { "masked", masked },
+	{ "span-end", span }, { "strip", strip }, { "masked", masked },
 };
 
 static long now_ms(void)

@@ -50,7 +50,7 @@ struct cc_options {
 	struct strv allow;         /* objects that need no stamp */
 	bool untracked;            /* out: the link took one of them */
 	/* how the image is made; for tests */
-	const char *runtime, *script;
+	const char *runtime, *script, *sysroot;
 	bool scan, sign, interp;
 };
 void cc_options_default(struct cc_options *o);

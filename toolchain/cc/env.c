@@ -20,7 +20,7 @@ static const char *const known[] = {
 	"OPTMIG_PASS",      /* options of the pass (toolchain/pass/Options.cpp) */
 	"OPTMIG_PASS_TEST", /* 1: allow the pass's mutation options */
 	/* read by other parts of OptMig */
-	"OPTMIG_SGX", "OPTMIG_EMU_PROFILE", "OPTMIG_QUIET", "OPTMIG_STATS", "OPTMIG_STATS_JSON", "OPTMIG_STOP_TEST", "OPTMIG_FAULT",
+	"OPTMIG_SGX", "OPTMIG_EMU_PROFILE", "OPTMIG_QUIET", "OPTMIG_STATS", "OPTMIG_STATS_JSON", "OPTMIG_STOP_TEST", "OPTMIG_ROUND_TEST", "OPTMIG_ROUND_TEST_JSON", "OPTMIG_FAULT",
 	"OPTMIG_RUNTIME_DIR", "OPTMIG_IMAGE_PATH", "OPTMIG_VECTORS", "OPTMIG_FUZZ",
 };
 

@@ -16,6 +16,7 @@ static int read_options(const struct cc_args *args, const struct cc_env *env, st
 	if (cc_options_words(o, env->options, "OPTMIG_OPTIONS")) return 1;
 	for (size_t i = 0; i < args->image_options.count; i++)
 		if (cc_options_words(o, args->image_options.item[i], "-Xoptmig")) return 1;
+	if (!o->sysroot) o->sysroot = cc_format("%s/%s", env->root, o->verify ? "verify/sysroot" : "sysroot");
 	return 0;
 }
 

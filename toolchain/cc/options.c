@@ -24,6 +24,7 @@ static const struct option options[] = {
 	{"allow-uninstrumented", LIST, AT(allow), 0, 0},
 	{"runtime", PATH, AT(runtime), 0, 0},
 	{"script", PATH, AT(script), 0, 0},
+	{"sysroot", PATH, AT(sysroot), 0, 0},
 	{"scan", FLAG, AT(scan), 0, 1},
 	{"sign", FLAG, AT(sign), 0, 1},
 	{"interp", FLAG, AT(interp), 0, 1},

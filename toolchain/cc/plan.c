@@ -11,15 +11,14 @@
 /* Flags that make code fit for an image, before the user's so that -O and the like win... */
 static void compile_front(struct strv *v, const struct cc_args *args, const struct cc_env *env, const struct cc_options *options)
 {
-	const char *sysroot = options->verify ? "verify/sysroot" : "sysroot";
 	strv_add(v, env->clang);
 	strv_add(v, "--target=x86_64-linux-musl");
-	strv_addf(v, "--sysroot=%s/%s", env->root, sysroot);
+	strv_addf(v, "--sysroot=%s", options->sysroot);
 	strv_add(v, "-nostdlibinc");
 	strv_add(v, "-Wno-unused-command-line-argument");
 	strv_add(v, "-D__OPTMIG__=1");
 	/* Not for -P: there the preprocessor works on other people's templates. */
-	if (!strv_has(&args->common, "-P")) strv_addf(v, "-include%s/%s/include/optmig-mnemonics.h", env->root, sysroot);
+	if (!strv_has(&args->common, "-P")) strv_addf(v, "-include%s/include/optmig-mnemonics.h", options->sysroot);
 	strv_add(v, "-fno-asynchronous-unwind-tables");
 	for (char *rest = cc_format("%s", env->cflags), *word; (word = strtok_r(rest, " \t\n", &rest));) strv_add(v, word);
 }
@@ -27,8 +26,7 @@ static void compile_front(struct strv *v, const struct cc_args *args, const stru
 /* ... and those that have to hold whatever the user said, after them. */
 static void compile_back(struct strv *v, const struct cc_env *env, const struct cc_options *options)
 {
-	const char *sysroot = options->verify ? "verify/sysroot" : "sysroot";
-	strv_addf(v, "-isystem%s/%s/include", env->root, sysroot);
+	strv_addf(v, "-isystem%s/include", options->sysroot);
 	strv_add(v, "-fPIE");
 	strv_add(v, "-ftls-model=local-exec");
 	strv_add(v, "-fno-stack-protector");
@@ -89,10 +87,9 @@ static const char *plan_source(const struct cc_args *args, size_t index, const s
 static void plan_link(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
 {
 	struct strv *v = &plan->link;
-	const char *sysroot = cc_format("%s/%s", env->root, options->verify ? "verify/sysroot" : "sysroot");
 	strv_add(v, env->clang);
 	strv_add(v, "--target=x86_64-linux-musl");
-	strv_addf(v, "--sysroot=%s", sysroot);
+	strv_addf(v, "--sysroot=%s", options->sysroot);
 	strv_add(v, "--ld-path=/usr/bin/ld.lld-19");
 	strv_add(v, "-Wno-unused-command-line-argument");
 	strv_extend(v, &args->common);
@@ -104,8 +101,8 @@ static void plan_link(const struct cc_args *args, const struct cc_env *env, cons
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) strv_add(v, fixed[i]);
 	strv_addf(v, "-Wl,-T,%s", options->script);
 	strv_addf(v, "-Wl,-Map=%s", plan->map);
-	strv_addf(v, "-L%s/lib", sysroot);
-	if (args->needs_crt) strv_addf(v, "%s/lib/crt1.o", sysroot);
+	strv_addf(v, "-L%s/lib", options->sysroot);
+	if (args->needs_crt) strv_addf(v, "%s/lib/crt1.o", options->sysroot);
 	for (size_t i = 0; i < args->word_count; i++) {
 		const struct cc_word *w = &args->word[i];
 		if (w->kind == CC_WORD_LINK) strv_add(v, w->text);
@@ -116,8 +113,8 @@ static void plan_link(const struct cc_args *args, const struct cc_env *env, cons
 	strv_add(v, options->runtime);
 	strv_add(v, "-Wl,--no-whole-archive");
 	strv_add(v, "-Wl,--start-group");
-	strv_addf(v, "%s/lib/libc.a", sysroot);
-	strv_addf(v, "%s/lib/liboptmig_builtins.a", sysroot);
+	strv_addf(v, "%s/lib/libc.a", options->sysroot);
+	strv_addf(v, "%s/lib/liboptmig_builtins.a", options->sysroot);
 	strv_add(v, "-Wl,--end-group");
 	strv_add(v, "-o");
 	strv_add(v, plan->output);

@@ -7,7 +7,8 @@
 // length touches at most two pages, those of its first and its last byte, so two marks cover it.
 //
 // Facts about marks already made flow forward over block boundaries where every predecessor has them and no safepoint
-// lies between. Blocks that end with a poll, and predecessors not yet seen, hand nothing on.
+// lies between. Blocks that end with a poll, and predecessors not yet seen, hand nothing on; but a loop without a
+// safepoint changes nothing of what is known before it.
 #include "Intervals.h"
 #include "passrt.h"
 #include "llvm/ADT/MapVector.h"
@@ -24,12 +25,27 @@ bool IntervalBuilder::covered(const Facts &Known, Value *Base, int64_t Low, int6
 	return any_of(Known, [&](const Fact &K) { return K.Base == Base && K.Low <= Low && High <= K.High; });
 }
 
+// The loop of which the block is the header, if there is no safepoint in it: what is known before it stays known.
+const Loop *IntervalBuilder::quietLoop(const BasicBlock &Header) const
+{
+	const Loop *L = LI.getLoopFor(&Header);
+	if (!L || L->getHeader() != &Header) return nullptr;
+	for (const BasicBlock *Block : L->blocks()) {
+		if (PollsAtEnd.count(Block)) return nullptr;
+		for (const Instruction &I : *Block)
+			if (mayReachSafepoint(I, NoPoll)) return nullptr;
+	}
+	return L;
+}
+
 IntervalBuilder::Facts IntervalBuilder::factsAtEntry(BasicBlock &Block) const
 {
 	Facts Common;
 	bool First = true;
 	if (!O.available) return Common;
+	const Loop *Quiet = quietLoop(Block);
 	for (BasicBlock *Pred : predecessors(&Block)) {
+		if (Quiet && Quiet->contains(Pred)) continue;
 		auto Found = AtEnd.find(Pred);
 		if (Found == AtEnd.end() || PollsAtEnd.count(Pred)) return Facts();
 		if (First) { Common = Found->second; First = false; continue; }
@@ -69,7 +85,7 @@ void IntervalBuilder::mergeBase(MutableArrayRef<Item> Items, Facts &Known, Small
 		while (Next < Items.size() && std::max(High, Items[Next].High) - Low <= PageSize)
 			High = std::max(High, Items[Next++].High);
 		Stats.Merged += Next - I - 1;
-		Spans.push_back({Items[I].Base, Low, High, BaseAlign, Aligned, At});
+		Spans.push_back({Items[I].Base, Low, High, BaseAlign, Aligned, At, Segments});
 		Known.push_back({Items[I].Base, Low, High});
 		I = Next;
 	}
@@ -84,6 +100,7 @@ void IntervalBuilder::flush(SmallVectorImpl<Item> &Segment, Facts &Known, SmallV
 	}
 	for (auto &[Base, Items] : ByBase) mergeBase(Items, Known, Spans);
 	Segment.clear();
+	Segments++;
 }
 
 void IntervalBuilder::build(ArrayRef<StoreRequest> Requests, SmallVectorImpl<Span> &Spans)

@@ -7,6 +7,7 @@
 #include "Stores.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallPtrSet.h"
+#include "llvm/Analysis/LoopInfo.h"
 
 namespace optmig {
 
@@ -17,13 +18,15 @@ struct Span {
 	llvm::Align BaseAlign;
 	bool Aligned;          // the alignment follows from the base object, not from what an access promised
 	llvm::Instruction *At;
+	unsigned Interval;     // spans of one number are in one segment
 };
 
 class IntervalBuilder {
 public:
 	IntervalBuilder(llvm::Function &F, const Options &O, Statistics &Stats,
-		const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll, const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd)
-		: F(F), DL(F.getDataLayout()), O(O), Stats(Stats), NoPoll(NoPoll), PollsAtEnd(PollsAtEnd) {}
+		const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll, const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd,
+		const llvm::LoopInfo &LI)
+		: F(F), DL(F.getDataLayout()), O(O), Stats(Stats), NoPoll(NoPoll), PollsAtEnd(PollsAtEnd), LI(LI) {}
 	void build(llvm::ArrayRef<StoreRequest> Requests, llvm::SmallVectorImpl<Span> &Spans);
 
 private:
@@ -33,6 +36,7 @@ private:
 	struct Item { const StoreRequest *Request; llvm::Value *Base; int64_t Low, High; llvm::Align BaseAlign; bool Aligned; };
 
 	Facts factsAtEntry(llvm::BasicBlock &Block) const;
+	const llvm::Loop *quietLoop(const llvm::BasicBlock &Header) const;
 	Item itemOf(const StoreRequest &Request) const;
 	void flush(llvm::SmallVectorImpl<Item> &Segment, Facts &Known, llvm::SmallVectorImpl<Span> &Spans);
 	void mergeBase(llvm::MutableArrayRef<Item> Items, Facts &Known, llvm::SmallVectorImpl<Span> &Spans);
@@ -44,7 +48,9 @@ private:
 	Statistics &Stats;
 	const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll;
 	const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd;
+	const llvm::LoopInfo &LI;
 	llvm::DenseMap<const llvm::BasicBlock *, Facts> AtEnd;
+	unsigned Segments = 0;
 };
 
 } // namespace optmig

@@ -18,13 +18,17 @@ const BoolOption BoolOptions[] = {
 	{"merge", &Options::merge},
 	{"available", &Options::available},
 	{"trust-align", &Options::trustAlign},
+	{"entry-polls", &Options::entryPolls},
+	{"red-zone", &Options::redZone},
+	{"stack-arguments", &Options::stackArguments},
+	{"gate", &Options::gate},
 	{"statistics", &Options::statistics},
 };
 
 struct DropClass { const char *Name; MarkClass Class; };
 const DropClass DropClasses[] = {
 	{"store", MarkStore}, {"atomic", MarkAtomic}, {"mem", MarkMem}, {"masked", MarkMasked},
-	{"asm", MarkAsm}, {"intrinsic", MarkIntrinsic}, {"span-end", MarkSpanEnd},
+	{"asm", MarkAsm}, {"intrinsic", MarkIntrinsic}, {"span-end", MarkSpanEnd}, {"strip", MarkStrip},
 };
 
 Error complain(const Twine &Text) { return createStringError(inconvertibleErrorCode(), "OPTMIG_PASS: " + Text); }
@@ -39,6 +43,7 @@ Error unknownWord(StringRef Name)
 	};
 	for (const BoolOption &Option : BoolOptions) consider(Option.Name);
 	consider("short-loop");
+	consider("strip");
 	consider("drop");
 	if (Best.empty()) return complain("unknown option '" + Name + "'");
 	return complain("unknown option '" + Name + "', did you mean '" + Best + "'?");
@@ -65,6 +70,10 @@ Error applyWord(StringRef Word, Options &Into)
 		}
 	if (Name == "short-loop") {
 		if (Value.getAsInteger(10, Into.shortLoop)) return complain("'short-loop' needs a number of iterations");
+		return Error::success();
+	}
+	if (Name == "strip") {
+		if (Value.getAsInteger(10, Into.strip) || Into.strip > 3) return complain("'strip' is 0 to 3");
 		return Error::success();
 	}
 	if (Name == "drop") return applyDrop(Value, Into);

@@ -18,6 +18,7 @@ enum MarkClass : unsigned {
 	MarkAsm = 1u << 4,       // memory outputs of inline assembly
 	MarkIntrinsic = 1u << 5, // the other intrinsics that write memory
 	MarkSpanEnd = 1u << 6,   // the second mark of a span that may cross a page
+	MarkStrip = 1u << 7,     // the marks before a strip or a short loop
 };
 
 struct Options {
@@ -28,7 +29,12 @@ struct Options {
 	bool merge = true;        // one mark per base pointer and interval
 	bool available = true;    // no mark where all paths have made it in this interval
 	bool trustAlign = true;   // an access never crosses a multiple of its declared alignment
+	bool entryPolls = true;   // polls at entries only where recursion needs them
+	bool redZone = false;     // functions that poll keep their red zone; the poll's call steps over it
+	bool stackArguments = true; // no marks through arguments that always point to a caller's stack
+	bool gate = true;         // marks are skipped while nobody wants them
 	bool statistics = false;
+	unsigned strip = 3;       // strip-mining: 0 none, 1 vector loops, 2 and loops with affine stores, 3 all that can be counted
 	unsigned shortLoop = 128; // innermost loops of at most so many iterations get no poll
 	unsigned drop = 0;        // MarkClass bits left out; mutation tests only
 };

@@ -5,13 +5,15 @@
 //
 //   Options    the option table                    Stores     what is written, construct by construct
 //   AsmText    what inline assembly can write      Intervals  safepoint intervals, merging
-//   Polls      where polls go                      Emit       the code
+//   Polls      where polls go                      Strips     loops cut into strips; marks before loops
+//   Emit       the code
 //
 // Running it twice does nothing: the module carries a flag.
 #include "Emit.h"
 #include "Intervals.h"
 #include "AsmText.h"
 #include "Polls.h"
+#include "Strips.h"
 #include "Stores.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -62,41 +64,48 @@ public:
 			if (!F.isDeclaration() && !F.hasAvailableExternallyLinkage() && !Off.count(&F)) Functions.push_back(&F);
 		checkModuleAsm(M);
 		FunctionSet NoPoll = inferNoPoll(Functions, FAM, O);
+		FunctionSet EntryPolls = findEntryPolls(Functions, NoPoll, O);
+		ArgumentSet OnStack = O.stackArguments ? inferStackArguments(M, Functions) : ArgumentSet();
 		Stats.Functions = Functions.size();
 		Stats.NoPoll = NoPoll.size();
 		Emitter Emit(M, O, Stats);
-		for (Function *F : Functions) instrument(*F, FAM, Emit, Stats, NoPoll, Marked.count(F));
-		Emit.stamp();
+		for (Function *F : Functions) instrument(*F, FAM, Emit, Stats, NoPoll, EntryPolls.count(F), OnStack, Marked.count(F));
+		if (O.marks) Emit.stamp(); // an object without marks is as good as one that has not been here
 		if (O.statistics) print(M, Stats);
 		return PreservedAnalyses::none();
 	}
 
 private:
-	void instrument(Function &F, FunctionAnalysisManager &FAM, Emitter &Emit, Statistics &Stats, const FunctionSet &NoPoll, bool IsMarked)
+	void instrument(Function &F, FunctionAnalysisManager &FAM, Emitter &Emit, Statistics &Stats, const FunctionSet &NoPoll, bool EntryPoll,
+		const ArgumentSet &OnStack, bool IsMarked)
 	{
 		// Analyse everything first: emission splits blocks.
-		SmallSetVector<BasicBlock *, 16> PollBlocks;
-		findPollBlocks(F, FAM, O, PollBlocks, Stats.ShortLoops);
-		SmallVector<StoreRequest, 32> Requests;
-		StoreCollector(F, FAM.getResult<LoopAnalysis>(F), IsMarked).collect(Requests);
+		SmallVector<StoreRequest, 32> Requests, Single;
+		StoreCollector(F, FAM.getResult<LoopAnalysis>(F), OnStack, IsMarked).collect(Requests);
 		if (F.hasFnAttribute(Attribute::Naked)) return; // nothing but assembly, which has been looked at
 		Stats.Stores += Requests.size();
-		bool EntryPoll = O.polls && needsEntryPoll(F, NoPoll);
+		StripResult Strips;
+		if (makeStrips(F, FAM, O, NoPoll, Requests, Stats, Strips)) FAM.invalidate(F, PreservedAnalyses::none());
+		copy_if(Requests, std::back_inserter(Single), [&](const StoreRequest &R) { return !Strips.Covered.count(R.At); });
+		SmallSetVector<BasicBlock *, 16> PollBlocks;
+		findPollBlocks(F, FAM, O, Strips.Strips, PollBlocks, Stats.ShortLoops);
 		SmallVector<Span, 32> Spans;
 		BlockSet Polls(PollBlocks.begin(), PollBlocks.end());
-		IntervalBuilder(F, O, Stats, NoPoll, Polls).build(Requests, Spans);
+		IntervalBuilder(F, O, Stats, NoPoll, Polls, FAM.getResult<LoopAnalysis>(F)).build(Single, Spans);
 		SmallVector<Instruction *, 16> PollPoints;
 		for (BasicBlock *Block : PollBlocks) PollPoints.push_back(Block->getTerminator());
 
+		// Polls before marks: what is marked before a terminator is in the interval behind it.
+		for (Instruction *Point : PollPoints) Emit.poll(Point);
+		if (EntryPoll) Emit.poll(firstAfterAllocas(F));
 		if (O.marks) {
-			for (const Span &S : Spans) Emit.span(S);
+			if (!(O.drop & MarkStrip)) Emit.cards(Strips.Marks);
+			Emit.spans(Spans);
 			for (const StoreRequest &R : Requests)
 				if (R.Lane >= 0 && !(O.drop & R.Class)) Emit.lane(R);
 		}
 		if (O.verify)
 			for (const StoreRequest &R : Requests) Emit.verify(R);
-		for (Instruction *Point : PollPoints) Emit.poll(Point);
-		if (EntryPoll) Emit.poll(firstAfterAllocas(F));
 		FAM.invalidate(F, PreservedAnalyses::none());
 	}
 
@@ -120,7 +129,7 @@ private:
 	{
 		errs() << "optmig: " << M.getName() << ": functions " << S.Functions << " without poll " << S.NoPoll << " stores " << S.Stores
 			<< " merged " << S.Merged << " available " << S.Available << " marks " << S.Marks << " ranges " << S.Ranges << " polls "
-			<< S.Polls << " short loops " << S.ShortLoops << "\n";
+			<< S.Polls << " short loops " << S.ShortLoops << " strips " << S.Strips << " hoisted " << S.Hoisted << " gates " << S.Gates << "\n";
 	}
 
 	Options O;

@@ -2,26 +2,27 @@
 // Poll placement.
 //
 // A thread must reach a poll soon whatever it does, so every cycle of control flow carries one: each back-edge (found
-// by depth-first search, so irreducible loops and computed gotos count too), and the entry of each function that
-// calls something which may itself reach a safepoint. Innermost loops of a small constant number of iterations and no
-// calls are short and go without.
+// by depth-first search, so irreducible loops and computed gotos count too), and every cycle of the call graph an entry
+// poll. Innermost loops of a small constant number of iterations are short and go without.
 #include "Polls.h"
 #include "Stores.h"
 #include "llvm/Analysis/CFG.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/ScalarEvolution.h"
+#include "llvm/ADT/StringSet.h"
+#include <map>
 
 using namespace llvm;
 using namespace optmig;
 
-static bool isShortLoop(Loop *L, ScalarEvolution &SE, const Options &O)
+bool optmig::isShortLoop(Loop *L, ScalarEvolution &SE, const Options &O)
 {
 	if (!L->isInnermost()) return false;
 	unsigned Trips = SE.getSmallConstantMaxTripCount(L);
 	return Trips != 0 && Trips <= O.shortLoop;
 }
 
-void optmig::findPollBlocks(Function &F, FunctionAnalysisManager &FAM, const Options &O,
+void optmig::findPollBlocks(Function &F, FunctionAnalysisManager &FAM, const Options &O, const BlockSet &Strips,
 	SmallSetVector<BasicBlock *, 16> &Blocks, unsigned &ShortLoops)
 {
 	if (!O.polls) return;
@@ -30,10 +31,19 @@ void optmig::findPollBlocks(Function &F, FunctionAnalysisManager &FAM, const Opt
 	SmallVector<std::pair<const BasicBlock *, const BasicBlock *>, 16> Edges;
 	FindFunctionBackedges(F, Edges);
 	for (auto &[From, To] : Edges) {
+		if (Strips.count(To)) continue;
 		Loop *L = LI.getLoopFor(const_cast<BasicBlock *>(To));
 		if (L && L->getHeader() == To && L->contains(const_cast<BasicBlock *>(From)) && isShortLoop(L, SE, O)) { ShortLoops++; continue; }
 		Blocks.insert(const_cast<BasicBlock *>(From));
 	}
+}
+
+static bool mayPoll(const Function &F, const FunctionSet &NoPoll)
+{
+	for (const BasicBlock &Block : F)
+		for (const Instruction &I : Block)
+			if (mayReachSafepoint(I, NoPoll)) return true;
+	return false;
 }
 
 FunctionSet optmig::inferNoPoll(ArrayRef<Function *> Functions, FunctionAnalysisManager &FAM, const Options &O)
@@ -43,14 +53,14 @@ FunctionSet optmig::inferNoPoll(ArrayRef<Function *> Functions, FunctionAnalysis
 	for (Function *F : Functions) {
 		SmallSetVector<BasicBlock *, 16> Blocks;
 		unsigned Ignored = 0;
-		findPollBlocks(*F, FAM, O, Blocks, Ignored);
+		findPollBlocks(*F, FAM, O, BlockSet(), Blocks, Ignored);
 		if (Blocks.empty() && !F->isInterposable() && !F->hasFnAttribute(Attribute::Naked)) Candidates.push_back(F);
 	}
 	// Least fixed point: recursion never gets in.
 	for (bool Changed = true; Changed;) {
 		Changed = false;
 		for (Function *F : Candidates) {
-			if (NoPoll.count(F) || needsEntryPoll(*F, NoPoll)) continue;
+			if (NoPoll.count(F) || mayPoll(*F, NoPoll)) continue;
 			NoPoll.insert(F);
 			Changed = true;
 		}
@@ -58,10 +68,89 @@ FunctionSet optmig::inferNoPoll(ArrayRef<Function *> Functions, FunctionAnalysis
 	return NoPoll;
 }
 
-bool optmig::needsEntryPoll(const Function &F, const FunctionSet &NoPoll)
+namespace {
+
+// Functions that never call a function of the program: what calls them is not recursive because of them.
+bool callsNobodyBack(StringRef Name)
 {
-	for (const BasicBlock &Block : F)
-		for (const Instruction &I : Block)
-			if (mayReachSafepoint(I, NoPoll)) return true;
-	return false;
+	static const StringSet<> Names = {"memcpy", "memmove", "memset", "memcmp", "memchr", "memrchr", "strlen", "strnlen", "strcmp",
+		"strncmp", "strcasecmp", "strncasecmp", "strcpy", "strncpy", "strcat", "strncat", "strchr", "strrchr", "strstr", "strspn",
+		"strcspn", "strtol", "strtoul", "strtoll", "strtoull", "strtod", "malloc", "calloc", "realloc", "free", "read", "write",
+		"pread", "pwrite", "lseek", "gettimeofday", "clock_gettime", "time", "abort", "exit", "__errno_location",
+		"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock", "snprintf", "vsnprintf", "__assert_fail"};
+	return Names.contains(Name);
+}
+
+// The call graph as far as this module knows it.
+class CallGraph {
+public:
+	CallGraph(ArrayRef<Function *> Functions, const FunctionSet &NoPoll) : Known(Functions.begin(), Functions.end())
+	{
+		for (Function *F : Functions)
+			for (BasicBlock &Block : *F)
+				for (Instruction &I : Block)
+					if (mayReachSafepoint(I, NoPoll)) edge(*F, cast<CallBase>(I));
+	}
+
+	FunctionSet polls(ArrayRef<Function *> Functions)
+	{
+		FunctionSet Found;
+		for (bool Changed = true; Changed;) {
+			Changed = false;
+			for (const Function *F : Functions)
+				if (!Outside.count(F) && any_of(Callees[F], [&](const Function *To) { return Outside.count(To); })) {
+					Outside.insert(F);
+					Changed = true;
+				}
+		}
+		for (const Function *F : Functions) {
+			if (Outside.count(F) && (!F->hasLocalLinkage() || F->hasAddressTaken())) Found.insert(F);
+			if (!State.count(F)) search(F, Found);
+		}
+		return Found;
+	}
+
+private:
+	void edge(const Function &F, const CallBase &Call)
+	{
+		const Function *To = Call.isInlineAsm() ? nullptr : Call.getCalledFunction();
+		if (Call.isInlineAsm()) Outside.insert(&F);
+		else if (!To || To->isInterposable() || (!Known.count(To) && !callsNobodyBack(To->getName()))) Outside.insert(&F);
+		else if (Known.count(To)) Callees[&F].insert(To);
+	}
+
+	// Depth first, without recursion of our own. Who is reached again while its own search is open closes a cycle.
+	void search(const Function *From, FunctionSet &Found)
+	{
+		enum { Open = 1, Done };
+		SmallVector<std::pair<const Function *, unsigned>, 32> Path = {{From, 0}};
+		State[From] = Open;
+		while (!Path.empty()) {
+			auto &[F, Next] = Path.back();
+			const auto &To = Callees[F];
+			if (Next == To.size()) { State[F] = Done; Path.pop_back(); continue; }
+			const Function *Callee = To[Next++];
+			unsigned &S = State[Callee];
+			if (S == Open) Found.insert(Callee);
+			if (S) continue;
+			S = Open;
+			Path.push_back({Callee, 0});
+		}
+	}
+
+	FunctionSet Known, Outside;
+	std::map<const Function *, SmallSetVector<const Function *, 8>> Callees;
+	std::map<const Function *, unsigned> State;
+};
+
+} // namespace
+
+FunctionSet optmig::findEntryPolls(ArrayRef<Function *> Functions, const FunctionSet &NoPoll, const Options &O)
+{
+	if (!O.polls) return FunctionSet();
+	if (O.entryPolls) return CallGraph(Functions, NoPoll).polls(Functions);
+	FunctionSet All;
+	for (const Function *F : Functions)
+		if (mayPoll(*F, NoPoll)) All.insert(F);
+	return All;
 }

@@ -3,7 +3,8 @@
 //
 // The rule for completeness: every instruction of which LLVM says mayWriteToMemory() is either in one of the lists
 // below, or a call (the callee marks for itself), or a compile error. What needs no mark:
-//   - stores that go only to the function's own allocas: the live stack is always sent;
+//   - stores that go only to the function's own allocas, or through an argument to those of a caller: the live stack
+//     is always sent;
 //   - by-value arguments, spills and pushes, for the same reason;
 //   - memcpy, memmove and memset that end up as calls: libc's own mark what they write. Those of small constant size
 //     may be expanded in place by the code generator, so they are marked here.
@@ -128,13 +129,51 @@ std::optional<uint64_t> constantMemSize(const CallBase &Call)
 // Expanded in place whatever its size.
 bool isAlwaysInline(const CallBase &Call) { return isa<MemCpyInlineInst>(Call) || isa<MemSetInlineInst>(Call); }
 
+// The stack of this function or of one that is still active. A null pointer is never stored through.
+bool pointsToStack(const Value *Object, const ArgumentSet &OnStack)
+{
+	auto *A = dyn_cast<Argument>(Object);
+	return isa<AllocaInst>(Object) || isa<UndefValue>(Object) || (A && OnStack.count(A));
+}
+
 } // namespace
+
+// Greatest fixed point: all arguments of functions whose calls are all known, less those that some call contradicts.
+ArgumentSet optmig::inferStackArguments(Module &M, ArrayRef<Function *> Functions)
+{
+	ArgumentSet Set;
+	for (const Function *F : Functions) {
+		if (!F->hasLocalLinkage() || F->isVarArg() || !all_of(F->uses(), [](const Use &U) {
+				auto *Call = dyn_cast<CallBase>(U.getUser());
+				return Call && Call->isCallee(&U);
+			})) continue;
+		for (const Argument &A : F->args())
+			if (A.getType()->isPointerTy() && !F->use_empty()) Set.insert(&A);
+	}
+	auto contradicted = [&](const Argument *A) {
+		return any_of(A->getParent()->users(), [&](const User *U) {
+			auto *Call = cast<CallBase>(U);
+			SmallVector<const Value *, 4> Objects;
+			if (Call->arg_size() <= A->getArgNo()) return true;
+			getUnderlyingObjects(Call->getArgOperand(A->getArgNo()), Objects, nullptr, 12);
+			return !all_of(Objects, [&](const Value *V) { return isa<ConstantPointerNull>(V) || pointsToStack(V, Set); });
+		});
+	};
+	for (bool Changed = true; Changed;) {
+		SmallVector<const Argument *, 8> Out;
+		for (const Argument *A : Set)
+			if (contradicted(A)) Out.push_back(A);
+		for (const Argument *A : Out) Set.erase(A);
+		Changed = !Out.empty();
+	}
+	return Set;
+}
 
 bool StoreCollector::onlyOwnStack(Value *Pointer) const
 {
 	SmallVector<const Value *, 4> Objects;
 	getUnderlyingObjects(Pointer, Objects, &LI, 12);
-	return all_of(Objects, [](const Value *V) { return isa<AllocaInst>(V) || isa<UndefValue>(V); });
+	return all_of(Objects, [&](const Value *V) { return pointsToStack(V, OnStack); });
 }
 
 void StoreCollector::refuse(Instruction &I, const Twine &What)

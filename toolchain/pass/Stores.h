@@ -33,10 +33,15 @@ constexpr const char AnnotationOff[] = "optmig:off";       // the whole function
 // end a safepoint interval; what is larger, or of unknown size, is marked by libc itself, chunk by chunk.
 constexpr uint64_t MemNoPollMax = 4096;
 
+using ArgumentSet = llvm::SmallPtrSet<const llvm::Argument *, 32>;
+
+// Arguments of static functions that at every call point into the stack of a caller: live, hence always sent.
+ArgumentSet inferStackArguments(llvm::Module &M, llvm::ArrayRef<llvm::Function *> Functions);
+
 class StoreCollector {
 public:
-	StoreCollector(llvm::Function &F, llvm::LoopInfo &LI, bool Annotated)
-		: F(F), DL(F.getDataLayout()), LI(LI), Annotated(Annotated) {}
+	StoreCollector(llvm::Function &F, llvm::LoopInfo &LI, const ArgumentSet &OnStack, bool Annotated)
+		: F(F), DL(F.getDataLayout()), LI(LI), OnStack(OnStack), Annotated(Annotated) {}
 	// Appends the requests in program order. Constructs that cannot be covered are reported as compile errors.
 	void collect(llvm::SmallVectorImpl<StoreRequest> &Requests);
 
@@ -53,6 +58,7 @@ private:
 	llvm::Function &F;
 	const llvm::DataLayout &DL;
 	llvm::LoopInfo &LI;
+	const ArgumentSet &OnStack;
 	bool Annotated;
 	llvm::SmallVectorImpl<StoreRequest> *Out = nullptr;
 };

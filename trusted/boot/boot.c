@@ -198,8 +198,10 @@ void rt_boot(uint64_t at, uint64_t size)
 		start_main_thread(&boot, at + sizeof boot);
 		main_slot[0] = rt_image->service_slots;
 	}
-	if (rt_image->flags & OM_IMAGE_VERIFY)
+	if (rt_image->flags & OM_IMAGE_VERIFY) {
+		rt_track(RT_TRACK_TEST, true);
 		rt_poll_raise(RT_POLL_VERIFY);
+	}
 	mig_boot(&boot);
 	rt_ub_write64(&rt_self()->tbuf->arg[0], main_slot[0]);
 	atomic_store(&state, BOOTED);

@@ -198,6 +198,7 @@ void mig_source_rounds(void)
 		return;
 	}
 	mig.round_step = MIG_ROUND_TAKE;
+	rt_track(RT_TRACK_MIGRATION, true);
 	if (mig.params.mode == OM_MODE_POSTCOPY)
 		begin_owing(OM_MODE_POSTCOPY, "asked for");
 	else if (mig.params.mode == OM_MODE_AUTO && mig.params.flags & OM_MIG_PARAM_RELEASE)
@@ -418,6 +419,7 @@ static uint64_t final_progress(void)
 
 void mig_source_ended(void)
 {
+	rt_track(RT_TRACK_MIGRATION, false);
 	if (mig.throttle_ns)
 		rt_throttle_set(0);
 	mig.throttle_ns = 0;

@@ -88,7 +88,7 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 		rt_stats_call(tcb);
 		break;
 	case OM_ECALL_STOP:
-		rt_tbuf_set_ret(tcb, rt_stop_call(a));
+		rt_tbuf_set_ret(tcb, rt_stop_call(a, b));
 		break;
 	default:
 		rt_fatal(OM_EHOST, "the host entered a service slot with an unknown call");

@@ -99,7 +99,7 @@ _Noreturn void rt_thread_end(struct rt_thread *t);
 long rt_thread_internal(long nr, const char *name);
 int  rt_thread_start_host(uint32_t slot);
 static inline bool rt_stop_requested(void);
-long rt_stop_call(uint64_t op);                      /* OM_ECALL_STOP */
+long rt_stop_call(uint64_t op, uint64_t argument);                      /* OM_ECALL_STOP */
 void rt_safepoint(struct rt_thread *t);              /* what a poll does besides signals */
 
 extern volatile unsigned char __optmig_poll;

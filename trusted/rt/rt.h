@@ -226,6 +226,11 @@ extern int (*rt_owed_fault)(uint64_t address);
 #define RT_POLL_VERIFY 16u   /* verify images: up all the time */
 void     rt_poll_raise(uint8_t bits);                /* into __optmig_poll */
 void     rt_poll_clear(uint8_t bits);
+/* Who wants marks in the cards (__optmig_track). Raise it, then clear the cards, then handshake; what was written until that
+ * is done has to be copied whatever the cards say. */
+#define RT_TRACK_MIGRATION 1u
+#define RT_TRACK_TEST      2u
+void     rt_track(uint8_t who, bool wanted);
 /* Two-step, so that the host may do other things meanwhile. begin raises the flag and kicks; poll kicks again and
  * returns how many application threads still run. */
 void     rt_stop_begin(void);

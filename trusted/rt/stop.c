@@ -15,12 +15,17 @@
  * (loads are not reordered), and its earlier stores are visible (nor are stores). For `outside` store and load are on
  * both sides, so both need the fence: either the engine sees the thread inside, or the thread sees the cards clear.
  *
+ * Tracking.  While nobody wants marks (__optmig_track is 0) the program makes none. The first round raises the flag, clears the
+ * cards, and copies everything after its handshake: a thread that looked at the flag before has ended its interval by then,
+ * so what it stored without a mark is copied.
+ *
  * The live part of every application stack is marked when its thread parks: pushes and spills leave no marks of their own.
  */
 #include "rt/internal.h"
 #include "rt/verify.h"
 
 volatile unsigned char __optmig_poll;
+volatile unsigned char __optmig_track;
 RT_LOCAL _Atomic uint64_t rt_epoch;
 RT_LOCAL static _Atomic uint64_t throttle_ns;
 
@@ -32,6 +37,14 @@ void rt_poll_raise(uint8_t bits)
 void rt_poll_clear(uint8_t bits)
 {
 	__atomic_fetch_and(&__optmig_poll, (uint8_t)~bits, __ATOMIC_SEQ_CST);
+}
+
+void rt_track(uint8_t who, bool wanted)
+{
+	if (wanted)
+		__atomic_fetch_or(&__optmig_track, who, __ATOMIC_SEQ_CST);
+	else
+		__atomic_fetch_and(&__optmig_track, (uint8_t)~who, __ATOMIC_SEQ_CST);
 }
 
 static uint32_t state_of(uint32_t slot)
@@ -190,12 +203,27 @@ void rt_safepoint(struct rt_thread *t)
 		rt_park_until(rt_monotonic_ns() + (int64_t)sleep_ns);
 }
 
-long rt_stop_call(uint64_t op)
+/* Only for measurements: nobody copies what was written. */
+static void clear_cards(void)
 {
+	for (uint64_t page = 0; page < rt_image->slots_offset >> 12; page += OM_PAGE_SIZE) {
+		_Atomic uint64_t *cards = (_Atomic uint64_t *)(rt_cards() + page);
+
+		for (uint64_t i = 0; rt_mem_used(page) && i < OM_PAGE_SIZE / 8; i++)
+			if (atomic_load_explicit(&cards[i], memory_order_relaxed))
+				atomic_store_explicit(&cards[i], 0, memory_order_relaxed);
+	}
+}
+
+long rt_stop_call(uint64_t op, uint64_t argument)
+{
+	if (!(rt_image->flags & OM_IMAGE_DEBUG))
+		return OM_EDEBUG;
 	if (mig_busy())
 		return OM_ESTATE;
 	switch (op) {
 	case OM_STOP_BEGIN:
+		rt_track(RT_TRACK_TEST, true);
 		rt_stop_begin();
 		return 0;
 	case OM_STOP_POLL:
@@ -203,6 +231,14 @@ long rt_stop_call(uint64_t op)
 		return 0;
 	case OM_STOP_RESUME:
 		rt_resume_all();
+		return 0;
+	case OM_ROUND_BEGIN:
+		rt_track(RT_TRACK_TEST, true);
+		clear_cards();
+		rt_ub_write64(&rt_tbuf(rt_self())->arg[0], rt_handshake_begin());
+		return 0;
+	case OM_ROUND_POLL:
+		rt_ub_write64(&rt_tbuf(rt_self())->arg[0], rt_handshake_done(argument));
 		return 0;
 	default:
 		return OM_EINVAL;

@@ -33,6 +33,11 @@ APART span(unsigned char *p)
 {
 	for (int i = 0; i + 1 < PAGES; i += 2) _mm_storeu_si128((__m128i *)(p + i * PAGE + PAGE - 8), _mm_set1_epi8(3));
 }
+APART strip(unsigned char *p)
+{
+	volatile int *q = (volatile int *)p;
+	for (size_t i = 0; i < PAGES * PAGE / sizeof *q; i++) q[i] = (int)i;
+}
 __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char *p)
 {
 	for (int i = 0; i < PAGES; i++) _mm512_mask_storeu_epi32(p + i * PAGE, (__mmask16)(0x5555 << (i & 1)), _mm512_set1_epi32(i));
@@ -49,6 +54,7 @@ int main(int argc, char **argv)
 	RUN("asm", inline_asm(p))
 	RUN("intrinsic", intrinsic(p))
 	RUN("span-end", span(p))
+	RUN("strip", strip(p))
 	/* The virtual CPU never says that it has AVX-512: the caller has looked at the real one. */
 	if (strcmp(class, "masked") == 0) { RUN("masked", masked(p)) }
 	return 0;

@@ -22,6 +22,10 @@
 struct entry { uint64_t address, size, from; };
 
 volatile unsigned char __optmig_poll;
+#ifndef SHIM_TRACK
+#define SHIM_TRACK 1
+#endif
+volatile unsigned char __optmig_track = SHIM_TRACK;
 static struct entry stores[LOG_MAX];
 static size_t store_count;
 static uint64_t checked, safepoints;
