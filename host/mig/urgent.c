@@ -21,6 +21,7 @@
 
 #define SPIN_NS   20000u        /* a page from a quick peer comes within this; later than that, sleep */
 #define PAUSE_S   1
+#define QUESTION_MAX 256u       /* a frame with the number of a page takes less than 80 */
 
 struct mig_waiter {
 	struct mig_waiter *next;
@@ -159,11 +160,14 @@ int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t ca
 	struct host_mig *mig = context;
 	struct mig_urgent *u = &mig->urgent;
 	struct mig_waiter waiter = { .data = data, .capacity = capacity };
+	/* The answer is put where the question stands; a hostile peer's may come while that is being sent. */
+	uint8_t question[QUESTION_MAX];
 	bool broken = false, first;
 	int fd;
 
-	if (size < OM_FRAME_HEADER)
+	if (size < OM_FRAME_HEADER || size > sizeof question)
 		return -EINVAL;
+	memcpy(question, data, size);
 	read_identity(data, &waiter.sequence, &waiter.epoch);
 	pthread_mutex_lock(&u->lock);
 	fd = u->fd;
@@ -178,7 +182,7 @@ int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t ca
 	pthread_mutex_unlock(&u->lock);
 
 	pthread_mutex_lock(&u->send_lock);
-	broken = mig_send(fd, data, size) != 0;
+	broken = mig_send(fd, question, size) != 0;
 	pthread_mutex_unlock(&u->send_lock);
 
 	pthread_mutex_lock(&u->lock);

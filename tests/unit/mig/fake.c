@@ -92,7 +92,7 @@ volatile uint8_t *fake_touch(uint64_t page, bool write)
 
 		switch (RT_PAGE_STATE(byte)) {
 		case RT_PAGE_ACCEPTED:
-			if (write)
+			if (write && atomic_load_explicit(&fake.track, memory_order_relaxed))
 				mark(page);
 			return fake.memory + (page << 12);
 		case RT_PAGE_RESERVED:
@@ -298,6 +298,13 @@ bool rt_handshake_done(uint64_t epoch)
 		if (atomic_load(&fake.epoch_seen[i]) < epoch)
 			return false;
 	return true;
+}
+void rt_track(uint8_t who, bool wanted)
+{
+	if (wanted)
+		atomic_fetch_or(&fake.track, who);
+	else
+		atomic_fetch_and(&fake.track, (uint8_t)~who);
 }
 void rt_throttle_set(uint64_t sleep_ns) { (void)sleep_ns; }
 
