@@ -61,7 +61,8 @@ enum om_exit { OM_EXIT_HOSTCALL = 1, OM_EXIT_DONE, OM_EXIT_PARKED, OM_EXIT_THREA
 enum om_hostcall {
 	OM_HC_SYSCALL = 1,   /* nr, arg[0..5]: the Linux system call; pointers point into this tbuf; ret = result or -errno.
 	                        The host executes only numbers on its list (host/sysproxy) and answers others with -ENOSYS */
-	OM_HC_THREAD_START,  /* arg[0] = slot: a host thread shall enter it with OM_ECALL_THREAD. ret = 0 or -errno */
+	OM_HC_THREAD_START,  /* arg[0] = slot: a host thread shall enter it with OM_ECALL_THREAD; arg[1] = 1: it shall be there,
+	                        and wait for that. ret = 0 or -errno */
 	OM_HC_PARK,          /* arg[0] = nanoseconds or -1: sleep until UNPARK of this slot (a permit given earlier counts),
 	                        KICK or the timeout */
 	OM_HC_UNPARK,        /* arg[0] = slot: give it the permit */

@@ -70,7 +70,7 @@ static int64_t do_thread_start(struct host_slot *slot, struct om_tbuf *tbuf, uin
 	(void)tbuf_size;
 	if (tbuf->arg[0] >= slot->enclave->slot_count)
 		return -EINVAL;
-	switch (host_start_thread(slot->enclave, (uint32_t)tbuf->arg[0])) {
+	switch ((tbuf->arg[1] ? host_ready_thread : host_start_thread)(slot->enclave, (uint32_t)tbuf->arg[0])) {
 	case 0:
 		return 0;
 	case OM_EINVAL:

@@ -113,6 +113,9 @@ int host_ecall(struct host_enclave *enclave, uint32_t slot, enum om_ecall ecall,
 
 __attribute__((warn_unused_result))
 int host_start_thread(struct host_enclave *enclave, uint32_t slot);
+/* Makes the slot's host thread if there is none, and leaves it waiting: a later start cannot fail for want of memory. */
+__attribute__((warn_unused_result))
+int host_ready_thread(struct host_enclave *enclave, uint32_t slot);
 /* Application threads that are inside the enclave or in a host call. */
 uint32_t host_threads_running(struct host_enclave *enclave);
 /* Waits until none is. Return: OM_ETIMEDOUT. */

@@ -29,6 +29,7 @@ struct host_slot {
 	bool acquired;                          /* service slots: under enclave->lock */
 	enum host_thread_state state;           /* under enclave->lock */
 	bool start_pending;                     /* under enclave->lock */
+	bool serve_first;                       /* under enclave->lock: a new thread enters at once */
 	pthread_cond_t start;
 	struct om_tbuf *tbuf, *exc_tbuf;
 	uint64_t tbuf_size;

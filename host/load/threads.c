@@ -54,11 +54,12 @@ static void *thread_main(void *argument)
 		host_exit(HOST_EXIT_FAILED, 0);
 	}
 	pthread_mutex_lock(&e->lock);
-	do {
+	while (slot->serve_first || wait_for_start(slot)) {
+		slot->serve_first = false;
 		pthread_mutex_unlock(&e->lock);
 		serve_once(slot);
 		pthread_mutex_lock(&e->lock);
-	} while (wait_for_start(slot));
+	}
 	slot->state = HOST_T_NONE;
 	pthread_mutex_unlock(&e->lock);
 	host_thread_detach(e);
@@ -69,39 +70,62 @@ static void *thread_main(void *argument)
 	return NULL;
 }
 
-static int create_thread(struct host_slot *slot)
+/* Under the lock, state NONE. It enters the slot at once, or waits to be started. */
+static int create_thread(struct host_slot *slot, bool serve_first)
 {
 	pthread_attr_t attributes;
 	pthread_t thread;
-	int error;
+	int error = host_slot_prepare(slot, OM_TBUF_SIZE_APP);
 
+	if (error)
+		return error;
+	slot->serve_first = serve_first;
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attributes, THREAD_STACK);
 	error = pthread_create(&thread, &attributes, thread_main, slot);
 	pthread_attr_destroy(&attributes);
-	return error ? host_fail(OM_ENOMEM, "host thread: %s", strerror(error)) : 0;
+	if (error)
+		return host_fail(OM_ENOMEM, "host thread: %s", strerror(error));
+	slot->state = HOST_T_RUNNING;
+	slot->enclave->threads++;
+	slot->enclave->running++;
+	return 0;
+}
+
+static int application_slot(struct host_enclave *e, uint32_t index, struct host_slot **ret_slot)
+{
+	if (index < e->image.header.service_slots || index >= e->slot_count)
+		return host_fail(OM_EINVAL, "slot %u is not an application slot", index);
+	*ret_slot = &e->slots[index];
+	return 0;
+}
+
+int host_ready_thread(struct host_enclave *e, uint32_t index)
+{
+	struct host_slot *slot;
+	int error = application_slot(e, index, &slot);
+
+	if (error)
+		return error;
+	pthread_mutex_lock(&e->lock);
+	if (slot->state == HOST_T_NONE)
+		error = create_thread(slot, false);
+	pthread_mutex_unlock(&e->lock);
+	return error;
 }
 
 int host_start_thread(struct host_enclave *e, uint32_t index)
 {
 	struct host_slot *slot;
-	int error = 0;
+	int error = application_slot(e, index, &slot);
 
-	if (index < e->image.header.service_slots || index >= e->slot_count)
-		return host_fail(OM_EINVAL, "slot %u is not an application slot", index);
-	slot = &e->slots[index];
+	if (error)
+		return error;
 	pthread_mutex_lock(&e->lock);
 	switch (slot->state) {
 	case HOST_T_NONE:
-		error = host_slot_prepare(slot, OM_TBUF_SIZE_APP);
-		if (!error)
-			error = create_thread(slot);
-		if (error)
-			break;
-		slot->state = HOST_T_RUNNING;
-		e->threads++;
-		e->running++;
+		error = create_thread(slot, true);
 		break;
 	case HOST_T_WAITING:
 		slot->state = HOST_T_RUNNING;

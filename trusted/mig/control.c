@@ -39,11 +39,14 @@ static void rebuild(void)
 	char words[OM_REASON_MAX] = "";
 	int error = rt_io_rebuild(words, sizeof words);
 
+	/* All that can fail comes before the promise that the program can be started here. */
+	if (!error && (error = rt_ready_all()))
+		mig_words(words, sizeof words, "the host cannot make the program's threads");
 	mig.rebuild_ns = mig_now() - start;
 	mig.status.rebuild_ns = (uint64_t)mig.rebuild_ns;
 	if (error) {
 		note_reason(error, words);
-		mig_fail(error, "descriptors could not be rebuilt");
+		mig_fail(error, "descriptors or threads could not be made again");
 		return;
 	}
 	mig_event(MIG_ON_BUILT);

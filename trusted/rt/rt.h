@@ -235,6 +235,8 @@ void     rt_track(uint8_t who, bool wanted);
  * returns how many application threads still run. */
 void     rt_stop_begin(void);
 uint32_t rt_stop_poll(void);
+/* A destination: the host makes the threads that rt_resume_all will start. Return: OM_EHOSTSTATE if it could not. */
+int      rt_ready_all(void);
 void     rt_resume_all(void);                        /* clears the flag and asks the host to start all parked threads */
 /* Safepoint epochs: begin returns the new epoch; done is true once every thread has passed it or is outside. */
 uint64_t rt_handshake_begin(void);

@@ -86,6 +86,18 @@ uint32_t rt_stop_poll(void)
 	return kick_all();
 }
 
+int rt_ready_all(void)
+{
+	for (uint32_t slot = rt_image->service_slots; slot < rt_slot_count(); slot++) {
+		const uint64_t arg[6] = { slot, 1 };
+		uint32_t state = state_of(slot);
+
+		if ((state == RT_T_RUNNING || state == RT_T_EXITING || state == RT_T_PARKED) && rt_hostcall(OM_HC_THREAD_START, 0, 0, arg))
+			return OM_EHOSTSTATE;
+	}
+	return 0;
+}
+
 void rt_resume_all(void)
 {
 	rt_poll_clear(RT_POLL_STOP);

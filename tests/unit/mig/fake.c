@@ -283,6 +283,7 @@ int rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection)
 
 void rt_stop_begin(void) { set_stop(true); }
 uint32_t rt_stop_poll(void) { sched_yield(); return atomic_load(&fake.running); }
+int rt_ready_all(void) { return 0; }
 void rt_resume_all(void)
 {
 	atomic_fetch_add(&fake.resumed, 1);
