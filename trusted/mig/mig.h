@@ -134,6 +134,7 @@ struct mig {
 	/* source */
 	_Atomic uint64_t pass;                     /* number << 8 | enum mig_pass */
 	bool     postcopy;                         /* what is not there yet stays owed: only that is told from now on */
+	uint64_t best_throughput;                  /* bytes a second, of the rounds so far */
 	bool     frozen, app_stopped;
 	enum mig_round_step round_step;
 	uint64_t handshake;

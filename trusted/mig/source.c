@@ -189,6 +189,7 @@ void mig_source_rounds(void)
 	clear_set(mig_todo);
 	clear_set(mig_owed);
 	atomic_store(&mig.owed, 0);
+	mig.best_throughput = 0;
 	mig.ready = mig_now();
 	mig.round.rounds_max = mig.params.rounds_max;
 	mig.round.fixed_ns = FIXED_NS;
@@ -272,6 +273,8 @@ static void measure_round(void)
 		r->throughput = (uint64_t)((double)bytes * 1e9 / (double)r->round_ns) + 1;
 	if (mig.params.bandwidth_bytes && r->throughput > mig.params.bandwidth_bytes)
 		r->throughput = mig.params.bandwidth_bytes;
+	if (r->throughput > mig.best_throughput)
+		mig.best_throughput = r->throughput;
 	r->number++;
 	r->previous_dirty = r->number > 1 ? r->dirty_pages : 0;
 	r->dirty_pages = walk_cards(NULL, false);
@@ -300,7 +303,7 @@ static void round_over(void)
  * Of the pages to be sent, those that have content are owed from now on; they stay in the set, to be told so. What was
  * owed and has lost its content since is not owed any more.
  */
-static void make_owed(void)
+static void make_owed(uint64_t spare)
 {
 	uint64_t more = 0, less = 0;
 
@@ -316,10 +319,12 @@ static void make_owed(void)
 			for (uint64_t rest = bits; rest; rest &= rest - 1) {
 				uint64_t bit = rest & -rest;
 
-				if (RT_PAGE_STATE(mig_page_state(word * 64 + (uint64_t)__builtin_ctzll(rest))) == RT_PAGE_ACCEPTED)
+				if (RT_PAGE_STATE(mig_page_state(word * 64 + (uint64_t)__builtin_ctzll(rest))) != RT_PAGE_ACCEPTED)
+					after &= ~bit;
+				else if (before & bit || spare == 0)
 					after |= bit;
 				else
-					after &= ~bit;
+					spare--;
 			}
 			atomic_store_explicit(&mig_owed[word], after, memory_order_relaxed);
 			more += (uint64_t)__builtin_popcountll(after & ~before);
@@ -344,7 +349,7 @@ static uint64_t rounds_progress(void)
 		if (!rt_handshake_done(mig.handshake))
 			return HANDSHAKE_NS;
 		if (mig.postcopy)
-			make_owed();
+			make_owed(0);
 		mig_pass_begin(MIG_PASS_CONTENT);
 		mig.round_step = MIG_ROUND_SEND;
 		return SEND_NS;
@@ -377,6 +382,15 @@ void mig_source_stop(void)
 	rt_stop_begin();
 }
 
+/*
+ * What changed since the owing round is there as a stale copy. For the destination to give that up takes longer than to
+ * receive the content, so as much as the downtime limit allows is sent.
+ */
+static uint64_t pages_within_limit(void)
+{
+	return (uint64_t)((double)mig.best_throughput * (double)mig.params.downtime_limit_ns / 1e9) / OM_PAGE_SIZE;
+}
+
 void mig_source_freeze(void)
 {
 	char words[OM_REASON_MAX] = "";
@@ -402,7 +416,7 @@ void mig_source_freeze(void)
 	else
 		walk_cards(mig_todo, !mig.postcopy);
 	if (mig.postcopy)
-		make_owed();
+		make_owed(pages_within_limit());
 	mig.status.resident_pages = resident_pages(mig_todo);
 	add_stacks();
 	mig_pass_begin(MIG_PASS_CONTENT);
