@@ -301,7 +301,8 @@ static void round_over(void)
 
 /*
  * Of the pages to be sent, those that have content are owed from now on; they stay in the set, to be told so. What was
- * owed and has lost its content since is not owed any more.
+ * owed and has lost its content since is not owed any more. As many as `spare` pages that were not owed before are left to be
+ * sent with their content.
  */
 static void make_owed(uint64_t spare)
 {
