@@ -384,7 +384,7 @@ void mig_source_stop(void)
 }
 
 /*
- * What changed since the owing round is there as a stale copy. For the destination to give that up takes longer than to
+ * What changed since the owing round is there as a stale copy. For the destination to give that up is taken to cost more than to
  * receive the content, so as much as the downtime limit allows is sent.
  */
 static uint64_t pages_within_limit(void)
