@@ -168,7 +168,8 @@ static long urgent(uint8_t *data, uint64_t size)
 
 /* ---- the application: every thread increments its pages in order; its place is in tracked memory ---- */
 
-struct writer { struct pair *pair; struct side *side; int index, count; uint64_t pages; };
+/* The buffer is the thread's, but outlives it: a thread whose page never comes ends where it stands. */
+struct writer { struct pair *pair; struct side *side; struct om_tbuf *tbuf; int index, count; uint64_t pages; };
 static struct writer writers[2][FAKE_THREADS_MAX];
 static int writer_threads;
 static uint64_t writer_pages;
@@ -179,10 +180,9 @@ struct place { uint64_t next, turns; };
 static void *write_pages(void *arg)
 {
 	struct writer *w = arg;
-	struct om_tbuf *tbuf = aligned_alloc(4096, TBUF_SIZE);
 	uint64_t per = w->pages / (uint64_t)w->count, home = FAKE_DATA + (uint64_t)w->index;
 
-	w->side->thread(tbuf, TBUF_SIZE, true);
+	w->side->thread(w->tbuf, TBUF_SIZE, true);
 	do {
 		for (int i = 0; i < 32; i++) {
 			volatile struct place *place = (volatile struct place *)w->side->touch(home, false);
@@ -196,7 +196,6 @@ static void *write_pages(void *arg)
 				place->turns++;
 		}
 	} while (w->side->safepoint(w->index));
-	free(tbuf);
 	return NULL;
 }
 
@@ -207,16 +206,22 @@ static void start_writers(struct pair *p, int s)
 	side->writer_count = writer_threads;
 	atomic_store(&side->fake->running, (uint32_t)writer_threads);
 	for (int i = 0; i < writer_threads; i++) {
-		writers[s][i] = (struct writer) { p, side, i, writer_threads, writer_pages };
+		writers[s][i] = (struct writer) {
+			p, side, aligned_alloc(4096, TBUF_SIZE), i, writer_threads, writer_pages
+		};
 		pthread_create(&side->writers[i], NULL, write_pages, &writers[s][i]);
 	}
 }
 
 static void join_writers(struct side *side)
 {
+	struct writer *own = writers[side - pair_current->side];
+
 	side->quit();
-	for (int i = 0; i < side->writer_count; i++)
+	for (int i = 0; i < side->writer_count; i++) {
 		pthread_join(side->writers[i], NULL);
+		free(own[i].tbuf);
+	}
 	side->writer_count = 0;
 }
 
