@@ -210,13 +210,15 @@ static int64_t do_net_hold(struct host_slot *slot, struct om_tbuf *tbuf, uint64_
 
 static int64_t do_log(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	const char *words = (const char *)host_tbuf_data(tbuf);
-	int size = tbuf->arg[0] < 500 ? (int)tbuf->arg[0] : 500;
+	const char *from = (const char *)host_tbuf_data(tbuf);
+	size_t size = tbuf->arg[0] < 500 ? tbuf->arg[0] : 500;
+	char words[501];
 
 	(void)tbuf_size;
-	while (size > 0 && words[size - 1] == '\n')
-		size--;
-	host_detail("%s: %.*s", slot->enclave->image.header.program_name, size, words);
+	for (size_t i = 0; i < size; i++)
+		words[i] = (unsigned char)from[i] >= 32 && from[i] != 0x7f ? from[i] : ' ';
+	words[size] = 0;
+	(tbuf->arg[1] ? host_note : host_detail)("%s: %s", slot->enclave->image.header.program_name, words);
 	return 0;
 }
 
