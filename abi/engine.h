@@ -84,7 +84,7 @@ struct om_mig_params {
 	uint32_t rounds_max;         /* 0: 30 */
 	uint32_t reserved;
 };
-#define OM_MIG_PARAM_RELEASE  1u /* post-copy: give acknowledged pages back to the host at once */
+#define OM_MIG_PARAM_RELEASE  1u /* post-copy, and stop: give acknowledged pages back to the host at once */
 
 /* States of a session as the host sees them; docs/spec/migration.md has the protocol's own. Names in om_mig_state_name. */
 enum om_mig_state {

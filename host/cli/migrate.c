@@ -18,7 +18,7 @@ static const char help[] =
 	"  --downtime-limit TIME   how long the program may stand still (10ms)\n"
 	"  --bandwidth RATE        limit, in bytes a second: 500M, 1G, 10Gbit (none)\n"
 	"  --channels N            parallel page connections, 1 to 4\n"
-	"  --release               post-copy: free memory here as soon as it has arrived there\n"
+	"  --release               post-copy, stop: free memory here as soon as it has arrived there\n"
 	"  --throttle RATE|off     slow down writers to so many bytes a second (off)\n"
 	"  --move-address ADDRESS/PREFIX@INTERFACE   this address goes along (may be repeated)\n"
 	"  --timeout TIME          cancel if it takes longer\n"

@@ -151,6 +151,7 @@ struct mig {
 	_Atomic uint64_t faulting[MIG_FAULT_SLOTS]; /* 1 + page somebody asks for; index: hash of the page */
 	_Atomic uint32_t fault_buffer_busy[MIG_FAULT_BUFFERS];
 	int64_t  rebuild_ns;
+	bool     hold;                             /* run when nothing is owed any more */
 
 	/* times by mig_now() */
 	int64_t  begun, ready, stopped, parked, froze, sent, answered, ended;
@@ -252,7 +253,9 @@ void mig_source_postcopy_now(void);
 void mig_source_stop(void);
 void mig_source_freeze(void);
 void mig_source_resume_app(void);
+bool mig_source_holds(void);                       /* the destination starts the program when all has come */
 void mig_source_handed_over(void);                 /* STARTED came */
+void mig_source_running(void);                     /* the program has just begun to run over there */
 void mig_source_round_trip(uint64_t stamp);
 void mig_source_ended(void);                       /* the program runs on here */
 uint64_t mig_source_touched(void);                 /* pages to be sent, about */

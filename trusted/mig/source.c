@@ -184,6 +184,15 @@ static void begin_owing(enum om_mig_mode chosen, const char *why)
 	mig.round_step = MIG_ROUND_TAKE;
 }
 
+/*
+ * Stop-and-copy into memory that this host must give up on the way: a source that still may have to run on cannot. So the
+ * program is handed over with everything owed, and the destination starts it when all has come.
+ */
+bool mig_source_holds(void)
+{
+	return mig.params.mode == OM_MODE_STOP && mig.params.flags & OM_MIG_PARAM_RELEASE;
+}
+
 void mig_source_rounds(void)
 {
 	clear_set(mig_todo);
@@ -195,6 +204,7 @@ void mig_source_rounds(void)
 	mig.round.fixed_ns = FIXED_NS;
 	mig.status.chosen_mode = mig.params.mode;
 	if (mig.params.mode == OM_MODE_STOP) {
+		mig.postcopy = mig_source_holds();
 		decide_stop(OM_MODE_STOP, "asked for");
 		return;
 	}
@@ -457,12 +467,17 @@ void mig_source_resume_app(void)
 	mig.app_stopped = false;
 }
 
+void mig_source_running(void)
+{
+	uint64_t down = (uint64_t)(mig_now() - mig.stopped);
+
+	mig.status.downtime_ns = down - (down > mig.round.round_trip_ns ? mig.round.round_trip_ns / 2 : 0);
+}
+
 void mig_source_handed_over(void)
 {
 	if (!mig.status.downtime_ns) {
-		uint64_t down = (uint64_t)(mig_now() - mig.stopped);
-
-		mig.status.downtime_ns = down - (down > mig.round.round_trip_ns ? mig.round.round_trip_ns / 2 : 0);
+		mig_source_running();
 		mig.status.final_ns = (uint64_t)(mig.answered - mig.froze) - mig.status.rebuild_ns;
 		rt_io_let_go();
 	}
