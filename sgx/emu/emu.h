@@ -198,6 +198,8 @@ uint16_t emu_augment(struct emu_enclave *e, uint64_t page);
 void emu_drop(struct emu_enclave *e, uint64_t page, uint64_t count);
 /* Makes memory protection follow the entry's permissions. Context: chunk lock held. */
 void emu_protect(struct emu_enclave *e, uint64_t page);
+/* The same for many that have just lost permissions. Context: their chunks' locks held. */
+void emu_protect_range(struct emu_enclave *e, uint64_t page, uint64_t count);
 int emu_uffd_open(struct emu_enclave *e);
 /* UFFDIO_COPY without libc: 0 or negative errno. Callable with the enclave's FS. */
 int emu_uffd_copy(int uffd, uint64_t to, const void *from, uint64_t size, bool write_protect);

@@ -96,9 +96,9 @@ int emu_uffd_copy(int uffd, uint64_t to, const void *from, uint64_t size, bool w
 	}
 }
 
-static bool uffd_write_protect(struct emu_enclave *e, uint64_t page, bool on)
+static bool uffd_write_protect(struct emu_enclave *e, uint64_t page, uint64_t count, bool on)
 {
-	struct uffdio_writeprotect wp = { .range = { emu_page_address(e, page), SGX_PAGE_SIZE },
+	struct uffdio_writeprotect wp = { .range = { emu_page_address(e, page), count * SGX_PAGE_SIZE },
 		.mode = UFFDIO_WRITEPROTECT_MODE_DONTWAKE };
 	long r;
 
@@ -191,12 +191,35 @@ void emu_protect(struct emu_enclave *e, uint64_t page)
 
 	if (!(entry & E_OWN_PROT) && (entry & (E_R | E_X)) == E_R) {
 		if (entry & E_PRESENT)
-			(void)uffd_write_protect(e, page, !(entry & E_W));
+			(void)uffd_write_protect(e, page, 1, !(entry & E_W));
 		return;
 	}
 	/* Permissions that write protection cannot express. A leftover of it is lifted on the way. */
 	if ((entry & (E_PRESENT | E_W)) == (E_PRESENT | E_W))
-		(void)uffd_write_protect(e, page, false);
+		(void)uffd_write_protect(e, page, 1, false);
 	atomic_fetch_or_explicit(&e->epcm[page], E_OWN_PROT, memory_order_relaxed);
 	(void)emu_raw(SYS_mprotect, emu_page_address(e, page), SGX_PAGE_SIZE, (uint64_t)protection_of(entry));
+}
+
+/* Present, readable, and write protection is all that it needs. */
+static bool only_lost_w(uint16_t entry)
+{
+	return (entry & (E_OWN_PROT | E_R | E_W | E_X | E_PRESENT)) == (E_R | E_PRESENT);
+}
+
+void emu_protect_range(struct emu_enclave *e, uint64_t page, uint64_t count)
+{
+	uint64_t end = page + count;
+
+	while (page < end) {
+		uint64_t run = page;
+
+		while (run < end && only_lost_w(entry_at(e, run)))
+			run++;
+		if (run > page)
+			(void)uffd_write_protect(e, page, run - page, true);
+		else
+			emu_protect(e, run++);
+		page = run;
+	}
 }
