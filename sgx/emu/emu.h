@@ -107,7 +107,7 @@ struct emu_costs {                       /* cycles charged */
 
 struct emu_platform {
 	struct sgx_platform common;
-	bool strict, syscall_trap;
+	bool strict, syscall_trap, watch_writes;
 	const struct emu_costs *costs;   /* NULL: none */
 	uint8_t seed[32];                /* of every platform key */
 	uint8_t cpusvn[16];
@@ -122,6 +122,7 @@ struct emu_enclave {
 	epcm_entry *epcm;                /* one per page, sparse */
 	uint64_t page_count;
 	int uffd;
+	bool watch_writes;               /* the descriptor's write protection is the test's: mprotect is ours */
 	_Atomic bool can_move;           /* huge.c: UFFDIO_MOVE works */
 	void *stage_map;
 	uint64_t stages;                 /* EMU_STAGES aligned blocks */

@@ -225,8 +225,18 @@ void mig_source_postcopy_now(void)
 		begin_owing(mig.status.dirty_sync_count ? OM_MODE_HYBRID : OM_MODE_POSTCOPY, "post-copy was asked for during the rounds");
 }
 
+/* For the oracle of tests/soundness: it compares what was taken with what was written. */
+static void note_point(enum om_round_point point)
+{
+	const uint64_t arg[6] = { point, mig.status.dirty_sync_count, mig.status.tracker };
+
+	if (rt_image->flags & OM_IMAGE_DEBUG)
+		(void)rt_hostcall(OM_HC_ROUND, 0, 0, arg);   /* only a spectator is told */
+}
+
 static void take_round(void)
 {
+	note_point(OM_ROUND_TAKE);
 	if (mig.round.number == 0 && mig.status.dirty_sync_count == 0) {
 		walk_cards(NULL, true);
 		collect_all(mig_todo);
@@ -358,6 +368,7 @@ static uint64_t rounds_progress(void)
 		/* What will be owed is read after the stop: it may be written until then. */
 		if (!mig.postcopy && !mig_watch_step())
 			return 0;
+		note_point(OM_ROUND_COPY);
 		if (mig.postcopy)
 			make_owed(0);
 		mig_pass_begin(MIG_PASS_CONTENT);
@@ -429,6 +440,7 @@ void mig_source_freeze(void)
 		make_owed(pages_within_limit());
 	mig.status.resident_pages = resident_pages(mig_todo);
 	add_stacks();
+	note_point(OM_ROUND_STOP);
 	mig_pass_begin(MIG_PASS_CONTENT);
 }
 
