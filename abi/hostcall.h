@@ -85,6 +85,15 @@ enum om_hostcall {
 	OM_HC_URGENT_PAGE,   /* post-copy: ask for a page. arg[0] = size of request frame in data; reply frame in data
 	                        (OM_URGENT_FRAME_MAX fits an exception tbuf); ret = size, or -EAGAIN if the connection is
 	                        down: after a pause, or when it is up again. arg[0] = 0: no request, wait arg[1] ns */
+	OM_HC_ROUND,         /* arg[0] = enum om_round_point, arg[1] = number of the round, arg[2] = enum om_tracker; ret ignored */
+};
+
+/* Where a round of pre-copy is, for a test tool that looks on. Only debug images say it; what the host does with it is its own
+ * affair. */
+enum om_round_point {
+	OM_ROUND_TAKE = 1,   /* the cards are about to be taken */
+	OM_ROUND_COPY,       /* handshake done, pages watched: the taken pages are about to be copied */
+	OM_ROUND_STOP,       /* the program is parked, the last pages are chosen and about to be copied */
 };
 
 /* Flag in tbuf->flags of a host call. */

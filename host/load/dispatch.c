@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <time.h>
 #include "internal.h"
+#include "oracle.h"
 #include "net/hold.h"
 #include "net/tcp.h"
 #include "sysproxy/sysproxy.h"
@@ -222,6 +224,20 @@ static int64_t do_log(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbu
 	return 0;
 }
 
+static int64_t do_round(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	static const char *const names[] = { [OM_ROUND_TAKE] = "take", [OM_ROUND_COPY] = "copy", [OM_ROUND_STOP] = "stop" };
+	uint64_t point = tbuf->arg[0], number = tbuf->arg[1], tracker = tbuf->arg[2];
+	char words[64];
+
+	(void)tbuf_size;
+	if (point < OM_ROUND_TAKE || point > OM_ROUND_STOP)
+		return OM_EINVAL;
+	snprintf(words, sizeof words, "%s:%u:%u", names[point], (unsigned)(number < 99999 ? number : 99999), (unsigned)(tracker & 3));
+	host_oracle(slot->enclave, words, NULL);
+	return 0;
+}
+
 typedef int64_t dispatch_fn(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
 static dispatch_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_SYSCALL] = do_syscall,
@@ -242,6 +258,7 @@ static dispatch_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_NET_HOLD] = do_net_hold,
 	[OM_HC_LOG] = do_log,
 	[OM_HC_URGENT_PAGE] = do_urgent_page,
+	[OM_HC_ROUND] = do_round,
 };
 
 static void count(struct host_slot *slot, uint32_t op, uint32_t nr, uint64_t ns)

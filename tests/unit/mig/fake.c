@@ -289,6 +289,19 @@ void rt_resume_all(void)
 	atomic_fetch_add(&fake.resumed, 1);
 	set_stop(false);
 }
+/* Write permissions are the CPU's: programs in real enclaves test that tracker. */
+int rt_watch(uint64_t index, uint64_t count)
+{
+	(void)count;
+	broken("rt_watch", index);
+	return 0;
+}
+
+void rt_watch_counts(uint64_t *ret_pages, uint64_t *ret_faults)
+{
+	*ret_pages = *ret_faults = 0;
+}
+
 uint64_t rt_handshake_begin(void) { return atomic_fetch_add(&fake.epoch, 1) + 1; }
 bool rt_handshake_done(uint64_t epoch)
 {
