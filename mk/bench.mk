@@ -26,7 +26,7 @@ $(B)/.deps-bench: mk/bench.mk | deps
 	tools/deps gnuplot-nox
 	tools/deps qemu-system-x86 criu || echo "bench: without QEMU or CRIU to compare with"
 	@touch $@
-DATAPATH_OBJS := $(B)/host/libcore.a $(B)/host/libbearssl.a
+DATAPATH_OBJS := $(B)/host/bench/programs/common.o $(B)/host/libcore.a $(B)/host/libbearssl.a
 $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@ -lpthread
