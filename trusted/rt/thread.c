@@ -94,8 +94,11 @@ static long build_frame(uint64_t stack_top, uint64_t fn, uint64_t arg, uint64_t 
 	return rt_app_put(*ret_rsp, &frame, sizeof frame);
 }
 
-static const char no_fork[] = "fork, vfork and what uses them (system, popen, posix_spawn, daemon) are refused (ENOSYS): "
-	"an enclave cannot be duplicated; only threads can be made";
+static void tell_no_fork(void)
+{
+	RT_TELL_ONCE("fork, vfork and what uses them (system, popen, posix_spawn, daemon) are refused (ENOSYS): "
+		"an enclave cannot be duplicated; only threads can be made");
+}
 
 static long sys_clone(struct rt_thread *t)
 {
@@ -107,7 +110,7 @@ static long sys_clone(struct rt_thread *t)
 	if (rt_app_get(&c, (uint64_t)t->arg[0], sizeof c) < 0)
 		return -EFAULT;
 	if ((c.flags & (CLONE_VM | CLONE_THREAD)) != (CLONE_VM | CLONE_THREAD) || (c.flags & CLONE_VFORK)) {
-		RT_TELL_ONCE(no_fork);
+		tell_no_fork();
 		return -ENOSYS;
 	}
 	child = allocate();
@@ -269,7 +272,7 @@ static long sys_no_fork(struct rt_thread *t)
 	if (t->nr == __NR_execve || t->nr == __NR_execveat)
 		RT_TELL_ONCE("exec is refused (ENOSYS): an enclave's code cannot be replaced");
 	else
-		RT_TELL_ONCE(no_fork);
+		tell_no_fork();
 	return -ENOSYS;
 }
 
