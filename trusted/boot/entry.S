@@ -221,6 +221,6 @@ rt_image_header:
 	.section .optmig.stamp, "e", @progbits
 	.balign	4
 	.long	0x50544d4f
-	.short	1, 2
+	.short	2, 2
 
 	.section .note.GNU-stack, "", @progbits

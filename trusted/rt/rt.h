@@ -188,6 +188,8 @@ static inline uint64_t rt_page_address(uint64_t index) { return OM_ELRANGE_BASE 
 uint8_t *rt_pagemap(void);                           /* elrange_size >> 12 entries, atomic bytes */
 uint8_t *rt_cards(void);                             /* the same count; nonzero = dirty */
 void rt_cards_mark(uint64_t address, size_t size);   /* conditional marks, any size */
+/* Marks all pages in use, if marks are wanted: for the stores of an interval that a fault has cut in two. */
+void rt_cards_mark_all(void);
 /* Make pages usable now (EACCEPT in batch). States FREE/RESERVED -> ACCEPTED. Called with no lock held. */
 int  rt_mem_accept(uint64_t address, size_t size, uint8_t protection);
 /* The same for pages whose whole content the caller writes at once: what is in them before is undefined. */
@@ -231,12 +233,12 @@ extern int (*rt_owed_fault)(uint64_t address);
 #define RT_POLL_SIGNAL 4u
 #define RT_POLL_THROTTLE 8u
 #define RT_POLL_VERIFY 16u   /* verify images: up all the time */
-void     rt_poll_raise(uint8_t bits);                /* into __optmig_poll */
+void     rt_poll_raise(uint8_t bits);                /* into __optmig_attention, of OM_ATTENTION_POLL */
 void     rt_poll_clear(uint8_t bits);
-/* Who wants marks in the cards (__optmig_track). Raise it, then clear the cards, then handshake; what was written until that
+/* Who wants marks in the cards, of OM_ATTENTION_TRACK. Raise it, then clear the cards, then handshake; what was written until that
  * is done has to be copied whatever the cards say. */
-#define RT_TRACK_MIGRATION 1u
-#define RT_TRACK_TEST      2u
+#define RT_TRACK_MIGRATION 0x40u
+#define RT_TRACK_TEST      0x80u
 void     rt_track(uint8_t who, bool wanted);
 /* Two-step, so that the host may do other things meanwhile. begin raises the flag and kicks; poll kicks again and
  * returns how many application threads still run. */
