@@ -16,7 +16,7 @@ $(B)/$(1)/mig/bearssl/%.o: $(BEARSSL)/.unpacked
 	$$(CLANG) $$(filter-out -W% -fsanitize%,$$(CFLAGS_$(1))) -w -fPIC $(BEARSSL_CONFIG) -I$(BEARSSL)/inc -I$(BEARSSL)/src \
 		-c $(BEARSSL)/src/$$*.c -o $$@
 $(B)/$(1)/mig/engine.so: $(patsubst %.c,$(B)/$(1)/mig/%.o,$(MIG_TEST_SRC) $(MIG_CORE_SRC)) $(patsubst %,$(B)/$(1)/mig/bearssl/%.o,$(BEARSSL_SRC))
-	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -shared -Wl,-Bsymbolic -o $$@ $$^ -lpthread
+	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -shared -Wl,-Bsymbolic,--wrap=om_gcm_seal -o $$@ $$^ -lpthread
 endef
 # $(1) world, $(2) test
 define mig_test
@@ -28,12 +28,13 @@ $(B)/$(1)/mig/tests/unit/mig/pair.o: CFLAGS_$(1) += -DMIG_OBJECT='"$(B)/$(1)/mig
 TESTS += $(B)/$(1)/tests/unit/mig/test_$(2)
 endef
 $(foreach w,host san,$(eval $(call mig_world,$(w)))$(foreach t,$(MIG_TESTS),$(eval $(call mig_test,$(w),$(t)))))
+$(eval $(call mig_test,san,nonces))
 # Searches its own memory, all of it: not with ASan's redzones.
 $(eval $(call mig_test,host,secrets))
 -include $(shell find $(B)/host/mig $(B)/san/mig -name '*.d' 2>/dev/null)
 .PHONY: mig-test
 ## make mig-test       unit tests of the migration engine only
-mig-test: $(B)/host/tests/unit/mig/test_secrets $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
+mig-test: $(B)/host/tests/unit/mig/test_secrets $(B)/san/tests/unit/mig/test_nonces $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
 	tests/run $^
 
 # Fuzz targets of the protocol.

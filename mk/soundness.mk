@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Is every store seen? The oracle compares cards with memory, and the source's memory with the destination's.
 ORACLE := $(B)/tests/soundness/oracle
-$(ORACLE): $(call objs,host,tests/soundness/oracle.c)
+$(ORACLE): $(call objs,host,tests/soundness/oracle.c tests/soundness/rounds.c)
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@
 TESTS += tests/soundness/mutants tests/soundness/moves

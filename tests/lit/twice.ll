@@ -7,7 +7,8 @@ target triple = "x86_64-unknown-linux-musl"
 ; CHECK-NOT: @__optmig_stamp.
 define void @f(ptr %p) {
 ; CHECK-LABEL: @f(
-; CHECK-COUNT-1: load volatile i8, ptr addrspace(256)
+; CHECK-COUNT-1: load volatile i8, ptr @__optmig_attention
+; CHECK-COUNT-1: call __optmig_mark1_$0
 ; CHECK-NOT: load volatile
 ; CHECK: ret void
   store i32 1, ptr %p, align 4
