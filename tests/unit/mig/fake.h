@@ -40,6 +40,8 @@ struct fake {
 	int freeze_error, rebuild_error;
 	long (*urgent)(uint8_t *data, uint64_t size);   /* the test's transport */
 	const char *evidence_error;         /* refuse the other side's quote, with these words */
+	/* Answers the other host calls: evidence. NULL: there are none. */
+	long (*host)(enum om_hostcall op, uint8_t *data, uint64_t size);
 	/* Hears of everything that this enclave encrypts, before it does. */
 	void (*sealing)(const uint8_t key[32], const uint8_t nonce[12]);
 	bool broken;                        /* an invariant of the runtime was violated */

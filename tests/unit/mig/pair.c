@@ -48,10 +48,9 @@ static void *symbol(void *object, const char *name)
 /* dlopen gives the same object for the same file: each enclave gets a copy of its own. */
 static void *load_copy(void)
 {
-	static const char origin[] = MIG_OBJECT;
 	char name[] = "/tmp/mig-enclave-XXXXXX", buffer[65536];
 	int to = mkstemp(name);
-	FILE *from = fopen(origin, "rb");
+	FILE *from = fopen(pair_object, "rb");
 	void *object;
 	size_t n;
 
