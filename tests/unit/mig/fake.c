@@ -376,6 +376,14 @@ int __wrap_om_gcm_seal(const struct om_gcm *g, const uint8_t nonce[12], const vo
 {
 	if (fake.sealing)
 		fake.sealing(g->round_key[0], nonce);   /* the first two round keys are the key */
+	if (fake.spoil && aad_size == OM_FRAME_HEADER) {
+		static __thread uint8_t spoilt[OM_FRAME_PAYLOAD_MAX];
+
+		/* The header is the caller's own array, and goes out behind this. */
+		memcpy(spoilt, plain, size);
+		fake.spoil((uint8_t *)(uintptr_t)aad, aad_size, spoilt, size);
+		plain = spoilt;
+	}
 	return __real_om_gcm_seal(g, nonce, aad, aad_size, plain, size, ret_cipher, ret_tag);
 }
 
