@@ -110,6 +110,8 @@ volatile uint8_t *fake_touch(uint64_t page, bool write)
 			(void)rt_owed_fault(rt_page_address(page));
 			break;
 		case RT_PAGE_ARRIVING:
+			if (atomic_load_explicit(&fake.abandoned, memory_order_relaxed))
+				pthread_exit(NULL);
 			sched_yield();
 			break;
 		default:
@@ -194,6 +196,8 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 	if (op != OM_HC_URGENT_PAGE)
 		return fake.host ? fake.host(op, (uint8_t *)rt_self()->tbuf + OM_TBUF_DATA, arg[0]) : -38;
 	if (arg[0] == 0) {
+		if (atomic_load(&fake.abandoned))
+			pthread_exit(NULL);
 		sched_yield();
 		return 0;
 	}

@@ -30,6 +30,7 @@ struct fake {
 	uint8_t *memory;                    /* FAKE_PAGES pages */
 	_Atomic uint8_t *pagemap, *cards;
 	_Atomic bool stop, quit;
+	_Atomic bool abandoned;             /* the test is over: a thread whose page does not come ends */
 	_Atomic uint8_t track;              /* the application marks only while somebody wants it */
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t epoch_seen[FAKE_THREADS_MAX];

@@ -10,12 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "frame.h"
 #include "tests/unit/mig/pair.h"
 
 static _Thread_local uint64_t state;
 static uint64_t session_seed;
 static _Atomic uint64_t frame_count, spoilt_count;
 static uint64_t spoil_from, spoil_every;
+static bool pages_only;
 
 static uint64_t draw(uint64_t below)
 {
@@ -39,11 +41,24 @@ static void spoil(uint8_t *header, size_t header_size, uint8_t *plain, size_t si
 {
 	uint64_t number = frame_count++;
 
-	if (number < spoil_from || number % spoil_every)
+	const bool has_runs = header[1] == OM_FRAME_PAGES || header[1] == OM_FRAME_REPLY;
+	const size_t runs = has_runs ? (header[20] | (size_t)header[21] << 8) / OM_RUN_SIZE : 0;
+
+	if (number < spoil_from || number % spoil_every || (pages_only && runs == 0))
 		return;
 	state = (session_seed * UINT64_C(0x9e3779b97f4a7c15) ^ number * UINT64_C(0xbf58476d1ce4e5b9)) | 1;
 	(void)draw(2);
 	spoilt_count++;
+	if (runs && draw(2)) {         /* a run's first page, type, state or count */
+		static const uint8_t fields[] = { 0, 0, 5, 6, 8, 8 };
+		size_t at = draw(runs) * OM_RUN_SIZE + fields[draw(sizeof fields)];
+
+		if (draw(2))
+			plain[at] ^= (uint8_t)(1u << draw(8));
+		else
+			put_number(plain + at, 4);
+		return;
+	}
 	if (draw(8) == 0) {
 		header[draw(header_size)] ^= (uint8_t)(1u << draw(8));
 		return;
@@ -73,7 +88,8 @@ static bool session(uint64_t seed)
 	evil = draw(4) == 0 ? TARGET : SOURCE;
 	frame_count = 0;
 	spoil_from = 1 + draw(draw(2) ? 12 : 80);
-	spoil_every = 1 + draw(9);
+	spoil_every = 1 + draw(4);
+	pages_only = evil == SOURCE && draw(4);
 	pair_open(&p, modes[draw(4)], 2);
 	p.params.downtime_limit_ns = 2000000;
 	p.params.rounds_max = 2;
