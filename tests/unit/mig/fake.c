@@ -110,6 +110,8 @@ volatile uint8_t *fake_touch(uint64_t page, bool write)
 			(void)rt_owed_fault(rt_page_address(page));
 			break;
 		case RT_PAGE_ARRIVING:
+			if (atomic_load_explicit(&fake.abandoned, memory_order_relaxed))
+				pthread_exit(NULL);
 			sched_yield();
 			break;
 		default:
@@ -194,6 +196,8 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 	if (op != OM_HC_URGENT_PAGE)
 		return fake.host ? fake.host(op, (uint8_t *)rt_self()->tbuf + OM_TBUF_DATA, arg[0]) : -38;
 	if (arg[0] == 0) {
+		if (atomic_load(&fake.abandoned))
+			pthread_exit(NULL);
 		sched_yield();
 		return 0;
 	}
@@ -376,6 +380,14 @@ int __wrap_om_gcm_seal(const struct om_gcm *g, const uint8_t nonce[12], const vo
 {
 	if (fake.sealing)
 		fake.sealing(g->round_key[0], nonce);   /* the first two round keys are the key */
+	if (fake.spoil && aad_size == OM_FRAME_HEADER) {
+		static __thread uint8_t spoilt[OM_FRAME_PAYLOAD_MAX];
+
+		/* The header is the caller's own array, and goes out behind this. */
+		memcpy(spoilt, plain, size);
+		fake.spoil((uint8_t *)(uintptr_t)aad, aad_size, spoilt, size);
+		plain = spoilt;
+	}
 	return __real_om_gcm_seal(g, nonce, aad, aad_size, plain, size, ret_cipher, ret_tag);
 }
 

@@ -324,6 +324,7 @@ void pair_fresh_target(struct pair *p)
 void pair_close(struct pair *p)
 {
 	for (int s = 0; s < 2; s++) {
+		atomic_store(&p->side[s].fake->abandoned, p->give_up);
 		join_writers(&p->side[s]);
 		free(p->side[s].tbuf);
 		munmap(p->side[s].fake->memory, (size_t)FAKE_PAGES << 12);
