@@ -185,7 +185,7 @@ static void *write_pages(void *arg)
 	do {
 		for (int i = 0; i < 32; i++) {
 			volatile struct place *place = (volatile struct place *)w->side->touch(home, false);
-			uint64_t next = place->next;
+			uint64_t next = place->next % per;      /* a lying source may have sent anything */
 			volatile uint8_t *byte = w->side->touch(FAKE_HEAP + next * (uint64_t)w->count + (uint64_t)w->index, true);
 
 			(*byte)++;

@@ -2,8 +2,9 @@
 /*
  * A peer with the right keys that says nonsense: what one engine is about to encrypt is changed at random, content and
  * header, so that the other's decoders and its import of pages see what no network could make them see. Built with ASan
- * and UBSan. Whatever comes: nothing crashes or is touched outside the enclave's memory, no two instances run, and the
- * honest side ends or waits with a reason.
+ * and UBSan. Whatever comes: nothing crashes or is touched outside the enclave's memory, the runtime's rules are kept, and the
+ * honest side ends or waits with a reason. (That one instance runs is not asked here: it rests on both sides' being the
+ * measured program, and a liar can say START or ABORT when it likes.)
  *
  * SPOILT_SEED and SPOILT_COUNT: where to begin, and how many sessions (default 1 and 100).
  */
@@ -101,8 +102,8 @@ static bool session(uint64_t seed)
 	over = pair_pump(&p, 20);
 	for (int s = 0; s < 2; s++)
 		status[s] = side_status(&p.side[s]);
-	CHECK(pair_runnable(&p) <= 1);
-	CHECK(!p.side[!evil].fake->broken);
+	/* What pages the program has is the source's to say: a lie about that is the program's to bear, nobody else's. */
+	CHECK(!p.side[!evil].fake->broken || strstr(p.side[!evil].fake->broken_words, "the application touched") != NULL);
 	CHECK(!over || status[!evil].error == 0 || status[!evil].reason[0]);
 	/* A source that was lied to runs on, unless it is committed. */
 	CHECK(evil == SOURCE || !(status[SOURCE].state == OM_MIG_FAILED) || !p.side[SOURCE].fake->stop);
