@@ -4,7 +4,8 @@
 The program does a fixed number of ticks, so its result can be compared with that of a native run that stayed at home. Its
 timeline (ticks in bins of 10 ms, by its own real-time clock, which is the same on both sides) gives:
 
-  gap      longest time between two ticks of a thread
+  gap      longest time between two ticks of a thread, of those that began between the order to migrate and AFTER seconds
+           past the end. idle_gap: the same of the rest of the run, in which nothing happened: the machine's own
   lost     integral of the missing throughput, in seconds of service: from the order to migrate until SETTLE seconds
            after the end, against the rate it had before. What it makes up for later is not counted in its favour
   recover  from the longest gap until 0.5 s in a row, in bins of 100 ms, reach 90 % of the rate from before
@@ -23,7 +24,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "tests/i
 import miglib  # noqa: E402
 import hosts as netns  # noqa: E402
 
-LEAD, SETTLE = 2.0, 3.0
+LEAD, SETTLE, AFTER = 2.0, 3.0, 0.5
 BIN = 0.01
 
 
@@ -86,6 +87,15 @@ def service(timeline, begun, ended, gap_at):
     return rate, lost, recover
 
 
+def gaps(longest, begun, ended):
+    """(longest gap of the migration in ms, when it began in s, longest gap of the rest). A gap that was open when the
+    migration began counts as its."""
+    first, last = max(0, round(begun / BIN) - 2), round((ended + AFTER) / BIN)
+    inside, outside = longest[first:last], longest[:first] + longest[last:]
+    at = max(range(len(inside)), key=inside.__getitem__, default=None)
+    return (None, begun, None) if at is None else (inside[at], (first + at) * BIN, max(outside, default=0.0))
+
+
 class Sampler:
     """The engine's status every 50 ms, for the picture of one migration. It costs some CPU, so only there."""
 
@@ -132,17 +142,19 @@ def run(kernel, size, mode, *, ticks, threads=1, rate=0, options=(), link=None, 
     if target.wait(seconds) != 0:
         raise SystemExit(f"the program ended with {target.process.returncode} over there:\n{target.text()[-1500:]}")
     seen = json.loads(re.search(r"^\{.*\}$", target.text(), re.M)[0])
-    timeline = [int(line.split()[1]) for line in timeline_path.read_text().splitlines()]
-    before, lost, recover = service(timeline, begun, ended, seen["gap_at_s"])
+    lines = [line.split() for line in timeline_path.read_text().splitlines()]
+    timeline = [int(line[1]) for line in lines]
+    gap, gap_at, idle_gap = gaps([float(line[2]) for line in lines], begun, ended)
+    before, lost, recover = service(timeline, begun, ended, gap_at)
     total = report["total-time"] / 1000
     cpu = (report.get("cpu-time") or 0) + (there.get("cpu-time") or 0)
     sent = report["ram"]["transferred"]
     row = {"kernel": kernel.split("/")[1], "mode": mode, "size": size, "threads": threads, "rate": rate, "link": link.name, "profile": profile, "options": " ".join(options),
-           "release": release, "downtime_ms": report["downtime"], "gap_ms": seen["longest_gap_ms"], "total_s": total, "lost_s": lost, "recover_s": recover,
+           "release": release, "downtime_ms": report["downtime"], "gap_ms": gap, "idle_gap_ms": idle_gap, "total_s": total, "lost_s": lost, "recover_s": recover,
            "ticks_per_s_before": before, "bytes": sent, "gb_per_s": sent / common.GB / total, "cpu_s_per_gb": cpu / 1000 / (sent / common.GB),
            "rounds": report["ram"].get("dirty-sync-count"), "expected_ms": report.get("expected-downtime"), "chosen": report.get("mode-chosen"), "downtime_parts": report.get("downtime-parts"),
            "fault_p50_us": (there or report)["postcopy"]["fault-p50-us"], "fault_p99_us": (there or report)["postcopy"]["fault-p99-us"],
-           "begun_s": begun, "ended_s": ended, "gap_at_s": seen["gap_at_s"], "ran_on_s": seen["seconds"] - ended, "result": seen["result"]}
+           "begun_s": begun, "ended_s": ended, "gap_at_s": gap_at, "ran_on_s": seen["seconds"] - ended, "result": seen["result"]}
     if check:
         row["as_native"] = seen["result"] == reference([kernel, *work, *options])
     if sampled:

@@ -121,7 +121,8 @@ static void put_body(struct om_put *c, const struct om_control *m)
 		break;
 	case OM_CTL_PARAMS:
 		om_put_u32(c, m->params.channels);
-		om_put_zeros(c, 4);
+		om_put_u8(c, m->params.hold);
+		om_put_zeros(c, 3);
 		om_put_u64(c, m->params.page_limit);
 		om_put_u64(c, m->params.xfrm);
 		om_put_u64(c, m->params.cpu_features);
@@ -154,6 +155,7 @@ static void put_body(struct om_put *c, const struct om_control *m)
 		om_put_bytes(c, m->reason.words, m->reason.words_size);
 		break;
 	case OM_CTL_PLACED:
+		om_put_u64(c, m->placed.run_realtime_ns);
 		om_put_u64(c, m->placed.requests);
 		om_put_u64(c, m->placed.dropped);
 		om_put_u64(c, m->placed.faults);
@@ -200,6 +202,24 @@ static void get_quote(struct om_get *c, struct om_control *m)
 		om_get_fail(c, OM_EOVERFLOW);
 }
 
+static void get_params(struct om_get *c, struct om_control *m)
+{
+	unsigned hold;
+
+	m->params.channels = om_get_u32(c);
+	hold = om_get_u8(c);
+	om_get_zeros(c, 3);
+	if (m->params.channels == 0 || m->params.channels > OM_MIG_CHANNELS_MAX)
+		om_get_fail(c, OM_EOVERFLOW);
+	m->params.hold = hold == 1;
+	if (hold > 1)
+		om_get_fail(c, OM_ETYPE);
+	m->params.page_limit = om_get_u64(c);
+	m->params.xfrm = om_get_u64(c);
+	m->params.cpu_features = om_get_u64(c);
+	m->params.pages = om_get_u64(c);
+}
+
 static void get_round(struct om_get *c, struct om_control *m)
 {
 	unsigned echo;
@@ -239,11 +259,7 @@ static void get_body(struct om_get *c, struct om_control *m)
 		get_quote(c, m);
 		break;
 	case OM_CTL_PARAMS:
-		m->params.channels = get_channels(c);
-		m->params.page_limit = om_get_u64(c);
-		m->params.xfrm = om_get_u64(c);
-		m->params.cpu_features = om_get_u64(c);
-		m->params.pages = om_get_u64(c);
+		get_params(c, m);
 		break;
 	case OM_CTL_ROUND:
 		get_round(c, m);
@@ -266,6 +282,7 @@ static void get_body(struct om_get *c, struct om_control *m)
 		get_reason(c, m);
 		break;
 	case OM_CTL_PLACED:
+		m->placed.run_realtime_ns = om_get_u64(c);
 		m->placed.requests = om_get_u64(c);
 		m->placed.dropped = om_get_u64(c);
 		m->placed.faults = om_get_u64(c);

@@ -57,6 +57,7 @@ struct om_control {
 		struct { enum om_role role; const uint8_t *quote; uint32_t quote_size; } quote;
 		struct {
 			uint32_t channels;
+			bool     hold;               /* the program begins to run when nothing is owed any more */
 			uint64_t page_limit;         /* pages of ELRANGE */
 			uint64_t xfrm, cpu_features; /* what the program may be using */
 			uint64_t pages;              /* touched, about */
@@ -66,7 +67,7 @@ struct om_control {
 		struct { uint64_t rebuild_ns; } prepared;
 		struct { uint64_t run_realtime_ns, restore_ns; } started;
 		struct { int32_t error; const char *words; uint32_t words_size; } reason;   /* ABORT, CANCEL */
-		struct { uint64_t requests, dropped, faults, fault_ns, fault_max_ns, histogram[OM_FAULT_BUCKETS]; } placed;
+		struct { uint64_t run_realtime_ns, requests, dropped, faults, fault_ns, fault_max_ns, histogram[OM_FAULT_BUCKETS]; } placed;
 	};
 };
 

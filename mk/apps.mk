@@ -28,7 +28,7 @@ $(B)/apps/native/memcached/.built: $(B)/apps/native/libevent/.built
 # Those whose bench programs use the kernels' harness.
 $(foreach a,libsvm openssl sqlite,$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$(a)/.built): apps/kernels/bench.c apps/kernels/bench.h
 # Only measured (bench/suite): the tests do not need them.
-BENCH_APPS_ONLY := libsvm openssl
+BENCH_APPS_ONLY := libsvm openssl lighttpd
 APPS := $(filter-out $(BENCH_APPS_ONLY),$(APPS))
 $(B)/apps/bare/memcached/.built: $(B)/apps/bare/libevent/.built
 ## make apps           build all programs of apps/ with optmig-cc

@@ -8,7 +8,7 @@ $(B)/bench/programs/%-enclave: bench/programs/%.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread
 # This file is read before the one that names the clients.
-BENCH_CLIENTS := $(B)/tests/tools/redis_client $(B)/tests/tools/memcached_client
+BENCH_CLIENTS := $(foreach c,redis memcached http,$(B)/tests/tools/$(c)_client)
 $(B)/bench/programs/true-8g: bench/programs/true.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -O2 -Xoptmig heap=8G $< -o $@
@@ -26,7 +26,7 @@ $(B)/.deps-bench: mk/bench.mk | deps
 	tools/deps gnuplot-nox
 	tools/deps qemu-system-x86 criu || echo "bench: without QEMU or CRIU to compare with"
 	@touch $@
-DATAPATH_OBJS := $(B)/host/libcore.a $(B)/host/libbearssl.a
+DATAPATH_OBJS := $(B)/host/bench/programs/common.o $(B)/host/libcore.a $(B)/host/libbearssl.a
 $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@ -lpthread
@@ -47,7 +47,7 @@ $(B)/bench/programs/checkpoint: $(B)/host/bench/programs/checkpoint.o $(DATAPATH
 	$(CLANG) $^ -o $@ -lpthread
 
 # The whole: results gather in $(B)/bench, bench/page writes docs/benchmarks.md of them.
-BENCH_SUITE := $(foreach v,optmig native,$(foreach a,kernels sqlite libsvm openssl,$(B)/apps/$(v)/$(a)/.built)) $(B)/apps/optmig/redis/.built $(B)/apps/optmig/memcached/.built
+BENCH_SUITE := $(foreach v,optmig native,$(foreach a,kernels sqlite libsvm openssl,$(B)/apps/$(v)/$(a)/.built)) $(foreach a,redis memcached lighttpd,$(B)/apps/optmig/$(a)/.built)
 .PHONY: bench bench-full bench-programs
 bench-programs: all $(BENCH_SUITE) $(BENCH_CLIENTS) $(B)/bench/programs/datapath $(B)/bench/programs/checkpoint $(B)/bench/programs/guest \
 	$(B)/bench/guest-kernel/.unpacked $(B)/.deps-bench $(B)/.deps-demo

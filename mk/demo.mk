@@ -2,7 +2,8 @@
 # Load clients of the demo, the tests and the benchmarks.
 REDIS_CLIENT := $(B)/tests/tools/redis_client
 MEMCACHED_CLIENT := $(B)/tests/tools/memcached_client
-$(REDIS_CLIENT) $(MEMCACHED_CLIENT): $(B)/tests/tools/%: tests/tools/%.c tests/tools/netclient.c tests/tools/netclient.h | deps
+HTTP_CLIENT := $(B)/tests/tools/http_client
+$(REDIS_CLIENT) $(MEMCACHED_CLIENT) $(HTTP_CLIENT): $(B)/tests/tools/%: tests/tools/%.c tests/tools/netclient.c tests/tools/netclient.h | deps
 	@mkdir -p $(@D)
 	$(CLANG) $(filter-out -Wmissing-prototypes,$(CFLAGS_host)) $(filter %.c,$^) -o $@ -lpthread
 $(B)/.deps-demo: mk/demo.mk | deps

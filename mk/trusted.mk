@@ -41,3 +41,9 @@ $(B)/tests/programs/%.verify: tests/programs/%.c $(TOOLCHAIN) $(SYSROOT_VERIFY)/
 	$(B)/bin/optmig-cc -O2 -Xoptmig verify $(RT_PROGRAM_OPTIONS) -o $@ $<
 TESTS += $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test)
 .SECONDARY: $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p) $(B)/tests/programs/$(p).verify)
+
+# The registers that EEXIT leaves behind.
+$(B)/tests/unit/boot/initial_state: tests/unit/boot/test_initial_state.c tests/unit/boot/wash.S trusted/boot/initial_state.h | deps
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_host) $(INC_trusted) $(filter %.c %.S,$^) -o $@
+TESTS += $(B)/tests/unit/boot/initial_state

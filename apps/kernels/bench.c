@@ -15,7 +15,7 @@
 
 struct tick_record {
 	uint64_t count, last_ns, longest_ns, longest_at_ns, next_ns;
-	uint32_t *bins;
+	uint32_t *bins, *gaps_us;     /* ticks in each bin; the longest gap that began in it */
 	char pad[64];
 };
 
@@ -31,14 +31,22 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-void bench_tick(struct bench *b, int thread)
+static void note_gap(struct tick_record *r, uint64_t gap)
 {
-	struct tick_record *r = &records[thread];
-	uint64_t now = now_ns(), gap = now > r->last_ns ? now - r->last_ns : 0; /* two hosts' clocks may differ a little */
+	uint64_t bin = (r->last_ns - start_ns) / BIN_NS, us = gap / 1000;
 	if (gap > r->longest_ns) {
 		r->longest_ns = gap;
 		r->longest_at_ns = r->last_ns - start_ns;
 	}
+	if (bin < BINS && us > r->gaps_us[bin])
+		r->gaps_us[bin] = us < UINT32_MAX ? (uint32_t)us : UINT32_MAX;
+}
+
+void bench_tick(struct bench *b, int thread)
+{
+	struct tick_record *r = &records[thread];
+	uint64_t now = now_ns(), gap = now > r->last_ns ? now - r->last_ns : 0; /* two hosts' clocks may differ a little */
+	note_gap(r, gap);
 	r->count++;
 	uint64_t bin = (now - start_ns) / BIN_NS;
 	if (bin < BINS)
@@ -186,6 +194,7 @@ int main(int argc, char **argv)
 	start_ns = now_ns();
 	for (int t = 0; t < b.threads; t++) {
 		records[t].bins = bench_alloc(BINS * sizeof(uint32_t));
+		records[t].gaps_us = bench_alloc(BINS * sizeof(uint32_t));
 		arguments[t].b = &b;
 		if (pthread_create(&threads[t], NULL, thread_main, (void *)(intptr_t)t) != 0) {
 			fprintf(stderr, "%s: cannot create thread %d\n", kernel.name, t);
@@ -200,9 +209,11 @@ int main(int argc, char **argv)
 			longest = records[t].longest_ns;
 			longest_at = records[t].longest_at_ns;
 		}
-		if (t > 0)
-			for (uint32_t k = 0; k < BINS; k++)
-				records[0].bins[k] += records[t].bins[k];
+		for (uint32_t k = 0; t > 0 && k < BINS; k++) {
+			records[0].bins[k] += records[t].bins[k];
+			if (records[t].gaps_us[k] > records[0].gaps_us[k])
+				records[0].gaps_us[k] = records[t].gaps_us[k];
+		}
 	}
 	double run_s = (double)(now_ns() - start_ns) * 1e-9;
 	uint64_t result = kernel.result ? kernel.result(&b) : atomic_load(&b.result);
@@ -215,7 +226,7 @@ int main(int argc, char **argv)
 			return 1;
 		}
 		for (size_t k = 0; k < bins && k < BINS; k++)
-			fprintf(f, "%.2f %u\n", (double)k * BIN_NS * 1e-9, records[0].bins[k]);
+			fprintf(f, "%.2f %u %.3f\n", (double)k * BIN_NS * 1e-9, records[0].bins[k], records[0].gaps_us[k] * 1e-3);
 		fclose(f);
 	}
 	if (json)

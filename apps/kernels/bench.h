@@ -9,7 +9,7 @@
  *   --size BYTES     footprint of the data (4G, 512M)          --threads N
  *   --work N         amount of work; default depends on size   --seconds S    repeat the work until S seconds have passed
  *   --rate N         ticks per second and thread (0: as fast as possible)
- *   --json           the result as one JSON line               --timeline FILE   ticks per 10 ms
+ *   --json           the result as one JSON line               --timeline FILE   per 10 ms: ticks, longest gap that began there
  *   kernel options   NAME=VALUE
  */
 #ifndef KERNELS_BENCH_H

@@ -240,7 +240,7 @@ static void tcp(void)
 
 static void datagrams(void)
 {
-	int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET6, SOCK_DGRAM, 0), pair[2];
+	int a = socket(AF_INET, SOCK_DGRAM, 0), b = socket(AF_INET6, SOCK_DGRAM, 0), listener = socket(AF_INET, SOCK_STREAM, 0), pair[2];
 	struct sockaddr_in any = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) }, from;
 	socklen_t size = sizeof any;
 	struct timeval limit = { 0, 20000 };
@@ -257,6 +257,13 @@ static void datagrams(void)
 	CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
 	CHECK(writev(pair[0], (struct iovec[]){ { out, 1000 }, { out + 1000, 1 } }, 2) == 1001);
 	CHECK(recv(pair[1], in, 1001, MSG_WAITALL) == 1001 && memcmp(in, out, 1001) == 0);
+	/* However often the program is stopped: a socket's own timeout is over when it is over. */
+	CHECK(setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0);
+	CHECK(read(pair[1], in, 1) == -1 && errno == EAGAIN);
+	CHECK(recv(pair[1], in, 1, MSG_WAITALL) == -1 && errno == EAGAIN);
+	CHECK(setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0 && listen(listener, 1) == 0);
+	CHECK(accept(listener, NULL, NULL) == -1 && errno == EAGAIN);
+	close(listener);
 	CHECK(shutdown(pair[0], SHUT_WR) == 0 && read(pair[1], in, 1) == 0);
 	close(pair[0]);
 	CHECK(send(pair[1], "x", 1, MSG_NOSIGNAL) == -1 && errno == EPIPE);

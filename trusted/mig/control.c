@@ -83,7 +83,7 @@ static void queue_frames(uint32_t actions)
 
 static void act(uint32_t actions)
 {
-	if (actions & MIG_DO_RUN)
+	if (actions & MIG_DO_RUN && !mig.hold)
 		run();
 	queue_frames(actions);
 	if (actions & MIG_DO_ROUNDS)
@@ -204,6 +204,8 @@ static uint64_t target_progress(void)
 			mig_event(MIG_ON_ARRIVED);
 	}
 	if (mig.target == MIG_TARGET_RUNNING && atomic_load(&mig.owed) == 0) {
+		if (mig.hold)
+			run();
 		rt_owed_fault = NULL;
 		mig_event(MIG_ON_PLACED);
 	}
@@ -277,6 +279,7 @@ static int make_message(struct om_control *m)
 		return make_quote(m);
 	case OM_CTL_PARAMS:
 		m->params.channels = mig.params.channels;
+		m->params.hold = mig_source_holds();
 		m->params.page_limit = mig.facts.page_limit;
 		m->params.xfrm = mig.facts.xfrm;
 		m->params.cpu_features = mig.facts.features;
@@ -307,6 +310,7 @@ static int make_message(struct om_control *m)
 		m->reason.words_size = (uint32_t)strlen(mig.status.reason);
 		break;
 	case OM_CTL_PLACED:
+		m->placed.run_realtime_ns = mig.status.run_realtime_ns;
 		m->placed.requests = atomic_load(&mig.postcopy_requests);
 		m->placed.dropped = atomic_load(&mig.dropped);
 		m->placed.faults = atomic_load(&mig.faults);
@@ -396,6 +400,7 @@ static int peer_params(const struct om_control *m)
 		return OM_EUNSUPPORTED;
 	}
 	mig.status.ram_total = m->params.pages * OM_PAGE_SIZE;
+	mig.hold = m->params.hold;
 	mig.ready = mig_now();
 	mig_event(MIG_ON_PARAMS);
 	return 0;
@@ -440,6 +445,10 @@ static void peer_reason(const struct om_control *m)
 /* All is over there: what was still owed has arrived, and this is how it went. */
 static void peer_placed(const struct om_control *m)
 {
+	if (mig_source_holds()) {
+		mig.status.run_realtime_ns = m->placed.run_realtime_ns;
+		mig_source_running();
+	}
 	atomic_store(&mig.owed, 0);
 	atomic_store(&mig.dropped, m->placed.dropped);
 	atomic_store(&mig.faults, m->placed.faults);

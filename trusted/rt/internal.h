@@ -60,6 +60,13 @@ static inline struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in
 /* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
 void rt_log(const char *words);
 void rt_log_number(const char *words, uint64_t number);
+/* What the user has to know without asking, such as a refusal that no program explains; a place says it once. */
+void rt_tell(const char *words);
+#define RT_TELL_ONCE(words) do { \
+	static _Atomic bool told_; \
+	if (!atomic_exchange_explicit(&told_, true, memory_order_relaxed)) \
+		rt_tell(words); \
+} while (0)
 void rt_log_hex(const char *words, const uint64_t *values, unsigned count);   /* at most four; exception.c */
 _Noreturn void rt_exit_process(int status, int signo);
 

@@ -236,9 +236,13 @@ long rt_io_virtual_write(struct rt_io_ofd *ofd, struct rt_io_span *span);
 struct rt_io_option { int32_t level, name; uint32_t size; uint8_t value[36]; };
 long rt_io_sockaddr_in(uint64_t app, uint64_t size, uint8_t ret_address[LX_SOCKADDR_MAX], uint32_t *ret_size);
 long rt_io_sockaddr_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uint64_t untrusted_size);
+/* What the calls of io/ keep in syscall_scratch: bytes and messages done, and when a socket's own timeout is over. */
+enum { RT_IO_SCRATCH_DONE, RT_IO_SCRATCH_MESSAGES, RT_IO_SCRATCH_DEADLINE };
 /* Notes an option that was set, to be set again on the socket that a migration makes. */
 void rt_io_option_record(struct rt_io_ofd *ofd, int32_t level, int32_t name, const void *value, uint32_t size);
 void rt_io_options_free(struct rt_io_ofd *ofd);
+/* SO_RCVTIMEO or SO_SNDTIMEO as it was set; 0: none. */
+int64_t rt_io_option_timeout_ns(const struct rt_io_ofd *ofd, bool writing);
 rt_syscall_fn rt_io_setsockopt, rt_io_getsockopt, rt_io_sendto, rt_io_recvfrom, rt_io_sendmsg, rt_io_recvmsg, rt_io_sendmmsg,
 	rt_io_recvmmsg;
 /* Connections accepted by rt_io_freeze that wait for accept, over all listeners. */
@@ -266,6 +270,11 @@ int rt_io_epoll_rearm(bool all, char *words, size_t size);
 /* ---- poll.c ------------------------------------------------------------------------------------------------ */
 /* Milliseconds left, rounded up, for a timeout set once per call in t->deadline_ns; -1 for none. */
 int rt_io_remaining_ms(struct rt_thread *t, int64_t timeout_ns);
+/*
+ * Before a socket call that may block: a call that is issued again waits only for what is left of SO_RCVTIMEO (`writing`:
+ * SO_SNDTIMEO). Return: 0 to go on, -EAGAIN when that is over, -EINTR. May never return, as rt_host_wait.
+ */
+long rt_io_wait_again(struct rt_thread *t, const struct rt_io_ofd *ofd, bool writing);
 /* 0 and *ret_ns (saturated), or -EINVAL. */
 long rt_io_timeout_ns(const struct lx_timespec *timeout, int64_t *ret_ns);
 /* The sigmask argument of ppoll, pselect6, epoll_pwait. */

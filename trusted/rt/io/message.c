@@ -6,14 +6,15 @@
  * data is checked record by record in both directions; descriptors cannot be passed, for there is no process that they
  * could be passed to within the enclave.
  *
- * What a blocking send has sent, or a receive with MSG_WAITALL has got, stands in syscall_scratch[0]; how many messages
- * of a *mmsg call are done, in syscall_scratch[1]: both survive a stop between two host calls.
+ * What a blocking send has sent, or a receive with MSG_WAITALL has got, how many messages of a *mmsg call are done, and
+ * when a socket's own timeout is over, stand in syscall_scratch: all survive a stop between two host calls.
  */
 #include "rt/io/io.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
-#define DONE (t->syscall_scratch[0])
-#define MESSAGES_DONE (t->syscall_scratch[1])
+#define DONE (t->syscall_scratch[RT_IO_SCRATCH_DONE])
+#define MESSAGES_DONE (t->syscall_scratch[RT_IO_SCRATCH_MESSAGES])
+#define DEADLINE (t->syscall_scratch[RT_IO_SCRATCH_DEADLINE])
 #define CONTROL_MAX 2048u
 #define DATAGRAM_MAX (1u << 20)
 
@@ -122,11 +123,15 @@ static long send_span(struct rt_thread *t, struct rt_io_ofd *ofd, const struct e
 {
 	bool stream = ofd->socket.type == LX_SOCK_STREAM, wait = rt_io_blocking(ofd) && !(e->flags & LX_MSG_DONTWAIT);
 	uint64_t chunk, ub;
+	long waited;
 
 	if (e->flags & (LX_MSG_ZEROCOPY | LX_MSG_FASTOPEN))
 		return -EOPNOTSUPP;
 	if (DONE && rt_io_span_skip(span, DONE))
 		return (long)DONE;
+	waited = wait ? rt_io_wait_again(t, ofd, true) : 0;
+	if (waited)
+		return DONE ? (long)DONE : waited;
 	/* Leave room for the header of sendmsg behind the data. */
 	chunk = span->total < rt_ub_left() - 256 ? span->total : rt_ub_left() - 256;
 	if (chunk < span->total && !stream)
@@ -250,7 +255,7 @@ long rt_io_sendmmsg(struct rt_thread *t)
 			return MESSAGES_DONE ? (long)MESSAGES_DONE : result;
 		length = (uint32_t)result;
 		MESSAGES_DONE++;
-		DONE = 0;
+		DONE = DEADLINE = 0;
 		if (rt_app_put(app + offsetof(struct lx_mmsghdr, length), &length, sizeof length))
 			return -EFAULT;
 	}
@@ -306,9 +311,13 @@ static long receive_span(struct rt_thread *t, struct rt_io_ofd *ofd, const struc
 {
 	bool all = e->flags & LX_MSG_WAITALL && ofd->socket.type == LX_SOCK_STREAM && !(e->flags & LX_MSG_PEEK);
 	uint64_t chunk, ub;
+	long waited;
 
 	if (DONE && rt_io_span_skip(span, DONE))
 		return (long)DONE;
+	waited = e->flags & LX_MSG_DONTWAIT ? 0 : rt_io_wait_again(t, ofd, false);
+	if (waited)
+		return DONE ? (long)DONE : waited;
 	chunk = span->total < rt_ub_left() - 256 ? span->total : rt_ub_left() - 256;
 	ub = buffer(&chunk);
 	for (;;) {
@@ -455,7 +464,7 @@ long rt_io_recvmmsg(struct rt_thread *t)
 			return MESSAGES_DONE ? (long)MESSAGES_DONE : result;
 		length = (uint32_t)result;
 		MESSAGES_DONE++;
-		DONE = 0;
+		DONE = DEADLINE = 0;
 		if (rt_app_put(app + offsetof(struct lx_mmsghdr, length), &length, sizeof length))
 			return -EFAULT;
 		if (ARG(4) && rt_monotonic_ns() >= t->deadline_ns)

@@ -5,7 +5,8 @@
  * Entry i of the host's list belongs to entry i of the application's; what has no host descriptor (closed, negative,
  * answered inside) stands there as -1, which the host skips, and is judged here. select becomes a poll.
  *
- * Timeouts become a deadline once per call, so that a stop in between does not prolong them.
+ * Timeouts become a deadline once per call, so that a stop in between does not prolong them. That goes for the timeouts of
+ * sockets too (SO_RCVTIMEO, SO_SNDTIMEO): the host begins them anew whenever a call is issued again.
  */
 #include "rt/io/io.h"
 
@@ -15,18 +16,22 @@
 
 struct poll_entry { int32_t fd; int16_t events, revents; };
 
+static int ms_until(int64_t deadline_ns)
+{
+	int64_t left = (deadline_ns - rt_monotonic_ns() + 999999) / 1000000;
+
+	return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+}
+
 int rt_io_remaining_ms(struct rt_thread *t, int64_t timeout_ns)
 {
-	int64_t left;
-
 	if (timeout_ns < 0)
 		return -1;
 	if (timeout_ns == 0)
 		return 0;
 	if (!t->deadline_ns && __builtin_add_overflow(rt_monotonic_ns(), timeout_ns, &t->deadline_ns))
 		t->deadline_ns = INT64_MAX;
-	left = (t->deadline_ns - rt_monotonic_ns() + 999999) / 1000000;
-	return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
+	return ms_until(t->deadline_ns);
 }
 
 long rt_io_timeout_ns(const struct lx_timespec *timeout, int64_t *ret_ns)
@@ -94,6 +99,33 @@ static long host_poll(struct rt_thread *t, uint64_t ub, uint32_t count, bool rea
 		if (!again && result != 0)
 			return result;
 		/* Interrupted for nothing, or a timeout that has to be confirmed by our own clock. */
+	}
+}
+
+long rt_io_wait_again(struct rt_thread *t, const struct rt_io_ofd *ofd, bool writing)
+{
+	struct poll_entry entry = { .fd = ofd->host_fd, .events = writing ? POLLOUT : POLLIN };
+	int64_t timeout_ns = rt_io_option_timeout_ns(ofd, writing), *deadline_ns = (int64_t *)&t->syscall_scratch[RT_IO_SCRATCH_DEADLINE];
+	uint64_t ub;
+
+	if (!timeout_ns || !rt_io_blocking(ofd))
+		return 0;
+	if (!*deadline_ns) {
+		if (__builtin_add_overflow(rt_monotonic_ns(), timeout_ns, deadline_ns))
+			*deadline_ns = INT64_MAX;
+		return 0;
+	}
+	ub = rt_io_ub_copy(&entry, sizeof entry);
+	if (!ub)
+		return -ENOMEM;
+	for (;;) {
+		int left_ms = ms_until(*deadline_ns);
+		uint64_t arg[6] = { ub, 1, (uint64_t)left_ms, 0, 0, 0 };
+		bool again;
+		long result = rt_io_checked(rt_host_wait_once(__NR_poll, arg, &again), 1);
+
+		if (!again && (result != 0 || left_ms == 0))
+			return result == 0 ? -EAGAIN : result > 0 ? 0 : result;
 	}
 }
 

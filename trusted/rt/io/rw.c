@@ -16,7 +16,7 @@
 #include "rt/io/io.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
-#define DONE (t->syscall_scratch[0])
+#define DONE (t->syscall_scratch[RT_IO_SCRATCH_DONE])
 #define NO_OFFSET (-1)
 
 void rt_io_broken_pipe(struct rt_thread *t)
@@ -141,6 +141,10 @@ static long get(uint64_t fd, bool writing, struct rt_io_ofd **ret_ofd)
 
 static long transfer(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, bool writing, int64_t offset)
 {
+	long waited = rt_io_wait_again(t, ofd, writing);
+
+	if (waited)
+		return DONE ? (long)DONE : waited;
 	/* Linux reads and writes at most this much at once. */
 	if (span->total > 0x7ffff000)
 		span->total = 0x7ffff000;

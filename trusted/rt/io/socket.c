@@ -297,6 +297,9 @@ static long accept_flags(struct rt_thread *t, uint64_t flags)
 	ofd = pending_take(listener);
 	if (ofd)
 		return accept_pending(t, ofd, flags, ub, size_ub);
+	error = rt_io_wait_again(t, listener, false);
+	if (error)
+		return error;
 	if (rt_io_blocking(listener))
 		host_fd = rt_host_wait(__NR_accept4, (uint64_t)listener->host_fd, ub, size_ub, host_flags, 0, 0);
 	else

@@ -106,6 +106,21 @@ void rt_io_option_record(struct rt_io_ofd *ofd, int32_t level, int32_t name, con
 	memcpy(list[i].value, value, size);
 }
 
+int64_t rt_io_option_timeout_ns(const struct rt_io_ofd *ofd, bool writing)
+{
+	const struct rt_io_option *list = rt_io_blob_at(ofd->socket.options);
+	int32_t name = writing ? SO_SNDTIMEO : SO_RCVTIMEO;
+	struct lx_timeval timeout;
+
+	for (uint32_t i = 0; ofd->kind == RT_IO_SOCKET && i < ofd->socket.option_count; i++) {
+		if (list[i].level != SOL_SOCKET || list[i].name != name || list[i].size != sizeof timeout)
+			continue;
+		memcpy(&timeout, list[i].value, sizeof timeout);
+		return timeout.sec < 0 || timeout.sec > INT64_MAX / 2000000000 ? 0 : timeout.sec * 1000000000 + timeout.usec * 1000;
+	}
+	return 0;
+}
+
 void rt_io_options_free(struct rt_io_ofd *ofd)
 {
 	rt_io_blob_free(ofd->socket.options, bytes_of(ofd->socket.option_count));
