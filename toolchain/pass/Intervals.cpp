@@ -91,6 +91,13 @@ void IntervalBuilder::mergeBase(MutableArrayRef<Item> Items, Facts &Known, Small
 	}
 }
 
+// Behind the last store; before it if what it says in the condition codes is asked for behind it.
+static Instruction *gateOf(Instruction *Last)
+{
+	bool Says = isa<AtomicCmpXchgInst>(Last) || isa<AtomicRMWInst>(Last);
+	return Last->isTerminator() || Says ? Last : Last->getNextNode();
+}
+
 void IntervalBuilder::flush(SmallVectorImpl<Item> &Segment, Facts &Known, SmallVectorImpl<Span> &Spans)
 {
 	MapVector<Value *, SmallVector<Item, 4>> ByBase;
@@ -101,7 +108,7 @@ void IntervalBuilder::flush(SmallVectorImpl<Item> &Segment, Facts &Known, SmallV
 	size_t First = Spans.size();
 	Instruction *Last = Segment.empty() ? nullptr : Segment.back().Request->At;
 	for (auto &[Base, Items] : ByBase) mergeBase(Items, Known, Spans);
-	for (Span &S : drop_begin(Spans, First)) S.Gate = Last->isTerminator() ? Last : Last->getNextNode();
+	for (Span &S : drop_begin(Spans, First)) S.Gate = gateOf(Last);
 	Segment.clear();
 	Segments++;
 }

@@ -40,7 +40,7 @@ BlockSet optmig::unrollLoops(Function &F, FunctionAnalysisManager &FAM, const Op
 	auto &DT = FAM.getResult<DominatorTreeAnalysis>(F);
 	auto &AC = FAM.getResult<AssumptionAnalysis>(F);
 	auto &TTI = FAM.getResult<TargetIRAnalysis>(F);
-	auto &ORE = FAM.getResult<OptimizationRemarkEmitterAnalysis>(F);
+	auto &Remarks = FAM.getResult<OptimizationRemarkEmitterAnalysis>(F);
 	for (Loop *L : LI.getLoopsInPreorder()) {
 		if (!L->isInnermost() || L->getNumBlocks() > BlocksMax || isShortLoop(L, SE, O)) continue;
 		unsigned Copies = copies(*L, O);
@@ -51,7 +51,7 @@ BlockSet optmig::unrollLoops(Function &F, FunctionAnalysisManager &FAM, const Op
 		if (!L->isLoopSimplifyForm()) continue;
 		BasicBlock *Header = L->getHeader();
 		UnrollLoopOptions How = {Copies, true, false, false, false, true, nullptr};
-		if (UnrollLoop(L, How, &LI, &SE, &DT, &AC, &TTI, &ORE, true) != LoopUnrollResult::PartiallyUnrolled) continue;
+		if (UnrollLoop(L, How, &LI, &SE, &DT, &AC, &TTI, &Remarks, true) != LoopUnrollResult::PartiallyUnrolled) continue;
 		Headers.insert(Header);
 		Stats.Unrolled++;
 	}
