@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RUN: %cc -S -emit-llvm -o - %s | FileCheck %s
+// RUN: env OPTMIG_PASS="calls=1" %cc -S -emit-llvm -o - %s | FileCheck %s
 #include "optmig.h"
 // Declared memory outputs are marked.
 // CHECK-LABEL: @output(

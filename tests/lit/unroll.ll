@@ -1,4 +1,4 @@
-; RUN: %pass="optmig" < %s | FileCheck %s
+; RUN: %pass="optmig<calls=1>" < %s | FileCheck %s
 ; RUN: %pass="optmig<unroll=0>" < %s | FileCheck --check-prefix=OFF %s
 ; SPDX-License-Identifier: Apache-2.0
 target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"

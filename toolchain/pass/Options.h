@@ -37,7 +37,7 @@ struct Options {
 	bool gate = true;         // marks are skipped while nobody wants them
 	bool sink = true;         // one gate for a segment, where the last of its pointers is known
 	bool fuse = true;         // one look for a poll and the marks of the segment before it
-	bool calls = true;        // marks behind a gate are calls
+	bool calls = false;       // marks behind a gate are calls: less code, dearer while marks are wanted
 	bool statistics = false;
 	unsigned strip = 3;       // strip-mining: 0 none, 1 vector loops, 2 and loops with affine stores, 3 all that can be counted
 	unsigned shortLoop = 128; // innermost loops of at most so many iterations get no poll
