@@ -326,6 +326,15 @@ static void release(uint64_t first, uint64_t count)
 		(void)rt_mem_trim(rt_page_address(first), count << 12);
 }
 
+/* PLACED may have come first, and said that nothing is owed. */
+static void one_less_owed(void)
+{
+	uint64_t owed = atomic_load(&mig.owed);
+
+	while (owed && !atomic_compare_exchange_weak(&mig.owed, &owed, owed - 1))
+		;
+}
+
 static void frame_acknowledged(struct mig_ring *ring)
 {
 	uint64_t slot = ring->first % MIG_RING_FRAMES;
@@ -338,7 +347,7 @@ static void frame_acknowledged(struct mig_ring *ring)
 			continue;
 		for (uint64_t page = first; page < first + count; page++)
 			if (mig_set_remove(mig_owed, page))
-				atomic_fetch_sub(&mig.owed, 1);
+				one_less_owed();
 		release(first, count);
 	}
 	atomic_fetch_add_explicit(&ring->first, 1, memory_order_release);
