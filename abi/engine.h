@@ -38,7 +38,7 @@
 #include <stdint.h>
 #include "wire.h"
 
-#define OM_ENGINE_VERSION 1
+#define OM_ENGINE_VERSION 2
 
 enum om_engine_op {
 	OM_ENGINE_SRC_BEGIN = 1, /* data = struct om_mig_params: start migrating this running program away */
@@ -71,6 +71,13 @@ enum om_engine_command {
 
 enum om_mig_mode { OM_MODE_AUTO = 0, OM_MODE_STOP, OM_MODE_PRECOPY, OM_MODE_POSTCOPY, OM_MODE_HYBRID };
 
+/* How the rounds of pre-copy find out what the program writes. */
+enum om_tracker {
+	OM_TRACKER_AUTO = 0,  /* cards if every object of the image was built with the pass, else faults; in a status: none */
+	OM_TRACKER_CARDS,     /* what the pass's marks say */
+	OM_TRACKER_FAULTS,    /* write permission is taken away in the EPCM, the first store to each page faults */
+};
+
 #define OM_MIG_CHANNELS_MAX 8
 
 struct om_mig_params {
@@ -82,7 +89,7 @@ struct om_mig_params {
 	uint64_t throttle_bytes;     /* limit for writers, bytes/s; 0: off */
 	uint64_t bandwidth_bytes;    /* what the host lets through, bytes/s; 0: unlimited */
 	uint32_t rounds_max;         /* 0: 30 */
-	uint32_t reserved;
+	uint32_t tracker;            /* enum om_tracker */
 };
 #define OM_MIG_PARAM_RELEASE  1u /* post-copy, and stop: give acknowledged pages back to the host at once */
 
@@ -141,6 +148,11 @@ struct om_mig_status {
 	uint64_t fault_histogram[OM_FAULT_BUCKETS]; /* bucket i: faults with 2^i <= ns < 2^(i+1) */
 	uint64_t epoch;              /* reconnections */
 	uint64_t resident_pages, stack_pages;        /* sent in the stop phase */
+	uint64_t watched_pages, watch_ns;            /* tracker faults: permissions taken away, and the time that took */
+	uint64_t write_faults;                       /* tracker faults: stores that gave one back */
+	uint32_t tracker;            /* enum om_tracker of the rounds; 0: the mode has none */
+	uint32_t untracked;          /* 1: the image holds objects that the pass has not seen */
+	char     tracker_reason[128];
 	uint8_t  peer_mrenclave[32];
 	char     peer[64];           /* attestation result in words */
 	char     choice[160];        /* why `auto` chose what it chose */

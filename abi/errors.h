@@ -27,7 +27,7 @@
 	X(OM_EREVOKED,     15, "certificate is revoked", "the platform is no longer trusted by its maker; use another one") \
 	X(OM_EDEBUG,       16, "debug and production enclaves may not be mixed", "sign both images with the same attributes") \
 	X(OM_EIMAGE,       17, "not a valid OptMig image", "build the program with optmig-cc") \
-	X(OM_ESIGSTRUCT,   18, "the image's signature does not match its contents", "sign it again with `optmig sign`") \
+	X(OM_ESIGSTRUCT,   18, "the image's signature does not match its contents", "it was altered after it was signed: build it again, or, if that was you, sign it with optmig-sign") \
 	X(OM_EELRANGE,     19, "does not fit into the enclave's address range", "raise `elrange` in the image options") \
 	X(OM_ESGX,         20, "the SGX layer refused the operation", "see the leaf function and code in the message") \
 	X(OM_ENOSGX,       21, "this machine has no usable SGX", "use --emu, or see `optmig info`") \
@@ -37,7 +37,7 @@
 	X(OM_ETIMEDOUT,    25, "timed out", "check the other side; raise the limit if it is only slow") \
 	X(OM_ECANCELLED,   26, "cancelled", "nothing to do; the program runs on where it was") \
 	X(OM_EUNSUPPORTED, 27, "not supported", "see the message; docs/CAVEATS lists what cannot be done") \
-	X(OM_EUNTRACKED,   28, "memory is written by code that was not built with the pass", "rebuild those objects with optmig-cc, or move the program with --mode postcopy or stop") \
+	X(OM_EUNTRACKED,   28, "memory is written by code that was not built with the pass", "rebuild those objects with optmig-cc, or migrate with --tracker faults") \
 	X(OM_EHOSTSTATE,   29, "host state that cannot be moved", "`optmig check` names it and the cure") \
 	X(OM_EEXHAUSTED,   30, "a counter or table is exhausted", "raise the image option named, or start the migration again") \
 	X(OM_ENOTFOUND,    31, "not found", "`optmig ps` lists what runs here") \

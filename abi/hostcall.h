@@ -80,10 +80,20 @@ enum om_hostcall {
 	OM_HC_TCP_RESTORE,   /* arg[0] = size of data: make the connection anew; ret = host fd or -errno */
 	OM_HC_NET_HOLD,      /* arg[0] = 1 hold / 0 release: drop traffic of this process' addresses during the hand-over.
 	                        data = list of struct om_net_flow, arg[1] = count; ret = 0 or -errno */
-	OM_HC_LOG,           /* arg[0] = size of data: a line of diagnostics; the host may print it with --verbose */
+	OM_HC_LOG,           /* arg[0] = size of data: a line of diagnostics; the host may print it with --verbose, always
+	                        if arg[1] is 1 */
 	OM_HC_URGENT_PAGE,   /* post-copy: ask for a page. arg[0] = size of request frame in data; reply frame in data
 	                        (OM_URGENT_FRAME_MAX fits an exception tbuf); ret = size, or -EAGAIN if the connection is
 	                        down: after a pause, or when it is up again. arg[0] = 0: no request, wait arg[1] ns */
+	OM_HC_ROUND,         /* arg[0] = enum om_round_point, arg[1] = number of the round, arg[2] = enum om_tracker; ret ignored */
+};
+
+/* Where a round of pre-copy is, for a test tool that looks on. Only debug images say it; what the host does with it is its own
+ * affair. */
+enum om_round_point {
+	OM_ROUND_TAKE = 1,   /* the cards are about to be taken */
+	OM_ROUND_COPY,       /* handshake done, pages watched: the taken pages are about to be copied */
+	OM_ROUND_STOP,       /* the program is parked, the last pages are chosen and about to be copied */
 };
 
 /* Flag in tbuf->flags of a host call. */

@@ -8,7 +8,7 @@
  *
  * for any ADDRESS inside ELRANGE, and with FS at libc's thread pointer. A card is 0 (clean) or nonzero (dirty).
  * The pass may read cards and store the value 1; only the runtime clears them. Marks are wanted only while the byte
- * __optmig_track is nonzero; code that looks at it does so in the same safepoint interval as the store.
+ * __optmig_attention has a bit of OM_ATTENTION_TRACK; code looks at it once or more in each safepoint interval with a store.
  *
  * Invariant S: every store to tracked memory is covered by a card mark in the same safepoint interval, the
  * code between two consecutive safepoints of that thread. Safepoints are polls (below), calls that may poll,
@@ -22,12 +22,15 @@
 
 /* Version of this interface. Every object compiled with the pass carries a section OM_STAMP_SECTION
  * (SHF_EXCLUDE: checked by optmig-cc at link time, not loaded) that holds struct om_stamp. */
-#define OM_PASSRT_VERSION 1
+#define OM_PASSRT_VERSION 2
 #define OM_STAMP_SECTION ".optmig.stamp"
 #define OM_STAMP_MAGIC 0x50544d4fu /* "OMTP" little-endian */
 
 /* How an object came to be. INSTRUMENTED: by the pass. TRUSTED: by the runtime's own build (marks by hand or
  * writes no tracked memory). ANNOTATED: assembly whose author declares with OPTMIG_ASM_MARKS that it marks. */
+#define OM_ATTENTION_POLL  0x3f
+#define OM_ATTENTION_TRACK 0xc0
+
 #ifndef __ASSEMBLER__
 enum om_stamp_kind { OM_STAMP_INSTRUMENTED = 1, OM_STAMP_TRUSTED = 2, OM_STAMP_ANNOTATED = 3 };
 
@@ -36,14 +39,20 @@ struct om_stamp {
 	unsigned short version, kind;
 };
 
-/* One byte, in local memory; nonzero asks every thread to call __optmig_safepoint soon.
- * The pass polls it with a volatile byte load: cmpb $0, __optmig_poll(%rip). */
-extern volatile unsigned char __optmig_poll __attribute__((visibility("hidden")));
-
-/* One byte, in local memory; nonzero while somebody wants to know which pages are written. Whoever raises it copies
- * everything that was written before the handshake that follows: a store whose look at it came too early is complete by
- * then (invariant S with "looked" for "marked"). */
-extern volatile unsigned char __optmig_track __attribute__((visibility("hidden")));
+/*
+ * One byte, in local memory, for all that a running thread has to attend to; 0 when there is nothing.
+ *
+ *     bits 0..5   OM_ATTENTION_POLL    every thread shall call __optmig_safepoint soon
+ *     bits 6..7   OM_ATTENTION_TRACK   somebody wants to know which pages are written
+ *
+ * Code looks at it with a volatile byte load: a poll at the first part, a gate of marks at the second, where both fall
+ * together at the whole. Whoever raises a bit of TRACK copies everything that was written before the handshake that
+ * follows: a store whose look came too early is complete by then (invariant S with "looked" for "marked").
+ *
+ * Marks may come later than the store, up to the end of the interval. If a store or load between the two faults, the
+ * runtime marks all cards before it runs the program's signal handler, and again when the handler returns.
+ */
+extern volatile unsigned char __optmig_attention __attribute__((visibility("hidden")));
 #endif
 
 /*
@@ -53,6 +62,8 @@ extern volatile unsigned char __optmig_track __attribute__((visibility("hidden")
  *
  *   __optmig_safepoint           the poll's cold call; the thread may park here and continue on another machine
  *   __optmig_range  rdi, rsi     mark all cards of [rdi, rsi); nothing if rsi <= rdi; never parks
+ *   __optmig_markSIZE_REG        mark the cards of the bytes REG and REG + SIZE - 1; never parks. REG is a general register but
+ *                                rsp, SIZE one of OM_MARK_SIZES: what is marked is at most a page's length. One word of stack
  *
  * __optmig_syscall is how libc issues a system call: SysV convention, number first, seven arguments in all,
  * returns the result or a negative errno. It is a safepoint.
@@ -60,6 +71,9 @@ extern volatile unsigned char __optmig_track __attribute__((visibility("hidden")
  * __optmig_verify_store (verify builds only)  rdi = address, rsi = size: logs the store for the check at the
  * next safepoint. Preserves every register, same red-zone rule.
  */
+
+#define OM_MARK_SIZES     1, 16, 64, 256, 1024, 4096
+#define OM_MARK_REGISTERS rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
 
 /* System calls that only libc's overlay issues; numbers outside Linux' range. Arguments as in C. */
 #define OM_SYS_SAFEPOINT   0x1000 /* () a poll: returns 0 */

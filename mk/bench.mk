@@ -26,7 +26,7 @@ $(B)/.deps-bench: mk/bench.mk | deps
 	tools/deps gnuplot-nox
 	tools/deps qemu-system-x86 criu || echo "bench: without QEMU or CRIU to compare with"
 	@touch $@
-DATAPATH_OBJS := $(B)/host/libcore.a $(B)/host/libbearssl.a
+DATAPATH_OBJS := $(B)/host/bench/programs/common.o $(B)/host/libcore.a $(B)/host/libbearssl.a
 $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@ -lpthread
@@ -84,3 +84,8 @@ bench-pass-programs: all $(foreach a,$(BENCH_PASS_APPS),$(foreach v,optmig bare 
 	$(B)/bench/programs/writes-optmig $(B)/bench/programs/writes-bare $(MEMCACHED_CLIENT) $(B)/.deps-bench
 bench-pass: bench-pass-programs
 	bench/pass --page $(BENCH_ARGS)
+## make bench-instructions  executed instructions with the pass against without, counted under qemu-user; a busy machine does not matter
+.PHONY: bench-instructions
+bench-instructions: all $(B)/bench/bare/sysroot/lib/libc.a $(foreach a,bzip2 lua sqlite,$(B)/apps/native/$(a)/.built)
+	tools/deps qemu-user
+	bench/instructions $(BENCH_ARGS)

@@ -3,6 +3,7 @@
 # that a test loads twice.
 MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c,$(wildcard trusted/mig/*.c)) tests/unit/mig/fake.c
 MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c core/crypto/*.c)
+MIG_EVIDENCE_SRC := trusted/mig/evidence.c $(filter-out $(CORE_HOST_SRC),$(wildcard core/attest/*.c))
 MIG_TESTS     := modes faults
 
 define mig_world
@@ -16,24 +17,30 @@ $(B)/$(1)/mig/bearssl/%.o: $(BEARSSL)/.unpacked
 	$$(CLANG) $$(filter-out -W% -fsanitize%,$$(CFLAGS_$(1))) -w -fPIC $(BEARSSL_CONFIG) -I$(BEARSSL)/inc -I$(BEARSSL)/src \
 		-c $(BEARSSL)/src/$$*.c -o $$@
 $(B)/$(1)/mig/engine.so: $(patsubst %.c,$(B)/$(1)/mig/%.o,$(MIG_TEST_SRC) $(MIG_CORE_SRC)) $(patsubst %,$(B)/$(1)/mig/bearssl/%.o,$(BEARSSL_SRC))
-	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -shared -Wl,-Bsymbolic -o $$@ $$^ -lpthread
+	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -shared -Wl,-Bsymbolic,--wrap=om_gcm_seal -o $$@ $$^ -lpthread
+# The same with real evidence.
+$(B)/$(1)/mig/engine-evidence.so: $(patsubst %.c,$(B)/$(1)/mig/%.o,$(MIG_TEST_SRC) $(MIG_CORE_SRC) $(MIG_EVIDENCE_SRC)) \
+	$(patsubst %,$(B)/$(1)/mig/bearssl/%.o,$(BEARSSL_SRC))
+	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -shared -Wl,-Bsymbolic,--wrap=om_gcm_seal -o $$@ $$^ -lpthread
 endef
-# $(1) world, $(2) test
+# $(1) world, $(2) test, $(3) engine's suffix, $(4) further archives
 define mig_test
-$(B)/$(1)/tests/unit/mig/test_$(2): $(B)/$(1)/mig/tests/unit/mig/test_$(2).o $(B)/$(1)/mig/tests/unit/mig/pair.o $(B)/$(1)/mig/engine.so
+$(B)/$(1)/tests/unit/mig/test_$(2): $(B)/$(1)/mig/tests/unit/mig/test_$(2).o $(B)/$(1)/mig/tests/unit/mig/pair.o $(B)/$(1)/mig/engine$(3).so $(4)
 	@mkdir -p $$(@D)
-	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -o $$@ $$(filter %.o,$$^) -lpthread -ldl
-$(B)/$(1)/mig/tests/unit/mig/test_$(2).o: CFLAGS_$(1) += -DMIG_OBJECT='"$(B)/$(1)/mig/engine.so"'
-$(B)/$(1)/mig/tests/unit/mig/pair.o: CFLAGS_$(1) += -DMIG_OBJECT='"$(B)/$(1)/mig/engine.so"'
+	$$(CLANG) $$(filter -fsanitize%,$$(CFLAGS_$(1))) -o $$@ $$(filter %.o %.a,$$^) -lpthread -ldl
+$(B)/$(1)/mig/tests/unit/mig/test_$(2).o: CFLAGS_$(1) += -DMIG_OBJECT='"$(B)/$(1)/mig/engine$(3).so"'
 TESTS += $(B)/$(1)/tests/unit/mig/test_$(2)
 endef
 $(foreach w,host san,$(eval $(call mig_world,$(w)))$(foreach t,$(MIG_TESTS),$(eval $(call mig_test,$(w),$(t)))))
+$(eval $(call mig_test,san,nonces))
+$(eval $(call mig_test,san,spoilt))
+$(eval $(call mig_test,san,evidence,-evidence,$(B)/san/libcore.a $(B)/san/libbearssl.a))
 # Searches its own memory, all of it: not with ASan's redzones.
 $(eval $(call mig_test,host,secrets))
 -include $(shell find $(B)/host/mig $(B)/san/mig -name '*.d' 2>/dev/null)
 .PHONY: mig-test
 ## make mig-test       unit tests of the migration engine only
-mig-test: $(B)/host/tests/unit/mig/test_secrets $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
+mig-test: $(B)/host/tests/unit/mig/test_secrets $(B)/san/tests/unit/mig/test_nonces $(B)/san/tests/unit/mig/test_evidence $(B)/san/tests/unit/mig/test_spoilt $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
 	tests/run $^
 
 # Fuzz targets of the protocol.

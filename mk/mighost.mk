@@ -34,7 +34,7 @@ TESTS += tests/fuzz/control_replay
 TEST_DEPS += $(B)/fuzz/fuzz_control
 
 # Every step of a migration with every fault; `make test` takes some rows.
-## make soak-faults    the whole fault table (tests/integration/mig_faults), about half an hour
+## make soak-faults    the whole fault table (tests/integration/mig_faults), FAULT_JOBS (8) rows at a time
 .PHONY: soak-faults
 soak-faults: all $(B)/.deps-test $(MIGRATE_PROGRAMS)
 	B=$(B) FAULT_STRIDE=1 tests/integration/mig_faults

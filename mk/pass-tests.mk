@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of the compiler and libc that need no enclave: an image linked with the shim is an ordinary process.
 SHIM := $(B)/tests/shim/librt.a
-$(SHIM): tests/pass/shim/shim.c tests/pass/shim/shim.S abi/passrt.h | deps
+$(SHIM): tests/pass/shim/shim.c tests/pass/shim/shim.S abi/passrt.h abi/marks.h | deps
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu17 -O2 $(WARN) -ffreestanding -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fPIE -Iabi -c tests/pass/shim/shim.c -o $(@D)/shim_c.o
 	$(CLANG) -Iabi -c tests/pass/shim/shim.S -o $(@D)/shim_S.o

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Is every store seen? The oracle compares cards with memory, and the source's memory with the destination's.
 ORACLE := $(B)/tests/soundness/oracle
-$(ORACLE): $(call objs,host,tests/soundness/oracle.c)
+$(ORACLE): $(call objs,host,tests/soundness/oracle.c tests/soundness/rounds.c)
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@
 TESTS += tests/soundness/mutants tests/soundness/moves
@@ -18,8 +18,10 @@ FUZZ_SECONDS ?= 900
 .PHONY: soak-fuzz
 soak-fuzz: all $(ORACLE) $(B)/.deps-csmith $(SYSROOT_VERIFY)/lib/libc.a
 	B=$(B) tests/soundness/fuzz $(FUZZ_SECONDS) $$(date +%s)
-## make soak-oracle    real programs moved under load, every page compared at each hand-over
+## make soak-oracle    programs moved again and again, each round watched; real programs under load, compared at each hand-over
+MOVES_TIMES ?= 40
 .PHONY: soak-oracle
 soak-oracle: test-build
+	B=$(B) MOVES_TIMES=$(MOVES_TIMES) tests/soundness/moves
 	B=$(B) $(ORACLE) tests/integration/migrate_apps
 	B=$(B) $(ORACLE) tests/integration/pingpong_redis

@@ -35,11 +35,14 @@ $(B)/libexec/optmig-scan: $(call objs,host,toolchain/cc/scan.c toolchain/cc/util
 $(B)/bin/optmig-ar $(B)/bin/optmig-ranlib: mk/toolchain.mk
 	@mkdir -p $(@D)
 	printf '#!/bin/sh\nexec llvm-%s-$(LLVM) "$$@"\n' $(patsubst optmig-%,%,$(@F)) > $@; chmod +x $@
+$(B)/bin/optmig-pkg-config: toolchain/cc/pkg-config.in
+	@mkdir -p $(@D)
+	install -m 755 $< $@
 $(B)/trusted/image.ld: trusted/boot/image.ld
 	@mkdir -p $(@D)
 	cp $< $@
 
-COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-ar optmig-ranlib) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
+COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-ar optmig-ranlib optmig-pkg-config) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
 $(TOOLCHAIN): $(COMPILER) $(B)/trusted/image.ld $(B)/trusted/librt.a $(B)/libexec/optmig-interp $(B)/bin/optmig
 	@touch $@
 ## make toolchain      optmig-cc with everything that it needs

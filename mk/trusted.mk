@@ -11,8 +11,9 @@ CFLAGS_trusted += -isystem /usr/include/x86_64-linux-gnu
 LIBRT := $(B)/trusted/librt.a
 IMAGE_LD := trusted/boot/image.ld
 
-TRUSTED_EXPORTS := optmig_entry __optmig_poll __optmig_track __optmig_safepoint __optmig_range __optmig_syscall __optmig_syscall_asm \
-	__optmig_cpuid __optmig_verify_store
+TRUSTED_EXPORTS := optmig_entry __optmig_attention __optmig_safepoint __optmig_range __optmig_syscall __optmig_syscall_asm \
+	__optmig_cpuid __optmig_verify_store \
+	$(foreach s,1 16 64 256 1024 4096,$(foreach r,rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15,__optmig_mark$(s)_$(r)))
 $(B)/trusted/rt.o: $(TRUSTED_OBJS) mk/trusted.mk
 	$(LLD) -r -o $@.all $(TRUSTED_OBJS)
 	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(TRUSTED_EXPORTS)) $@.all $@
@@ -40,3 +41,9 @@ $(B)/tests/programs/%.verify: tests/programs/%.c $(TOOLCHAIN) $(SYSROOT_VERIFY)/
 	$(B)/bin/optmig-cc -O2 -Xoptmig verify $(RT_PROGRAM_OPTIONS) -o $@ $<
 TESTS += $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test)
 .SECONDARY: $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p) $(B)/tests/programs/$(p).verify)
+
+# The registers that EEXIT leaves behind.
+$(B)/tests/unit/boot/initial_state: tests/unit/boot/test_initial_state.c tests/unit/boot/wash.S trusted/boot/initial_state.h | deps
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_host) $(INC_trusted) $(filter %.c %.S,$^) -o $@
+TESTS += $(B)/tests/unit/boot/initial_state

@@ -27,6 +27,7 @@ enum sgx_kind { SGX_AUTO, SGX_HW, SGX_EMU };
 struct sgx_emu_options {
 	bool strict;               /* never patch ENCLU sites: each one traps */
 	const char *cost_profile;  /* NULL, or a name such as "icelake": cycles charged per leaf */
+	bool watch_writes;         /* tests: PAGEMAP_SCAN of this process tells which pages were written (slower) */
 	const char *platform_dir;  /* emulated platform's keys; NULL: derived from a fixed development seed */
 };
 

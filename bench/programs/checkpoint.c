@@ -21,8 +21,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "common.h"
 #include "crypto/gcm.h"
-#include "hostcall.h"
 
 #define RECORD (256u << 10)
 #define STORED (RECORD + 16)
@@ -31,30 +31,6 @@ static struct om_gcm key;
 static uint64_t size, records;
 static unsigned char *memory;
 static int threads, image = -1, restoring;
-
-static _Noreturn void die(const char *what)
-{
-	perror(what);
-	exit(1);
-}
-
-static double now_s(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-static uint64_t cpu_features(void)
-{
-	uint64_t f = OM_CPU_AESNI;
-	__builtin_cpu_init();
-	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
-		f |= OM_CPU_AVX512;
-	if (__builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq"))
-		f |= OM_CPU_VAES;
-	return f;
-}
 
 static uint64_t word_at(uint64_t i)
 {

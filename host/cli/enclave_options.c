@@ -18,6 +18,7 @@ int cli_enclave_defaults(struct host_load_options *options)
 		return host_fail(OM_EINVAL, "OPTMIG_SGX is \"%s\"; it may be emu, hw or auto", kind);
 	options->emu.strict = host_env_true("OPTMIG_EMU_STRICT");
 	options->emu.cost_profile = profile && *profile ? profile : NULL;
+	options->emu.watch_writes = getenv("OPTMIG_ORACLE") != NULL;
 	return 0;
 }
 

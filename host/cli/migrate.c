@@ -15,6 +15,7 @@ static const char help[] =
 	"Moves a running program to the host that runs `optmig receive`.\n\n"
 	"  --to ADDRESS[:PORT]     where to (port 7777 unless given)\n"
 	"  --mode MODE             auto (default), precopy, postcopy, hybrid, stop\n"
+	"  --tracker TRACKER       how writes are noticed: auto (default), cards, faults\n"
 	"  --downtime-limit TIME   how long the program may stand still (10ms)\n"
 	"  --bandwidth RATE        limit, in bytes a second: 500M, 1G, 10Gbit (none)\n"
 	"  --channels N            parallel page connections, 1 to 4\n"
@@ -29,11 +30,12 @@ static const char help[] =
 	"Ctrl-C cancels; a second one lets the migration go on without this command.\n"
 	"Exit status: 0 moved, 1 failed (the program runs on here), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
 
-enum { OPT_TO = 1, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_THROTTLE, OPT_MOVE, OPT_TIMEOUT,
+enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_THROTTLE, OPT_MOVE, OPT_TIMEOUT,
 	OPT_PATIENCE, OPT_SILENCE, OPT_DETACH, OPT_JSON, OPT_HELP };
 static const struct option longs[] = {
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "tracker", required_argument, NULL, OPT_TRACKER },
 	{ "downtime-limit", required_argument, NULL, OPT_DOWNTIME },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
 	{ "channels", required_argument, NULL, OPT_CHANNELS },
@@ -81,7 +83,7 @@ static int add_move(json_t *to, const char *value)
 static int option(struct migrate *m, int c)
 {
 	uint64_t number;
-	uint32_t mode;
+	uint32_t mode, tracker;
 	int error;
 
 	switch (c) {
@@ -89,6 +91,9 @@ static int option(struct migrate *m, int c)
 	case OPT_MODE:
 		error = mig_mode_parse(optarg, &mode);
 		return error ? error : json_object_set_new(m->arguments, "mode", json_string(optarg));
+	case OPT_TRACKER:
+		error = mig_tracker_parse(optarg, &tracker);
+		return error ? error : json_object_set_new(m->arguments, "tracker", json_string(optarg));
 	case OPT_CHANNELS:
 		error = host_parse_u64(optarg, 1, MIG_CHANNELS_LIMIT, &number);
 		return error ? error : json_object_set_new(m->arguments, "channels", json_integer((json_int_t)number));

@@ -7,6 +7,7 @@
 #include "daemon/control.h"
 #include "exitcodes.h"
 #include "mig/fault.h"
+#include "mig/units.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
 
@@ -17,17 +18,19 @@ static const char help[] =
 	"  --image FILE              the program's image; without it: the path it has on the source, then PROGRAM in the\n"
 	"                            directories of OPTMIG_IMAGE_PATH, or in the present one\n"
 	"  --move-address ADDRESS/PREFIX@INTERFACE   this address comes along (may be repeated)\n"
+	"  --patience TIME           before the hand-over: wait so long for a source that was lost (1min)\n"
 	"  --once                    end after a migration that failed, instead of waiting for the next\n"
 	CLI_ENCLAVE_HELP
 	"  --quiet, --verbose        say less, or more, on stderr\n"
 	"Exit status: the program's; 1 cannot listen, 2 usage, 125 failed (with --once), 130 interrupted.\n";
 
-enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_ONCE, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
+enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_PATIENCE, OPT_ONCE, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "move-address", required_argument, NULL, OPT_MOVE },
+	{ "patience", required_argument, NULL, OPT_PATIENCE },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -35,7 +38,7 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static struct mig_receive_options options;
+static struct mig_receive_options options = { .patience_ns = 60000000000u };
 
 static int ready(struct host_enclave *enclave, struct host_mig *mig)
 {
@@ -66,6 +69,7 @@ static int parse(int argc, char **argv)
 		case OPT_LISTEN: error = mig_address_parse(optarg, &options.listen); break;
 		case OPT_IMAGE:  options.load.path = optarg; break;
 		case OPT_MOVE:   error = add_move(optarg); break;
+		case OPT_PATIENCE: error = mig_parse_duration(optarg, &options.patience_ns); break;
 		case OPT_ONCE:   options.once = true; break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
 		case 'v': case OPT_VERBOSE: verbose = true; break;

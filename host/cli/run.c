@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "cli.h"
 #include "daemon/control.h"
@@ -134,6 +135,7 @@ static const char *find_program(const char *name)
 {
 	static char found[4096];
 	const char *path = getenv("PATH");
+	struct stat status;
 
 	if (strchr(name, '/') || !path)
 		return name;
@@ -141,7 +143,8 @@ static const char *find_program(const char *name)
 		size_t length = strcspn(path, ":");
 		int n = snprintf(found, sizeof found, "%.*s/%s", (int)length, path, name);
 
-		if (length > 0 && n > 0 && (size_t)n < sizeof found && access(found, X_OK) == 0)
+		if (length > 0 && n > 0 && (size_t)n < sizeof found && access(found, X_OK) == 0 && stat(found, &status) == 0 &&
+			S_ISREG(status.st_mode))
 			return found;
 		path += length + (path[length] == ':');
 	}

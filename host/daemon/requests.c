@@ -137,7 +137,7 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 {
 	struct om_mig_params *p = &request->params;
 	uint64_t channels = p->channels, rounds = 0;
-	const char *to, *mode;
+	const char *to, *mode, *tracker;
 	int error = get_text(a, "to", &to);
 
 	if (!error && !to)
@@ -148,6 +148,10 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 		error = get_text(a, "mode", &mode);
 	if (!error && mode)
 		error = mig_mode_parse(mode, &p->mode);
+	if (!error)
+		error = get_text(a, "tracker", &tracker);
+	if (!error && tracker)
+		error = mig_tracker_parse(tracker, &p->tracker);
 	if (!error)
 		error = get_number(a, "channels", MIG_CHANNELS_LIMIT, &channels);
 	if (!error)
@@ -240,7 +244,7 @@ static const struct command {
 	{ "watch", "", do_watch },
 	{ "stats", "", do_stats },
 	{ "check", "", do_check },
-	{ "migrate", " to mode channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release move-addresses ",
+	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release move-addresses ",
 		do_migrate },
 	{ "cancel", "", do_cancel },
 	{ "postcopy", "", do_postcopy },

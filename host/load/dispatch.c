@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <time.h>
 #include "internal.h"
+#include "oracle.h"
 #include "net/hold.h"
 #include "net/tcp.h"
 #include "sysproxy/sysproxy.h"
@@ -210,13 +212,29 @@ static int64_t do_net_hold(struct host_slot *slot, struct om_tbuf *tbuf, uint64_
 
 static int64_t do_log(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	const char *words = (const char *)host_tbuf_data(tbuf);
-	int size = tbuf->arg[0] < 500 ? (int)tbuf->arg[0] : 500;
+	const char *from = (const char *)host_tbuf_data(tbuf);
+	size_t size = tbuf->arg[0] < 500 ? tbuf->arg[0] : 500;
+	char words[501];
 
 	(void)tbuf_size;
-	while (size > 0 && words[size - 1] == '\n')
-		size--;
-	host_detail("%s: %.*s", slot->enclave->image.header.program_name, size, words);
+	for (size_t i = 0; i < size; i++)
+		words[i] = (unsigned char)from[i] >= 32 && from[i] != 0x7f ? from[i] : ' ';
+	words[size] = 0;
+	(tbuf->arg[1] ? host_note : host_detail)("%s: %s", slot->enclave->image.header.program_name, words);
+	return 0;
+}
+
+static int64_t do_round(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	static const char *const names[] = { [OM_ROUND_TAKE] = "take", [OM_ROUND_COPY] = "copy", [OM_ROUND_STOP] = "stop" };
+	uint64_t point = tbuf->arg[0], number = tbuf->arg[1], tracker = tbuf->arg[2];
+	char words[64];
+
+	(void)tbuf_size;
+	if (point < OM_ROUND_TAKE || point > OM_ROUND_STOP)
+		return OM_EINVAL;
+	snprintf(words, sizeof words, "%s:%u:%u", names[point], (unsigned)(number < 99999 ? number : 99999), (unsigned)(tracker & 3));
+	host_oracle(slot->enclave, words, NULL);
 	return 0;
 }
 
@@ -240,6 +258,7 @@ static dispatch_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_NET_HOLD] = do_net_hold,
 	[OM_HC_LOG] = do_log,
 	[OM_HC_URGENT_PAGE] = do_urgent_page,
+	[OM_HC_ROUND] = do_round,
 };
 
 static void count(struct host_slot *slot, uint32_t op, uint32_t nr, uint64_t ns)

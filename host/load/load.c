@@ -23,7 +23,7 @@ static int map_file(struct host_enclave *e, const char *path)
 	int error = 0;
 
 	if (fd < 0)
-		return host_fail(OM_EIMAGE, "%s", strerror(errno));
+		return host_fail(OM_EIO, "%s", strerror(errno));
 	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_size == 0) {
 		error = host_fail(OM_EIMAGE, "not a regular file with contents");
 		goto out;

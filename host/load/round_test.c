@@ -5,9 +5,9 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include "internal.h"
+#include "periodic.h"
 #include "stop_test.h"
 #include "util.h"
 
@@ -15,13 +15,13 @@
 #define SPIN_NS 20000
 enum { TIMES_MAX = 1 << 16 };
 
-static struct round_test {
-	struct host_enclave *enclave;
-	uint64_t period_ns;
-	uint32_t slot;
+static int round_once(void);
+static void summary(void *unused);
+static struct host_periodic test = { .name = "round test", .once = round_once, .summary = summary };
+static struct {
 	uint64_t rounds;
 	uint32_t took_ns[TIMES_MAX];           /* of the first rounds */
-} test;
+} seen;
 
 static int round_once(void)
 {
@@ -39,23 +39,9 @@ static int round_once(void)
 			return host_fail(OM_ETIMEDOUT, "a thread does not come to a safepoint");
 	}
 	took = host_monotonic_ns() - begin;
-	if (!error && test.rounds < TIMES_MAX)
-		test.took_ns[test.rounds++] = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
+	if (!error && seen.rounds < TIMES_MAX)
+		seen.took_ns[seen.rounds++] = took < UINT32_MAX ? (uint32_t)took : UINT32_MAX;
 	return error;
-}
-
-static void *round_loop(void *unused)
-{
-	struct timespec pause = { (time_t)(test.period_ns / 1000000000u), (long)(test.period_ns % 1000000000u) };
-	int error = host_thread_attach(test.enclave);
-
-	(void)unused;
-	while (!error) {
-		nanosleep(&pause, NULL);
-		error = round_once();
-	}
-	host_error_cure(error, "round test");
-	host_exit(HOST_EXIT_FAILED, 0);
 }
 
 static int compare(const void *a, const void *b)
@@ -67,7 +53,7 @@ static int compare(const void *a, const void *b)
 
 static double percentile_us(uint64_t percent)
 {
-	return test.rounds ? test.took_ns[(test.rounds - 1) * percent / 100] / 1e3 : 0;
+	return seen.rounds ? seen.took_ns[(seen.rounds - 1) * percent / 100] / 1e3 : 0;
 }
 
 static void summary(void *unused)
@@ -76,30 +62,17 @@ static void summary(void *unused)
 	FILE *f = path && *path ? fopen(path, "w") : NULL;
 
 	(void)unused;
-	qsort(test.took_ns, test.rounds, sizeof *test.took_ns, compare);
+	qsort(seen.took_ns, seen.rounds, sizeof *seen.took_ns, compare);
 	host_note("round test: %llu rounds, to the safepoint %.1f us (median), %.1f us (99 %%), %.1f us at most",
-		(unsigned long long)test.rounds, percentile_us(50), percentile_us(99), percentile_us(100));
+		(unsigned long long)seen.rounds, percentile_us(50), percentile_us(99), percentile_us(100));
 	if (!f)
 		return;
-	fprintf(f, "{\"rounds\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f}\n", (unsigned long long)test.rounds,
+	fprintf(f, "{\"rounds\": %llu, \"p50_us\": %.1f, \"p99_us\": %.1f, \"max_us\": %.1f}\n", (unsigned long long)seen.rounds,
 		percentile_us(50), percentile_us(99), percentile_us(100));
 	fclose(f);
 }
 
 int host_round_test_start(struct host_enclave *enclave, uint32_t per_second)
 {
-	pthread_t thread;
-	int error;
-
-	test.enclave = enclave;
-	test.period_ns = 1000000000u / per_second;
-	error = host_slot_acquire(enclave, OM_TBUF_SIZE_MIN, &test.slot);
-	if (error)
-		return error;
-	host_at_exit(summary, NULL);
-	error = pthread_create(&thread, NULL, round_loop, NULL);
-	if (error)
-		return host_fail(OM_ENOMEM, "round test: %s", strerror(error));
-	pthread_detach(thread);
-	return 0;
+	return host_periodic_start(&test, enclave, per_second);
 }

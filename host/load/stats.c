@@ -24,6 +24,7 @@ static const char *const op_names[HOST_OP_MAX] = {
 	[OM_HC_SGX_REMOVE] = "sgx-remove", [OM_HC_SGX_AUGMENT] = "sgx-augment", [OM_HC_QUOTE_TARGET] = "quote-target",
 	[OM_HC_QUOTE] = "quote", [OM_HC_COLLATERAL] = "collateral", [OM_HC_TCP_DUMP] = "tcp-dump",
 	[OM_HC_TCP_RESTORE] = "tcp-restore", [OM_HC_NET_HOLD] = "net-hold", [OM_HC_LOG] = "log", [OM_HC_URGENT_PAGE] = "urgent-page",
+	[OM_HC_ROUND] = "round",
 };
 
 static void add(struct host_counter *to, const struct host_counter *from)

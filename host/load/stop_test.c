@@ -4,21 +4,19 @@
  * was stopped and how long parking its threads took; a test that asks for it can check that the program really was
  * stopped.
  */
-#include <string.h>
 #include <time.h>
 #include "internal.h"
 #include "oracle.h"
+#include "periodic.h"
 #include "stop_test.h"
 #include "util.h"
 
 #define STOP_LIMIT_NS 10000000000u
 
-static struct stop_test {
-	struct host_enclave *enclave;
-	uint64_t period_ns;
-	uint32_t slot;
-	uint64_t stops, total_ns, max_ns;
-} test;
+static int stop_once(void);
+static void summary(void *unused);
+static struct host_periodic test = { .name = "stop test", .once = stop_once, .summary = summary };
+static struct { uint64_t stops, total_ns, max_ns; } seen;
 
 int host_stop_call(struct host_enclave *enclave, uint32_t slot, enum om_stop_op op, uint64_t argument, uint64_t *ret_value)
 {
@@ -41,15 +39,9 @@ static int call(enum om_stop_op op, uint64_t *ret_running)
 	return host_stop_call(test.enclave, test.slot, op, 0, ret_running);
 }
 
-static void pause_ns(uint64_t ns)
-{
-	struct timespec pause = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
-
-	nanosleep(&pause, NULL);
-}
-
 static int stop_once(void)
 {
+	const struct timespec pause = { 0, 20000 };
 	uint64_t begin = host_monotonic_ns(), running = 1, took;
 	int error = call(OM_STOP_BEGIN, NULL);
 
@@ -58,53 +50,27 @@ static int stop_once(void)
 		if (host_monotonic_ns() - begin > STOP_LIMIT_NS)
 			return host_fail(OM_ETIMEDOUT, "%llu threads do not stop", (unsigned long long)running);
 		if (running > 0)
-			pause_ns(20000);
+			nanosleep(&pause, NULL);
 	}
 	if (error)
 		return error;
 	took = host_monotonic_ns() - begin;
-	test.stops++;
-	test.total_ns += took;
-	if (took > test.max_ns)
-		test.max_ns = took;
+	seen.stops++;
+	seen.total_ns += took;
+	if (took > seen.max_ns)
+		seen.max_ns = took;
 	host_oracle(test.enclave, "stopped", NULL);
 	return call(OM_STOP_RESUME, NULL);
-}
-
-static void *stop_loop(void *unused)
-{
-	int error = host_thread_attach(test.enclave);
-
-	(void)unused;
-	while (!error) {
-		pause_ns(test.period_ns);
-		error = stop_once();
-	}
-	host_error_cure(error, "stop test");
-	host_exit(HOST_EXIT_FAILED, 0);
 }
 
 static void summary(void *unused)
 {
 	(void)unused;
-	host_note("stop test: %llu stops, %.1f us on average, %.1f us at most", (unsigned long long)test.stops,
-		test.stops ? (double)test.total_ns / (double)test.stops / 1e3 : 0.0, (double)test.max_ns / 1e3);
+	host_note("stop test: %llu stops, %.1f us on average, %.1f us at most", (unsigned long long)seen.stops,
+		seen.stops ? (double)seen.total_ns / (double)seen.stops / 1e3 : 0.0, (double)seen.max_ns / 1e3);
 }
 
 int host_stop_test_start(struct host_enclave *enclave, uint32_t per_second)
 {
-	pthread_t thread;
-	int error;
-
-	test.enclave = enclave;
-	test.period_ns = 1000000000u / per_second;
-	error = host_slot_acquire(enclave, OM_TBUF_SIZE_MIN, &test.slot);
-	if (error)
-		return error;
-	host_at_exit(summary, NULL);
-	error = pthread_create(&thread, NULL, stop_loop, NULL);
-	if (error)
-		return host_fail(OM_ENOMEM, "stop test: %s", strerror(error));
-	pthread_detach(thread);
-	return 0;
+	return host_periodic_start(&test, enclave, per_second);
 }

@@ -6,9 +6,11 @@
  * The source may see a break that this side has not noticed. So a RESUME for connection 0 while the session runs is
  * itself the news of the loss; the supervisor stops the old pumps and finds the new connections waiting.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "strerror.h"
@@ -116,17 +118,35 @@ void mig_acceptor_stop(struct host_mig *mig)
 	pthread_mutex_unlock(&mig->lock);
 }
 
+/* Under the lock. A new session's first connection is the source's word: if it closes, the others will not come. */
+static bool source_left(struct host_mig *mig)
+{
+	int fd = mig->pending[OM_CONNECTION_CONTROL];
+	char byte;
+	ssize_t got;
+
+	if (mig->accept_resume || fd < 0)
+		return false;
+	got = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 int mig_collect(struct host_mig *mig, uint64_t timeout_ns, bool even_over)
 {
 	unsigned count = OM_CONNECTION_PAGES + mig->channels;
 	uint64_t end = timeout_ns == UINT64_MAX ? UINT64_MAX : host_monotonic_ns() + timeout_ns;
+	bool left = false;
 	int error = 0;
 
 	pthread_mutex_lock(&mig->lock);
-	while (mig->pending_count < count && !mig->cancel && (even_over || !mig->over) && host_monotonic_ns() < end)
+	while (mig->pending_count < count && !mig->cancel && (even_over || !mig->over) && !left && host_monotonic_ns() < end) {
 		mig_wait_tick(mig);
+		left = mig->pending_count < count && source_left(mig);
+	}
 	if (mig->cancel || (mig->over && !even_over))
 		error = host_fail(OM_ECANCELLED, "cancelled");
+	else if (left)
+		error = host_fail(OM_ECONNECTION, "the source closed its connection before the session began");
 	else if (mig->pending_count < count)
 		error = host_fail(OM_ETIMEDOUT, "%u of %u connections came in time", mig->pending_count, count);
 	for (unsigned i = 0; i < count && !error; i++) {

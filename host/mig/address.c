@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Addresses that move along with the program. The source removes them when it has committed itself; the destination
- * adds them when the enclave is about to make its sockets anew (bind needs them), and announces them when it runs. In
- * between both hosts have them, unannounced, for the length of the hand-over.
+ * borrows them when the enclave is about to make its sockets anew (bind needs them), and keeps and announces them when it
+ * runs. In between both hosts have them, unannounced, for the length of the hand-over. If that gets longer, or the
+ * destination is killed, what was borrowed expires; sockets that are bound to it do not mind.
  */
 #include "internal.h"
 #include "net/address.h"
 #include "util.h"
+
+#define BORROW_S 5u
 
 static int each(const struct mig_move *moves, uint32_t count, int (*act)(const struct net_address *))
 {
@@ -42,6 +45,11 @@ void mig_moves_add(const struct mig_move *moves, uint32_t count)
 	(void)each(moves, count, net_address_add);
 }
 
+static int borrow(const struct net_address *address)
+{
+	return net_address_borrow(address, BORROW_S);
+}
+
 void mig_moves_announce(const struct mig_move *moves, uint32_t count)
 {
 	(void)each(moves, count, net_address_announce);
@@ -53,5 +61,5 @@ void mig_before_bind(void *context)
 	struct host_mig *mig = context;
 
 	if (mig->receive && !atomic_exchange(&mig->moves_added, true))
-		mig_moves_add(mig->receive->moves, mig->receive->move_count);
+		(void)each(mig->receive->moves, mig->receive->move_count, borrow);
 }

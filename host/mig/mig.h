@@ -93,6 +93,7 @@ struct mig_receive_options {
 	struct host_load_options load;  /* path: NULL unless the user names an image */
 	struct mig_address listen;
 	bool once;                      /* end after a session that failed; else listen again */
+	uint64_t patience_ns;           /* while it only receives: how long a lost source is waited for */
 	uint32_t move_count;
 	struct mig_move moves[MIG_MOVES_MAX];
 	char **restart_argv;            /* how this process was started, to start over */

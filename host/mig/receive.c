@@ -10,7 +10,7 @@
  * An enclave that has seen a session is of no use for another one (its attestation says "fresh"), so starting over
  * means a new process: the same one, executed anew with the listening socket open, so that nobody is refused meanwhile.
  *
- * How long it waits for a lost source depends on what it knows: while it only receives, a minute; once it is complete,
+ * How long it waits for a lost source depends on what it knows: while it only receives, as long as its user says (a minute); once it is complete,
  * the source may have given the program up in its favour, and it waits for ever, and so it does while pages are owed.
  * When all is here and only the source's last word is missing, it stays for ten minutes to tell a source that comes
  * back, or until the program is to move on.
@@ -27,10 +27,10 @@
 #include "imagefind.h"
 #include "net/hold.h"
 #include "report.h"
+#include "units.h"
 #include "util.h"
 
 #define LISTEN_FD_VARIABLE "OPTMIG_LISTEN_FD"
-#define PATIENCE_NS        60000000000u
 #define COURTESY_NS        600000000000u
 #define AFTERWARDS_NS      10000000000u
 #define ARRIVAL_NS         1000000000u
@@ -155,7 +155,7 @@ static uint64_t patience(struct host_mig *mig)
 	pthread_mutex_unlock(&mig->lock);
 	if (state == OM_MIG_COMPLETED)
 		return COURTESY_NS;
-	return mig->prepared || mig->running || state == OM_MIG_PREPARED ? UINT64_MAX : PATIENCE_NS;
+	return mig->prepared || mig->running || state == OM_MIG_PREPARED ? UINT64_MAX : mig->receive->patience_ns;
 }
 
 /* The program is whole here; the source, if it still is there, will have to be told by its user. */
@@ -170,12 +170,13 @@ static void forget(struct host_mig *mig)
 static bool reconnected(struct host_mig *mig)
 {
 	uint64_t wait_ns = patience(mig), arg[4];
+	char time[MIG_TEXT];
 	int64_t ret;
 	int error;
 
 	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
 	host_note("connection to the source lost; waiting for it %s", wait_ns == UINT64_MAX ? "for as long as it takes" :
-		wait_ns == COURTESY_NS ? "for ten minutes; the program is complete" : "for a minute");
+		wait_ns == COURTESY_NS ? "for ten minutes; the program is complete" : mig_format_time(wait_ns, time));
 	error = mig_collect(mig, wait_ns, false);
 	if (error && wait_ns == COURTESY_NS) {
 		forget(mig);
@@ -313,6 +314,7 @@ static void abort_signal(void *context, int signo)
 
 void mig_receive_arrived(struct host_mig *mig)
 {
+	mig_moves_add(mig->receive->moves, mig->receive->move_count);
 	mig_moves_announce(mig->receive->moves, mig->receive->move_count);
 	host_signals_divert(NULL, NULL);
 	host_note("%s runs here now", host_image_header(mig->enclave)->program_name);

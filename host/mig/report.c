@@ -12,6 +12,7 @@
 static const char *const state_names[] = { "none", "setup", "active", "device", "prepared", "committed", "postcopy",
 	"completed", "cancelled", "failed", "waiting" };
 static const char *const mode_names[] = { "auto", "stop", "precopy", "postcopy", "hybrid" };
+static const char *const tracker_names[] = { "none", "cards", "faults" };   /* in requests the first is "auto" */
 #define COUNT(a) (sizeof (a) / sizeof *(a))
 
 const char *mig_state_name(uint32_t state)
@@ -32,6 +33,16 @@ int mig_mode_parse(const char *name, uint32_t *ret_mode)
 			return 0;
 		}
 	return host_fail(OM_EINVAL, "\"%s\" is not a mode; there are auto, stop, precopy, postcopy and hybrid", name);
+}
+
+int mig_tracker_parse(const char *name, uint32_t *ret_tracker)
+{
+	for (uint32_t i = 0; i < COUNT(tracker_names); i++)
+		if (strcmp(name, i == OM_TRACKER_AUTO ? "auto" : tracker_names[i]) == 0) {
+			*ret_tracker = i;
+			return 0;
+		}
+	return host_fail(OM_EINVAL, "\"%s\" is not a tracker; there are auto, cards and faults", name);
 }
 
 const char *mig_status_name(const struct mig_report *r)
@@ -117,6 +128,13 @@ static json_t *postcopy_json(const struct om_mig_status *s)
 		"fault-p99-us", percentile_us(s, 0.99), "fault-max-us", (double)s->fault_max_ns / 1e3);
 }
 
+static json_t *tracker_json(const struct om_mig_status *s)
+{
+	return json_pack("{ss ss sb so so so}", "name", s->tracker < COUNT(tracker_names) ? tracker_names[s->tracker] : "unknown",
+		"reason", s->tracker_reason, "uninstrumented-objects", (int)s->untracked, "watched-pages", number(s->watched_pages),
+		"watch-time", ms(s->watch_ns), "write-faults", number(s->write_faults));
+}
+
 static void add_host_part(json_t *o, const struct mig_report *r)
 {
 	const struct om_mig_status *s = &r->engine;
@@ -156,6 +174,8 @@ json_t *mig_report_json(const struct mig_report *r)
 	json_object_set_new(o, "mode", json_string(mig_mode_name(s->mode)));
 	json_object_set_new(o, "mode-chosen", json_string(mig_mode_name(s->chosen_mode)));
 	json_object_set_new(o, "mode-reason", json_string(s->choice));
+	if (s->role == 1)
+		json_object_set_new(o, "tracker", tracker_json(s));
 	json_object_set_new(o, "total-time", ms(s->total_time_ns));
 	json_object_set_new(o, "setup-time", ms(s->setup_time_ns));
 	json_object_set_new(o, "downtime", ms(downtime));

@@ -17,6 +17,8 @@ const char *mig_mode_name(uint32_t mode);
 /* Return: OM_EINVAL with words. */
 __attribute__((warn_unused_result))
 int mig_mode_parse(const char *name, uint32_t *ret_mode);
+__attribute__((warn_unused_result))
+int mig_tracker_parse(const char *name, uint32_t *ret_tracker);   /* auto, cards, faults */
 
 /* From the stop on the source to the first instruction on the destination. @ret_method, may be NULL: "same-clock" if
  * both hosts read one clock, else "round-trip" (as the source saw it, less half a round trip), or "none". */

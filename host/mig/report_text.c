@@ -51,6 +51,20 @@ static void print_downtime(const json_t *r, FILE *to)
 		time_of(r, "downtime-parts.freeze", b), time_of(r, "downtime-parts.final", c), time_of(r, "downtime-parts.rebuild", d));
 }
 
+static void print_tracker(const json_t *r, FILE *to)
+{
+	char a[MIG_TEXT];
+
+	if (!*words(r, "tracker.name"))
+		return;
+	fprintf(to, "tracker:         %s (%s)\n", words(r, "tracker.name"), words(r, "tracker.reason"));
+	if (value(r, "tracker.watched-pages") > 0)
+		fprintf(to, "  %.0f pages write-protected in %s, %.0f write faults\n", value(r, "tracker.watched-pages"),
+			time_of(r, "tracker.watch-time", a), value(r, "tracker.write-faults"));
+	if (json_is_true(member(r, "tracker.uninstrumented-objects")))
+		fputs("  the program holds objects that were not built with the pass (allow-uninstrumented)\n", to);
+}
+
 void mig_report_text(const json_t *r, FILE *to)
 {
 	char a[MIG_TEXT], b[MIG_TEXT], c[MIG_TEXT];
@@ -68,7 +82,9 @@ void mig_report_text(const json_t *r, FILE *to)
 	fprintf(to, "mode:            %s", words(r, "mode"));
 	if (strcmp(words(r, "mode"), words(r, "mode-chosen")))
 		fprintf(to, ", chose %s: %s", words(r, "mode-chosen"), words(r, "mode-reason"));
-	fprintf(to, "\ntotal time:      %s (setup %s)\n", time_of(r, "total-time", a), time_of(r, "setup-time", b));
+	fputc('\n', to);
+	print_tracker(r, to);
+	fprintf(to, "total time:      %s (setup %s)\n", time_of(r, "total-time", a), time_of(r, "setup-time", b));
 	if (value(r, "downtime") > 0)
 		print_downtime(r, to);
 	fprintf(to, "memory:          %s transferred of %s, %s remaining, %.0f Mbit/s\n", mig_format_size(bytes(r, "ram.transferred"), a),
@@ -109,6 +125,8 @@ static const struct metric { const char *name, *type, *help, *path; double facto
 	{ "pages_normal", "counter", "Pages sent with content", "ram.normal", 1 },
 	{ "pages_zero", "counter", "Pages sent as zero", "ram.duplicate", 1 },
 	{ "dirty_pages_rate", "gauge", "Pages dirtied per second", "ram.dirty-pages-rate", 1 },
+	{ "watched_pages", "counter", "Write permissions taken away by tracker faults", "tracker.watched-pages", 1 },
+	{ "write_faults", "counter", "Stores that met a page without write permission", "tracker.write-faults", 1 },
 	{ "rounds", "counter", "Pre-copy rounds begun", "ram.dirty-sync-count", 1 },
 	{ "throughput_bytes_per_second", "gauge", "Recent throughput", "throughput", 1 },
 	{ "postcopy_requests", "counter", "Pages asked for after the switch", "ram.postcopy-requests", 1 },

@@ -58,11 +58,12 @@ static size_t address_size(const struct net_address *a)
 	return a->family == AF_INET ? 4 : 16;
 }
 
-/* Return: 0 or -errno as the kernel said. */
-static int request(uint16_t type, uint16_t flags, const struct net_address *a)
+/* @seconds: lifetime, 0 for ever. Return: 0 or -errno as the kernel said. */
+static int request(uint16_t type, uint16_t flags, const struct net_address *a, uint32_t seconds)
 {
 	char buffer[1024];
 	struct nlmsghdr *header = mnl_nlmsg_put_header(buffer);
+	const struct ifa_cacheinfo lifetime = { .ifa_prefered = seconds, .ifa_valid = seconds };
 	struct ifaddrmsg *message;
 	struct mnl_socket *socket;
 	ssize_t size;
@@ -78,6 +79,8 @@ static int request(uint16_t type, uint16_t flags, const struct net_address *a)
 	message->ifa_index = if_nametoindex(a->interface);
 	mnl_attr_put(header, IFA_LOCAL, address_size(a), a->bytes);
 	mnl_attr_put(header, IFA_ADDRESS, address_size(a), a->bytes);
+	if (seconds)
+		mnl_attr_put(header, IFA_CACHEINFO, sizeof lifetime, &lifetime);
 	socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
 	if (!socket)
 		return -errno;
@@ -103,14 +106,19 @@ static int outcome(int result, const char *doing, const struct net_address *a)
 
 int net_address_add(const struct net_address *address)
 {
-	int result = request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address);
+	return outcome(request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, address, 0), "adding", address);
+}
+
+int net_address_borrow(const struct net_address *address, uint32_t seconds)
+{
+	int result = request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address, seconds);
 
 	return outcome(result == -EEXIST ? 0 : result, "adding", address);
 }
 
 int net_address_remove(const struct net_address *address)
 {
-	int result = request(RTM_DELADDR, 0, address);
+	int result = request(RTM_DELADDR, 0, address, 0);
 
 	return outcome(result == -EADDRNOTAVAIL ? 0 : result, "removing", address);
 }

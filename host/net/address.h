@@ -20,10 +20,14 @@ struct net_address {
 __attribute__((warn_unused_result))
 int net_address_parse(const char *text, struct net_address *ret_address);
 
-/* Return: 0, also if it is there already; OM_EPERM, OM_EIO. No duplicate address detection: the other host has it still,
- * or had it a moment ago. */
+/* For good. Return: 0, also if it is there already, borrowed or not; OM_EPERM, OM_EIO. No duplicate address detection: the
+ * other host has it still, or had it a moment ago. */
 __attribute__((warn_unused_result))
 int net_address_add(const struct net_address *address);
+/* The same, but the kernel takes it away after so many seconds unless net_address_add comes: a process that is killed
+ * meanwhile leaves nothing behind. One that is there already is left as it is. Source: rtnetlink(7), IFA_CACHEINFO. */
+__attribute__((warn_unused_result))
+int net_address_borrow(const struct net_address *address, uint32_t seconds);
 /* Return: 0, also if it is not there. */
 __attribute__((warn_unused_result))
 int net_address_remove(const struct net_address *address);

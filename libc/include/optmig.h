@@ -23,12 +23,12 @@
 #define OPTMIG_MARKS_ITSELF __attribute__((__annotate__("optmig:marked")))
 #define OPTMIG_NOT_INSTRUMENTED __attribute__((__annotate__("optmig:off"), __noinline__))
 
-extern volatile unsigned char __optmig_poll __attribute__((__visibility__("hidden")));
-extern volatile unsigned char __optmig_track __attribute__((__visibility__("hidden"))); /* 0: nobody wants marks */
+/* abi/passrt.h: bits 0..5 ask for a safepoint, bits 6..7 for marks. */
+extern volatile unsigned char __optmig_attention __attribute__((__visibility__("hidden")));
 
 #define OPTMIG_MARK(pointer, size) do { \
 	size_t __optmig_at = (size_t)(pointer), __optmig_size = (size); \
-	if (__optmig_track && __optmig_size) \
+	if ((__optmig_attention & 0xc0) && __optmig_size) \
 		__asm__ volatile (OPTMIG_ASM_MARKED \
 			"leaq -128(%%rsp),%%rsp\n\tcall __optmig_range\n\tleaq 128(%%rsp),%%rsp" \
 			: : "D"(__optmig_at), "S"(__optmig_at + __optmig_size) : "memory", "cc"); \
@@ -38,7 +38,7 @@ extern volatile unsigned char __optmig_track __attribute__((__visibility__("hidd
 #define OPTMIG_SAFEPOINT() ((void)0)
 #else
 #define OPTMIG_SAFEPOINT() do { \
-	if (__builtin_expect(__optmig_poll, 0)) \
+	if (__builtin_expect(__optmig_attention & 0x3f, 0)) \
 		__asm__ volatile ("leaq -128(%%rsp),%%rsp\n\tcall __optmig_safepoint\n\tleaq 128(%%rsp),%%rsp" : : : "memory", "cc"); \
 } while (0)
 #endif

@@ -107,7 +107,7 @@ struct emu_costs {                       /* cycles charged */
 
 struct emu_platform {
 	struct sgx_platform common;
-	bool strict, syscall_trap;
+	bool strict, syscall_trap, watch_writes;
 	const struct emu_costs *costs;   /* NULL: none */
 	uint8_t seed[32];                /* of every platform key */
 	uint8_t cpusvn[16];
@@ -122,6 +122,7 @@ struct emu_enclave {
 	epcm_entry *epcm;                /* one per page, sparse */
 	uint64_t page_count;
 	int uffd;
+	bool watch_writes;               /* the descriptor's write protection is the test's: mprotect is ours */
 	_Atomic bool can_move;           /* huge.c: UFFDIO_MOVE works */
 	void *stage_map;
 	uint64_t stages;                 /* EMU_STAGES aligned blocks */
@@ -198,6 +199,8 @@ uint16_t emu_augment(struct emu_enclave *e, uint64_t page);
 void emu_drop(struct emu_enclave *e, uint64_t page, uint64_t count);
 /* Makes memory protection follow the entry's permissions. Context: chunk lock held. */
 void emu_protect(struct emu_enclave *e, uint64_t page);
+/* The same for many that have just lost permissions. Context: their chunks' locks held. */
+void emu_protect_range(struct emu_enclave *e, uint64_t page, uint64_t count);
 int emu_uffd_open(struct emu_enclave *e);
 /* UFFDIO_COPY without libc: 0 or negative errno. Callable with the enclave's FS. */
 int emu_uffd_copy(int uffd, uint64_t to, const void *from, uint64_t size, bool write_protect);

@@ -294,6 +294,7 @@ int emu_platform_open(const struct sgx_emu_options *options, struct sgx_platform
 	p->common.caps = (struct sgx_capabilities){ .kind = SGX_EMU, .edmm = true, .xfrm = sgx_host_xfrm(),
 		.elrange_max = 1ull << 40 };
 	p->strict = options->strict;
+	p->watch_writes = options->watch_writes;
 	snprintf(p->common.description, sizeof p->common.description, "SGX2 emulator, no security boundary");
 	r = OM_EINVAL;
 	if (options->cost_profile && !(p->costs = emu_costs_find(options->cost_profile)))

@@ -8,6 +8,9 @@
  * same descriptor, and only pages whose permissions involve X or exclude R get protections (and, runs of equal
  * ones merged by the kernel, mappings) of their own.
  *
+ * For tests that want to know which pages are written (watch_writes), write protection is left to them, and each page
+ * that loses W gets a protection of its own.
+ *
  * Functions that say so run inside leaf functions, with the enclave's FS: no libc, no TLS.
  */
 #include <errno.h>
@@ -55,6 +58,8 @@ static int uffd_open(struct emu_enclave *e, bool move)
 
 	if (fd < 0)
 		return sgx_fail(OM_EUNSUPPORTED, "userfaultfd: %s", strerror(errno));
+	if (e->watch_writes)
+		api.features |= EMU_UFFD_FEATURE_WP_ASYNC;
 	if (move)
 		api.features |= EMU_UFFD_FEATURE_MOVE;
 	if (ioctl(fd, UFFDIO_API, &api) != 0 || ioctl(fd, UFFDIO_REGISTER, &reg) != 0) {
@@ -69,8 +74,10 @@ static int uffd_open(struct emu_enclave *e, bool move)
 /* Which features there are can be asked once per descriptor, so it is tried. */
 int emu_uffd_open(struct emu_enclave *e)
 {
-	int r = uffd_open(e, true);
+	int r;
 
+	e->watch_writes = e->platform->watch_writes;
+	r = e->watch_writes ? OM_EUNSUPPORTED : uffd_open(e, true);   /* moved pages would count as written */
 	e->can_move = r == 0;
 	return r == 0 ? 0 : uffd_open(e, false);
 }
@@ -96,9 +103,9 @@ int emu_uffd_copy(int uffd, uint64_t to, const void *from, uint64_t size, bool w
 	}
 }
 
-static bool uffd_write_protect(struct emu_enclave *e, uint64_t page, bool on)
+static bool uffd_write_protect(struct emu_enclave *e, uint64_t page, uint64_t count, bool on)
 {
-	struct uffdio_writeprotect wp = { .range = { emu_page_address(e, page), SGX_PAGE_SIZE },
+	struct uffdio_writeprotect wp = { .range = { emu_page_address(e, page), count * SGX_PAGE_SIZE },
 		.mode = UFFDIO_WRITEPROTECT_MODE_DONTWAKE };
 	long r;
 
@@ -137,7 +144,7 @@ static bool fill_locked(struct emu_enclave *e, uint64_t page)
 	while (high < chunk + CHUNK_PAGES && high < e->page_count && fillable_like(e, high, entry))
 		high++;
 	if (emu_uffd_copy(e->uffd, emu_page_address(e, low), zeros, (high - low) * SGX_PAGE_SIZE,
-			!(entry & (E_W | E_OWN_PROT))) != 0)
+			e->watch_writes || !(entry & (E_W | E_OWN_PROT))) != 0)
 		return false;
 	for (uint64_t i = low; i < high; i++)
 		atomic_fetch_or_explicit(&e->epcm[i], E_PRESENT, memory_order_release);
@@ -189,14 +196,55 @@ void emu_protect(struct emu_enclave *e, uint64_t page)
 {
 	uint16_t entry = entry_at(e, page);
 
-	if (!(entry & E_OWN_PROT) && (entry & (E_R | E_X)) == E_R) {
+	if (!e->watch_writes && !(entry & E_OWN_PROT) && (entry & (E_R | E_X)) == E_R) {
 		if (entry & E_PRESENT)
-			(void)uffd_write_protect(e, page, !(entry & E_W));
+			(void)uffd_write_protect(e, page, 1, !(entry & E_W));
 		return;
 	}
 	/* Permissions that write protection cannot express. A leftover of it is lifted on the way. */
-	if ((entry & (E_PRESENT | E_W)) == (E_PRESENT | E_W))
-		(void)uffd_write_protect(e, page, false);
+	if (!e->watch_writes && (entry & (E_PRESENT | E_W)) == (E_PRESENT | E_W))
+		(void)uffd_write_protect(e, page, 1, false);
 	atomic_fetch_or_explicit(&e->epcm[page], E_OWN_PROT, memory_order_relaxed);
 	(void)emu_raw(SYS_mprotect, emu_page_address(e, page), SGX_PAGE_SIZE, (uint64_t)protection_of(entry));
+}
+
+/* Present, readable, and write protection is all that it needs. */
+static bool only_lost_w(uint16_t entry)
+{
+	return (entry & (E_OWN_PROT | E_R | E_W | E_X | E_PRESENT)) == (E_R | E_PRESENT);
+}
+
+/* Runs of equal permissions with one call each. */
+static void protect_own(struct emu_enclave *e, uint64_t page, uint64_t end)
+{
+	while (page < end) {
+		uint64_t run = page;
+		uint16_t permissions = entry_at(e, page) & E_PERMS;
+
+		for (; run < end && (entry_at(e, run) & E_PERMS) == permissions; run++)
+			atomic_fetch_or_explicit(&e->epcm[run], E_OWN_PROT, memory_order_relaxed);
+		(void)emu_raw(SYS_mprotect, emu_page_address(e, page), (run - page) * SGX_PAGE_SIZE, (uint64_t)protection_of(permissions));
+		page = run;
+	}
+}
+
+void emu_protect_range(struct emu_enclave *e, uint64_t page, uint64_t count)
+{
+	uint64_t end = page + count;
+
+	if (e->watch_writes) {
+		protect_own(e, page, end);
+		return;
+	}
+	while (page < end) {
+		uint64_t run = page;
+
+		while (run < end && only_lost_w(entry_at(e, run)))
+			run++;
+		if (run > page)
+			(void)uffd_write_protect(e, page, run - page, true);
+		else
+			emu_protect(e, run++);
+		page = run;
+	}
 }

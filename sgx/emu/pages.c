@@ -62,16 +62,7 @@ static int restrict_one(struct emu_enclave *e, uint64_t page, uint64_t permissio
 		next = (uint16_t)((entry & ~E_PERMS) | (entry & permissions & E_PERMS) | E_PR);
 	} while (!atomic_compare_exchange_weak_explicit(&e->epcm[page], &entry, next, memory_order_acq_rel,
 			memory_order_acquire));
-	emu_protect(e, page);
 	return 0;
-}
-
-int emu_restrict_permissions(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t permissions,
-	uint64_t *ret_done)
-{
-	if ((permissions & ~(uint64_t)SGX_SECINFO_PERM_MASK) || !(permissions & SGX_SECINFO_R))
-		return sgx_fail(OM_EINVAL, "RESTRICT_PERMISSIONS: R must stay, other bits than RWX may not be set");
-	return each_page(enclave, offset, length, restrict_one, permissions, ret_done);
 }
 
 /* What the enclave wrote to a page that becomes a TCS: its content from now on, out of everybody's sight. */
@@ -105,26 +96,76 @@ static int modify_one(struct emu_enclave *e, uint64_t page, uint64_t page_type)
 }
 
 /*
- * 2 MiB at a time: freeing memory page by page is what would take long. The locks of the batch's chunks are taken in
+ * 2 MiB at a time: freeing or protecting memory page by page is what would take long. The locks of the batch's chunks are taken in
  * ascending order; EMU_CHUNK_LOCKS is a multiple of their number, so the order never wraps.
  */
 #define BATCH       0x200000ull
 #define CHUNK_PAGES ((1u << EMU_CHUNK_SHIFT) / SGX_PAGE_SIZE)
 static_assert(EMU_CHUNK_LOCKS % (BATCH >> EMU_CHUNK_SHIFT) == 0, "lock order");
 
-static int modify_batch(struct emu_enclave *e, uint64_t first, uint64_t count, uint64_t page_type, uint64_t *ret_done)
+static void lock_chunks(struct emu_enclave *e, uint64_t first, uint64_t count)
 {
-	uint64_t chunk = first / CHUNK_PAGES, last = (first + count - 1) / CHUNK_PAGES, done = 0;
+	for (uint64_t i = first / CHUNK_PAGES; i <= (first + count - 1) / CHUNK_PAGES; i++)
+		emu_chunk_lock(e, i * CHUNK_PAGES);
+}
+
+static void unlock_chunks(struct emu_enclave *e, uint64_t first, uint64_t count)
+{
+	for (uint64_t i = first / CHUNK_PAGES; i <= (first + count - 1) / CHUNK_PAGES; i++)
+		emu_chunk_unlock(e, i * CHUNK_PAGES);
+}
+
+typedef int batch_operation(struct emu_enclave *e, uint64_t first, uint64_t count, uint64_t argument, uint64_t *ret_done);
+
+static int each_batch(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, batch_operation *operation,
+	uint64_t argument, uint64_t *ret_done)
+{
+	struct emu_enclave *e = (struct emu_enclave *)enclave;
 	int r = 0;
 
-	for (uint64_t i = chunk; i <= last; i++)
-		emu_chunk_lock(e, i * CHUNK_PAGES);
+	if (!e->initialized)
+		return sgx_fail(OM_ESTATE, "the enclave is not initialized");
+	for (uint64_t at = offset, end = offset + length, stop; r == 0 && at < end; at = stop) {
+		stop = (at | (BATCH - 1)) + 1 < end ? (at | (BATCH - 1)) + 1 : end;
+		r = operation(e, at / SGX_PAGE_SIZE, (stop - at) / SGX_PAGE_SIZE, argument, ret_done);
+	}
+	return r;
+}
+
+/* Memory follows when all entries are changed, and before anybody is told so. */
+static int restrict_batch(struct emu_enclave *e, uint64_t first, uint64_t count, uint64_t permissions, uint64_t *ret_done)
+{
+	uint64_t done = 0;
+	int r = 0;
+
+	lock_chunks(e, first, count);
+	while (done < count && (r = restrict_one(e, first + done, permissions)) == 0)
+		done++;
+	emu_protect_range(e, first, done);
+	unlock_chunks(e, first, count);
+	*ret_done += done * SGX_PAGE_SIZE;
+	return r;
+}
+
+int emu_restrict_permissions(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t permissions,
+	uint64_t *ret_done)
+{
+	if ((permissions & ~(uint64_t)SGX_SECINFO_PERM_MASK) || !(permissions & SGX_SECINFO_R))
+		return sgx_fail(OM_EINVAL, "RESTRICT_PERMISSIONS: R must stay, other bits than RWX may not be set");
+	return each_batch(enclave, offset, length, restrict_batch, permissions, ret_done);
+}
+
+static int modify_batch(struct emu_enclave *e, uint64_t first, uint64_t count, uint64_t page_type, uint64_t *ret_done)
+{
+	uint64_t done = 0;
+	int r = 0;
+
+	lock_chunks(e, first, count);
 	while (done < count && (r = modify_one(e, first + done, page_type)) == 0)
 		done++;
 	if (done)
 		emu_drop(e, first, done);
-	for (uint64_t i = chunk; i <= last; i++)
-		emu_chunk_unlock(e, i * CHUNK_PAGES);
+	unlock_chunks(e, first, count);
 	*ret_done += done * SGX_PAGE_SIZE;
 	return r;
 }
@@ -132,18 +173,9 @@ static int modify_batch(struct emu_enclave *e, uint64_t first, uint64_t count, u
 int emu_modify_types(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t page_type,
 	uint64_t *ret_done)
 {
-	struct emu_enclave *e = (struct emu_enclave *)enclave;
-	int r = 0;
-
 	if (page_type != SGX_PT_TCS && page_type != SGX_PT_TRIM)
 		return sgx_fail(OM_EINVAL, "MODIFY_TYPES: only to TCS or TRIM");
-	if (!e->initialized)
-		return sgx_fail(OM_ESTATE, "the enclave is not initialized");
-	for (uint64_t at = offset, end = offset + length, stop; r == 0 && at < end; at = stop) {
-		stop = (at | (BATCH - 1)) + 1 < end ? (at | (BATCH - 1)) + 1 : end;
-		r = modify_batch(e, at / SGX_PAGE_SIZE, (stop - at) / SGX_PAGE_SIZE, page_type, ret_done);
-	}
-	return r;
+	return each_batch(enclave, offset, length, modify_batch, page_type, ret_done);
 }
 
 static int remove_one(struct emu_enclave *e, uint64_t page, uint64_t unused)

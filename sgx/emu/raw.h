@@ -19,6 +19,7 @@ static inline long emu_raw(long nr, uint64_t a, uint64_t b, uint64_t c)
 
 #define EMU_UFFD_EXACT_ADDRESS (1ull << 11)
 #define EMU_UFFD_USER_MODE_ONLY 1
+#define EMU_UFFD_FEATURE_WP_ASYNC (1ull << 15)
 #define EMU_UFFD_FEATURE_MOVE (1ull << 16)
 #define EMU_MADV_POPULATE_WRITE 23
 struct emu_uffdio_move { uint64_t dst, src, len, mode; int64_t move; };

@@ -11,7 +11,7 @@ TAG = 16
 CONTROL, URGENT, PAGES = 0, 1, 2
 NOISE, CTL, PAGE, ACK, REQUEST, REPLY, RESUME = range(1, 8)
 # Sizes of whole frames of control messages; those of a quote and of words vary.
-MESSAGE = {"PARAMS": 40, "READY": 0, "ROUND": 16, "PREPARED": 8, "START": 0, "STARTED": 16, "PLACED": 8 * 5 + 8 * 32, "FINISH": 0}
+MESSAGE = {"PARAMS": 40, "READY": 0, "ROUND": 16, "PREPARED": 8, "START": 0, "STARTED": 16, "PLACED": 8 * 6 + 8 * 32, "FINISH": 0}
 
 
 def size_of(message):

@@ -60,7 +60,8 @@ class Process:
         self.log = WORK / f"{Process.count}.log"
         self.name = " ".join(str(a) for a in arguments[:4])
         with open(self.log, "wb") as log:
-            out = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log).stdin if Process.piped else log
+            self.writer = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=log) if Process.piped else None
+            out = self.writer.stdin if self.writer else log
             self.process = subprocess.Popen([str(a) for a in arguments], stdout=out, stderr=subprocess.STDOUT,
                                             stdin=subprocess.DEVNULL, env=dict(ENV, **more))
             out.close()
@@ -112,8 +113,15 @@ class Process:
 
     def wait(self, seconds=30):
         try:
-            return self.process.wait(seconds)
+            status = self.process.wait(seconds)
+            if self.writer:             # what the process said last is in the log only when this one has ended too
+                self.writer.wait(seconds)
+            return status
         except subprocess.TimeoutExpired:
+            # A process that ends closes nftables' socket, and there the kernel waits for work of its own (nf_tables'
+            # destruction behind RCU): on a loaded machine that has namespaces to remove, for long.
+            if "flush_work" in self.threads():
+                return self.process.wait(120)
             fail(f"{self.name} does not end:\n{self.text()[-3000:]}\n{self.threads()}")
 
     def threads(self):

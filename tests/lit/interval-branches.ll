@@ -23,7 +23,7 @@ join:
 define void @loop(ptr %p, ptr %q) {
 ; CHECK-LABEL: @loop(
 ; CHECK: store volatile i8 1, ptr addrspace(256)
-; CHECK: load volatile i8, ptr @__optmig_poll
+; CHECK: load volatile i8, ptr @__optmig_attention
 ; CHECK: exit:
 ; CHECK: store volatile i8 1, ptr addrspace(256)
 ; CHECK: ret void

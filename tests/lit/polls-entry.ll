@@ -5,21 +5,21 @@ target triple = "x86_64-unknown-linux-musl"
 ; Recursion passes a poll; leaves and callers of leaves have none.
 define internal i32 @leaf(i32 %x) noinline {
 ; CHECK-LABEL: @leaf(
-; CHECK-NOT: __optmig_poll
+; CHECK-NOT: __optmig_attention
 ; CHECK: ret i32
   %y = add i32 %x, 1
   ret i32 %y
 }
 define i32 @caller(i32 %x) {
 ; CHECK-LABEL: @caller(
-; CHECK-NOT: __optmig_poll
+; CHECK-NOT: __optmig_attention
 ; CHECK: ret i32
   %y = call i32 @leaf(i32 %x)
   ret i32 %y
 }
 define i32 @recursive(i32 %x) {
 ; CHECK-LABEL: @recursive(
-; CHECK: __optmig_poll
+; CHECK: __optmig_attention
 ; CHECK: call i32 @recursive
   %z = icmp eq i32 %x, 0
   br i1 %z, label %stop, label %more
@@ -32,7 +32,7 @@ stop:
 }
 define void @indirect(ptr %f) {
 ; CHECK-LABEL: @indirect(
-; CHECK: __optmig_poll
+; CHECK: __optmig_attention
 ; CHECK: call void %f
   call void %f()
   ret void

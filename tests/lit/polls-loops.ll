@@ -3,10 +3,10 @@
 target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 target triple = "x86_64-unknown-linux-musl"
 ; Every back-edge polls, with the cold call in a function without red zone; short innermost loops do not.
-; CHECK: @__optmig_poll = external hidden global i8
+; CHECK: @__optmig_attention = external hidden global i8
 define void @endless(ptr %q) {
 ; CHECK-LABEL: @endless(
-; CHECK: load volatile i8, ptr @__optmig_poll
+; CHECK: load volatile i8, ptr @__optmig_attention
 ; CHECK: call void asm sideeffect "call __optmig_safepoint", "~{memory},~{dirflag},~{fpsr},~{flags}"
   br label %head
 head:
@@ -15,7 +15,7 @@ head:
 }
 define void @short(ptr %q) {
 ; CHECK-LABEL: @short(
-; CHECK-NOT: __optmig_poll
+; CHECK-NOT: __optmig_attention
 ; CHECK: ret void
   br label %head
 head:
@@ -29,7 +29,7 @@ exit:
 }
 define void @long(ptr %q) {
 ; CHECK-LABEL: @long(
-; CHECK: __optmig_poll
+; CHECK: __optmig_attention
 ; CHECK: ret void
   br label %head
 head:
@@ -44,7 +44,7 @@ exit:
 ; Irreducible: two ways into the cycle.
 define void @irreducible(i1 %c, ptr %q) {
 ; CHECK-LABEL: @irreducible(
-; CHECK: __optmig_poll
+; CHECK: __optmig_attention
 ; CHECK: ret void
   br i1 %c, label %a, label %b
 a:
@@ -59,7 +59,7 @@ exit:
 ; Computed goto.
 define void @computed(ptr %t) {
 ; CHECK-LABEL: @computed(
-; CHECK: __optmig_poll
+; CHECK: __optmig_attention
 ; CHECK: indirectbr
   br label %head
 head:

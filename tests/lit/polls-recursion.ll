@@ -8,28 +8,28 @@ declare void @elsewhere()
 declare i64 @strlen(ptr)
 define internal void @inner() noinline {
 ; CHECK-LABEL: define internal void @inner(
-; CHECK-NOT: __optmig_poll
+; CHECK-NOT: __optmig_attention
 ; CHECK: ret void
   call void @elsewhere()
   ret void
 }
 define void @outer() {
 ; CHECK-LABEL: @outer(
-; CHECK: __optmig_poll
+; CHECK: __optmig_attention
 ; CHECK: call void @inner
   call void @inner()
   ret void
 }
 define i64 @harmless(ptr %p) {
 ; CHECK-LABEL: @harmless(
-; CHECK-NOT: __optmig_poll
+; CHECK-NOT: __optmig_attention
 ; CHECK: ret i64
   %n = call i64 @strlen(ptr %p)
   ret i64 %n
 }
 define internal void @ping(i32 %n) noinline {
 ; CHECK-LABEL: define internal void @ping(
-; CHECK: __optmig_poll
+; CHECK: __optmig_attention
 ; CHECK: call void @pong
   %z = icmp eq i32 %n, 0
   br i1 %z, label %stop, label %more
@@ -42,7 +42,7 @@ stop:
 }
 define internal void @pong(i32 %n) noinline {
 ; CHECK-LABEL: define internal void @pong(
-; CHECK-NOT: __optmig_poll
+; CHECK-NOT: __optmig_attention
 ; CHECK: call void @ping
   call void @ping(i32 %n)
   ret void

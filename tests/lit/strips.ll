@@ -12,13 +12,13 @@ define void @fill(ptr %p, i64 %n) {
 ; CHECK: br label %head
 ; CHECK: head:
 ; CHECK-NOT: addrspace(256)
-; CHECK-NOT: __optmig_poll
+; CHECK-NOT: __optmig_attention
 ; CHECK: br i1 %{{.*}}, label %strip.end, label %head
 ; CHECK: strip.end:
-; CHECK-NEXT: %[[LAST:.*]] = icmp eq i64 %next, %n
-; CHECK: load volatile i8, ptr @__optmig_poll
+; CHECK-NEXT: load volatile i8, ptr @__optmig_attention
 ; CHECK: call void asm sideeffect "call __optmig_safepoint"
-; CHECK: br i1 %[[LAST]], label %exit, label %strip
+; CHECK: %[[LAST:.*]] = icmp eq i64 %next, %n
+; CHECK-NEXT: br i1 %[[LAST]], label %exit, label %strip
 entry:
   br label %head
 head:
@@ -39,8 +39,8 @@ define i64 @down(ptr %p, i64 %n) {
 ; CHECK: head:
 ; CHECK-NOT: addrspace(256)
 ; CHECK: strip.end:
-; CHECK: icmp slt i64 %next, 7
 ; CHECK: __optmig_safepoint
+; CHECK: icmp slt i64 %next, 7
 ; CHECK: exit:
 ; CHECK-NEXT: %{{.*}} = phi i64 [ %next, %{{.*}} ]
 entry:
@@ -92,7 +92,7 @@ define void @search(ptr %p, i64 %n) {
 ; CHECK-LABEL: @search(
 ; CHECK-NOT: strip:
 ; CHECK: store volatile i8 1, ptr addrspace(256)
-; CHECK: load volatile i8, ptr @__optmig_poll
+; CHECK: load volatile i8, ptr @__optmig_attention
 ; CHECK: ret void
 entry:
   br label %head
@@ -116,7 +116,7 @@ define void @short(ptr %p) {
 ; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
 ; CHECK: head:
 ; CHECK-NOT: addrspace(256)
-; CHECK-NOT: __optmig_poll
+; CHECK-NOT: __optmig_attention
 ; CHECK: ret void
 entry:
   br label %head

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pthread torture: create, join, detach, cancel, keys, mutex kinds, condition variables, rwlocks, barriers, once, timed
- * waits, semaphores. Prints one line per part, the same everywhere; exit 0 if all is well. */
+ * waits, semaphores. Prints one line per part, the same everywhere; exit 0 if all is well.
+ *     threads [ROUNDS]      all of it so many times (1), each round begins with a line "beat N" if there are several */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
@@ -53,6 +54,7 @@ static void mutexes(void)
 	pthread_mutex_t m;
 	struct timespec until;
 
+	counter = 0;
 	for (long i = 0; i < THREADS; i++)
 		CHECK(pthread_create(&t[i], NULL, count, (void *)i) == 0);
 	for (long i = 0; i < THREADS; i++) {
@@ -110,6 +112,7 @@ static void conditions(void)
 	struct timespec until;
 	double before;
 
+	taken_sum = 0;
 	for (int i = 0; i < 6; i++)
 		pthread_create(&t[i], NULL, i & 1 ? consume : produce, NULL);
 	for (int i = 0; i < 6; i++)
@@ -162,6 +165,7 @@ static void others(void)
 	pthread_t t[4];
 	struct timespec until = in_ms(CLOCK_REALTIME, 20);
 
+	shared[0] = shared[1] = serial = 0;
 	pthread_barrier_init(&barrier, NULL, 4);
 	sem_init(&sem, 0, 2);
 	for (long i = 0; i < 4; i++)
@@ -213,7 +217,8 @@ static void lives(void)
 	pthread_t t;
 	void *r;
 
-	pthread_key_create(&key, destroy);
+	destroyed = cleaned = detached_done = 0;
+	CHECK(pthread_key_create(&key, destroy) == 0);
 	for (int i = 0; i < 300; i++) {
 		CHECK(pthread_create(&t, NULL, with_key, NULL) == 0);
 		pthread_join(t, NULL);
@@ -241,16 +246,23 @@ static void lives(void)
 	for (int i = 0; i < 2000 && __atomic_load_n(&detached_done, __ATOMIC_SEQ_CST) < 100; i++)
 		usleep(1000);
 	CHECK(detached_done == 100);
+	pthread_key_delete(key);
 	printf("keys, cancel, detach done\n");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	long rounds = argc > 1 ? strtol(argv[1], NULL, 10) : 1;
+
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	mutexes();
-	conditions();
-	others();
-	lives();
+	for (long round = 0; round < rounds; round++) {
+		if (rounds > 1)
+			printf("beat %ld\n", round);
+		mutexes();
+		conditions();
+		others();
+		lives();
+	}
 	printf(failures ? "%d failures\n" : "all threads well\n", failures);
 	return failures != 0;
 }

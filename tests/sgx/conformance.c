@@ -361,6 +361,47 @@ static void test_trim(void)
 	CHECK(sgx_modify_types(enclave, T_SIZE, 4096, SGX_PT_TRIM, &done) < 0);
 }
 
+/* What write protection of a program's pages rests on (trusted/rt/watch.c). */
+static void test_watch(void)
+{
+	const uint64_t read_only = SGX_SECINFO_REG | SGX_SECINFO_R, first = HEAP(2500), count = 1030;      /* across 2 MiB */
+	uint64_t done = 0;
+
+	for (uint64_t i = 0; i < count; i++)
+		CHECK_EQ(eaccept(0, RW | SGX_SECINFO_PENDING, first + i * 4096), SGX_SUCCESS);
+	for (uint64_t i = 0; i < count; i += 3)              /* the others were never touched */
+		must_store(first + i * 4096, (uint8_t)(i + 1));
+	/* A host that says it did, and did nothing. */
+	CHECK_EQ(eaccept(0, read_only | SGX_SECINFO_PR, first), SGX_PAGE_ATTRIBUTES_MISMATCH);
+	MUST(sgx_restrict_permissions(enclave, first - T_BASE, count * 4096, SGX_SECINFO_R, &done));
+	CHECK_EQ(done, count * 4096);
+	/* Or only half of it: what is asked for is compared with what is. */
+	CHECK_EQ(eaccept(0, RW | SGX_SECINFO_PR, first), SGX_PAGE_ATTRIBUTES_MISMATCH);
+	for (uint64_t i = 0; i < count; i++)
+		CHECK_EQ(eaccept(0, read_only | SGX_SECINFO_PR, first + i * 4096), SGX_SUCCESS);
+	for (uint64_t i = 0; i < count; i += 103) {
+		must_load(first + i * 4096, i % 3 ? 0 : (uint8_t)(i + 1));
+		store_must_fault(first + i * 4096, 0x8007);
+		must_load(first + i * 4096, i % 3 ? 0 : (uint8_t)(i + 1));
+		/* Restricting again does not give anything back, and EACCEPT is due again. */
+		MUST(sgx_restrict_permissions(enclave, first + i * 4096 - T_BASE, 4096, SGX_SECINFO_R | SGX_SECINFO_W, &done));
+		CHECK_EQ(eaccept(0, read_only | SGX_SECINFO_PR, first + i * 4096), SGX_SUCCESS);
+		store_must_fault(first + i * 4096, 0x8007);
+		(void)leaf(0, SGX_EMODPE, RW, first + i * 4096, 0, NULL);
+		must_store(first + i * 4096, 7);
+		must_load(first + i * 4096, 7);
+		/* Its neighbours stay as they are. */
+		if (i + 1 < count)
+			store_must_fault(first + (i + 1) * 4096, 0x8007);
+	}
+	/* EMODPE before EACCEPT: the request no longer fits, and the page is writable. */
+	MUST(sgx_restrict_permissions(enclave, first - T_BASE, 4096, SGX_SECINFO_R, &done));
+	(void)leaf(0, SGX_EMODPE, RW, first, 0, NULL);
+	CHECK_EQ(eaccept(0, read_only | SGX_SECINFO_PR, first), SGX_PAGE_ATTRIBUTES_MISMATCH);
+	must_store(first, 8);
+	must_load(first, 8);
+}
+
 static void test_restrict(void)
 {
 	const uint64_t page = HEAP(70), read_only = SGX_SECINFO_REG | SGX_SECINFO_R;
@@ -495,6 +536,7 @@ int main(void)
 	test_eacceptcopy();
 	test_trim();
 	test_restrict();
+	test_watch();
 	test_emodpe();
 	test_dynamic_tcs();
 	test_accept_race();

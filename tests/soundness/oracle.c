@@ -9,6 +9,8 @@
  *   committed   The source of that migration, which will not run again: every page that the destination has must be what it
  *               is here. A store missed in any round shows, unless a later store to its page did not get missed.
  *
+ *   take, copy, stop  (rounds.c) In a round of pre-copy, while the program runs: what was written since has its card.
+ *
  * Not compared: stacks below the red zone of a parked thread, where nothing is alive; pages owed to the destination.
  * Only memory is read, with the runtime's own structures as the map; the program under test knows nothing of it.
  *
@@ -28,30 +30,17 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "rt/rt.h"
+#include "oracle.h"
 
-enum { PAGE = OM_PAGE_SIZE, VIEWS_MAX = 512, REPORT_MAX = 8 };
+enum { VIEWS_MAX = 512 };
 #define DEAD_MAX (8u << 20)
 
-/* What is known of one process: addresses from its image, and its pages as they were. */
-struct view {
-	int pid;
-	char session[33];
-	struct om_image_header header;
-	uint64_t threads, tracked_end, pages;
-	int mem;
-	uint8_t *map, *cards;                  /* page states and cards, one byte per page */
-	uint8_t *old_map;
-	uint8_t **copy;                        /* content of accepted pages at the last look, or NULL */
-	uint8_t *dead;                         /* pages that are dead stack now */
-	bool seen;
-};
-
 static struct view *views[VIEWS_MAX];
-static uint64_t looks, pages_changed, pages_compared, missed;
+uint64_t missed;
+static uint64_t looks, pages_changed, pages_compared;
 static bool quiet;
 
-static void *need(void *p)
+void *need(void *p)
 {
 	if (!p) {
 		fprintf(stderr, "oracle: no memory\n");
@@ -63,7 +52,7 @@ static void *need(void *p)
 /* ---- reading ---- */
 
 /* Absent pages read as zeros: an accepted page that was never touched is not there yet. */
-static void read_memory(const struct view *v, uint64_t address, void *to, size_t size)
+void read_memory(const struct view *v, uint64_t address, void *to, size_t size)
 {
 	uint8_t *at = to;
 
@@ -112,12 +101,14 @@ static void read_image(struct view *v, const char *path)
 	}
 	v->threads = symbol(file, "rt_threads");
 	v->tracked_end = symbol(file, "__rt_tracked_end");
+	v->todo = symbol(file, "mig_todo");
+	v->owed = symbol(file, "mig_owed");
 	read_memory(v, symbol(file, "rt_image_header"), &v->header, sizeof v->header);
 	munmap(file, (size_t)st.st_size);
 	close(fd);
 }
 
-static struct view *view_new(int pid, const char *session, const char *path)
+struct view *view_new(int pid, const char *session, const char *path)
 {
 	struct view *v = need(calloc(1, sizeof *v));
 	char name[64];
@@ -144,7 +135,7 @@ static struct view *view_new(int pid, const char *session, const char *path)
 	return v;
 }
 
-static void view_free(struct view *v)
+void view_free(struct view *v)
 {
 	close(v->mem);
 	for (uint64_t page = 0; page < v->pages; page++)
@@ -155,7 +146,7 @@ static void view_free(struct view *v)
 
 /* ---- what to compare ---- */
 
-static bool is_tracked(const struct view *v, uint64_t page)
+bool is_tracked(const struct view *v, uint64_t page)
 {
 	uint64_t address = page * PAGE + OM_ELRANGE_BASE;
 
@@ -195,7 +186,7 @@ static void find_dead(struct view *v)
 	}
 }
 
-static void read_tables(struct view *v)
+void read_tables(struct view *v)
 {
 	read_memory(v, OM_ELRANGE_BASE + v->header.pagemap_offset, v->map, v->pages);
 	read_memory(v, OM_ELRANGE_BASE + v->header.cards_offset, v->cards, v->pages);
@@ -373,6 +364,11 @@ static void serve(int fd)
 		exit(2);
 	}
 	looks++;
+	if (strchr(point, ':')) {
+		rounds_look(pid, line + path, point);
+		(void)!write(fd, "g", 1);
+		return;
+	}
 	if (strcmp(point, "stopped") == 0) {
 		stopped(pid, line + path);
 	} else if (strcmp(point, "prepared") == 0) {
@@ -432,6 +428,7 @@ int main(int argc, char **argv)
 	rmdir(directory);
 	for (int i = 0; i < VIEWS_MAX; i++)
 		alone += views[i] && views[i]->session[0] != '-';
+	rounds_summary(quiet && !missed);
 	if (!quiet || missed)
 		fprintf(stderr, "oracle: %llu looks, %llu pages compared, %llu of them changed or received, %llu missed\n",
 			(unsigned long long)looks, (unsigned long long)pages_compared, (unsigned long long)pages_changed,

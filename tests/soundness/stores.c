@@ -38,6 +38,29 @@ APART strip(unsigned char *p, int v)
 	for (unsigned i = 0; i < PAGES * PAGE / sizeof *q; i++)
 		q[i] = v;
 }
+/* No bound is known, so the loop is unrolled and marks at its head. */
+static const volatile unsigned char ends[PAGES * PAGE / 64] = { [PAGES * PAGE / 64 - 1] = 1 };
+APART head(unsigned char *p, int v)
+{
+	const volatile unsigned char *end = ends;
+	volatile int *q = (volatile int *)p;
+
+	do {
+		*q = v;
+		q += 16;
+	} while (!*end++);
+}
+/* The block that stores is the one that polls; where it stores next is not known. */
+static const volatile unsigned zero;
+APART fused(unsigned char *p, int v)
+{
+	unsigned i = 0;
+
+	do {
+		*(volatile int *)(p + i * PAGE) = v;
+		i = (i + 1 + zero) % PAGES;
+	} while (i != 0);
+}
 __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char *p, int v)
 {
 	for (int i = 0; i < PAGES; i++)
@@ -46,7 +69,7 @@ __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char 
 
 static const struct { const char *name; void (*run)(unsigned char *, int); } classes[] = {
 	{ "store", plain }, { "atomic", atomic }, { "mem", mem }, { "asm", inline_asm }, { "intrinsic", intrinsic },
-	{ "span-end", span }, { "strip", strip }, { "masked", masked },
+	{ "span-end", span }, { "strip", strip }, { "head", head }, { "fused", fused }, { "masked", masked },
 };
 
 static long now_ms(void)

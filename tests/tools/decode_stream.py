@@ -17,7 +17,7 @@ ALLOWED = {("control", "out"): {NOISE, CONTROL, RESUME}, ("control", "in"): {NOI
            ("urgent", "out"): {REPLY}, ("urgent", "in"): {REQUEST}, ("pages", "out"): {PAGES}, ("pages", "in"): {ACK}}
 # Body sizes of control messages whose size is fixed, by who may send them (section 4).
 FROM_SOURCE = {40: "PARAMS", 16: "ROUND", 0: "START or FINISH"}
-FROM_DESTINATION = {0: "READY", 16: "ROUND or STARTED", 8: "PREPARED", 8 * 5 + 8 * 32: "PLACED"}
+FROM_DESTINATION = {0: "READY", 16: "ROUND or STARTED", 8: "PREPARED", 8 * 6 + 8 * 32: "PLACED"}
 
 
 class Wrong(Exception):

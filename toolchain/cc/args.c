@@ -16,6 +16,11 @@ enum action { DROP, DROP_WITH_VALUE, REFUSE, WITH_VALUE, LINK, LINK_WITH_VALUE, 
 
 struct rule { const char *text; bool prefix; enum action action; const char *why; };
 
+#define NO_SHARED "an image is one static program: shared libraries and plug-ins do not exist inside an enclave; build the static library"
+#define NO_PROFILER "there is no profiler inside an enclave; profile and measure coverage in the native build"
+#define NO_OPENMP "there is no OpenMP runtime for enclaves; leave it out (the pragmas are then ignored) and use pthreads; -fopenmp-simd works"
+#define NO_CXX "there is no C++ library for enclaves; C++ that needs none compiles with -nostdinc++ -fno-exceptions -fno-rtti"
+
 static const struct rule rules[] = {
 	/* modes */
 	{"-c", false, COMPILE, NULL},
@@ -33,11 +38,29 @@ static const struct rule rules[] = {
 	{"--help=", true, INFORMATION, NULL},
 	{"-###", false, INFORMATION, NULL},
 	/* an image is one static executable at a fixed address */
-	{"-shared", false, REFUSE, "an image is one static program: shared libraries and plug-ins do not exist inside an enclave; build the static library"},
+	{"-shared", false, REFUSE, NO_SHARED},
 	{"-dynamiclib", false, REFUSE, "an image is one static program"},
+	{"-Wl,-shared", false, REFUSE, NO_SHARED},
+	{"-Wl,--shared", false, REFUSE, NO_SHARED},
+	{"-Wl,-Bshareable", false, REFUSE, NO_SHARED},
 	{"-m32", false, REFUSE, "enclaves are 64-bit"},
 	{"-mx32", false, REFUSE, "enclaves are 64-bit"},
-	{"-pg", false, REFUSE, "there is no profiler inside an enclave"},
+	{"-pg", false, REFUSE, NO_PROFILER},
+	{"-fprofile-generate", true, REFUSE, NO_PROFILER},
+	{"-fprofile-instr-generate", true, REFUSE, NO_PROFILER},
+	{"-fcs-profile-generate", true, REFUSE, NO_PROFILER},
+	{"-fprofile-arcs", false, REFUSE, NO_PROFILER},
+	{"-ftest-coverage", false, REFUSE, NO_PROFILER},
+	{"-fcoverage-mapping", false, REFUSE, NO_PROFILER},
+	{"-fxray-instrument", false, REFUSE, NO_PROFILER},
+	{"--coverage", false, REFUSE, NO_PROFILER},
+	{"-coverage", false, REFUSE, NO_PROFILER},
+	{"-fopenmp", false, REFUSE, NO_OPENMP},
+	{"-fopenmp=", true, REFUSE, NO_OPENMP},
+	{"-lgomp", false, REFUSE, NO_OPENMP},
+	{"-lomp", false, REFUSE, NO_OPENMP},
+	{"-lstdc++", true, REFUSE, NO_CXX},
+	{"-lc++", true, REFUSE, NO_CXX},
 	{"-fsanitize=", true, REFUSE, "sanitizers need a runtime that does not exist inside an enclave; test the native build with them"},
 	{"-fsplit-stack", false, REFUSE, "not supported"},
 	{"-pie", false, DROP, NULL},
@@ -78,6 +101,8 @@ static const struct rule rules[] = {
 	{"-lgcc_s", false, DROP, NULL},
 	{"-lgcc_eh", false, DROP, NULL},
 	{"-latomic", false, DROP, NULL},
+	{"-Wl,-pie", false, DROP, NULL},
+	{"-Wl,--pie", false, DROP, NULL},
 	{"-Wl,--export-dynamic", false, DROP, NULL},
 	{"-Wl,-export-dynamic", false, DROP, NULL},
 	{"-Wl,-E", false, DROP, NULL},
@@ -175,16 +200,26 @@ static void add_input(struct cc_args *a, const char *path, const char *language)
 	add_word(a, (struct cc_word){.kind = CC_WORD_INPUT, .input = a->input_count++});
 }
 
-bool cc_is_source(const struct cc_input *input)
+static bool ends_with_one_of(const char *path, const char *const *endings)
 {
-	static const char *const endings[] = {".c", ".i", ".s", ".S", ".sx", ".ll", ".bc"};
-	if (input->language) return true;
-	size_t n = strlen(input->path);
-	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-		size_t m = strlen(endings[i]);
-		if (n > m && strcmp(input->path + n - m, endings[i]) == 0) return true;
+	size_t n = strlen(path);
+	for (; *endings; endings++) {
+		size_t m = strlen(*endings);
+		if (n > m && strcmp(path + n - m, *endings) == 0) return true;
 	}
 	return false;
+}
+
+static bool is_cxx(const struct cc_input *input)
+{
+	static const char *const endings[] = {".cc", ".cp", ".cxx", ".cpp", ".CPP", ".c++", ".C", ".ii", NULL};
+	return input->language ? starts_with(input->language, "c++") : ends_with_one_of(input->path, endings);
+}
+
+bool cc_is_source(const struct cc_input *input)
+{
+	static const char *const endings[] = {".c", ".i", ".s", ".S", ".sx", ".ll", ".bc", NULL};
+	return input->language || is_cxx(input) || ends_with_one_of(input->path, endings);
 }
 
 /* Applies a rule; *index moves over a value. */
@@ -273,6 +308,11 @@ int cc_args_parse(int argc, char **argv, struct cc_args *ret_args)
 		const struct rule *r = rule_for(word);
 		if (!r) strv_add(&a.common, word);
 		else if (apply(&a, r, &words, &i)) return 1;
+	}
+	for (size_t i = 0; i < a.input_count; i++) {
+		if (!is_cxx(&a.input[i]) || strv_has(&a.common, "-nostdinc++")) continue;
+		cc_error("%s is C++: " NO_CXX, a.input[i].path);
+		return 1;
 	}
 	if (a.mode == CC_LINK && !a.input_count) a.mode = CC_PASS_THROUGH;
 	*ret_args = a;

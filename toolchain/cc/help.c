@@ -19,10 +19,11 @@ void cc_help(void)
 		"  elrange=64G   the enclave's address range, a power of two      files=16384  open descriptors\n"
 		"  debug=1       a debug enclave: accepts the emulator, no secrets  policy=FILE  attestation policy (docs/spec/policy.md)\n"
 		"  name=TEXT     program name                                     verify=1     log every store and check its card (slow)\n"
-		"  allow-uninstrumented=OBJECT,...   link objects that were not built with the pass; only --mode stop\n"
+		"  allow-uninstrumented=OBJECT,...   link objects that were not built with the pass: write-tracked by page faults\n"
 		"                and postcopy can move such a program\n"
 		"\n"
 		"Environment: OPTMIG_CFLAGS, OPTMIG_OPTIONS, OPTMIG_SIGN_KEY (PEM), OPTMIG_VERBOSE=1, OPTMIG_KEEP=1, OPTMIG_ROOT, OPTMIG_CLANG.\n"
-		"Not possible: -shared (an enclave is one static image), -flto (ignored with a note).\n"
+		"Not possible: -shared (an enclave is one static image), OpenMP, C++ with its library, -flto (ignored with a note).\n"
+		"PKG_CONFIG=optmig-pkg-config finds libraries that were built for enclaves, not the system's.\n"
 		"All other options are clang's: optmig-cc --help=clang lists them. Manual: optmig-cc(1).\n", stdout);
 }

@@ -66,7 +66,7 @@ int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const c
 		.service_slots = OM_SERVICE_SLOTS,
 		.file_max = (uint32_t)options->files,
 	};
-	if (h.elrange_size & (h.elrange_size - 1)) { cc_error("elrange is a power of two"); return 1; }
+	if (h.elrange_size & (h.elrange_size - 1)) { cc_error("elrange=%lluM is not a power of two", (unsigned long long)h.elrange_size >> 20); return 1; }
 	lay_out(&h, options->heap);
 	if (load_policy(options, &h)) return 1;
 	snprintf(h.program_name, sizeof h.program_name, "%.63s", name);

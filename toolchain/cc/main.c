@@ -5,6 +5,8 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include "cc.h"
 
 static int read_options(const struct cc_args *args, const struct cc_env *env, struct cc_options *o)
@@ -34,7 +36,30 @@ static int pass_through(const struct cc_args *args, const struct cc_env *env)
 	return status;
 }
 
-static int carry_out(const struct cc_plan *plan, const struct cc_env *env, struct cc_options *options)
+static bool found_in(const char *directory, const char *name)
+{
+	return access(cc_format("%s/%s", directory, name), R_OK) == 0;
+}
+
+/* The linker says which library it does not find, but not why /usr/lib's is no help. */
+static void explain_libraries(const struct cc_args *args, const struct cc_options *options)
+{
+	for (size_t i = 0; i < args->word_count; i++) {
+		const char *word = args->word[i].kind == CC_WORD_LINK ? args->word[i].text : "";
+		if (!starts_with(word, "-l") || !word[2] || word[2] == ':') continue;
+		const char *name = cc_format("lib%s.a", word + 2);
+		bool found = found_in(cc_format("%s/lib", options->sysroot), name);
+		for (size_t j = 0; j < args->word_count && !found; j++) {
+			const char *where = args->word[j].kind == CC_WORD_LINK ? args->word[j].text : "";
+			if (strcmp(where, "-L") == 0 && j + 1 < args->word_count) found = found_in(args->word[j + 1].text, name);
+			else if (starts_with(where, "-L")) found = found_in(where + 2, name);
+		}
+		if (!found) cc_note("%s is in no -L directory; the system's libraries live outside of enclaves: build %s with optmig-cc", name, name);
+	}
+}
+
+static int carry_out(const struct cc_args *args, const struct cc_plan *plan, const struct cc_env *env,
+	struct cc_options *options)
 {
 	for (size_t i = 0; i < plan->compile_count; i++) {
 		int status = cc_run(&plan->compile[i], env->verbose);
@@ -42,6 +67,7 @@ static int carry_out(const struct cc_plan *plan, const struct cc_env *env, struc
 	}
 	if (!plan->finish) return 0;
 	int status = cc_run(&plan->link, env->verbose);
+	if (status) explain_libraries(args, options);
 	return status ? status : cc_finish(plan, env, options);
 }
 
@@ -58,7 +84,7 @@ int main(int argc, char **argv)
 	if (read_options(&args, &env, &options) || cc_plan_make(&args, &env, &options, &plan)) return 1;
 	if (options.verify) setenv("OPTMIG_PASS", cc_format("%s verify", getenv("OPTMIG_PASS") ? getenv("OPTMIG_PASS") : ""), 1);
 	if (!plan.finish) cc_exec(&plan.compile[0], env.verbose);
-	int status = carry_out(&plan, &env, &options);
+	int status = carry_out(&args, &plan, &env, &options);
 	if (env.keep) cc_note("temporary files are in %s", plan.temporary);
 	else cc_remove_directory(plan.temporary);
 	if (status) (void)remove(plan.output); /* no half-checked image stays behind */

@@ -113,6 +113,9 @@ int cc_options_words(struct cc_options *o, const char *words, const char *where)
 	for (char *rest = cc_format("%s", words), *word; (word = strtok_r(rest, " \t\n", &rest));) {
 		char *equals = strchr(word, '=');
 		if (equals) *equals = 0;
+		const struct option *option = find(word, where);
+		if (!option) return 1;
+		if (!equals && option->kind != FLAG) { cc_error("%s: %s needs a value: %s=...", where, word, word); return 1; }
 		if (cc_options_set(o, word, equals ? equals + 1 : "1", where)) return 1;
 	}
 	return 0;
@@ -123,6 +126,11 @@ struct toml_context { struct cc_options *options; const char *path; };
 static int set_from_toml(void *context, const char *key, const char *value)
 {
 	struct toml_context *c = context;
+	const struct option *option = find(key, c->path);
+	if (!option) return 1;
+	/* A path there starts from the file's own folder, wherever the build runs. */
+	const char *slash = strrchr(c->path, '/');
+	if (option->kind == PATH && value[0] != '/' && slash) value = cc_format("%.*s/%s", (int)(slash - c->path), c->path, value);
 	return cc_options_set(c->options, key, value, c->path);
 }
 

@@ -17,8 +17,9 @@ static void compile_front(struct strv *v, const struct cc_args *args, const stru
 	strv_add(v, "-nostdlibinc");
 	strv_add(v, "-Wno-unused-command-line-argument");
 	strv_add(v, "-D__OPTMIG__=1");
-	/* Not for -P: there the preprocessor works on other people's templates. */
-	if (!strv_has(&args->common, "-P")) strv_addf(v, "-include%s/include/optmig-mnemonics.h", options->sysroot);
+	/* Not for -P: there the preprocessor works on other people's templates. By its name alone it is found among the system's
+	 * headers (compile_back), which -MMD leaves out. */
+	if (!strv_has(&args->common, "-P")) { strv_add(v, "-include"); strv_add(v, "optmig-mnemonics.h"); }
 	strv_add(v, "-fno-asynchronous-unwind-tables");
 	for (char *rest = cc_format("%s", env->cflags), *word; (word = strtok_r(rest, " \t\n", &rest));) strv_add(v, word);
 }

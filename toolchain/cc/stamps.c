@@ -11,6 +11,8 @@
 #include "map.h"
 #include "passrt.h"
 
+enum { WARN_MAX = 8 };
+
 /* An archive or object that has been read; few, so a list. */
 struct file { const char *path; char *data; size_t size; struct file *next; };
 
@@ -102,10 +104,19 @@ static bool excused(const char *object, const struct cc_options *options)
 	return false;
 }
 
+static void warn_let_in(const struct strv *objects)
+{
+	if (!objects->count) return;
+	fputs("optmig-cc: warning: without marks of the pass; a migration finds what they write by write protection (--tracker faults):", stderr);
+	for (size_t i = 0; i < objects->count && i < WARN_MAX; i++) fprintf(stderr, " %s", objects->item[i]);
+	if (objects->count > WARN_MAX) fprintf(stderr, " and %zu more", objects->count - WARN_MAX);
+	fputc('\n', stderr);
+}
+
 int cc_stamps_check(const struct cc_map *map, struct cc_options *options)
 {
 	struct file *files = NULL;
-	struct strv checked = {0};
+	struct strv checked = {0}, let_in = {0};
 	size_t missing = 0;
 	for (size_t i = 0; i < map->count; i++) {
 		const struct cc_section *s = &map->section[i];
@@ -114,12 +125,17 @@ int cc_stamps_check(const struct cc_map *map, struct cc_options *options)
 		if (seen || !s->size) continue;
 		strv_add(&checked, s->object);
 		if (is_own(s->object, options) || stamped(&files, s->object)) continue;
-		if (excused(s->object, options)) { options->untracked = true; continue; }
+		if (excused(s->object, options)) { strv_add(&let_in, s->object); continue; }
 		if (!missing++) cc_error("these objects were not compiled with optmig-cc, so what they write could be lost in a migration:");
 		fprintf(stderr, "    %s\n", s->object);
 	}
-	if (!missing) return 0;
+	if (!missing) {
+		warn_let_in(&let_in);
+		options->untracked = let_in.count > 0;
+		return 0;
+	}
 	fputs("  compile them with optmig-cc; assembly declares its marks with OPTMIG_ASM_MARKS (<optmig-asm.h>);\n"
-		"  or link with -Xoptmig allow-uninstrumented=NAME,NAME: the program then moves by stop or post-copy only\n", stderr);
+		"  or link with -Xoptmig allow-uninstrumented=NAME,NAME: what they write is then found by\n"
+		"  write protection, which makes the program slower while it moves\n", stderr);
 	return 1;
 }

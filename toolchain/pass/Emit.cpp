@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 // Code generation.
 //
-// A gate is    cmpb $0,__optmig_track(%rip) ; jne cold                         with the marks of a segment in the cold block.
-// A mark is    mov %rax,%rcx ; shr $12,%rcx ; cmpb $0,%gs:(%rcx) ; je cold     with "movb $1,%gs:(%rcx)" in the cold block.
-// A poll is    cmpb $0,__optmig_poll(%rip) ; jne cold                          with the call below in the cold block.
-// Cards are read and written with volatile accesses, so that the code generator neither merges nor moves them over a
+// A gate is    testb $0xc0,__optmig_attention(%rip) ; jne cold       with the marks of a segment in the cold block.
+// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; without gates
+//              mov %rax,%rcx ; shr $12,%rcx ; cmpb $0,%gs:(%rcx) ; je cold   with "movb $1,%gs:(%rcx)" in the cold block.
+// A poll is    testb $0x3f,__optmig_attention(%rip) ; jne cold       with the call below in the cold block.
+// Both are     cmpb $0,__optmig_attention(%rip) ; jne cold           with the marks and then the call in the cold block.
+//
+// A segment has one gate, where all its pointers are known, or none of its own if it ends in a poll: when a mark is made
+// inside its interval does not matter. Cards are read and written with volatile accesses, so that the code generator neither merges nor moves them over a
 // poll. Runtime functions are called from inline assembly that clobbers no register: they preserve all of them. Functions
 // with such a call have no red zone: stepping over it at every poll costs more code than it saves.
 #include "Emit.h"
 #include "Intervals.h"
+#include "Strips.h"
 #include "passrt.h"
 #include "llvm/IR/InlineAsm.h"
 #include "llvm/IR/MDBuilder.h"
@@ -21,7 +26,8 @@ using namespace optmig;
 namespace {
 constexpr unsigned GsSpace = 256;
 constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
-constexpr const char PollFlag[] = "__optmig_poll", TrackFlag[] = "__optmig_track";
+constexpr const char Attention[] = "__optmig_attention";
+constexpr int64_t MarkSizes[] = {OM_MARK_SIZES};
 } // namespace
 
 Emitter::Emitter(Module &M, const Options &O, Statistics &Stats)
@@ -67,33 +73,25 @@ static bool onOnePage(const Span &S, const Options &O)
 	return (S.Low & -Block) == ((S.High - 1) & -Block);
 }
 
-// Is the value there before the instruction? Both are in blocks where the value is used later.
-static bool isThere(const Value *V, const Instruction *Before)
-{
-	auto *I = dyn_cast<Instruction>(V);
-	return !I || I->getParent() != Before->getParent() || I->comesBefore(Before);
-}
-
-// One look at the flag for all spans of a block whose pointers are known at the first of them.
+// Marks of a segment go behind one look at the flag. It comes after the last store, so that it does not stand between a load
+// and the store of what becomes of it, which would be one instruction.
 void Emitter::spans(ArrayRef<Span> Spans)
 {
 	if (!O.gate) {
 		for (const Span &S : Spans) span(S, S.At);
 		return;
 	}
-	SmallVector<SmallVector<const Span *, 4>, 16> Groups;
+	SmallVector<std::pair<Instruction *, SmallVector<const Span *, 4>>, 16> Groups;
 	for (const Span &S : Spans) {
-		bool Joins = false;
-		if (!Groups.empty()) {
-			const Span *First = Groups.back().front();
-			Joins = First->Interval == S.Interval && (First->At == S.At || First->At->comesBefore(S.At)) && isThere(S.Base, First->At);
-		}
-		if (!Joins) Groups.emplace_back();
-		Groups.back().push_back(&S);
+		bool Joins = O.sink && !Groups.empty() && Groups.back().second.front()->Interval == S.Interval;
+		if (!Joins) Groups.push_back({S.At, {}});
+		if (O.sink) Groups.back().first = S.Gate;
+		Groups.back().second.push_back(&S);
 	}
-	for (auto &Group : Groups) {
-		Instruction *Cold = gate(Group.front()->At);
-		for (const Span *S : Group) span(*S, Cold);
+	for (auto &[At, Members] : Groups) {
+		Instruction *Cold = branch(At, OM_ATTENTION_TRACK);
+		Stats.Gates++;
+		for (const Span *S : Members) span(*S, Cold);
 	}
 }
 
@@ -101,10 +99,33 @@ void Emitter::cards(ArrayRef<CardMark> Marks)
 {
 	Instruction *Before = nullptr, *Cold = nullptr;
 	for (const CardMark &M : Marks) {
-		if (M.Before != Before) Cold = O.gate ? gate(M.Before) : M.Before;
+		if (M.Before != Before) {
+			Cold = O.gate ? branch(M.Before, OM_ATTENTION_TRACK) : M.Before;
+			Stats.Gates += O.gate;
+		}
 		Before = M.Before;
-		card(M.Address, Cold, !O.gate);
+		cold(M.Address, 1, Cold);
 	}
+}
+
+// A mark of the first and last of Size bytes; behind a gate it may be a call, which is shorter.
+void Emitter::cold(Value *Address, int64_t Size, Instruction *Before)
+{
+	if (!O.gate || !O.calls || !O.conditional) {
+		card(Address, Before, !O.gate);
+		if (Size == 1) return;
+		IRBuilder<> After(Before);
+		card(After.CreateAdd(Address, ConstantInt::get(I64, (uint64_t)Size - 1)), Before, !O.gate);
+		return;
+	}
+	Stats.Marks++;
+	IRBuilder<> B(Before);
+	int64_t Class = *find_if(MarkSizes, [&](int64_t S) { return S >= Size; });
+	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
+	auto *FT = FunctionType::get(Type::getVoidTy(C), {I64}, false);
+	// Intel's syntax writes a register without the sign that could not stand in a name.
+	B.CreateCall(FT, InlineAsm::get(FT, "call __optmig_mark" + std::to_string(Class) + "_$0", "r,~{dirflag},~{fpsr},~{flags}", true, false,
+		InlineAsm::AD_Intel), {Address});
 }
 
 void Emitter::span(const Span &S, Instruction *Before)
@@ -115,10 +136,8 @@ void Emitter::span(const Span &S, Instruction *Before)
 		call(B, "__optmig_range", {address(B, S.Base, S.Low), address(B, S.Base, S.High)});
 		return;
 	}
-	card(address(B, S.Base, S.Low), Before, !O.gate);
-	if (onOnePage(S, O) || (O.drop & MarkSpanEnd)) return;
-	IRBuilder<> After(Before);
-	card(address(After, S.Base, S.High - 1), Before, !O.gate);
+	bool One = onOnePage(S, O) || (O.drop & MarkSpanEnd);
+	cold(address(B, S.Base, S.Low), One ? 1 : S.High - S.Low, Before);
 }
 
 void Emitter::lane(const StoreRequest &Request)
@@ -147,28 +166,43 @@ void Emitter::verify(const StoreRequest &Request)
 	call(B, "__optmig_verify_store", {address(B, Pointer, 0), ConstantInt::get(I64, Request.Size)});
 }
 
-Value *Emitter::flag(IRBuilder<> &B, StringRef Name)
+// The cold block of a look at some bits of the flag: what goes before the instruction that is returned runs only if one is set.
+Instruction *Emitter::branch(Instruction *Before, unsigned Bits)
 {
-	auto *Flag = cast<GlobalVariable>(M.getOrInsertGlobal(Name, I8));
+	IRBuilder<> B(Before);
+	auto *Flag = cast<GlobalVariable>(M.getOrInsertGlobal(Attention, I8));
 	Flag->setDSOLocal(true);
 	Flag->setVisibility(GlobalValue::HiddenVisibility);
-	return B.CreateICmpNE(B.CreateAlignedLoad(I8, Flag, Align(1), true), ConstantInt::get(I8, 0));
+	Value *Byte = B.CreateAlignedLoad(I8, Flag, Align(1), true);
+	if (Bits != (OM_ATTENTION_POLL | OM_ATTENTION_TRACK)) Byte = B.CreateAnd(Byte, ConstantInt::get(I8, Bits));
+	return SplitBlockAndInsertIfThen(B.CreateICmpNE(Byte, ConstantInt::get(I8, 0)), Before->getIterator(), false, Unlikely);
 }
 
-// Marks go before the instruction that is returned: they are made only while somebody wants them.
-Instruction *Emitter::gate(Instruction *Before)
-{
-	Stats.Gates++;
-	IRBuilder<> B(Before);
-	return SplitBlockAndInsertIfThen(flag(B, TrackFlag), Before->getIterator(), false, Unlikely);
-}
-
-void Emitter::poll(Instruction *Before)
+void Emitter::poll(Instruction *Before, ArrayRef<Span> Marks)
 {
 	Stats.Polls++;
-	IRBuilder<> B(Before);
-	B.SetInsertPoint(SplitBlockAndInsertIfThen(flag(B, PollFlag), Before->getIterator(), false, Unlikely));
+	Stats.Fused += !Marks.empty();
+	Instruction *Cold = branch(Before, Marks.empty() ? OM_ATTENTION_POLL : OM_ATTENTION_POLL | OM_ATTENTION_TRACK);
+	if (!(O.drop & MarkFused))
+		for (const Span &S : Marks) span(S, Cold);
+	IRBuilder<> B(Cold);
 	call(B, "__optmig_safepoint", {});
+}
+
+// Here the marks come behind the poll: they are for the interval that begins with it.
+void Emitter::poll(const HeadPoll &Head)
+{
+	Stats.Polls++;
+	Stats.Heads++;
+	Instruction *Before = &*Head.Header->getFirstInsertionPt(), *Cold = branch(Before, OM_ATTENTION_POLL | OM_ATTENTION_TRACK);
+	IRBuilder<> B(Cold);
+	call(B, "__optmig_safepoint", {});
+	if (!O.marks || (O.drop & MarkHead)) return;
+	for (const HeadPoll::Mark &M : Head.Marks) {
+		Value *Pointer = pointerAtHead(M.Pointer, Head, Cold);
+		IRBuilder<> At(Cold);
+		cold(address(At, Pointer, M.Low), M.High - M.Low, Cold);
+	}
 }
 
 void Emitter::stamp()

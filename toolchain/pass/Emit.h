@@ -11,27 +11,29 @@
 namespace optmig {
 
 struct Span;
+struct HeadPoll;
 struct CardMark { llvm::Value *Address; llvm::Instruction *Before; }; // a mark of one card, before an instruction
 
 struct Statistics {
-	unsigned Functions = 0, NoPoll = 0, Stores = 0, Merged = 0, Available = 0, Marks = 0, Ranges = 0, Polls = 0, ShortLoops = 0, Strips = 0, Hoisted = 0, Gates = 0;
+	unsigned Functions = 0, NoPoll = 0, Stores = 0, Merged = 0, Available = 0, Marks = 0, Ranges = 0, Polls = 0, ShortLoops = 0, Strips = 0, Hoisted = 0, Gates = 0, Fused = 0, Unrolled = 0, Heads = 0;
 };
 
 class Emitter {
 public:
 	Emitter(llvm::Module &M, const Options &O, Statistics &Stats);
-	void spans(llvm::ArrayRef<Span> Spans);         // marks of spans, each before its At
+	void spans(llvm::ArrayRef<Span> Spans);         // marks of spans, one gate for a segment
 	void cards(llvm::ArrayRef<CardMark> Marks);
 	void lane(const StoreRequest &Request);         // one lane of a scatter
 	void verify(const StoreRequest &Request);       // log the store
-	void poll(llvm::Instruction *Before);
+	void poll(llvm::Instruction *Before, llvm::ArrayRef<Span> Marks = {}); // and marks of what was stored before it
+	void poll(const HeadPoll &Head);
 	void stamp();                                   // the object's stamp section
 
 private:
 	void span(const Span &S, llvm::Instruction *Before);
 	void card(llvm::Value *Address, llvm::Instruction *Before, bool Hot);
-	llvm::Instruction *gate(llvm::Instruction *Before);
-	llvm::Value *flag(llvm::IRBuilder<> &B, llvm::StringRef Name);
+	void cold(llvm::Value *Address, int64_t Size, llvm::Instruction *Before);
+	llvm::Instruction *branch(llvm::Instruction *Before, unsigned Bits);
 	void call(llvm::IRBuilder<> &B, llvm::StringRef Name, llvm::ArrayRef<llvm::Value *> Arguments);
 	llvm::Value *address(llvm::IRBuilder<> &B, llvm::Value *Pointer, int64_t Offset);
 

@@ -31,7 +31,7 @@ const Loop *IntervalBuilder::quietLoop(const BasicBlock &Header) const
 	const Loop *L = LI.getLoopFor(&Header);
 	if (!L || L->getHeader() != &Header) return nullptr;
 	for (const BasicBlock *Block : L->blocks()) {
-		if (PollsAtEnd.count(Block)) return nullptr;
+		if (PollsAtEnd.count(Block) || PollsAtHead.count(Block)) return nullptr;
 		for (const Instruction &I : *Block)
 			if (mayReachSafepoint(I, NoPoll)) return nullptr;
 	}
@@ -42,7 +42,7 @@ IntervalBuilder::Facts IntervalBuilder::factsAtEntry(BasicBlock &Block) const
 {
 	Facts Common;
 	bool First = true;
-	if (!O.available) return Common;
+	if (!O.available || PollsAtHead.count(&Block)) return Common;
 	const Loop *Quiet = quietLoop(Block);
 	for (BasicBlock *Pred : predecessors(&Block)) {
 		if (Quiet && Quiet->contains(Pred)) continue;
@@ -91,6 +91,13 @@ void IntervalBuilder::mergeBase(MutableArrayRef<Item> Items, Facts &Known, Small
 	}
 }
 
+// Behind the last store; before it if what it says in the condition codes is asked for behind it.
+static Instruction *gateOf(Instruction *Last)
+{
+	bool Says = isa<AtomicCmpXchgInst>(Last) || isa<AtomicRMWInst>(Last);
+	return Last->isTerminator() || Says ? Last : Last->getNextNode();
+}
+
 void IntervalBuilder::flush(SmallVectorImpl<Item> &Segment, Facts &Known, SmallVectorImpl<Span> &Spans)
 {
 	MapVector<Value *, SmallVector<Item, 4>> ByBase;
@@ -98,9 +105,21 @@ void IntervalBuilder::flush(SmallVectorImpl<Item> &Segment, Facts &Known, SmallV
 		if (O.available && covered(Known, I.Base, I.Low, I.High)) { Stats.Available++; continue; }
 		ByBase[I.Base].push_back(I);
 	}
+	size_t First = Spans.size();
+	Instruction *Last = Segment.empty() ? nullptr : Segment.back().Request->At;
 	for (auto &[Base, Items] : ByBase) mergeBase(Items, Known, Spans);
+	for (Span &S : drop_begin(Spans, First)) S.Gate = gateOf(Last);
 	Segment.clear();
 	Segments++;
+}
+
+// The segment in front of a block's terminator; what the terminator itself writes comes behind a poll.
+void IntervalBuilder::finish(SmallVectorImpl<Item> &Segment, Facts &Known, SmallVectorImpl<Span> &Spans, bool Poll)
+{
+	size_t First = Spans.size();
+	flush(Segment, Known, Spans);
+	for (Span &S : drop_begin(Spans, First)) S.ToPoll = Poll;
+	if (Poll) Known.clear();
 }
 
 void IntervalBuilder::build(ArrayRef<StoreRequest> Requests, SmallVectorImpl<Span> &Spans)
@@ -114,21 +133,24 @@ void IntervalBuilder::build(ArrayRef<StoreRequest> Requests, SmallVectorImpl<Spa
 		SmallVector<Item, 16> Segment;
 		for (Instruction &I : *Block) {
 			bool Safepoint = mayReachSafepoint(I, NoPoll);
+			if (I.isTerminator()) finish(Segment, Known, Spans, PollsAtEnd.count(Block));
 			if (Safepoint) { flush(Segment, Known, Spans); Known.clear(); }
 			auto Found = ByInstruction.find(&I);
 			if (Found == ByInstruction.end()) continue;
 			for (const StoreRequest *R : Found->second) {
 				Segment.push_back(itemOf(*R));
-				if (!O.merge) flush(Segment, Known, Spans);
+				if (!O.merge && !Safepoint) flush(Segment, Known, Spans);
 			}
 			// Assembly that both calls and writes: it may write on either side of the safepoint, so mark on both.
 			if (!Safepoint || I.isTerminator()) continue;
-			flush(Segment, Known, Spans);
-			Known.clear();
 			size_t First = Spans.size();
+			flush(Segment, Known, Spans);
+			for (Span &Before : drop_begin(Spans, First)) Before.Gate = &I;
+			Known.clear();
+			First = Spans.size();
 			for (const StoreRequest *R : Found->second) Segment.push_back(itemOf(*R));
 			flush(Segment, Known, Spans);
-			for (Span &After : drop_begin(Spans, First)) After.At = I.getNextNode();
+			for (Span &After : drop_begin(Spans, First)) After.At = After.Gate = I.getNextNode();
 		}
 		flush(Segment, Known, Spans);
 		AtEnd[Block] = std::move(Known);

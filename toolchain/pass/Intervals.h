@@ -19,14 +19,16 @@ struct Span {
 	bool Aligned;          // the alignment follows from the base object, not from what an access promised
 	llvm::Instruction *At;
 	unsigned Interval;     // spans of one number are in one segment
+	llvm::Instruction *Gate = nullptr; // where a gate for the whole segment goes: behind its last store
+	bool ToPoll = false;   // of a segment that reaches the poll before its block's terminator
 };
 
 class IntervalBuilder {
 public:
 	IntervalBuilder(llvm::Function &F, const Options &O, Statistics &Stats,
 		const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll, const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd,
-		const llvm::LoopInfo &LI)
-		: F(F), DL(F.getDataLayout()), O(O), Stats(Stats), NoPoll(NoPoll), PollsAtEnd(PollsAtEnd), LI(LI) {}
+		const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtHead, const llvm::LoopInfo &LI)
+		: F(F), DL(F.getDataLayout()), O(O), Stats(Stats), NoPoll(NoPoll), PollsAtEnd(PollsAtEnd), PollsAtHead(PollsAtHead), LI(LI) {}
 	void build(llvm::ArrayRef<StoreRequest> Requests, llvm::SmallVectorImpl<Span> &Spans);
 
 private:
@@ -39,6 +41,7 @@ private:
 	const llvm::Loop *quietLoop(const llvm::BasicBlock &Header) const;
 	Item itemOf(const StoreRequest &Request) const;
 	void flush(llvm::SmallVectorImpl<Item> &Segment, Facts &Known, llvm::SmallVectorImpl<Span> &Spans);
+	void finish(llvm::SmallVectorImpl<Item> &Segment, Facts &Known, llvm::SmallVectorImpl<Span> &Spans, bool Poll);
 	void mergeBase(llvm::MutableArrayRef<Item> Items, Facts &Known, llvm::SmallVectorImpl<Span> &Spans);
 	static bool covered(const Facts &Known, llvm::Value *Base, int64_t Low, int64_t High);
 
@@ -47,7 +50,7 @@ private:
 	const Options &O;
 	Statistics &Stats;
 	const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll;
-	const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd;
+	const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd, &PollsAtHead;
 	const llvm::LoopInfo &LI;
 	llvm::DenseMap<const llvm::BasicBlock *, Facts> AtEnd;
 	unsigned Segments = 0;

@@ -22,6 +22,9 @@ const BoolOption BoolOptions[] = {
 	{"red-zone", &Options::redZone},
 	{"stack-arguments", &Options::stackArguments},
 	{"gate", &Options::gate},
+	{"sink", &Options::sink},
+	{"fuse", &Options::fuse},
+	{"calls", &Options::calls},
 	{"statistics", &Options::statistics},
 };
 
@@ -29,6 +32,7 @@ struct DropClass { const char *Name; MarkClass Class; };
 const DropClass DropClasses[] = {
 	{"store", MarkStore}, {"atomic", MarkAtomic}, {"mem", MarkMem}, {"masked", MarkMasked},
 	{"asm", MarkAsm}, {"intrinsic", MarkIntrinsic}, {"span-end", MarkSpanEnd}, {"strip", MarkStrip},
+	{"head", MarkHead}, {"fused", MarkFused},
 };
 
 Error complain(const Twine &Text) { return createStringError(inconvertibleErrorCode(), "OPTMIG_PASS: " + Text); }
@@ -44,6 +48,7 @@ Error unknownWord(StringRef Name)
 	for (const BoolOption &Option : BoolOptions) consider(Option.Name);
 	consider("short-loop");
 	consider("strip");
+	consider("unroll");
 	consider("drop");
 	if (Best.empty()) return complain("unknown option '" + Name + "'");
 	return complain("unknown option '" + Name + "', did you mean '" + Best + "'?");
@@ -70,6 +75,10 @@ Error applyWord(StringRef Word, Options &Into)
 		}
 	if (Name == "short-loop") {
 		if (Value.getAsInteger(10, Into.shortLoop)) return complain("'short-loop' needs a number of iterations");
+		return Error::success();
+	}
+	if (Name == "unroll") {
+		if (Value.getAsInteger(10, Into.unroll)) return complain("'unroll' needs a number of instructions");
 		return Error::success();
 	}
 	if (Name == "strip") {

@@ -18,6 +18,8 @@ enum MarkClass : unsigned {
 	MarkAsm = 1u << 4,       // memory outputs of inline assembly
 	MarkIntrinsic = 1u << 5, // the other intrinsics that write memory
 	MarkSpanEnd = 1u << 6,   // the second mark of a span that may cross a page
+	MarkHead = 1u << 8,      // the marks at the head of an unrolled loop
+	MarkFused = 1u << 9,     // the marks of a segment that ends in a poll
 	MarkStrip = 1u << 7,     // the marks before a strip or a short loop
 };
 
@@ -33,9 +35,13 @@ struct Options {
 	bool redZone = false;     // functions that poll keep their red zone; the poll's call steps over it
 	bool stackArguments = true; // no marks through arguments that always point to a caller's stack
 	bool gate = true;         // marks are skipped while nobody wants them
+	bool sink = true;         // one gate for a segment, where the last of its pointers is known
+	bool fuse = true;         // one look for a poll and the marks of the segment before it
+	bool calls = false;       // marks behind a gate are calls: less code, dearer while marks are wanted
 	bool statistics = false;
 	unsigned strip = 3;       // strip-mining: 0 none, 1 vector loops, 2 and loops with affine stores, 3 all that can be counted
 	unsigned shortLoop = 128; // innermost loops of at most so many iterations get no poll
+	unsigned unroll = 32;     // small loops without a known bound are unrolled to about so many instructions; 0: not
 	unsigned drop = 0;        // MarkClass bits left out; mutation tests only
 };
 

@@ -6,7 +6,7 @@
 //   Options    the option table                    Stores     what is written, construct by construct
 //   AsmText    what inline assembly can write      Intervals  safepoint intervals, merging
 //   Polls      where polls go                      Strips     loops cut into strips; marks before loops
-//   Emit       the code
+//   Unroll     several iterations between two polls   Emit       the code
 //
 // Running it twice does nothing: the module carries a flag.
 #include "Emit.h"
@@ -15,6 +15,7 @@
 #include "Polls.h"
 #include "Strips.h"
 #include "Stores.h"
+#include "Unroll.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/Passes/PassBuilder.h"
 #include "llvm/Passes/PassPlugin.h"
@@ -81,22 +82,32 @@ private:
 	{
 		// Analyse everything first: emission splits blocks.
 		SmallVector<StoreRequest, 32> Requests, Single;
+		BlockSet Unrolled;
+		if (!F.hasFnAttribute(Attribute::Naked)) Unrolled = unrollLoops(F, FAM, O, NoPoll, Stats);
+		if (!Unrolled.empty()) FAM.invalidate(F, PreservedAnalyses::none());
 		StoreCollector(F, FAM.getResult<LoopAnalysis>(F), OnStack, IsMarked).collect(Requests);
 		if (F.hasFnAttribute(Attribute::Naked)) return; // nothing but assembly, which has been looked at
 		Stats.Stores += Requests.size();
 		StripResult Strips;
 		if (makeStrips(F, FAM, O, NoPoll, Requests, Stats, Strips)) FAM.invalidate(F, PreservedAnalyses::none());
+		findHeadPolls(F, FAM, O, Unrolled, Requests, Strips);
 		copy_if(Requests, std::back_inserter(Single), [&](const StoreRequest &R) { return !Strips.Covered.count(R.At); });
 		SmallSetVector<BasicBlock *, 16> PollBlocks;
 		findPollBlocks(F, FAM, O, Strips.Strips, PollBlocks, Stats.ShortLoops);
+		DenseMap<const BasicBlock *, Instruction *> Condition;
+		for (BasicBlock &Block : F) Condition[&Block] = sinkCondition(Block);
 		SmallVector<Span, 32> Spans;
-		BlockSet Polls(PollBlocks.begin(), PollBlocks.end());
-		IntervalBuilder(F, O, Stats, NoPoll, Polls, FAM.getResult<LoopAnalysis>(F)).build(Single, Spans);
+		BlockSet Polls(PollBlocks.begin(), PollBlocks.end()), HeadPolls;
+		for (const HeadPoll &Head : Strips.Heads) HeadPolls.insert(Head.Header);
+		IntervalBuilder(F, O, Stats, NoPoll, Polls, HeadPolls, FAM.getResult<LoopAnalysis>(F)).build(Single, Spans);
 		SmallVector<Instruction *, 16> PollPoints;
-		for (BasicBlock *Block : PollBlocks) PollPoints.push_back(Block->getTerminator());
+		for (BasicBlock *Block : PollBlocks) PollPoints.push_back(Condition[Block]);
+		DenseMap<const Instruction *, SmallVector<Span, 4>> AtPoll;
+		if (O.marks && O.gate && O.fuse) takeFused(Spans, Condition, AtPoll);
 
 		// Polls before marks: what is marked before a terminator is in the interval behind it.
-		for (Instruction *Point : PollPoints) Emit.poll(Point);
+		for (const HeadPoll &Head : Strips.Heads) Emit.poll(Head);
+		for (Instruction *Point : PollPoints) Emit.poll(Point, AtPoll.lookup(Point));
 		if (EntryPoll) Emit.poll(firstAfterAllocas(F));
 		if (O.marks) {
 			if (!(O.drop & MarkStrip)) Emit.cards(Strips.Marks);
@@ -107,6 +118,34 @@ private:
 		if (O.verify)
 			for (const StoreRequest &R : Requests) Emit.verify(R);
 		FAM.invalidate(F, PreservedAnalyses::none());
+	}
+
+	// Spans of segments that end in a poll, by the poll's place.
+	static void takeFused(SmallVectorImpl<Span> &Spans, const DenseMap<const BasicBlock *, Instruction *> &Condition,
+		DenseMap<const Instruction *, SmallVector<Span, 4>> &AtPoll)
+	{
+		for (const Span &S : Spans)
+			if (S.ToPoll) AtPoll[Condition.lookup(S.At->getParent())].push_back(S);
+		erase_if(Spans, [](const Span &S) { return S.ToPoll; });
+	}
+
+	// A look at the flag overwrites the processor's condition codes: what only the terminator asks for is computed behind it.
+	// Returns the first instruction of that.
+	static Instruction *sinkCondition(BasicBlock &Block)
+	{
+		Instruction *End = Block.getTerminator();
+		SmallVector<Instruction *, 4> Work = {End};
+		for (unsigned Moved = 0; !Work.empty() && Moved < 8;)
+			for (Value *Operand : Work.pop_back_val()->operands()) {
+				auto *I = dyn_cast<Instruction>(Operand);
+				if (!I || I->getParent() != &Block || !I->hasOneUse() || !I->getType()->isIntegerTy(1)) continue;
+				if (!isa<CmpInst>(I) && !isa<BinaryOperator>(I) && !isa<SelectInst>(I) && !isa<FreezeInst>(I)) continue;
+				I->moveBefore(End);
+				End = I;
+				Work.push_back(I);
+				Moved++;
+			}
+		return End;
 	}
 
 	static Instruction *firstAfterAllocas(Function &F)
@@ -129,7 +168,8 @@ private:
 	{
 		errs() << "optmig: " << M.getName() << ": functions " << S.Functions << " without poll " << S.NoPoll << " stores " << S.Stores
 			<< " merged " << S.Merged << " available " << S.Available << " marks " << S.Marks << " ranges " << S.Ranges << " polls "
-			<< S.Polls << " short loops " << S.ShortLoops << " strips " << S.Strips << " hoisted " << S.Hoisted << " gates " << S.Gates << "\n";
+			<< S.Polls << " short loops " << S.ShortLoops << " strips " << S.Strips << " hoisted " << S.Hoisted << " gates " << S.Gates
+			<< " fused " << S.Fused << " unrolled " << S.Unrolled << " at heads " << S.Heads << "\n";
 	}
 
 	Options O;

@@ -37,6 +37,7 @@ constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
 constexpr unsigned StripInstructions = 16384; // between two polls
 constexpr uint64_t StripMin = 8;              // iterations; fewer do not pay
 constexpr int64_t HoistMax = 512;             // bytes that may be marked beyond what a short loop writes
+constexpr int64_t HeadStride = 64;            // bytes by which a store may advance that is marked at the loop's head
 
 // Stores with one constant stride and constant distances: bytes [Low, High) of Pointer in the first iteration.
 struct Group { Value *Pointer; const SCEV *Key; int64_t Stride, Low, High; SmallVector<const Instruction *, 4> Stores; };
@@ -83,7 +84,7 @@ public:
 				if (!By || By->getAPInt().getSignificantBits() > 32) continue;
 				Stride = By->getAPInt().getSExtValue();
 			}
-			if (canCopy(R.Pointer, 0)) add(R, S, Stride, P);
+			add(R, S, Stride, P);
 		}
 	}
 
@@ -128,7 +129,7 @@ private:
 			G.Stores.push_back(R.At);
 			return;
 		}
-		P.Groups.push_back({R.Pointer, S, Stride, 0, (int64_t)R.Size, {R.At}});
+		if (canCopy(R.Pointer, 0)) P.Groups.push_back({R.Pointer, S, Stride, 0, (int64_t)R.Size, {R.At}});
 	}
 
 	// Can the value be computed before the loop from the values with which it starts?
@@ -173,14 +174,14 @@ private:
 };
 
 // Copies the computation of V before `Before`, with the loop's phis replaced by their values there.
-Value *copyBefore(Value *V, const DenseMap<Value *, Value *> &Start, const Plan &P, const BlockSet &Inside, Instruction *Before)
+Value *copyBefore(Value *V, const DenseMap<Value *, Value *> &Start, const BlockSet &Inside, Instruction *Before)
 {
 	if (Value *Replaced = Start.lookup(V)) return Replaced;
 	auto *I = dyn_cast<Instruction>(V);
 	if (!I || !Inside.count(I->getParent())) return V;
 	Instruction *Copy = I->clone();
 	Copy->dropPoisonGeneratingFlags();
-	for (Use &U : Copy->operands()) U.set(copyBefore(U.get(), Start, P, Inside, Before));
+	for (Use &U : Copy->operands()) U.set(copyBefore(U.get(), Start, Inside, Before));
 	Copy->insertBefore(Before);
 	return Copy;
 }
@@ -271,7 +272,7 @@ private:
 	{
 		Instruction *Before = &*B.GetInsertPoint();
 		for (const Group &G : P.Groups) {
-			Value *At = B.CreatePtrToInt(copyBefore(G.Pointer, Start, P, Inside, Before), B.getInt64Ty());
+			Value *At = B.CreatePtrToInt(copyBefore(G.Pointer, Start, Inside, Before), B.getInt64Ty());
 			Value *Moved = nullptr;
 			if (G.Stride && G.Stride % Step == 0 && !isa<ConstantInt>(Distance)) {
 				Moved = B.CreateMul(Distance, ConstantInt::getSigned(B.getInt64Ty(), G.Stride / Step));
@@ -310,6 +311,72 @@ bool callsNothing(const Loop &L, const FunctionSet &NoPoll, unsigned &Instructio
 }
 
 } // namespace
+
+bool optmig::canStrip(Loop &L, ScalarEvolution &SE, DominatorTree &DT, const Options &O, const FunctionSet &NoPoll)
+{
+	Plan P;
+	unsigned Instructions;
+	bool Vector;
+	Planner Planner(L, SE, DT, O);
+	return O.strip > 1 && Planner.shape(P) && callsNothing(L, NoPoll, Instructions, Vector) && Planner.bound(P);
+}
+
+bool optmig::canPollAtHead(Loop &L, ScalarEvolution &SE, DominatorTree &DT, const Options &O, const FunctionSet &NoPoll)
+{
+	const DataLayout &DL = L.getHeader()->getDataLayout();
+	SmallVector<StoreRequest, 4> Requests;
+	unsigned Instructions;
+	bool Vector;
+	if (!callsNothing(L, NoPoll, Instructions, Vector)) return false;
+	for (BasicBlock *Block : L.blocks())
+		for (Instruction &I : *Block) {
+			auto *Store = dyn_cast<StoreInst>(&I);
+			if (!Store && I.mayWriteToMemory() && !isa<LoadInst>(I)) return false;
+			if (Store) Requests.push_back({Store, Store->getPointerOperand(), DL.getTypeStoreSize(Store->getValueOperand()->getType()), Store->getAlign(), MarkStore});
+		}
+	if (Requests.empty()) return true;
+	Plan P;
+	P.Latch = L.getLoopLatch();
+	if (!O.gate || !O.fuse || !O.merge) return false;
+	Planner(L, SE, DT, O).collect(Requests, P);
+	size_t Found = 0;
+	for (const Group &G : P.Groups) {
+		Found += G.Stores.size();
+		if (std::abs(G.Stride) > HeadStride) return false;
+	}
+	return Found == Requests.size();
+}
+
+void optmig::findHeadPolls(Function &F, FunctionAnalysisManager &FAM, const Options &O, const BlockSet &Headers,
+	ArrayRef<StoreRequest> Requests, StripResult &Result)
+{
+	if (Headers.empty()) return;
+	auto &LI = FAM.getResult<LoopAnalysis>(F);
+	auto &SE = FAM.getResult<ScalarEvolutionAnalysis>(F);
+	auto &DT = FAM.getResult<DominatorTreeAnalysis>(F);
+	for (Loop *L : LI.getLoopsInPreorder()) {
+		Plan P;
+		P.Latch = L->getLoopLatch();
+		if (!Headers.count(L->getHeader()) || Result.Strips.count(L->getHeader()) || !L->isInnermost() || !P.Latch || isShortLoop(L, SE, O)) continue;
+		Planner(*L, SE, DT, O).collect(Requests, P);
+		HeadPoll Head = {L->getHeader(), BlockSet(L->block_begin(), L->block_end()), {}};
+		for (const Group &G : P.Groups) {
+			if (G.High - G.Low > PageSize) continue;
+			Head.Marks.push_back({G.Pointer, G.Low, G.High});
+			Result.Covered.insert(G.Stores.begin(), G.Stores.end());
+		}
+		if (Head.Marks.empty()) continue;
+		Result.Strips.insert(Head.Header);
+		Result.Heads.push_back(std::move(Head));
+	}
+}
+
+Value *optmig::pointerAtHead(Value *Pointer, const HeadPoll &Head, Instruction *Before)
+{
+	DenseMap<Value *, Value *> Start;
+	for (PHINode &Phi : Head.Header->phis()) Start[&Phi] = &Phi;
+	return copyBefore(Pointer, Start, Head.Inside, Before);
+}
 
 bool optmig::makeStrips(Function &F, FunctionAnalysisManager &FAM, const Options &O, const FunctionSet &NoPoll,
 	ArrayRef<StoreRequest> Requests, Statistics &Stats, StripResult &Result)

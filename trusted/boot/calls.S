@@ -114,13 +114,16 @@ rt_app_restore:
 	.globl	__optmig_safepoint
 	.type	__optmig_safepoint, @function
 __optmig_safepoint:
-	pushfq
+	testb	$OM_ATTENTION_POLL, __optmig_attention(%rip)
+	jnz	1f
+	ret                                    /* somebody wants marks, nothing else */
+1:	pushfq
 	pushq	%rax
 	pushq	%rcx
 	movq	%fs:OM_TP_SLOT, %rcx
 	movq	rt_epoch(%rip), %rax
 	movq	%rax, TCB_EPOCH_SEEN(%rcx)
-	testb	$~POLL_EPOCH, __optmig_poll(%rip)
+	testb	$(OM_ATTENTION_POLL & ~POLL_EPOCH), __optmig_attention(%rip)
 	jnz	1f
 	popq	%rcx
 	popq	%rax

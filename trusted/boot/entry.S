@@ -17,6 +17,7 @@
  * zero, vector and x87 state is in its initial state.
  */
 #include "boot/hostcall_asm.h"
+#include "boot/initial_state.h"
 #include "image.h"
 #include "rt/offsets.h"
 #include "sgx_arch.h"
@@ -40,12 +41,6 @@
 	emms
 	fldcw	rt_x87_control(%rip)
 	ldmxcsr	rt_mxcsr(%rip)
-.endm
-
-.macro INITIAL_STATE
-	movl	$RT_XSAVE_MASK, %eax
-	xorl	%edx, %edx
-	xrstor64 rt_initial_state(%rip)
 .endm
 
 	.text
@@ -226,6 +221,6 @@ rt_image_header:
 	.section .optmig.stamp, "e", @progbits
 	.balign	4
 	.long	0x50544d4f
-	.short	1, 2
+	.short	2, 2
 
 	.section .note.GNU-stack, "", @progbits

@@ -220,6 +220,7 @@ static void fill_status(struct om_mig_status *s)
 	s->epoch = atomic_load(&mig.epoch);
 	s->round_trip_ns = mig.round.round_trip_ns;
 	s->throughput = mig.round.throughput;
+	mig_watch_status(s);
 }
 
 /* ---- operations ---- */
@@ -231,7 +232,7 @@ static int take_params(const void *data, struct om_mig_params *ret_params)
 	rt_ub_get(&p, data, sizeof p);
 	if (p.version != OM_ENGINE_VERSION)
 		return OM_EVERSION;
-	if (p.mode > OM_MODE_HYBRID || p.channels == 0 || p.channels > OM_MIG_CHANNELS_MAX || p.reserved ||
+	if (p.mode > OM_MODE_HYBRID || p.channels == 0 || p.channels > OM_MIG_CHANNELS_MAX || p.tracker > OM_TRACKER_FAULTS ||
 	    p.flags & ~OM_MIG_PARAM_RELEASE)
 		return OM_EINVAL;
 	if (p.downtime_limit_ns == 0)
@@ -289,20 +290,13 @@ static int begin(enum om_role role, const void *data)
 	struct om_mig_params params;
 	int error = take_params(data, &params);
 
+	if (!error && role == OM_ROLE_SOURCE)
+		error = mig_watch_choose(&params);
 	if (error)
 		return error;
 	if (!own_all())
 		return OM_ESTATE;
 	error = OM_ESTATE;
-	if (role == OM_ROLE_SOURCE && (rt_image->flags & OM_IMAGE_UNTRACKED)) {
-		/* Cards do not tell all that was written. Stop and post-copy send everything after the stop anyway. */
-		if (params.mode == OM_MODE_PRECOPY || params.mode == OM_MODE_HYBRID) {
-			disown_all();
-			return OM_EUNTRACKED;
-		}
-		if (params.mode == OM_MODE_AUTO)
-			params.mode = OM_MODE_POSTCOPY;
-	}
 	if (may_begin(role)) {
 		reset(role, &params);
 		error = mig_link_begin();

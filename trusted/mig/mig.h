@@ -6,6 +6,7 @@
  *   control.c   the control connection: session machine, messages, actions
  *   link.c      keys, epochs, loss and resumption of the transport
  *   source.c    rounds, decision to stop, the stop phase
+ *   watch.c     rounds that find out what is written by write protection
  *   export.c    pages -> frames, per page connection
  *   import.c    frames -> pages
  *   postcopy.c  owed pages: faults, answers, counting
@@ -90,7 +91,7 @@ struct mig_conn {
 enum mig_pass { MIG_PASS_NONE, MIG_PASS_CONTENT, MIG_PASS_PUSH };
 #define MIG_PASS_KIND(pass) ((enum mig_pass)((pass) & 0xff))
 
-enum mig_round_step { MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
+enum mig_round_step { MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_WATCH, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
 
 /* What boot found out; the rest of struct mig is the session's. */
 struct mig_facts {
@@ -139,6 +140,8 @@ struct mig {
 	enum mig_round_step round_step;
 	uint64_t handshake;
 	struct mig_round round;
+	uint64_t watch_cursor;                     /* next page to be watched in this round */
+	uint64_t watched_before, write_faults_before; /* counts when the session began */
 	uint64_t taken_pages;                      /* by the round under way */
 	uint64_t throttle_ns;
 	uint32_t push_idle;                        /* times that nothing was left to push and pages were still owed */
@@ -199,9 +202,10 @@ static inline _Atomic uint8_t *mig_page_byte(uint64_t page)
 {
 	return (_Atomic uint8_t *)&rt_pagemap()[page];
 }
+/* Without what is of this enclave alone. */
 static inline uint8_t mig_page_state(uint64_t page)
 {
-	return atomic_load_explicit(mig_page_byte(page), memory_order_acquire);
+	return atomic_load_explicit(mig_page_byte(page), memory_order_acquire) & (uint8_t)~RT_PAGE_WATCHED;
 }
 
 static inline bool mig_is_runtimes(uint64_t page)
@@ -259,6 +263,14 @@ void mig_source_running(void);                     /* the program has just begun
 void mig_source_round_trip(uint64_t stamp);
 void mig_source_ended(void);                       /* the program runs on here */
 uint64_t mig_source_touched(void);                 /* pages to be sent, about */
+
+/* ---- watch.c: owner of the control connection ---- */
+/* Which tracker this session will use; OM_EUNTRACKED if cards were asked for and do not tell all. */
+int  mig_watch_choose(struct om_mig_params *params);
+void mig_watch_begin(void);                        /* the session's rounds begin: status, and marks by the program if wanted */
+/* The taken pages are watched, some at each call. Return: whether all are. */
+bool mig_watch_step(void);
+void mig_watch_status(struct om_mig_status *status);
 
 /* ---- export.c ---- */
 void mig_pass_begin(enum mig_pass kind);

@@ -3,6 +3,7 @@
  * The source's way through a migration: which pages are to be sent when, and when to stop.
  *
  *   round      take and clear the cards -> handshake with all threads -> copy the taken pages -> all acknowledged -> decide
+ *              (with tracker faults: -> watch the taken pages, before they are copied)
  *   owing      the last round before post-copy: instead of the taken pages' contents it tells which will be owed, so that
  *              the destination has given up its stale copies, and knows nearly all it will owe, before the program stops
  *   HEAT       post-copy from the start only: the program runs a moment more; what is marked since is likely hot
@@ -180,6 +181,7 @@ static void decide_stop(enum om_mig_mode chosen, const char *why)
 static void begin_owing(enum om_mig_mode chosen, const char *why)
 {
 	note_choice(chosen, why);
+	rt_track(RT_TRACK_MIGRATION, true);   /* with tracker faults too: marks say what is hot */
 	mig.postcopy = true;
 	mig.round_step = MIG_ROUND_TAKE;
 }
@@ -203,13 +205,13 @@ void mig_source_rounds(void)
 	mig.round.rounds_max = mig.params.rounds_max;
 	mig.round.fixed_ns = FIXED_NS;
 	mig.status.chosen_mode = mig.params.mode;
+	mig_watch_begin();
 	if (mig.params.mode == OM_MODE_STOP) {
 		mig.postcopy = mig_source_holds();
 		decide_stop(OM_MODE_STOP, "asked for");
 		return;
 	}
 	mig.round_step = MIG_ROUND_TAKE;
-	rt_track(RT_TRACK_MIGRATION, true);
 	if (mig.params.mode == OM_MODE_POSTCOPY)
 		begin_owing(OM_MODE_POSTCOPY, "asked for");
 	else if (mig.params.mode == OM_MODE_AUTO && mig.params.flags & OM_MIG_PARAM_RELEASE)
@@ -233,8 +235,18 @@ void mig_source_postcopy_now(void)
 		begin_owing(mig.status.dirty_sync_count ? OM_MODE_HYBRID : OM_MODE_POSTCOPY, "post-copy was asked for during the rounds");
 }
 
+/* For the oracle of tests/soundness: it compares what was taken with what was written. */
+static void note_point(enum om_round_point point)
+{
+	const uint64_t arg[6] = { point, mig.status.dirty_sync_count, mig.status.tracker };
+
+	if (rt_image->flags & OM_IMAGE_DEBUG)
+		(void)rt_hostcall(OM_HC_ROUND, 0, 0, arg);   /* only a spectator is told */
+}
+
 static void take_round(void)
 {
+	note_point(OM_ROUND_TAKE);
 	if (mig.round.number == 0 && mig.status.dirty_sync_count == 0) {
 		walk_cards(NULL, true);
 		collect_all(mig_todo);
@@ -359,6 +371,14 @@ static uint64_t rounds_progress(void)
 	case MIG_ROUND_HANDSHAKE:
 		if (!rt_handshake_done(mig.handshake))
 			return HANDSHAKE_NS;
+		mig.watch_cursor = 0;
+		mig.round_step = MIG_ROUND_WATCH;
+		return 0;
+	case MIG_ROUND_WATCH:
+		/* What will be owed is read after the stop: it may be written until then. */
+		if (!mig.postcopy && !mig_watch_step())
+			return 0;
+		note_point(OM_ROUND_COPY);
 		if (mig.postcopy)
 			make_owed(0);
 		mig_pass_begin(MIG_PASS_CONTENT);
@@ -430,6 +450,7 @@ void mig_source_freeze(void)
 		make_owed(pages_within_limit());
 	mig.status.resident_pages = resident_pages(mig_todo);
 	add_stacks();
+	note_point(OM_ROUND_STOP);
 	mig_pass_begin(MIG_PASS_CONTENT);
 }
 

@@ -36,6 +36,20 @@ void rt_cards_mark(uint64_t address, size_t size)
 			__atomic_store_n(&cards[i], OM_CARD_DIRTY, __ATOMIC_RELAXED);
 }
 
+void rt_cards_mark_all(void)
+{
+	uint64_t limit = rt_image->slots_offset / OM_PAGE_SIZE;
+
+	if (!(__optmig_attention & OM_ATTENTION_TRACK))
+		return;
+	for (uint64_t i = 0; i < limit; i++) {
+		if (i % OM_PAGE_SIZE == 0 && !rt_mem_used(i))
+			i += OM_PAGE_SIZE - 1;
+		else if (rt_pagemap()[i] != RT_PAGE_FREE)
+			__atomic_store_n(&rt_cards()[i], OM_CARD_DIRTY, __ATOMIC_RELAXED);
+	}
+}
+
 long rt_app_get(void *trusted, uint64_t app, size_t size)
 {
 	if (RT_UNLIKELY(!rt_app_range_ok(app, size, false)))

@@ -99,13 +99,18 @@ static bool resolve(const struct fault *f, uint32_t *ret_code)
 	}
 }
 
+static bool at_mark(const struct fault *f)
+{
+	return between(f->gpr->rip, rt_marks_begin, rt_marks_end);
+}
+
 /* A card is looked up before its store: turn the card's address into that of the page. */
 static uint64_t application_address(const struct fault *f)
 {
 	uint64_t gs = (uint64_t)rt_cards() - (OM_ELRANGE_BASE >> 12);
 	const uint8_t *code = (const uint8_t *)f->gpr->rip;
 
-	if (between(f->gpr->rip, __rt_text_start, __rt_text_end) && *code == 0x65 && f->address - (gs & ~0xfffULL) < 1ULL << 36)
+	if ((between(f->gpr->rip, __rt_text_start, __rt_text_end) || at_mark(f)) && *code == 0x65 && f->address - (gs & ~0xfffULL) < 1ULL << 36)
 		return f->address <= gs ? 0 : (f->address - gs) << 12;
 	return f->address;
 }
@@ -135,6 +140,8 @@ static void to_application(struct rt_tcb *tcb, const struct fault *f, uint32_t m
 	struct rt_thread *t = tcb->thread;
 	bool switched;
 
+	/* What the interval has stored may not have its marks yet, and the handler is full of safepoints. */
+	rt_cards_mark_all();
 	signal_of(f, map_code, tcb);
 	tcb->fault_rip = f->gpr->rip;
 	tcb->fault_rsp = f->gpr->rsp;
@@ -159,7 +166,11 @@ static void handle(struct rt_tcb *tcb, const struct fault *f)
 	}
 	if (!rt_booted() || !tcb->thread)
 		die(f);
-	if (between(f->gpr->rip, rt_calls_begin, rt_calls_end) || between(f->gpr->rip, rt_verify_begin, rt_verify_end)) {
+	if (at_mark(f) && *(const uint8_t *)f->gpr->rip == 0x65) {
+		to_application(tcb, f, map_code);
+		return;
+	}
+	if (at_mark(f) || between(f->gpr->rip, rt_calls_begin, rt_calls_end) || between(f->gpr->rip, rt_verify_begin, rt_verify_end)) {
 		/* The application's stack has overflowed here: its fault, if there is another stack to handle it on. */
 		bool switched;
 

@@ -123,9 +123,9 @@ static char *append(char *to, const char *end, const char *words)
 	return to;
 }
 
-static void log_line(const char *words, size_t size)
+static void log_line(const char *words, size_t size, bool matters)
 {
-	uint64_t used, arg[6] = { size };
+	uint64_t used, arg[6] = { size, matters };
 	struct rt_tcb *tcb = rt_self();
 	uint64_t *counter = tcb->in_exception ? &tcb->exc_ub_used : &tcb->ub_used;
 
@@ -139,7 +139,12 @@ static void log_line(const char *words, size_t size)
 
 void rt_log(const char *words)
 {
-	log_line(words, strlen(words));
+	log_line(words, strlen(words), false);
+}
+
+void rt_tell(const char *words)
+{
+	log_line(words, strlen(words), true);
 }
 
 void rt_log_number(const char *words, uint64_t number)
@@ -154,7 +159,7 @@ void rt_log_number(const char *words, uint64_t number)
 	*at++ = ' ';
 	while (count > 0)
 		*at++ = digits[--count];
-	log_line(line, (size_t)(at - line));
+	log_line(line, (size_t)(at - line), false);
 }
 
 _Noreturn void rt_exit_process(int status, int signo)

@@ -76,6 +76,7 @@ static long sys_getgid(struct rt_thread *t) { (void)t; return identity.gid; }
 static long sys_getegid(struct rt_thread *t) { (void)t; return identity.egid; }
 static long sys_ok(struct rt_thread *t) { (void)t; return 0; }
 static long sys_enosys(struct rt_thread *t) { (void)t; return -ENOSYS; }
+static long sys_echild(struct rt_thread *t) { (void)t; return -ECHILD; }
 static long sys_eperm(struct rt_thread *t) { (void)t; return -EPERM; }
 
 static long sys_getpgid(struct rt_thread *t)
@@ -309,6 +310,8 @@ const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_getsid, RT_SYS_INSIDE, sys_getpgid },
 	{ __NR_setpgid, RT_SYS_INSIDE, sys_ok },
 	{ __NR_setsid, RT_SYS_INSIDE, sys_getpid },
+	{ __NR_wait4, RT_SYS_INSIDE, sys_echild },
+	{ __NR_waitid, RT_SYS_INSIDE, sys_echild },
 	{ __NR_umask, 0, sys_umask },
 	{ __NR_uname, RT_SYS_INSIDE, sys_uname },
 	{ __NR_sethostname, RT_SYS_INSIDE, sys_eperm },

@@ -27,7 +27,7 @@ _Noreturn void rt_leave_exception(struct rt_tcb *tcb);
 _Noreturn void rt_app_return(struct rt_thread *t, long result);
 _Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *xsave);
 long rt_copy_try(void *to, const void *from, size_t size);
-RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[],
+RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[], rt_marks_begin[], rt_marks_end[],
 	rt_verify_begin[], rt_verify_end[];
 RT_HIDDEN extern const char rt_fault_entry[], rt_clone_start[];
 RT_HIDDEN extern const uint8_t rt_initial_state[];
@@ -60,6 +60,13 @@ static inline struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in
 /* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
 void rt_log(const char *words);
 void rt_log_number(const char *words, uint64_t number);
+/* What the user has to know without asking, such as a refusal that no program explains; a place says it once. */
+void rt_tell(const char *words);
+#define RT_TELL_ONCE(words) do { \
+	static _Atomic bool told_; \
+	if (!atomic_exchange_explicit(&told_, true, memory_order_relaxed)) \
+		rt_tell(words); \
+} while (0)
 void rt_log_hex(const char *words, const uint64_t *values, unsigned count);   /* at most four; exception.c */
 _Noreturn void rt_exit_process(int status, int signo);
 
@@ -102,8 +109,8 @@ static inline bool rt_stop_requested(void);
 long rt_stop_call(uint64_t op, uint64_t argument);                      /* OM_ECALL_STOP */
 void rt_safepoint(struct rt_thread *t);              /* what a poll does besides signals */
 
-extern volatile unsigned char __optmig_poll;
-static inline bool rt_stop_requested(void) { return (__optmig_poll & RT_POLL_STOP) != 0; }
+extern volatile unsigned char __optmig_attention;
+static inline bool rt_stop_requested(void) { return (__optmig_attention & RT_POLL_STOP) != 0; }
 
 /* ---- futex.c ---------------------------------------------------------------------------------------------------- */
 long rt_futex_wake(uint64_t address, uint32_t count, uint32_t bits);

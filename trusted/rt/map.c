@@ -267,6 +267,10 @@ enum rt_fault_result rt_map_touch(uint64_t index, bool write)
 		for (int i = 0; i < 1000 && RT_PAGE_STATE(__atomic_load_n(&rt_pagemap()[index], __ATOMIC_ACQUIRE)) == RT_PAGE_ARRIVING; i++)
 			rt_pause();
 		return RT_FAULT_RETRY;
+	case RT_PAGE_ACCEPTED:
+		if (write)
+			(void)rt_watch_fault(index);   /* false: another thread's store was first */
+		return RT_FAULT_RETRY;
 	default:
 		return RT_FAULT_RETRY; /* somebody else was faster, or the host unmapped it: it can only map the same page again */
 	}

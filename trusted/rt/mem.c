@@ -229,6 +229,7 @@ static bool zero_claimed(uint64_t index, uint64_t end)
 	for (uint64_t i = index; i < end; i++)
 		if (!(rt_pagemap()[i] & RT_PAGE_W))
 			return false;
+	rt_watch_lift(index, end - index);
 	for (uint64_t i = index; i < end; i++)
 		rt_kept_use(i, rt_pagemap()[i] & (RT_PAGE_R | RT_PAGE_W));
 	return true;
@@ -243,10 +244,12 @@ static void trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave)
 		int r = rt_page_trim(index, end - index);
 		if (r < 0)
 			rt_fatal(r == OM_ESGX ? OM_ESGX : OM_EHOST, "the host could not trim pages of this enclave");
+	} else {
+		rt_watch_lift(index, end - index);
 	}
 	rt_cards_mark(rt_page_address(index), (end - index) << 12);
 	for (uint64_t i = index; i < end; i++) {
-		uint8_t protection = rt_pagemap()[i] & ~7u;
+		uint8_t protection = rt_pagemap()[i] & (uint8_t)~(7u | RT_PAGE_WATCHED);
 		__atomic_store_n(&rt_pagemap()[i], keep ? (uint8_t)(RT_PAGE_RESERVED | protection) : RT_PAGE_FREE,
 			__ATOMIC_RELEASE);
 	}
@@ -318,7 +321,7 @@ static bool protect_untouched(uint64_t index, uint8_t protection)
 			rt_kept_use(index, protection);
 			return true;
 		}
-		return exchange(index, &seen, (uint8_t)((seen & 0xc7u) | protection));
+		return exchange(index, &seen, (uint8_t)(RT_PAGE_STATE(seen) | protection));
 	case RT_PAGE_ARRIVING:
 		rt_pause();
 		return false;
@@ -350,7 +353,7 @@ void rt_mem_protect(uint64_t index, uint64_t count, uint8_t protection)
 
 	while (index < end) {
 		uint64_t piece = end - index < PIECE_PAGES ? end : index + PIECE_PAGES, taken;
-		uint8_t old;
+		uint8_t old, watched;
 
 		taken = claim_alike(index, piece, &old);
 		if (taken == 0) {
@@ -361,8 +364,9 @@ void rt_mem_protect(uint64_t index, uint64_t count, uint8_t protection)
 		if (rt_page_protect(index, taken, old, protection) < 0)
 			rt_fatal(OM_EHOST, "the host could not change permissions of this enclave's pages");
 		rt_cards_mark(rt_page_address(index), taken << 12);
+		watched = protection & RT_PAGE_W ? old & RT_PAGE_WATCHED : 0;
 		for (uint64_t i = index; i < index + taken; i++)
-			__atomic_store_n(&rt_pagemap()[i], (uint8_t)((old & 0xc0u) | RT_PAGE_ACCEPTED | protection), __ATOMIC_RELEASE);
+			__atomic_store_n(&rt_pagemap()[i], (uint8_t)(watched | RT_PAGE_ACCEPTED | protection), __ATOMIC_RELEASE);
 		index += taken;
 	}
 }

@@ -22,6 +22,12 @@ bool rt_mem_all_mapped(uint64_t index, uint64_t count);
 /* The new break, or the old one if that cannot be. */
 uint64_t rt_mem_brk(struct rt_thread *t, uint64_t wanted);
 
+/* ---- watch.c ---- */
+/* A write fault at a page: true if it was watched and is not any more. Runs at CSSA 1. */
+bool rt_watch_fault(uint64_t index);
+/* Pages that are ARRIVING by the caller can be written. */
+void rt_watch_lift(uint64_t index, uint64_t count);
+
 /* ---- kept.c ---- */
 /* The pages, accepted and ARRIVING by the caller, become FREE by it and stay in the enclave: true; or they are too many. */
 bool rt_kept_put(uint64_t index, uint64_t count);

@@ -114,7 +114,7 @@ static long sys_mmap(struct rt_thread *t)
 	if (flags & MAP_ANONYMOUS)
 		return place(t, (uint64_t)t->arg[0], size, rt_mem_protection(prot), flags);
 	if (type != MAP_PRIVATE && (prot & PROT_WRITE)) {
-		rt_log("mmap: shared writable file mappings do not exist inside an enclave: ENODEV");
+		RT_TELL_ONCE("mmap with MAP_SHARED and PROT_WRITE of a file is refused (ENODEV): the host could not see what is written");
 		return -ENODEV;
 	}
 	return map_file(t, prot);

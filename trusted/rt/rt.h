@@ -164,7 +164,7 @@ bool rt_app_range_ok(uint64_t app, size_t size, bool write);
  * One byte per page of ELRANGE, local to this enclave; migration carries states in its records, and every change of
  * a page's state marks that page's card so that the next round carries it.
  *
- *   bits 0-2 state   bits 3-5 protection R W X   bit 6 shared-file copy (write back on msync)   bit 7 engine's use
+ *   bits 0-2 state   bits 3-5 protection R W X   bit 6 unused   bit 7 watched (rt/watch.c)
  */
 enum rt_page_state {
 	RT_PAGE_FREE = 0,     /* not mapped */
@@ -180,6 +180,7 @@ enum rt_page_state {
 #define RT_PAGE_R 8u
 #define RT_PAGE_W 16u
 #define RT_PAGE_X 32u
+#define RT_PAGE_WATCHED 128u      /* of ACCEPTED, writable pages: EPCM says read-only, the next store faults */
 
 extern const struct om_image_header *rt_image;      /* the measured header in rodata */
 static inline uint64_t rt_page_index(uint64_t address) { return (address - OM_ELRANGE_BASE) >> 12; }
@@ -187,6 +188,8 @@ static inline uint64_t rt_page_address(uint64_t index) { return OM_ELRANGE_BASE 
 uint8_t *rt_pagemap(void);                           /* elrange_size >> 12 entries, atomic bytes */
 uint8_t *rt_cards(void);                             /* the same count; nonzero = dirty */
 void rt_cards_mark(uint64_t address, size_t size);   /* conditional marks, any size */
+/* Marks all pages in use, if marks are wanted: for the stores of an interval that a fault has cut in two. */
+void rt_cards_mark_all(void);
 /* Make pages usable now (EACCEPT in batch). States FREE/RESERVED -> ACCEPTED. Called with no lock held. */
 int  rt_mem_accept(uint64_t address, size_t size, uint8_t protection);
 /* The same for pages whose whole content the caller writes at once: what is in them before is undefined. */
@@ -211,6 +214,12 @@ bool rt_mem_used(uint64_t page_index);
 bool rt_mem_copy_out(void *trusted, uint64_t page_index);
 /* For a stopped program: the same, but pages without read permission are read as well. */
 bool rt_mem_copy_out_any(void *trusted, uint64_t page_index);
+/* Write watch (rt/watch.c): the next store to each of these pages marks its card, whoever makes it. For pages whose cards have
+ * been cleared, before their content is read; what is not ACCEPTED, not writable or dirty again is left out.
+ * Return: OM_EHOST or OM_ESGX if the host did not take the permissions away; all pages are then writable, or watched. */
+int  rt_watch(uint64_t index, uint64_t count);
+/* Since the enclave started: pages watched, and stores that met one. */
+void rt_watch_counts(uint64_t *ret_pages, uint64_t *ret_faults);
 /* Called by the exception handler on a fault at an OWED page; set by the engine, NULL otherwise.
  * Return 0: the page is there, retry; else fatal. Runs at CSSA 1 on the exception stack; may use host calls. */
 extern int (*rt_owed_fault)(uint64_t address);
@@ -224,12 +233,12 @@ extern int (*rt_owed_fault)(uint64_t address);
 #define RT_POLL_SIGNAL 4u
 #define RT_POLL_THROTTLE 8u
 #define RT_POLL_VERIFY 16u   /* verify images: up all the time */
-void     rt_poll_raise(uint8_t bits);                /* into __optmig_poll */
+void     rt_poll_raise(uint8_t bits);                /* into __optmig_attention, of OM_ATTENTION_POLL */
 void     rt_poll_clear(uint8_t bits);
-/* Who wants marks in the cards (__optmig_track). Raise it, then clear the cards, then handshake; what was written until that
+/* Who wants marks in the cards, of OM_ATTENTION_TRACK. Raise it, then clear the cards, then handshake; what was written until that
  * is done has to be copied whatever the cards say. */
-#define RT_TRACK_MIGRATION 1u
-#define RT_TRACK_TEST      2u
+#define RT_TRACK_MIGRATION 0x40u
+#define RT_TRACK_TEST      0x80u
 void     rt_track(uint8_t who, bool wanted);
 /* Two-step, so that the host may do other things meanwhile. begin raises the flag and kicks; poll kicks again and
  * returns how many application threads still run. */

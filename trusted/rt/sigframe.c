@@ -42,6 +42,7 @@ struct sigframe {
 	long     nr, arg[6];
 	int64_t  deadline_ns;
 	uint64_t scratch[4];
+	uint64_t in_interval;                 /* it was a fault: what is interrupted is no safepoint */
 };
 
 /* An interrupted place in the application. */
@@ -50,7 +51,7 @@ struct context {
 	uint64_t xsave;
 	uint32_t mxcsr;
 	uint16_t x87_control;
-	bool     restartable;
+	bool     restartable, in_interval;
 };
 
 uint64_t rt_signal_stack(struct rt_thread *t, const struct rt_sigaction *action, uint64_t rsp, bool *ret_switched)
@@ -171,6 +172,7 @@ static _Noreturn void deliver(struct rt_thread *t, const struct rt_siginfo *info
 	f.info = *info;
 	f.magic = FRAME_MAGIC;
 	f.xsave = c->xsave;
+	f.in_interval = c->in_interval;
 	if (c->restartable && (action->flags & SA_RESTART))
 		store_restart(&f, t, c);
 	at = rt_signal_stack(t, action, stack_rsp, &switched);
@@ -201,7 +203,8 @@ _Noreturn void rt_sigframe_enter(struct rt_thread *t, const struct rt_siginfo *i
 	struct context c;
 
 	context_of(t, result, &c);
-	if (t->nr == RT_SYS_FAULT)
+	c.in_interval = t->nr == RT_SYS_FAULT;
+	if (c.in_interval)
 		c.regs[RT_REG_CR2] = info->a;
 	deliver(t, info, action, &c, t->app_rsp, return_mask);
 }
@@ -243,11 +246,15 @@ long rt_sigreturn(struct rt_thread *t)
 		memset(&c, 0, sizeof c);
 		memcpy(c.regs, f.uc.regs, sizeof c.regs);
 		c.xsave = f.xsave;
+		c.in_interval = f.in_interval != 0;
 		memcpy(&c.x87_control, &f.uc.fpregs_mem[0], 2);
 		memcpy(&c.mxcsr, &f.uc.fpregs_mem[24], 4);
 		/* The XSAVE area of the interrupted place lies below its stack pointer: stay below both. */
 		deliver(t, &info, &action, &c, f.xsave ? f.xsave : c.regs[RT_REG_RSP], mask);
 	}
+	/* The rest of the interval stores, too, and its marks may have been before the fault. */
+	if (f.in_interval)
+		rt_cards_mark_all();
 	if (f.xsave && rt_app_range_ok(f.xsave, RT_XSAVE_SIZE, true))
 		rt_app_restore(f.uc.regs, (const void *)f.xsave);
 	build_xsave(area, &f.uc);

@@ -207,7 +207,7 @@ long rt_signal_leave(struct rt_thread *t, long result)
 	struct rt_siginfo info;
 	uint64_t mask;
 
-	if (__optmig_poll & RT_POLL_SIGNAL)
+	if (__optmig_attention & RT_POLL_SIGNAL)
 		rt_signal_poll_needed();
 	if (rt_signal_next(t, &info, &action, &mask))
 		rt_sigframe_enter(t, &info, &action, result, mask);

@@ -15,7 +15,7 @@
  * (loads are not reordered), and its earlier stores are visible (nor are stores). For `outside` store and load are on
  * both sides, so both need the fence: either the engine sees the thread inside, or the thread sees the cards clear.
  *
- * Tracking.  While nobody wants marks (__optmig_track is 0) the program makes none. The first round raises the flag, clears the
+ * Tracking.  While nobody wants marks (no bit of OM_ATTENTION_TRACK) the program makes none. The first round raises one, clears the
  * cards, and copies everything after its handshake: a thread that looked at the flag before has ended its interval by then,
  * so what it stored without a mark is copied.
  *
@@ -24,27 +24,26 @@
 #include "rt/internal.h"
 #include "rt/verify.h"
 
-volatile unsigned char __optmig_poll;
-volatile unsigned char __optmig_track;
+volatile unsigned char __optmig_attention;
 RT_LOCAL _Atomic uint64_t rt_epoch;
 RT_LOCAL static _Atomic uint64_t throttle_ns;
 
 void rt_poll_raise(uint8_t bits)
 {
-	__atomic_fetch_or(&__optmig_poll, bits, __ATOMIC_SEQ_CST);
+	__atomic_fetch_or(&__optmig_attention, bits, __ATOMIC_SEQ_CST);
 }
 
 void rt_poll_clear(uint8_t bits)
 {
-	__atomic_fetch_and(&__optmig_poll, (uint8_t)~bits, __ATOMIC_SEQ_CST);
+	__atomic_fetch_and(&__optmig_attention, (uint8_t)~bits, __ATOMIC_SEQ_CST);
 }
 
 void rt_track(uint8_t who, bool wanted)
 {
 	if (wanted)
-		__atomic_fetch_or(&__optmig_track, who, __ATOMIC_SEQ_CST);
+		rt_poll_raise(who);
 	else
-		__atomic_fetch_and(&__optmig_track, (uint8_t)~who, __ATOMIC_SEQ_CST);
+		rt_poll_clear(who);
 }
 
 static uint32_t state_of(uint32_t slot)
@@ -205,7 +204,7 @@ void rt_safepoint(struct rt_thread *t)
 	uint64_t sleep_ns;
 
 	(void)t;
-	if (RT_UNLIKELY(__optmig_poll & RT_POLL_VERIFY))
+	if (RT_UNLIKELY(__optmig_attention & RT_POLL_VERIFY))
 		rt_verify_check();
 	rt_self()->epoch_seen = atomic_load(&rt_epoch);
 	if (rt_stop_requested())

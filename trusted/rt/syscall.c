@@ -81,7 +81,7 @@ static long unknown(const struct rt_thread *t)
 
 static long finish(struct rt_thread *t, long result)
 {
-	if (RT_UNLIKELY((__optmig_poll & RT_POLL_SIGNAL) || rt_signal_deliverable(t) || (t->flags & RT_TF_MASK_SAVED)))
+	if (RT_UNLIKELY((__optmig_attention & RT_POLL_SIGNAL) || rt_signal_deliverable(t) || (t->flags & RT_TF_MASK_SAVED)))
 		result = rt_signal_leave(t, result);
 	return result;
 }
@@ -95,7 +95,7 @@ long rt_syscall_run(struct rt_thread *t)
 	t->deadline_ns = 0;
 	t->syscall_scratch[0] = t->syscall_scratch[1] = t->syscall_scratch[2] = t->syscall_scratch[3] = 0;
 	tcb->ub_used = 0;
-	if (RT_UNLIKELY(__optmig_poll & RT_POLL_VERIFY))
+	if (RT_UNLIKELY(__optmig_attention & RT_POLL_VERIFY))
 		rt_verify_check();
 	if (RT_UNLIKELY(at == ~0u))
 		return unknown(t);

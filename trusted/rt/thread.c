@@ -94,6 +94,12 @@ static long build_frame(uint64_t stack_top, uint64_t fn, uint64_t arg, uint64_t 
 	return rt_app_put(*ret_rsp, &frame, sizeof frame);
 }
 
+static void tell_no_fork(void)
+{
+	RT_TELL_ONCE("fork, vfork and what uses them (system, popen, posix_spawn, daemon) are refused (ENOSYS): "
+		"an enclave cannot be duplicated; only threads can be made");
+}
+
 static long sys_clone(struct rt_thread *t)
 {
 	struct om_clone c;
@@ -104,12 +110,12 @@ static long sys_clone(struct rt_thread *t)
 	if (rt_app_get(&c, (uint64_t)t->arg[0], sizeof c) < 0)
 		return -EFAULT;
 	if ((c.flags & (CLONE_VM | CLONE_THREAD)) != (CLONE_VM | CLONE_THREAD) || (c.flags & CLONE_VFORK)) {
-		rt_log("clone: an enclave cannot fork; only threads can be made");
+		tell_no_fork();
 		return -ENOSYS;
 	}
 	child = allocate();
 	if (!child) {
-		rt_log("clone: all thread slots are in use; raise the image option `threads`");
+		RT_TELL_ONCE("no thread can be made, all slots are in use (EAGAIN); link with -Xoptmig threads=N");
 		return -EAGAIN;
 	}
 	tcb = rt_tcb_of(child->slot);
@@ -218,6 +224,18 @@ static long sys_set_robust_list(struct rt_thread *t)
 	return 0;
 }
 
+/* libc only asks whether there are robust lists before it makes a robust mutex; it walks the list itself when a thread ends. */
+static long sys_get_robust_list(struct rt_thread *t)
+{
+	const uint64_t size = 24;
+
+	if (t->arg[0] != 0 && t->arg[0] != t->tid)
+		return -EPERM;
+	if (t->arg[1] && rt_app_put((uint64_t)t->arg[1], &t->robust_list, sizeof t->robust_list) < 0)
+		return -EFAULT;
+	return t->arg[2] && rt_app_put((uint64_t)t->arg[2], &size, sizeof size) < 0 ? -EFAULT : 0;
+}
+
 static long sys_set_tp(struct rt_thread *t)
 {
 	uint64_t tp = (uint64_t)t->arg[0];
@@ -251,7 +269,10 @@ static long sys_arch_prctl(struct rt_thread *t)
 
 static long sys_no_fork(struct rt_thread *t)
 {
-	rt_log_number("fork, vfork and exec do not exist inside an enclave; system call", (uint64_t)t->nr);
+	if (t->nr == __NR_execve || t->nr == __NR_execveat)
+		RT_TELL_ONCE("exec is refused (ENOSYS): an enclave's code cannot be replaced");
+	else
+		tell_no_fork();
 	return -ENOSYS;
 }
 
@@ -261,6 +282,7 @@ const struct rt_syscall_entry rt_syscalls_thread[] = {
 	{ __NR_set_tid_address, RT_SYS_INSIDE, sys_set_tid_address },
 	{ __NR_gettid, RT_SYS_INSIDE, sys_gettid },
 	{ __NR_set_robust_list, RT_SYS_INSIDE, sys_set_robust_list },
+	{ __NR_get_robust_list, RT_SYS_INSIDE, sys_get_robust_list },
 	{ __NR_sched_yield, 0, sys_sched_yield },
 	{ __NR_arch_prctl, RT_SYS_INSIDE, sys_arch_prctl },
 	{ __NR_clone, RT_SYS_INSIDE, sys_no_fork },

@@ -342,6 +342,30 @@ static void make_namespaces(void)
 	}
 }
 
+static bool is_here(const char *address)
+{
+	return sh("ip -n %s addr show dev eth0 | grep -q '%s'", ns[0], address) == 0;
+}
+
+/* What is borrowed goes away by itself, what is kept stays, and what was there before is not made less. */
+static void addresses_are_borrowed(void)
+{
+	struct net_address borrowed, kept, own;
+	uint64_t begin = host_monotonic_ns();
+
+	now_doing = "borrowed addresses";
+	enter(ns[0]);
+	CHECK(net_address_parse("10.77.0.101/32@eth0", &borrowed) == 0 && net_address_parse("10.77.0.102/32@eth0", &kept) == 0);
+	CHECK(net_address_parse("10.77.0.103/32@eth0", &own) == 0 && net_address_add(&own) == 0);
+	CHECK(net_address_borrow(&borrowed, 2) == 0 && net_address_borrow(&kept, 2) == 0 && net_address_borrow(&own, 2) == 0);
+	CHECK(is_here("10.77.0.101/32") && is_here("10.77.0.102/32"));
+	CHECK(net_address_add(&kept) == 0);
+	while (is_here("10.77.0.101/32") && host_monotonic_ns() - begin < 20000000000u)
+		usleep(50000);
+	CHECK(!is_here("10.77.0.101/32") && is_here("10.77.0.102/32") && is_here("10.77.0.103/32"));
+	CHECK(net_address_remove(&kept) == 0 && net_address_remove(&own) == 0);
+}
+
 static void move_between_namespaces(void)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = inet_addr("10.77.0.100") };
@@ -389,6 +413,7 @@ static void move_between_namespaces(void)
 	stream_write(&p.down, p.server, 100000);
 	everything_arrives(&p);
 	close(p.server), close(p.client);
+	addresses_are_borrowed();
 	now_doing = "an IPv6 address";
 	enter(ns[0]);
 	CHECK(net_address_parse("fd77::64/128@eth0", &moving) == 0);

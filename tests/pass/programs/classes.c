@@ -38,6 +38,23 @@ APART strip(unsigned char *p)
 	volatile int *q = (volatile int *)p;
 	for (size_t i = 0; i < PAGES * PAGE / sizeof *q; i++) q[i] = (int)i;
 }
+/* No bound is known, so the loop is unrolled and marks at its head. */
+static const volatile unsigned char ends[PAGES * PAGE / 64] = { [PAGES * PAGE / 64 - 1] = 1 };
+APART head(unsigned char *p)
+{
+	const volatile unsigned char *end = ends;
+	volatile uint64_t *q = (volatile uint64_t *)p;
+	do { *q = 5; q += 8; } while (!*end++);
+}
+/* The block that stores is the one that polls: a list whose nodes lie anywhere. */
+struct node { struct node *next; int value; };
+APART fused(unsigned char *p)
+{
+	for (int i = 0; i + 1 < PAGES; i++) *(struct node *volatile *)(p + i * PAGE) = (struct node *)(p + (i + 1) * PAGE);
+	*(struct node *volatile *)(p + (PAGES - 1) * PAGE) = NULL;
+	OPTMIG_SAFEPOINT(); /* the marks above are of another interval */
+	for (struct node *n = (struct node *)p; n; n = n->next) n->value = 6;
+}
 __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char *p)
 {
 	for (int i = 0; i < PAGES; i++) _mm512_mask_storeu_epi32(p + i * PAGE, (__mmask16)(0x5555 << (i & 1)), _mm512_set1_epi32(i));
@@ -55,6 +72,8 @@ int main(int argc, char **argv)
 	RUN("intrinsic", intrinsic(p))
 	RUN("span-end", span(p))
 	RUN("strip", strip(p))
+	RUN("head", head(p))
+	RUN("fused", fused(p))
 	/* The virtual CPU never says that it has AVX-512: the caller has looked at the real one. */
 	if (strcmp(class, "masked") == 0) { RUN("masked", masked(p)) }
 	return 0;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Entry points of the shim (see shim.c). The C side is compiled for general registers only, so vector state is safe. */
+#include "marks.h"
+
 	.text
 	.macro SAVE_ALL
 	pushfq
@@ -115,4 +117,5 @@ shim_clone:
 	mov $60, %eax
 	syscall
 	ud2
+	OPTMIG_MARKS
 	.section .note.GNU-stack,"",@progbits

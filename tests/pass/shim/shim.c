@@ -21,11 +21,10 @@
 
 struct entry { uint64_t address, size, from; };
 
-volatile unsigned char __optmig_poll;
-#ifndef SHIM_TRACK
-#define SHIM_TRACK 1
+#ifndef SHIM_ATTENTION
+#define SHIM_ATTENTION OM_ATTENTION_TRACK
 #endif
-volatile unsigned char __optmig_track = SHIM_TRACK;
+volatile unsigned char __optmig_attention = SHIM_ATTENTION;
 static struct entry stores[LOG_MAX];
 static size_t store_count;
 static uint64_t checked, safepoints;
@@ -105,7 +104,7 @@ void shim_range(uint64_t from, uint64_t to)
 
 void shim_verify_store(uint64_t address, uint64_t size, uint64_t from)
 {
-	__optmig_poll = 1;
+	__optmig_attention = OM_ATTENTION_TRACK | 1;
 	/* Straight-line code can be long, but not this long. */
 	if (store_count == LOG_MAX) die("too many stores between two safepoints", address, from);
 	stores[store_count++] = (struct entry){address, size, from};

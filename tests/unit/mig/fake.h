@@ -30,6 +30,7 @@ struct fake {
 	uint8_t *memory;                    /* FAKE_PAGES pages */
 	_Atomic uint8_t *pagemap, *cards;
 	_Atomic bool stop, quit;
+	_Atomic bool abandoned;             /* the test is over: a thread whose page does not come ends */
 	_Atomic uint8_t track;              /* the application marks only while somebody wants it */
 	_Atomic uint64_t epoch;
 	_Atomic uint64_t epoch_seen[FAKE_THREADS_MAX];
@@ -40,6 +41,12 @@ struct fake {
 	int freeze_error, rebuild_error;
 	long (*urgent)(uint8_t *data, uint64_t size);   /* the test's transport */
 	const char *evidence_error;         /* refuse the other side's quote, with these words */
+	/* Answers the other host calls: evidence. NULL: there are none. */
+	long (*host)(enum om_hostcall op, uint8_t *data, uint64_t size);
+	/* May change what is about to be encrypted, and the frame's header: a peer that is not what its quote says. */
+	void (*spoil)(uint8_t *header, size_t header_size, uint8_t *plain, size_t size);
+	/* Hears of everything that this enclave encrypts, before it does. */
+	void (*sealing)(const uint8_t key[32], const uint8_t nonce[12]);
 	bool broken;                        /* an invariant of the runtime was violated */
 	char broken_words[128];
 };

@@ -48,10 +48,9 @@ static void *symbol(void *object, const char *name)
 /* dlopen gives the same object for the same file: each enclave gets a copy of its own. */
 static void *load_copy(void)
 {
-	static const char origin[] = MIG_OBJECT;
 	char name[] = "/tmp/mig-enclave-XXXXXX", buffer[65536];
 	int to = mkstemp(name);
-	FILE *from = fopen(origin, "rb");
+	FILE *from = fopen(pair_object, "rb");
 	void *object;
 	size_t n;
 
@@ -186,7 +185,7 @@ static void *write_pages(void *arg)
 	do {
 		for (int i = 0; i < 32; i++) {
 			volatile struct place *place = (volatile struct place *)w->side->touch(home, false);
-			uint64_t next = place->next;
+			uint64_t next = place->next % per;      /* a lying source may have sent anything */
 			volatile uint8_t *byte = w->side->touch(FAKE_HEAP + next * (uint64_t)w->count + (uint64_t)w->index, true);
 
 			(*byte)++;
@@ -325,6 +324,7 @@ void pair_fresh_target(struct pair *p)
 void pair_close(struct pair *p)
 {
 	for (int s = 0; s < 2; s++) {
+		atomic_store(&p->side[s].fake->abandoned, p->give_up);
 		join_writers(&p->side[s]);
 		free(p->side[s].tbuf);
 		munmap(p->side[s].fake->memory, (size_t)FAKE_PAGES << 12);

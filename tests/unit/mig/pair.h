@@ -71,6 +71,11 @@ int pair_runnable(struct pair *p);
 
 #define CHECK(condition) ((condition) ? (void)0 : pair_fail(__FILE__, __LINE__, #condition))
 _Noreturn void pair_fail(const char *file, int line, const char *words);
+/* The engine's shared object. Here, so that each test names its own. */
+extern const char *const pair_object;
+#ifdef MIG_OBJECT
+const char *const pair_object = MIG_OBJECT;
+#endif
 /* For pair_fail's message. */
 extern struct pair *pair_current;
 

@@ -42,7 +42,7 @@ MEM_PART void mem_mark(const void *at, size_t size)
 #ifdef OPTMIG_BARE /* the yardstick of bench/pass: a libc without marks and polls */
 	return;
 #endif
-	if (__builtin_expect(!__optmig_track, 1)) return;
+	if (__builtin_expect(!(__optmig_attention & 0xc0), 1)) return;
 	mem_mark_page(page);
 	while (__builtin_expect(page < last, 0)) mem_mark_page(++page);
 }

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions with real evidence (trusted/mig/evidence.c) and a host between the enclaves and the quoting service that does
+ * what it likes: old quotes, quotes of other enclaves and for the other role, other platforms, answers of any size. Of
+ * each the right side must say why, the program stays where it is, and can then move to an honest destination.
+ *
+ * EREPORT comes from a pretended CPU: the instruction faults outside an enclave, and the handler fills in the report.
+ */
+#include <dlfcn.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <ucontext.h>
+#include "attest/policy.h"
+#include "attest/quote_build.h"
+#include "errors.h"
+#include "frame.h"
+#include "tests/unit/mig/pair.h"
+
+enum lie { HONEST, OLD_QUOTE, WRONG_ROLE, NO_TARGET, NO_QUOTE, QUOTE_NEGATIVE, QUOTE_LONG, QUOTE_HUGE, QUOTE_CUT, QUOTE_ALTERED,
+	NO_COLLATERAL, COLLATERAL_LONG, COLLATERAL_HUGE, COLLATERAL_OF_ANOTHER };
+
+struct quote { uint8_t bytes[OM_QUOTE_MAX]; size_t size; };
+
+static struct pair p;
+static struct om_platform platform[2];
+static struct sgx_report_body identity[2];
+static struct quote now_issued[2], old[2];
+static int liar;                      /* the side whose host lies */
+static enum lie lie;
+static int64_t collateral_age;
+
+static int side_of(const void *address)
+{
+	Dl_info at, own;
+
+	for (int s = 0; s < 2; s++)
+		if (dladdr(address, &at) && dladdr(p.side[s].fake, &own) && at.dli_fbase == own.dli_fbase)
+			return s;
+	pair_fail(__FILE__, __LINE__, "an enclave that is not of this pair");
+}
+
+/* The CPU. */
+static void on_enclu(int signo, siginfo_t *info, void *context)
+{
+	static const uint8_t enclu[] = { 0x0f, 0x01, 0xd7 };
+	greg_t *r = ((ucontext_t *)context)->uc_mcontext.gregs;
+	struct sgx_report *report = (struct sgx_report *)r[REG_RDX];
+
+	(void)info;
+	if (memcmp((const void *)r[REG_RIP], enclu, sizeof enclu) != 0 || r[REG_RAX] != SGX_EREPORT) {
+		signal(signo, SIG_DFL);
+		return;
+	}
+	memset(report, 0, sizeof *report);
+	report->body = identity[side_of(report)];
+	memcpy(report->body.reportdata, (const void *)r[REG_RCX], SGX_REPORTDATA_SIZE);
+	r[REG_RIP] += sizeof enclu;
+}
+
+static long give(uint8_t *data, const struct quote *q)
+{
+	memcpy(data, q->bytes, q->size);
+	return (long)q->size;
+}
+
+static long quote(int s, uint8_t *data)
+{
+	struct quote *q = &now_issued[s];
+	struct sgx_report report;
+
+	memcpy(&report, data, sizeof report);
+	CHECK(om_platform_quote(&platform[s], &report.body, q->bytes, sizeof q->bytes, &q->size) == 0);
+	if (liar != s)
+		return give(data, q);
+	switch (lie) {
+	case OLD_QUOTE:      return give(data, &old[s]);
+	case WRONG_ROLE:     return give(data, &now_issued[!s]);
+	case NO_QUOTE:       return 0;
+	case QUOTE_NEGATIVE: return INT64_MIN;
+	case QUOTE_LONG:     return OM_CONTROL_QUOTE_MAX + 1;
+	case QUOTE_HUGE:     return INT64_MAX;
+	case QUOTE_CUT:      return give(data, q) - 1;
+	case QUOTE_ALTERED:
+		(void)give(data, q);
+		data[48 + 320] ^= 0x10;   /* REPORTDATA */
+		return (long)q->size;
+	default:             return give(data, q);
+	}
+}
+
+static long collateral(int s, uint8_t *data)
+{
+	struct om_platform other = platform[!s];
+	size_t size;
+
+	if (liar == s && lie == NO_COLLATERAL)
+		return -2;
+	if (liar == s && lie == COLLATERAL_OF_ANOTHER)
+		other.tcb.fmspc[0] ^= 1;
+	CHECK(om_platform_collateral(&other, time(NULL) - collateral_age, data, OM_COLLATERAL_MAX, &size) == 0);
+	if (liar == s && lie == COLLATERAL_LONG)
+		return OM_COLLATERAL_MAX + 1;
+	return liar == s && lie == COLLATERAL_HUGE ? INT64_MAX : (long)size;
+}
+
+static long answer(int s, enum om_hostcall op, uint8_t *data)
+{
+	struct sgx_targetinfo target;
+
+	switch (op) {
+	case OM_HC_QUOTE_TARGET:
+		if (liar == s && lie == NO_TARGET)
+			return -2;
+		om_platform_target(&platform[s], &target);
+		memcpy(data, &target, sizeof target);
+		return 0;
+	case OM_HC_QUOTE:      return quote(s, data);
+	case OM_HC_COLLATERAL: return collateral(s, data);
+	default:               return -38;
+	}
+}
+
+static long source_host(enum om_hostcall op, uint8_t *data, uint64_t size) { (void)size; return answer(SOURCE, op, data); }
+static long target_host(enum om_hostcall op, uint8_t *data, uint64_t size) { (void)size; return answer(TARGET, op, data); }
+
+static void set_policy(int s, const struct om_policy *policy)
+{
+	struct om_image_header *image = *(struct om_image_header **)dlsym(p.side[s].object, "rt_image");
+	size_t size = 0;
+
+	if (policy)
+		CHECK(om_policy_encode(policy, image->policy, sizeof image->policy, &size) == 0);
+	image->policy_size = (uint32_t)size;
+}
+
+static void honest(void)
+{
+	lie = HONEST;
+	liar = -1;
+	collateral_age = 0;
+	for (int s = 0; s < 2; s++) {
+		const uint8_t seed[32] = { (uint8_t)(7 + s) };
+
+		om_platform_init(&platform[s], seed, NULL);
+		memset(&identity[s], 0, sizeof identity[s]);
+		identity[s].attributes.flags = SGX_ATTR_INIT | SGX_ATTR_MODE64BIT | SGX_ATTR_DEBUG;
+		identity[s].attributes.xfrm = 0xe7;
+		identity[s].isvsvn = 3;
+		memset(identity[s].mrenclave, 0x11, sizeof identity[s].mrenclave);
+		memset(identity[s].mrsigner, 0x22, sizeof identity[s].mrsigner);
+	}
+}
+
+static void hosts(void)
+{
+	p.side[SOURCE].fake->host = source_host;
+	p.side[TARGET].fake->host = target_host;
+}
+
+static void begin(void)
+{
+	honest();
+	pair_open(&p, OM_MODE_PRECOPY, 1);
+	hosts();
+	pair_run(&p, 1, 60);
+}
+
+/* It moves; and a destination that has run the program is none any more, as is one that never was. */
+static void moves(void)
+{
+	p.link_down = false;
+	pair_begin(&p);
+	CHECK(pair_pump(&p, 500));
+	CHECK(side_status(&p.side[TARGET]).state == OM_MIG_COMPLETED);
+	CHECK(pair_runnable(&p) == 1 && side_runs(&p, TARGET));
+	for (int s = 0; s < 2; s++)
+		CHECK(side_call(&p.side[s], OM_ENGINE_DST_BEGIN, 0, 0, &p.params, sizeof p.params) == OM_ESTATE);
+	CHECK(side_call(&p.side[SOURCE], OM_ENGINE_SRC_BEGIN, 0, 0, &p.params, sizeof p.params) == OM_ESTATE);
+	CHECK(pair_runnable(&p) == 1);
+}
+
+/* The session as it is prepared now fails with these words at one side, which the other is told. */
+static void refused(const char *what, const char *words)
+{
+	struct om_mig_status s;
+	const char *told;
+
+	pair_begin(&p);
+	(void)pair_pump(&p, 100);
+	s = side_status(&p.side[SOURCE]);
+	told = strncmp(s.reason, "other side: ", 12) == 0 ? s.reason + 12 : s.reason;
+	if (s.state != OM_MIG_FAILED || strcmp(told, words) != 0) {
+		fprintf(stderr, "%s: state %u, reason '%s'; expected '%s'\n", what, s.state, s.reason, words);
+		CHECK(!"it was refused for the right reason");
+	}
+	CHECK(!p.side[SOURCE].fake->stop && side_runs(&p, SOURCE));
+	CHECK(p.side[TARGET].fake->stop && p.side[TARGET].fake->resumed == 0);
+	/* The spoilt destination stays one. */
+	CHECK(side_call(&p.side[TARGET], OM_ENGINE_DST_BEGIN, 0, 0, &p.params, sizeof p.params) == OM_ESTATE);
+	printf("%s: %s\n", what, s.reason);
+	pair_fresh_target(&p);
+	honest();
+	hosts();
+	for (int side = 0; side < 2; side++)
+		set_policy(side, NULL);
+}
+
+static const char *words_of(enum om_attest_reason reason) { return om_attest_reason_words(reason); }
+
+/* Each of these once with the source's host lying and once with the destination's. */
+static void lies(void)
+{
+	static const struct { enum lie lie; const char *what, *words; int reason; } table[] = {
+		{ OLD_QUOTE, "the quote of an enclave of the same image, of an earlier session", NULL, OM_WHY_REPORT_DATA },
+		{ NO_TARGET, "no target information", "this host cannot say for whom its quoting service wants reports", 0 },
+		{ NO_QUOTE, "no quote", "this host's quoting service gave no quote", 0 },
+		{ QUOTE_NEGATIVE, "a quote of a negative size", "this host's quoting service gave no quote", 0 },
+		{ QUOTE_LONG, "a quote that is too long", "this host's quoting service gave no quote", 0 },
+		{ QUOTE_HUGE, "a quote of a huge size", "this host's quoting service gave no quote", 0 },
+		{ QUOTE_CUT, "a quote without its last byte", NULL, OM_WHY_QUOTE_FORMAT },
+		{ NO_COLLATERAL, "no collateral", "this host has no collateral for the other platform's quote", 0 },
+		{ COLLATERAL_LONG, "collateral that is too long", "this host has no collateral for the other platform's quote", 0 },
+		{ COLLATERAL_HUGE, "collateral of a huge size", "this host has no collateral for the other platform's quote", 0 },
+		{ COLLATERAL_OF_ANOTHER, "collateral of another family", NULL, OM_WHY_TCB_INFO },
+		{ QUOTE_ALTERED, "an altered quote", NULL, OM_WHY_QUOTE_SIGNATURE },
+	};
+
+	for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++)
+		for (liar = 0; liar < 2;) {
+			int whose = liar;
+			char what[120];
+
+			lie = table[i].lie;
+			snprintf(what, sizeof what, "%s's host: %s", whose ? "destination" : "source", table[i].what);
+			refused(what, table[i].words ? table[i].words : words_of((enum om_attest_reason)table[i].reason));
+			liar = whose + 1;
+		}
+}
+
+static void platforms(void)
+{
+	const uint8_t seed[32] = { 9 };
+
+	for (int s = 0; s < 2; s++) {
+		platform[s].status = OM_TCB_OUT_OF_DATE;
+		refused("a platform that is out of date", words_of(OM_WHY_TCB_STATUS));
+		platform[s].status = OM_TCB_REVOKED;
+		refused("a platform whose TCB is revoked", words_of(OM_WHY_REVOKED));
+		platform[s].qe_status = OM_TCB_OUT_OF_DATE;
+		refused("a quoting enclave that is out of date", words_of(OM_WHY_TCB_STATUS));
+		platform[s].revoke_pck = true;
+		refused("a revoked platform", words_of(OM_WHY_REVOKED));
+		om_platform_init(&platform[s], seed, "another root");
+		refused("another root", words_of(OM_WHY_ROOT));
+	}
+	collateral_age = 60 * 86400;
+	refused("collateral of two months ago", words_of(OM_WHY_CRL_TIME));
+}
+
+static void enclaves(void)
+{
+	struct om_policy policy;
+
+	for (int s = 0; s < 2; s++) {
+		om_policy_default(&policy);
+		memcpy(policy.root[policy.root_count++], om_emulated_root, sizeof om_emulated_root);
+		set_policy(SOURCE, &policy);
+		set_policy(TARGET, &policy);
+		identity[s].attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
+		refused(s ? "a debug source to a release destination" : "a debug destination to a release source", words_of(OM_WHY_DEBUG));
+		identity[s].mrenclave[0] ^= 1;
+		refused("another program", words_of(OM_WHY_MRENCLAVE));
+		/* Listed or not: pages fit the same image only. */
+		memset(policy.mrenclave[0], 0x44, 32);
+		memset(policy.mrenclave[1], 0x11, 32);
+		policy.mrenclave_count = 2;
+		set_policy(SOURCE, &policy);
+		set_policy(TARGET, &policy);
+		memset(identity[s].mrenclave, 0x44, 32);
+		refused("another program that the policy lists", "the other enclave is not the same program (MRENCLAVE differs)");
+		om_policy_default(&policy);
+		policy.svn_min = 3;
+		set_policy(!s, &policy);
+		identity[s].isvsvn = 2;
+		refused("an old version of the enclave", words_of(OM_WHY_SVN));
+	}
+	for (int s = 0; s < 2; s++)
+		identity[s].attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
+	refused("release enclaves on emulated platforms that no policy lists", words_of(OM_WHY_ROOT));
+}
+
+int main(void)
+{
+	struct sigaction action = { .sa_sigaction = on_enclu, .sa_flags = SA_SIGINFO };
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigaction(SIGILL, &action, NULL);
+	sigaction(SIGSEGV, &action, NULL);   /* a CPU with SGX */
+	begin();
+	moves();
+	memcpy(old, now_issued, sizeof old);
+	pair_close(&p);
+
+	begin();
+	lies();
+	/* Who speaks second can have the other's quote by then. */
+	liar = TARGET;
+	lie = WRONG_ROLE;
+	refused("the source's own quote, of this very session, for the destination's", words_of(OM_WHY_REPORT_DATA));
+	platforms();
+	enclaves();
+	moves();
+	pair_close(&p);
+	return 0;
+}

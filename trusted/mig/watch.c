@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Tracker faults: rounds for programs that hold code without marks. After the cards of a round have been taken, and before its
+ * pages are copied, each of them is watched (rt/watch.c): stores from then on mark the card again by a fault. The cards stay
+ * the one record of what is dirty, so that everything else in the source is the same for both trackers; and what the
+ * runtime writes and the states it changes are in them anyway.
+ *
+ *   take and clear the cards -> handshake -> watch the taken pages -> copy them
+ *
+ * A store before its page is watched is copied, for the copy comes later. A store after that faults first. The handshake is
+ * needed for what is not a store: the runtime marks a card and then changes the page's state.
+ *
+ * The program's own marks are not wanted meanwhile. Pages stay watched when a migration ends: each costs its next store a
+ * fault, and is then as it was.
+ */
+#include "mig/mig.h"
+
+enum { STEP_PAGES = 16384, RUN_PAGES = 512 };
+
+static bool untracked(void)
+{
+	return (rt_image->flags & OM_IMAGE_UNTRACKED) != 0;
+}
+
+int mig_watch_choose(struct om_mig_params *params)
+{
+	if (params->tracker == OM_TRACKER_CARDS && untracked())
+		return OM_EUNTRACKED;
+	return 0;
+}
+
+static const char *reason(bool asked)
+{
+	switch (mig.status.tracker) {
+	case OM_TRACKER_CARDS:
+		return asked ? "asked for" : "every object was built with the pass";
+	case OM_TRACKER_FAULTS:
+		return asked ? "asked for" : "what objects without the pass write is found by write protection";
+	default:
+		return "not needed: this mode reads everything after the stop";
+	}
+}
+
+void mig_watch_begin(void)
+{
+	bool asked = mig.params.tracker != OM_TRACKER_AUTO;
+	bool rounds = mig.params.mode != OM_MODE_STOP && mig.params.mode != OM_MODE_POSTCOPY &&
+		!(mig.params.mode == OM_MODE_AUTO && mig.params.flags & OM_MIG_PARAM_RELEASE);
+
+	if (!asked)
+		mig.params.tracker = untracked() ? OM_TRACKER_FAULTS : OM_TRACKER_CARDS;
+	mig.status.tracker = rounds ? mig.params.tracker : OM_TRACKER_AUTO;
+	mig.status.untracked = untracked();
+	mig_words(mig.status.tracker_reason, sizeof mig.status.tracker_reason, reason(asked));
+	mig.status.watch_ns = 0;
+	rt_watch_counts(&mig.watched_before, &mig.write_faults_before);
+	if (mig.status.tracker == OM_TRACKER_CARDS)
+		rt_track(RT_TRACK_MIGRATION, true);
+}
+
+/* Runs of taken pages that lie in one huge page's worth. Return: OM_E* */
+static int watch_block(uint64_t block)
+{
+	uint64_t end = block + RUN_PAGES < mig.facts.tracked_limit ? block + RUN_PAGES : mig.facts.tracked_limit;
+	int error = 0;
+
+	for (uint64_t page = block; page < end && !error;) {
+		uint64_t first;
+
+		while (page < end && (!mig_set_has(mig_todo, page) || mig_is_runtimes(page)))
+			page++;
+		for (first = page; page < end && mig_set_has(mig_todo, page) && !mig_is_runtimes(page);)
+			page++;
+		if (page > first)
+			error = rt_watch(first, page - first);
+	}
+	return error;
+}
+
+bool mig_watch_step(void)
+{
+	uint64_t looked = 0;
+	int64_t begin = mig_now(), took;
+	int error = 0;
+
+	if (mig.status.tracker != OM_TRACKER_FAULTS)
+		return true;
+	for (; mig.watch_cursor < mig.facts.tracked_limit && looked < STEP_PAGES && !error; mig.watch_cursor += RUN_PAGES) {
+		if (!rt_mem_used(mig.watch_cursor))
+			continue;
+		looked += RUN_PAGES;
+		error = watch_block(mig.watch_cursor);
+	}
+	took = mig_now() - begin;
+	mig.status.watch_ns += took > 0 ? (uint64_t)took : 0;
+	if (error)
+		mig_fail(error, "the host did not take write permission away from pages");
+	return !error && mig.watch_cursor >= mig.facts.tracked_limit;
+}
+
+void mig_watch_status(struct om_mig_status *s)
+{
+	uint64_t pages, faults;
+
+	if (s->tracker != OM_TRACKER_FAULTS)
+		return;
+	rt_watch_counts(&pages, &faults);
+	s->watched_pages = pages - mig.watched_before;
+	s->write_faults = faults - mig.write_faults_before;
+}
