@@ -10,8 +10,8 @@
  * An enclave that has seen a session is of no use for another one (its attestation says "fresh"), so starting over
  * means a new process: the same one, executed anew with the listening socket open, so that nobody is refused meanwhile.
  *
- * How long it waits for a lost source depends on what it knows: while it only receives, as long as its user says (a minute); once it is complete,
- * the source may have given the program up in its favour, and it waits for ever, and so it does while pages are owed.
+ * How long it waits for a lost source depends on what it knows: while it only receives, as long as its user says (a
+ * minute); once it is complete, the source may have given the program up in its favour, and it waits for ever, and so it does while pages are owed.
  * When all is here and only the source's last word is missing, it stays for ten minutes to tell a source that comes
  * back, or until the program is to move on.
  */
@@ -175,8 +175,8 @@ static bool reconnected(struct host_mig *mig)
 	int error;
 
 	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
-	host_note("connection to the source lost; waiting for it %s", wait_ns == UINT64_MAX ? "for as long as it takes" :
-		wait_ns == COURTESY_NS ? "for ten minutes; the program is complete" : mig_format_time(wait_ns, time));
+	host_note("connection to the source lost; waiting for it for %s", wait_ns == UINT64_MAX ? "as long as it takes" :
+		wait_ns == COURTESY_NS ? "ten minutes; the program is complete" : mig_format_time(wait_ns, time));
 	error = mig_collect(mig, wait_ns, false);
 	if (error && wait_ns == COURTESY_NS) {
 		forget(mig);
