@@ -4,11 +4,12 @@
  *
  *   redis_client fill   HOST PORT BYTES [VALUE_SIZE]      store keys "data:<n>" with values derived from n
  *   redis_client verify HOST PORT BYTES [VALUE_SIZE]      read them all back and compare; prints JSON
- *   redis_client drive  HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS]]]
+ *   redis_client drive  HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS [RATE]]]]
  *        writes and checks on every connection until standard input is closed; then checks every counter and prints JSON.
  *        A line on standard input is answered by a line: the figures since the last one. TIMELINE_FILE may be empty.
  *
- * drive, on each connection in turn, without pause and with one request under way:
+ * drive, on each connection in turn, with one request under way, without pause or RATE pairs a second (and what is missed is
+ * not made up for):
  *   INCR <prefix>ctr:<c>        the reply must be exactly one more than the last: a smaller one means a lost write, a
  *                               larger one a doubled one
  *   SET  <prefix>w:<c>:<k> v    v tells n, which counts up; k is n, or n modulo KEYS, so that long runs do not fill the
@@ -24,6 +25,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "netclient.h"
 
@@ -122,6 +124,7 @@ struct worker {
 static atomic_bool g_stop;
 static const char *g_prefix = "";
 static uint64_t g_keys = UINT64_MAX;
+static double g_pause; /* from one pair of requests to the next, seconds; 0: none */
 static double g_start;
 static _Atomic uint32_t g_timeline[TIMELINE_BINS];
 
@@ -141,17 +144,28 @@ static void score_counter(struct worker *w, uint64_t value, uint64_t slack)
 	w->last_counter = value;
 }
 
+static void pause_until(double *next)
+{
+	double left = *next - now_s();
+
+	if (left > 0)
+		nanosleep(&(struct timespec){ .tv_nsec = left < 1 ? (long)(left * 1e9) : 999999999 }, NULL);
+	*next = left > 0 ? *next + g_pause : now_s() + g_pause;
+}
+
 static void *drive_thread(void *argument)
 {
 	struct worker *w = argument;
 	uint64_t slack = 0;
-	double last;
+	double last, next = now_s();
 	if (!connection_open(&w->c))
 		die("connect");
 	last = now_s();
 	while (!atomic_load_explicit(&g_stop, memory_order_relaxed)) {
 		char key[96], value[64], *line;
 		size_t key_size = (size_t)snprintf(key, sizeof key, "%sctr:%d", g_prefix, w->index), value_size;
+		if (g_pause > 0)
+			pause_until(&next);
 		if (!request(&w->c, 2, (const char *[]){ "INCR", key }, (size_t[]){ 4, key_size }, &line))
 			goto broken_incr;
 		if (line[0] != ':')
@@ -314,7 +328,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 5) {
 		fprintf(stderr, "usage: redis_client fill|verify HOST PORT BYTES [VALUE_SIZE]\n"
-			"       redis_client drive HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS]]]\n");
+			"       redis_client drive HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS [RATE]]]]\n");
 		return 2;
 	}
 	g_host = argv[2];
@@ -331,6 +345,8 @@ int main(int argc, char **argv)
 			fprintf(stderr, "redis_client: KEYS is at least 1\n");
 			return 2;
 		}
+		if (argc > 8 && strtod(argv[8], NULL) > 0)
+			g_pause = 1 / strtod(argv[8], NULL);
 		return drive((int)number, argc > 6 ? argv[6] : NULL);
 	}
 	size_t value_size = argc > 5 ? strtoul(argv[5], NULL, 10) : 4096;

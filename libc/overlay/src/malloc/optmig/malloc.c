@@ -57,6 +57,25 @@ struct cache {
 };
 static _Thread_local struct cache cache;
 
+#define GROW (MMAP_THRESHOLD - OVERHEAD) /* the most that comes from the heap */
+
+/*
+ * A heap that has nothing for this block would grow by the pages that the block needs, and what is left of the last one,
+ * too small for the next, would never be used: half of the memory with blocks of a little more than a page. So it grows by
+ * more; that much freed at once is merged with what is left before it. Racing with another thread only grows it twice.
+ */
+static void grow_for(size_t n)
+{
+	if (n <= GROW && !(mal.binmap & -(1ULL << bin_index_up(n + OVERHEAD + SIZE_ALIGN - 1 & SIZE_MASK))))
+		chunk_free(chunk_malloc(GROW));
+}
+
+static void *large_malloc(size_t n)
+{
+	grow_for(n);
+	return chunk_malloc(n);
+}
+
 static inline unsigned most_of(unsigned bin)
 {
 	return bin < 8 ? 64 : 8;
@@ -69,7 +88,7 @@ static void *refill(struct cache *c, unsigned bin)
 	struct chunk *chunk, *next;
 	char *first;
 
-	first = chunk_malloc(count * size - OVERHEAD);
+	first = large_malloc(count * size - OVERHEAD);
 	if (!first)
 		return chunk_malloc(size - OVERHEAD);
 	chunk = MEM_TO_CHUNK(first);
@@ -111,7 +130,7 @@ void *__libc_malloc_impl(size_t n)
 	struct block *block;
 
 	if (n > BINS * SIZE_ALIGN - OVERHEAD)
-		return chunk_malloc(n);
+		return large_malloc(n);
 	block = c->head[bin];
 	if (!LIKELY(block))
 		return refill(c, (unsigned)bin);
@@ -164,8 +183,10 @@ void *__libc_realloc(void *p, size_t n)
 		return __libc_malloc_impl(n);
 	chunk = MEM_TO_CHUNK(p);
 	old = CHUNK_SIZE(chunk);
-	if (IS_MMAPPED(chunk) || old > BINS * SIZE_ALIGN || n > BINS * SIZE_ALIGN - OVERHEAD)
+	if (IS_MMAPPED(chunk) || old > BINS * SIZE_ALIGN || n > BINS * SIZE_ALIGN - OVERHEAD) {
+		grow_for(n);
 		return chunk_realloc(p, n);
+	}
 	room = old - OVERHEAD;
 	if (n <= room && room - n < SIZE_ALIGN)
 		return p;
