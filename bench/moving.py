@@ -118,6 +118,7 @@ def run(kernel, size, mode, *, ticks, threads=1, rate=0, options=(), link=None, 
     timeline_path = miglib.WORK / "timeline"
     work = ["--size", str(size), "--threads", str(threads), "--work", str(ticks)]
     env = {"OPTMIG_EMU_PROFILE": profile} if profile else {}
+    common.warm(int(size * 2.1))
     source = miglib.Process([*link.on("a"), B / "apps/optmig" / kernel, *work, "--rate", rate, "--json", "--timeline", timeline_path, *options], **env)
     source.wait_for("ready", 300)
     ready = time.monotonic()
@@ -184,9 +185,9 @@ def show(row):
     if "failed" in row:
         return
     optional = "".join(f"{'–' if row[k] is None else format(row[k], '.2f'):>9}" for k in ("lost_s", "recover_s"))
-    print(f"{row['kernel']:<11}{row['mode']:<9}{row['size'] / common.GB:>5.1f}{row['link']:>9}{row['profile']:>8}{row['downtime_ms']:>11.2f}{row['gap_ms']:>10.2f}"
+    print(f"{row['kernel']:<11}{row['mode']:<9}{row['size'] / common.GB:>6.2f}{row.get('rate', 'own') or 'full':>6}{row['link']:>9}{row['profile']:>8}{row['downtime_ms']:>11.2f}{row['gap_ms']:>10.2f}"
           f"{row['total_s']:>8.2f}{row['gb_per_s']:>7.2f}{row['cpu_s_per_gb']:>7.2f}{optional}  {'' if row.get('as_native', True) else 'WRONG RESULT'}", flush=True)
 
 
 def heading():
-    print(f"{'':<11}{'mode':<9}{'GB':>5}{'link':>9}{'profile':>8}{'downtime ms':>11}{'gap ms':>10}{'total s':>8}{'GB/s':>7}{'CPU/GB':>7}{'lost s':>9}{'recover':>9}", flush=True)
+    print(f"{'':<11}{'mode':<9}{'GB':>6}{'rate':>6}{'link':>9}{'profile':>8}{'downtime ms':>11}{'gap ms':>10}{'total s':>8}{'GB/s':>7}{'CPU/GB':>7}{'lost s':>9}{'recover':>9}", flush=True)

@@ -30,10 +30,6 @@ DATAPATH_OBJS := $(B)/host/bench/programs/common.o $(B)/host/libcore.a $(B)/host
 $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@ -lpthread
-## make bench-migrate  downtime, gap, total time against footprint and mode (BENCH_ARGS="--sizes 1G --modes stop,auto")
-.PHONY: bench-migrate
-bench-migrate: all $(B)/bench/programs/datapath $(B)/apps/optmig/kernels/.built $(B)/.deps-bench
-	bench/migrate $(BENCH_ARGS)
 # User space of the guest that bench/field moves with QEMU, and a kernel for it; neither is installed on this machine.
 $(B)/bench/programs/guest: bench/programs/guest.c | deps
 	@mkdir -p $(@D)
@@ -59,11 +55,19 @@ bench: bench-programs
 	bench/suite --size 512M
 	bench/field --sizes 1G,2G
 	bench/page
+## make bench-migrate  every mode from 256 MB to 8 GB and several dirty rates; an hour
+.PHONY: bench-migrate
+bench-migrate: bench-programs
+	bench/micro --keep --sizes 256M,512M,1G,2G,4G,8G
+	bench/micro --keep --sizes 1G,4G --rates 200,4000,0
+	bench/suite --keep --size 4Gi --only redis --modes stop,auto,hybrid,postcopy
+	bench/page
 ## make bench-full     1 to 20 GB, all modes, three rounds, profiles, shaped links, the suite at 2 GB; hours
 bench-full: bench-programs
-	bench/micro --sizes 1G,2G,4G,8G --modes stop,precopy,hybrid,postcopy,auto --rounds 3
+	bench/micro --sizes 256M,512M,1G,2G,4G,8G --modes stop,precopy,hybrid,postcopy,auto --rounds 3
+	bench/micro --keep --sizes 1G,4G --rates 200,4000,0
 	bench/micro --keep --sizes 16G,20G --modes stop,postcopy,auto --rounds 3
-	bench/micro --keep --sizes 4G --modes stop,auto,postcopy --locality zipf --rate 0 --rounds 3
+	bench/micro --keep --sizes 4G --modes stop,auto,postcopy --locality zipf --rates 0 --rounds 3
 	bench/micro --keep --sizes 1G,4G --modes stop,postcopy,auto --profiles icelake --rounds 3
 	bench/micro --keep --sizes 1G,4G --modes stop,postcopy,auto --links veth,1,10,25
 	bench/micro --sizes 8G --modes auto,postcopy --timeline

@@ -5,7 +5,7 @@
  */
 #include "mig/predict.h"
 
-enum { PAGE = 4096, RUN_BYTES = 8, ROUNDS_MIN = 5 };
+enum { PAGE = 4096, RUN_BYTES = 8, ROUNDS_MIN = 5, OWING_MAX = 16, FEW_PAGES = 512 };
 
 static uint64_t transfer_ns(uint64_t bytes, uint64_t throughput)
 {
@@ -54,4 +54,12 @@ enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uin
 		return MIG_STOP_POSTCOPY;
 	}
 	return MIG_NEXT_ROUND;
+}
+
+/* An owed page stays owed whatever is written to it, so the fresh ones get fewer, if only because all are owed in the end. */
+bool mig_owe_again(uint32_t rounds, uint64_t fresh, uint64_t sendable)
+{
+	uint64_t enough = sendable / 2 > FEW_PAGES ? sendable / 2 : FEW_PAGES;
+
+	return rounds < OWING_MAX && fresh > enough;
 }

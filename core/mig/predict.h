@@ -40,4 +40,10 @@ uint64_t mig_predict_postcopy(const struct mig_round *r);
  */
 enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uint64_t *ret_expected, const char **ret_why);
 
+/*
+ * Before post-copy: is it worth another round of telling what will be owed? @rounds: such rounds so far; @fresh: pages that
+ * would have to be told in the stop phase; @sendable: pages whose contents fit into the downtime limit.
+ */
+bool mig_owe_again(uint32_t rounds, uint64_t fresh, uint64_t sendable);
+
 #endif

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SLOTS 512
 #define THREADS 4
@@ -168,10 +169,35 @@ static void returned_at_exit(void)
 		FAIL("ended threads keep memory: %#lx after %#lx", (long)all, (long)first);
 }
 
+/* Blocks of a little more than a page, between small ones, as a store of such values has them. */
+static void little_is_wasted(void)
+{
+	static void *blocks[2000][2];
+	size_t asked = 0, grown;
+	char *before = sbrk(0);
+
+	for (size_t i = 0; i < 2000; i++) {
+		void *temporary = malloc(24);
+
+		blocks[i][0] = malloc(4110);
+		blocks[i][1] = malloc(40);
+		free(temporary);
+		asked += 4110 + 40;
+	}
+	grown = (size_t)((char *)sbrk(0) - before);
+	if (grown > asked + asked / 8)
+		FAIL("the heap grew by %zu bytes for blocks of %zu", grown, asked);
+	for (size_t i = 0; i < 2000; i++) {
+		free(blocks[i][0]);
+		free(blocks[i][1]);
+	}
+}
+
 int main(void)
 {
 	void *volatile p;
 
+	little_is_wasted();
 	returned_at_exit();
 	for (int generation = 0; generation < GENERATIONS; generation++) {
 		pthread_t thread[THREADS];

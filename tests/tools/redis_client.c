@@ -4,11 +4,12 @@
  *
  *   redis_client fill   HOST PORT BYTES [VALUE_SIZE]      store keys "data:<n>" with values derived from n
  *   redis_client verify HOST PORT BYTES [VALUE_SIZE]      read them all back and compare; prints JSON
- *   redis_client drive  HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS]]]
+ *   redis_client drive  HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS [RATE]]]]
  *        writes and checks on every connection until standard input is closed; then checks every counter and prints JSON.
  *        A line on standard input is answered by a line: the figures since the last one. TIMELINE_FILE may be empty.
  *
- * drive, on each connection in turn, without pause and with one request under way:
+ * drive, on each connection in turn, with one request under way, without pause or RATE pairs a second (and what is missed is
+ * not made up for):
  *   INCR <prefix>ctr:<c>        the reply must be exactly one more than the last: a smaller one means a lost write, a
  *                               larger one a doubled one
  *   SET  <prefix>w:<c>:<k> v    v tells n, which counts up; k is n, or n modulo KEYS, so that long runs do not fill the
@@ -23,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "netclient.h"
 
@@ -110,6 +112,7 @@ static int fill_or_verify(bool verify, uint64_t bytes, size_t value_size)
 
 static const char *g_prefix = "";
 static uint64_t g_keys = UINT64_MAX;
+static double g_pause; /* from one pair of requests to the next, seconds; 0: none */
 static _Atomic uint32_t g_timeline[TIMELINE_BINS];
 
 static bool request(struct connection *c, int count, const char *const *words, const size_t *sizes, char **ret_line)
@@ -118,14 +121,26 @@ static bool request(struct connection *c, int count, const char *const *words, c
 	return flush_out(c) && (*ret_line = read_line(c)) != NULL;
 }
 
+static void pause_until(double *next)
+{
+	double left = *next - now_s();
+
+	if (left > 0)
+		nanosleep(&(struct timespec){ .tv_nsec = left < 1 ? (long)(left * 1e9) : 999999999 }, NULL);
+	*next = left > 0 ? *next + g_pause : now_s() + g_pause;
+}
+
 static void *drive_thread(void *argument)
 {
 	struct worker *w = argument;
 	uint64_t slack = 0;
+	double next = now_s();
 	worker_connect(w);
 	while (worker_goes_on()) {
 		char key[96], value[64], *line;
 		size_t key_size = (size_t)snprintf(key, sizeof key, "%sctr:%d", g_prefix, w->index), value_size;
+		if (g_pause > 0)
+			pause_until(&next);
 		if (!request(&w->c, 2, (const char *[]){ "INCR", key }, (size_t[]){ 4, key_size }, &line))
 			goto broken_incr;
 		if (line[0] != ':')
@@ -236,7 +251,7 @@ int main(int argc, char **argv)
 {
 	if (argc < 5) {
 		fprintf(stderr, "usage: redis_client fill|verify HOST PORT BYTES [VALUE_SIZE]\n"
-			"       redis_client drive HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS]]]\n");
+			"       redis_client drive HOST PORT CONNECTIONS [PREFIX [TIMELINE_FILE [KEYS [RATE]]]]\n");
 		return 2;
 	}
 	g_host = argv[2];
@@ -253,6 +268,8 @@ int main(int argc, char **argv)
 			fprintf(stderr, "redis_client: KEYS is at least 1\n");
 			return 2;
 		}
+		if (argc > 8 && strtod(argv[8], NULL) > 0)
+			g_pause = 1 / strtod(argv[8], NULL);
 		return drive((int)number, argc > 6 ? argv[6] : NULL);
 	}
 	size_t value_size = argc > 5 ? strtoul(argv[5], NULL, 10) : 4096;

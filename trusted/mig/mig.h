@@ -136,6 +136,7 @@ struct mig {
 	_Atomic uint64_t pass;                     /* number << 8 | enum mig_pass */
 	bool     postcopy;                         /* what is not there yet stays owed: only that is told from now on */
 	uint64_t best_throughput;                  /* bytes a second, of the rounds so far */
+	uint32_t owing_rounds;                     /* finished */
 	bool     frozen, app_stopped;
 	enum mig_round_step round_step;
 	uint64_t handshake;

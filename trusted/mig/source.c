@@ -4,8 +4,9 @@
  *
  *   round      take and clear the cards -> handshake with all threads -> copy the taken pages -> all acknowledged -> decide
  *              (with tracker faults: -> watch the taken pages, before they are copied)
- *   owing      the last round before post-copy: instead of the taken pages' contents it tells which will be owed, so that
- *              the destination has given up its stale copies, and knows nearly all it will owe, before the program stops
+ *   owing      the last rounds before post-copy: instead of the taken pages' contents they tell which will be owed, so that
+ *              the destination has given up its stale copies, and knows nearly all it will owe, before the program stops.
+ *              Giving up scattered pages takes it a while in which more are written: until few are new
  *   HEAT       post-copy from the start only: the program runs a moment more; what is marked since is likely hot
  *   stop       park -> freeze descriptors, save time -> cards, resident pages, live stacks -> send
  *
@@ -87,6 +88,24 @@ static uint64_t walk_cards(_Atomic uint64_t *set, bool clear)
 				if (set)
 					mig_set_add(set, block + i * 8 + j);
 			}
+		}
+	}
+	return count;
+}
+
+/* Pages written since the cards were last cleared that are not owed. */
+static uint64_t not_owed_yet(void)
+{
+	uint64_t count = 0;
+
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
+		const _Atomic uint64_t *cards = (const _Atomic uint64_t *)(rt_cards() + block);
+
+		for (uint64_t i = 0; rt_mem_used(block) && i < (block_end(block) - block) / 8; i++) {
+			uint64_t eight = atomic_load_explicit(&cards[i], memory_order_relaxed);
+
+			for (uint64_t page = block + i * 8; eight; eight >>= 8, page++)
+				count += eight & 0xff && !mig_set_has(mig_owed, page);
 		}
 	}
 	return count;
@@ -183,6 +202,7 @@ static void begin_owing(enum om_mig_mode chosen, const char *why)
 	note_choice(chosen, why);
 	rt_track(RT_TRACK_MIGRATION, true);   /* with tracker faults too: marks say what is hot */
 	mig.postcopy = true;
+	mig.owing_rounds = 0;
 	mig.round_step = MIG_ROUND_TAKE;
 }
 
@@ -357,6 +377,15 @@ static void make_owed(uint64_t spare)
 	atomic_fetch_add(&mig.owed, more - less);
 }
 
+/*
+ * What changed since the last owing round is there as a stale copy. For the destination to give that up is taken to cost more
+ * than to receive the content, so as much as the downtime limit allows is sent.
+ */
+static uint64_t pages_within_limit(void)
+{
+	return (uint64_t)((double)mig.best_throughput * (double)mig.params.downtime_limit_ns / 1e9) / OM_PAGE_SIZE;
+}
+
 static uint64_t rounds_progress(void)
 {
 	switch (mig.round_step) {
@@ -392,10 +421,12 @@ static uint64_t rounds_progress(void)
 	case MIG_ROUND_DRAIN:
 		if (!mig_pass_acknowledged())
 			return SEND_NS;
-		if (mig.postcopy)
-			mig.round_step = MIG_ROUND_HEAT;
-		else
+		if (!mig.postcopy)
 			round_over();
+		else if (mig_owe_again(++mig.owing_rounds, not_owed_yet(), pages_within_limit()))
+			mig.round_step = MIG_ROUND_TAKE;
+		else
+			mig.round_step = MIG_ROUND_HEAT;
 		return 0;
 	}
 	return 0;
@@ -411,15 +442,6 @@ void mig_source_stop(void)
 	mig.status.stop_realtime_ns = (uint64_t)rt_realtime_ns();
 	mig.app_stopped = true;
 	rt_stop_begin();
-}
-
-/*
- * What changed since the owing round is there as a stale copy. For the destination to give that up is taken to cost more than to
- * receive the content, so as much as the downtime limit allows is sent.
- */
-static uint64_t pages_within_limit(void)
-{
-	return (uint64_t)((double)mig.best_throughput * (double)mig.params.downtime_limit_ns / 1e9) / OM_PAGE_SIZE;
 }
 
 void mig_source_freeze(void)

@@ -10,9 +10,10 @@
  *
  * A cached block stays in use for oldmalloc: its header and footer are those of an allocated chunk, and it is neither
  * merged nor returned. So everything else that works on chunks (realloc, aligned_alloc, malloc_usable_size) needs not know
- * the cache. Only blocks whose chunk is exactly a cached size enter it, and a chunk's size does not change while there.
+ * the cache. A block is in the bin of its chunk's size, or, cut from the end of a batch, in the one below; a chunk's size does
+ * not change while there.
  *
- *     bin of a chunk = its size / 32 - 1         bins 0 .. BINS-1: chunks of 32 .. 1024 bytes
+ *     bin of a chunk = its size / 16 - 1         bins 1 .. BINS-1: chunks of 32 .. 1024 bytes
  *     first 16 bytes of a cached block: { next, the cache }   the second one betrays a block that is freed twice
  *
  * Bounds: a bin holds at most `most_of` blocks (in all 190 KiB per thread); the one too many sends half of them back. An
@@ -29,10 +30,12 @@
 static void *chunk_malloc(size_t);
 static void *chunk_realloc(void *, size_t);
 static void chunk_free(void *);
-#include "../oldmalloc/malloc_impl.h"
+#include "chunks.h"
 /* Giving the middle of a free chunk back costs a trip to the host: not for a few pages that will be wanted again. */
 #undef RECLAIM
 #define RECLAIM (1u << 20)
+/* A free chunk's links may lie in the first of these pages, now that chunks begin at any multiple of 16. */
+#define __madvise(at, size, advice) ((size) > PAGE_SIZE ? (__madvise)((char *)(at) + PAGE_SIZE, (size) - PAGE_SIZE, advice) : 0)
 #include "../oldmalloc/malloc.c"
 #undef __libc_malloc_impl
 #undef __libc_realloc
@@ -42,7 +45,7 @@ static void chunk_free(void *);
 #undef free
 #undef inline
 
-#define BINS 32u
+#define BINS 64u
 #define BATCH_BYTES (BINS * SIZE_ALIGN)
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 
@@ -57,9 +60,28 @@ struct cache {
 };
 static _Thread_local struct cache cache;
 
+#define GROW (MMAP_THRESHOLD - OVERHEAD) /* the most that comes from the heap */
+
+/*
+ * A heap that has nothing for this block would grow by the pages that the block needs, and what is left of the last one,
+ * too small for the next, would never be used: half of the memory with blocks of a little more than a page. So it grows by
+ * more; that much freed at once is merged with what is left before it. Racing with another thread only grows it twice.
+ */
+static void grow_for(size_t n)
+{
+	if (n <= GROW && !(mal.binmap & -(1ULL << bin_index_up(n + OVERHEAD + SIZE_ALIGN - 1 & SIZE_MASK))))
+		chunk_free(chunk_malloc(GROW));
+}
+
+static void *large_malloc(size_t n)
+{
+	grow_for(n);
+	return chunk_malloc(n);
+}
+
 static inline unsigned most_of(unsigned bin)
 {
-	return bin < 8 ? 64 : 8;
+	return bin < 16 ? 64 : 8;
 }
 
 /* Cuts a larger chunk into several of one size, all in use; the first is returned, the rest are cached. */
@@ -69,26 +91,26 @@ static void *refill(struct cache *c, unsigned bin)
 	struct chunk *chunk, *next;
 	char *first;
 
-	first = chunk_malloc(count * size - OVERHEAD);
+	first = large_malloc(count * size - OVERHEAD);
 	if (!first)
 		return chunk_malloc(size - OVERHEAD);
 	chunk = MEM_TO_CHUNK(first);
-	if (CHUNK_SIZE(chunk) != count * size)
-		return first; /* oldmalloc never rounds up today; a larger block serves as well */
-	for (left = count; left > 1; left--) {
+	/* It may be a little larger than asked for: that goes to the last. */
+	for (left = CHUNK_SIZE(chunk); left >= 2 * size; left -= size) {
+		struct block *block;
+
 		/* All of it is ours, and so is the footer of the neighbour behind: no lock, as in oldmalloc's realloc. */
 		next = (void *)((char *)chunk + size);
 		chunk->csize = next->psize = size | C_INUSE;
-		next->csize = (left - 1) * size | C_INUSE;
+		next->csize = (left - size) | C_INUSE;
 		chunk = next;
-		struct block *block = CHUNK_TO_MEM(chunk);
+		block = CHUNK_TO_MEM(chunk);
 		block->owner = c;
 		block->next = c->head[bin];
 		c->head[bin] = block;
 		c->count[bin]++;
 	}
-	next = (void *)((char *)chunk + size);
-	next->psize = chunk->csize = size | C_INUSE;
+	NEXT_CHUNK(chunk)->psize = chunk->csize;
 	return first;
 }
 
@@ -107,11 +129,13 @@ static void give_back(struct cache *c, unsigned bin, unsigned keep)
 void *__libc_malloc_impl(size_t n)
 {
 	struct cache *c = &cache;
-	size_t bin = (n + OVERHEAD + SIZE_ALIGN - 1) / SIZE_ALIGN - 1;
 	struct block *block;
+	size_t bin;
 
+	n += !n;
+	bin = (n + OVERHEAD + SIZE_ALIGN - 1) / SIZE_ALIGN - 1;
 	if (n > BINS * SIZE_ALIGN - OVERHEAD)
-		return chunk_malloc(n);
+		return large_malloc(n);
 	block = c->head[bin];
 	if (!LIKELY(block))
 		return refill(c, (unsigned)bin);
@@ -160,12 +184,15 @@ void *__libc_realloc(void *p, size_t n)
 	size_t old, room;
 	void *moved;
 
+	n += !n;
 	if (!p)
 		return __libc_malloc_impl(n);
 	chunk = MEM_TO_CHUNK(p);
 	old = CHUNK_SIZE(chunk);
-	if (IS_MMAPPED(chunk) || old > BINS * SIZE_ALIGN || n > BINS * SIZE_ALIGN - OVERHEAD)
+	if (IS_MMAPPED(chunk) || old > BINS * SIZE_ALIGN || n > BINS * SIZE_ALIGN - OVERHEAD) {
+		grow_for(n);
 		return chunk_realloc(p, n);
+	}
 	room = old - OVERHEAD;
 	if (n <= room && room - n < SIZE_ALIGN)
 		return p;

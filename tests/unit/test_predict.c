@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The choice after each round, and that it keeps to the downtime limit by its own estimate.
+ */
+#include "unit.h"
+#include "mig/predict.h"
+
+#define MS 1000000ull
+
+/* A link of 1 GB/s, a limit of 10 ms, one round done. */
+static struct mig_round round_with(uint32_t number, uint64_t dirty, uint64_t previous)
+{
+	return (struct mig_round) { .number = number, .rounds_max = 30, .dirty_pages = dirty, .previous_dirty = previous, .round_ns = 100 * MS,
+		.throughput = 1000000000, .always_pages = 100, .round_trip_ns = MS / 10, .fixed_ns = 3 * MS / 2, .limit_ns = 10 * MS };
+}
+
+static void test_stops_when_it_fits(void **state)
+{
+	struct mig_round r = round_with(1, 1000, 0);
+	uint64_t expected;
+	const char *why;
+
+	(void)state;
+	/* 1.5 + 0.15 + 1100 pages / 1 GB/s = 6.2 ms */
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_PRECOPY);
+	assert_in_range(expected, 6 * MS, 65 * MS / 10);
+	r.dirty_pages = 2000;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_NEXT_ROUND);
+	r.limit_ns = 20 * MS;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_PRECOPY);
+	r.throughput = 100000000;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_NEXT_ROUND);
+}
+
+static void test_goes_on_while_it_converges(void **state)
+{
+	struct mig_round r = round_with(4, 40000, 80000);
+	uint64_t expected;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_NEXT_ROUND);
+	r.previous_dirty = 40100;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_POSTCOPY);
+	assert_in_range(expected, 0, 10 * MS);
+	r.braking = true; /* the next round will be shorter */
+	assert_int_equal(mig_choose(OM_MODE_HYBRID, &r, &expected, &why), MIG_NEXT_ROUND);
+	r.number = r.rounds_max;
+	assert_int_equal(mig_choose(OM_MODE_HYBRID, &r, &expected, &why), MIG_STOP_POSTCOPY);
+}
+
+/* Pre-copy that was asked for is never turned into post-copy; it tries for some rounds and says that it is over the limit. */
+static void test_precopy_stays_precopy(void **state)
+{
+	struct mig_round r = round_with(4, 40000, 40000);
+	uint64_t expected;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(mig_choose(OM_MODE_PRECOPY, &r, &expected, &why), MIG_NEXT_ROUND);
+	r.number = 5;
+	assert_int_equal(mig_choose(OM_MODE_PRECOPY, &r, &expected, &why), MIG_STOP_PRECOPY);
+	assert_true(expected > r.limit_ns);
+	assert_non_null(strstr(why, "over the downtime limit"));
+}
+
+static void test_absurd_figures(void **state)
+{
+	struct mig_round r = round_with(1, UINT64_MAX / 8192, 0);
+	uint64_t expected;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_NEXT_ROUND);
+	assert_true(expected > r.limit_ns);
+	r.throughput = 0;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_NEXT_ROUND);
+}
+
+/* A destination that gives up 280,000 scattered pages a second, a program that writes to 250,000 of 250,000 at random. */
+static void test_owing_comes_to_an_end(void **state)
+{
+	const uint64_t pages = 250000, sendable = 2500;
+	uint64_t owed = 0, fresh = 80000;
+	uint32_t rounds = 0;
+
+	(void)state;
+	do {
+		double seconds = (double)fresh / 280000;
+
+		owed += fresh;
+		fresh = (uint64_t)(250000 * seconds * (double)(pages - owed) / (double)pages);
+	} while (mig_owe_again(++rounds, fresh, sendable));
+	assert_true(fresh <= sendable);
+	assert_in_range(rounds, 2, 12);
+	assert_false(mig_owe_again(1, 0, 0));
+	assert_false(mig_owe_again(1, 100, 0));
+	assert_true(mig_owe_again(1, 100000, 0));
+	assert_false(mig_owe_again(1000, 100000, 0)); /* never for ever */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stops_when_it_fits),
+		cmocka_unit_test(test_goes_on_while_it_converges),
+		cmocka_unit_test(test_precopy_stays_precopy),
+		cmocka_unit_test(test_absurd_figures),
+		cmocka_unit_test(test_owing_comes_to_an_end),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
