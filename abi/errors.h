@@ -15,7 +15,7 @@
 	X(OM_EOVERFLOW,     3, "arithmetic overflow in a size or offset", "the input is corrupt or hostile; nothing was changed") \
 	X(OM_ETRUNCATED,    4, "input ends too early", "the file or frame is truncated; get it again from its origin") \
 	X(OM_ETRAILING,     5, "bytes left over after the end", "the input is corrupt or of a newer version") \
-	X(OM_EVERSION,      6, "unsupported version", "use the same OptMig version on both sides") \
+	X(OM_EVERSION,      6, "unsupported version", "use the same OptMig version on both sides; an image of another version has to be linked again") \
 	X(OM_ETYPE,         7, "unexpected message or record type", "both sides must speak the same protocol version; if they do, the peer misbehaves") \
 	X(OM_ESTATE,        8, "not allowed in this state", "wait for the running operation to end, or cancel it") \
 	X(OM_ESEQ,          9, "message out of sequence, repeated or missing", "the network or the other host altered the stream; start the migration again") \
@@ -26,7 +26,7 @@
 	X(OM_EEXPIRED,     14, "certificate or collateral is out of date", "renew the collateral and check the clocks") \
 	X(OM_EREVOKED,     15, "certificate is revoked", "the platform is no longer trusted by its maker; use another one") \
 	X(OM_EDEBUG,       16, "debug and production enclaves may not be mixed", "sign both images with the same attributes") \
-	X(OM_EIMAGE,       17, "not a valid OptMig image", "build the program with optmig-cc") \
+	X(OM_EIMAGE,       17, "not a valid OptMig image", "build the program with optmig-cc; if it was, the file is damaged or cut off: copy it again") \
 	X(OM_ESIGSTRUCT,   18, "the image's signature does not match its contents", "it was altered after it was signed: build it again, or, if that was you, sign it with optmig-sign") \
 	X(OM_EELRANGE,     19, "does not fit into the enclave's address range", "raise `elrange` in the image options") \
 	X(OM_ESGX,         20, "the SGX layer refused the operation", "see the leaf function and code in the message") \

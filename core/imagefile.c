@@ -150,7 +150,6 @@ static bool name_is(const struct om_image *image, const Elf64_Shdr *strings, uin
 	uint64_t size = strlen(name) + 1;
 
 	if (at > strings->sh_size || size > strings->sh_size - at || size > sizeof buffer ||
-	    strings->sh_offset > image->file_size || at > image->file_size - strings->sh_offset ||
 	    !read_at(image, strings->sh_offset + at, buffer, size))
 		return false;
 	return memcmp(buffer, name, size) == 0;
@@ -163,6 +162,8 @@ static int read_sections(struct om_image *image, const Elf64_Ehdr *eh)
 	if (eh->e_shoff > image->file_size || eh->e_shstrndx >= eh->e_shnum ||
 	    !read_at(image, eh->e_shoff + (uint64_t)eh->e_shstrndx * sizeof strings, &strings, sizeof strings))
 		return bad(image, OM_EIMAGE, "no section headers (stripped too far?)");
+	if (strings.sh_offset > image->file_size || strings.sh_size > image->file_size - strings.sh_offset)
+		return bad(image, OM_EIMAGE, "section names lie outside of the file (cut off?)");
 	for (unsigned i = 0; i < eh->e_shnum; i++) {
 		int r = 0;
 

@@ -39,6 +39,11 @@ $(B)/tests/programs/%.test: $(B)/tests/programs/% tests/programs/run
 $(B)/tests/programs/%.verify: tests/programs/%.c $(TOOLCHAIN) $(SYSROOT_VERIFY)/lib/libc.a
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -O2 -Xoptmig verify $(RT_PROGRAM_OPTIONS) -o $@ $<
+# Those whose whole output must be as outside.
+$(B)/tests/programs/%.native: tests/programs/%.c | deps
+	@mkdir -p $(@D)
+	$(CLANG) -O2 -std=gnu17 $< -lpthread -o $@
+$(B)/tests/programs/proc.test $(B)/tests/programs/proc.verify.test: $(B)/tests/programs/proc.native
 TESTS += $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test)
 .SECONDARY: $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p) $(B)/tests/programs/$(p).verify)
 

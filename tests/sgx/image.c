@@ -62,6 +62,8 @@ static void test_refused(void)
 	REFUSED(OM_EIMAGE, b.eh.e_phentsize = 1);
 	REFUSED(OM_EIMAGE, b.eh.e_shoff = sizeof b - 8);
 	REFUSED(OM_EIMAGE, b.eh.e_shnum = 0);
+	REFUSED(OM_EIMAGE, bi_sh(&b)[b.eh.e_shstrndx].sh_offset = sizeof b - 1);
+	REFUSED(OM_EIMAGE, bi_sh(&b)[b.eh.e_shstrndx].sh_size = ~0ull);
 	REFUSED(OM_EIMAGE, b.eh.e_entry = OM_ELRANGE_BASE);
 	REFUSED(OM_EIMAGE, b.eh.e_entry = 0);
 	REFUSED(OM_EIMAGE, b.eh.e_entry = OM_ELRANGE_BASE + 0x3100 + 0x1a00);

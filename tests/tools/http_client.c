@@ -8,8 +8,6 @@
  *        until standard input is closed, each connection gets one after the other and compares every byte; prints JSON like
  *        memcached_client drive, also when asked by a line. "writes_lost" counts wrong answers: nothing is written here
  */
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +17,6 @@
 
 enum { COUNT_MAX = 10000, SIZE_MAX_BYTES = 512 << 10 };
 
-struct worker {
-	pthread_t thread;
-	int index;
-	struct connection c;
-	uint64_t broken, wrong;
-	_Atomic uint64_t acked;
-	double longest_gap;
-	_Atomic double recent_gap;
-};
-
-static atomic_bool g_stop;
 static size_t g_count, g_size;
 static char *g_values;
 
@@ -89,70 +76,33 @@ static bool get(struct worker *w, size_t number)
 		die("not the answer to GET of a file");
 	if (!read_body(&w->c, number, &right))
 		return false;
-	w->wrong += !right;
-	w->acked++;
+	w->score.lost += !right;
+	w->score.acked++;
 	return true;
 }
 
 static void *drive_thread(void *argument)
 {
 	struct worker *w = argument;
-	if (!connection_open(&w->c))
-		die("connect");
-	double last = now_s();
-	for (uint64_t n = 0; !atomic_load_explicit(&g_stop, memory_order_relaxed); n++) {
-		if (!get(w, ((uint64_t)w->index * 7919 + n) % g_count)) {
-			w->broken++;
-			close(w->c.fd);
-			if (!connection_open(&w->c))
-				die("connect again");
-		}
-		double t = now_s();
-		if (t - last > w->longest_gap)
-			w->longest_gap = t - last;
-		if (t - last > w->recent_gap)
-			w->recent_gap = t - last;
-		last = t;
+	worker_connect(w);
+	for (uint64_t n = 0; worker_goes_on(); n++) {
+		if (!get(w, ((uint64_t)w->index * 7919 + n) % g_count))
+			worker_connect_again(w);
+		worker_replied(w);
 	}
 	return NULL;
 }
 
-/* What happened since the last question. */
-static void answer(struct worker *workers, int count, uint64_t *acked_before)
+static int drive(int count)
 {
-	uint64_t acked = 0;
-	double gap = 0;
-	int replied = 0;
-	for (int i = 0; i < count; i++) {
-		double g = atomic_exchange(&workers[i].recent_gap, 0);
-		acked += workers[i].acked;
-		replied += g > 0;
-		gap = g > gap ? g : gap;
-	}
-	printf("{\"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections_replied\": %d}\n",
-		(unsigned long long)(acked - *acked_before), gap * 1000, replied);
-	fflush(stdout);
-	*acked_before = acked;
-}
-
-static int finish(struct worker *workers, int count, double start)
-{
-	uint64_t acked = 0, broken = 0, wrong = 0;
-	int kept = 0;
-	double gap = 0;
-	for (int i = 0; i < count; i++) {
-		struct worker *w = &workers[i];
-		pthread_join(w->thread, NULL);
-		acked += w->acked;
-		broken += w->broken;
-		wrong += w->wrong;
-		kept += w->broken == 0;
-		gap = w->longest_gap > gap ? w->longest_gap : gap;
-	}
+	struct worker *workers = workers_start(count, drive_thread);
+	workers_serve(workers, count);
+	workers_join(workers, count);
+	struct total t = workers_total(workers, count);
 	printf("{\"seconds\": %.2f, \"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections\": %d, \"connections_kept\": %d, "
-		"\"broken\": %llu, \"writes_lost\": %llu, \"writes_doubled\": 0}\n", now_s() - start, (unsigned long long)acked,
-		gap * 1000, count, kept, (unsigned long long)broken, (unsigned long long)wrong);
-	return wrong ? 1 : 0;
+		"\"broken\": %llu, \"writes_lost\": %llu, \"writes_doubled\": 0}\n", now_s() - g_start, (unsigned long long)t.acked,
+		t.longest_gap * 1000, count, t.kept, (unsigned long long)t.broken, (unsigned long long)t.lost);
+	return t.lost ? 1 : 0;
 }
 
 int main(int argc, char **argv)
@@ -173,21 +123,5 @@ int main(int argc, char **argv)
 		return make_files(argv[2]);
 	g_host = argv[2];
 	g_port = argv[3];
-	int count = (int)strtol(argv[4], NULL, 10);
-	struct worker *workers = count < 1 || count > 1000 ? NULL : calloc((size_t)count, sizeof *workers);
-	if (!workers)
-		die("CONNECTIONS is 1 to 1000");
-	double start = now_s();
-	for (int i = 0; i < count; i++) {
-		workers[i].index = i;
-		if (pthread_create(&workers[i].thread, NULL, drive_thread, &workers[i]) != 0)
-			die("pthread_create");
-	}
-	char byte;
-	uint64_t answered = 0;
-	while (read(0, &byte, 1) > 0)
-		if (byte == '\n')
-			answer(workers, count, &answered);
-	atomic_store(&g_stop, true);
-	return finish(workers, count, start);
+	return drive((int)strtol(argv[4], NULL, 10));
 }

@@ -134,3 +134,113 @@ void make_value(char *value, size_t size, uint64_t number)
 		memcpy(value + i, &x, size - i < 8 ? size - i : 8);
 	}
 }
+
+/* ---- workers ---- */
+
+atomic_bool g_stop;
+double g_start;
+
+void worker_connect(struct worker *w)
+{
+	if (!connection_open(&w->c))
+		die("connect");
+	w->score.last_reply = now_s();
+}
+
+void worker_connect_again(struct worker *w)
+{
+	w->score.broken++;
+	close(w->c.fd);
+	if (!connection_open(&w->c))
+		die("connect again");
+}
+
+double worker_replied(struct worker *w)
+{
+	struct score *s = &w->score;
+	double now = now_s(), gap = now - s->last_reply;
+	if (gap > s->recent_gap)
+		s->recent_gap = gap;
+	if (gap > s->longest_gap) {
+		s->longest_gap = gap;
+		s->gap_at = s->last_reply - g_start;
+	}
+	s->last_reply = now;
+	return now;
+}
+
+void worker_counted(struct worker *w, uint64_t value, uint64_t slack)
+{
+	uint64_t expected = w->counter + 1;
+	if (value < expected)
+		w->score.lost += expected - value;
+	else if (value > expected + slack)
+		w->score.doubled += value - expected - slack;
+	w->counter = value;
+}
+
+struct worker *workers_start(int count, void *(*run)(void *))
+{
+	struct worker *workers = count < 1 || count > 1000 ? NULL : calloc((size_t)count, sizeof *workers);
+	if (!workers)
+		die("CONNECTIONS is 1 to 1000");
+	g_start = now_s();
+	for (int i = 0; i < count; i++) {
+		workers[i].index = i;
+		if (pthread_create(&workers[i].thread, NULL, run, &workers[i]) != 0)
+			die("pthread_create");
+	}
+	return workers;
+}
+
+static void answer(struct worker *workers, int count, uint64_t *acked_before)
+{
+	uint64_t acked = 0;
+	double gap = 0;
+	int replied = 0;
+	for (int i = 0; i < count; i++) {
+		double g = atomic_exchange(&workers[i].score.recent_gap, 0);
+		acked += workers[i].score.acked;
+		replied += g > 0;
+		gap = g > gap ? g : gap;
+	}
+	printf("{\"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections_replied\": %d}\n",
+		(unsigned long long)(acked - *acked_before), gap * 1000, replied);
+	fflush(stdout);
+	*acked_before = acked;
+}
+
+void workers_serve(struct worker *workers, int count)
+{
+	uint64_t answered = 0;
+	char byte;
+	while (read(0, &byte, 1) > 0)
+		if (byte == '\n')
+			answer(workers, count, &answered);
+	atomic_store(&g_stop, true);
+}
+
+void workers_join(struct worker *workers, int count)
+{
+	for (int i = 0; i < count; i++)
+		pthread_join(workers[i].thread, NULL);
+}
+
+struct total workers_total(const struct worker *workers, int count)
+{
+	struct total t = { 0 };
+	for (int i = 0; i < count; i++) {
+		const struct score *s = &workers[i].score;
+		t.acked += s->acked;
+		t.broken += s->broken;
+		t.lost += s->lost;
+		t.doubled += s->doubled;
+		t.kept += s->broken == 0;
+		t.gap_sum += s->longest_gap;
+		if (s->longest_gap > t.longest_gap) {
+			t.longest_gap = s->longest_gap;
+			t.gap_at = s->gap_at;
+		}
+	}
+	return t;
+}

@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Buffered line-and-bulk client connections, shared by the load clients of the tests and benchmarks. */
+/*
+ * What the load clients of the tests and benchmarks share: buffered line-and-bulk connections, and workers that keep score, each a
+ * thread with one connection and one request under way.
+ */
 #ifndef TESTS_NETCLIENT_H
 #define TESTS_NETCLIENT_H
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,6 +33,48 @@ bool flush_out(struct connection *c);
 char *read_line(struct connection *c);
 /* `size` bytes followed by CR LF. */
 char *read_bulk(struct connection *c, size_t size);
+/* What one worker has seen. Its own, but for what is atomic. */
+struct score {
+	uint64_t broken;             /* connections that had to be opened anew */
+	uint64_t lost, doubled;      /* acknowledged writes, or wrong answers */
+	_Atomic uint64_t acked;
+	double last_reply;
+	double longest_gap, gap_at;  /* between two replies; when it began, after g_start */
+	_Atomic double recent_gap;   /* since the last question; asked and answered once in a while, so a race costs a figure */
+};
+
+struct worker {
+	pthread_t thread;
+	int index;
+	struct connection c;
+	struct score score;
+	uint64_t counter, sets;      /* the client's: last value of the worker's counter, keys set */
+};
+
+/* Of all workers. */
+struct total {
+	uint64_t acked, broken, lost, doubled;
+	int kept;                    /* connections that never broke */
+	double longest_gap, gap_at, gap_sum;
+};
+
+extern atomic_bool g_stop;       /* the workers end */
+extern double g_start;
+
+/* `count` workers, 1 to 1000; each is in run(worker) from now on. */
+struct worker *workers_start(int count, void *(*run)(void *));
+/* Until standard input is closed, a line there is answered by a line: what has happened since the last one. Then stops. */
+void workers_serve(struct worker *workers, int count);
+void workers_join(struct worker *workers, int count);
+struct total workers_total(const struct worker *workers, int count);
+void worker_connect(struct worker *w);
+void worker_connect_again(struct worker *w);
+/* Notes the time since the last reply. Return: now. */
+double worker_replied(struct worker *w);
+static inline bool worker_goes_on(void) { return !atomic_load_explicit(&g_stop, memory_order_relaxed); }
+/* The counter must be one more than before, or up to `slack` more than that. */
+void worker_counted(struct worker *w, uint64_t value, uint64_t slack);
+
 /* Reproducible incompressible bytes. */
 void make_value(char *value, size_t size, uint64_t number);
 

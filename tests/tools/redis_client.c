@@ -18,7 +18,6 @@
  * out, so the counter's next value may then be one more without being "doubled".
  * The longest gap is the longest time between two replies on one connection, sampled over all connections.
  */
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -111,37 +110,15 @@ static int fill_or_verify(bool verify, uint64_t bytes, size_t value_size)
 
 /* ---- drive ---- */
 
-struct worker {
-	pthread_t thread;
-	int index;
-	struct connection c;
-	uint64_t broken, lost, doubled, sets, last_counter;
-	_Atomic uint64_t acked;     /* INCRs and SETs */
-	double longest_gap, gap_at;
-	_Atomic double recent_gap;  /* since the last question; asked and answered once in a while, so a race costs a figure */
-};
-
-static atomic_bool g_stop;
 static const char *g_prefix = "";
 static uint64_t g_keys = UINT64_MAX;
 static double g_pause; /* from one pair of requests to the next, seconds; 0: none */
-static double g_start;
 static _Atomic uint32_t g_timeline[TIMELINE_BINS];
 
 static bool request(struct connection *c, int count, const char *const *words, const size_t *sizes, char **ret_line)
 {
 	put_command(c, count, words, sizes);
 	return flush_out(c) && (*ret_line = read_line(c)) != NULL;
-}
-
-static void score_counter(struct worker *w, uint64_t value, uint64_t slack)
-{
-	uint64_t expected = w->last_counter + 1;
-	if (value < expected)
-		w->lost += expected - value;
-	else if (value > expected + slack)
-		w->doubled += value - expected - slack;
-	w->last_counter = value;
 }
 
 static void pause_until(double *next)
@@ -157,11 +134,9 @@ static void *drive_thread(void *argument)
 {
 	struct worker *w = argument;
 	uint64_t slack = 0;
-	double last, next = now_s();
-	if (!connection_open(&w->c))
-		die("connect");
-	last = now_s();
-	while (!atomic_load_explicit(&g_stop, memory_order_relaxed)) {
+	double next = now_s();
+	worker_connect(w);
+	while (worker_goes_on()) {
 		char key[96], value[64], *line;
 		size_t key_size = (size_t)snprintf(key, sizeof key, "%sctr:%d", g_prefix, w->index), value_size;
 		if (g_pause > 0)
@@ -170,9 +145,9 @@ static void *drive_thread(void *argument)
 			goto broken_incr;
 		if (line[0] != ':')
 			die(line);
-		score_counter(w, strtoull(line + 1, NULL, 10), slack);
+		worker_counted(w, strtoull(line + 1, NULL, 10), slack);
 		slack = 0;
-		w->acked++;
+		w->score.acked++;
 		key_size = (size_t)snprintf(key, sizeof key, "%sw:%d:%llu", g_prefix, w->index, (unsigned long long)(w->sets % g_keys));
 		value_size = (size_t)snprintf(value, sizeof value, "value-%d-%llu", w->index, (unsigned long long)w->sets);
 		if (!request(&w->c, 3, (const char *[]){ "SET", key, value }, (size_t[]){ 3, key_size, value_size }, &line))
@@ -180,26 +155,15 @@ static void *drive_thread(void *argument)
 		if (strcmp(line, "+OK") != 0)
 			die(line);
 		w->sets++;
-		w->acked++;
-		double t = now_s();
-		if (t - last > w->recent_gap)
-			w->recent_gap = t - last;
-		if (t - last > w->longest_gap) {
-			w->longest_gap = t - last;
-			w->gap_at = last - g_start;
-		}
-		last = t;
-		size_t bin = (size_t)((t - g_start) * 1000 / TIMELINE_BIN_MS);
+		w->score.acked++;
+		size_t bin = (size_t)((worker_replied(w) - g_start) * 1000 / TIMELINE_BIN_MS);
 		if (bin < TIMELINE_BINS)
 			atomic_fetch_add_explicit(&g_timeline[bin], 2, memory_order_relaxed);
 		continue;
 broken_incr:
 		slack = 1;
 broken:
-		w->broken++;
-		close(w->c.fd);
-		if (!connection_open(&w->c))
-			die("connect again");
+		worker_connect_again(w);
 	}
 	return NULL;
 }
@@ -219,10 +183,10 @@ static void check_worker(struct worker *w, uint64_t *ret_keys)
 		size_t size = strtoul(line + 1, NULL, 10);
 		counter = strtoull(read_bulk(&c, size), NULL, 10);
 	}
-	if (counter < w->last_counter)
-		w->lost += w->last_counter - counter;
-	else if (counter > w->last_counter + w->broken)
-		w->doubled += counter - w->last_counter - w->broken;
+	if (counter < w->counter)
+		w->score.lost += w->counter - counter;
+	else if (counter > w->counter + w->score.broken)
+		w->score.doubled += counter - w->counter - w->score.broken;
 	++*ret_keys;
 	for (uint64_t first = w->sets > g_keys ? w->sets - g_keys : 0; first < w->sets; first += 512) {
 		uint64_t end = first + 512 < w->sets ? first + 512 : w->sets;
@@ -238,7 +202,7 @@ static void check_worker(struct worker *w, uint64_t *ret_keys)
 			if (!line)
 				die("receive");
 			if (line[0] != '$' || line[1] == '-') {
-				w->lost++;
+				w->score.lost++;
 				continue;
 			}
 			size_t size = strtoul(line + 1, NULL, 10);
@@ -246,82 +210,41 @@ static void check_worker(struct worker *w, uint64_t *ret_keys)
 			if (!data)
 				die("receive");
 			if (size != value_size || memcmp(data, value, size) != 0)
-				w->lost++;
+				w->score.lost++;
 			++*ret_keys;
 		}
 	}
 	close(c.fd);
 }
 
-/* What happened since the last question. */
-static void answer(struct worker *workers, int count, uint64_t *acked_before)
+static void write_timeline(const char *path, double seconds)
 {
-	uint64_t acked = 0;
-	double gap = 0;
-	int replied = 0;
-	for (int i = 0; i < count; i++) {
-		double g = atomic_exchange(&workers[i].recent_gap, 0);
-		acked += workers[i].acked;
-		replied += g > 0;
-		if (g > gap)
-			gap = g;
-	}
-	printf("{\"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections_replied\": %d}\n",
-		(unsigned long long)(acked - *acked_before), gap * 1000, replied);
-	fflush(stdout);
-	*acked_before = acked;
+	FILE *f = fopen(path, "w");
+	if (!f)
+		die(path);
+	fprintf(f, "# seconds requests_per_second\n");
+	for (size_t i = 0; i < TIMELINE_BINS && (double)i * TIMELINE_BIN_MS < seconds * 1000; i++)
+		fprintf(f, "%.3f %u\n", (double)(i * TIMELINE_BIN_MS) / 1000, g_timeline[i] * (1000 / TIMELINE_BIN_MS));
+	fclose(f);
 }
 
 static int drive(int count, const char *timeline_file)
 {
-	struct worker *workers = calloc((size_t)count, sizeof *workers);
-	uint64_t acked = 0, broken = 0, lost = 0, doubled = 0, keys = 0, answered = 0;
-	double gap = 0, gap_at = 0, gap_sum = 0;
-	int kept = 0;
-	char byte;
-	if (!workers)
-		die("calloc");
-	g_start = now_s();
-	for (int i = 0; i < count; i++) {
-		workers[i].index = i;
-		if (pthread_create(&workers[i].thread, NULL, drive_thread, &workers[i]) != 0)
-			die("pthread_create");
-	}
-	while (read(0, &byte, 1) > 0)
-		if (byte == '\n')
-			answer(workers, count, &answered);
-	atomic_store(&g_stop, true);
-	for (int i = 0; i < count; i++)
-		pthread_join(workers[i].thread, NULL);
+	struct worker *workers = workers_start(count, drive_thread);
+	uint64_t keys = 0;
+	workers_serve(workers, count);
+	workers_join(workers, count);
 	double seconds = now_s() - g_start;
-	for (int i = 0; i < count; i++) {
-		struct worker *w = &workers[i];
-		check_worker(w, &keys);
-		acked += w->acked;
-		broken += w->broken;
-		lost += w->lost;
-		doubled += w->doubled;
-		kept += w->broken == 0;
-		gap_sum += w->longest_gap;
-		if (w->longest_gap > gap) {
-			gap = w->longest_gap;
-			gap_at = w->gap_at;
-		}
-	}
-	if (timeline_file && *timeline_file) {
-		FILE *f = fopen(timeline_file, "w");
-		if (!f)
-			die(timeline_file);
-		fprintf(f, "# seconds requests_per_second\n");
-		for (size_t i = 0; i < TIMELINE_BINS && (double)i * TIMELINE_BIN_MS < seconds * 1000; i++)
-			fprintf(f, "%.3f %u\n", (double)(i * TIMELINE_BIN_MS) / 1000, g_timeline[i] * (1000 / TIMELINE_BIN_MS));
-		fclose(f);
-	}
+	for (int i = 0; i < count; i++)
+		check_worker(&workers[i], &keys);
+	struct total t = workers_total(workers, count);
+	if (timeline_file && *timeline_file)
+		write_timeline(timeline_file, seconds);
 	printf("{\"seconds\": %.2f, \"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"mean_gap_ms\": %.3f, \"gap_at_s\": %.3f, "
 		"\"connections\": %d, \"connections_kept\": %d, \"broken\": %llu, \"writes_lost\": %llu, \"writes_doubled\": %llu, "
-		"\"keys_verified\": %llu}\n", seconds, (unsigned long long)acked, gap * 1000, gap_sum * 1000 / count, gap_at, count, kept,
-		(unsigned long long)broken, (unsigned long long)lost, (unsigned long long)doubled, (unsigned long long)keys);
-	return lost || doubled ? 1 : 0;
+		"\"keys_verified\": %llu}\n", seconds, (unsigned long long)t.acked, t.longest_gap * 1000, t.gap_sum * 1000 / count, t.gap_at,
+		count, t.kept, (unsigned long long)t.broken, (unsigned long long)t.lost, (unsigned long long)t.doubled, (unsigned long long)keys);
+	return t.lost || t.doubled ? 1 : 0;
 }
 
 int main(int argc, char **argv)

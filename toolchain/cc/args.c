@@ -249,6 +249,16 @@ static int apply(struct cc_args *a, const struct rule *r, struct strv *words, si
 	return 0;
 }
 
+/* Build systems want to know which linker it is, and name no input. */
+static void ask_linker(struct cc_args *a, const char *word)
+{
+	a->mode = CC_PASS_THROUGH;
+	strv_add(&a->common, "-fuse-ld=lld");
+	strv_add(&a->common, "--ld-path=/usr/bin/ld.lld-19");
+	strv_add(&a->common, "-nostdlib");
+	strv_add(&a->common, word);
+}
+
 /* -o, -x, -M*, -target, -Xoptmig: words with their own meaning. Returns 0 not one, 1 done, -1 error. */
 static int special(struct cc_args *a, struct strv *words, size_t *index, const char **language)
 {
@@ -289,6 +299,7 @@ static int special(struct cc_args *a, struct strv *words, size_t *index, const c
 	if (strcmp(word, "--help") == 0) { a->help = true; return 1; }
 	if (strcmp(word, "--help=clang") == 0) { strv_add(&a->common, "--help"); a->mode = CC_PASS_THROUGH; return 1; }
 	if (strcmp(word, "--version") == 0) { a->version = true; a->mode = CC_PASS_THROUGH; return 1; }
+	if (strcmp(word, "-Wl,--version") == 0) { ask_linker(a, word); return 1; }
 	if (strcmp(word, "-nostdlib") == 0 || strcmp(word, "-nostartfiles") == 0) { a->needs_crt = false; return 1; }
 	return 0;
 }

@@ -49,34 +49,50 @@ static bool object_stamped(const char *data, size_t size)
 	return false;
 }
 
-/* A member of a System V archive by its name, "/n" names looked up in the long-name table. One of several of the same
- * name without a stamp makes the answer no. */
-static bool member_stamped(const struct file *f, const char *member)
+/* The names of a System V archive: short ones in the header, "/N" at offset N of the long-name table, where they end with "/\n". */
+static const char *member_name(const char *header, const char *names, size_t names_size)
 {
-	bool found = false;
+	char name[17];
+	snprintf(name, sizeof name, "%.16s", header);
+	if (name[0] == '/' && name[1] >= '0' && name[1] <= '9' && names) {
+		size_t offset = strtoull(name + 1, NULL, 10), n = 0;
+		while (offset + n < names_size && names[offset + n] != '\n') n++;
+		if (n && names[offset + n - 1] == '/') n--;
+		return cc_format("%.*s", (int)n, names + offset);
+	}
+	name[strcspn(name, "/ ")] = 0;
+	return cc_format("%s", name);
+}
+
+/* A thin archive holds names only, relative to where it lies itself. */
+static bool thin_member_stamped(struct file **files, const char *archive, const char *member)
+{
+	const char *slash = strrchr(archive, '/');
+	if (slash && member[0] != '/') member = cc_format("%.*s%s", (int)(slash + 1 - archive), archive, member);
+	const struct file *f = load(files, member);
+	return f->data && object_stamped(f->data, f->size);
+}
+
+/* A member of an archive. One of several of the same name without a stamp makes the answer no. */
+static bool member_stamped(struct file **files, const struct file *f, const char *member)
+{
+	bool found = false, thin = f->data && f->size >= 8 && memcmp(f->data, "!<thin>\n", 8) == 0;
 	const char *names = NULL;
 	size_t names_size = 0;
 	for (size_t at = 8; f->data && at + 60 <= f->size;) {
 		const char *header = f->data + at;
+		bool is_names = header[0] == '/' && header[1] == '/', is_index = header[0] == '/' && (header[1] == ' ' || header[1] == 'S');
 		size_t size = strtoull(cc_format("%.10s", header + 48), NULL, 10), data = at + 60;
-		if (size > f->size - data) return false;
-		char name[512];
-		snprintf(name, sizeof name, "%.16s", header);
-		if (starts_with(name, "// ")) {
+		size_t held = thin && !is_names && !is_index ? 0 : size;
+		if (held > f->size - data) return false;
+		if (is_names) {
 			names = f->data + data;
 			names_size = size;
-		} else if (name[0] == '/' && name[1] >= '0' && name[1] <= '9' && names) {
-			size_t offset = strtoull(name + 1, NULL, 10), n = 0;
-			while (offset + n < names_size && names[offset + n] != '/' && names[offset + n] != '\n') n++;
-			snprintf(name, sizeof name, "%.*s", (int)n, names + offset);
-		} else {
-			name[strcspn(name, "/ ")] = 0;
-		}
-		if (strcmp(name, member) == 0) {
-			if (!object_stamped(f->data + data, size)) return false;
+		} else if (!is_index && strcmp(member_name(header, names, names_size), member) == 0) {
+			if (thin ? !thin_member_stamped(files, f->path, member) : !object_stamped(f->data + data, size)) return false;
 			found = true;
 		}
-		at = data + size + (size & 1);
+		at = data + held + (held & 1);
 	}
 	return found;
 }
@@ -86,7 +102,7 @@ static bool stamped(struct file **files, const char *object)
 	const char *open = strrchr(object, '(');
 	if (open && object[strlen(object) - 1] == ')') {
 		const char *archive = cc_format("%.*s", (int)(open - object), object);
-		return member_stamped(load(files, archive), cc_format("%.*s", (int)strlen(open) - 2, open + 1));
+		return member_stamped(files, load(files, archive), cc_format("%.*s", (int)strlen(open) - 2, open + 1));
 	}
 	struct file *f = load(files, object);
 	return f->data && object_stamped(f->data, f->size);

@@ -76,7 +76,7 @@ static uint64_t push_strings(struct stack_builder *s, const struct om_boot *boot
 	return s->rsp;
 }
 
-static uint64_t arguments_size(uint64_t first, uint64_t end, uint32_t count)
+static uint64_t strings_size(uint64_t first, uint64_t end, uint32_t count)
 {
 	uint64_t at = first;
 
@@ -132,7 +132,7 @@ static unsigned build_aux(uint64_t aux[2 * AUX_MAX], const struct om_boot *boot,
 static void build_stack(struct stack_builder *s, const struct om_boot *boot, uint64_t untrusted_strings)
 {
 	struct rt_call_frame frame = { .mxcsr = 0x1f80, .x87_control = 0x37f, .rip = (uint64_t)_start };
-	uint64_t strings, end, random, platform, aux[2 * AUX_MAX], vectors, next;
+	uint64_t strings, end, first, random, platform, aux[2 * AUX_MAX], vectors, next;
 	uint8_t bytes[16];
 	unsigned aux_count;
 
@@ -140,7 +140,8 @@ static void build_stack(struct stack_builder *s, const struct om_boot *boot, uin
 	push_word(s, 0);
 	strings = push_strings(s, boot, (const char *)untrusted_strings);
 	end = strings + boot->strings_size;
-	rt_io_set_arguments((const char *)strings, arguments_size(strings, end, boot->argc));
+	first = strings + strings_size(strings, end, boot->argc);
+	rt_io_set_strings(strings, first - strings, strings_size(first, end, boot->envc));
 	if (!rt_random(bytes, sizeof bytes))
 		rt_fatal(OM_ESGX, "the CPU's random number generator does not answer");
 	push(s, bytes, sizeof bytes);

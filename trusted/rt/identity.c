@@ -20,18 +20,19 @@
 struct lx_rlimit { uint64_t current, maximum; };
 
 RT_RESIDENT static struct {
-	uint32_t ppid, uid, euid, gid, egid, cpu_count, umask;
+	struct rt_ids ids;
+	uint32_t cpu_count, umask;
 	char host_name[65];
 	struct lx_rlimit limits[RLIMIT_COUNT];
 } identity;
 
 void rt_identity_boot(const struct om_boot *boot)
 {
-	identity.ppid = boot->ppid;
-	identity.uid = boot->uid;
-	identity.euid = boot->euid;
-	identity.gid = boot->gid;
-	identity.egid = boot->egid;
+	identity.ids.ppid = boot->ppid;
+	identity.ids.uid = boot->uid;
+	identity.ids.euid = boot->euid;
+	identity.ids.gid = boot->gid;
+	identity.ids.egid = boot->egid;
 	identity.cpu_count = boot->cpu_count >= 1 && boot->cpu_count <= 1024 ? boot->cpu_count : 1;
 	memcpy(identity.host_name, boot->host_name, sizeof boot->host_name);
 	identity.host_name[sizeof identity.host_name - 1] = 0;
@@ -47,6 +48,11 @@ void rt_identity_boot(const struct om_boot *boot)
 uint32_t rt_cpu_count(void)
 {
 	return identity.cpu_count;
+}
+
+const struct rt_ids *rt_ids(void)
+{
+	return &identity.ids;
 }
 
 bool rt_random(void *to, size_t size)
@@ -69,11 +75,11 @@ bool rt_random(void *to, size_t size)
 }
 
 static long sys_getpid(struct rt_thread *t) { (void)t; return rt_pid; }
-static long sys_getppid(struct rt_thread *t) { (void)t; return identity.ppid; }
-static long sys_getuid(struct rt_thread *t) { (void)t; return identity.uid; }
-static long sys_geteuid(struct rt_thread *t) { (void)t; return identity.euid; }
-static long sys_getgid(struct rt_thread *t) { (void)t; return identity.gid; }
-static long sys_getegid(struct rt_thread *t) { (void)t; return identity.egid; }
+static long sys_getppid(struct rt_thread *t) { (void)t; return identity.ids.ppid; }
+static long sys_getuid(struct rt_thread *t) { (void)t; return identity.ids.uid; }
+static long sys_geteuid(struct rt_thread *t) { (void)t; return identity.ids.euid; }
+static long sys_getgid(struct rt_thread *t) { (void)t; return identity.ids.gid; }
+static long sys_getegid(struct rt_thread *t) { (void)t; return identity.ids.egid; }
 static long sys_ok(struct rt_thread *t) { (void)t; return 0; }
 static long sys_enosys(struct rt_thread *t) { (void)t; return -ENOSYS; }
 static long sys_echild(struct rt_thread *t) { (void)t; return -ECHILD; }
@@ -94,8 +100,8 @@ static long put_ids(const struct rt_thread *t, uint32_t real, uint32_t effective
 	return 0;
 }
 
-static long sys_getresuid(struct rt_thread *t) { return put_ids(t, identity.uid, identity.euid); }
-static long sys_getresgid(struct rt_thread *t) { return put_ids(t, identity.gid, identity.egid); }
+static long sys_getresuid(struct rt_thread *t) { return put_ids(t, identity.ids.uid, identity.ids.euid); }
+static long sys_getresgid(struct rt_thread *t) { return put_ids(t, identity.ids.gid, identity.ids.egid); }
 
 /* Becoming who one is already is all that is possible: the host decides what its process may do. */
 static long sys_setuid(struct rt_thread *t)
@@ -103,7 +109,7 @@ static long sys_setuid(struct rt_thread *t)
 	uint32_t id = (uint32_t)t->arg[0];
 	bool group = t->nr == __NR_setgid;
 
-	if (id == (group ? identity.egid : identity.euid) || id == (group ? identity.gid : identity.uid))
+	if (id == (group ? identity.ids.egid : identity.ids.euid) || id == (group ? identity.ids.gid : identity.ids.uid))
 		return 0;
 	return rt_host(t->nr, id, 0, 0, 0, 0, 0) == 0 ? 0 : -EPERM;
 }
@@ -114,7 +120,7 @@ static long sys_getgroups(struct rt_thread *t)
 		return -EINVAL;
 	if (t->arg[0] == 0)
 		return 1;
-	return rt_app_put((uint64_t)t->arg[1], &identity.egid, sizeof identity.egid) < 0 ? -EFAULT : 1;
+	return rt_app_put((uint64_t)t->arg[1], &identity.ids.egid, sizeof identity.ids.egid) < 0 ? -EFAULT : 1;
 }
 
 static long sys_umask(struct rt_thread *t)

@@ -285,6 +285,8 @@ extern int32_t rt_pid;
 uint64_t rt_mem_used_bytes(void);
 bool rt_random(void *to, size_t size);               /* RDRAND; false if it keeps failing */
 uint32_t rt_cpu_count(void);                         /* as when the program started */
+struct rt_ids { uint32_t ppid, uid, euid, gid, egid; };
+const struct rt_ids *rt_ids(void);
 
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
 void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */
@@ -295,8 +297,9 @@ long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size);
 /* RLIMIT_NOFILE's soft limit: new descriptors stay below it (at most image->file_max). */
 void rt_io_set_limit(uint64_t soft_limit);
 uint32_t rt_io_limit(void);
-/* Program arguments, each with its NUL, for /proc/self/cmdline and exe; called by boot after rt_io_boot. */
-void rt_io_set_arguments(const char *arguments, size_t size);
+/* Where the program's arguments lie, each with its NUL, and behind them its environment: for /proc/self; called by boot after
+ * rt_io_boot. */
+void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t environment_size);
 /* All threads stopped. These calls use the transfer buffer of the slot they run on from its start and leave nothing of
  * it intact; the buffer's size bounds the state of one TCP connection (its queues).
  *   freeze    fetch what the kernel holds (offsets, pipe content, event counters, TCP dumps) into the resident tables

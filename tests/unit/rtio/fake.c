@@ -28,6 +28,7 @@ void rt_lock(struct rt_lock *lock) { (void)lock; }
 void rt_unlock(struct rt_lock *lock) { (void)lock; }
 uint64_t rt_mem_used_bytes(void) { return 123 << 12; }
 uint32_t rt_cpu_count(void) { return 2; }
+const struct rt_ids *rt_ids(void) { static const struct rt_ids ids = { .ppid = 1 }; return &ids; }
 bool rt_random(void *to, size_t size) { return getrandom(to, size, 0) == (ssize_t)size; }
 void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; fake.signals[signo]++; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
@@ -237,9 +238,13 @@ long fake_call(long nr, ...)
 
 void fake_boot(void)
 {
+	static const char strings[] = "./fake\0arg\0A=b\0C=";
+
 	fake.ub_size = OM_TBUF_SIZE_APP - OM_TBUF_DATA;
 	fake.lie_nr = -1;
+	rt_threads[OM_SERVICE_SLOTS].tid = rt_pid;
+	memcpy(rt_threads[OM_SERVICE_SLOTS].name, "fake", 5);
 	rt_ub_reset();
 	rt_io_boot(7);
-	rt_io_set_arguments("./fake\0arg", 11);
+	rt_io_set_strings((uint64_t)strings, 11, sizeof strings - 11);
 }

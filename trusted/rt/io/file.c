@@ -64,23 +64,17 @@ static long sys_creat(struct rt_thread *t) { return open_at(CWD, ARG(0), O_CREAT
 static long stat_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_t flags)
 {
 	struct rt_io_path path;
+	struct stat stat;
 	long error = rt_io_path(dirfd, app_path, &path);
 	uint64_t ub;
 
 	if (error)
 		return error;
+	if (rt_io_own_stat(path.text, !(flags & AT_SYMLINK_NOFOLLOW), &stat, &error))
+		return error ? error : rt_app_put(app, &stat, sizeof stat);
 	ub = rt_io_ub_space(256);
 	error = ub ? rt_io_zero(rt_host(__NR_newfstatat, path.host_dir, path.untrusted, ub, flags, 0, 0)) : -ENOMEM;
 	return error ? error : rt_ub_to_app(app, (void *)ub, sizeof(struct stat));
-}
-
-static long stat_inside(const struct rt_io_ofd *ofd, uint64_t app)
-{
-	struct stat stat = { .st_nlink = 1, .st_blksize = 4096, .st_ino = rt_io_index(ofd) };
-
-	stat.st_mode = ofd->kind == RT_IO_DEVICE ? LX_S_IFCHR | 0666 : LX_S_IFREG | 0444;
-	stat.st_rdev = ofd->kind == RT_IO_DEVICE ? 0x100 | ofd->device : 0;
-	return rt_app_put(app, &stat, sizeof stat);
 }
 
 static long sys_stat(struct rt_thread *t) { return stat_at(CWD, ARG(0), ARG(1), 0); }
@@ -89,13 +83,16 @@ static long sys_lstat(struct rt_thread *t) { return stat_at(CWD, ARG(0), ARG(1),
 static long stat_fd(uint64_t fd, uint64_t app)
 {
 	struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+	struct stat stat;
 	uint64_t ub;
 	long error;
 
 	if (!ofd)
 		return -EBADF;
-	if (ofd->host_fd < 0)
-		return stat_inside(ofd, app);
+	if (ofd->host_fd < 0) {
+		rt_io_stat_inside(ofd, &stat);
+		return rt_app_put(app, &stat, sizeof stat);
+	}
 	ub = rt_io_ub_space(256);
 	error = ub ? rt_io_zero(rt_host(__NR_fstat, (uint64_t)ofd->host_fd, ub, 0, 0, 0, 0)) : -ENOMEM;
 	return error ? error : rt_ub_to_app(app, (void *)ub, sizeof(struct stat));
@@ -115,14 +112,25 @@ static long sys_newfstatat(struct rt_thread *t)
 	return stat_at(ARG(0), ARG(1), ARG(2), ARG(3));
 }
 
+static long put_statx(uint64_t app, const struct stat *stat)
+{
+	struct statx x = { .stx_mask = STATX_BASIC_STATS, .stx_blksize = (uint32_t)stat->st_blksize, .stx_nlink = (uint32_t)stat->st_nlink,
+		.stx_uid = stat->st_uid, .stx_gid = stat->st_gid, .stx_mode = (uint16_t)stat->st_mode, .stx_ino = stat->st_ino };
+
+	return rt_app_put(app, &x, sizeof x);
+}
+
 static long sys_statx(struct rt_thread *t)
 {
 	struct rt_io_path path;
+	struct stat stat;
 	long error = rt_io_path(ARG(0), ARG(1), &path);
 	uint64_t ub;
 
 	if (error)
 		return error;
+	if (rt_io_own_stat(path.text, !(ARG(2) & AT_SYMLINK_NOFOLLOW), &stat, &error))
+		return error ? error : put_statx(ARG(4), &stat);
 	ub = rt_io_ub_space(sizeof(struct statx));
 	error = ub ? rt_io_zero(rt_host(__NR_statx, path.host_dir, path.untrusted, ARG(2), ARG(3), ub, 0)) : -ENOMEM;
 	return error ? error : rt_ub_to_app(ARG(4), (void *)ub, sizeof(struct statx));
@@ -327,6 +335,8 @@ static long sys_getdents64(struct rt_thread *t)
 
 	if (!ofd)
 		return -EBADF;
+	if (ofd->kind == RT_IO_VIRTUAL)
+		return rt_io_own_list(ofd, ARG(1), size);
 	if (ofd->kind != RT_IO_DIR)
 		return -ENOTDIR;
 	ub = rt_io_ub_space(size);

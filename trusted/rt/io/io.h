@@ -36,7 +36,7 @@ enum rt_io_kind {
 	RT_IO_FILE,      /* regular file */
 	RT_IO_DIR,
 	RT_IO_OTHER,     /* fifo, tty or device opened by path; O_PATH descriptors: cannot migrate */
-	RT_IO_VIRTUAL,   /* content made inside: /proc/self/stat ... */
+	RT_IO_VIRTUAL,   /* content made inside: /proc/self/stat, /proc/self/fd/ ... */
 	RT_IO_DEVICE,    /* /dev/null, zero, full, urandom: made inside */
 	RT_IO_PIPE,
 	RT_IO_EVENTFD,
@@ -58,7 +58,13 @@ struct rt_io_file {
 	uint64_t device, inode;      /* as the host reports it */
 	uint32_t flock;              /* LX_LOCK_SH, LX_LOCK_EX or 0 */
 };
-struct rt_io_virtual { uint32_t blob, size; uint64_t offset; };
+struct rt_io_virtual {
+	uint32_t blob, size;         /* the text; 0: made when it is read */
+	uint64_t offset;             /* of a directory: the next entry's position */
+	uint8_t  node;               /* procself.c's, 0: a text */
+	int32_t  tid;                /* whose it is; 0: the process' */
+	const char *name;            /* of the image's: the same on every host. A path, or a name below the process' directory */
+};
 struct rt_io_pipe { uint32_t peer; uint32_t writer; };           /* peer: description of the other end, 0 when closed */
 struct rt_io_eventfd { uint32_t flags; };
 struct rt_io_timerfd {
@@ -187,6 +193,7 @@ long rt_io_span_skip(struct rt_io_span *span, uint64_t size);
 long rt_io_span_to_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t size);
 long rt_io_span_from_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t size);
 long rt_io_span_put(struct rt_io_span *span, const void *trusted, uint64_t size);
+long rt_io_span_get(struct rt_io_span *span, void *trusted, uint64_t size);
 
 /* ---- blob.c: small resident memory ---------------------------------------------------------------------------- */
 uint32_t rt_io_blob_new(uint32_t size);              /* 0: none left */
@@ -203,13 +210,14 @@ void *rt_io_frozen_at(uint32_t offset);
 struct rt_io_path {
 	uint64_t host_dir;           /* argument for the host's *at call */
 	uint64_t untrusted;          /* the string in the transfer buffer */
-	char     text[LX_PATH_MAX];  /* what was passed to the host */
+	char     text[LX_PATH_MAX];  /* as the program means it: the host's name may be another (procself.c) */
 };
 /* Copies a path in and makes it absolute if it is relative to the working directory. */
 long rt_io_path(uint64_t dirfd, uint64_t app_path, struct rt_io_path *ret_path);
 /* Joins a relative path to the working directory. Return: length or -ENAMETOOLONG. */
 long rt_io_absolute(const char *relative, char *ret_path, size_t size);
 void rt_io_cwd_boot(void);
+const char *rt_io_cwd(void);
 /* Path of a host descriptor as the host's kernel sees it. Return: length without NUL or negative errno. */
 long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size);
 
@@ -223,14 +231,40 @@ void rt_io_lock_closing(struct rt_io_ofd *ofd, bool last);
 int  rt_io_lock_release_all(void);                   /* freeze: give them up on the host, remember them */
 int  rt_io_lock_take_all(char *words, size_t size);  /* thaw, rebuild */
 
-/* ---- procfs.c -------------------------------------------------------------------------------------------- */
+/* ---- procfs.c: files and devices made inside ------------------------------------------------------------------ */
 enum rt_io_device { RT_IO_DEV_NULL = 1, RT_IO_DEV_ZERO, RT_IO_DEV_FULL, RT_IO_DEV_RANDOM };
+struct rt_io_words;
+typedef void rt_io_make_fn(struct rt_io_words *words, const struct rt_thread *about);
 /* Opens what is answered inside. True: *ret is the result of open. */
 bool rt_io_virtual_open(const char *path, uint32_t flags, long *ret);
-/* /proc/self/exe and /proc/self/cwd. True: the link's text is in ret_text. */
-bool rt_io_virtual_link(const char *path, char *ret_text, size_t size);
+/* A new description and number; takes over the content's blob. */
+long rt_io_virtual_new(struct rt_io_virtual content, uint32_t status, uint32_t flags);
+/* A text; `content` says whose. */
+long rt_io_virtual_made(rt_io_make_fn *make, const struct rt_thread *about, struct rt_io_virtual content, uint32_t flags);
+long rt_io_device_open(enum rt_io_device device, uint32_t flags);
+/* read or pread (offset >= 0) of a text. */
+long rt_io_virtual_give(struct rt_io_ofd *ofd, const void *text, uint64_t size, struct rt_io_span *span, int64_t offset);
 long rt_io_virtual_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
-long rt_io_virtual_write(struct rt_io_ofd *ofd, struct rt_io_span *span);
+long rt_io_virtual_write(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+
+/* ---- proctext.c, procself.c: /proc/self. True: the name is of that tree, and *ret is the call's result ------------- */
+rt_io_make_fn rt_io_make_stat, rt_io_make_statm, rt_io_make_status, rt_io_make_comm, rt_io_make_maps, rt_io_make_smaps,
+	rt_io_make_smaps_rollup, rt_io_make_limits;
+const char *rt_io_program_path(void);
+bool rt_io_own_thread_shown(const struct rt_thread *t);
+bool rt_io_own_open(const char *path, uint32_t flags, long *ret);
+bool rt_io_own_link(const char *path, char *ret_text, size_t size, long *ret);
+bool rt_io_own_stat(const char *path, bool follow, struct stat *ret_stat, long *ret);
+bool rt_io_own_access(const char *path, uint32_t mode, long *ret);
+/* For what lies behind a link: the host's name of it, in two parts. False: the name goes to the host as it is. */
+bool rt_io_own_host_name(const char *path, char space[32], const char **ret_head, const char **ret_rest);
+void rt_io_stat_inside(const struct rt_io_ofd *ofd, struct stat *ret_stat);
+long rt_io_own_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+long rt_io_own_write(struct rt_io_ofd *ofd, struct rt_io_span *span);
+/* getdents64. */
+long rt_io_own_list(struct rt_io_ofd *ofd, uint64_t app, uint64_t size);
+/* A directory's name with '/' at its end. Return: its length, -ENOTDIR for what is no directory made inside. */
+long rt_io_own_directory(const struct rt_io_ofd *ofd, char *ret_text, size_t size);
 
 /* ---- socket.c, sockopt.c, message.c ---------------------------------------------------------------------------- */
 struct rt_io_option { int32_t level, name; uint32_t size; uint8_t value[36]; };
@@ -289,5 +323,6 @@ struct rt_io_words { char *text; size_t size, used; };
 void rt_io_words_add(struct rt_io_words *words, const char *text);
 void rt_io_words_number(struct rt_io_words *words, uint64_t number);
 void rt_io_words_hex(struct rt_io_words *words, uint64_t number);
+void rt_io_words_line(struct rt_io_words *words, const char *name, uint64_t number, const char *unit);
 
 #endif

@@ -82,6 +82,7 @@
 
 #define LX_S_IFMT   0170000
 #define LX_S_IFSOCK 0140000
+#define LX_S_IFLNK  0120000
 #define LX_S_IFREG  0100000
 #define LX_S_IFBLK  0060000
 #define LX_S_IFDIR  0040000

@@ -4,7 +4,7 @@
  *
  * The working directory is a string of ours: the host process' own directory plays no part, and the destination of
  * a migration needs none set. A relative path goes to the host joined to it; a path relative to a directory
- * descriptor goes as it is, with the host's descriptor.
+ * descriptor goes as it is, with the host's descriptor. Names in /proc/self are procself.c's.
  */
 #include "rt/io/io.h"
 
@@ -30,6 +30,11 @@ static void cwd_set(const char *path, size_t length)
 {
 	memcpy(cwd, path, length + 1);
 	cwd_length = (uint32_t)length;
+}
+
+const char *rt_io_cwd(void)
+{
+	return cwd;
 }
 
 void rt_io_cwd_boot(void)
@@ -85,6 +90,40 @@ static long make_absolute(struct rt_io_path *path, long length)
 	return (long)head + 1 + length;
 }
 
+/* Relative to a directory that is made inside. */
+static long below_virtual(const struct rt_io_ofd *dir, struct rt_io_path *path, long length)
+{
+	char name[64];
+	long head = rt_io_own_directory(dir, name, sizeof name);
+
+	if (head < 0)
+		return head;
+	if (head + length >= LX_PATH_MAX)
+		return -ENAMETOOLONG;
+	memmove(path->text + head, path->text, (size_t)length + 1);
+	memcpy(path->text, name, (size_t)head);
+	return head + length;
+}
+
+/* In /proc/self the host's name of an object is another. */
+static uint64_t put_name(const struct rt_io_path *path, long length)
+{
+	const char *head, *rest;
+	char space[32];
+	size_t first;
+	uint64_t ub;
+
+	if (!rt_io_own_host_name(path->text, space, &head, &rest))
+		return rt_io_ub_copy(path->text, (size_t)length + 1);
+	first = text_length(head);
+	ub = rt_io_ub_space(first + text_length(rest) + 1);
+	if (!ub)
+		return 0;
+	rt_ub_put((void *)ub, head, first);
+	rt_ub_put((void *)(ub + first), rest, text_length(rest) + 1);
+	return ub;
+}
+
 long rt_io_path(uint64_t dirfd, uint64_t app_path, struct rt_io_path *ret_path)
 {
 	long length = rt_app_get_string(ret_path->text, app_path, LX_PATH_MAX);
@@ -94,18 +133,19 @@ long rt_io_path(uint64_t dirfd, uint64_t app_path, struct rt_io_path *ret_path)
 	ret_path->host_dir = (uint64_t)AT_FDCWD;
 	if ((int32_t)dirfd == AT_FDCWD || ret_path->text[0] == '/') {
 		length = make_absolute(ret_path, length);
-		if (length < 0)
-			return length;
 	} else {
 		struct rt_io_ofd *dir = rt_io_get((uint32_t)dirfd);
 
 		if (!dir)
 			return -EBADF;
 		if (dir->host_fd < 0)
-			return -ENOTDIR;
-		ret_path->host_dir = (uint64_t)dir->host_fd;
+			length = below_virtual(dir, ret_path, length);
+		else
+			ret_path->host_dir = (uint64_t)dir->host_fd;
 	}
-	ret_path->untrusted = rt_io_ub_copy(ret_path->text, (size_t)length + 1);
+	if (length < 0)
+		return length;
+	ret_path->untrusted = put_name(ret_path, length);
 	return ret_path->untrusted ? 0 : -ENOMEM;
 }
 
@@ -193,9 +233,19 @@ static long with_path(uint64_t nr, uint64_t dirfd, uint64_t app_path, uint64_t a
 #define ARG(i) ((uint64_t)t->arg[i])
 #define CWD ((uint64_t)AT_FDCWD)
 
-static long sys_access(struct rt_thread *t) { return with_path(__NR_faccessat, CWD, ARG(0), ARG(1), 0, 0); }
-static long sys_faccessat(struct rt_thread *t) { return with_path(__NR_faccessat, ARG(0), ARG(1), ARG(2), 0, 0); }
-static long sys_faccessat2(struct rt_thread *t) { return with_path(__NR_faccessat2, ARG(0), ARG(1), ARG(2), ARG(3), 0); }
+static long access_at(uint64_t dirfd, uint64_t app_path, uint64_t mode, uint64_t flags)
+{
+	struct rt_io_path path;
+	long error = rt_io_path(dirfd, app_path, &path);
+
+	if (error || rt_io_own_access(path.text, (uint32_t)mode, &error))
+		return error;
+	return rt_io_zero(rt_host(flags ? __NR_faccessat2 : __NR_faccessat, path.host_dir, path.untrusted, mode, flags, 0, 0));
+}
+
+static long sys_access(struct rt_thread *t) { return access_at(CWD, ARG(0), ARG(1), 0); }
+static long sys_faccessat(struct rt_thread *t) { return access_at(ARG(0), ARG(1), ARG(2), 0); }
+static long sys_faccessat2(struct rt_thread *t) { return access_at(ARG(0), ARG(1), ARG(2), ARG(3)); }
 static long sys_unlink(struct rt_thread *t) { return with_path(__NR_unlinkat, CWD, ARG(0), 0, 0, 0); }
 static long sys_unlinkat(struct rt_thread *t) { return with_path(__NR_unlinkat, ARG(0), ARG(1), ARG(2), 0, 0); }
 static long sys_rmdir(struct rt_thread *t) { return with_path(__NR_unlinkat, CWD, ARG(0), AT_REMOVEDIR, 0, 0); }
@@ -273,8 +323,10 @@ static long readlink_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_
 		return -EINVAL;
 	if (size > LX_PATH_MAX)
 		size = LX_PATH_MAX;
-	if (rt_io_virtual_link(path.text, text, sizeof text)) {
-		size = text_length(text) < size ? text_length(text) : size;
+	if (rt_io_own_link(path.text, text, sizeof text, &length)) {
+		if (length < 0)
+			return length;
+		size = (size_t)length < size ? (size_t)length : size;
 		return rt_app_put(app, text, size) ? -EFAULT : (long)size;
 	}
 	ub = rt_io_ub_space(size);

@@ -97,7 +97,7 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 	uint64_t chunk, ub;
 
 	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
-		return rt_io_virtual_write(ofd, span);
+		return rt_io_virtual_write(ofd, span, offset);
 	if (DONE && rt_io_span_skip(span, DONE))
 		return (long)DONE;
 	chunk = span->total;

@@ -79,7 +79,7 @@ static long from_ub(uint64_t untrusted, uint64_t app, uint64_t size)
 	return head == size ? 0 : rt_ub_to_app(app + head, (const void *)(untrusted + head), size - head);
 }
 
-enum direction { SKIP, TO_UB, FROM_UB, FROM_TRUSTED };
+enum direction { SKIP, TO_UB, FROM_UB, FROM_TRUSTED, TO_TRUSTED };
 
 static long walk(struct rt_io_span *span, enum direction direction, uint64_t other, uint64_t size)
 {
@@ -97,6 +97,7 @@ static long walk(struct rt_io_span *span, enum direction direction, uint64_t oth
 		case TO_UB:        error = to_ub(other, span->base, some); break;
 		case FROM_UB:      error = from_ub(other, span->base, some); break;
 		case FROM_TRUSTED: error = rt_app_put(span->base, (const void *)other, some); break;
+		case TO_TRUSTED:   error = rt_app_get((void *)other, span->base, some); break;
 		}
 		if (error)
 			return error;
@@ -115,6 +116,10 @@ long rt_io_span_from_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t si
 long rt_io_span_put(struct rt_io_span *span, const void *trusted, uint64_t size)
 {
 	return walk(span, FROM_TRUSTED, (uint64_t)trusted, size);
+}
+long rt_io_span_get(struct rt_io_span *span, void *trusted, uint64_t size)
+{
+	return walk(span, TO_TRUSTED, (uint64_t)trusted, size);
 }
 
 uint64_t rt_io_ub_space(size_t size)

@@ -31,3 +31,10 @@ void rt_io_words_hex(struct rt_io_words *words, uint64_t number)
 {
 	add_base(words, number, 16);
 }
+
+void rt_io_words_line(struct rt_io_words *words, const char *name, uint64_t number, const char *unit)
+{
+	rt_io_words_add(words, name);
+	rt_io_words_number(words, number);
+	rt_io_words_add(words, unit);
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * /proc/self (also as /proc/PID, /proc/thread-self, /dev/fd, /dev/std*): a small tree of names, decoded once for all calls.
+ *
+ *     self/  cmdline comm environ limits maps smaps smaps_rollup stat statm status      texts; comm may be written
+ *            exe cwd root                                                               links into the host's files
+ *            fd/N                                                                       links to descriptors
+ *            task/TID/                                                                  the same for one thread
+ *
+ * Between procname.c, which knows the tree, and procself.c, which does what is asked of a name in it.
+ */
+#ifndef OPTMIG_TRUSTED_RT_IO_PROCSELF_H
+#define OPTMIG_TRUSTED_RT_IO_PROCSELF_H
+
+#include "rt/io/io.h"
+
+enum rt_io_own_node {
+	MISSING,                                             /* `error` says why */
+	OWN, TASK, THREAD, FDS,                              /* directories */
+	TEXT, COMM, CMDLINE, ENVIRON,                        /* files */
+	SELF, THREAD_SELF, EXE, CWD, ROOT, FD,               /* links */
+};
+
+struct rt_io_own {
+	enum rt_io_own_node node;
+	int error;
+	int32_t tid;                 /* of a name below task/; 0: the process */
+	uint32_t fd;
+	const char *name;
+	rt_io_make_fn *make;
+	const char *rest;            /* what follows a link's name: "" or "/..." */
+};
+
+struct rt_io_own_row { const char *name; enum rt_io_own_node node; rt_io_make_fn *make; };
+#define RT_IO_OWN_ROWS 15u
+extern const struct rt_io_own_row rt_io_own_rows[RT_IO_OWN_ROWS];   /* what is in a process' directory; task/ first */
+
+static inline bool rt_io_own_is_directory(enum rt_io_own_node node) { return node >= OWN && node <= FDS; }
+static inline bool rt_io_own_is_link(enum rt_io_own_node node) { return node >= SELF; }
+
+/* False: not ours. */
+bool rt_io_own_decode(const char *path, struct rt_io_own *ret_own);
+/* The name of the directory, or of the process' or thread's directory that the node is in. */
+void rt_io_own_add_directory(struct rt_io_words *w, enum rt_io_own_node node, int32_t tid);
+/* The application's thread, or NULL. */
+struct rt_thread *rt_io_own_thread(uint64_t tid);
+uint32_t rt_io_own_slots_end(void);
+
+#endif
