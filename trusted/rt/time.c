@@ -12,6 +12,10 @@
 #include "rt/internal.h"
 
 #define SHARED_STEP_NS 1000
+/* No host has run for 73 years: one that says so is taken at that, and virtual time ends at twice as much, so that no sum
+ * of a host's time, an offset that came with a migration and a step overflows. Time then stands still: the host's doing. */
+#define HOST_MAX_NS    (INT64_MAX / 4)
+#define VIRTUAL_MAX_NS (INT64_MAX / 2)
 
 RT_LOCAL static const struct om_clock *clock_page;   /* untrusted; NULL: none */
 RT_LOCAL static _Atomic int64_t shared_last;
@@ -62,8 +66,9 @@ static int64_t ask_host(long id)
 int64_t rt_host_monotonic_ns(void)
 {
 	struct reading r;
+	int64_t ns = clock_page && read_page(&r) ? r.monotonic_ns : ask_host(CLOCK_MONOTONIC);
 
-	return clock_page && read_page(&r) ? r.monotonic_ns : ask_host(CLOCK_MONOTONIC);
+	return ns < HOST_MAX_NS ? ns : HOST_MAX_NS;
 }
 
 int64_t rt_monotonic_ns(void)
@@ -72,6 +77,8 @@ int64_t rt_monotonic_ns(void)
 	int64_t now = rt_host_monotonic_ns() + offset_ns;
 	int64_t shared = atomic_load_explicit(&shared_last, memory_order_relaxed);
 
+	if (now > VIRTUAL_MAX_NS)
+		now = VIRTUAL_MAX_NS;
 	/* The engine's clock: it may be read before rt_time_restore, when it still is this host's. */
 	if (tcb->slot < rt_image->service_slots)
 		return now;
@@ -239,8 +246,8 @@ static long begin_sleep(struct rt_thread *t, uint64_t request, bool absolute, bo
 		return r;
 	if (!absolute)
 		ns = ns > INT64_MAX - now ? INT64_MAX : ns + now;
-	else if (realtime)
-		ns = ns - rt_realtime_ns() + now;
+	else if (realtime && __builtin_add_overflow(ns - rt_realtime_ns(), now, &ns))
+		ns = INT64_MAX;
 	t->deadline_ns = ns > 0 ? ns : 1;
 	return 0;
 }
