@@ -52,6 +52,7 @@ static struct call {
 	void *kept[64];
 	unsigned kept_count;
 	uint64_t size, count;        /* of the last buffer, of the last list */
+	uint64_t address_size;
 	uint32_t *length;            /* of the last address */
 	struct msghdr *message;
 	size_t control_size;
@@ -181,12 +182,12 @@ static long address_argument(char letter)
 {
 	if (letter == 'l') {
 		call.length = keep(sizeof *call.length);
-		*call.length = (uint32_t)call.size;
+		*call.length = (uint32_t)call.address_size;
 		return (long)call.length;
 	}
-	call.size = take() % (ADDRESS_MAX + 1);
-	void *p = buffer(call.size);
-	if (letter == 'A' && call.size >= 16)
+	call.address_size = take() % (ADDRESS_MAX + 1);
+	void *p = buffer(call.address_size);
+	if (letter == 'A' && call.address_size >= 16)
 		take_bytes(p, 16);
 	return (long)p;
 }
@@ -205,7 +206,8 @@ static long argument(char letter)
 	case 'b':
 		call.size = some_size();
 		return (long)buffer(call.size);
-	case 'n': case 'L': return (long)call.size;
+	case 'n': return (long)call.size;
+	case 'L': return (long)call.address_size;
 	case 'c': return (long)call.count;
 	case 'k': return 128;
 	case 'a': case 'A': case 'l': return address_argument(letter);
