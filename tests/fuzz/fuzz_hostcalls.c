@@ -5,7 +5,7 @@
  *
  * Properties: no access outside of the program's buffers (ASan) or the transfer buffer (guard pages); a result is an errno
  * or one that the call can have; what comes with it is well formed; time does not run backwards; and when the runtime
- * refuses to go on, that is the host's fault and not called a mistake of its own.
+ * refuses to go on, that is the host's fault and not called a mistake of its own. FUZZ_TRACE=1 prints the calls.
  */
 #include <dirent.h>
 #include <poll.h>
