@@ -22,11 +22,20 @@ CC_SOURCES := $(addprefix toolchain/cc/,main.c args.c env.c help.c options.c pla
 CFLAGS_host_toolchain_cc_main := -DOPTMIG_VERSION='"$(VERSION)"'
 $(B)/host/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
 	@mkdir -p $(@D)
-	$(CLANGXX) -std=c++17 -O1 -fno-exceptions -w -MMD -MP -c $< -o $@
+	$(CLANGXX) -std=c++17 -O1 -w -MMD -MP -c $< -o $@
 $(B)/bin/optmig-cc: $(call objs,host,$(CC_SOURCES)) $(B)/host/toolchain/cc/options_toml.o $(B)/host/libsign.a $(B)/host/libcore.a \
 	$(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANGXX) -o $@ $^ -lcrypto
+# The fuzzer of image options: TOML files and -Xoptmig, by the compiler's own code.
+$(B)/fuzz/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
+	@mkdir -p $(@D)
+	$(CLANGXX) -std=c++17 -O1 -g -w -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -MMD -MP -c $< -o $@
+$(B)/fuzz/fuzz_options: $(call objs,fuzz,tests/fuzz/fuzz_options.c toolchain/cc/options.c toolchain/cc/util.c) $(B)/fuzz/toolchain/cc/options_toml.o
+	$(CLANGXX) -fsanitize=fuzzer,address,undefined -fuse-ld=lld -Wl,--wrap=cc_error -o $@ $^
+## make fuzz-options   the fuzzer of image options
+.PHONY: fuzz-options
+fuzz-options: $(B)/fuzz/fuzz_options
 CFLAGS_host_toolchain_cc_scan := -I/usr/lib/llvm-$(LLVM)/include
 $(B)/libexec/optmig-scan: $(call objs,host,toolchain/cc/scan.c toolchain/cc/util.c toolchain/cc/map.c)
 	@mkdir -p $(@D)

@@ -28,6 +28,8 @@ struct sgx_emu_options {
 	bool strict;               /* never patch ENCLU sites: each one traps */
 	const char *cost_profile;  /* NULL, or a name such as "icelake": cycles charged per leaf */
 	bool watch_writes;         /* tests: PAGEMAP_SCAN of this process tells which pages were written (slower) */
+	bool sealed;               /* after EINIT nothing can be mapped over ELRANGE, as an EPC page cannot be replaced (Linux 6.10; not
+	                              with watch_writes). Such an enclave's address range stays taken as long as its process lives */
 	const char *platform_dir;  /* emulated platform's keys; NULL: derived from a fixed development seed */
 };
 

@@ -19,6 +19,7 @@ int cli_enclave_defaults(struct host_load_options *options)
 	options->emu.strict = host_env_true("OPTMIG_EMU_STRICT");
 	options->emu.cost_profile = profile && *profile ? profile : NULL;
 	options->emu.watch_writes = getenv("OPTMIG_ORACLE") != NULL;
+	options->emu.sealed = true;
 	return 0;
 }
 

@@ -31,6 +31,9 @@ static int64_t do_syscall(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t
 {
 	if (tbuf->nr == SYS_bind)
 		before_bind(slot);
+	/* The first thing that a destination's engine does on its host: the program's file mask. */
+	if (tbuf->nr == SYS_umask && slot->index < OM_SERVICE_SLOTS && slot->enclave->hooks.rebuilding)
+		slot->enclave->hooks.rebuilding(slot->enclave->hooks.context);
 	return host_sysproxy(&slot->wait, tbuf, tbuf_size);
 }
 
@@ -238,8 +241,7 @@ static int64_t do_round(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	return 0;
 }
 
-typedef int64_t dispatch_fn(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
-static dispatch_fn *const functions[HOST_OP_MAX] = {
+static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_SYSCALL] = do_syscall,
 	[OM_HC_THREAD_START] = do_thread_start,
 	[OM_HC_PARK] = do_park,
@@ -271,6 +273,11 @@ static void count(struct host_slot *slot, uint32_t op, uint32_t nr, uint64_t ns)
 	}
 }
 
+static int64_t carry_out(uint32_t op, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	return host_fault_rate ? host_fault_call(functions[op], slot, tbuf, tbuf_size) : functions[op](slot, tbuf, tbuf_size);
+}
+
 void host_dispatch(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	uint32_t op = tbuf->op, nr = tbuf->nr;
@@ -281,10 +288,10 @@ void host_dispatch(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_s
 		return;
 	}
 	if (!slot->stats) {
-		tbuf->ret = functions[op](slot, tbuf, tbuf_size);
+		tbuf->ret = carry_out(op, slot, tbuf, tbuf_size);
 		return;
 	}
 	begin = host_monotonic_ns();
-	tbuf->ret = functions[op](slot, tbuf, tbuf_size);
+	tbuf->ret = carry_out(op, slot, tbuf, tbuf_size);
 	count(slot, op, nr, host_monotonic_ns() - begin);
 }

@@ -63,6 +63,8 @@ struct host_hooks {
 	int64_t (*urgent_page)(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
 	/* The enclave is about to bind a socket or to restore a connection (each time): addresses must be here by now. */
 	void (*before_bind)(void *context);
+	/* An engine begins to make descriptors anew. */
+	void (*rebuilding)(void *context);
 	/* The program ended by itself (exit or signal), before the process does: a migration under way can tell its peer. */
 	void (*program_exit)(void *context, int status, int signo);
 };
@@ -116,6 +118,9 @@ int host_start_thread(struct host_enclave *enclave, uint32_t slot);
 /* Makes the slot's host thread if there is none, and leaves it waiting: a later start cannot fail for want of memory. */
 __attribute__((warn_unused_result))
 int host_ready_thread(struct host_enclave *enclave, uint32_t slot);
+/* For tests of copies of this process: enters every slot once, as to start or resume its thread, and returns how many times the
+ * enclave was entered. Context: nothing is served; whoever was entered is left where it stands. */
+uint32_t host_try_slots(struct host_enclave *enclave);
 /* Application threads that are inside the enclave or in a host call. */
 uint32_t host_threads_running(struct host_enclave *enclave);
 /* Waits until none is. Return: OM_ETIMEDOUT. */

@@ -134,6 +134,21 @@ int host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, ui
 	}
 }
 
+uint32_t host_try_slots(struct host_enclave *e)
+{
+	uint32_t entered = 0;
+
+	if (sgx_thread_attach(e->platform))
+		return 0;
+	for (uint32_t i = 0; i < e->slot_count; i++) {
+		struct sgx_run run = { .tcs = tcs_address(&e->slots[i]) };
+
+		if (host_slot_prepare(&e->slots[i], OM_TBUF_SIZE_APP) == 0)
+			entered += sgx_enter(e->sgx, SGX_EENTER, OM_ECALL_THREAD, (uintptr_t)e->slots[i].tbuf, OM_TBUF_SIZE_APP, 0, 0, &run) == 0;
+	}
+	return entered;
+}
+
 int host_thread_attach(struct host_enclave *e)
 {
 	int error = sgx_thread_attach(e->platform);

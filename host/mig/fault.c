@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include "fault.h"
 #include "internal.h"
@@ -140,6 +141,28 @@ static void *jump_back(void *argument)
 	return NULL;
 }
 
+/* What a host may try: the source's process twice. The copy has all of the host's part, its threads' stacks aside. */
+static void fork_copy(struct host_mig *mig)
+{
+	pid_t pid;
+	int status;
+
+	if (!mig)
+		return;
+	pid = fork();
+	if (pid == 0) {
+		(void)signal(SIGALRM, SIG_DFL);
+		(void)alarm(5);
+		_exit(host_try_slots(mig->enclave) > 0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		host_error("fault: no copy could be made");
+	else if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		host_error("fault: the copy of this process cannot enter the enclave");
+	else
+		host_error("fault: THE COPY of this process: status 0x%x", (unsigned)status);
+}
+
 static void start(void *(*main)(void *))
 {
 	pthread_t thread;
@@ -179,6 +202,9 @@ static void strike(struct host_mig *mig, enum fault fault)
 	case FAULT_CLOCK_BACK:
 		host_clock_jump(fault == FAULT_CLOCK_FORTH ? JUMP_NS : -JUMP_NS);
 		start(jump_back);
+		return;
+	case FAULT_FORK:
+		fork_copy(mig);
 		return;
 	case FAULT_COUNT:
 		return;

@@ -45,7 +45,8 @@ struct host_mig;
 	X(DESCRIPTORS, "descriptors") /* ... no descriptor */ \
 	X(SIGNALS, "signals")       /* a signal every 100 us for a second */ \
 	X(CLOCK_FORTH, "clock-forth") /* the enclave's clock jumps by an hour, and back after a second */ \
-	X(CLOCK_BACK, "clock-back")
+	X(CLOCK_BACK, "clock-back") \
+	X(FORK, "fork")             /* the process forks, and the copy tries to run the program */
 
 enum mig_step {
 #define X(id, name) MIG_STEP_##id,

@@ -25,11 +25,20 @@
 #define GRACE_NS   1000000000u  /* after a connection but the control one has ended: the session may just be over */
 #define DELIVER_MS 2000u
 
+/* A destination is in this state for the length of one call only: no status shows it. */
+static void at_rebuilding(void *context)
+{
+	struct host_mig *mig = context;
+
+	if (!mig->source)
+		mig_fault(mig, MIG_STEP_TARGET_DEVICE);
+}
+
 int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig)
 {
 	struct host_mig *mig = calloc(1, sizeof *mig);
 	struct host_hooks hooks = { .context = mig, .urgent_page = mig_urgent_page, .program_exit = mig_program_exit,
-		.before_bind = mig_before_bind };
+		.before_bind = mig_before_bind, .rebuilding = at_rebuilding };
 
 	if (!mig)
 		return host_fail(OM_ENOMEM, "no memory");
@@ -135,7 +144,7 @@ static void fault_at_state(struct host_mig *mig, uint32_t state)
 {
 	static const struct { uint32_t state; enum mig_step source, target; } steps[] = {
 		{ OM_MIG_ACTIVE, MIG_STEP_SOURCE_ACTIVE, MIG_STEP_TARGET_ACTIVE },
-		{ OM_MIG_DEVICE, MIG_STEP_SOURCE_DEVICE, MIG_STEP_TARGET_DEVICE },
+		{ OM_MIG_DEVICE, MIG_STEP_SOURCE_DEVICE, MIG_STEP_COUNT },
 		{ OM_MIG_PREPARED, MIG_STEP_COUNT, MIG_STEP_TARGET_PREPARED },
 		{ OM_MIG_COMMITTED, MIG_STEP_SOURCE_COMMITTED, MIG_STEP_COUNT },
 		{ OM_MIG_POSTCOPY, MIG_STEP_SOURCE_POSTCOPY, MIG_STEP_TARGET_POSTCOPY },

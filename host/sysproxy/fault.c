@@ -15,7 +15,7 @@
 #define RULES_MAX 16
 #define ANY       UINT32_MAX
 
-enum fault_what { FAULT_ERRNO, FAULT_LONG, FAULT_HUGE, FAULT_LOW, FAULT_FD, FAULT_SHORT, FAULT_GARBLE };
+enum fault_what { FAULT_ERRNO, FAULT_LONG, FAULT_HUGE, FAULT_LOW, FAULT_FD, FAULT_SHORT, FAULT_GARBLE, FAULT_MAP };
 enum fault_when { WHEN_ONCE, WHEN_FROM, WHEN_EACH };
 
 static struct rule {
@@ -36,7 +36,7 @@ static const struct { const char *name; int number; } errors[] = {
 };
 static const struct { const char *name; enum fault_what what; } lies[] = {
 	{ "long", FAULT_LONG }, { "huge", FAULT_HUGE }, { "low", FAULT_LOW }, { "fd", FAULT_FD }, { "short", FAULT_SHORT },
-	{ "garble", FAULT_GARBLE },
+	{ "garble", FAULT_GARBLE }, { "map", FAULT_MAP },
 };
 
 static int parse_name(const char *name, uint32_t *ret_nr)
@@ -84,6 +84,18 @@ static int parse_what(const char *text, struct rule *rule)
 	return host_fail(OM_EINVAL, "OPTMIG_FAULT: \"%s\" is no fault", text);
 }
 
+static int parse_seed(const char *seed_text, const char *rate_text)
+{
+	uint64_t seed, rate;
+	int error = host_parse_u64(seed_text, 0, UINT64_MAX, &seed);
+
+	if (!error)
+		error = host_parse_u64(rate_text, 1, UINT32_MAX, &rate);
+	if (!error)
+		host_fault_seed(seed, rate);
+	return error;
+}
+
 static int parse_rule(char *text, struct rule *rule)
 {
 	char *save, *name = strtok_r(text, ":", &save), *nth = strtok_r(NULL, ":", &save), *what = strtok_r(NULL, ":", &save);
@@ -91,6 +103,8 @@ static int parse_rule(char *text, struct rule *rule)
 
 	if (!name || !nth || !what)
 		return host_fail(OM_EINVAL, "OPTMIG_FAULT: a rule is NAME:NTH:WHAT");
+	if (strcmp(name, "seed") == 0)
+		return parse_seed(nth, what);
 	error = parse_name(name, &rule->nr);
 	if (!error)
 		error = parse_nth(nth, rule);
@@ -111,7 +125,8 @@ int host_fault_setup(void)
 	for (one = strtok_r(text, ",", &save); one && !error; one = strtok_r(NULL, ",", &save)) {
 		if (rule_count == RULES_MAX)
 			return host_fail(OM_EINVAL, "OPTMIG_FAULT: at most %d rules", RULES_MAX);
-		error = parse_rule(one, &rules[rule_count++]);
+		error = parse_rule(one, &rules[rule_count]);
+		rule_count += strncmp(one, "seed", 5) != 0; /* strtok has ended it behind its name */
 	}
 	if (error)
 		return error;
@@ -157,6 +172,7 @@ int64_t host_fault_after(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, 
 		case FAULT_FD:     return 0x7fffffff;
 		case FAULT_SHORT:  return result > 0 ? result / 2 : result;
 		case FAULT_GARBLE: memset((uint8_t *)tbuf + OM_TBUF_DATA, 0xa5, tbuf_size - OM_TBUF_DATA); return result;
+		case FAULT_MAP:    host_fault_map_over(); return result;
 		case FAULT_ERRNO:  break;
 		}
 	}

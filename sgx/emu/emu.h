@@ -107,7 +107,7 @@ struct emu_costs {                       /* cycles charged */
 
 struct emu_platform {
 	struct sgx_platform common;
-	bool strict, syscall_trap, watch_writes;
+	bool strict, syscall_trap, watch_writes, sealed;
 	const struct emu_costs *costs;   /* NULL: none */
 	uint8_t seed[32];                /* of every platform key */
 	uint8_t cpusvn[16];
@@ -119,6 +119,7 @@ struct emu_enclave {
 	struct emu_platform *platform;
 	struct sgx_secs secs;
 	bool initialized;
+	bool gone;                       /* this process is a fork of the one that has the enclave */
 	epcm_entry *epcm;                /* one per page, sparse */
 	uint64_t page_count;
 	int uffd;

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <openssl/crypto.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 #include "emu.h"
 #include "measure.h"
+#include "raw.h"
 
 struct emu_enclave *_Atomic emu_enclaves[EMU_ENCLAVES_MAX];
 
@@ -64,8 +66,29 @@ static int reserve_range(uint64_t base, uint64_t size)
 	return 0;
 }
 
+/* In a forked child there is nothing of the enclave: as with the driver, whose mappings are not inherited. */
+static void forked(void)
+{
+	for (int i = 0; i < EMU_ENCLAVES_MAX; i++) {
+		struct emu_enclave *e = atomic_load_explicit(&emu_enclaves[i], memory_order_relaxed);
+
+		if (!e)
+			continue;
+		e->gone = true;
+		close(e->uffd); /* it acts on the parent's memory */
+	}
+}
+
+static void watch_forks(void)
+{
+	(void)pthread_atfork(NULL, NULL, forked); /* without memory for it the copy still has no pages */
+}
+
 static int publish(struct emu_enclave *e)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, watch_forks); /* cannot fail with these arguments */
 	for (int i = 0; i < EMU_ENCLAVES_MAX; i++) {
 		struct emu_enclave *none = NULL;
 		if (atomic_compare_exchange_strong(&emu_enclaves[i], &none, e))
@@ -206,6 +229,15 @@ static int add_pages(struct sgx_enclave *enclave, uint64_t offset, const void *s
 	return 0;
 }
 
+/* What the host maps into ELRANGE is not the EPC's page, and an access to it faults. Page tables cannot tell the two apart,
+ * so here nothing else can be mapped. From now on this layer itself uses userfaultfd alone: measured pages keep the protection
+ * they have, and no page of a program loses R or gains X (docs/emulator.md). Older kernels do not know the call. */
+static void seal(struct emu_enclave *e)
+{
+	if (e->platform->sealed && !e->watch_writes)
+		(void)syscall(EMU_SYS_MSEAL, e->common.base - BELOW, e->common.size + BELOW, 0);
+}
+
 static int init(struct sgx_enclave *enclave, const struct sgx_sigstruct *sigstruct)
 {
 	struct emu_enclave *e = (struct emu_enclave *)enclave;
@@ -219,6 +251,7 @@ static int init(struct sgx_enclave *enclave, const struct sgx_sigstruct *sigstru
 	e->secs.attributes.flags |= SGX_ATTR_INIT;
 	if (!e->platform->strict)
 		emu_patch_sites(e);
+	seal(e);
 	e->initialized = true;
 	return 0;
 }
@@ -295,6 +328,7 @@ int emu_platform_open(const struct sgx_emu_options *options, struct sgx_platform
 		.elrange_max = 1ull << 40 };
 	p->strict = options->strict;
 	p->watch_writes = options->watch_writes;
+	p->sealed = options->sealed;
 	snprintf(p->common.description, sizeof p->common.description, "SGX2 emulator, no security boundary");
 	r = OM_EINVAL;
 	if (options->cost_profile && !(p->costs = emu_costs_find(options->cost_profile)))

@@ -158,6 +158,8 @@ int emu_enter(struct sgx_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t
 		return sgx_fail(OM_ESTATE, "sgx_enter without sgx_thread_attach");
 	if (leaf != SGX_EENTER && leaf != SGX_ERESUME)
 		return sgx_fail(OM_EINVAL, "sgx_enter: leaf %u", leaf);
+	if (e->gone)
+		return sgx_fail(OM_ESGX, "the enclave belongs to the process that this one was forked from");
 	if (t->tcs)
 		return sgx_fail(OM_ESTATE, "sgx_enter while this thread is inside");
 	if (t->trap_enclave != e && (r = emu_thread_trap_syscalls(t, e)) < 0)

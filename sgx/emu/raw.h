@@ -22,6 +22,7 @@ static inline long emu_raw(long nr, uint64_t a, uint64_t b, uint64_t c)
 #define EMU_UFFD_FEATURE_WP_ASYNC (1ull << 15)
 #define EMU_UFFD_FEATURE_MOVE (1ull << 16)
 #define EMU_MADV_POPULATE_WRITE 23
+#define EMU_SYS_MSEAL 462
 struct emu_uffdio_move { uint64_t dst, src, len, mode; int64_t move; };
 #define EMU_UFFDIO_MOVE _IOWR(UFFDIO, 0x05, struct emu_uffdio_move)
 #define EMU_UFFDIO_MOVE_DONTWAKE 1

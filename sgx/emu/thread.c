@@ -38,6 +38,8 @@ static struct emu_thread *take_slot(void)
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		if (p == MAP_FAILED)
 			return NULL;
+		/* Registers of the emulated CPU: hardware keeps them in the enclave's SSA, which no core dump has. */
+		(void)madvise(p, (uint64_t)EMU_THREADS_MAX * ET_SLOT_SIZE, MADV_DONTDUMP);
 		if (getrandom(&emu_cookie, sizeof emu_cookie, 0) != sizeof emu_cookie)
 			return NULL;
 		emu_arena = (uint64_t)p;

@@ -5,18 +5,24 @@
  *     virtual monotonic = host monotonic + offset
  *
  * The offset is resident and set anew on a destination, so that time goes on where it stopped. What the host writes into
- * its clock page is its own business, but a reading never goes backwards: each slot remembers its newest reading, and
+ * its clock page is its own business, but a reading never goes backwards, and a clock that has been put back does not make
+ * the program wait until it is where it was: the offset then takes up the difference. As for readings: each slot remembers its newest reading, and
  * all share one that is brought forward whenever a reading is more than a microsecond ahead of it (writing a shared word
  * at every reading would make two threads' clocks as slow as a cache miss).
  */
 #include "rt/internal.h"
 
 #define SHARED_STEP_NS 1000
+#define PUT_BACK_NS    1000000000   /* less is the difference of two readers */
+/* No host has run for 73 years: one that says so is taken at that, and virtual time ends at twice as much, so that no sum
+ * of a host's time, an offset that came with a migration and a step overflows. Time then stands still: the host's doing. */
+#define HOST_MAX_NS    (INT64_MAX / 4)
+#define VIRTUAL_MAX_NS (INT64_MAX / 2)
 
 RT_LOCAL static const struct om_clock *clock_page;   /* untrusted; NULL: none */
 RT_LOCAL static _Atomic int64_t shared_last;
 RT_LOCAL static int64_t boot_ns;
-RT_RESIDENT static int64_t offset_ns;
+RT_RESIDENT static _Atomic int64_t offset_ns;
 RT_RESIDENT static int64_t saved_monotonic_ns;
 
 struct reading { int64_t monotonic_ns, realtime_ns; };
@@ -62,21 +68,29 @@ static int64_t ask_host(long id)
 int64_t rt_host_monotonic_ns(void)
 {
 	struct reading r;
+	int64_t ns = clock_page && read_page(&r) ? r.monotonic_ns : ask_host(CLOCK_MONOTONIC);
 
-	return clock_page && read_page(&r) ? r.monotonic_ns : ask_host(CLOCK_MONOTONIC);
+	return ns < HOST_MAX_NS ? ns : HOST_MAX_NS;
 }
 
 int64_t rt_monotonic_ns(void)
 {
 	struct rt_tcb *tcb = rt_self();
-	int64_t now = rt_host_monotonic_ns() + offset_ns;
-	int64_t shared = atomic_load_explicit(&shared_last, memory_order_relaxed);
+	/* In this order: no thread can have brought the shared reading ahead of a clock that is read later, with the offset of then. */
+	int64_t offset = atomic_load(&offset_ns), shared = atomic_load(&shared_last);
+	int64_t now = rt_host_monotonic_ns() + offset;
 
+	if (now > VIRTUAL_MAX_NS)
+		now = VIRTUAL_MAX_NS;
 	/* The engine's clock: it may be read before rt_time_restore, when it still is this host's. */
 	if (tcb->slot < rt_image->service_slots)
 		return now;
-	if (now < shared)
+	if (now < shared) {
+		/* If another has moved the offset meanwhile, that was for the same reason. */
+		if (shared - now > PUT_BACK_NS)
+			(void)atomic_compare_exchange_strong(&offset_ns, &offset, offset + (shared - now));
 		now = shared;
+	}
 	if (now < tcb->mono_last)
 		now = tcb->mono_last;
 	tcb->mono_last = now;
@@ -112,7 +126,7 @@ void rt_time_save(void)
 
 void rt_time_restore(void)
 {
-	offset_ns = saved_monotonic_ns - rt_host_monotonic_ns();
+	atomic_store(&offset_ns, saved_monotonic_ns - rt_host_monotonic_ns());
 	atomic_store(&shared_last, saved_monotonic_ns);
 }
 
@@ -239,8 +253,8 @@ static long begin_sleep(struct rt_thread *t, uint64_t request, bool absolute, bo
 		return r;
 	if (!absolute)
 		ns = ns > INT64_MAX - now ? INT64_MAX : ns + now;
-	else if (realtime)
-		ns = ns - rt_realtime_ns() + now;
+	else if (realtime && __builtin_add_overflow(ns - rt_realtime_ns(), now, &ns))
+		ns = INT64_MAX;
 	t->deadline_ns = ns > 0 ? ns : 1;
 	return 0;
 }

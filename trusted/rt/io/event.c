@@ -25,13 +25,13 @@ static long pipe_flags(struct rt_thread *t, uint32_t flags)
 	result = rt_io_zero(rt_host(__NR_pipe2, ub, status | O_CLOEXEC, 0, 0, 0, 0));
 	if (result)
 		return result;
-	rt_ub_get(host_fd, (void *)ub, sizeof host_fd);
-	fd[0] = (int32_t)rt_io_install_host(RT_IO_PIPE, rt_io_checked_fd(host_fd[0]), O_RDONLY | status, fd_flags, &reader);
+	rt_io_get_pair(ub, host_fd);
+	fd[0] = (int32_t)rt_io_install_host(RT_IO_PIPE, host_fd[0], O_RDONLY | status, fd_flags, &reader);
 	if (fd[0] < 0) {
 		rt_io_host_close(host_fd[1]);
 		return fd[0];
 	}
-	fd[1] = (int32_t)rt_io_install_host(RT_IO_PIPE, rt_io_checked_fd(host_fd[1]), O_WRONLY | status, fd_flags, &writer);
+	fd[1] = (int32_t)rt_io_install_host(RT_IO_PIPE, host_fd[1], O_WRONLY | status, fd_flags, &writer);
 	if (fd[1] < 0) {
 		(void)rt_io_close((uint64_t)fd[0]);
 		return fd[1];

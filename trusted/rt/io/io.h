@@ -173,6 +173,17 @@ static inline long rt_io_checked_fd(long result)
 		rt_fatal(OM_EHOST, "host returned an impossible descriptor");
 	return result;
 }
+/* Two descriptors that a call has written, as pipe2 does. Success means that both are there. */
+static inline void rt_io_get_pair(uint64_t untrusted, int32_t ret_fd[2])
+{
+	int32_t fd[2];
+
+	rt_ub_get(fd, (void *)untrusted, sizeof fd);
+	if (fd[0] < 0 || fd[1] < 0 || fd[0] > 0x3fffffff || fd[1] > 0x3fffffff)
+		rt_fatal(OM_EHOST, "host returned an impossible pair of descriptors");
+	ret_fd[0] = fd[0];
+	ret_fd[1] = fd[1];
+}
 void rt_io_host_close(int32_t host_fd);
 /* Copies `size` bytes into new space of the transfer buffer; 0 if they do not fit. */
 uint64_t rt_io_ub_copy(const void *trusted, size_t size);

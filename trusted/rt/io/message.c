@@ -448,9 +448,14 @@ long rt_io_recvmmsg(struct rt_thread *t)
 	if (result)
 		return result;
 	if (ARG(4) && !t->deadline_ns) {
+		int64_t ns;
+
 		if (rt_app_get(&timeout, ARG(4), sizeof timeout))
 			return -EFAULT;
-		t->deadline_ns = rt_monotonic_ns() + timeout.sec * 1000000000 + timeout.nsec;
+		if (rt_io_timeout_ns(&timeout, &ns))
+			return -EINVAL;
+		if (__builtin_add_overflow(rt_monotonic_ns(), ns, &t->deadline_ns))
+			t->deadline_ns = INT64_MAX;
 	}
 	while (MESSAGES_DONE < count) {
 		uint64_t app = ARG(1) + MESSAGES_DONE * sizeof(struct lx_mmsghdr);

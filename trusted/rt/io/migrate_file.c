@@ -167,9 +167,7 @@ static long make_pipe(int32_t ret_fd[2], uint64_t flags, uint32_t capacity)
 
 	if (error)
 		return error;
-	rt_ub_get(ret_fd, (void *)ub, 2 * sizeof *ret_fd);
-	(void)rt_io_checked_fd(ret_fd[0]);
-	(void)rt_io_checked_fd(ret_fd[1]);
+	rt_io_get_pair(ub, ret_fd);
 	/* A smaller pipe that holds the content will do. */
 	if (capacity)
 		(void)rt_host(__NR_fcntl, (uint64_t)ret_fd[1], F_SETPIPE_SZ, capacity, 0, 0, 0);

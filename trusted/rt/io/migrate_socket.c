@@ -507,9 +507,7 @@ static long new_pair(uint64_t domain, uint64_t type, uint64_t protocol, int32_t 
 
 	if (error)
 		return error;
-	rt_ub_get(ret_fd, (void *)ub, 2 * sizeof *ret_fd);
-	(void)rt_io_checked_fd(ret_fd[0]);
-	(void)rt_io_checked_fd(ret_fd[1]);
+	rt_io_get_pair(ub, ret_fd);
 	return 0;
 }
 

@@ -151,14 +151,14 @@ static long sys_socketpair(struct rt_thread *t)
 	result = rt_io_zero(rt_host(__NR_socketpair, ARG(0), type | LX_SOCK_CLOEXEC, ARG(2), ub, 0, 0));
 	if (result)
 		return result;
-	rt_ub_get(host_fd, (void *)ub, sizeof host_fd);
-	fd[0] = (int32_t)rt_io_install_host(RT_IO_SOCKET, rt_io_checked_fd(host_fd[0]), status_of(type), fd_flags_of(type), &ofd[0]);
+	rt_io_get_pair(ub, host_fd);
+	fd[0] = (int32_t)rt_io_install_host(RT_IO_SOCKET, host_fd[0], status_of(type), fd_flags_of(type), &ofd[0]);
 	if (fd[0] < 0) {
 		rt_io_host_close(host_fd[1]);
 		return fd[0];
 	}
 	socket_init(ofd[0], ARG(0), type, ARG(2), RT_IO_S_PAIR);
-	fd[1] = (int32_t)rt_io_install_host(RT_IO_SOCKET, rt_io_checked_fd(host_fd[1]), status_of(type), fd_flags_of(type), &ofd[1]);
+	fd[1] = (int32_t)rt_io_install_host(RT_IO_SOCKET, host_fd[1], status_of(type), fd_flags_of(type), &ofd[1]);
 	if (fd[1] < 0) {
 		(void)rt_io_close((uint64_t)fd[0]);
 		return fd[1];

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core.h"
+#include "rt/internal.h"
+
+/* Of the linker script: what a boot finds zeroed. */
+extern char __rt_state_start[], __rt_state_end[];
+void *mmap(void *at, size_t size, int protection, int flags, int fd, long offset);
+int mprotect(void *at, size_t size, int protection);
+int madvise(void *at, size_t size, int advice);
+
+#define GUARD 65536u
+#define SLOT  OM_SERVICE_SLOTS
+enum { LEAVE_FATAL = 1, LEAVE_STOP };
+
+int core_fatal;
+const char *core_words;
+struct rt_thread rt_threads[OM_SLOTS_MAX];
+int32_t rt_pid = 4242;
+volatile unsigned char __optmig_attention;
+static const struct om_image_header image = { .heap_size = 1 << 30, .image_end_offset = 1 << 20, .heap_offset = 1 << 21,
+	.elrange_size = 1ull << 36, .app_threads = 4, .service_slots = OM_SERVICE_SLOTS, .file_max = 64, .program_name = "fuzz" };
+const struct om_image_header *rt_image = &image;
+
+static struct rt_tcb tcbs[2];
+static struct om_tbuf *tbuf;
+static jmp_buf leave;
+static bool inside;
+
+/* ---- the rest of the runtime ---- */
+
+void rt_lock(struct rt_lock *lock) { (void)lock; }
+void rt_unlock(struct rt_lock *lock) { (void)lock; }
+uint64_t rt_mem_used_bytes(void) { return 123 << 12; }
+void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; (void)signo; }
+void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)mask; }
+bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
+uint32_t rt_slot_count(void) { return SLOT + 1; }
+struct rt_tcb *rt_tcb_of(uint32_t slot) { return &tcbs[slot == SLOT]; }
+
+#define NOT_HERE(name) long name(struct rt_thread *t) { (void)t; return -ENOSYS; }
+NOT_HERE(rt_sys_setitimer) NOT_HERE(rt_sys_getitimer) NOT_HERE(rt_sys_alarm) NOT_HERE(rt_sys_timer_create)
+NOT_HERE(rt_sys_timer_settime) NOT_HERE(rt_sys_timer_gettime) NOT_HERE(rt_sys_timer_delete) NOT_HERE(rt_sys_timer_getoverrun)
+NOT_HERE(rt_timer_loop)
+
+_Noreturn void rt_fatal(int error, const char *words)
+{
+	core_fatal = error;
+	core_words = words;
+	if (!inside)
+		abort();
+	longjmp(leave, LEAVE_FATAL);
+}
+
+_Noreturn void rt_park_self(void)
+{
+	__optmig_attention = 0;
+	if (!inside)
+		abort();
+	longjmp(leave, LEAVE_STOP);
+}
+
+void rt_leave_for_call(struct rt_tcb *tcb)
+{
+	fuzz_host(tcb->tbuf, tcb->tbuf_size);
+	if (tcb->tbuf->flags & OM_HCF_INTERRUPTIBLE && fuzz_stop()) {
+		__optmig_attention = RT_POLL_STOP; /* and if the call was done, the next one that waits stops */
+		if (tcb->tbuf->ret == 0)
+			tcb->tbuf->ret = -EINTR;
+	}
+}
+
+void rt_leave_for_call_exception(struct rt_tcb *tcb)
+{
+	(void)tcb;
+	abort();
+}
+
+/* The door, with the host looking on. */
+void __real_rt_ub_get(void *trusted, const void *untrusted, size_t size);
+void __wrap_rt_ub_get(void *trusted, const void *untrusted, size_t size);
+void __wrap_rt_ub_get(void *trusted, const void *untrusted, size_t size)
+{
+	__real_rt_ub_get(trusted, untrusted, size);
+	fuzz_read((void *)untrusted, size);
+}
+
+/* ---- memory of the program ---- */
+
+bool rt_app_range_ok(uint64_t app, size_t size, bool write)
+{
+	(void)write;
+	return app >= 4096 && app + size >= app && app + size < 1ULL << 47;
+}
+
+long rt_app_get(void *trusted, uint64_t app, size_t size)
+{
+	if (!rt_app_range_ok(app, size, false))
+		return -EFAULT;
+	memcpy(trusted, (const void *)app, size);
+	return 0;
+}
+
+long rt_app_put(uint64_t app, const void *trusted, size_t size)
+{
+	if (!rt_app_range_ok(app, size, true))
+		return -EFAULT;
+	memcpy((void *)app, trusted, size);
+	return 0;
+}
+
+long rt_app_get_string(char *trusted, uint64_t app, size_t size)
+{
+	if (!rt_app_range_ok(app, 1, false))
+		return -EFAULT;
+	for (size_t i = 0; i < size; i++)
+		if (!(trusted[i] = ((const char *)app)[i]))
+			return (long)i;
+	return -ENAMETOOLONG;
+}
+
+long rt_app_zero(uint64_t app, size_t size)
+{
+	if (!rt_app_range_ok(app, size, true))
+		return -EFAULT;
+	memset((void *)app, 0, size);
+	return 0;
+}
+
+long rt_app_to_ub(void *untrusted, uint64_t app, size_t size)
+{
+	if (!rt_app_range_ok(app, size, false))
+		return -EFAULT;
+	if ((uint64_t)untrusted & 7)
+		abort();
+	rt_ub_put(untrusted, (const void *)app, size);
+	return 0;
+}
+
+long rt_ub_to_app(uint64_t app, const void *untrusted, size_t size)
+{
+	if (!rt_app_range_ok(app, size, true))
+		return -EFAULT;
+	if ((uint64_t)untrusted & 7)
+		abort();
+	rt_ub_get((void *)app, untrusted, size);
+	return 0;
+}
+
+/* ---- calls ---- */
+
+static const struct rt_syscall_entry *const tables[] = { rt_syscalls_file, rt_syscalls_fd, rt_syscalls_socket, rt_syscalls_poll,
+	rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity };
+enum { TABLES = sizeof tables / sizeof *tables };
+
+unsigned core_calls(const uint16_t **ret_numbers)
+{
+	static uint16_t numbers[512];
+	static unsigned count;
+
+	for (unsigned i = 0; i < TABLES && count == 0; i++)
+		for (const struct rt_syscall_entry *e = tables[i]; e->fn; e++)
+			/* Sleeping is the clocks' and the scheduler's, and goes by the time that the fuzzer makes up. */
+			if (e->nr < 512 && e->nr != __NR_nanosleep && e->nr != __NR_clock_nanosleep)
+				numbers[count++] = e->nr;
+	*ret_numbers = numbers;
+	return count;
+}
+
+static rt_syscall_fn *find(long nr)
+{
+	for (unsigned i = 0; i < TABLES; i++)
+		for (const struct rt_syscall_entry *e = tables[i]; e->fn; e++)
+			if (e->nr == nr)
+				return e->fn;
+	abort();
+}
+
+static long guarded(rt_syscall_fn *call, long (*fn)(void))
+{
+	long result;
+
+	inside = true;
+	rt_ub_reset();
+	switch (setjmp(leave)) {
+	case 0:
+		result = call ? call(&rt_threads[SLOT]) : fn();
+		break;
+	case LEAVE_FATAL:
+		result = CORE_FATAL;
+		break;
+	default:
+		result = CORE_STOP;
+	}
+	inside = false;
+	return result;
+}
+
+long core_call(long nr, const long arg[6])
+{
+	struct rt_thread *t = &rt_threads[SLOT];
+
+	t->nr = nr;
+	memcpy(t->arg, arg, sizeof t->arg);
+	t->deadline_ns = 0;
+	memset(t->syscall_scratch, 0, sizeof t->syscall_scratch);
+	return guarded(find(nr), NULL);
+}
+
+long core_again(void)
+{
+	return guarded(find(rt_threads[SLOT].nr), NULL);
+}
+
+long core_do(long (*fn)(void))
+{
+	return guarded(NULL, fn);
+}
+
+/* ---- boot ---- */
+
+static struct om_tbuf *map_tbuf(void)
+{
+	char *at = mmap(NULL, OM_TBUF_SIZE_APP + 2 * GUARD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (mprotect(at, GUARD, 0) || mprotect(at + GUARD + OM_TBUF_SIZE_APP, GUARD, 0))
+		abort();
+	return (struct om_tbuf *)(at + GUARD);
+}
+
+static const struct om_clock *boot_clock;
+
+static long boot(void)
+{
+	struct om_boot b = { .version = OM_HOSTCALL_VERSION, .cpu_count = 2, .file_limit = 64, .host_name = "host" };
+
+	rt_time_boot((uint64_t)boot_clock);
+	rt_io_boot(7);
+	rt_identity_boot(&b);
+	rt_io_set_arguments("./fuzz\0arg", 11);
+	return 0;
+}
+
+void core_boot(const struct om_clock *clock)
+{
+	struct rt_tcb *tcb = &tcbs[1];
+
+	if (!tbuf)
+		tbuf = map_tbuf();
+	if (madvise(__rt_state_start, (size_t)(__rt_state_end - __rt_state_start), MADV_DONTNEED))
+		abort();
+	if (madvise(tbuf, OM_TBUF_SIZE_APP, MADV_DONTNEED))
+		abort();
+	memset(tcbs, 0, sizeof tcbs);
+	*tcb = (struct rt_tcb){ .self = tcb, .slot = SLOT, .tbuf = tbuf, .tbuf_size = OM_TBUF_SIZE_APP, .thread = &rt_threads[SLOT] };
+	rt_threads[SLOT] = (struct rt_thread){ .slot = SLOT, .tid = rt_pid, .state = RT_T_RUNNING };
+	__asm__ volatile ("movq %0, %%fs:32" : : "r"(tcb) : "memory"); /* rt_self(); glibc leaves this word alone */
+	__optmig_attention = 0;
+	core_fatal = 0;
+	boot_clock = clock;
+	(void)core_do(boot); /* a refusal is in core_fatal */
+}
