@@ -8,7 +8,7 @@ timeline (ticks in bins of 10 ms, by its own real-time clock, which is the same 
            past the end. idle_gap: the same of the rest of the run, in which nothing happened: the machine's own
   lost     integral of the missing throughput, in seconds of service: from the order to migrate until SETTLE seconds
            after the end, against the rate it had before. What it makes up for later is not counted in its favour
-  recover  from the longest gap until 0.5 s in a row, in bins of 100 ms, reach 90 % of the rate from before
+  recover  from the order to stop until 0.5 s in a row, in bins of 100 ms, reach 90 % of the rate from before
 """
 import json
 import pathlib
@@ -74,7 +74,7 @@ def bins_of(values, width):
     return [sum(values[i:i + n]) for i in range(0, len(values) - n + 1, n)]
 
 
-def service(timeline, begun, ended, gap_at):
+def service(timeline, begun, ended, stopped):
     """(rate before, lost seconds, seconds to recover or None). Times are seconds of the timeline."""
     before = timeline[round(max(0, begun - LEAD + 0.3) / BIN):round(begun / BIN)]
     if len(before) < 20 or not sum(before):
@@ -82,7 +82,7 @@ def service(timeline, begun, ended, gap_at):
     rate = sum(before) / (len(before) * BIN)
     window = bins_of(timeline[round(begun / BIN):round((ended + SETTLE) / BIN)], 0.05)
     lost = sum(max(0.0, 1 - n / (rate * 0.05)) * 0.05 for n in window)
-    after = bins_of(timeline[round(gap_at / BIN):], 0.1)
+    after = bins_of(timeline[round(stopped / BIN):], 0.1)
     recover = next((i * 0.1 for i in range(len(after) - 4) if all(n >= 0.9 * rate * 0.1 for n in after[i:i + 5])), None)
     return rate, lost, recover
 
@@ -121,7 +121,7 @@ def run(kernel, size, mode, *, ticks, threads=1, rate=0, options=(), link=None, 
     common.warm(int(size * 2.1))
     source = miglib.Process([*link.on("a"), B / "apps/optmig" / kernel, *work, "--rate", rate, "--json", "--timeline", timeline_path, *options], **env)
     source.wait_for("ready", 300)
-    ready = time.monotonic()
+    ready, ready_date = time.monotonic(), time.time()
     target = miglib.Receiver(listen=f"{link.address('b')}:0", prefix=link.on("b"), **env)
     release = size * 2.1 > common.meminfo("MemTotal") - (2 << 30)
     if release and mode in ("precopy", "hybrid"):
@@ -146,7 +146,7 @@ def run(kernel, size, mode, *, ticks, threads=1, rate=0, options=(), link=None, 
     lines = [line.split() for line in timeline_path.read_text().splitlines()]
     timeline = [int(line[1]) for line in lines]
     gap, gap_at, idle_gap = gaps([float(line[2]) for line in lines], begun, ended)
-    before, lost, recover = service(timeline, begun, ended, gap_at)
+    before, lost, recover = service(timeline, begun, ended, report["stopped-at"] - ready_date)
     total = report["total-time"] / 1000
     cpu = (report.get("cpu-time") or 0) + (there.get("cpu-time") or 0)
     sent = report["ram"]["transferred"]

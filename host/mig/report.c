@@ -180,6 +180,8 @@ json_t *mig_report_json(const struct mig_report *r)
 	json_object_set_new(o, "setup-time", ms(s->setup_time_ns));
 	json_object_set_new(o, "downtime", ms(downtime));
 	json_object_set_new(o, "downtime-method", json_string(method));
+	if (s->stop_realtime_ns)
+		json_object_set_new(o, "stopped-at", json_real((double)(s->stop_realtime_ns / 1000) / 1e6));
 	json_object_set_new(o, "expected-downtime", ms(s->expected_downtime_ns));
 	json_object_set_new(o, "downtime-limit", ms(s->downtime_limit_ns));
 	json_object_set_new(o, "downtime-parts", json_pack("{so so so so}", "park", ms(s->park_ns), "freeze", ms(s->freeze_ns),

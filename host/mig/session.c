@@ -372,8 +372,8 @@ void mig_end_session(struct host_mig *mig)
 		mig->error = mig->last.error;
 		snprintf(mig->reason, sizeof mig->reason, "%s", mig->last.reason[0] ? mig->last.reason : om_strerror(mig->last.error));
 	}
-	/* The host failed before the engine had a session, or the engine's says less. */
-	if (mig->error && mig->last.state < OM_MIG_COMPLETED)
+	/* The host failed before the engine had a session, or the engine's says less: a host that gives up tells it to cancel. */
+	if (mig->error && (mig->last.state < OM_MIG_COMPLETED || mig->last.state == OM_MIG_CANCELLED))
 		mig->last.state = mig->error == OM_ECANCELLED ? OM_MIG_CANCELLED : OM_MIG_FAILED;
 	atomic_fetch_add(&mig->cpu_ns, mig_thread_cpu_ns());
 	mig->ended_count++;
