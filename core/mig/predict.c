@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * See the header. The estimates aim at 3/4 of the limit: what is dirtied between the decision and the last thread's
- * safepoint comes on top. The list of owed pages costs 16 bytes per run; half of the pages are taken to be adjacent.
+ * safepoint comes on top. While rounds halve what is left another one is as short as the downtime itself and makes room for a
+ * wrong estimate. The list of owed pages costs 16 bytes per run; half of the pages are taken to be adjacent.
  */
 #include "mig/predict.h"
 
@@ -33,6 +34,11 @@ static bool converges(const struct mig_round *r)
 	return r->number < 2 || r->braking || r->dirty_pages < r->previous_dirty - r->previous_dirty / 8;
 }
 
+static bool one_more_pays(const struct mig_round *r, uint64_t now)
+{
+	return now > r->limit_ns / 4 && r->number < r->rounds_max && (r->number < 2 || r->dirty_pages < r->previous_dirty / 2);
+}
+
 enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uint64_t *ret_expected, const char **ret_why)
 {
 	uint64_t now = mig_predict_precopy(r);
@@ -40,7 +46,7 @@ enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uin
 	*ret_expected = now;
 	if (now <= r->limit_ns - r->limit_ns / 4) {
 		*ret_why = "what is left fits into the downtime limit: pre-copy";
-		return MIG_STOP_PRECOPY;
+		return one_more_pays(r, now) ? MIG_NEXT_ROUND : MIG_STOP_PRECOPY;
 	}
 	if (mode == OM_MODE_PRECOPY) {
 		*ret_why = r->number >= r->rounds_max ? "rounds are used up: pre-copy, over the downtime limit" :

@@ -16,7 +16,7 @@ static struct mig_round round_with(uint32_t number, uint64_t dirty, uint64_t pre
 
 static void test_stops_when_it_fits(void **state)
 {
-	struct mig_round r = round_with(1, 1000, 0);
+	struct mig_round r = round_with(2, 1000, 1500);
 	uint64_t expected;
 	const char *why;
 
@@ -25,11 +25,29 @@ static void test_stops_when_it_fits(void **state)
 	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_PRECOPY);
 	assert_in_range(expected, 6 * MS, 65 * MS / 10);
 	r.dirty_pages = 2000;
+	r.previous_dirty = 2500;
 	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_NEXT_ROUND);
 	r.limit_ns = 20 * MS;
 	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_PRECOPY);
 	r.throughput = 100000000;
 	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_NEXT_ROUND);
+}
+
+/* What fits, but has just been halved, gets another round: it is short. */
+static void test_halving_goes_on(void **state)
+{
+	struct mig_round r = round_with(2, 1000, 4000);
+	uint64_t expected;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_NEXT_ROUND);
+	assert_int_equal(mig_choose(OM_MODE_PRECOPY, &r, &expected, &why), MIG_NEXT_ROUND);
+	r.dirty_pages = 50; /* 1.5 + 0.15 + 0.6 ms: little more than what a stop costs anyway */
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_PRECOPY);
+	r.dirty_pages = 1000;
+	r.number = r.rounds_max;
+	assert_int_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_PRECOPY);
 }
 
 static void test_goes_on_while_it_converges(void **state)
@@ -103,6 +121,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_stops_when_it_fits),
+		cmocka_unit_test(test_halving_goes_on),
 		cmocka_unit_test(test_goes_on_while_it_converges),
 		cmocka_unit_test(test_precopy_stays_precopy),
 		cmocka_unit_test(test_absurd_figures),
