@@ -119,8 +119,8 @@ class Process:
             return status
         except subprocess.TimeoutExpired:
             # A process that ends closes nftables' socket, and there the kernel waits for work of its own (nf_tables'
-            # destruction behind RCU): on a loaded machine that has namespaces to remove, for long.
-            if "flush_work" in self.threads():
+            # destruction, behind RCU): on a loaded machine that has namespaces to remove, for long.
+            if any(word in self.threads() for word in ("flush_work", "synchronize_rcu")):
                 return self.process.wait(120)
             fail(f"{self.name} does not end:\n{self.text()[-3000:]}\n{self.threads()}")
 
