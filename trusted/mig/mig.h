@@ -137,6 +137,8 @@ struct mig {
 	bool     postcopy;                         /* what is not there yet stays owed: only that is told from now on */
 	uint64_t best_throughput;                  /* bytes a second, of the rounds so far */
 	uint32_t owing_rounds;                     /* finished */
+	int64_t  heating;                          /* since when, before post-copy */
+	uint64_t hot_pages;                        /* marked at the last look */
 	bool     frozen, app_stopped;
 	enum mig_round_step round_step;
 	uint64_t handshake;

@@ -7,7 +7,8 @@
  *   owing      the last rounds before post-copy: instead of the taken pages' contents they tell which will be owed, so that
  *              the destination has given up its stale copies, and knows nearly all it will owe, before the program stops.
  *              Giving up scattered pages takes it a while in which more are written: until few are new
- *   HEAT       post-copy from the start only: the program runs a moment more; what is marked since is likely hot
+ *   HEAT       post-copy from the start only: the program runs on while it still comes to many pages that it has not written
+ *              since the owing, for a second at most; what is marked then is likely hot, and pushed first
  *   stop       park -> freeze descriptors, save time -> cards, resident pages, live stacks -> send
  *
  * A page whose card is set after the take is left for the next round; one whose card was set before is copied after every
@@ -20,6 +21,7 @@
 enum { BLOCK = 4096, HANDSHAKE_NS = 20000, PARK_NS = 10000, SEND_NS = 2000000 };
 enum { PUSH_CHECK_NS = 50000000, PUSH_IDLE_CHECKS = 20 };
 #define HEAT_NS    20000000
+#define HEAT_MAX_NS 1000000000
 #define FIXED_NS   1500000           /* stop, freeze and rebuild: a guess until better is known */
 #define THROTTLE_MAX_NS 1000000
 
@@ -386,12 +388,30 @@ static uint64_t pages_within_limit(void)
 	return (uint64_t)((double)mig.best_throughput * (double)mig.params.downtime_limit_ns / 1e9) / OM_PAGE_SIZE;
 }
 
+static void begin_heat(void)
+{
+	mig.heating = mig_now();
+	mig.hot_pages = 0;
+	mig.round_step = MIG_ROUND_HEAT;
+}
+
+/* Asked every HEAT_NS: has the program come to many more pages since? A sixteenth more is taken for a hot set that is known. */
+static bool heats_up(void)
+{
+	uint64_t before = mig.hot_pages;
+
+	if (mig.status.chosen_mode != OM_MODE_POSTCOPY || mig_now() - mig.heating >= HEAT_MAX_NS)
+		return false;
+	mig.hot_pages = walk_cards(NULL, false);
+	return mig.hot_pages - before > mig.hot_pages / 16;
+}
+
 static uint64_t rounds_progress(void)
 {
 	switch (mig.round_step) {
 	case MIG_ROUND_HEAT:
-		if (mig.status.chosen_mode == OM_MODE_POSTCOPY && mig_now() - mig.round_start < HEAT_NS)
-			return HEAT_NS / 4;
+		if (heats_up())
+			return HEAT_NS;
 		mig_event(MIG_ON_STOP);
 		return 0;
 	case MIG_ROUND_TAKE:
@@ -426,7 +446,7 @@ static uint64_t rounds_progress(void)
 		else if (mig_owe_again(++mig.owing_rounds, not_owed_yet(), pages_within_limit()))
 			mig.round_step = MIG_ROUND_TAKE;
 		else
-			mig.round_step = MIG_ROUND_HEAT;
+			begin_heat();
 		return 0;
 	}
 	return 0;
