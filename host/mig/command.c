@@ -145,12 +145,19 @@ void mig_program_exit(void *context, int status, int signo)
 	uint64_t end = host_monotonic_ns() + EXIT_WAIT_MS * 1000000ull;
 	enum mig_phase phase;
 
-	(void)status;
-	(void)signo;
 	if (!in_session(mig, &phase))
 		return;
-	if (mig->source && mig_cancel(mig))
-		return;
+	if (mig->source) {
+		pthread_mutex_lock(&mig->lock);
+		if (!mig->error) {
+			mig->error = OM_ECANCELLED;
+			snprintf(mig->reason, sizeof mig->reason, "the program ended meanwhile, with %s %d", signo ? "signal" : "status",
+				signo ? signo : status);
+		}
+		pthread_mutex_unlock(&mig->lock);
+		if (mig_cancel(mig))
+			return;
+	}
 	while (in_session(mig, &phase) && phase != MIG_PHASE_RECONNECTING && host_monotonic_ns() < end)
 		usleep(2000);
 }
