@@ -247,6 +247,7 @@ static void *supervisor_main(void *argument)
 void mig_source_committed(struct host_mig *mig)
 {
 	mig_moves_remove(mig->request.moves, mig->request.move_count);
+	atomic_store(&mig->moves_absent, true);
 	host_signals_divert(refuse_signal, mig);
 }
 
