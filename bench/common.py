@@ -50,12 +50,18 @@ def machine():
     model = re.search(r"model name\s*: (.*)", text)
     flags = set(re.search(r"flags\s*: (.*)", text)[1].split())
     return {"cpu": model[1] if model else platform.machine(), "cores": os.cpu_count(), "memory_gb": round(meminfo("MemTotal") / GB, 1),
-            "kernel": platform.release(), "vaes": {"vaes", "avx512f"} <= flags, "virtual": "hypervisor" in flags}
+            "kernel": platform.release(), "vaes": {"vaes", "avx512f"} <= flags, "virtual": "hypervisor" in flags, "autogroups": autogroups()}
+
+
+def autogroups():
+    """Whether the scheduler shares a processor among sessions first, and then among their threads."""
+    switch = pathlib.Path("/proc/sys/kernel/sched_autogroup_enabled")
+    return switch.exists() and switch.read_text().strip() == "1"
 
 
 def describe(m):
     return (f"{m['cores']} cores of {m['cpu']}{' (virtual machine)' if m['virtual'] else ''}, {m['memory_gb']:.0f} GB, Linux {m['kernel']}"
-            f"{', VAES' if m['vaes'] else ''}")
+            f"{', VAES' if m['vaes'] else ''}{'' if m.get('autogroups', True) else ', scheduler without autogroups'}")
 
 
 def datapath():

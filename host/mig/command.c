@@ -27,6 +27,7 @@ void mig_report_get(struct host_mig *mig, struct mig_report *ret_report)
 	snprintf(r.reason, sizeof r.reason, "%s", mig->reason);
 	snprintf(r.peer, sizeof r.peer, "%s", mig->peer);
 	r.reconnects = mig->reconnects;
+	r.prepared = mig->prepared;
 	r.begun_count = mig->begun_count;
 	r.ended_count = mig->ended_count;
 	r.engine = mig->last;

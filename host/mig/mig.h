@@ -56,6 +56,7 @@ struct mig_report {
 	uint64_t bandwidth;             /* limit, bytes/s; 0: none */
 	uint64_t cpu_ns;                /* CPU time of this session's threads */
 	uint32_t reconnects;
+	bool prepared;                  /* the destination is complete, or has been: it may hold the only copy */
 	uint32_t begun_count;           /* sessions that were begun in this process */
 	uint32_t ended_count;           /* ... and that have ended */
 	struct om_mig_status engine;

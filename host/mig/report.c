@@ -154,6 +154,7 @@ static void add_host_part(json_t *o, const struct mig_report *r)
 	json_object_set_new(o, "max-bandwidth", number(r->bandwidth));
 	json_object_set_new(o, "cpu-time", ms(r->cpu_ns));
 	json_object_set_new(o, "reconnects", number(r->reconnects));
+	json_object_set_new(o, "prepared", json_boolean(r->prepared));
 	if (r->error) {
 		json_object_set_new(o, "error", json_string(om_errname(r->error)));
 		json_object_set_new(o, "error-desc", json_string(r->reason[0] ? r->reason : om_strerror(r->error)));

@@ -72,6 +72,8 @@ void mig_report_text(const json_t *r, FILE *to)
 	fprintf(to, "status:          %s", words(r, "status"));
 	if (*words(r, "state") && strcmp(words(r, "state"), words(r, "status")))
 		fprintf(to, " (%s)", words(r, "state"));
+	if (json_is_true(member(r, "prepared")) && !strcmp(words(r, "status"), "waiting"))
+		fputs(" for the source's word: it is complete and may be the only copy", to);
 	fputc('\n', to);
 	if (!*words(r, "state"))
 		return;

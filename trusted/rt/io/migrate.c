@@ -215,6 +215,8 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_time_restore();
 	(void)rt_host(__NR_umask, file_mask, 0, 0, 0, 0, 0); /* cannot fail */
 	(void)for_each(forget_host, &words);            /* cannot fail */
+	rt_ub_reset();
+	rt_io_know_host();
 	error = rt_io_net_hold_again(&words);
 	if (!error)
 		error = make_all(true, &words);

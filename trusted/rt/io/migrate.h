@@ -20,8 +20,9 @@ int rt_io_file_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_file_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* flock: given up by freeze, taken again. */
 int rt_io_flock_take(struct rt_io_ofd *ofd, struct rt_io_words *words);
-/* Freeze: remember which host this is. */
+/* Freeze: remember which host this is. Rebuild: is it the same? Once each, for a server may have hundreds of files. */
 void rt_io_note_host(void);
+void rt_io_know_host(void);
 
 int rt_io_pipe_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_pipe_make(struct rt_io_ofd *ofd, struct rt_io_words *words);

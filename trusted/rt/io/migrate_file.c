@@ -22,6 +22,7 @@ struct pipe_record { uint32_t capacity, size; uint8_t bytes[]; };
 struct counter_record { uint64_t count; };
 
 static RT_RESIDENT char source_host[40];
+static bool same_host;               /* a destination on the source's host */
 
 /* ---- files ------------------------------------------------------------------------------------------------------------------ */
 
@@ -73,10 +74,17 @@ int rt_io_file_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	return 0;
 }
 
-/* Once per freeze: destinations ask whether they are the same host. */
 void rt_io_note_host(void)
 {
 	host_id(source_host);
+}
+
+void rt_io_know_host(void)
+{
+	char host[40];
+
+	host_id(host);
+	same_host = host[0] && !memcmp(host, source_host, sizeof host);
 }
 
 static int refuse_file(struct rt_io_words *words, const struct rt_io_ofd *ofd, const struct file_record *record, const char *why)
@@ -88,12 +96,9 @@ static int refuse_file(struct rt_io_words *words, const struct rt_io_ofd *ofd, c
 
 static bool same_file(const struct file_record *record, const struct stat *stat)
 {
-	char host[40];
-
 	if ((record->mode & LX_S_IFMT) != (stat->st_mode & LX_S_IFMT))
 		return false;
-	host_id(host);
-	if (host[0] && !memcmp(host, source_host, sizeof host))
+	if (same_host)
 		return record->device == stat->st_dev && record->inode == stat->st_ino;
 	return (record->mode & LX_S_IFMT) != LX_S_IFREG || stat->st_size >= record->size;
 }
