@@ -45,15 +45,22 @@ static void *nothing(void *argument) { return argument; }
 int main(void)
 {
 	const char *separator = "{";
-	int zero = open("/dev/zero", O_RDONLY), fds[2];
-	char buffer[65536];
+	char name[] = "/tmp/optmig-bench.XXXXXX";
+	int zero = open("/dev/zero", O_RDONLY), file = mkstemp(name), fds[2];
+	pthread_mutexattr_t attributes;
+	pthread_mutex_t mutex;
+	static char buffer[65536];
 	struct timespec t;
 	pthread_t thread;
-	if (pipe(fds) != 0)
+	if (pipe(fds) != 0 || file < 0 || unlink(name) != 0 || write(file, buffer, 4096) != 4096)
 		return 1;
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&mutex, &attributes);
 	MEASURE("getppid", 200000, (void)getppid());
 	MEASURE("clock_gettime", 200000, clock_gettime(CLOCK_MONOTONIC, &t));
 	MEASURE("read 1 byte of /dev/zero", 100000, if (read(zero, buffer, 1) != 1) abort());
+	MEASURE("seek and read 64 B of a file", 50000, if (lseek(file, i & 1023, SEEK_SET) != (i & 1023) || read(file, buffer, 64) != 64) abort());
 	MEASURE("pipe write+read 1 byte", 50000, if (write(fds[1], buffer, 1) != 1 || read(fds[0], buffer, 1) != 1) abort());
 	MEASURE("pipe write+read 4 KiB", 50000, if (write(fds[1], buffer, 4096) != 4096 || read(fds[0], buffer, 4096) != 4096) abort());
 	MEASURE("mmap+touch+munmap 64 KiB", 2000, {
@@ -63,6 +70,7 @@ int main(void)
 		munmap(p, 65536);
 	});
 	MEASURE("malloc+free 100 B", 200000, { char *volatile p = malloc(100); free(p); });
+	MEASURE("recursive mutex lock+unlock", 200000, { pthread_mutex_lock(&mutex); pthread_mutex_unlock(&mutex); });
 	MEASURE("thread create+join", 500, { pthread_create(&thread, NULL, nothing, NULL); pthread_join(thread, NULL); });
 	sem_init(&ping, 0, 0);
 	sem_init(&pong, 0, 0);

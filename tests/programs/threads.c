@@ -47,6 +47,50 @@ static void *count(void *arg)
 	return arg;
 }
 
+/* Recursive: alone and among others. */
+static pthread_mutex_t again;
+static void *nested(void *arg)
+{
+	for (int i = 0; i < ROUNDS / 10; i++) {
+		int depth = i % 3 + 1;
+
+		for (int k = 0; k < depth; k++)
+			pthread_mutex_lock(&again);
+		counter++;
+		for (int k = 0; k < depth; k++)
+			pthread_mutex_unlock(&again);
+	}
+	return arg;
+}
+
+static void *stranger(void *arg)
+{
+	*(int *)arg = pthread_mutex_trylock(&again) == EBUSY && pthread_mutex_unlock(&again) == EPERM;
+	return NULL;
+}
+
+static void recursive(const pthread_mutexattr_t *a)
+{
+	pthread_t t[THREADS];
+	int refused = 0;
+
+	counter = 0;
+	pthread_mutex_init(&again, a);
+	CHECK(pthread_mutex_unlock(&again) == EPERM);
+	nested(NULL);
+	CHECK(pthread_mutex_lock(&again) == 0 && pthread_mutex_lock(&again) == 0);
+	for (int held = 2; held > 0; held--) {
+		CHECK(pthread_create(&t[0], NULL, stranger, &refused) == 0 && pthread_join(t[0], NULL) == 0 && refused);
+		CHECK(pthread_mutex_unlock(&again) == 0);
+	}
+	for (int i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&t[i], NULL, nested, NULL) == 0);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
+	CHECK(counter == (THREADS + 1) * (ROUNDS / 10));
+	CHECK(pthread_mutex_trylock(&again) == 0 && pthread_mutex_unlock(&again) == 0 && pthread_mutex_destroy(&again) == 0);
+}
+
 static void mutexes(void)
 {
 	pthread_t t[THREADS];
@@ -67,6 +111,7 @@ static void mutexes(void)
 	pthread_mutex_init(&m, &a);
 	CHECK(pthread_mutex_lock(&m) == 0 && pthread_mutex_lock(&m) == 0);
 	CHECK(pthread_mutex_unlock(&m) == 0 && pthread_mutex_unlock(&m) == 0);
+	recursive(&a);
 	pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK);
 	pthread_mutex_init(&m, &a);
 	CHECK(pthread_mutex_unlock(&m) == EPERM);

@@ -8,6 +8,7 @@
 #define memcmp ours_memcmp
 #define memchr ours_memchr
 #define strlen ours_strlen
+#define strcspn ours_strcspn
 #define __strchrnul ours_strchrnul
 #define strchrnul ours_strchrnul_weak
 #define alias(name) alias("ours_strchrnul")
@@ -15,12 +16,15 @@
 #include "../../libc/overlay/src/string/x86_64_optmig/memchr.c"
 #include "../../libc/overlay/src/string/x86_64_optmig/strlen.c"
 #include "../../libc/overlay/src/string/x86_64_optmig/strchrnul.c"
+#include "../../libc/overlay/src/string/x86_64_optmig/strcspn.c"
 #undef memcmp
 #undef memchr
 #undef strlen
+#undef strcspn
 int memcmp(const void *, const void *, size_t);
 void *memchr(const void *, int, size_t);
 size_t strlen(const char *);
+size_t strcspn(const char *, const char *);
 
 static int sign(int x) { return x < 0 ? -1 : x > 0; }
 
@@ -61,6 +65,10 @@ int main(void)
 			at++;
 		wrong += ours_strlen((char *)a) != strlen((char *)a);
 		wrong += ours_strchrnul((char *)a, c) != at;
+		char set[6] = {0};
+		for (int k = rand() % 6; k > 0; k--)
+			set[k - 1] = (char)(rand() % (rand() % 2 ? 256 : 3) + 1);
+		wrong += ours_strcspn((char *)a, set) != strcspn((char *)a, set);
 		a[n - 1] = kept;
 	}
 	printf("%ld wrong answers\n", wrong);

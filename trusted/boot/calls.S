@@ -50,14 +50,16 @@ __optmig_syscall:
 	movq	TCB_STACK_TOP(%r11), %rsp
 	xorl	%ebp, %ebp
 	movq	%r10, %rdi
+	movq	TCB_HOSTCALLS(%r11), %rbx
 	call	rt_syscall_run
 	movq	%fs:OM_TP_SLOT, %r11
 	movq	TCB_THREAD(%r11), %r10
-app_return:
+	cmpq	TCB_HOSTCALLS(%r11), %rbx
 	movq	THREAD_APP_RSP(%r10), %rsp
-	ldmxcsr	(%rsp)
+	je	2f                              /* never left: MXCSR and the x87 control word are the application's still */
+1:	ldmxcsr	(%rsp)
 	fldcw	8(%rsp)
-	addq	$16, %rsp
+2:	addq	$16, %rsp
 	popq	%r15
 	popq	%r14
 	popq	%r13
@@ -73,7 +75,8 @@ app_return:
 rt_app_return:
 	movq	%rdi, %r10
 	movq	%rsi, %rax
-	jmp	app_return
+	movq	THREAD_APP_RSP(%r10), %rsp
+	jmp	1b
 	.size	rt_app_return, . - rt_app_return
 
 /* _Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *xsave): both in the runtime's memory or on

@@ -22,16 +22,6 @@ bool rt_tbuf_ok(const struct om_tbuf *tbuf, uint64_t size)
 		rt_untrusted_ok(tbuf, size);
 }
 
-uint64_t rt_ub_read64(const void *untrusted)
-{
-	return *(const volatile uint64_t *)untrusted;
-}
-
-void rt_ub_write64(void *untrusted, uint64_t value)
-{
-	*(volatile uint64_t *)untrusted = value;
-}
-
 static uint64_t *used_of(struct rt_tcb *tcb)
 {
 	return tcb->in_exception ? &tcb->exc_ub_used : &tcb->ub_used;

@@ -49,8 +49,9 @@ _Noreturn void rt_park_self(void);
 _Noreturn void rt_thread_leave(void);
 
 /* ---- door.c -------------------------------------------------------------------------------------------------- */
-uint64_t rt_ub_read64(const void *untrusted);        /* 8-byte aligned */
-void     rt_ub_write64(void *untrusted, uint64_t value);
+/* One aligned word, read or written exactly once. Here, because the clock and every host call do a dozen of them. */
+static inline uint64_t rt_ub_read64(const void *untrusted) { return *(const volatile uint64_t *)untrusted; }
+static inline void     rt_ub_write64(void *untrusted, uint64_t value) { *(volatile uint64_t *)untrusted = value; }
 bool     rt_tbuf_ok(const struct om_tbuf *tbuf, uint64_t size);
 /* Fields of this slot's tbuf, whichever of the two is in use. */
 void     rt_tbuf_finish(struct rt_tcb *tcb, enum om_exit how, const uint64_t *arg, unsigned count);

@@ -23,6 +23,7 @@ AT(rt_tcb, in_exception, TCB_IN_EXCEPTION);
 AT(rt_tcb, epoch_seen, TCB_EPOCH_SEEN);
 AT(rt_tcb, fault_rsp, TCB_FAULT_RSP);
 AT(rt_tcb, fault_rip, TCB_FAULT_RIP);
+AT(rt_tcb, hostcalls, TCB_HOSTCALLS);
 AT(rt_tcb, fault_rflags, TCB_FAULT_RFLAGS);
 static_assert(sizeof(struct rt_tcb) <= OM_PAGE_SIZE, "a thread block is one page");
 

@@ -21,6 +21,7 @@
 #define TCB_FAULT_RSP       176
 #define TCB_FAULT_RIP       184
 #define TCB_FAULT_RFLAGS    192
+#define TCB_HOSTCALLS       248
 
 #define THREAD_NR           16
 #define THREAD_ARG          24

@@ -111,6 +111,85 @@ static void large_and_scattered(void **state)
 	free(in);
 }
 
+/* After the first seek the position is the runtime's: no call of the host, and everything agrees on where it is. */
+static void positions(void **state)
+{
+	char text[16];
+	int fd = (int)CALL(SYS_open, "seek", O_RDWR | O_CREAT | O_TRUNC, 0600), twin, other;
+	struct flock f = { .l_type = F_WRLCK, .l_whence = SEEK_CUR, .l_start = 1, .l_len = 1 };
+	struct iovec two[2] = { { text, 2 }, { text + 2, 3 } };
+	loff_t at = 3;
+	uint64_t calls;
+
+	(void)state;
+	assert_int_equal(CALL(SYS_write, fd, "0123456789", 10), 10);
+	assert_int_equal(CALL(SYS_lseek, fd, -8L, SEEK_CUR), 2);
+	twin = (int)CALL(SYS_dup, fd);
+	calls = fake.hostcalls;
+	assert_int_equal(CALL(SYS_lseek, fd, 5, SEEK_SET), 5);
+	assert_int_equal(CALL(SYS_lseek, twin, -2L, SEEK_CUR), 3);
+	assert_int_equal(CALL(SYS_lseek, twin, 0, SEEK_CUR), 3);
+	assert_int_equal(CALL(SYS_lseek, fd, -4L, SEEK_CUR), -EINVAL);
+	assert_int_equal(CALL(SYS_lseek, fd, INT64_MAX, SEEK_CUR), -EINVAL);
+	assert_int_equal(fake.hostcalls, calls);
+	assert_int_equal(CALL(SYS_readv, twin, two, 2), 5);
+	assert_memory_equal(text, "34567", 5);
+	assert_int_equal(CALL(SYS_write, fd, "ab", 2), 2);
+	assert_int_equal(CALL(SYS_lseek, twin, 0, SEEK_CUR), 10);
+	/* The end of the file: what was not there is not counted. */
+	assert_int_equal(CALL(SYS_read, fd, text, 9), 0);
+	assert_int_equal(CALL(SYS_lseek, fd, -3L, SEEK_CUR), 7);
+	assert_int_equal(CALL(SYS_read, fd, text, 9), 3);
+	assert_memory_equal(text, "7ab", 3);
+	assert_int_equal(CALL(SYS_read, fd, 8, 9), -EFAULT);
+	assert_int_equal(CALL(SYS_lseek, fd, 0, SEEK_CUR), 10);
+	assert_int_equal(CALL(SYS_lseek, fd, 1, SEEK_END), 11);
+	assert_int_equal(CALL(SYS_lseek, fd, -1L, SEEK_SET), -EINVAL);
+	assert_int_equal(CALL(SYS_lseek, fd, 0, 77), -EINVAL);
+	assert_int_equal(CALL(SYS_lseek, fd, 0, SEEK_CUR), 11);
+	/* Locks that are counted from it. */
+	assert_int_equal(CALL(SYS_lseek, fd, 4, SEEK_SET), 4);
+	assert_int_equal(CALL(SYS_fcntl, fd, F_SETLK, &f), 0);
+	other = open("seek", O_RDWR);
+	f = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 5, .l_len = 1 };
+	assert_int_equal(fcntl(other, F_OFD_SETLK, &f), -1);
+	f.l_start = 4;
+	assert_int_equal(fcntl(other, F_OFD_SETLK, &f), 0);
+	close(other);
+	/* Copies use the host's, which must be the same; with an offset of their own they leave it alone. */
+	other = (int)CALL(SYS_open, "copy", O_RDWR | O_CREAT | O_TRUNC, 0600);
+	assert_int_equal(CALL(SYS_lseek, other, 1, SEEK_SET), 1);
+	assert_int_equal(CALL(SYS_lseek, other, 2, SEEK_SET), 2);
+	assert_int_equal(CALL(SYS_sendfile, other, fd, 0L, 2L), 2);
+	assert_int_equal(CALL(SYS_sendfile, other, fd, &at, 1L), 1);
+	assert_int_equal(CALL(SYS_read, fd, text, 1), 1);
+	assert_int_equal(text[0], '6');
+	assert_int_equal(CALL(SYS_lseek, fd, 8, SEEK_SET), 8);
+	assert_int_equal(CALL(SYS_lseek, other, 0, SEEK_CUR), 5);
+	assert_int_equal(CALL(SYS_copy_file_range, fd, 0L, other, 0L, 1L, 0L), 1);
+	assert_int_equal(CALL(SYS_lseek, fd, 0, SEEK_CUR), 9);
+	assert_int_equal(CALL(SYS_pread64, other, text, 9, 0), 6);
+	assert_memory_equal(text, "\0\0" "453a", 6);
+	/* O_APPEND, switched on while the position is ours. */
+	assert_int_equal(CALL(SYS_lseek, fd, 1, SEEK_SET), 1);
+	assert_int_equal(CALL(SYS_fcntl, fd, F_SETFL, O_APPEND), 0);
+	assert_int_equal(CALL(SYS_read, fd, text, 1), 1);
+	assert_int_equal(text[0], '1');
+	assert_int_equal(CALL(SYS_write, fd, "end", 3), 3);
+	assert_int_equal(CALL(SYS_lseek, fd, 0, SEEK_CUR), 13);
+	assert_int_equal(CALL(SYS_fcntl, fd, F_SETFL, 0), 0);
+	assert_int_equal(CALL(SYS_lseek, fd, 0, SEEK_SET), 0);
+	assert_int_equal(CALL(SYS_read, fd, text, 2), 2);
+	assert_int_equal(CALL(SYS_lseek, fd, 0, SEEK_CUR), 2);
+	/* Far away the file system decides, and may be right to refuse. */
+	assert_int_equal(CALL(SYS_lseek, fd, 1L << 40, SEEK_SET), 1L << 40);
+	assert_int_equal(CALL(SYS_read, fd, text, 1), 0);
+	assert_int_equal(CALL(SYS_lseek, fd, 1, SEEK_CUR), (1L << 40) + 1);
+	assert_int_equal(CALL(SYS_close, fd), 0);
+	assert_int_equal(CALL(SYS_close, twin), 0);
+	assert_int_equal(CALL(SYS_close, other), 0);
+}
+
 static void names(void **state)
 {
 	struct stat st;
@@ -497,7 +576,7 @@ static void lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(numbers), cmocka_unit_test(large_and_scattered), cmocka_unit_test(names),
+		cmocka_unit_test(numbers), cmocka_unit_test(large_and_scattered), cmocka_unit_test(positions), cmocka_unit_test(names),
 		cmocka_unit_test(answered_inside), cmocka_unit_test(sockets), cmocka_unit_test(messages),
 		cmocka_unit_test(write_across_stops), cmocka_unit_test(timeout_across_stop), cmocka_unit_test(epoll_kinds),
 		cmocka_unit_test(polls), cmocka_unit_test(lies),

@@ -3,7 +3,8 @@
  * Files and directories: opening, facts, changing. Reading and writing are in rw.c, names in path.c.
  *
  * Opening asks the host for the file's identity at once: the kind decides how calls block, record locks are kept per
- * inode, and a migration compares it. The file's offset stays in the host's kernel until a freeze fetches it.
+ * inode, and a migration compares it. Where a file
+ * goes on is in position.c.
  */
 #include "rt/io/io.h"
 
@@ -207,7 +208,7 @@ static long sys_lseek(struct rt_thread *t)
 	if (ofd->kind != RT_IO_VIRTUAL) {
 		if (ofd->kind >= RT_IO_PIPE)
 			return -ESPIPE;
-		return rt_host(__NR_lseek, (uint64_t)ofd->host_fd, ARG(1), ARG(2), 0, 0, 0);
+		return rt_io_position_seek(ofd, t->arg[1], (uint32_t)t->arg[2]);
 	}
 	switch (t->arg[2]) {
 	case LX_SEEK_SET: base = 0; break;

@@ -9,7 +9,7 @@
  * The enclave's table is the authority; the host's descriptor is a means that a migration replaces. Every
  * member here is resident: it migrates, and rt_io_rebuild gives each description a new host descriptor.
  *
- * What the host holds and we do not (file offsets, queues, counters) is fetched by rt_io_freeze. Nothing that the
+ * What the host holds and we do not (offsets of files that never sought, queues, counters) is fetched by rt_io_freeze. Nothing that the
  * host says about files and sockets is secret or trusted: an application that needs more encrypts and signs its data.
  *
  * Locking: rt_io_lock() protects the tables' structure (slots, reference counts, watch lists). Host calls and
@@ -57,6 +57,7 @@ enum rt_io_socket_state {
 struct rt_io_file {
 	uint64_t device, inode;      /* as the host reports it */
 	uint32_t flock;              /* LX_LOCK_SH, LX_LOCK_EX or 0 */
+	uint64_t position;           /* atomic, see position.c */
 };
 struct rt_io_virtual {
 	uint32_t blob, size;         /* the text; 0: made when it is read */
@@ -234,6 +235,18 @@ long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size);
 
 /* ---- rw.c ------------------------------------------------------------------------------------------------ */
 void rt_io_broken_pipe(struct rt_thread *t);
+
+/* ---- position.c: where a regular file goes on; -errno is the host's ----------------------------------------------- */
+/* Claims the next `size` bytes. False: the host has the position. */
+bool rt_io_position_take(struct rt_io_ofd *ofd, uint64_t size, int64_t *ret_offset);
+/* Of the `size` bytes claimed at `offset` only `done` were read or written. */
+void rt_io_position_correct(struct rt_io_ofd *ofd, int64_t offset, uint64_t size, uint64_t done);
+/* From here on the host has it. Any kind of description; nothing to do but for a regular file. Return: 0 or -errno. */
+long rt_io_position_give(struct rt_io_ofd *ofd);
+/* Whoever has it. */
+int64_t rt_io_position_get(const struct rt_io_ofd *ofd);
+/* lseek on what has a host descriptor. */
+long rt_io_position_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence);
 
 /* ---- lock.c: record locks ---------------------------------------------------------------------------------- */
 long rt_io_lock_call(struct rt_thread *t, struct rt_io_ofd *ofd, uint32_t command, uint64_t app);

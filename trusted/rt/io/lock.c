@@ -116,7 +116,7 @@ static long absolute(struct rt_io_ofd *ofd, struct lx_flock *lock, int64_t *ret_
 		long place;
 
 		if (lock->whence == LX_SEEK_CUR) {
-			place = rt_host(__NR_lseek, (uint64_t)ofd->host_fd, 0, LX_SEEK_CUR, 0, 0, 0);
+			place = rt_io_position_get(ofd);
 		} else if (lock->whence == LX_SEEK_END) {
 			struct stat stat;
 			uint64_t ub = rt_io_ub_space(256);

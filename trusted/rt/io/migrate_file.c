@@ -62,7 +62,7 @@ int rt_io_file_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		return rt_io_refuse(words, ofd, "the host does not tell which file it is");
 	if (stat.st_nlink == 0)
 		return rt_io_refuse(words, ofd, "a deleted file; the other host could not open it");
-	offset = rt_host(__NR_lseek, (uint64_t)ofd->host_fd, 0, LX_SEEK_CUR, 0, 0, 0);
+	offset = rt_io_position_get(ofd);
 	ofd->frozen = rt_io_frozen_new(sizeof *record + (size_t)length + 1);
 	if (!ofd->frozen)
 		return rt_io_refuse(words, ofd, "too much host state");

@@ -121,6 +121,22 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 	return (long)DONE;
 }
 
+/* At the description's own position, which may be the host's (position.c). */
+static long at_position(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, bool writing)
+{
+	uint64_t size = span->total;
+	int64_t offset = NO_OFFSET;
+	long result = writing && ofd->status & O_APPEND ? rt_io_position_give(ofd) : 0;
+
+	if (result)
+		return result;
+	if (!rt_io_position_take(ofd, size, &offset))
+		return writing ? write_span(t, ofd, span, NO_OFFSET) : read_span(ofd, span, NO_OFFSET);
+	result = writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+	rt_io_position_correct(ofd, offset, size, result > 0 ? (uint64_t)result : 0);
+	return result;
+}
+
 /* ---- the calls: a descriptor that allows it, a span, an offset ------------------------------------------------------- */
 
 static long get(uint64_t fd, bool writing, struct rt_io_ofd **ret_ofd)
@@ -148,6 +164,8 @@ static long transfer(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_sp
 	/* Linux reads and writes at most this much at once. */
 	if (span->total > 0x7ffff000)
 		span->total = 0x7ffff000;
+	if (offset == NO_OFFSET && ofd->kind == RT_IO_FILE)
+		return at_position(t, ofd, span, writing);
 	return writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
 }
 
@@ -202,13 +220,14 @@ static long sys_pwritev2(struct rt_thread *t) { return ARG(5) ? -EOPNOTSUPP : ma
 
 /* ---- copies from descriptor to descriptor: the data need not come inside -------------------------------------------------- */
 
-static long offset_in(uint64_t app, uint64_t *ret_ub)
+/* Without an offset it is the description's own, which the host must then have. */
+static long offset_in(uint64_t app, struct rt_io_ofd *ofd, uint64_t *ret_ub)
 {
 	int64_t offset;
 
 	*ret_ub = 0;
 	if (!app)
-		return 0;
+		return rt_io_position_give(ofd);
 	if (rt_app_get(&offset, app, sizeof offset))
 		return -EFAULT;
 	*ret_ub = rt_io_ub_copy(&offset, sizeof offset);
@@ -233,7 +252,9 @@ static long sys_sendfile(struct rt_thread *t)
 	if (!error)
 		error = get(ARG(1), false, &in);
 	if (!error)
-		error = offset_in(ARG(2), &ub);
+		error = offset_in(ARG(2), in, &ub);
+	if (!error)
+		error = rt_io_position_give(out);
 	if (error)
 		return error;
 	if (in->kind != RT_IO_FILE || out->host_fd < 0)
@@ -255,9 +276,9 @@ static long sys_copy_file_range(struct rt_thread *t)
 	if (!error)
 		error = get(ARG(2), true, &out);
 	if (!error)
-		error = offset_in(ARG(1), &in_ub);
+		error = offset_in(ARG(1), in, &in_ub);
 	if (!error)
-		error = offset_in(ARG(3), &out_ub);
+		error = offset_in(ARG(3), out, &out_ub);
 	if (error)
 		return error;
 	if (in->kind != RT_IO_FILE || out->kind != RT_IO_FILE || ARG(5))
