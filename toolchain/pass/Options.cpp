@@ -25,6 +25,7 @@ const BoolOption BoolOptions[] = {
 	{"sink", &Options::sink},
 	{"fuse", &Options::fuse},
 	{"calls", &Options::calls},
+	{"widen", &Options::widen},
 	{"statistics", &Options::statistics},
 };
 

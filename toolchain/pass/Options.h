@@ -38,8 +38,9 @@ struct Options {
 	bool sink = true;         // one gate for a segment, where the last of its pointers is known
 	bool fuse = true;         // one look for a poll and the marks of the segment before it
 	bool calls = true;        // marks behind a gate are calls: less code
+	bool widen = true;        // a mark covers what other blocks store through its pointer
 	bool statistics = false;
-	unsigned beside = 2;      // calls beside the look: 0 never, 1 outside loops, 2 outside innermost loops, 3 everywhere
+	unsigned beside = 1;      // calls beside the look: 0 never, 1 outside loops, 2 outside innermost loops, 3 everywhere
 	unsigned strip = 3;       // strip-mining: 0 none, 1 vector loops, 2 and loops with affine stores, 3 all that can be counted
 	unsigned shortLoop = 128; // innermost loops of at most so many iterations get no poll
 	unsigned unroll = 32;     // small loops without a known bound are unrolled to about so many instructions; 0: not
