@@ -138,10 +138,39 @@ bool Emitter::inRegister(const Span &S) const
 	if (S.High - S.Low > PageSize || isa<Constant>(S.Base)) return false;
 	int64_t Low = S.Low, High = S.High;
 	if (farFrom(S, Low, High)) return false;
-	auto *G = dyn_cast<GetElementPtrInst>(S.Base);
-	return !G || !all_of(G->users(), [&](const User *U) {
+	return !isFolded(S.Base);
+}
+
+// An address with an index that only loads and stores use.
+bool Emitter::isFolded(const Value *Pointer)
+{
+	auto *G = dyn_cast<GetElementPtrInst>(Pointer);
+	return G && all_of(G->users(), [&](const User *U) {
+		auto *Field = dyn_cast<GetElementPtrInst>(U);
+		if (Field && Field->hasAllConstantIndices()) return isFolded(Field);
 		return isa<LoadInst>(U) || (isa<StoreInst>(U) && cast<StoreInst>(U)->getPointerOperand() == G);
 	});
+}
+
+// The number, of which the code generator does not know how it changes in a loop.
+Value *Emitter::opaque(IRBuilder<> &B, Value *Number)
+{
+	auto *FT = FunctionType::get(Number->getType(), {Number->getType()}, false);
+	return B.CreateCall(FT, InlineAsm::get(FT, "", "=r,0", true), {Number});
+}
+
+// The pointer in a cold block. If the loop's own code needs no register for it, strength reduction shall not find it one.
+Value *Emitter::inCold(Value *Pointer, Instruction *Before)
+{
+	if (!O.sink || !O.calls || !isFolded(Pointer)) return Pointer;
+	auto *G = cast<GetElementPtrInst>(Pointer);
+	const Loop *L = Loops->getLoopFor(G->getParent());
+	if (!L || !L->isInnermost()) return Pointer;
+	IRBuilder<> B(Before);
+	Instruction *Copy = G->clone();
+	for (Use &U : drop_begin(Copy->operands()))
+		if (!isa<Constant>(U.get()) && U->getType()->isIntegerTy()) U.set(opaque(B, U.get()));
+	return B.Insert(Copy);
 }
 
 void Emitter::beside(Instruction *Before, unsigned Bits, ArrayRef<Span> Marks, bool Poll)
@@ -255,7 +284,7 @@ void Emitter::span(const Span &S, Instruction *Before)
 		Low = S.Low;
 		High = onOnePage(S, O) || (O.drop & MarkSpanEnd) ? Low + 1 : S.High;
 	}
-	cold(S.Base, Low, High, Before);
+	cold(inCold(S.Base, Before), Low, High, Before);
 }
 
 void Emitter::lane(const StoreRequest &Request)
@@ -320,7 +349,10 @@ void Emitter::poll(const HeadPoll &Head)
 	call(B, "__optmig_safepoint", {});
 	if (!O.marks || (O.drop & MarkHead)) return;
 	for (const HeadPoll::Mark &M : Head.Marks) {
-		cold(pointerAtHead(M.Pointer, Head, Cold), M.Low, M.High, Cold);
+		IRBuilder<> At(Cold);
+		DenseMap<Value *, Value *> Start;
+		for (PHINode &Phi : Head.Header->phis()) Start[&Phi] = Phi.getType()->isIntegerTy() && O.sink ? opaque(At, &Phi) : &Phi;
+		cold(pointerAtHead(M.Pointer, Head, Start, Cold), M.Low, M.High, Cold);
 	}
 }
 

@@ -41,6 +41,9 @@ private:
 	void look(llvm::Instruction *Before, unsigned Bits, llvm::ArrayRef<Span> Marks, bool Poll);
 	bool fitsBeside(llvm::Instruction *Before, llvm::ArrayRef<Span> Marks) const;
 	bool inRegister(const Span &S) const;
+	static bool isFolded(const llvm::Value *Pointer);
+	static llvm::Value *opaque(llvm::IRBuilder<> &B, llvm::Value *Number);
+	llvm::Value *inCold(llvm::Value *Pointer, llvm::Instruction *Before);
 	void beside(llvm::Instruction *Before, unsigned Bits, llvm::ArrayRef<Span> Marks, bool Poll);
 	llvm::Instruction *defer(llvm::Instruction *Before, llvm::ArrayRef<Span> Marks) const;
 	llvm::GlobalVariable *flag();

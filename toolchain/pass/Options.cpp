@@ -19,6 +19,7 @@ const BoolOption BoolOptions[] = {
 	{"available", &Options::available},
 	{"trust-align", &Options::trustAlign},
 	{"entry-polls", &Options::entryPolls},
+	{"closed", &Options::closed},
 	{"red-zone", &Options::redZone},
 	{"stack-arguments", &Options::stackArguments},
 	{"gate", &Options::gate},

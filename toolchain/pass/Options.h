@@ -32,6 +32,7 @@ struct Options {
 	bool available = true;    // no mark where all paths have made it in this interval
 	bool trustAlign = true;   // an access never crosses a multiple of its declared alignment
 	bool entryPolls = true;   // polls at entries only where recursion needs them
+	bool closed = false;      // libc: no cycle of calls leaves the module but through functions that poll at their entry
 	bool redZone = false;     // functions that poll keep their red zone; the poll's call steps over it
 	bool stackArguments = true; // no marks through arguments that always point to a caller's stack
 	bool gate = true;         // marks are skipped while nobody wants them
