@@ -55,6 +55,11 @@ class Link:
             self.hosts.remove()
 
 
+def lasting(size, speed=0.7):
+    """Seconds that a program must run: the warming of the memory over there, the migration at `speed` GB/s, the time around it."""
+    return LEAD + size / common.GB * (0.7 + 1 / speed) + SETTLE + 3
+
+
 def reference(command):
     """The result of the same work done natively and not moved. Remembered: it cannot change."""
     path = OUT / "references.json"

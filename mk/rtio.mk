@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of trusted/rt/io on plain Linux: the descriptor code with a faked core runtime, this kernel as the host.
-RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) tests/unit/rtio/fake.c tests/unit/rtio/peek.c $(wildcard host/net/*.c) host/util.c core/errors.c core/cursor.c
+RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) $(addprefix tests/unit/rtio/,fake.c peek.c appmem.c) $(wildcard host/net/*.c) host/util.c core/errors.c core/cursor.c
 define rtio_test
 $(B)/$(1)/tests/unit/test_$(2): $(call objs,$(1),tests/unit/rtio/test_$(2).c $(RTIO_TEST_SRC))
 	@mkdir -p $$(@D)
@@ -17,7 +17,7 @@ TESTS += $(B)/tests/io/io tests/integration/io_stops
 TEST_DEPS += $(B)/tests/io/io
 
 # What a host may answer: the same code and its door, host calls and clocks, with a fuzzer as the host.
-FUZZ_HOSTCALLS_SRC := $(addprefix tests/fuzz/,fuzz_hostcalls.c hostcalls/core.c hostcalls/host.c) $(wildcard trusted/rt/io/*.c) \
+FUZZ_HOSTCALLS_SRC := $(addprefix tests/fuzz/,fuzz_hostcalls.c hostcalls/core.c hostcalls/host.c) tests/unit/rtio/appmem.c $(wildcard trusted/rt/io/*.c) \
 	$(addprefix trusted/rt/,door.c hostcall.c time.c identity.c)
 CFLAGS_fuzz_trusted_rt_identity := -mrdrnd
 $(B)/fuzz/fuzz_hostcalls: $(call objs,fuzz,$(FUZZ_HOSTCALLS_SRC)) tests/fuzz/hostcalls/state.ld

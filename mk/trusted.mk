@@ -52,3 +52,9 @@ $(B)/tests/unit/boot/initial_state: tests/unit/boot/test_initial_state.c tests/u
 	@mkdir -p $(@D)
 	$(CLANG) $(CFLAGS_host) $(INC_trusted) $(filter %.c %.S,$^) -o $@
 TESTS += $(B)/tests/unit/boot/initial_state
+
+# The write watch with a pretended EPCM and host.
+$(B)/san/tests/unit/test_watch: $(call objs,san,tests/unit/rt/test_watch.c trusted/rt/watch.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_san) $^ -lcmocka -o $@
+TESTS += $(B)/san/tests/unit/test_watch

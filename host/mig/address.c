@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses that move along with the program. The source removes them when it has committed itself; the destination
- * borrows them when the enclave is about to make its sockets anew (bind needs them), and keeps and announces them when it
- * runs. In between both hosts have them, unannounced, for the length of the hand-over. If that gets longer, or the
- * destination is killed, what was borrowed expires; sockets that are bound to it do not mind.
+ * Addresses that move along with the program. The source removes them when it has committed itself; if the destination aborts,
+ * it has them again before its first socket is made anew. The destination borrows them when the enclave is about to make its
+ * sockets anew (bind needs them), and keeps and announces them when it runs. In between both hosts have them, unannounced,
+ * for the length of the hand-over. If that gets longer, or the destination is killed, what was borrowed expires; sockets that
+ * are bound to it do not mind.
  */
 #include "internal.h"
 #include "net/address.h"
@@ -55,11 +56,15 @@ void mig_moves_announce(const struct mig_move *moves, uint32_t count)
 	(void)each(moves, count, net_address_announce);
 }
 
-/* Once per process: a session that fails ends in a new one. */
+/* A source binds again only when it has been told that the program runs on here: there they are its own. */
 void mig_before_bind(void *context)
 {
 	struct host_mig *mig = context;
 
-	if (mig->receive && !atomic_exchange(&mig->moves_added, true))
+	if (!atomic_exchange(&mig->moves_absent, false))
+		return;
+	if (mig->source)
+		mig_moves_add(mig->request.moves, mig->request.move_count);
+	else
 		(void)each(mig->receive->moves, mig->receive->move_count, borrow);
 }

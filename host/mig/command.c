@@ -155,8 +155,13 @@ void mig_program_exit(void *context, int status, int signo)
 				signo ? signo : status);
 		}
 		pthread_mutex_unlock(&mig->lock);
-		if (mig_cancel(mig))
+		if (mig_cancel(mig)) {
+			pthread_mutex_lock(&mig->lock);
+			if (mig->error == OM_ECANCELLED)
+				mig->error = 0;    /* too late for that: the session goes on */
+			pthread_mutex_unlock(&mig->lock);
 			return;
+		}
 	}
 	while (in_session(mig, &phase) && phase != MIG_PHASE_RECONNECTING && host_monotonic_ns() < end)
 		usleep(2000);

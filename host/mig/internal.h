@@ -79,7 +79,7 @@ struct host_mig {
 	int stop_fd;                    /* eventfd: leave connecting, resting, waiting */
 	int listen_fd;                  /* destination */
 	const struct mig_receive_options *receive;
-	atomic_bool moves_added;        /* destination: the addresses are here */
+	atomic_bool moves_absent;       /* the addresses are not here and come with the first socket */
 	pthread_t supervisor, acceptor;
 
 	atomic_bool stopping;           /* pumps shall end */

@@ -331,6 +331,7 @@ static int start_session(struct host_mig *mig, const struct mig_receive_options 
 		host_detail("network traffic cannot be held");
 	mig_begin_session(mig, false);
 	mig->receive = options;
+	atomic_store(&mig->moves_absent, true);
 	mig->listen_fd = listen_fd;
 	mig->channels = hello->channels;
 	memcpy(mig->session, hello->session, sizeof mig->session);

@@ -7,13 +7,10 @@
  * `patience` the session is cancelled. After the token nothing but the destination can say what becomes of the program:
  * it tries for ever, more and more slowly, and `optmig recover` tries at once or at another address.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include "strerror.h"
 #include "fault.h"
@@ -21,8 +18,6 @@
 #include "net/hold.h"
 #include "report.h"
 #include "util.h"
-
-#define NICE_LEAVING 19
 
 #define BACKOFF_FIRST_NS 20000000u
 #define BACKOFF_LAST_NS  3000000000u
@@ -217,19 +212,6 @@ static int source_session(struct host_mig *mig)
 	return run_session(mig);
 }
 
-/* Freeing gigabytes of memory costs the kernel a while, in a thread of ours: what else runs on this host comes first. */
-static void step_aside(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	struct dirent *entry;
-
-	while (tasks && (entry = readdir(tasks)) != NULL)
-		if (entry->d_name[0] != '.')
-			(void)setpriority(PRIO_PROCESS, (id_t)strtoul(entry->d_name, NULL, 10), NICE_LEAVING);
-	if (tasks)
-		closedir(tasks);
-}
-
 static _Noreturn void leave(struct host_mig *mig)
 {
 	struct mig_report report;
@@ -239,7 +221,6 @@ static _Noreturn void leave(struct host_mig *mig)
 	mig_wait_delivered(mig);
 	host_note("%s has moved to %s; downtime %s", host_image_header(mig->enclave)->program_name, mig->peer,
 		mig_format_time(mig_downtime_ns(&report, NULL), time));
-	step_aside();
 	host_exit(0, 0);
 }
 
@@ -266,6 +247,7 @@ static void *supervisor_main(void *argument)
 void mig_source_committed(struct host_mig *mig)
 {
 	mig_moves_remove(mig->request.moves, mig->request.move_count);
+	atomic_store(&mig->moves_absent, true);
 	host_signals_divert(refuse_signal, mig);
 }
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Two hosts and their clients' host as network namespaces, a service address that moves between them, and a redis on it
 with a client that keeps score. Without the privilege for namespaces both hosts are loopback, with one address."""
+import contextlib
+import ctypes
 import json
 import os
 import select
@@ -12,6 +14,8 @@ from miglib import B, OPTMIG, Process, Receiver, Migration, fail, check
 
 CLIENT = B / "tests" / "tools" / "redis_client"
 REDIS = B / "apps" / "optmig" / "redis" / "redis-server"
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class Hosts:
@@ -54,6 +58,20 @@ class Hosts:
         """Command prefix."""
         return ["ip", "netns", "exec", self.tag + host] if self.namespaces else []
 
+    @contextlib.contextmanager
+    def inside(self, host):
+        """The calling thread's new sockets belong to that host."""
+        if not self.namespaces:
+            yield
+            return
+        with open("/proc/thread-self/ns/net") as old, open(f"/run/netns/{self.tag}{host}") as new:
+            if LIBC.setns(new.fileno(), CLONE_NEWNET):
+                raise OSError(ctypes.get_errno(), f"setns to {host}")
+            try:
+                yield
+            finally:
+                LIBC.setns(old.fileno(), CLONE_NEWNET)
+
     def address(self, host, namespaces=None):
         if namespaces or self.namespaces:
             return {"a": "10.96.0.2", "b": "10.96.0.3", "c": "10.96.0.1"}[host]
@@ -84,6 +102,19 @@ class Hosts:
         if len(holders) > 1:
             found.append(f"the service's address is on {holders}")
         return found
+
+
+class LinkFrom:
+    """Before a class of proxies: the same on the clients' host."""
+
+    def __init__(self, hosts, to, rule):
+        self.hosts = hosts
+        with hosts.inside("c"):
+            super().__init__(to, rule, address=hosts.address("c"))
+
+    def accept(self):
+        with self.hosts.inside("c"):
+            super().accept()
 
 
 def receiver(hosts, host, *options):

@@ -103,7 +103,13 @@ class Process:
         fail(f"{self.name} does not run on:\n{self.text()[-3000:]}")
 
     def alive(self):
-        return self.process.poll() is None
+        """It may run its program's code still. What has left it is waited for: see wait."""
+        if self.process.poll() is not None:
+            return False
+        if not self.leaving():
+            return True
+        self.process.wait(120)
+        return False
 
     def end(self, signo=signal.SIGTERM, seconds=30):
         """Sends a signal and returns the exit status."""

@@ -93,18 +93,6 @@ static void *drive_thread(void *argument)
 	return NULL;
 }
 
-static int drive(int count)
-{
-	struct worker *workers = workers_start(count, drive_thread);
-	workers_serve(workers, count);
-	workers_join(workers, count);
-	struct total t = workers_total(workers, count);
-	printf("{\"seconds\": %.2f, \"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections\": %d, \"connections_kept\": %d, "
-		"\"broken\": %llu, \"writes_lost\": %llu, \"writes_doubled\": 0}\n", now_s() - g_start, (unsigned long long)t.acked,
-		t.longest_gap * 1000, count, t.kept, (unsigned long long)t.broken, (unsigned long long)t.lost);
-	return t.lost ? 1 : 0;
-}
-
 int main(int argc, char **argv)
 {
 	bool files = argc == 5 && strcmp(argv[1], "files") == 0;
@@ -123,5 +111,5 @@ int main(int argc, char **argv)
 		return make_files(argv[2]);
 	g_host = argv[2];
 	g_port = argv[3];
-	return drive((int)strtol(argv[4], NULL, 10));
+	return workers_drive((int)strtol(argv[4], NULL, 10), drive_thread);
 }

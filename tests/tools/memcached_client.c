@@ -95,18 +95,6 @@ static void *bench_thread(void *argument)
 	return NULL;
 }
 
-static int drive(int count)
-{
-	struct worker *workers = workers_start(count, drive_thread);
-	workers_serve(workers, count);
-	workers_join(workers, count);
-	struct total t = workers_total(workers, count);
-	printf("{\"seconds\": %.2f, \"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections\": %d, \"connections_kept\": %d, "
-		"\"broken\": %llu, \"writes_lost\": %llu, \"writes_doubled\": %llu}\n", now_s() - g_start, (unsigned long long)t.acked,
-		t.longest_gap * 1000, count, t.kept, (unsigned long long)t.broken, (unsigned long long)t.lost, (unsigned long long)t.doubled);
-	return t.lost || t.doubled ? 1 : 0;
-}
-
 static int bench(int count, uint64_t requests)
 {
 	g_requests_each = requests / (uint64_t)count;
@@ -132,5 +120,5 @@ int main(int argc, char **argv)
 		g_pipeline = (int)strtol(argv[6], NULL, 10);
 	if (g_pipeline < 1 || g_pipeline > 1000)
 		die("PIPELINE is 1 to 1000");
-	return benchmark ? bench(count, strtoull(argv[5], NULL, 10)) : drive(count);
+	return benchmark ? bench(count, strtoull(argv[5], NULL, 10)) : workers_drive(count, drive_thread);
 }

@@ -244,3 +244,16 @@ struct total workers_total(const struct worker *workers, int count)
 	}
 	return t;
 }
+
+int workers_drive(int count, void *(*thread)(void *))
+{
+	struct worker *workers = workers_start(count, thread);
+	struct total t;
+	workers_serve(workers, count);
+	workers_join(workers, count);
+	t = workers_total(workers, count);
+	printf("{\"seconds\": %.2f, \"acknowledged\": %llu, \"longest_gap_ms\": %.3f, \"connections\": %d, \"connections_kept\": %d, "
+		"\"broken\": %llu, \"writes_lost\": %llu, \"writes_doubled\": %llu}\n", now_s() - g_start, (unsigned long long)t.acked,
+		t.longest_gap * 1000, count, t.kept, (unsigned long long)t.broken, (unsigned long long)t.lost, (unsigned long long)t.doubled);
+	return t.lost || t.doubled ? 1 : 0;
+}

@@ -67,6 +67,8 @@ struct worker *workers_start(int count, void *(*run)(void *));
 void workers_serve(struct worker *workers, int count);
 void workers_join(struct worker *workers, int count);
 struct total workers_total(const struct worker *workers, int count);
+/* All of it, with the answers on standard input and the sums as JSON at the end. Return: exit status, 1 if writes were lost or doubled. */
+int workers_drive(int count, void *(*thread)(void *));
 void worker_connect(struct worker *w);
 void worker_connect_again(struct worker *w);
 /* Notes the time since the last reply. Return: now. */

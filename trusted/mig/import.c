@@ -357,6 +357,20 @@ int mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_P
 	return error;
 }
 
+static void count_pages(const struct om_run *runs, int count)
+{
+	uint64_t normal = 0, zero = 0;
+
+	for (int i = 0; i < count; i++) {
+		if (om_run_has_content(runs[i].type))
+			normal += runs[i].count;
+		else if (runs[i].type == OM_RUN_ZERO || runs[i].type == OM_RUN_RESIDENT_ZERO)
+			zero += runs[i].count;
+	}
+	atomic_fetch_add_explicit(&mig.normal_pages, normal, memory_order_relaxed);
+	atomic_fetch_add_explicit(&mig.zero_pages, zero, memory_order_relaxed);
+}
+
 int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
 	const void *payload)
 {
@@ -384,7 +398,7 @@ int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t 
 	if (error)
 		return error;
 	atomic_fetch_add_explicit(&mig.bytes_sent, OM_FRAME_HEADER + frame->length, memory_order_relaxed);
-	atomic_fetch_add_explicit(&mig.normal_pages, (frame->length - frame->head) / OM_PAGE_SIZE, memory_order_relaxed);
+	count_pages(runs, count);
 	atomic_fetch_add_explicit(&c->received, 1, memory_order_release);
 	return 0;
 }

@@ -6,9 +6,9 @@
  *
  * The offset is resident and set anew on a destination, so that time goes on where it stopped. What the host writes into
  * its clock page is its own business, but a reading never goes backwards, and a clock that has been put back does not make
- * the program wait until it is where it was: the offset then takes up the difference. As for readings: each slot remembers its newest reading, and
- * all share one that is brought forward whenever a reading is more than a microsecond ahead of it (writing a shared word
- * at every reading would make two threads' clocks as slow as a cache miss).
+ * the program wait until it is where it was: the offset then takes up the difference. Each slot remembers its newest
+ * reading, and all share one that is brought forward whenever a reading is more than a microsecond ahead of it (writing a
+ * shared word at every reading would make two threads' clocks as slow as a cache miss).
  */
 #include "rt/internal.h"
 

@@ -85,56 +85,6 @@ void rt_ub_get(void *trusted, const void *untrusted, size_t size)
 	memcpy(trusted, untrusted, size);
 }
 
-/* ---- application memory: anything but the first page ---- */
-
-bool rt_app_range_ok(uint64_t app, size_t size, bool write)
-{
-	(void)write;
-	return app >= 4096 && app + size >= app && app + size < 1UL << 47;
-}
-
-long rt_app_get(void *trusted, uint64_t app, size_t size)
-{
-	if (!rt_app_range_ok(app, size, false))
-		return -EFAULT;
-	memcpy(trusted, (void *)app, size);
-	return 0;
-}
-
-long rt_app_put(uint64_t app, const void *trusted, size_t size)
-{
-	if (!rt_app_range_ok(app, size, true))
-		return -EFAULT;
-	memcpy((void *)app, trusted, size);
-	return 0;
-}
-
-long rt_app_get_string(char *trusted, uint64_t app, size_t size)
-{
-	if (!rt_app_range_ok(app, 1, false))
-		return -EFAULT;
-	for (size_t i = 0; i < size; i++)
-		if (!(trusted[i] = ((const char *)app)[i]))
-			return (long)i;
-	return -ENAMETOOLONG;
-}
-
-long rt_app_to_ub(void *untrusted, uint64_t app, size_t size)
-{
-	check_ub(untrusted, size);
-	if ((uintptr_t)untrusted & 7)
-		abort();
-	return rt_app_get(untrusted, app, size);
-}
-
-long rt_ub_to_app(uint64_t app, const void *untrusted, size_t size)
-{
-	check_ub(untrusted, size);
-	if ((uintptr_t)untrusted & 7)
-		abort();
-	return rt_app_put(app, untrusted, size);
-}
-
 /* ---- host ---- */
 
 static long host(long nr, const uint64_t arg[6])
