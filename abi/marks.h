@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * __optmig_markSIZE_REG (abi/passrt.h) for every size and register, for assembly files. The cold blocks of gates call them:
- * a call is a third of the code. Marks are conditional, so that threads do not fight over cache lines of cards.
+ * a call is a third of the code. Only a scratch register is saved and restored, which keeps memory off the way of the pointer itself.
+ * Marks are conditional, so that threads do not fight over cache lines of cards.
  */
 #ifndef OPTMIG_ABI_MARKS_H
 #define OPTMIG_ABI_MARKS_H

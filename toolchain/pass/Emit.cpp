@@ -2,15 +2,18 @@
 // Code generation.
 //
 // A gate is    testb $0xc0,__optmig_attention(%rip) ; jne cold       with the marks of a segment in the cold block.
-// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; without gates
+// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; without gates or calls
 //              mov %rax,%rcx ; shr $12,%rcx ; cmpb $0,%gs:(%rcx) ; je cold   with "movb $1,%gs:(%rcx)" in the cold block.
 // A poll is    testb $0x3f,__optmig_attention(%rip) ; jne cold       with the call below in the cold block.
 // Both are     cmpb $0,__optmig_attention(%rip) ; jne cold           with the marks and then the call in the cold block.
+// Outside loops there is no cold block: je over ; call ... ; over:, one piece of assembly.
 //
 // A segment has one gate, where all its pointers are known, or none of its own if it ends in a poll: when a mark is made
-// inside its interval does not matter. Cards are read and written with volatile accesses, so that the code generator neither merges nor moves them over a
-// poll. Runtime functions are called from inline assembly that clobbers no register: they preserve all of them. Functions
-// with such a call have no red zone: stepping over it at every poll costs more code than it saves.
+// inside its interval does not matter. The flag and cards are read and written with volatile accesses, so that the code generator neither
+// merges nor moves them over a poll. Runtime functions are called from inline assembly with side effects that clobbers no register: they
+// preserve all of them. Such a call may read and write all memory for whoever optimises IR, and the code generator moves no store over
+// it; it does not say "memory" besides, since functions that may look at floating-point exceptions would get a WAIT behind each.
+// Functions with such a call have no red zone: stepping over it at every poll costs more code than it saves.
 #include "Emit.h"
 #include "Intervals.h"
 #include "Strips.h"
