@@ -31,6 +31,8 @@ $(MUSL_SRC)/.assembled: $(LIBC_OVERLAY) tools/fetch-source mk/libc.mk | deps
 	touch $@
 
 # $(call libc_variant,name,object directory,sysroot,OPTMIG_PASS words,more flags)
+# "closed": no cycle of calls inside libc leaves a file (tests/toolchain/libc_cycles), so that a function needs no poll at its entry to
+# close one. Loops are not unrolled: most of libc is code that is run rarely.
 # libm is bounded arithmetic: it is built without polls, which the pass relies on (toolchain/pass/Stores.cpp).
 define libc_variant
 $(2)/.built: $(MUSL_SRC)/.assembled $(PASS) libc/config.mak.in
@@ -53,11 +55,11 @@ $(3)/lib/libc.a: $(2)/.built $(B)/libc/libbuiltins.a
 	cp $(2)/lib/crt1.o $(3)/lib/
 	cp $(2)/lib/libc.a $(3)/lib/libc.a.tmp && mv $(3)/lib/libc.a.tmp $$@
 endef
-$(eval $(call libc_variant,plain,$(B)/libc/plain,$(SYSROOT),,))
+$(eval $(call libc_variant,plain,$(B)/libc/plain,$(SYSROOT),closed unroll=0,))
 # The yardstick of bench/pass: no marks, no polls.
 SYSROOT_BARE := $(B)/bench/bare/sysroot
 $(eval $(call libc_variant,bare,$(B)/libc/bare,$(SYSROOT_BARE),marks=0 polls=0,-DOPTMIG_BARE=1))
-$(eval $(call libc_variant,verify,$(B)/libc/verify,$(SYSROOT_VERIFY),verify,-DOPTMIG_VERIFY=1))
+$(eval $(call libc_variant,verify,$(B)/libc/verify,$(SYSROOT_VERIFY),verify closed unroll=0,-DOPTMIG_VERIFY=1))
 
 # compiler-rt's arithmetic helpers come compiled; those that are pure functions of their arguments are taken and
 # stamped as annotated. tests/toolchain/builtins checks that they write nothing but the stack.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// RUN: env OPTMIG_PASS="calls=1" %cc -S -emit-llvm -o - %s | FileCheck %s
+// RUN: %cc -S -emit-llvm -o - %s | FileCheck %s
 #include "optmig.h"
 // Declared memory outputs are marked.
 // CHECK-LABEL: @output(
 // CHECK: call void asm sideeffect "movl $$1, $0"
-// CHECK: call __optmig_mark16_$0
+// CHECK: call __optmig_mark16_${0:V}
 void output(int *p) { __asm__ volatile("movl $1, %0" : "=m"(*p)); }
 // Registers only; barriers; fences; a locked instruction on the stack; reads through a pointer.
 // CHECK-LABEL: @benign(

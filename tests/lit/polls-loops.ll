@@ -7,7 +7,7 @@ target triple = "x86_64-unknown-linux-musl"
 define void @endless(ptr %q) {
 ; CHECK-LABEL: @endless(
 ; CHECK: load volatile i8, ptr @__optmig_attention
-; CHECK: call void asm sideeffect "call __optmig_safepoint", "~{memory},~{dirflag},~{fpsr},~{flags}"
+; CHECK: call void asm sideeffect "call __optmig_safepoint", "~{dirflag},~{flags}"
   br label %head
 head:
   %v = load volatile i32, ptr %q

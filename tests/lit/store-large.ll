@@ -5,7 +5,7 @@ target triple = "x86_64-unknown-linux-musl"
 ; Wider than a page: the range call.
 define void @f(ptr %p, [8192 x i8] %v) {
 ; CHECK-LABEL: @f(
-; CHECK: call void asm sideeffect "call __optmig_range", "{rdi},{rsi},~{memory},~{dirflag},~{fpsr},~{flags}"
+; CHECK: call void asm sideeffect "call __optmig_range", "{rdi},{rsi},~{dirflag},~{flags}"
   store [8192 x i8] %v, ptr %p
   ret void
 }

@@ -1,4 +1,4 @@
-; RUN: %pass="optmig<calls=1>" < %s | FileCheck %s
+; RUN: %pass=optmig < %s | FileCheck %s
 ; RUN: %pass="optmig<unroll=0>" < %s | FileCheck --check-prefix=OFF %s
 ; SPDX-License-Identifier: Apache-2.0
 target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
@@ -30,8 +30,7 @@ define void @fill(ptr %p) {
 ; CHECK: load volatile i8, ptr @__optmig_attention
 ; CHECK-NEXT: icmp ne i8
 ; CHECK: call __optmig_safepoint
-; CHECK-NEXT: ptrtoint ptr %q to i64
-; CHECK-NEXT: call __optmig_mark64_$0
+; CHECK-NEXT: call __optmig_mark64_${0:V}
 ; CHECK-COUNT-4: store i64 1, ptr
 ; CHECK-NOT: @__optmig_attention
 ; CHECK: ret void

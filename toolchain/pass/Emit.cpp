@@ -2,15 +2,18 @@
 // Code generation.
 //
 // A gate is    testb $0xc0,__optmig_attention(%rip) ; jne cold       with the marks of a segment in the cold block.
-// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; without gates
+// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; without gates or calls
 //              mov %rax,%rcx ; shr $12,%rcx ; cmpb $0,%gs:(%rcx) ; je cold   with "movb $1,%gs:(%rcx)" in the cold block.
 // A poll is    testb $0x3f,__optmig_attention(%rip) ; jne cold       with the call below in the cold block.
 // Both are     cmpb $0,__optmig_attention(%rip) ; jne cold           with the marks and then the call in the cold block.
+// Outside loops there is no cold block: je over ; call ... ; over:, one piece of assembly.
 //
 // A segment has one gate, where all its pointers are known, or none of its own if it ends in a poll: when a mark is made
-// inside its interval does not matter. Cards are read and written with volatile accesses, so that the code generator neither merges nor moves them over a
-// poll. Runtime functions are called from inline assembly that clobbers no register: they preserve all of them. Functions
-// with such a call have no red zone: stepping over it at every poll costs more code than it saves.
+// inside its interval does not matter. The flag and cards are read and written with volatile accesses, so that the code generator neither
+// merges nor moves them over a poll. Runtime functions are called from inline assembly with side effects that clobbers no register: they
+// preserve all of them. Such a call may read and write all memory for whoever optimises IR, and the code generator moves no store over
+// it; it does not say "memory" besides, since functions that may look at floating-point exceptions would get a WAIT behind each.
+// Functions with such a call have no red zone: stepping over it at every poll costs more code than it saves.
 #include "Emit.h"
 #include "Intervals.h"
 #include "Strips.h"
@@ -26,6 +29,8 @@ using namespace optmig;
 namespace {
 constexpr unsigned GsSpace = 256;
 constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
+constexpr int64_t NearBase = 1024; // bytes
+constexpr unsigned BesideMax = 4, DeferMax = 32, All = OM_ATTENTION_POLL | OM_ATTENTION_TRACK;
 constexpr const char Attention[] = "__optmig_attention";
 constexpr int64_t MarkSizes[] = {OM_MARK_SIZES};
 } // namespace
@@ -42,6 +47,17 @@ Value *Emitter::address(IRBuilder<> &B, Value *Pointer, int64_t Offset)
 	return Offset ? B.CreateAdd(Address, ConstantInt::getSigned(I64, Offset)) : Address;
 }
 
+void Emitter::enter(LoopInfo &LI, ArrayRef<Span> Spans, ArrayRef<Instruction *> Polls)
+{
+	Loops = &LI;
+	Fixed.clear();
+	Fixed.insert(Polls.begin(), Polls.end());
+	for (const Span &S : Spans) {
+		Fixed.insert(S.At);
+		Fixed.insert(S.Gate);
+	}
+}
+
 void Emitter::call(IRBuilder<> &B, StringRef Name, ArrayRef<Value *> Arguments)
 {
 	static const char *const Registers[] = {"{rdi},", "{rsi},"};
@@ -51,7 +67,7 @@ void Emitter::call(IRBuilder<> &B, StringRef Name, ArrayRef<Value *> Arguments)
 	std::string Text = O.redZone ? ("leaq -128(%rsp),%rsp\n\tcall " + Name + "\n\tleaq 128(%rsp),%rsp").str() : ("call " + Name).str();
 	if (!O.redZone) B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
 	auto *FT = FunctionType::get(Type::getVoidTy(C), Types, false);
-	B.CreateCall(FT, InlineAsm::get(FT, Text, Constraints + "~{memory},~{dirflag},~{fpsr},~{flags}", true), Arguments);
+	B.CreateCall(FT, InlineAsm::get(FT, Text, Constraints + "~{dirflag},~{flags}", true), Arguments);
 }
 
 void Emitter::card(Value *Address, Instruction *Before, bool Hot)
@@ -66,10 +82,15 @@ void Emitter::card(Value *Address, Instruction *Before, bool Hot)
 	B.CreateAlignedStore(ConstantInt::get(I8, OM_CARD_DIRTY), Card, Align(1), true);
 }
 
+static int64_t blockOf(const Span &S, const Options &O)
+{
+	return std::min<int64_t>(O.trustAlign || S.Aligned ? (int64_t)S.BaseAlign.value() : 1, PageSize);
+}
+
 // Both ends lie on one page if the span stays inside one block of its base's alignment.
 static bool onOnePage(const Span &S, const Options &O)
 {
-	int64_t Block = std::min<int64_t>(O.trustAlign || S.Aligned ? (int64_t)S.BaseAlign.value() : 1, PageSize);
+	int64_t Block = blockOf(S, O);
 	return (S.Low & -Block) == ((S.High - 1) & -Block);
 }
 
@@ -81,18 +102,123 @@ void Emitter::spans(ArrayRef<Span> Spans)
 		for (const Span &S : Spans) span(S, S.At);
 		return;
 	}
-	SmallVector<std::pair<Instruction *, SmallVector<const Span *, 4>>, 16> Groups;
+	SmallVector<std::pair<Instruction *, SmallVector<Span, 4>>, 16> Groups;
 	for (const Span &S : Spans) {
-		bool Joins = O.sink && !Groups.empty() && Groups.back().second.front()->Interval == S.Interval;
+		bool Joins = O.sink && !Groups.empty() && Groups.back().second.front().Interval == S.Interval;
 		if (!Joins) Groups.push_back({S.At, {}});
 		if (O.sink) Groups.back().first = S.Gate;
-		Groups.back().second.push_back(&S);
+		Groups.back().second.push_back(S);
 	}
-	for (auto &[At, Members] : Groups) {
-		Instruction *Cold = branch(At, OM_ATTENTION_TRACK);
-		Stats.Gates++;
-		for (const Span *S : Members) span(*S, Cold);
+	for (auto &[At, Members] : Groups) look(At, OM_ATTENTION_TRACK, Members, false);
+}
+
+// Looks at some bits of the flag; if one is set, makes the marks and then calls the safepoint.
+void Emitter::look(Instruction *Before, unsigned Bits, ArrayRef<Span> Marks, bool Poll)
+{
+	Stats.Gates += !Poll;
+	if (fitsBeside(Before, Marks)) {
+		beside(Before, Bits, Marks, Poll);
+		return;
 	}
+	Instruction *Cold = branch(defer(Before, Marks), Bits);
+	for (const Span &S : Marks) span(S, Cold);
+	IRBuilder<> B(Cold);
+	if (Poll) call(B, "__optmig_safepoint", {});
+}
+
+// Where a block of its own does not pay, the calls stand beside the look, which jumps over them.
+bool Emitter::fitsBeside(Instruction *Before, ArrayRef<Span> Marks) const
+{
+	if (!O.gate || !O.calls || !O.conditional || O.redZone || Marks.size() > BesideMax) return false;
+	const Loop *L = Loops->getLoopFor(Before->getParent());
+	if (L && (O.beside < 2 || (O.beside < 3 && L->isInnermost()))) return false;
+	return O.beside && all_of(Marks, [&](const Span &S) { return inRegister(S); });
+}
+
+// Is the span's pointer in a register anyhow, or does the code generator fold it into its stores?
+bool Emitter::inRegister(const Span &S) const
+{
+	if (S.High - S.Low > PageSize || isa<Constant>(S.Base)) return false;
+	int64_t Low = S.Low, High = S.High;
+	if (farFrom(S, Low, High)) return false;
+	return !isFolded(S.Base);
+}
+
+// An address with an index that only loads and stores use.
+bool Emitter::isFolded(const Value *Pointer)
+{
+	auto *G = dyn_cast<GetElementPtrInst>(Pointer);
+	return G && all_of(G->users(), [&](const User *U) {
+		auto *Field = dyn_cast<GetElementPtrInst>(U);
+		if (Field && Field->hasAllConstantIndices()) return isFolded(Field);
+		return isa<LoadInst>(U) || (isa<StoreInst>(U) && cast<StoreInst>(U)->getPointerOperand() == G);
+	});
+}
+
+// The number, of which the code generator does not know how it changes in a loop.
+Value *Emitter::opaque(IRBuilder<> &B, Value *Number)
+{
+	auto *FT = FunctionType::get(Number->getType(), {Number->getType()}, false);
+	return B.CreateCall(FT, InlineAsm::get(FT, "", "=r,0", true), {Number});
+}
+
+// The pointer in a cold block. If the loop's own code needs no register for it, strength reduction shall not find it one.
+Value *Emitter::inCold(Value *Pointer, Instruction *Before)
+{
+	if (!O.sink || !O.calls || !isFolded(Pointer)) return Pointer;
+	auto *G = cast<GetElementPtrInst>(Pointer);
+	const Loop *L = Loops->getLoopFor(G->getParent());
+	if (!L || !L->isInnermost()) return Pointer;
+	IRBuilder<> B(Before);
+	Instruction *Copy = G->clone();
+	for (Use &U : drop_begin(Copy->operands()))
+		if (!isa<Constant>(U.get()) && U->getType()->isIntegerTy()) U.set(opaque(B, U.get()));
+	return B.Insert(Copy);
+}
+
+void Emitter::beside(Instruction *Before, unsigned Bits, ArrayRef<Span> Marks, bool Poll)
+{
+	IRBuilder<> B(Before);
+	SmallVector<Value *, 4> Operands;
+	SmallVector<Type *, 4> Types;
+	std::string Text = Bits == All ? "cmpb $$0," : "testb $$" + std::to_string(Bits) + ",", Constraints;
+	Text += (Attention + Twine("(%rip)\n\tje .Loptmig${:uid}")).str();
+	(void)flag();
+	for (const Span &S : Marks) {
+		int64_t Low = S.Low, High = S.High;
+		(void)farFrom(S, Low, High);
+		Stats.Marks++;
+		Text += "\n\tcall " + markName(High - Low) + "_${" + std::to_string(Operands.size()) + ":V}";
+		Operands.push_back(S.Base);
+		Types.push_back(S.Base->getType());
+		Constraints += "r,";
+	}
+	if (Poll) Text += "\n\tcall __optmig_safepoint";
+	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
+	auto *FT = FunctionType::get(Type::getVoidTy(C), Types, false);
+	B.CreateCall(FT, InlineAsm::get(FT, Text + "\n.Loptmig${:uid}:", Constraints + "~{dirflag},~{flags}", true), Operands);
+}
+
+// What only code behind the look needs is computed there: in the cold block a counter's old and new value would both live.
+// Returns the new place of the look.
+Instruction *Emitter::defer(Instruction *Before, ArrayRef<Span> Marks) const
+{
+	if (!O.sink) return Before;
+	Instruction *First = Before;
+	unsigned Seen = 0;
+	for (Instruction *I = Before->getPrevNode(), *Previous; I && !isa<PHINode>(I) && !isa<CallBase>(I) && Seen < DeferMax; I = Previous, Seen++) {
+		Previous = I->getPrevNode();
+		bool Pure = isa<BinaryOperator>(I) || isa<CastInst>(I) || isa<GetElementPtrInst>(I) || isa<CmpInst>(I);
+		if (!Pure || Fixed.count(I) || any_of(Marks, [&](const Span &S) { return S.Base == I; }) ||
+			count_if(I->operands(), [](const Use &U) { return !isa<Constant>(U.get()); }) > 1) continue;
+		if (any_of(I->users(), [&](const User *U) {
+				auto *At = cast<Instruction>(U);
+				return At->getParent() == I->getParent() && !isa<PHINode>(At) && At->comesBefore(First);
+			})) continue;
+		I->moveBefore(First);
+		First = I;
+	}
+	return First;
 }
 
 void Emitter::cards(ArrayRef<CardMark> Marks)
@@ -104,40 +230,64 @@ void Emitter::cards(ArrayRef<CardMark> Marks)
 			Stats.Gates += O.gate;
 		}
 		Before = M.Before;
-		cold(M.Address, 1, Cold);
+		cold(M.Address, 0, 1, Cold);
 	}
 }
 
-// A mark of the first and last of Size bytes; behind a gate it may be a call, which is shorter.
-void Emitter::cold(Value *Address, int64_t Size, Instruction *Before)
+// A mark of the first and last of the bytes [Low, High) from Pointer on; behind a gate it may be a call, which is shorter.
+// A pointer stays a pointer: as a number it would be another induction variable to the code generator.
+void Emitter::cold(Value *Pointer, int64_t Low, int64_t High, Instruction *Before)
 {
+	IRBuilder<> B(Before);
 	if (!O.gate || !O.calls || !O.conditional) {
+		Value *Address = address(B, Pointer, Low);
 		card(Address, Before, !O.gate);
-		if (Size == 1) return;
+		if (High - Low == 1) return;
 		IRBuilder<> After(Before);
-		card(After.CreateAdd(Address, ConstantInt::get(I64, (uint64_t)Size - 1)), Before, !O.gate);
+		card(After.CreateAdd(Address, ConstantInt::get(I64, (uint64_t)(High - Low - 1))), Before, !O.gate);
 		return;
 	}
 	Stats.Marks++;
-	IRBuilder<> B(Before);
-	int64_t Class = *find_if(MarkSizes, [&](int64_t S) { return S >= Size; });
+	if (Low && Pointer->getType()->isPointerTy()) Pointer = B.CreatePtrAdd(Pointer, ConstantInt::getSigned(I64, Low));
+	else if (Low) Pointer = B.CreateAdd(Pointer, ConstantInt::getSigned(I64, Low));
 	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
-	auto *FT = FunctionType::get(Type::getVoidTy(C), {I64}, false);
-	// Intel's syntax writes a register without the sign that could not stand in a name.
-	B.CreateCall(FT, InlineAsm::get(FT, "call __optmig_mark" + std::to_string(Class) + "_$0", "r,~{dirflag},~{fpsr},~{flags}", true, false,
-		InlineAsm::AD_Intel), {Address});
+	auto *FT = FunctionType::get(Type::getVoidTy(C), {Pointer->getType()}, false);
+	B.CreateCall(FT, InlineAsm::get(FT, "call " + markName(High - Low) + "_${0:V}", "r,~{dirflag},~{flags}", true), {Pointer});
+}
+
+std::string Emitter::markName(int64_t Size)
+{
+	return "__optmig_mark" + std::to_string(*find_if(MarkSizes, [&](int64_t S) { return S >= Size; }));
+}
+
+// What a call marks for a span, from its base on, which is in a register anyhow. It may begin before the span if that touches
+// no other page than the one before it. False if the base is too far away.
+bool Emitter::farFrom(const Span &S, int64_t &Low, int64_t &High) const
+{
+	bool One = onOnePage(S, O) || (O.drop & MarkSpanEnd);
+	Low = S.Low;
+	High = One ? Low + 1 : S.High;
+	if (Low == 0) return false;
+	if (Low < 0 || Low >= NearBase || S.High > PageSize || (O.drop & MarkSpanEnd)) return true;
+	High = One && S.High <= blockOf(S, O) ? 1 : S.High;
+	Low = 0;
+	return false;
 }
 
 void Emitter::span(const Span &S, Instruction *Before)
 {
-	IRBuilder<> B(Before);
+	int64_t Low, High;
 	if (S.High - S.Low > PageSize) {
+		IRBuilder<> B(Before);
 		Stats.Ranges++;
 		call(B, "__optmig_range", {address(B, S.Base, S.Low), address(B, S.Base, S.High)});
 		return;
 	}
-	bool One = onOnePage(S, O) || (O.drop & MarkSpanEnd);
-	cold(address(B, S.Base, S.Low), One ? 1 : S.High - S.Low, Before);
+	if (!O.calls || farFrom(S, Low, High)) {
+		Low = S.Low;
+		High = onOnePage(S, O) || (O.drop & MarkSpanEnd) ? Low + 1 : S.High;
+	}
+	cold(inCold(S.Base, Before), Low, High, Before);
 }
 
 void Emitter::lane(const StoreRequest &Request)
@@ -166,27 +316,30 @@ void Emitter::verify(const StoreRequest &Request)
 	call(B, "__optmig_verify_store", {address(B, Pointer, 0), ConstantInt::get(I64, Request.Size)});
 }
 
+GlobalVariable *Emitter::flag()
+{
+	auto *Flag = cast<GlobalVariable>(M.getOrInsertGlobal(Attention, I8));
+	Flag->setDSOLocal(true);
+	Flag->setVisibility(GlobalValue::HiddenVisibility);
+	if (!FlagUsed) appendToCompilerUsed(M, {Flag}); // assembly names it
+	FlagUsed = true;
+	return Flag;
+}
+
 // The cold block of a look at some bits of the flag: what goes before the instruction that is returned runs only if one is set.
 Instruction *Emitter::branch(Instruction *Before, unsigned Bits)
 {
 	IRBuilder<> B(Before);
-	auto *Flag = cast<GlobalVariable>(M.getOrInsertGlobal(Attention, I8));
-	Flag->setDSOLocal(true);
-	Flag->setVisibility(GlobalValue::HiddenVisibility);
-	Value *Byte = B.CreateAlignedLoad(I8, Flag, Align(1), true);
-	if (Bits != (OM_ATTENTION_POLL | OM_ATTENTION_TRACK)) Byte = B.CreateAnd(Byte, ConstantInt::get(I8, Bits));
-	return SplitBlockAndInsertIfThen(B.CreateICmpNE(Byte, ConstantInt::get(I8, 0)), Before->getIterator(), false, Unlikely);
+	Value *Byte = B.CreateAlignedLoad(I8, flag(), Align(1), true);
+	if (Bits != All) Byte = B.CreateAnd(Byte, ConstantInt::get(I8, Bits));
+	return SplitBlockAndInsertIfThen(B.CreateICmpNE(Byte, ConstantInt::get(I8, 0)), Before->getIterator(), false, Unlikely, nullptr, Loops);
 }
 
 void Emitter::poll(Instruction *Before, ArrayRef<Span> Marks)
 {
 	Stats.Polls++;
 	Stats.Fused += !Marks.empty();
-	Instruction *Cold = branch(Before, Marks.empty() ? OM_ATTENTION_POLL : OM_ATTENTION_POLL | OM_ATTENTION_TRACK);
-	if (!(O.drop & MarkFused))
-		for (const Span &S : Marks) span(S, Cold);
-	IRBuilder<> B(Cold);
-	call(B, "__optmig_safepoint", {});
+	look(Before, Marks.empty() ? OM_ATTENTION_POLL : All, O.drop & MarkFused ? ArrayRef<Span>() : Marks, true);
 }
 
 // Here the marks come behind the poll: they are for the interval that begins with it.
@@ -194,14 +347,15 @@ void Emitter::poll(const HeadPoll &Head)
 {
 	Stats.Polls++;
 	Stats.Heads++;
-	Instruction *Before = &*Head.Header->getFirstInsertionPt(), *Cold = branch(Before, OM_ATTENTION_POLL | OM_ATTENTION_TRACK);
+	Instruction *Before = &*Head.Header->getFirstInsertionPt(), *Cold = branch(Before, All);
 	IRBuilder<> B(Cold);
 	call(B, "__optmig_safepoint", {});
 	if (!O.marks || (O.drop & MarkHead)) return;
 	for (const HeadPoll::Mark &M : Head.Marks) {
-		Value *Pointer = pointerAtHead(M.Pointer, Head, Cold);
 		IRBuilder<> At(Cold);
-		cold(address(At, Pointer, M.Low), M.High - M.Low, Cold);
+		DenseMap<Value *, Value *> Start;
+		for (PHINode &Phi : Head.Header->phis()) Start[&Phi] = Phi.getType()->isIntegerTy() && O.sink ? opaque(At, &Phi) : &Phi;
+		cold(pointerAtHead(M.Pointer, Head, Start, Cold), M.Low, M.High, Cold);
 	}
 }
 

@@ -5,6 +5,7 @@
 
 #include "Options.h"
 #include "Stores.h"
+#include "llvm/Analysis/LoopInfo.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
 
@@ -21,6 +22,8 @@ struct Statistics {
 class Emitter {
 public:
 	Emitter(llvm::Module &M, const Options &O, Statistics &Stats);
+	// The function that follows: its loops, which stay true, and all places where something goes.
+	void enter(llvm::LoopInfo &LI, llvm::ArrayRef<Span> Spans, llvm::ArrayRef<llvm::Instruction *> Polls);
 	void spans(llvm::ArrayRef<Span> Spans);         // marks of spans, one gate for a segment
 	void cards(llvm::ArrayRef<CardMark> Marks);
 	void lane(const StoreRequest &Request);         // one lane of a scatter
@@ -32,7 +35,18 @@ public:
 private:
 	void span(const Span &S, llvm::Instruction *Before);
 	void card(llvm::Value *Address, llvm::Instruction *Before, bool Hot);
-	void cold(llvm::Value *Address, int64_t Size, llvm::Instruction *Before);
+	void cold(llvm::Value *Pointer, int64_t Low, int64_t High, llvm::Instruction *Before);
+	static std::string markName(int64_t Size);
+	bool farFrom(const Span &S, int64_t &Low, int64_t &High) const;
+	void look(llvm::Instruction *Before, unsigned Bits, llvm::ArrayRef<Span> Marks, bool Poll);
+	bool fitsBeside(llvm::Instruction *Before, llvm::ArrayRef<Span> Marks) const;
+	bool inRegister(const Span &S) const;
+	static bool isFolded(const llvm::Value *Pointer);
+	static llvm::Value *opaque(llvm::IRBuilder<> &B, llvm::Value *Number);
+	llvm::Value *inCold(llvm::Value *Pointer, llvm::Instruction *Before);
+	void beside(llvm::Instruction *Before, unsigned Bits, llvm::ArrayRef<Span> Marks, bool Poll);
+	llvm::Instruction *defer(llvm::Instruction *Before, llvm::ArrayRef<Span> Marks) const;
+	llvm::GlobalVariable *flag();
 	llvm::Instruction *branch(llvm::Instruction *Before, unsigned Bits);
 	void call(llvm::IRBuilder<> &B, llvm::StringRef Name, llvm::ArrayRef<llvm::Value *> Arguments);
 	llvm::Value *address(llvm::IRBuilder<> &B, llvm::Value *Pointer, int64_t Offset);
@@ -43,6 +57,9 @@ private:
 	Statistics &Stats;
 	llvm::Type *I8, *I64;
 	llvm::MDNode *Unlikely;
+	bool FlagUsed = false;
+	llvm::LoopInfo *Loops = nullptr;
+	llvm::SmallPtrSet<const llvm::Instruction *, 32> Fixed; // code goes before these
 };
 
 } // namespace optmig

@@ -18,7 +18,7 @@
 using namespace llvm;
 using namespace optmig;
 
-static constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
+static constexpr int64_t PageSize = 1 << OM_CARD_SHIFT, HullMax = 1024;
 
 bool IntervalBuilder::covered(const Facts &Known, Value *Base, int64_t Low, int64_t High)
 {
@@ -68,6 +68,26 @@ IntervalBuilder::Item IntervalBuilder::itemOf(const StoreRequest &Request) const
 	return {&Request, Base, Low, Low + (int64_t)Request.Size, std::max(Align(Promised), Known), Aligned};
 }
 
+// A call that marks may as well mark what other blocks store through the same pointer: they need no look then.
+void IntervalBuilder::widen(const Value *Base, int64_t &Low, int64_t &High) const
+{
+	auto Found = Hulls.find(Base);
+	if (Found == Hulls.end() || !Found->second.Several || Low < 0 || High > HullMax) return;
+	Low = std::min(Low, Found->second.Low);
+	High = std::max(High, Found->second.High);
+}
+
+void IntervalBuilder::addToHull(const Item &I)
+{
+	if (I.Low < 0 || I.High > HullMax) return;
+	auto [Found, New] = Hulls.try_emplace(I.Base, Hull{I.Low, I.High, I.Request->At->getParent(), false});
+	if (New) return;
+	Hull &H = Found->second;
+	H.Low = std::min(H.Low, I.Low);
+	H.High = std::max(H.High, I.High);
+	H.Several |= H.Block != I.Request->At->getParent();
+}
+
 // Items of one base, in program order.
 void IntervalBuilder::mergeBase(MutableArrayRef<Item> Items, Facts &Known, SmallVectorImpl<Span> &Spans)
 {
@@ -85,6 +105,7 @@ void IntervalBuilder::mergeBase(MutableArrayRef<Item> Items, Facts &Known, Small
 		while (Next < Items.size() && std::max(High, Items[Next].High) - Low <= PageSize)
 			High = std::max(High, Items[Next++].High);
 		Stats.Merged += Next - I - 1;
+		widen(Items[I].Base, Low, High);
 		Spans.push_back({Items[I].Base, Low, High, BaseAlign, Aligned, At, Segments});
 		Known.push_back({Items[I].Base, Low, High});
 		I = Next;
@@ -126,7 +147,10 @@ void IntervalBuilder::build(ArrayRef<StoreRequest> Requests, SmallVectorImpl<Spa
 {
 	DenseMap<const Instruction *, SmallVector<const StoreRequest *, 1>> ByInstruction;
 	for (const StoreRequest &R : Requests)
-		if (R.Lane < 0 && !(O.drop & R.Class)) ByInstruction[R.At].push_back(&R);
+		if (R.Lane < 0 && !(O.drop & R.Class)) {
+			ByInstruction[R.At].push_back(&R);
+			if (O.widen && O.available && O.gate && O.calls) addToHull(itemOf(R));
+		}
 	ReversePostOrderTraversal<Function *> Order(&F);
 	for (BasicBlock *Block : Order) {
 		Facts Known = factsAtEntry(*Block);

@@ -37,6 +37,11 @@ private:
 	using Facts = llvm::SmallVector<Fact, 8>;
 	struct Item { const StoreRequest *Request; llvm::Value *Base; int64_t Low, High; llvm::Align BaseAlign; bool Aligned; };
 
+	// The bytes near behind a base that are stored anywhere in the function.
+	struct Hull { int64_t Low, High; const llvm::BasicBlock *Block; bool Several; };
+
+	void addToHull(const Item &I);
+	void widen(const llvm::Value *Base, int64_t &Low, int64_t &High) const;
 	Facts factsAtEntry(llvm::BasicBlock &Block) const;
 	const llvm::Loop *quietLoop(const llvm::BasicBlock &Header) const;
 	Item itemOf(const StoreRequest &Request) const;
@@ -53,6 +58,7 @@ private:
 	const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd, &PollsAtHead;
 	const llvm::LoopInfo &LI;
 	llvm::DenseMap<const llvm::BasicBlock *, Facts> AtEnd;
+	llvm::DenseMap<const llvm::Value *, Hull> Hulls;
 	unsigned Segments = 0;
 };
 

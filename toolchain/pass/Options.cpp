@@ -19,12 +19,14 @@ const BoolOption BoolOptions[] = {
 	{"available", &Options::available},
 	{"trust-align", &Options::trustAlign},
 	{"entry-polls", &Options::entryPolls},
+	{"closed", &Options::closed},
 	{"red-zone", &Options::redZone},
 	{"stack-arguments", &Options::stackArguments},
 	{"gate", &Options::gate},
 	{"sink", &Options::sink},
 	{"fuse", &Options::fuse},
 	{"calls", &Options::calls},
+	{"widen", &Options::widen},
 	{"statistics", &Options::statistics},
 };
 
@@ -48,6 +50,7 @@ Error unknownWord(StringRef Name)
 	for (const BoolOption &Option : BoolOptions) consider(Option.Name);
 	consider("short-loop");
 	consider("strip");
+	consider("beside");
 	consider("unroll");
 	consider("drop");
 	if (Best.empty()) return complain("unknown option '" + Name + "'");
@@ -83,6 +86,10 @@ Error applyWord(StringRef Word, Options &Into)
 	}
 	if (Name == "strip") {
 		if (Value.getAsInteger(10, Into.strip) || Into.strip > 3) return complain("'strip' is 0 to 3");
+		return Error::success();
+	}
+	if (Name == "beside") {
+		if (Value.getAsInteger(10, Into.beside) || Into.beside > 3) return complain("'beside' is 0 to 3");
 		return Error::success();
 	}
 	if (Name == "drop") return applyDrop(Value, Into);

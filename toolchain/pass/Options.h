@@ -32,13 +32,16 @@ struct Options {
 	bool available = true;    // no mark where all paths have made it in this interval
 	bool trustAlign = true;   // an access never crosses a multiple of its declared alignment
 	bool entryPolls = true;   // polls at entries only where recursion needs them
+	bool closed = false;      // libc: no cycle of calls leaves the module but through functions that poll at their entry
 	bool redZone = false;     // functions that poll keep their red zone; the poll's call steps over it
 	bool stackArguments = true; // no marks through arguments that always point to a caller's stack
 	bool gate = true;         // marks are skipped while nobody wants them
 	bool sink = true;         // one gate for a segment, where the last of its pointers is known
 	bool fuse = true;         // one look for a poll and the marks of the segment before it
-	bool calls = false;       // marks behind a gate are calls: less code, dearer while marks are wanted
+	bool calls = true;        // marks behind a gate are calls: less code
+	bool widen = true;        // a mark covers what other blocks store through its pointer
 	bool statistics = false;
+	unsigned beside = 1;      // calls beside the look: 0 never, 1 outside loops, 2 outside innermost loops, 3 everywhere
 	unsigned strip = 3;       // strip-mining: 0 none, 1 vector loops, 2 and loops with affine stores, 3 all that can be counted
 	unsigned shortLoop = 128; // innermost loops of at most so many iterations get no poll
 	unsigned unroll = 32;     // small loops without a known bound are unrolled to about so many instructions; 0: not

@@ -102,6 +102,7 @@ private:
 		IntervalBuilder(F, O, Stats, NoPoll, Polls, HeadPolls, FAM.getResult<LoopAnalysis>(F)).build(Single, Spans);
 		SmallVector<Instruction *, 16> PollPoints;
 		for (BasicBlock *Block : PollBlocks) PollPoints.push_back(Condition[Block]);
+		Emit.enter(FAM.getResult<LoopAnalysis>(F), Spans, PollPoints);
 		DenseMap<const Instruction *, SmallVector<Span, 4>> AtPoll;
 		if (O.marks && O.gate && O.fuse) takeFused(Spans, Condition, AtPoll);
 

@@ -74,17 +74,27 @@ namespace {
 bool callsNobodyBack(StringRef Name)
 {
 	static const StringSet<> Names = {"memcpy", "memmove", "memset", "memcmp", "memchr", "memrchr", "strlen", "strnlen", "strcmp",
-		"strncmp", "strcasecmp", "strncasecmp", "strcpy", "strncpy", "strcat", "strncat", "strchr", "strrchr", "strstr", "strspn",
+		"strncmp", "strcasecmp", "strcpy", "strncpy", "strcat", "strncat", "strchr", "strrchr", "strstr", "strspn",
 		"strcspn", "strtol", "strtoul", "strtoll", "strtoull", "strtod", "malloc", "calloc", "realloc", "free", "read", "write",
 		"pread", "pwrite", "lseek", "gettimeofday", "clock_gettime", "time", "abort", "exit", "__errno_location",
-		"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock", "snprintf", "vsnprintf", "__assert_fail"};
+		"pthread_mutex_lock", "pthread_mutex_unlock", "pthread_mutex_trylock", "snprintf", "vsnprintf", "__assert_fail",
+		"sprintf", "vsprintf", "strdup", "strndup", "strpbrk", "strncasecmp", "memmem", "strchrnul", "stpcpy", "stpncpy", "strerror",
+		"strtok_r", "atoi", "atol", "atof", "toupper", "tolower", "isalpha", "isdigit", "isspace", "isalnum", "isupper", "islower",
+		"posix_memalign", "aligned_alloc", "malloc_usable_size", "open", "close", "stat", "fstat", "lstat", "unlink", "ftruncate",
+		"fsync", "fdatasync", "access", "getcwd", "readlink", "mkdir", "rmdir", "fcntl", "ioctl", "mmap", "munmap", "mremap", "readv",
+		"writev", "send", "recv", "sendto", "recvfrom", "sendmsg", "recvmsg", "accept", "accept4", "socket", "bind", "listen",
+		"connect", "setsockopt", "getsockopt", "poll", "select", "epoll_wait", "epoll_ctl", "getpid", "geteuid", "getuid", "sysconf",
+		"getenv", "isatty", "nanosleep", "usleep", "sleep", "localtime_r", "gmtime_r", "localtime", "gmtime", "mktime", "strftime",
+		"pthread_self", "pthread_equal", "pthread_cond_signal", "pthread_cond_broadcast", "pthread_cond_wait", "pthread_mutex_init",
+		"pthread_mutex_destroy", "pthread_mutexattr_init", "pthread_mutexattr_settype", "pthread_mutexattr_destroy", "rand", "random",
+		"rand_r", "srand", "srandom"};
 	return Names.contains(Name);
 }
 
 // The call graph as far as this module knows it.
 class CallGraph {
 public:
-	CallGraph(ArrayRef<Function *> Functions, const FunctionSet &NoPoll) : Known(Functions.begin(), Functions.end())
+	CallGraph(ArrayRef<Function *> Functions, const FunctionSet &NoPoll, bool Closed) : Closed(Closed), Known(Functions.begin(), Functions.end())
 	{
 		for (Function *F : Functions)
 			for (BasicBlock &Block : *F)
@@ -114,6 +124,7 @@ private:
 	void edge(const Function &F, const CallBase &Call)
 	{
 		const Function *To = Call.isInlineAsm() ? nullptr : Call.getCalledFunction();
+		if (Closed && !Known.count(To)) return;
 		if (Call.isInlineAsm()) Outside.insert(&F);
 		else if (!To || To->isInterposable() || (!Known.count(To) && !callsNobodyBack(To->getName()))) Outside.insert(&F);
 		else if (Known.count(To)) Callees[&F].insert(To);
@@ -138,6 +149,7 @@ private:
 		}
 	}
 
+	const bool Closed; // nobody outside calls back, or who does polls
 	FunctionSet Known, Outside;
 	std::map<const Function *, SmallSetVector<const Function *, 8>> Callees;
 	std::map<const Function *, unsigned> State;
@@ -148,7 +160,7 @@ private:
 FunctionSet optmig::findEntryPolls(ArrayRef<Function *> Functions, const FunctionSet &NoPoll, const Options &O)
 {
 	if (!O.polls) return FunctionSet();
-	if (O.entryPolls) return CallGraph(Functions, NoPoll).polls(Functions);
+	if (O.entryPolls) return CallGraph(Functions, NoPoll, O.closed).polls(Functions);
 	FunctionSet All;
 	for (const Function *F : Functions)
 		if (mayPoll(*F, NoPoll)) All.insert(F);

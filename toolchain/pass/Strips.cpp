@@ -371,10 +371,8 @@ void optmig::findHeadPolls(Function &F, FunctionAnalysisManager &FAM, const Opti
 	}
 }
 
-Value *optmig::pointerAtHead(Value *Pointer, const HeadPoll &Head, Instruction *Before)
+Value *optmig::pointerAtHead(Value *Pointer, const HeadPoll &Head, const DenseMap<Value *, Value *> &Start, Instruction *Before)
 {
-	DenseMap<Value *, Value *> Start;
-	for (PHINode &Phi : Head.Header->phis()) Start[&Phi] = &Phi;
 	return copyBefore(Pointer, Start, Head.Inside, Before);
 }
 

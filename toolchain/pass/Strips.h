@@ -6,6 +6,7 @@
 #include "Emit.h"
 #include "Polls.h"
 #include "Stores.h"
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallPtrSet.h"
 
 namespace optmig {
@@ -39,8 +40,9 @@ bool canPollAtHead(llvm::Loop &L, llvm::ScalarEvolution &SE, llvm::DominatorTree
 void findHeadPolls(llvm::Function &F, llvm::FunctionAnalysisManager &FAM, const Options &O, const BlockSet &Headers,
 	llvm::ArrayRef<StoreRequest> Requests, StripResult &Result);
 
-// The pointer of a mark at the loop's head, computed before an instruction there.
-llvm::Value *pointerAtHead(llvm::Value *Pointer, const HeadPoll &Head, llvm::Instruction *Before);
+// The pointer of a mark at the loop's head, computed before an instruction there from what Start says of the loop's phis.
+llvm::Value *pointerAtHead(llvm::Value *Pointer, const HeadPoll &Head, const llvm::DenseMap<llvm::Value *, llvm::Value *> &Start,
+	llvm::Instruction *Before);
 
 } // namespace optmig
 

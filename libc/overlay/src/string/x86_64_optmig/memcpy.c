@@ -89,16 +89,17 @@ MEM_PART void copy_chunk(unsigned char *to, const unsigned char *from, size_t si
 		copy_forward(to, from, size);
 }
 
-/* Chunks of ascending addresses. */
-OPTMIG_NOT_INSTRUMENTED static void copy_ascending(unsigned char *to, const unsigned char *from, size_t size, int separate)
+/* Chunks of ascending addresses. Both return where they began, so that who calls them last keeps nothing. */
+OPTMIG_NOT_INSTRUMENTED static void *copy_ascending(unsigned char *to, const unsigned char *from, size_t size, int separate)
 {
 	size_t chunk = MEM_NO_POLL;
+	void *start = to;
 	for (;;) {
 		if (chunk > size) chunk = size;
 		mem_mark(to, chunk);
 		copy_chunk(to, from, chunk, separate);
 		size -= chunk;
-		if (!size) return;
+		if (!size) return start;
 		to += chunk;
 		from += chunk;
 		chunk = MEM_CHUNK;
@@ -106,7 +107,7 @@ OPTMIG_NOT_INSTRUMENTED static void copy_ascending(unsigned char *to, const unsi
 	}
 }
 
-OPTMIG_NOT_INSTRUMENTED static void copy_descending(unsigned char *to, const unsigned char *from, size_t size)
+OPTMIG_NOT_INSTRUMENTED static void *copy_descending(unsigned char *to, const unsigned char *from, size_t size)
 {
 	size_t chunk = MEM_NO_POLL;
 	for (;;) {
@@ -115,7 +116,7 @@ OPTMIG_NOT_INSTRUMENTED static void copy_descending(unsigned char *to, const uns
 		mem_mark(to + size, chunk);
 		if (chunk <= 128) copy_small(to + size, from + size, chunk);
 		else copy_backward(to + size, from + size, chunk);
-		if (!size) return;
+		if (!size) return to;
 		chunk = MEM_CHUNK;
 		OPTMIG_SAFEPOINT();
 	}
@@ -124,12 +125,9 @@ OPTMIG_NOT_INSTRUMENTED static void copy_descending(unsigned char *to, const uns
 OPTMIG_NOT_INSTRUMENTED void *memcpy(void *restrict to, const void *restrict from, size_t size)
 {
 	if (!size) return to;
-	if (size <= 128) {
-		mem_mark(to, size);
-		copy_small(to, from, size);
-	} else {
-		copy_ascending(to, from, size, 1);
-	}
+	if (size > 128) return copy_ascending(to, from, size, 1);
+	mem_mark(to, size);
+	copy_small(to, from, size);
 	return to;
 }
 
@@ -142,7 +140,6 @@ OPTMIG_NOT_INSTRUMENTED void *memmove(void *to, const void *from, size_t size)
 		return to;
 	}
 	int separate = (uintptr_t)from - (uintptr_t)to >= size;
-	if ((uintptr_t)to - (uintptr_t)from >= size) copy_ascending(to, from, size, separate);
-	else copy_descending(to, from, size);
-	return to;
+	if ((uintptr_t)to - (uintptr_t)from >= size) return copy_ascending(to, from, size, separate);
+	return copy_descending(to, from, size);
 }
