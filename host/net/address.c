@@ -14,6 +14,7 @@
 #include <net/if_arp.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -138,16 +139,31 @@ static int link_address(const struct net_address *a, int fd, uint8_t mac[ETH_ALE
 	return 0;
 }
 
+/* Closing a packet socket waits for RCU, some 10 ms in the middle of a hand-over: one for the whole process. */
+static int arp_socket(void)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static int fd = -1;
+	int result;
+
+	pthread_mutex_lock(&lock);
+	if (fd < 0)
+		fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	result = fd < 0 ? -errno : fd;
+	pthread_mutex_unlock(&lock);
+	return result;
+}
+
 static int announce_arp(const struct net_address *a)
 {
 	struct { struct arphdr header; uint8_t sender_mac[6], sender[4], target_mac[6], target[4]; } __attribute__((packed)) arp = {
 		.header = { htons(ARPHRD_ETHER), htons(ETH_P_IP), ETH_ALEN, 4, htons(ARPOP_REQUEST) },
 	};
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ARP), .sll_halen = ETH_ALEN };
-	int fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+	int fd = arp_socket(), result;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	result = link_address(a, fd, arp.sender_mac);
 	memcpy(arp.sender, a->bytes, 4);
 	memcpy(arp.target, a->bytes, 4);
@@ -159,7 +175,6 @@ static int announce_arp(const struct net_address *a)
 		if (sendto(fd, &arp, sizeof arp, 0, (struct sockaddr *)&to, sizeof to) < 0)
 			result = -errno;
 	}
-	close(fd);
 	return result;
 }
 
