@@ -20,6 +20,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,7 +37,7 @@ struct scan_arg { uint64_t size, flags, start, end, walk_end, vec, vec_len, max_
 #define SCAN_PROTECT    1u
 #define SCAN_CHECK      2u
 
-enum { ROUNDS_MAX = 512, REGIONS = 4096, STACK_PAGES_MAX = 2048 };
+enum { ROUNDS_MAX = 64, REGIONS = 4096, STACK_PAGES_MAX = 2048 };
 
 struct rounds {
 	struct view *v;
@@ -49,17 +50,37 @@ struct rounds {
 static struct rounds *all[ROUNDS_MAX];
 static uint64_t rounds_seen, rounds_checked, pages_written, by_tracker[3];
 
+/* Of a process that has ended. */
+static void drop(struct rounds *r)
+{
+	close(r->pagemap);
+	free(r->early), free(r->late), free(r->taken), free(r->stack), free(r->now_taken), free(r->now_early), free(r->owed);
+	view_free(r->v);
+	free(r);
+}
+
 static struct rounds *rounds_of(int pid, const char *path)
 {
 	char name[64];
 	struct rounds *r;
-	int at = 0;
+	int at = ROUNDS_MAX;
 
-	while (at < ROUNDS_MAX && all[at] && all[at]->v->pid != pid)
-		at++;
-	if (at < ROUNDS_MAX && all[at])
-		return all[at];
-	r = need(at < ROUNDS_MAX ? calloc(1, sizeof *r) : NULL);
+	for (int i = 0; i < ROUNDS_MAX; i++)
+		if (all[i] && all[i]->v->pid == pid)
+			return all[i];
+	for (int i = 0; i < ROUNDS_MAX; i++) {
+		if (all[i] && kill(all[i]->v->pid, 0) && errno == ESRCH) {
+			drop(all[i]);
+			all[i] = NULL;
+		}
+		if (!all[i] && at == ROUNDS_MAX)
+			at = i;
+	}
+	if (at == ROUNDS_MAX) {
+		fprintf(stderr, "oracle: too many processes\n");
+		exit(2);
+	}
+	r = need(calloc(1, sizeof *r));
 	r->v = view_new(pid, "-", path);
 	snprintf(name, sizeof name, "/proc/%d/pagemap", pid);
 	r->pagemap = open(name, O_RDONLY | O_CLOEXEC);
