@@ -56,7 +56,7 @@ void mig_moves_announce(const struct mig_move *moves, uint32_t count)
 	(void)each(moves, count, net_address_announce);
 }
 
-/* A source binds again only when it has been told that the program runs on here: there they are its own. */
+/* A source that has given its addresses away gets here only when it has been told that the program runs on here. */
 void mig_before_bind(void *context)
 {
 	struct host_mig *mig = context;

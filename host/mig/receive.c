@@ -333,6 +333,7 @@ static void abort_signal(void *context, int signo)
 void mig_receive_arrived(struct host_mig *mig)
 {
 	mig_moves_add(mig->receive->moves, mig->receive->move_count);
+	atomic_store(&mig->moves_absent, false); /* a program without sockets has not asked for them */
 	mig_moves_announce(mig->receive->moves, mig->receive->move_count);
 	host_signals_divert(NULL, NULL);
 	host_note("%s runs here now", host_image_header(mig->enclave)->program_name);

@@ -236,8 +236,7 @@ static void *supervisor_main(void *argument)
 	mig_end_session(mig);
 	if (mig->begun && mig->last.flags & OM_MIG_F_EXIT)
 		leave(mig);
-	if (mig->committed) /* the abort token came: the program runs on here */
-		mig_moves_add(mig->request.moves, mig->request.move_count);
+	mig_before_bind(mig); /* after an abort token a program without sockets has not called it */
 	host_signals_divert(NULL, NULL);
 	host_thread_detach(mig->enclave);
 	mig_set_phase(mig, MIG_PHASE_IDLE);

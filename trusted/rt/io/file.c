@@ -3,8 +3,7 @@
  * Files and directories: opening, facts, changing. Reading and writing are in rw.c, names in path.c.
  *
  * Opening asks the host for the file's identity at once: the kind decides how calls block, record locks are kept per
- * inode, and a migration compares it. Where a file
- * goes on is in position.c.
+ * inode, and a migration compares it. Where a file goes on is in position.c.
  */
 #include "rt/io/io.h"
 

@@ -9,8 +9,9 @@
  * The enclave's table is the authority; the host's descriptor is a means that a migration replaces. Every
  * member here is resident: it migrates, and rt_io_rebuild gives each description a new host descriptor.
  *
- * What the host holds and we do not (offsets of files that never sought, queues, counters) is fetched by rt_io_freeze. Nothing that the
- * host says about files and sockets is secret or trusted: an application that needs more encrypts and signs its data.
+ * What the host holds and we do not (offsets of files that never sought, queues, counters) is fetched by rt_io_freeze.
+ * Nothing that the host says about files and sockets is secret or trusted: an application that needs more encrypts and
+ * signs its data.
  *
  * Locking: rt_io_lock() protects the tables' structure (slots, reference counts, watch lists). Host calls and
  * application memory are never touched under it. Plain members of a description are written by calls of the
