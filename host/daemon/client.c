@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,21 +64,21 @@ int client_call(struct channel *channel, const char *command, json_t *arguments,
 	return error;
 }
 
-/* "NAME.PID.sock" */
-static bool split(const char *file, char name[65], int *ret_pid)
+/* "NAME.PID" and the ending */
+static bool split(const char *file, const char *ending, char name[65], int *ret_pid)
 {
-	size_t length = strlen(file);
+	size_t length = strlen(file), stem = length - strlen(ending);
 	const char *dot;
 	uint64_t pid;
 	char number[16];
 
-	if (length < 8 || strcmp(file + length - 5, ".sock"))
+	if (length < strlen(ending) + 3 || strcmp(file + stem, ending))
 		return false;
-	for (dot = file + length - 6; dot > file && *dot != '.'; dot--)
+	for (dot = file + stem - 1; dot > file && *dot != '.'; dot--)
 		;
-	if (dot == file || dot - file > 64 || (size_t)(file + length - 5 - dot - 1) >= sizeof number)
+	if (dot == file || dot - file > 64 || (size_t)(file + stem - dot - 1) >= sizeof number)
 		return false;
-	snprintf(number, sizeof number, "%.*s", (int)(file + length - 5 - dot - 1), dot + 1);
+	snprintf(number, sizeof number, "%.*s", (int)(file + stem - dot - 1), dot + 1);
 	if (host_parse_u64(number, 1, 1 << 30, &pid))
 		return false;
 	snprintf(name, 65, "%.*s", (int)(dot - file), file);
@@ -138,11 +139,13 @@ int client_list(json_t **ret_list)
 		json_t *info;
 		int pid;
 
-		if (split(entries[i]->d_name, name, &pid)) {
-			snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
+		snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
+		if (split(entries[i]->d_name, ".sock", name, &pid)) {
 			info = info_of(path, name, pid);
 			if (info)
 				json_array_append_new(list, info);
+		} else if (split(entries[i]->d_name, ".new", name, &pid) && kill(pid, 0) && errno == ESRCH) {
+			unlink(path); /* killed before its socket had its name */
 		}
 		free(entries[i]);
 	}
