@@ -22,7 +22,7 @@
 
 /* Version of this interface. Every object compiled with the pass carries a section OM_STAMP_SECTION
  * (SHF_EXCLUDE: checked by optmig-cc at link time, not loaded) that holds struct om_stamp. */
-#define OM_PASSRT_VERSION 2
+#define OM_PASSRT_VERSION 3
 #define OM_STAMP_SECTION ".optmig.stamp"
 #define OM_STAMP_MAGIC 0x50544d4fu /* "OMTP" little-endian */
 
@@ -56,14 +56,15 @@ extern volatile unsigned char __optmig_attention __attribute__((visibility("hidd
 #endif
 
 /*
- * Assembly entry points. Both preserve EVERY register (general, vector, mask, x87, MXCSR, flags excepted) and
+ * Assembly entry points. All preserve EVERY register (general, vector, mask, x87, MXCSR; flags excepted, and r11 by marks) and
  * keep whatever lies in the caller's red zone only if the caller stepped over it: the pass emits
  *     leaq -128(%rsp),%rsp ; call NAME ; leaq 128(%rsp),%rsp
  *
  *   __optmig_safepoint           the poll's cold call; the thread may park here and continue on another machine
  *   __optmig_range  rdi, rsi     mark all cards of [rdi, rsi); nothing if rsi <= rdi; never parks
  *   __optmig_markSIZE_REG        mark the cards of the bytes REG and REG + SIZE - 1; never parks. REG is a general register but
- *                                rsp, SIZE one of OM_MARK_SIZES: what is marked is at most a page's length. One word of stack
+ *                                rsp and r11, which is lost. SIZE is one of OM_MARK_SIZES: what is marked is at most a page's length
+ *   __optmig_markpollSIZE_REG    the same, and then __optmig_safepoint
  *
  * __optmig_syscall is how libc issues a system call: SysV convention, number first, seven arguments in all,
  * returns the result or a negative errno. It is a safepoint.
@@ -73,7 +74,7 @@ extern volatile unsigned char __optmig_attention __attribute__((visibility("hidd
  */
 
 #define OM_MARK_SIZES     1, 16, 64, 256, 1024, 4096
-#define OM_MARK_REGISTERS rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+#define OM_MARK_REGISTERS rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r12, r13, r14, r15
 
 /* System calls that only libc's overlay issues; numbers outside Linux' range. Arguments as in C. */
 #define OM_SYS_SAFEPOINT   0x1000 /* () a poll: returns 0 */

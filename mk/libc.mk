@@ -70,10 +70,11 @@ BUILTINS := ashlti3 ashrti3 lshrti3 clzti2 ctzti2 ffsti2 popcountdi2 popcountsi2
 	floatuntixf extendhfsf2 truncdfhf2 truncsfhf2 truncsfbf2 truncdfbf2 extendbfsf2 fp_mode \
 	addtf3 subtf3 multf3 divtf3 comparetf2 extenddftf2 extendsftf2 extendxftf2 extendhftf2 trunctfdf2 trunctfsf2 trunctfxf2 \
 	trunctfhf2 fixtfdi fixtfsi fixtfti fixunstfdi fixunstfsi fixunstfti floatditf floatsitf floattitf floatunditf floatunsitf floatuntitf
-$(B)/libc/libbuiltins.a: mk/libc.mk | deps
+$(B)/libc/libbuiltins.a: mk/libc.mk libc/include/optmig-asm.h | deps
 	rm -rf $(B)/libc/builtins $@
 	mkdir -p $(B)/libc/builtins
-	printf '\115\124\115\120\001\000\003\000' > $(B)/libc/builtins/stamp
+	printf '#include "optmig-asm.h"\nOPTMIG_ASM_MARKS\n' | $(CLANG) --target=x86_64-linux-gnu -Ilibc/include -x assembler-with-cpp -c - -o $(B)/libc/builtins/stamp.o
+	$(OBJCOPY) --dump-section .optmig.stamp=$(B)/libc/builtins/stamp $(B)/libc/builtins/stamp.o && rm $(B)/libc/builtins/stamp.o
 	cd $(B)/libc/builtins && $(AR) x $$($(CLANG) --target=x86_64-linux-gnu -print-resource-dir)/lib/linux/libclang_rt.builtins-x86_64.a $(BUILTINS:%=%.c.o)
 	for o in $(B)/libc/builtins/*.o; do \
 		$(OBJCOPY) --add-section .optmig.stamp=$(B)/libc/builtins/stamp --set-section-flags .optmig.stamp=exclude,readonly $$o; done

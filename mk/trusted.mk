@@ -13,7 +13,7 @@ IMAGE_LD := trusted/boot/image.ld
 
 TRUSTED_EXPORTS := optmig_entry __optmig_attention __optmig_safepoint __optmig_range __optmig_syscall __optmig_syscall_asm \
 	__optmig_cpuid __optmig_verify_store \
-	$(foreach s,1 16 64 256 1024 4096,$(foreach r,rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r11 r12 r13 r14 r15,__optmig_mark$(s)_$(r)))
+	$(foreach k,mark markpoll,$(foreach s,1 16 64 256 1024 4096,$(foreach r,rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15,__optmig_$(k)$(s)_$(r))))
 $(B)/trusted/rt.o: $(TRUSTED_OBJS) mk/trusted.mk
 	$(LLD) -r -o $@.all $(TRUSTED_OBJS)
 	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(TRUSTED_EXPORTS)) $@.all $@

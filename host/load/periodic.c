@@ -13,8 +13,8 @@ static void *loop(void *argument)
 	int error = host_thread_attach(test->enclave);
 
 	while (!error) {
-		nanosleep(&pause, NULL);
 		error = test->once();
+		nanosleep(&pause, NULL);
 	}
 	host_error_cure(error, test->name);
 	host_exit(HOST_EXIT_FAILED, 0);

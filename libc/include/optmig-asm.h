@@ -16,7 +16,7 @@
 	.pushsection .optmig.stamp,"e",@progbits
 	.balign 4
 	.long 0x50544d4f
-	.short 2, 3
+	.short 3, 3
 	.popsection
 .endm
 

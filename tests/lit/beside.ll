@@ -1,23 +1,24 @@
-; RUN: %pass="optmig<polls=0>" < %s | FileCheck %s
+; RUN: %pass="optmig<polls=0;inline=0>" < %s | FileCheck %s
 ; RUN: %pass="optmig<polls=0;beside=0>" < %s | FileCheck --check-prefix=APART %s
 ; RUN: %pass="optmig<polls=0;widen=0>" < %s | FileCheck --check-prefix=NARROW %s
+; RUN: %pass=optmig < %s | FileCheck --check-prefix=POLLS %s
 ; SPDX-License-Identifier: Apache-2.0
 target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 target triple = "x86_64-unknown-linux-musl"
-; Outside loops the calls stand beside the look, which jumps over them. The assembly names the flag, which has to be hidden.
+; Outside innermost loops the calls stand beside the look, which jumps over them. The assembly names the flag, which has to be hidden.
 ; CHECK: @__optmig_attention = external hidden global i8
 ; CHECK: @llvm.compiler.used = {{.*}}@__optmig_attention
 define void @two(ptr %p, ptr %q) {
 ; CHECK-LABEL: @two(
 ; CHECK: store i64 2, ptr %q
-; CHECK-NEXT: call void asm sideeffect "testb $$192,__optmig_attention(%rip)\0A\09je .Loptmig${:uid}\0A\09call __optmig_mark1_${0:V}\0A\09call __optmig_mark16_${1:V}\0A.Loptmig${:uid}:", "r,r,~{dirflag},~{flags}"(ptr %p, ptr %q)
+; CHECK-NEXT: call void asm sideeffect "testb $$192,__optmig_attention(%rip)\0A\09je .Loptmig${:uid}\0A\09call __optmig_mark1_${0:V}\0A\09call __optmig_mark16_${1:V}\0A.Loptmig${:uid}:", "r,r,~{r11},~{dirflag},~{flags}"(ptr %p, ptr %q)
 ; CHECK-NEXT: ret void
 ; APART-LABEL: @two(
 ; APART: load volatile i8, ptr @__optmig_attention
 ; APART: br i1 {{.*}}, label %[[COLD:.*]], label %[[REST:.*]], !prof
 ; APART: [[COLD]]:
-; APART-NEXT: call void asm sideeffect "call __optmig_mark1_${0:V}", "r,~{dirflag},~{flags}"(ptr %p)
-; APART-NEXT: call void asm sideeffect "call __optmig_mark16_${0:V}", "r,~{dirflag},~{flags}"(ptr %q)
+; APART-NEXT: call void asm sideeffect "call __optmig_mark1_${0:V}", "r,~{r11},~{dirflag},~{flags}"(ptr %p)
+; APART-NEXT: call void asm sideeffect "call __optmig_mark16_${0:V}", "r,~{r11},~{dirflag},~{flags}"(ptr %q)
 ; APART-NEXT: br label %[[REST]]
   store i8 1, ptr %p
   store i64 2, ptr %q, align 1
@@ -40,7 +41,7 @@ define void @loop(ptr %p, ptr %q) {
 ; CHECK-NEXT: load volatile i8, ptr @__optmig_attention
 ; CHECK: %[[I:.*]] = call i64 asm sideeffect "", "=r,0"(i64 %i)
 ; CHECK-NEXT: %[[A:.*]] = getelementptr i64, ptr %p, i64 %[[I]]
-; CHECK-NEXT: call void asm sideeffect "call __optmig_mark1_${0:V}", "r,~{dirflag},~{flags}"(ptr %[[A]])
+; CHECK-NEXT: call void asm sideeffect "call __optmig_mark1_${0:V}", "r,~{r11},~{dirflag},~{flags}"(ptr %[[A]])
 ; CHECK: %n = add i64 %i, 1
 ; CHECK: ret void
   br label %head
@@ -68,7 +69,7 @@ define void @far(ptr %p) {
 ; CHECK-LABEL: @far(
 ; CHECK: load volatile i8, ptr @__optmig_attention
 ; CHECK: %[[A:.*]] = getelementptr i8, ptr %p, i64 -8
-; CHECK-NEXT: call void asm sideeffect "call __optmig_mark16_${0:V}", "r,~{dirflag},~{flags}"(ptr %[[A]])
+; CHECK-NEXT: call void asm sideeffect "call __optmig_mark16_${0:V}", "r,~{r11},~{dirflag},~{flags}"(ptr %[[A]])
 ; CHECK: ret void
   %a = getelementptr i8, ptr %p, i64 -8
   store i64 1, ptr %a, align 1
@@ -121,4 +122,26 @@ define i64 @fixed(ptr %p, ptr %q, i64 %x) {
   call void @unknown()
   store i64 2, ptr %q, align 1
   ret i64 %y
+}
+; In another loop, too; the last mark goes on to the poll, if there is one.
+define void @outer(ptr %p, ptr %q) {
+; CHECK-LABEL: @outer(
+; CHECK: call void asm sideeffect "testb {{.*}}call __optmig_mark1_${0:V}{{.*}}(ptr %p)
+; POLLS-LABEL: @outer(
+; POLLS: call void asm sideeffect "cmpb $$0,__optmig_attention(%rip)\0A\09je .Loptmig${:uid}\0A\09call __optmig_markpoll1_${0:V}\0A.Loptmig${:uid}:"{{.*}}(ptr %p)
+; POLLS: ret void
+  br label %head
+head:
+  br label %inner
+inner:
+  %x = load volatile i64, ptr %q
+  %c = icmp eq i64 %x, 0
+  br i1 %c, label %latch, label %inner
+latch:
+  store i8 1, ptr %p
+  %y = load volatile i64, ptr %q
+  %d = icmp eq i64 %y, 0
+  br i1 %d, label %exit, label %head
+exit:
+  ret void
 }

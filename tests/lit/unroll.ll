@@ -1,4 +1,5 @@
-; RUN: %pass=optmig < %s | FileCheck %s
+; RUN: %pass="optmig<inline=0>" < %s | FileCheck %s
+; RUN: %pass=optmig < %s | FileCheck --check-prefix=LINE %s
 ; RUN: %pass="optmig<unroll=0>" < %s | FileCheck --check-prefix=OFF %s
 ; SPDX-License-Identifier: Apache-2.0
 target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
@@ -34,6 +35,10 @@ define void @fill(ptr %p) {
 ; CHECK-COUNT-4: store i64 1, ptr
 ; CHECK-NOT: @__optmig_attention
 ; CHECK: ret void
+; In a short innermost loop the mark is spelled out: first and last byte.
+; LINE-LABEL: @fill(
+; LINE: call __optmig_safepoint
+; LINE-NEXT: call i64 asm sideeffect "movq $1,$0\0A\09shrq $$12,$0\0A\09cmpb $$0,%gs:($0){{.*}}leaq 63($1),$0{{.*}}", "=&r,r,~{dirflag},~{flags}"(ptr %q)
   br label %head
 head:
   %q = phi ptr [ %p, %0 ], [ %n, %head ]
@@ -42,6 +47,26 @@ head:
   %x = load i64, ptr %n
   %c = icmp eq i64 %x, 0
   br i1 %c, label %head, label %exit
+exit:
+  ret void
+}
+; An address with an index is computed anew at the head: the one in the loop comes later.
+define void @indexed(ptr %p, ptr %q) {
+; CHECK-LABEL: @indexed(
+; CHECK: call __optmig_safepoint
+; CHECK-NEXT: %[[I:.*]] = call i64 asm sideeffect "", "=r,0"(i64 %i)
+; CHECK-NEXT: %[[A:.*]] = getelementptr i64, ptr %p, i64 %[[I]]
+; CHECK-NEXT: call void asm sideeffect "call __optmig_mark64_${0:V}"{{.*}}(ptr %[[A]])
+; CHECK: ret void
+  br label %head
+head:
+  %i = phi i64 [ 0, %0 ], [ %n, %head ]
+  %a = getelementptr i64, ptr %p, i64 %i
+  %n = add i64 %i, 1
+  store i64 1, ptr %a, align 8
+  %z = load volatile i64, ptr %q
+  %c = icmp eq i64 %z, 0
+  br i1 %c, label %exit, label %head
 exit:
   ret void
 }

@@ -115,5 +115,6 @@ int cc_interp_place(struct cc_elf *elf, const char *interp);
 int cc_interp_remove(struct cc_elf *elf);
 /* finish.c: all of it */
 int cc_finish(const struct cc_plan *plan, const struct cc_env *env, struct cc_options *options);
+int cc_partial_check(const struct cc_plan *plan, const struct cc_options *options);
 
 #endif

@@ -34,6 +34,18 @@ static int sign(const struct cc_plan *plan, const struct cc_env *env)
 	return 1;
 }
 
+/* What a partial link joins has one stamp for all, so here each is looked at, and none is let in. */
+int cc_partial_check(const struct cc_plan *plan, const struct cc_options *options)
+{
+	struct cc_map map;
+	struct cc_options strict = *options;
+	strict.allow.count = 0;
+	if (cc_map_read(plan->map, &map)) { cc_error("the link map cannot be read"); return 1; }
+	if (!cc_stamps_check(&map, &strict)) return 0;
+	if (options->allow.count) cc_note("a partial link takes objects with marks only; name others when the program is linked");
+	return 1;
+}
+
 int cc_finish(const struct cc_plan *plan, const struct cc_env *env, struct cc_options *options)
 {
 	struct cc_map map;

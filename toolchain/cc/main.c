@@ -65,10 +65,9 @@ static int carry_out(const struct cc_args *args, const struct cc_plan *plan, con
 		int status = cc_run(&plan->compile[i], env->verbose);
 		if (status) return status;
 	}
-	if (!plan->finish) return 0;
 	int status = cc_run(&plan->link, env->verbose);
 	if (status) explain_libraries(args, options);
-	return status ? status : cc_finish(plan, env, options);
+	return status ? status : plan->finish ? cc_finish(plan, env, options) : cc_partial_check(plan, options);
 }
 
 int main(int argc, char **argv)
@@ -83,7 +82,7 @@ int main(int argc, char **argv)
 	if (args.mode == CC_PASS_THROUGH) return pass_through(&args, &env);
 	if (read_options(&args, &env, &options) || cc_plan_make(&args, &env, &options, &plan)) return 1;
 	if (options.verify) setenv("OPTMIG_PASS", cc_format("%s verify", getenv("OPTMIG_PASS") ? getenv("OPTMIG_PASS") : ""), 1);
-	if (!plan.finish) cc_exec(&plan.compile[0], env.verbose);
+	if (!plan.link.count) cc_exec(&plan.compile[0], env.verbose);
 	int status = carry_out(&args, &plan, &env, &options);
 	if (env.keep) cc_note("temporary files are in %s", plan.temporary);
 	else cc_remove_directory(plan.temporary);

@@ -43,7 +43,7 @@ static void add_input(struct strv *v, const struct cc_input *input)
 	if (input->language) { strv_add(v, "-x"); strv_add(v, "none"); }
 }
 
-/* -E, -c, -S, and partial links: one run with everything in it. */
+/* -E, -c, -S: one run with everything in it. */
 static void plan_single(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
 {
 	plan->compile = cc_alloc(sizeof *plan->compile);
@@ -52,13 +52,8 @@ static void plan_single(const struct cc_args *args, const struct cc_env *env, co
 	compile_front(v, args, env, options);
 	strv_extend(v, &args->common);
 	compile_back(v, env, options);
-	bool partial = args->mode == CC_PARTIAL;
-	if (partial) { strv_add(v, "-nostdlib"); strv_add(v, "-r"); strv_add(v, "-fuse-ld=lld"); strv_add(v, "--ld-path=/usr/bin/ld.lld-19"); }
-	for (size_t i = 0; i < args->word_count; i++) {
-		const struct cc_word *w = &args->word[i];
-		if (w->kind == CC_WORD_INPUT) add_input(v, &args->input[w->input]);
-		else if (partial) strv_add(v, w->text);
-	}
+	for (size_t i = 0; i < args->word_count; i++)
+		if (args->word[i].kind == CC_WORD_INPUT) add_input(v, &args->input[args->word[i].input]);
 	if (args->output) { strv_add(v, "-o"); strv_add(v, args->output); }
 }
 
@@ -85,7 +80,7 @@ static const char *plan_source(const struct cc_args *args, size_t index, const s
 	return object;
 }
 
-static void plan_link(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
+static void link_front(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
 {
 	struct strv *v = &plan->link;
 	strv_add(v, env->clang);
@@ -94,22 +89,46 @@ static void plan_link(const struct cc_args *args, const struct cc_env *env, cons
 	strv_add(v, "--ld-path=/usr/bin/ld.lld-19");
 	strv_add(v, "-Wno-unused-command-line-argument");
 	strv_extend(v, &args->common);
-	static const char *const fixed[] = {
-		"-fuse-ld=lld", "-nostdlib", "-static", "-no-pie", "-fno-lto",
-		"-Wl,--no-dynamic-linker", "-Wl,-z,max-page-size=4096", "-Wl,-z,norelro", "-Wl,-z,noexecstack", "-Wl,--build-id=none",
-		"-Wl,--no-eh-frame-hdr",
-	};
-	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) strv_add(v, fixed[i]);
-	strv_addf(v, "-Wl,-T,%s", options->script);
+	strv_add(v, "-fuse-ld=lld");
+	strv_add(v, "-nostdlib");
 	strv_addf(v, "-Wl,-Map=%s", plan->map);
-	strv_addf(v, "-L%s/lib", options->sysroot);
-	if (args->needs_crt) strv_addf(v, "%s/lib/crt1.o", options->sysroot);
+}
+
+/* The command line's words in their order, sources as the objects that they become. */
+static void link_words(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
+{
+	struct strv *v = &plan->link;
 	for (size_t i = 0; i < args->word_count; i++) {
 		const struct cc_word *w = &args->word[i];
 		if (w->kind == CC_WORD_LINK) strv_add(v, w->text);
 		else if (cc_is_source(&args->input[w->input])) strv_add(v, plan_source(args, w->input, env, options, plan));
 		else strv_add(v, args->input[w->input].path);
 	}
+}
+
+static void plan_partial(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
+{
+	link_front(args, env, options, plan);
+	strv_add(&plan->link, "-r");
+	link_words(args, env, options, plan);
+	strv_add(&plan->link, "-o");
+	strv_add(&plan->link, plan->output);
+}
+
+static void plan_link(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *plan)
+{
+	struct strv *v = &plan->link;
+	link_front(args, env, options, plan);
+	static const char *const fixed[] = {
+		"-static", "-no-pie", "-fno-lto",
+		"-Wl,--no-dynamic-linker", "-Wl,-z,max-page-size=4096", "-Wl,-z,norelro", "-Wl,-z,noexecstack", "-Wl,--build-id=none",
+		"-Wl,--no-eh-frame-hdr",
+	};
+	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) strv_add(v, fixed[i]);
+	strv_addf(v, "-Wl,-T,%s", options->script);
+	strv_addf(v, "-L%s/lib", options->sysroot);
+	if (args->needs_crt) strv_addf(v, "%s/lib/crt1.o", options->sysroot);
+	link_words(args, env, options, plan);
 	strv_add(v, "-Wl,--whole-archive");
 	strv_add(v, options->runtime);
 	strv_add(v, "-Wl,--no-whole-archive");
@@ -124,7 +143,7 @@ static void plan_link(const struct cc_args *args, const struct cc_env *env, cons
 int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *ret_plan)
 {
 	struct cc_plan plan = {.output = args->output ? args->output : "a.out"};
-	if (args->mode == CC_PREPROCESS || args->mode == CC_COMPILE || args->mode == CC_PARTIAL) {
+	if (args->mode == CC_PREPROCESS || args->mode == CC_COMPILE) {
 		plan_single(args, env, options, &plan);
 		*ret_plan = plan;
 		return 0;
@@ -137,9 +156,9 @@ int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const str
 	/* `-o /dev/null` asks whether it links: a file that is finished in place, and removed if that fails, must not be a device. */
 	struct stat output;
 	if (stat(plan.output, &output) == 0 && S_ISCHR(output.st_mode)) plan.output = cc_format("%s/image", plan.temporary);
-	plan.finish = true;
+	plan.finish = args->mode != CC_PARTIAL;
 	plan.compile = cc_alloc(args->input_count * sizeof *plan.compile);
-	plan_link(args, env, options, &plan);
+	(plan.finish ? plan_link : plan_partial)(args, env, options, &plan);
 	*ret_plan = plan;
 	return 0;
 }

@@ -28,25 +28,48 @@ static struct file *load(struct file **files, const char *path)
 	return f;
 }
 
-/* Does one of the relocatable object's sections hold a stamp of this version? */
+static bool good_stamp(const char *at)
+{
+	struct om_stamp stamp;
+	memcpy(&stamp, at, sizeof stamp);
+	return stamp.magic == OM_STAMP_MAGIC && stamp.version == OM_PASSRT_VERSION && stamp.kind >= OM_STAMP_INSTRUMENTED &&
+		stamp.kind <= OM_STAMP_ANNOTATED;
+}
+
+/* Names of source files among the symbols: one for each object that a compiler made. */
+static size_t source_count(const char *data, size_t size, const Elf64_Shdr *symbols)
+{
+	size_t count = 0;
+	if (symbols->sh_offset > size || symbols->sh_size > size - symbols->sh_offset) return 0;
+	for (size_t at = 0; at + sizeof(Elf64_Sym) <= symbols->sh_size; at += sizeof(Elf64_Sym)) {
+		Elf64_Sym symbol;
+		memcpy(&symbol, data + symbols->sh_offset + at, sizeof symbol);
+		count += ELF64_ST_TYPE(symbol.st_info) == STT_FILE;
+	}
+	return count;
+}
+
+/*
+ * Does the relocatable object hold a stamp of this version? ld -r joins the stamps of several objects: all have to be good, and
+ * there have to be as many as sources. (optmig-cc -r looks at each object itself.)
+ */
 static bool object_stamped(const char *data, size_t size)
 {
 	Elf64_Ehdr eh;
+	size_t stamps = 0, sources = 0;
 	if (size < sizeof eh) return false;
 	memcpy(&eh, data, sizeof eh);
 	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) || eh.e_shentsize != sizeof(Elf64_Shdr) || eh.e_shoff > size) return false;
 	for (size_t i = 0; i < eh.e_shnum && (i + 1) * sizeof(Elf64_Shdr) <= size - eh.e_shoff; i++) {
 		Elf64_Shdr sh;
-		struct om_stamp stamp;
 		memcpy(&sh, data + eh.e_shoff + i * sizeof sh, sizeof sh);
-		/* ld -r joins the stamps of several objects: all have to be good. */
-		if (sh.sh_type != SHT_PROGBITS || !(sh.sh_flags & SHF_EXCLUDE) || sh.sh_size < sizeof stamp ||
-			sh.sh_offset > size || sh.sh_size > size - sh.sh_offset) continue;
-		memcpy(&stamp, data + sh.sh_offset, sizeof stamp);
-		if (stamp.magic == OM_STAMP_MAGIC && stamp.version == OM_PASSRT_VERSION && stamp.kind >= OM_STAMP_INSTRUMENTED &&
-			stamp.kind <= OM_STAMP_ANNOTATED) return true;
+		if (sh.sh_type == SHT_SYMTAB) sources += source_count(data, size, &sh);
+		if (sh.sh_type != SHT_PROGBITS || !(sh.sh_flags & SHF_EXCLUDE) || sh.sh_size < sizeof(struct om_stamp) ||
+			sh.sh_offset > size || sh.sh_size > size - sh.sh_offset || memcmp(data + sh.sh_offset, &(unsigned){OM_STAMP_MAGIC}, 4)) continue;
+		for (size_t at = 0; at + sizeof(struct om_stamp) <= sh.sh_size; at += sizeof(struct om_stamp), stamps++)
+			if (!good_stamp(data + sh.sh_offset + at)) return false;
 	}
-	return false;
+	return stamps > 0 && stamps >= sources;
 }
 
 /* The names of a System V archive: short ones in the header, "/N" at offset N of the long-name table, where they end with "/\n". */
@@ -142,7 +165,7 @@ int cc_stamps_check(const struct cc_map *map, struct cc_options *options)
 		strv_add(&checked, s->object);
 		if (is_own(s->object, options) || stamped(&files, s->object)) continue;
 		if (excused(s->object, options)) { strv_add(&let_in, s->object); continue; }
-		if (!missing++) cc_error("these objects were not compiled with optmig-cc, so what they write could be lost in a migration:");
+		if (!missing++) cc_error("these objects were not compiled with this version of optmig-cc, so what they write could be lost in a migration:");
 		fprintf(stderr, "    %s\n", s->object);
 	}
 	if (!missing) {

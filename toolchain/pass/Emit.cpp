@@ -2,16 +2,18 @@
 // Code generation.
 //
 // A gate is    testb $0xc0,__optmig_attention(%rip) ; jne cold       with the marks of a segment in the cold block.
-// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; without gates or calls
-//              mov %rax,%rcx ; shr $12,%rcx ; cmpb $0,%gs:(%rcx) ; je cold   with "movb $1,%gs:(%rcx)" in the cold block.
+// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; in short innermost loops there
+//              mov %rax,%rcx ; shr $12,%rcx ; cmpb $0,%gs:(%rcx) ; jne over ; movb $1,%gs:(%rcx) ; over:
+//              and without gates the same, with the movb in a cold block.
 // A poll is    testb $0x3f,__optmig_attention(%rip) ; jne cold       with the call below in the cold block.
-// Both are     cmpb $0,__optmig_attention(%rip) ; jne cold           with the marks and then the call in the cold block.
-// Outside loops there is no cold block: je over ; call ... ; over:, one piece of assembly.
+// Both are     cmpb $0,__optmig_attention(%rip) ; jne cold           with the marks and then the call in the cold block; the last
+//              mark's call is __optmig_markpollSIZE_REG, which goes on to the safepoint.
+// Outside innermost loops there is no cold block: je over ; call ... ; over:, one piece of assembly.
 //
 // A segment has one gate, where all its pointers are known, or none of its own if it ends in a poll: when a mark is made
 // inside its interval does not matter. The flag and cards are read and written with volatile accesses, so that the code generator neither
-// merges nor moves them over a poll. Runtime functions are called from inline assembly with side effects that clobbers no register: they
-// preserve all of them. Such a call may read and write all memory for whoever optimises IR, and the code generator moves no store over
+// merges nor moves them over a poll. Runtime functions are called from inline assembly with side effects that clobbers no register but r11 for marks: they
+// preserve all others. Such a call may read and write all memory for whoever optimises IR, and the code generator moves no store over
 // it; it does not say "memory" besides, since functions that may look at floating-point exceptions would get a WAIT behind each.
 // Functions with such a call have no red zone: stepping over it at every poll costs more code than it saves.
 #include "Emit.h"
@@ -30,6 +32,7 @@ namespace {
 constexpr unsigned GsSpace = 256;
 constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
 constexpr int64_t NearBase = 1024; // bytes
+constexpr unsigned ShortBlocks = 8; // basic blocks of a loop whose marks are spelled out
 constexpr unsigned BesideMax = 4, DeferMax = 32, All = OM_ATTENTION_POLL | OM_ATTENTION_TRACK;
 constexpr const char Attention[] = "__optmig_attention";
 constexpr int64_t MarkSizes[] = {OM_MARK_SIZES};
@@ -50,6 +53,9 @@ Value *Emitter::address(IRBuilder<> &B, Value *Pointer, int64_t Offset)
 void Emitter::enter(LoopInfo &LI, ArrayRef<Span> Spans, ArrayRef<Instruction *> Polls)
 {
 	Loops = &LI;
+	Short.clear();
+	for (const Loop *L : LI.getLoopsInPreorder())
+		if (L->isInnermost() && L->getNumBlocks() <= ShortBlocks) Short.insert(L);
 	Fixed.clear();
 	Fixed.insert(Polls.begin(), Polls.end());
 	for (const Span &S : Spans) {
@@ -121,7 +127,7 @@ void Emitter::look(Instruction *Before, unsigned Bits, ArrayRef<Span> Marks, boo
 		return;
 	}
 	Instruction *Cold = branch(defer(Before, Marks), Bits);
-	for (const Span &S : Marks) span(S, Cold);
+	for (const Span &S : Marks) Poll = !span(S, Cold, Poll && &S == Marks.end() - 1) && Poll;
 	IRBuilder<> B(Cold);
 	if (Poll) call(B, "__optmig_safepoint", {});
 }
@@ -188,15 +194,15 @@ void Emitter::beside(Instruction *Before, unsigned Bits, ArrayRef<Span> Marks, b
 		int64_t Low = S.Low, High = S.High;
 		(void)farFrom(S, Low, High);
 		Stats.Marks++;
-		Text += "\n\tcall " + markName(High - Low) + "_${" + std::to_string(Operands.size()) + ":V}";
+		Text += "\n\tcall " + markName(High - Low, Poll && &S == Marks.end() - 1) + "_${" + std::to_string(Operands.size()) + ":V}";
 		Operands.push_back(S.Base);
 		Types.push_back(S.Base->getType());
 		Constraints += "r,";
 	}
-	if (Poll) Text += "\n\tcall __optmig_safepoint";
+	if (Poll && Marks.empty()) Text += "\n\tcall __optmig_safepoint";
 	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
 	auto *FT = FunctionType::get(Type::getVoidTy(C), Types, false);
-	B.CreateCall(FT, InlineAsm::get(FT, Text + "\n.Loptmig${:uid}:", Constraints + "~{dirflag},~{flags}", true), Operands);
+	B.CreateCall(FT, InlineAsm::get(FT, Text + "\n.Loptmig${:uid}:", Constraints + (Marks.empty() ? "" : "~{r11},") + "~{dirflag},~{flags}", true), Operands);
 }
 
 // What only code behind the look needs is computed there: in the cold block a counter's old and new value would both live.
@@ -236,28 +242,56 @@ void Emitter::cards(ArrayRef<CardMark> Marks)
 
 // A mark of the first and last of the bytes [Low, High) from Pointer on; behind a gate it may be a call, which is shorter.
 // A pointer stays a pointer: as a number it would be another induction variable to the code generator.
-void Emitter::cold(Value *Pointer, int64_t Low, int64_t High, Instruction *Before)
+// If that call can do what comes next, a poll, it does so, and the result is true.
+bool Emitter::cold(Value *Pointer, int64_t Low, int64_t High, Instruction *Before, bool Poll)
 {
 	IRBuilder<> B(Before);
 	if (!O.gate || !O.calls || !O.conditional) {
 		Value *Address = address(B, Pointer, Low);
 		card(Address, Before, !O.gate);
-		if (High - Low == 1) return;
+		if (High - Low == 1) return false;
 		IRBuilder<> After(Before);
 		card(After.CreateAdd(Address, ConstantInt::get(I64, (uint64_t)(High - Low - 1))), Before, !O.gate);
-		return;
+		return false;
 	}
 	Stats.Marks++;
+	if (spelledOut(Before)) {
+		inLine(B, Pointer, Low, High);
+		return false;
+	}
 	if (Low && Pointer->getType()->isPointerTy()) Pointer = B.CreatePtrAdd(Pointer, ConstantInt::getSigned(I64, Low));
 	else if (Low) Pointer = B.CreateAdd(Pointer, ConstantInt::getSigned(I64, Low));
 	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
 	auto *FT = FunctionType::get(Type::getVoidTy(C), {Pointer->getType()}, false);
-	B.CreateCall(FT, InlineAsm::get(FT, "call " + markName(High - Low) + "_${0:V}", "r,~{dirflag},~{flags}", true), {Pointer});
+	B.CreateCall(FT, InlineAsm::get(FT, "call " + markName(High - Low, Poll) + "_${0:V}", "r,~{r11},~{dirflag},~{flags}", true), {Pointer});
+	return Poll;
 }
 
-std::string Emitter::markName(int64_t Size)
+// Where a program stays long a call costs more, while marks are wanted, than its code is worth.
+bool Emitter::spelledOut(const Instruction *Before) const
 {
-	return "__optmig_mark" + std::to_string(*find_if(MarkSizes, [&](int64_t S) { return S >= Size; }));
+	const Loop *L = Loops->getLoopFor(Before->getParent());
+	return O.inLine > 2 || (O.inLine > 1 && L) || (O.inLine && L && Short.count(L));
+}
+
+// One piece of assembly, so that strength reduction sees a pointer and no number that it would count along.
+void Emitter::inLine(IRBuilder<> &B, Value *Pointer, int64_t Low, int64_t High)
+{
+	std::string Text;
+	auto mark = [&](int64_t Offset, StringRef Label) {
+		Text += (Offset ? "leaq " + std::to_string(Offset) + "($1),$0" : "movq $1,$0");
+		Text += ("\n\tshrq $$" + Twine(OM_CARD_SHIFT) + ",$0\n\tcmpb $$0,%gs:($0)\n\tjne " + Label + "\n\tmovb $$" +
+			Twine(OM_CARD_DIRTY) + ",%gs:($0)\n" + Label + ":\n\t").str();
+	};
+	mark(Low, ".Loptmig_low${:uid}");
+	if (High - Low > 1) mark(High - 1, ".Loptmig_high${:uid}");
+	auto *FT = FunctionType::get(I64, {Pointer->getType()}, false);
+	B.CreateCall(FT, InlineAsm::get(FT, Text, "=&r,r,~{dirflag},~{flags}", true), {Pointer});
+}
+
+std::string Emitter::markName(int64_t Size, bool Poll)
+{
+	return (Poll ? "__optmig_markpoll" : "__optmig_mark") + std::to_string(*find_if(MarkSizes, [&](int64_t S) { return S >= Size; }));
 }
 
 // What a call marks for a span, from its base on, which is in a register anyhow. It may begin before the span if that touches
@@ -274,20 +308,21 @@ bool Emitter::farFrom(const Span &S, int64_t &Low, int64_t &High) const
 	return false;
 }
 
-void Emitter::span(const Span &S, Instruction *Before)
+// True if what it has put there does the poll that comes next, too.
+bool Emitter::span(const Span &S, Instruction *Before, bool Poll)
 {
 	int64_t Low, High;
 	if (S.High - S.Low > PageSize) {
 		IRBuilder<> B(Before);
 		Stats.Ranges++;
 		call(B, "__optmig_range", {address(B, S.Base, S.Low), address(B, S.Base, S.High)});
-		return;
+		return false;
 	}
 	if (!O.calls || farFrom(S, Low, High)) {
 		Low = S.Low;
 		High = onOnePage(S, O) || (O.drop & MarkSpanEnd) ? Low + 1 : S.High;
 	}
-	cold(inCold(S.Base, Before), Low, High, Before);
+	return cold(inCold(S.Base, Before), Low, High, Before, Poll);
 }
 
 void Emitter::lane(const StoreRequest &Request)
@@ -351,12 +386,17 @@ void Emitter::poll(const HeadPoll &Head)
 	IRBuilder<> B(Cold);
 	call(B, "__optmig_safepoint", {});
 	if (!O.marks || (O.drop & MarkHead)) return;
-	for (const HeadPoll::Mark &M : Head.Marks) {
-		IRBuilder<> At(Cold);
-		DenseMap<Value *, Value *> Start;
-		for (PHINode &Phi : Head.Header->phis()) Start[&Phi] = Phi.getType()->isIntegerTy() && O.sink ? opaque(At, &Phi) : &Phi;
-		cold(pointerAtHead(M.Pointer, Head, Start, Cold), M.Low, M.High, Cold);
+	DenseMap<Value *, Value *> Start;
+	SmallVector<Instruction *, 4> Hidden;
+	for (PHINode &Phi : Head.Header->phis()) {
+		Start[&Phi] = Phi.getType()->isIntegerTy() && O.sink && !Head.Marks.empty() ? opaque(B, &Phi) : &Phi;
+		if (Start[&Phi] != &Phi) Hidden.push_back(cast<Instruction>(Start[&Phi]));
 	}
+	BlockSet Inside = Head.Inside;
+	Inside.insert(Before->getParent()); // what was behind the header's phis
+	for (const HeadPoll::Mark &M : Head.Marks) cold(copyBefore(M.Pointer, Start, Inside, Cold), M.Low, M.High, Cold);
+	for (Instruction *I : Hidden)
+		if (I->use_empty()) I->eraseFromParent();
 }
 
 void Emitter::stamp()

@@ -33,10 +33,12 @@ public:
 	void stamp();                                   // the object's stamp section
 
 private:
-	void span(const Span &S, llvm::Instruction *Before);
+	bool span(const Span &S, llvm::Instruction *Before, bool Poll = false);
 	void card(llvm::Value *Address, llvm::Instruction *Before, bool Hot);
-	void cold(llvm::Value *Pointer, int64_t Low, int64_t High, llvm::Instruction *Before);
-	static std::string markName(int64_t Size);
+	bool cold(llvm::Value *Pointer, int64_t Low, int64_t High, llvm::Instruction *Before, bool Poll = false);
+	bool spelledOut(const llvm::Instruction *Before) const;
+	void inLine(llvm::IRBuilder<> &B, llvm::Value *Pointer, int64_t Low, int64_t High);
+	static std::string markName(int64_t Size, bool Poll);
 	bool farFrom(const Span &S, int64_t &Low, int64_t &High) const;
 	void look(llvm::Instruction *Before, unsigned Bits, llvm::ArrayRef<Span> Marks, bool Poll);
 	bool fitsBeside(llvm::Instruction *Before, llvm::ArrayRef<Span> Marks) const;
@@ -59,6 +61,7 @@ private:
 	llvm::MDNode *Unlikely;
 	bool FlagUsed = false;
 	llvm::LoopInfo *Loops = nullptr;
+	llvm::SmallPtrSet<const llvm::Loop *, 16> Short;          // innermost loops of few blocks
 	llvm::SmallPtrSet<const llvm::Instruction *, 32> Fixed; // code goes before these
 };
 

@@ -51,6 +51,7 @@ Error unknownWord(StringRef Name)
 	consider("short-loop");
 	consider("strip");
 	consider("beside");
+	consider("inline");
 	consider("unroll");
 	consider("drop");
 	if (Best.empty()) return complain("unknown option '" + Name + "'");
@@ -90,6 +91,10 @@ Error applyWord(StringRef Word, Options &Into)
 	}
 	if (Name == "beside") {
 		if (Value.getAsInteger(10, Into.beside) || Into.beside > 3) return complain("'beside' is 0 to 3");
+		return Error::success();
+	}
+	if (Name == "inline") {
+		if (Value.getAsInteger(10, Into.inLine) || Into.inLine > 3) return complain("'inline' is 0 to 3");
 		return Error::success();
 	}
 	if (Name == "drop") return applyDrop(Value, Into);

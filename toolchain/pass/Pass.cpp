@@ -18,6 +18,7 @@
 #include "Unroll.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/IR/Verifier.h"
 #include "llvm/Passes/PassPlugin.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -119,6 +120,7 @@ private:
 		if (O.verify)
 			for (const StoreRequest &R : Requests) Emit.verify(R);
 		FAM.invalidate(F, PreservedAnalyses::none());
+		if (verifyFunction(F, &errs())) report_fatal_error("OptMig: the pass has broken '" + F.getName() + "', which is a fault of its own", false);
 	}
 
 	// Spans of segments that end in a poll, by the poll's place.

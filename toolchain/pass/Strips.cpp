@@ -173,19 +173,6 @@ private:
 	const Options &O;
 };
 
-// Copies the computation of V before `Before`, with the loop's phis replaced by their values there.
-Value *copyBefore(Value *V, const DenseMap<Value *, Value *> &Start, const BlockSet &Inside, Instruction *Before)
-{
-	if (Value *Replaced = Start.lookup(V)) return Replaced;
-	auto *I = dyn_cast<Instruction>(V);
-	if (!I || !Inside.count(I->getParent())) return V;
-	Instruction *Copy = I->clone();
-	Copy->dropPoisonGeneratingFlags();
-	for (Use &U : Copy->operands()) U.set(copyBefore(U.get(), Start, Inside, Before));
-	Copy->insertBefore(Before);
-	return Copy;
-}
-
 class Builder {
 public:
 	Builder(Plan &P, const BlockSet &Inside, StripResult &Result) : P(P), Inside(Inside), Result(Result) {}
@@ -312,6 +299,18 @@ bool callsNothing(const Loop &L, const FunctionSet &NoPoll, unsigned &Instructio
 
 } // namespace
 
+Value *optmig::copyBefore(Value *V, const DenseMap<Value *, Value *> &Start, const BlockSet &Inside, Instruction *Before)
+{
+	if (Value *Replaced = Start.lookup(V)) return Replaced;
+	auto *I = dyn_cast<Instruction>(V);
+	if (!I || !Inside.count(I->getParent())) return V;
+	Instruction *Copy = I->clone();
+	Copy->dropPoisonGeneratingFlags();
+	for (Use &U : Copy->operands()) U.set(copyBefore(U.get(), Start, Inside, Before));
+	Copy->insertBefore(Before);
+	return Copy;
+}
+
 bool optmig::canStrip(Loop &L, ScalarEvolution &SE, DominatorTree &DT, const Options &O, const FunctionSet &NoPoll)
 {
 	Plan P;
@@ -369,11 +368,6 @@ void optmig::findHeadPolls(Function &F, FunctionAnalysisManager &FAM, const Opti
 		Result.Strips.insert(Head.Header);
 		Result.Heads.push_back(std::move(Head));
 	}
-}
-
-Value *optmig::pointerAtHead(Value *Pointer, const HeadPoll &Head, const DenseMap<Value *, Value *> &Start, Instruction *Before)
-{
-	return copyBefore(Pointer, Start, Head.Inside, Before);
 }
 
 bool optmig::makeStrips(Function &F, FunctionAnalysisManager &FAM, const Options &O, const FunctionSet &NoPoll,

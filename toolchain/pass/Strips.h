@@ -40,8 +40,9 @@ bool canPollAtHead(llvm::Loop &L, llvm::ScalarEvolution &SE, llvm::DominatorTree
 void findHeadPolls(llvm::Function &F, llvm::FunctionAnalysisManager &FAM, const Options &O, const BlockSet &Headers,
 	llvm::ArrayRef<StoreRequest> Requests, StripResult &Result);
 
-// The pointer of a mark at the loop's head, computed before an instruction there from what Start says of the loop's phis.
-llvm::Value *pointerAtHead(llvm::Value *Pointer, const HeadPoll &Head, const llvm::DenseMap<llvm::Value *, llvm::Value *> &Start,
+// Copies the computation of V, as far as it is inside the loop, before an instruction, with the loop's phis replaced by what Start
+// says of them there.
+llvm::Value *copyBefore(llvm::Value *V, const llvm::DenseMap<llvm::Value *, llvm::Value *> &Start, const BlockSet &Inside,
 	llvm::Instruction *Before);
 
 } // namespace optmig

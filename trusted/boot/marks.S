@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the cold blocks of gates call (abi/marks.h). Runs on application stacks; a fault at a card is that of a wild pointer
- * of the application's (rt/exception.c), one at a push that of its stack.
+ * of the application's (rt/exception.c).
  */
 #include "marks.h"
 

@@ -47,7 +47,10 @@ optmig_entry:
 
 	.global __optmig_safepoint
 __optmig_safepoint:
-	SAVE_ALL
+	testb $OM_ATTENTION_POLL, __optmig_attention(%rip)
+	jnz 1f
+	ret
+1:	SAVE_ALL
 	call shim_safepoint
 	RESTORE_ALL
 	ret
