@@ -18,6 +18,11 @@ FUZZ_SECONDS ?= 900
 .PHONY: soak-fuzz
 soak-fuzz: all $(ORACLE) $(B)/.deps-csmith $(SYSROOT_VERIFY)/lib/libc.a
 	B=$(B) tests/soundness/fuzz $(FUZZ_SECONDS) $$(date +%s)
+## make soak-verify    real programs as verify images for VERIFY_SECONDS (600) of CPU time
+VERIFY_SECONDS ?= 600
+.PHONY: soak-verify
+soak-verify: all $(SYSROOT_VERIFY)/lib/libc.a $(foreach a,kernels bzip2 zstd lua sqlite redis,$(B)/apps/native/$(a)/.built) $(B)/apps/optmig/libevent/.built $(MEMCACHED_CLIENT)
+	B=$(B) tests/soundness/verify_apps $(VERIFY_SECONDS)
 ## make soak-oracle    programs moved again and again, each round watched; real programs under load, compared at each hand-over
 MOVES_TIMES ?= 40
 .PHONY: soak-oracle

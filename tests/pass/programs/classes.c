@@ -46,6 +46,15 @@ APART head(unsigned char *p)
 	volatile uint64_t *q = (volatile uint64_t *)p;
 	do { *q = 5; q += 8; } while (!*end++);
 }
+/* The same by an index: what is marked has to be computed at the head. */
+APART indexed(unsigned char *p)
+{
+	const volatile unsigned char *end = ends;
+	volatile uint64_t *q = (volatile uint64_t *)p;
+	size_t i = 0;
+	__asm__("" : "+r"(end)); /* or its length would be known */
+	do { q[i * 8] = i; } while (!end[i++]);
+}
 /* The block that stores is the one that polls: a list whose nodes lie anywhere. */
 struct node { struct node *next; int value; };
 APART fused(unsigned char *p)
@@ -73,6 +82,7 @@ int main(int argc, char **argv)
 	RUN("span-end", span(p))
 	RUN("strip", strip(p))
 	RUN("head", head(p))
+	RUN("indexed", indexed(p))
 	RUN("fused", fused(p))
 	/* The virtual CPU never says that it has AVX-512: the caller has looked at the real one. */
 	if (strcmp(class, "masked") == 0) { RUN("masked", masked(p)) }
