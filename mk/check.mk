@@ -17,7 +17,7 @@ model: $(B)/.deps-check
 shellcheck: $(B)/.deps-check
 	shellcheck -x -S warning $(SHELL_SCRIPTS)
 codespell: $(B)/.deps-check
-	codespell -L crate,ue,te,nd,fo,inout,mis,ser,bu,ois,childs,onces,chanels,verfy,cancle,uptodate -S './.git,./build,*.json,*.pem,*.der' .
+	codespell -L crate,ue,te,nd,fo,inout,mis,ser,bu,ois,childs,onces,chanels,verfy,cancle,uptodate,tje -S './.git,./build,*.json,*.csv,*.b64,*.pem,*.der' .
 cppcheck: $(B)/.deps-check
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective --suppress=unknownMacro -j$(JOBS) -Iabi -Icore -Isgx -Ihost core host sgx
