@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * __optmig_markSIZE_REG and __optmig_markpollSIZE_REG (abi/passrt.h) for every size and register, for assembly files. The cold blocks of gates call them:
- * a call is a third of the code. REG keeps its value, so that nothing waits for the mark.
+ * __optmig_markSIZE_REG and __optmig_markpollSIZE_REG (abi/passrt.h) for every size and register, for assembly files. Code behind
+ * gates calls them: a call is a third of the code. REG keeps its value, so that nothing waits for the mark.
  * Marks are conditional, so that threads do not fight over cache lines of cards.
  */
 #ifndef OPTMIG_ABI_MARKS_H
