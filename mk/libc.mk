@@ -37,7 +37,7 @@ $(MUSL_SRC)/.assembled: $(LIBC_OVERLAY) tools/fetch-source mk/libc.mk | deps
 define libc_variant
 $(2)/.built: $(MUSL_SRC)/.assembled $(PASS) libc/config.mak.in
 	@mkdir -p $(2)
-	if [ $(PASS) -nt $$@ -o libc/config.mak.in -nt $$@ ]; then rm -rf $(2)/obj; fi
+	if [ $(PASS) -nt $$@ -o libc/config.mak.in -nt $$@ -o libc/include/optmig-asm.h -nt $$@ ]; then rm -rf $(2)/obj; fi
 	sed -e 's|@SRC@|$(TOP)/$(MUSL_SRC)|; s|@ARCH@|$(MUSL_ARCH)|; s|@CC@|$(CLANG)|; s|@AR@|$(AR)|; s|@RANLIB@|$(RANLIB)|' \
 		-e 's|@PREFIX@|$(TOP)/$(3)|; s|@PASS@|$(TOP)/$(PASS)|; s|@CFLAGS@|$(LIBC_CFLAGS) $(LIBC_INCLUDE) $(5)|; s|@WORDS@|$(4)|' \
 		libc/config.mak.in > $(2)/config.mak

@@ -2,6 +2,7 @@
 ; RUN: %pass="optmig<polls=0;beside=0>" < %s | FileCheck --check-prefix=APART %s
 ; RUN: %pass="optmig<polls=0;widen=0>" < %s | FileCheck --check-prefix=NARROW %s
 ; RUN: %pass=optmig < %s | FileCheck --check-prefix=POLLS %s
+; RUN: %pass="optmig<polls=0;inline=3;beside=0>" < %s | FileCheck --check-prefix=LINE %s
 ; SPDX-License-Identifier: Apache-2.0
 target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:128-n8:16:32:64-S128"
 target triple = "x86_64-unknown-linux-musl"
@@ -143,5 +144,22 @@ latch:
   %d = icmp eq i64 %y, 0
   br i1 %d, label %exit, label %head
 exit:
+  ret void
+}
+; A mark that is spelled out has the offset in its displacement, if that can hold it.
+define void @near_line(ptr %p) {
+; LINE-LABEL: @near_line(
+; LINE: call i64 asm sideeffect "leaq 4096($1),$0{{.*}}(ptr %p)
+  %a = getelementptr i8, ptr %p, i64 4096
+  store i8 1, ptr %a
+  ret void
+}
+define void @far_line(ptr %p) {
+; LINE-LABEL: @far_line(
+; LINE: load volatile i8, ptr @__optmig_attention
+; LINE: %[[A:.*]] = getelementptr i8, ptr %p, i64 8589934592
+; LINE-NEXT: call i64 asm sideeffect "movq $1,$0{{.*}}(ptr %[[A]])
+  %a = getelementptr i8, ptr %p, i64 8589934592
+  store i8 1, ptr %a
   ret void
 }

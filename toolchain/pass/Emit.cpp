@@ -256,12 +256,17 @@ bool Emitter::cold(Value *Pointer, int64_t Low, int64_t High, Instruction *Befor
 		return false;
 	}
 	Stats.Marks++;
-	if (spelledOut(Before)) {
+	bool Spelled = spelledOut(Before);
+	if (Spelled && isInt<32>(Low) && isInt<32>(High)) { // what a displacement can say
 		inLine(B, Pointer, Low, High);
 		return false;
 	}
 	if (Low && Pointer->getType()->isPointerTy()) Pointer = B.CreatePtrAdd(Pointer, ConstantInt::getSigned(I64, Low));
 	else if (Low) Pointer = B.CreateAdd(Pointer, ConstantInt::getSigned(I64, Low));
+	if (Spelled) {
+		inLine(B, Pointer, 0, High - Low);
+		return false;
+	}
 	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
 	auto *FT = FunctionType::get(Type::getVoidTy(C), {Pointer->getType()}, false);
 	B.CreateCall(FT, InlineAsm::get(FT, "call " + markName(High - Low, Poll) + "_${0:V}", "r,~{r11},~{dirflag},~{flags}", true), {Pointer});
