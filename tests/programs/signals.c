@@ -299,6 +299,36 @@ static void restart(void)
 	printf("restart done\n");
 }
 
+/* A signal for the process shows in both threads, and one of them takes it: the other's call goes on. */
+static volatile sig_atomic_t alarms;
+static int alarms_wanted;
+static void on_alarm(int signo) { (void)signo; alarms++; }
+
+static void *write_after_alarm(void *arg)
+{
+	while (alarms < alarms_wanted)
+		usleep(20);
+	CHECK(write(pipe_fd[1], "x", 1) == 1);
+	return arg;
+}
+
+static void shared(void)
+{
+	struct sigaction a = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	pthread_t t;
+	char c;
+
+	CHECK(sigaction(SIGALRM, &a, NULL) == 0);
+	for (int i = 0, failed = failures; i < 3000 && failures == failed; i++) {
+		alarms_wanted = alarms + 1;
+		ualarm(100 + i % 7 * 20, 0);
+		pthread_create(&t, NULL, write_after_alarm, NULL);
+		CHECK(read(pipe_fd[0], &c, 1) == 1 && c == 'x');
+		pthread_join(t, NULL);
+	}
+	printf("shared done\n");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -308,6 +338,7 @@ int main(void)
 	alternate();
 	waiting();
 	restart();
+	shared();
 	printf(failures ? "%d failures\n" : "all signals well\n", failures);
 	return failures != 0;
 }

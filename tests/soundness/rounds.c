@@ -13,7 +13,8 @@
  *
  *     late  ⊆ taken n+1 ∪ cards at copy n+1          early ⊆ taken n ∪ taken n+1 ∪ cards at copy n+1
  *
- * At the stop the last set takes the place of round n+1; what is owed is read after the stop and needs no card.
+ * At the stop the last set takes the place of round n+1. What is owed (since an owing round) is read after the stop and needs no
+ * card; at a copy those are the pages that rounds before it made owed.
  *
  * Not looked at with tracker cards: stacks, whose pushes and spills have no marks; their live part is always sent. With tracker
  * faults nothing is left out.
@@ -198,7 +199,6 @@ static void forget(struct rounds *r)
 	memset(r->early, 0, r->v->pages);
 	memset(r->late, 0, r->v->pages);
 	memset(r->now_early, 0, r->v->pages);
-	memset(r->owed, 0, r->v->pages);
 	r->copied = false;
 }
 
@@ -235,8 +235,7 @@ void rounds_look(int pid, const char *path, const char *point)
 		bool stop = strncmp(point, "stop", 4) == 0;
 
 		scan(r, stop ? r->late : r->now_early);
-		if (stop)
-			read_set(r->v, r->v->owed, r->owed);
+		read_set(r->v, r->v->owed, r->owed);
 		compare(r, tracker, point);
 		old = r->early, r->early = r->now_early, r->now_early = old;
 		memset(r->now_early, 0, r->v->pages);

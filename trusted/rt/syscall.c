@@ -69,7 +69,7 @@ void rt_syscall_boot(void)
 	add(rt_syscalls_epoll);
 }
 
-static long unknown(const struct rt_thread *t)
+static long unknown(struct rt_thread *t)
 {
 	static _Atomic uint64_t told[LINUX_MAX / 64];
 	uint64_t nr = (uint64_t)t->nr;
@@ -79,11 +79,22 @@ static long unknown(const struct rt_thread *t)
 	return -ENOSYS;
 }
 
-static long finish(struct rt_thread *t, long result)
+/*
+ * Runs the call and ends where signals are delivered. Signals for the process show in all its threads: if another one took
+ * what this call was interrupted for, or nobody wants it, the call goes on (Linux: ERESTARTSYS without a handler).
+ */
+static long run(struct rt_thread *t, rt_syscall_fn *fn)
 {
-	if (RT_UNLIKELY((__optmig_attention & RT_POLL_SIGNAL) || rt_signal_deliverable(t) || (t->flags & RT_TF_MASK_SAVED)))
-		result = rt_signal_leave(t, result);
-	return result;
+	for (;;) {
+		long result = fn(t);
+
+		if (RT_UNLIKELY(result == -EINTR || (__optmig_attention & RT_POLL_SIGNAL) || rt_signal_deliverable(t) ||
+		    (t->flags & RT_TF_MASK_SAVED)))
+			result = rt_signal_leave(t, result);
+		if (RT_LIKELY(result != -EINTR))
+			return result;
+		rt_ub_reset();
+	}
 }
 
 long rt_syscall_run(struct rt_thread *t)
@@ -101,12 +112,12 @@ long rt_syscall_run(struct rt_thread *t)
 		return unknown(t);
 	slot = &table[at];
 	if (RT_UNLIKELY(!slot->fn))
-		return finish(t, unknown(t));
+		return run(t, unknown);
 	tcb->syscalls++;
 	tcb->syscalls_inside += slot->flags & RT_SYS_INSIDE;
 	if (at < LINUX_MAX)
 		tcb->syscall_count[at]++;
-	return finish(t, slot->fn(t));
+	return run(t, slot->fn);
 }
 
 long rt_syscall_again(struct rt_thread *t)
@@ -116,5 +127,5 @@ long rt_syscall_again(struct rt_thread *t)
 	rt_ub_reset();
 	if (at == ~0u || !table[at].fn)
 		return -ENOSYS;
-	return finish(t, table[at].fn(t));
+	return run(t, table[at].fn);
 }
