@@ -7,7 +7,7 @@
  *     gs:[ADDRESS >> 12]
  *
  * for any ADDRESS inside ELRANGE, and with FS at libc's thread pointer. A card is 0 (clean) or nonzero (dirty).
- * The pass may read cards and store the value 1; only the runtime clears them. Marks are wanted only while the byte
+ * The pass may read cards, that of the page behind ADDRESS's too, and store OM_CARD_DIRTY; only the runtime clears them. Marks are wanted only while the byte
  * __optmig_attention has a bit of OM_ATTENTION_TRACK; code looks at it once or more in each safepoint interval with a store.
  *
  * Invariant S: every store to tracked memory is covered by a card mark in the same safepoint interval, the
@@ -18,7 +18,7 @@
 #define OPTMIG_ABI_PASSRT_H
 
 #define OM_CARD_SHIFT 12
-#define OM_CARD_DIRTY 1
+#define OM_CARD_DIRTY 0xff /* two cards at once are -1: a comparison with a short immediate, without a prefix that changes its length */
 
 /* Version of this interface. Every object compiled with the pass carries a section OM_STAMP_SECTION
  * (SHF_EXCLUDE: checked by optmig-cc at link time, not loaded) that holds struct om_stamp. */

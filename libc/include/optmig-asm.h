@@ -25,7 +25,7 @@
 	shrq $12, \scratch
 	cmpb $0, %gs:(\scratch)
 	jne .Loptmig_marked_\@
-	movb $1, %gs:(\scratch)
+	movb $0xff, %gs:(\scratch)
 .Loptmig_marked_\@:
 .endm
 

@@ -4,7 +4,7 @@ target datalayout = "e-m:e-p270:32:32-p271:32:32-p272:64:64-i64:64-i128:128-f80:
 target triple = "x86_64-unknown-linux-musl"
 define void @f(ptr %p, ptr %q, ptr %r) {
 ; CHECK-LABEL: @f(
-; CHECK-COUNT-3: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-3: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   %a = atomicrmw add ptr %p, i32 1 seq_cst
   %b = cmpxchg ptr %q, i64 0, i64 1 seq_cst seq_cst

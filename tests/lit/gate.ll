@@ -14,7 +14,7 @@ define void @two(ptr %p, ptr %q) {
 ; CHECK-NEXT: %[[N:.*]] = icmp ne i8 %[[T]], 0
 ; CHECK-NEXT: br i1 %[[N]], label %[[COLD:.*]], label %[[REST:.*]], !prof
 ; CHECK: [[COLD]]:
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: br label %[[REST]]
 ; CHECK: [[REST]]:
 ; CHECK-NEXT: ret void
@@ -26,7 +26,7 @@ define void @late(ptr %p, ptr %q) {
 ; CHECK-LABEL: @late(
 ; CHECK: store i8 2, ptr %r
 ; CHECK: load volatile i8, ptr @__optmig_attention
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK-NOT: @__optmig_attention
 ; CHECK: ret void
   store i8 1, ptr %p
@@ -40,11 +40,11 @@ define void @call(ptr %p, ptr %q) {
 ; CHECK-LABEL: @call(
 ; CHECK: store i8 1, ptr %p
 ; CHECK: load volatile i8, ptr @__optmig_attention
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: call void @unknown()
 ; CHECK: store i8 2, ptr %q
 ; CHECK: load volatile i8, ptr @__optmig_attention
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   store i8 1, ptr %p
   call void @unknown()
@@ -56,10 +56,10 @@ define void @asm(ptr %p, ptr %q) {
 ; CHECK-LABEL: @asm(
 ; CHECK: store i8 1, ptr %q
 ; CHECK: load volatile i8, ptr @__optmig_attention
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: call void asm sideeffect "call *$1"
 ; CHECK: load volatile i8, ptr @__optmig_attention
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   store i8 1, ptr %q
   call void asm sideeffect "call *$1", "=*m,r,~{rax}"(ptr elementtype(i8) %p, ptr %q)

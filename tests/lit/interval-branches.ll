@@ -5,7 +5,7 @@ target triple = "x86_64-unknown-linux-musl"
 ; A mark on every path in is not repeated; a poll at the end of a block takes its facts away.
 define void @join(ptr %p, i1 %c) {
 ; CHECK-LABEL: @join(
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: join:
 ; CHECK-NOT: addrspace(256)
 ; CHECK: ret void
@@ -22,10 +22,10 @@ join:
 }
 define void @loop(ptr %p, ptr %q) {
 ; CHECK-LABEL: @loop(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: load volatile i8, ptr @__optmig_attention
 ; CHECK: exit:
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   br label %head
 head:

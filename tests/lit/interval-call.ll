@@ -9,9 +9,9 @@ define internal void @leaf() noinline {
 }
 define void @f(ptr %p) {
 ; CHECK-LABEL: define void @f(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: call void @unknown
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   store i32 1, ptr %p, align 4
   call void @unknown()
@@ -20,7 +20,7 @@ define void @f(ptr %p) {
 }
 define void @g(ptr %p) {
 ; CHECK-LABEL: define void @g(
-; CHECK-COUNT-1: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-1: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: call void @leaf
 ; CHECK-NOT: addrspace(256)
 ; CHECK: ret void

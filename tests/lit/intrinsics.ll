@@ -10,7 +10,7 @@ declare void @llvm.prefetch.p0(ptr, i32, i32, i32)
 declare double @llvm.sin.f64(double)
 define void @varargs(ptr %list, ptr %other, ...) {
 ; CHECK-LABEL: @varargs(
-; CHECK-COUNT-4: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-4: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   call void @llvm.va_start.p0(ptr %list)
   call void @llvm.va_copy.p0(ptr %other, ptr %list)
@@ -18,7 +18,7 @@ define void @varargs(ptr %list, ptr %other, ...) {
 }
 define void @maskmov(<16 x i8> %v, <16 x i8> %m, ptr %p) {
 ; CHECK-LABEL: @maskmov(
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
   call void @llvm.x86.sse2.maskmov.dqu(<16 x i8> %v, <16 x i8> %m, ptr %p)
   ret void
 }

@@ -9,7 +9,7 @@ declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 declare ptr @mempcpy(ptr, ptr, i64)
 define void @small(ptr %p, ptr %q) {
 ; CHECK-LABEL: @small(
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: call void @llvm.memcpy
 ; CHECK-NOT: addrspace(256)
 ; CHECK: ret void
@@ -26,9 +26,9 @@ define void @zero(ptr %p) {
 }
 define void @variable(ptr %p, i64 %n) {
 ; CHECK-LABEL: @variable(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: call void @llvm.memset
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   store i32 0, ptr %p, align 4
   call void @llvm.memset.p0.i64(ptr %p, i8 0, i64 %n, i1 false)
@@ -37,7 +37,7 @@ define void @variable(ptr %p, i64 %n) {
 }
 define void @direct(ptr %p, ptr %q) {
 ; CHECK-LABEL: @direct(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: call ptr @mempcpy
   %r = call ptr @mempcpy(ptr %p, ptr %q, i64 16)
   ret void

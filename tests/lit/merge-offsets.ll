@@ -5,7 +5,7 @@ target triple = "x86_64-unknown-linux-musl"
 ; Stores to one base make one span; the base is 8-aligned, the span may cross a page: two marks for four stores.
 define void @f(ptr %p) {
 ; CHECK-LABEL: @f(
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK-NOT: addrspace(256)
 ; CHECK: ret void
   store i64 1, ptr %p, align 8
@@ -20,7 +20,7 @@ define void @f(ptr %p) {
 ; More than a page apart: two spans.
 define void @apart(ptr %p) {
 ; CHECK-LABEL: @apart(
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK-NOT: addrspace(256)
 ; CHECK: ret void
   store i64 1, ptr %p, align 8
@@ -32,7 +32,7 @@ define void @apart(ptr %p) {
 @aligned = global [64 x i8] zeroinitializer, align 64
 define void @one() {
 ; CHECK-LABEL: @one(
-; CHECK-COUNT-1: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-1: store volatile i8 -1, ptr addrspace(256)
 ; CHECK-NOT: addrspace(256)
 ; CHECK: ret void
   store i64 1, ptr @aligned, align 8

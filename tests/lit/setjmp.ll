@@ -6,9 +6,9 @@ target triple = "x86_64-unknown-linux-musl"
 declare i32 @setjmp(ptr) returns_twice
 define void @f(ptr %p, ptr %b) {
 ; CHECK-LABEL: @f(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: call i32 @setjmp
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
   store i32 1, ptr %p, align 4
   %r = call i32 @setjmp(ptr %b) returns_twice
   store i32 2, ptr %p, align 4

@@ -7,7 +7,7 @@ target triple = "x86_64-unknown-linux-musl"
 declare void @take(ptr byval(%big))
 define void @result(ptr sret(%big) %r) {
 ; CHECK-LABEL: @result(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
   store i64 1, ptr %r, align 8
   ret void
 }

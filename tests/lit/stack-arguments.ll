@@ -22,21 +22,21 @@ define internal void @passes_on(ptr %r) noinline {
 }
 define internal void @mixed(ptr %r) noinline {
 ; CHECK-LABEL: @mixed(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   store i32 3, ptr %r, align 4
   ret void
 }
 define internal void @taken(ptr %r) noinline {
 ; CHECK-LABEL: @taken(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   store i32 4, ptr %r, align 4
   ret void
 }
 define void @visible(ptr %r) noinline {
 ; CHECK-LABEL: @visible(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   store i32 5, ptr %r, align 4
   ret void

@@ -18,7 +18,7 @@ define void @own(i1 %c) {
 }
 define void @maybe(i1 %c, ptr %p) {
 ; CHECK-LABEL: @maybe(
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   %a = alloca i32
   br i1 %c, label %x, label %y

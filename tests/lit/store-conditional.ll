@@ -9,7 +9,7 @@ define void @f(ptr %p) {
 ; CHECK: [[Z:%.*]] = icmp eq i8 [[C]], 0
 ; CHECK: br i1 [[Z]], label %[[COLD:.*]], label %{{.*}}, !prof
 ; CHECK: [[COLD]]:
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
   store i32 1, ptr %p, align 4
   ret void
 }

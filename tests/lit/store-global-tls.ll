@@ -7,7 +7,7 @@ target triple = "x86_64-unknown-linux-musl"
 declare ptr @llvm.threadlocal.address.p0(ptr)
 define void @f() {
 ; CHECK-LABEL: @f(
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: ret void
   store i32 1, ptr @g
   %t = call ptr @llvm.threadlocal.address.p0(ptr @t)

@@ -8,7 +8,7 @@ define void @f(ptr %p) {
 ; CHECK: [[A:%.*]] = ptrtoint ptr %p to i64
 ; CHECK: [[I:%.*]] = lshr i64 [[A]], 12
 ; CHECK: [[C:%.*]] = inttoptr i64 [[I]] to ptr addrspace(256)
-; CHECK: store volatile i8 1, ptr addrspace(256) [[C]], align 1
+; CHECK: store volatile i8 -1, ptr addrspace(256) [[C]], align 1
 ; CHECK-NOT: addrspace(256)
 ; CHECK: store i32 1, ptr %p
   store i32 1, ptr %p, align 4

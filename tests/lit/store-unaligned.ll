@@ -5,7 +5,7 @@ target triple = "x86_64-unknown-linux-musl"
 ; May cross a page: both ends are marked.
 define void @f(ptr %p) {
 ; CHECK-LABEL: @f(
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK-NOT: addrspace(256)
 ; CHECK: ret void
   store i64 1, ptr %p, align 1

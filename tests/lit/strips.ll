@@ -8,7 +8,7 @@ define void @fill(ptr %p, i64 %n) {
 ; CHECK-LABEL: @fill(
 ; CHECK: strip:
 ; CHECK: icmp ugt i64 %{{.*}}, 511
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: br label %head
 ; CHECK: head:
 ; CHECK-NOT: addrspace(256)
@@ -35,7 +35,7 @@ exit:
 define i64 @down(ptr %p, i64 %n) {
 ; CHECK-LABEL: @down(
 ; CHECK: strip:
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: head:
 ; CHECK-NOT: addrspace(256)
 ; CHECK: strip.end:
@@ -62,9 +62,9 @@ define void @conditional(ptr %p, ptr %c, i64 %n) {
 ; CHECK-NOT: addrspace(256)
 ; CHECK: head:
 ; CHECK: then:
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: latch:
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: strip.end:
 entry:
   br label %head
@@ -91,7 +91,7 @@ exit:
 define void @search(ptr %p, i64 %n) {
 ; CHECK-LABEL: @search(
 ; CHECK-NOT: strip:
-; CHECK: store volatile i8 1, ptr addrspace(256)
+; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: load volatile i8, ptr @__optmig_attention
 ; CHECK: ret void
 entry:
@@ -113,7 +113,7 @@ exit:
 ; A short loop has no poll, so its marks go before it: 400 bytes, two cards.
 define void @short(ptr %p) {
 ; CHECK-LABEL: @short(
-; CHECK-COUNT-2: store volatile i8 1, ptr addrspace(256)
+; CHECK-COUNT-2: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: head:
 ; CHECK-NOT: addrspace(256)
 ; CHECK-NOT: __optmig_attention

@@ -33,7 +33,7 @@ namespace {
 constexpr unsigned GsSpace = 256;
 constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
 constexpr int64_t NearBase = 1024; // bytes
-constexpr unsigned ShortBlocks = 8; // basic blocks of a loop whose marks are spelled out
+constexpr unsigned ShortBlocks = 8; // basic blocks of a loop whose marks are spelled out with inline=1
 constexpr unsigned BesideMax = 4, DeferMax = 32, All = OM_ATTENTION_POLL | OM_ATTENTION_TRACK;
 constexpr const char Attention[] = "__optmig_attention";
 constexpr int64_t MarkSizes[] = {OM_MARK_SIZES};
@@ -75,6 +75,20 @@ void Emitter::call(IRBuilder<> &B, StringRef Name, ArrayRef<Value *> Arguments)
 	if (!O.redZone) B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
 	auto *FT = FunctionType::get(Type::getVoidTy(C), Types, false);
 	B.CreateCall(FT, InlineAsm::get(FT, Text, Constraints + "~{dirflag},~{flags}", true), Arguments);
+}
+
+// Again: the look before may have been for marks only.
+void Emitter::safepoint(IRBuilder<> &B, bool Again)
+{
+	if (!Again || O.redZone) {
+		call(B, "__optmig_safepoint", {});
+		return;
+	}
+	(void)flag();
+	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
+	auto *FT = FunctionType::get(Type::getVoidTy(C), {}, false);
+	B.CreateCall(FT, InlineAsm::get(FT, ("testb $$" + Twine(OM_ATTENTION_POLL) + "," + Attention +
+		"(%rip)\n\tje .Loptmig_on${:uid}\n\tcall __optmig_safepoint\n.Loptmig_on${:uid}:").str(), "~{dirflag},~{flags}", true));
 }
 
 void Emitter::card(Value *Address, Instruction *Before, bool Hot)
@@ -130,7 +144,7 @@ void Emitter::look(Instruction *Before, unsigned Bits, ArrayRef<Span> Marks, boo
 	Instruction *Cold = branch(defer(Before, Marks), Bits);
 	for (const Span &S : Marks) Poll = !span(S, Cold, Poll && &S == Marks.end() - 1) && Poll;
 	IRBuilder<> B(Cold);
-	if (Poll) call(B, "__optmig_safepoint", {});
+	if (Poll) safepoint(B, Bits == All && spelledOut(Cold));
 }
 
 // Where a block of its own does not pay, the calls stand beside the look, which jumps over them.
@@ -283,16 +297,21 @@ bool Emitter::spelledOut(const Instruction *Before) const
 // One piece of assembly, so that strength reduction sees a pointer and no number that it would count along.
 void Emitter::inLine(IRBuilder<> &B, Value *Pointer, int64_t Low, int64_t High)
 {
-	std::string Text;
-	auto mark = [&](int64_t Offset, StringRef Label) {
-		Text += (Offset ? "leaq " + std::to_string(Offset) + "($1),$0" : "movq $1,$0");
-		Text += ("\n\tshrq $$" + Twine(OM_CARD_SHIFT) + ",$0\n\tcmpb $$0,%gs:($0)\n\tjne " + Label + "\n\tmovb $$" +
-			Twine(OM_CARD_DIRTY) + ",%gs:($0)\n" + Label + ":\n\t").str();
-	};
-	mark(Low, ".Loptmig_low${:uid}");
-	if (High - Low > 1) mark(High - 1, ".Loptmig_high${:uid}");
-	auto *FT = FunctionType::get(I64, {Pointer->getType()}, false);
-	B.CreateCall(FT, InlineAsm::get(FT, Text, "=&r,r,~{dirflag},~{flags}", true), {Pointer});
+	const std::string Offset = "leaq " + std::to_string(Low) + "($1),$0\n\t", Shift = "shrq $$" + std::to_string(OM_CARD_SHIFT) + ",";
+	std::string Text = Low ? Offset : "", Constraints = Low ? "=&r,r," : "=r,0,";
+	if (High - Low > 1) {
+		// Both cards at once; the call does the rest.
+		Text += "movq $0,%r11\n\t" + Shift + "%r11\n\tcmpw $$-1,%gs:(%r11)\n\tje .Loptmig_both${:uid}\n\tcall " +
+			markName(High - Low, false) + "_${0:V}\n.Loptmig_both${:uid}:";
+		Constraints = (Low ? Constraints : "r,") + "~{r11},";
+		B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
+	} else {
+		Text += Shift + "$0\n\tcmpb $$0,%gs:($0)\n\tjne .Loptmig_one${:uid}\n\tmovb $$" + std::to_string(OM_CARD_DIRTY) +
+			",%gs:($0)\n.Loptmig_one${:uid}:";
+	}
+	Type *Result = Constraints[0] == '=' ? I64 : Type::getVoidTy(C);
+	auto *FT = FunctionType::get(Result, {Pointer->getType()}, false);
+	B.CreateCall(FT, InlineAsm::get(FT, Text, Constraints + "~{dirflag},~{flags}", true), {Pointer});
 }
 
 std::string Emitter::markName(int64_t Size, bool Poll)
@@ -390,7 +409,7 @@ void Emitter::poll(const HeadPoll &Head)
 	Stats.Heads++;
 	Instruction *Before = &*Head.Header->getFirstInsertionPt(), *Cold = branch(Before, All);
 	IRBuilder<> B(Cold);
-	call(B, "__optmig_safepoint", {});
+	safepoint(B, spelledOut(Cold));
 	if (!O.marks || (O.drop & MarkHead)) return;
 	DenseMap<Value *, Value *> Start;
 	SmallVector<Instruction *, 4> Hidden;

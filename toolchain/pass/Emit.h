@@ -50,6 +50,7 @@ private:
 	llvm::Instruction *defer(llvm::Instruction *Before, llvm::ArrayRef<Span> Marks) const;
 	llvm::GlobalVariable *flag();
 	llvm::Instruction *branch(llvm::Instruction *Before, unsigned Bits);
+	void safepoint(llvm::IRBuilder<> &B, bool Again);
 	void call(llvm::IRBuilder<> &B, llvm::StringRef Name, llvm::ArrayRef<llvm::Value *> Arguments);
 	llvm::Value *address(llvm::IRBuilder<> &B, llvm::Value *Pointer, int64_t Offset);
 
