@@ -55,17 +55,17 @@ head:
 exit:
   ret i64 %next
 }
-; A store that not every iteration executes keeps its mark, and so does one that moves too far.
+; A store that not every iteration executes keeps its mark, and so does one that moves too far. If the loop is longer than a
+; few instructions it keeps its poll then, too.
 define void @conditional(ptr %p, ptr %c, i64 %n) {
 ; CHECK-LABEL: @conditional(
-; CHECK: strip:
-; CHECK-NOT: addrspace(256)
-; CHECK: head:
+; CHECK-NOT: strip:
 ; CHECK: then:
 ; CHECK: store volatile i8 -1, ptr addrspace(256)
 ; CHECK: latch:
 ; CHECK: store volatile i8 -1, ptr addrspace(256)
-; CHECK: strip.end:
+; CHECK: load volatile i8, ptr @__optmig_attention
+; CHECK: ret void
 entry:
   br label %head
 head:
@@ -80,6 +80,28 @@ then:
   br label %latch
 latch:
   %far = getelementptr [1000 x i64], ptr %c, i64 %i
+  store i8 1, ptr %far
+  %next = add nuw nsw i64 %i, 1
+  %z = icmp eq i64 %next, %n
+  br i1 %z, label %exit, label %head
+exit:
+  ret void
+}
+; Cut for the poll alone.
+define void @apart(ptr %p, i64 %n) {
+; CHECK-LABEL: @apart(
+; CHECK: strip:
+; CHECK-NOT: addrspace(256)
+; CHECK: head:
+; CHECK: store volatile i8 -1, ptr addrspace(256)
+; CHECK-NOT: __optmig_attention
+; CHECK: strip.end:
+; CHECK-NEXT: load volatile i8, ptr @__optmig_attention
+entry:
+  br label %head
+head:
+  %i = phi i64 [ 0, %entry ], [ %next, %head ]
+  %far = getelementptr [1000 x i64], ptr %p, i64 %i
   store i8 1, ptr %far
   %next = add nuw nsw i64 %i, 1
   %z = icmp eq i64 %next, %n

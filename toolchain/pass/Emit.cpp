@@ -33,7 +33,8 @@ namespace {
 constexpr unsigned GsSpace = 256;
 constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
 constexpr int64_t NearBase = 1024; // bytes
-constexpr unsigned ShortBlocks = 8; // basic blocks of a loop whose marks are spelled out with inline=1
+constexpr unsigned ShortBlocks = 24; // basic blocks of a loop whose marks are spelled out
+constexpr unsigned DispatchCases = 32; // of a switch that makes its loop an interpreter
 constexpr unsigned BesideMax = 4, DeferMax = 32, All = OM_ATTENTION_POLL | OM_ATTENTION_TRACK;
 constexpr const char Attention[] = "__optmig_attention";
 constexpr int64_t MarkSizes[] = {OM_MARK_SIZES};
@@ -55,8 +56,14 @@ void Emitter::enter(LoopInfo &LI, ArrayRef<Span> Spans, ArrayRef<Instruction *> 
 {
 	Loops = &LI;
 	Short.clear();
-	for (const Loop *L : LI.getLoopsInPreorder())
-		if (L->isInnermost() && L->getNumBlocks() <= ShortBlocks) Short.insert(L);
+	Dispatch.clear();
+	for (const Loop *L : LI.getLoopsInPreorder()) {
+		if (L->getNumBlocks() <= ShortBlocks) Short.insert(L);
+		if (any_of(L->blocks(), [](const BasicBlock *Block) {
+				auto *Switch = dyn_cast<SwitchInst>(Block->getTerminator());
+				return isa<IndirectBrInst>(Block->getTerminator()) || (Switch && Switch->getNumCases() >= DispatchCases);
+			})) Dispatch.insert(L);
+	}
 	Fixed.clear();
 	Fixed.insert(Polls.begin(), Polls.end());
 	for (const Span &S : Spans) {
@@ -77,6 +84,11 @@ void Emitter::call(IRBuilder<> &B, StringRef Name, ArrayRef<Value *> Arguments)
 	B.CreateCall(FT, InlineAsm::get(FT, Text, Constraints + "~{dirflag},~{flags}", true), Arguments);
 }
 
+std::string Emitter::pollText()
+{
+	return ("testb $$" + Twine(OM_ATTENTION_POLL) + "," + Attention + "(%rip)").str();
+}
+
 // Again: the look before may have been for marks only.
 void Emitter::safepoint(IRBuilder<> &B, bool Again)
 {
@@ -87,8 +99,8 @@ void Emitter::safepoint(IRBuilder<> &B, bool Again)
 	(void)flag();
 	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
 	auto *FT = FunctionType::get(Type::getVoidTy(C), {}, false);
-	B.CreateCall(FT, InlineAsm::get(FT, ("testb $$" + Twine(OM_ATTENTION_POLL) + "," + Attention +
-		"(%rip)\n\tje .Loptmig_on${:uid}\n\tcall __optmig_safepoint\n.Loptmig_on${:uid}:").str(), "~{dirflag},~{flags}", true));
+	B.CreateCall(FT, InlineAsm::get(FT, pollText() + "\n\tje .Loptmig${:uid}\n\tcall __optmig_safepoint\n.Loptmig${:uid}:",
+		"~{dirflag},~{flags}", true));
 }
 
 void Emitter::card(Value *Address, Instruction *Before, bool Hot)
@@ -205,16 +217,20 @@ void Emitter::beside(Instruction *Before, unsigned Bits, ArrayRef<Span> Marks, b
 	std::string Text = Bits == All ? "cmpb $$0," : "testb $$" + std::to_string(Bits) + ",", Constraints;
 	Text += (Attention + Twine("(%rip)\n\tje .Loptmig${:uid}")).str();
 	(void)flag();
+	const bool Spelled = !Marks.empty() && inDispatch(Before);
 	for (const Span &S : Marks) {
 		int64_t Low = S.Low, High = S.High;
 		(void)farFrom(S, Low, High);
 		Stats.Marks++;
-		Text += "\n\tcall " + markName(High - Low, Poll && &S == Marks.end() - 1) + "_${" + std::to_string(Operands.size()) + ":V}";
+		Text += "\n\t";
+		if (Spelled) Text += spell("${" + std::to_string(Operands.size()) + "}", "%r11", High - Low, std::to_string(Operands.size()));
+		else Text += "call " + markName(High - Low, Poll && &S == Marks.end() - 1) + "_${" + std::to_string(Operands.size()) + ":V}";
 		Operands.push_back(S.Base);
 		Types.push_back(S.Base->getType());
 		Constraints += "r,";
 	}
-	if (Poll && Marks.empty()) Text += "\n\tcall __optmig_safepoint";
+	if (Poll && Spelled) Text += "\n\t" + pollText() + "\n\tje .Loptmig${:uid}";
+	if (Poll && (Spelled || Marks.empty())) Text += "\n\tcall __optmig_safepoint";
 	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
 	auto *FT = FunctionType::get(Type::getVoidTy(C), Types, false);
 	B.CreateCall(FT, InlineAsm::get(FT, Text + "\n.Loptmig${:uid}:", Constraints + (Marks.empty() ? "" : "~{r11},") + "~{dirflag},~{flags}", true), Operands);
@@ -294,24 +310,44 @@ bool Emitter::spelledOut(const Instruction *Before) const
 	return O.inLine > 2 || (O.inLine > 1 && L) || (O.inLine && L && Short.count(L));
 }
 
+// Is it in an interpreter's loop? Its indirect jumps are predicted by the branches taken before; a call is two, a mark that is
+// spelled out one, as the look is that jumps over it.
+bool Emitter::inDispatch(const Instruction *Before) const
+{
+	if (O.inLine > 2) return true;
+	for (const Loop *L = O.inLine ? Loops->getLoopFor(Before->getParent()) : nullptr; L; L = L->getParentLoop())
+		if (Dispatch.count(L)) return true;
+	return false;
+}
+
 // One piece of assembly, so that strength reduction sees a pointer and no number that it would count along.
 void Emitter::inLine(IRBuilder<> &B, Value *Pointer, int64_t Low, int64_t High)
 {
-	const std::string Offset = "leaq " + std::to_string(Low) + "($1),$0\n\t", Shift = "shrq $$" + std::to_string(OM_CARD_SHIFT) + ",";
-	std::string Text = Low ? Offset : "", Constraints = Low ? "=&r,r," : "=r,0,";
-	if (High - Low > 1) {
-		// Both cards at once; the call does the rest.
-		Text += "movq $0,%r11\n\t" + Shift + "%r11\n\tcmpw $$-1,%gs:(%r11)\n\tje .Loptmig_both${:uid}\n\tcall " +
-			markName(High - Low, false) + "_${0:V}\n.Loptmig_both${:uid}:";
-		Constraints = (Low ? Constraints : "r,") + "~{r11},";
-		B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
-	} else {
-		Text += Shift + "$0\n\tcmpb $$0,%gs:($0)\n\tjne .Loptmig_one${:uid}\n\tmovb $$" + std::to_string(OM_CARD_DIRTY) +
-			",%gs:($0)\n.Loptmig_one${:uid}:";
-	}
-	Type *Result = Constraints[0] == '=' ? I64 : Type::getVoidTy(C);
+	const bool Both = High - Low > 1;
+	const std::string Temporary = Both ? "%r11" : "$0", Offset = "leaq " + std::to_string(Low) + "($1),$0\n\t";
+	std::string Constraints = Low ? "=&r,r," : Both ? "r," : "=r,0,";
+	Type *Result = Low || !Both ? I64 : Type::getVoidTy(C);
+	if (Both) Constraints += "~{r11},";
 	auto *FT = FunctionType::get(Result, {Pointer->getType()}, false);
-	B.CreateCall(FT, InlineAsm::get(FT, Text, Constraints + "~{dirflag},~{flags}", true), {Pointer});
+	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
+	B.CreateCall(FT, InlineAsm::get(FT, (Low ? Offset : "") + spell("$0", Temporary, High - Low, "mark"), Constraints + "~{dirflag},~{flags}", true),
+		{Pointer});
+}
+
+// A mark of Size bytes from an operand on. For more than one byte both cards are looked at at once, and a call does the rest.
+std::string Emitter::spell(StringRef Operand, StringRef Temporary, int64_t Size, StringRef Label)
+{
+	const std::string Over = (".Loptmig${:uid}_" + Label).str();
+	std::string Text = Operand == Temporary ? "" : ("movq " + Operand + "," + Temporary + "\n\t").str();
+	Text += ("shrq $$" + Twine(OM_CARD_SHIFT) + "," + Temporary + "\n\t").str();
+	if (Size > 1) {
+		Text += ("cmpw $$-1,%gs:(" + Temporary + ")\n\tje " + Over + "\n\tcall " + markName(Size, false) + "_${" +
+			Operand.trim("${}") + ":V}\n" + Over + ":").str();
+	} else {
+		Text += ("cmpb $$0,%gs:(" + Temporary + ")\n\tjne " + Over + "\n\tmovb $$" + Twine(OM_CARD_DIRTY) + ",%gs:(" + Temporary +
+			")\n" + Over + ":").str();
+	}
+	return Text;
 }
 
 std::string Emitter::markName(int64_t Size, bool Poll)

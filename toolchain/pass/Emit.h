@@ -38,6 +38,9 @@ private:
 	bool cold(llvm::Value *Pointer, int64_t Low, int64_t High, llvm::Instruction *Before, bool Poll = false);
 	bool spelledOut(const llvm::Instruction *Before) const;
 	void inLine(llvm::IRBuilder<> &B, llvm::Value *Pointer, int64_t Low, int64_t High);
+	bool inDispatch(const llvm::Instruction *Before) const;
+	static std::string spell(llvm::StringRef Operand, llvm::StringRef Temporary, int64_t Size, llvm::StringRef Label);
+	static std::string pollText();
 	static std::string markName(int64_t Size, bool Poll);
 	bool farFrom(const Span &S, int64_t &Low, int64_t &High) const;
 	void look(llvm::Instruction *Before, unsigned Bits, llvm::ArrayRef<Span> Marks, bool Poll);
@@ -62,7 +65,8 @@ private:
 	llvm::MDNode *Unlikely;
 	bool FlagUsed = false;
 	llvm::LoopInfo *Loops = nullptr;
-	llvm::SmallPtrSet<const llvm::Loop *, 16> Short;          // innermost loops of few blocks
+	llvm::SmallPtrSet<const llvm::Loop *, 16> Short;          // loops of few blocks
+	llvm::SmallPtrSet<const llvm::Loop *, 16> Dispatch;       // interpreters: loops with a jump to one of many places
 	llvm::SmallPtrSet<const llvm::Instruction *, 32> Fixed; // code goes before these
 };
 

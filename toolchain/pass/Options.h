@@ -42,7 +42,7 @@ struct Options {
 	bool widen = true;        // a mark covers what other blocks store through its pointer
 	bool statistics = false;
 	unsigned beside = 2;      // calls beside the look: 0 never, 1 outside loops, 2 outside innermost loops, 3 everywhere
-	unsigned inLine = 2;      // marks spelled out instead of called: 0 never, 1 in short innermost loops, 2 in loops, 3 everywhere
+	unsigned inLine = 1;      // marks spelled out instead of called: 0 never, 1 in short loops and interpreters, 2 in loops, 3 everywhere
 	unsigned strip = 3;       // strip-mining: 0 none, 1 vector loops, 2 and loops with affine stores, 3 all that can be counted
 	unsigned shortLoop = 128; // innermost loops of at most so many iterations get no poll
 	unsigned unroll = 32;     // small loops without a known bound are unrolled to about so many instructions; 0: not

@@ -36,6 +36,7 @@ namespace {
 constexpr int64_t PageSize = 1 << OM_CARD_SHIFT;
 constexpr unsigned StripInstructions = 16384; // between two polls
 constexpr uint64_t StripMin = 8;              // iterations; fewer do not pay
+constexpr unsigned StripPollMax = 12;          // instructions of a loop that is cut for its poll alone: longer ones gain less than it takes
 constexpr int64_t HoistMax = 512;             // bytes that may be marked beyond what a short loop writes
 constexpr int64_t HeadStride = 64;            // bytes by which a store may advance that is marked at the loop's head
 
@@ -392,7 +393,7 @@ bool optmig::makeStrips(Function &F, FunctionAnalysisManager &FAM, const Options
 			if ((O.strip == 1 && !Vector) || !Plan.bound(P)) continue;
 			P.Iterations = Plan.fit(P, std::max<uint64_t>(StripInstructions / Instructions, StripMin), StripMin);
 			if (P.Predicate != CmpInst::ICMP_EQ) P.Iterations--; // marks are rounded up by one iteration
-			if (O.strip == 2 && P.Groups.empty() && !Vector) continue;
+			if (P.Groups.empty() && !Vector && (O.strip == 2 || Instructions > StripPollMax)) continue;
 			formLCSSA(*L, DT, &LI, &SE);
 			Stats.Strips++;
 		} else {

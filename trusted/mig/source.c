@@ -85,7 +85,8 @@ static uint64_t walk_cards(_Atomic uint64_t *set, bool clear)
 				if (!(eight >> 8 * j & 0xff))
 					continue;
 				count++;
-				if (set)
+				/* A mark may take the next page along: the runtime's own go with the stop. */
+				if (set && !mig_is_runtimes(block + i * 8 + j))
 					mig_set_add(set, block + i * 8 + j);
 			}
 		}

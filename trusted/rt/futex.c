@@ -107,7 +107,7 @@ static long futex_wait(struct rt_thread *t, uint64_t address, uint32_t value, ui
 			return wait_done(t, 0);
 		if (t->deadline_ns && rt_monotonic_ns() >= t->deadline_ns)
 			return wait_done(t, -ETIMEDOUT);
-		if (rt_signal_deliverable(t))
+		if (rt_signal_interrupts(t))
 			return wait_done(t, -EINTR);
 		rt_park_until(t->deadline_ns);
 	}

@@ -57,7 +57,7 @@ static bool interrupted(void)
 		return false; /* service slots neither stop nor take signals */
 	if (rt_stop_requested())
 		rt_park_self();
-	return rt_signal_deliverable(t);
+	return rt_signal_interrupts(t);
 }
 
 long rt_host_wait_once(long nr, const uint64_t arg[6], bool *ret_again)

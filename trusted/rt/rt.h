@@ -59,7 +59,7 @@ struct rt_tcb {
 	uint32_t in_exception;                       /* 140 nonzero while the CSSA 1 handler runs */
 	/* written by the owner, read by others */
 	uint32_t outside;                            /* 144 atomic: 1 while in a host call or not entered */
-	uint32_t pad;
+	uint32_t interrupted;                        /* 148 the running system call saw a signal and gives up */
 	uint64_t epoch_seen;                         /* 152 atomic: newest safepoint epoch this thread has passed */
 	uint64_t ub_used;                            /* 160 bytes of tbuf data handed out by rt_ub_alloc */
 	uint64_t exc_ub_used;                        /* 168 the same of exc_tbuf */
@@ -262,6 +262,8 @@ void    rt_time_restore(void);                       /* destination, before resu
 
 /* ---- signals (rt/signal.c) --------------------------------------------------------------------------------- */
 bool rt_signal_deliverable(const struct rt_thread *thread);
+/* The same for this thread's system call, which returns -EINTR then. */
+bool rt_signal_interrupts(const struct rt_thread *self);
 void rt_signal_process(int signo);                   /* from outside or timers: pick a thread, raise the poll flag, kick */
 void rt_signal_thread(struct rt_thread *thread, int signo);
 /* Another signal mask for the rest of this system call (ppoll, sigsuspend, ...): a handler that interrupts the call

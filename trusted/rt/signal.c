@@ -40,6 +40,14 @@ bool rt_signal_deliverable(const struct rt_thread *t)
 	return (pending_of(t) & ~t->sig_mask & ~ignored()) != 0;
 }
 
+bool rt_signal_interrupts(const struct rt_thread *t)
+{
+	bool interrupts = rt_signal_deliverable(t);
+
+	rt_self()->interrupted |= interrupts;
+	return interrupts;
+}
+
 /* ---- sending ---------------------------------------------------------------------------------------------------------- */
 
 static bool runs(const struct rt_thread *t)
@@ -303,14 +311,14 @@ static long sys_sigsuspend(struct rt_thread *t)
 	if (rt_app_get(&set, (uint64_t)t->arg[0], sizeof set) < 0)
 		return -EFAULT;
 	rt_signal_mask_swap(t, set);
-	while (!rt_signal_deliverable(t))
+	while (!rt_signal_interrupts(t))
 		rt_park_until(0);
 	return -EINTR;
 }
 
 static long sys_pause(struct rt_thread *t)
 {
-	while (!rt_signal_deliverable(t))
+	while (!rt_signal_interrupts(t))
 		rt_park_until(0);
 	return -EINTR;
 }
@@ -341,7 +349,7 @@ static long sys_sigtimedwait(struct rt_thread *t)
 		signo = take(t, set, &info);
 		if (signo)
 			return t->arg[1] && put_siginfo((uint64_t)t->arg[1], &info) < 0 ? -EFAULT : signo;
-		if (rt_signal_deliverable(t))
+		if (rt_signal_interrupts(t))
 			return -EINTR;
 		if (t->deadline_ns && rt_monotonic_ns() >= t->deadline_ns)
 			return -EAGAIN;

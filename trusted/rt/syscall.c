@@ -81,17 +81,22 @@ static long unknown(struct rt_thread *t)
 
 /*
  * Runs the call and ends where signals are delivered. Signals for the process show in all its threads: if another one took
- * what this call was interrupted for, or nobody wants it, the call goes on (Linux: ERESTARTSYS without a handler).
+ * what this call was interrupted for, or nobody wants it, the call goes on (Linux: ERESTARTSYS without a handler). An EINTR
+ * that the host made up is the caller's.
  */
 static long run(struct rt_thread *t, rt_syscall_fn *fn)
 {
-	for (;;) {
-		long result = fn(t);
+	struct rt_tcb *tcb = rt_self();
 
+	for (;;) {
+		long result;
+
+		tcb->interrupted = 0;
+		result = fn(t);
 		if (RT_UNLIKELY(result == -EINTR || (__optmig_attention & RT_POLL_SIGNAL) || rt_signal_deliverable(t) ||
 		    (t->flags & RT_TF_MASK_SAVED)))
 			result = rt_signal_leave(t, result);
-		if (RT_LIKELY(result != -EINTR))
+		if (RT_LIKELY(result != -EINTR) || !tcb->interrupted)
 			return result;
 		rt_ub_reset();
 	}

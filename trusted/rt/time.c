@@ -232,7 +232,7 @@ static long sleep_until(struct rt_thread *t, uint64_t remaining)
 
 		if (left <= 0)
 			return 0;
-		if (rt_signal_deliverable(t)) {
+		if (rt_signal_interrupts(t)) {
 			if (remaining && rt_timespec_put(remaining, left) < 0)
 				return -EFAULT;
 			return -EINTR;

@@ -37,6 +37,7 @@ uint64_t rt_mem_used_bytes(void) { return 123 << 12; }
 void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; (void)signo; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)mask; }
 bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
+bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
 uint32_t rt_slot_count(void) { return SLOT + 1; }
 struct rt_tcb *rt_tcb_of(uint32_t slot) { return &tcbs[slot == SLOT]; }
 
