@@ -26,6 +26,7 @@ unsigned copies(const Loop &L, const Options &O)
 	unsigned Instructions = 0, Copies = 1;
 	for (const BasicBlock *Block : L.blocks())
 		for (const Instruction &I : Block->instructionsWithoutDebug()) Instructions += !isa<PHINode>(I) && !isa<GetElementPtrInst>(I);
+	// The smallest gain most; the last copies of longer ones are much code for little.
 	const unsigned Most = Instructions <= 4 ? O.unroll : O.unroll * 3 / 4;
 	while (Copies < CopiesMax && Copies * 2 * Instructions <= Most) Copies *= 2;
 	return Copies;
