@@ -7,8 +7,9 @@
  *     gs:[ADDRESS >> 12]
  *
  * for any ADDRESS inside ELRANGE, and with FS at libc's thread pointer. A card is 0 (clean) or nonzero (dirty).
- * The pass may read cards, that of the page behind ADDRESS's too, and store OM_CARD_DIRTY; only the runtime clears them. Marks are wanted only while the byte
- * __optmig_attention has a bit of OM_ATTENTION_TRACK; code looks at it once or more in each safepoint interval with a store.
+ * The pass may read cards, that of the page behind ADDRESS's too, and store OM_CARD_DIRTY; only the runtime clears them.
+ * Marks are wanted only while the byte __optmig_attention has a bit of OM_ATTENTION_TRACK; code looks at it once or more in
+ * each safepoint interval with a store.
  *
  * Invariant S: every store to tracked memory is covered by a card mark in the same safepoint interval, the
  * code between two consecutive safepoints of that thread. Safepoints are polls (below), calls that may poll,

@@ -149,7 +149,7 @@ exit:
 ; A mark that is spelled out has the offset in its displacement, if that can hold it.
 define void @near_line(ptr %p) {
 ; LINE-LABEL: @near_line(
-; LINE: call i64 asm sideeffect "leaq 4096($1),$0\0A\09shrq $$12,$0\0A\09cmpb $$0,%gs:($0)\0A\09jne {{.*}}movb $$255,%gs:($0){{.*}}(ptr %p)
+; LINE: call i64 asm sideeffect "leaq 4096($1),$0\0A\09shrq $$12,${0}\0A\09cmpb $$0,%gs:(${0})\0A\09jne {{.*}}movb $$255,%gs:(${0}){{.*}}(ptr %p)
   %a = getelementptr i8, ptr %p, i64 4096
   store i8 1, ptr %a
   ret void
@@ -157,7 +157,7 @@ define void @near_line(ptr %p) {
 ; A span that may cross a page: one look at both cards.
 define void @span_line(ptr %p) {
 ; LINE-LABEL: @span_line(
-; LINE: call i64 asm sideeffect "leaq -32($1),$0\0A\09movq $0,%r11\0A\09shrq $$12,%r11\0A\09cmpw $$-1,%gs:(%r11){{.*}}call __optmig_mark16_${0:V}{{.*}}", "=&r,r,~{r11},{{.*}}(ptr %p)
+; LINE: call i64 asm sideeffect "leaq -32($1),$0\0A\09movq ${0},%r11\0A\09shrq $$12,%r11\0A\09cmpw $$-1,%gs:(%r11){{.*}}call __optmig_mark16_${0:V}{{.*}}", "=&r,r,~{r11},{{.*}}(ptr %p)
   %a = getelementptr i8, ptr %p, i64 -32
   store i128 1, ptr %a, align 1
   ret void
@@ -166,7 +166,7 @@ define void @far_line(ptr %p) {
 ; LINE-LABEL: @far_line(
 ; LINE: load volatile i8, ptr @__optmig_attention
 ; LINE: %[[A:.*]] = getelementptr i8, ptr %p, i64 8589934592
-; LINE-NEXT: call i64 asm sideeffect "shrq $$12,$0{{.*}}", "=r,0,{{.*}}(ptr %[[A]])
+; LINE-NEXT: call i64 asm sideeffect "shrq $$12,${0}{{.*}}", "=r,0,{{.*}}(ptr %[[A]])
   %a = getelementptr i8, ptr %p, i64 8589934592
   store i8 1, ptr %a
   ret void

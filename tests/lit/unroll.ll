@@ -38,7 +38,7 @@ define void @fill(ptr %p) {
 ; In a short innermost loop the mark is spelled out: first and last byte.
 ; LINE-LABEL: @fill(
 ; LINE: testb $$63,__optmig_attention(%rip)\0A\09je .Loptmig${:uid}\0A\09call __optmig_safepoint
-; LINE-NEXT: call void asm sideeffect "movq $0,%r11\0A\09shrq $$12,%r11\0A\09cmpw $$-1,%gs:(%r11)\0A\09je {{.*}}call __optmig_mark64_${0:V}{{.*}}", "r,~{r11},~{dirflag},~{flags}"(ptr %q)
+; LINE-NEXT: call void asm sideeffect "movq ${0},%r11\0A\09shrq $$12,%r11\0A\09cmpw $$-1,%gs:(%r11)\0A\09je {{.*}}call __optmig_mark64_${0:V}{{.*}}", "r,~{r11},~{dirflag},~{flags}"(ptr %q)
   br label %head
 head:
   %q = phi ptr [ %p, %0 ], [ %n, %head ]

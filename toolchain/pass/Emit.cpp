@@ -2,9 +2,10 @@
 // Code generation.
 //
 // A gate is    testb $0xc0,__optmig_attention(%rip) ; jne cold       with the marks of a segment in the cold block.
-// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; in short innermost loops there
-//              mov %rax,%rcx ; shr $12,%rcx ; cmpb $0,%gs:(%rcx) ; jne over ; movb $1,%gs:(%rcx) ; over:
-//              and without gates the same, with the movb in a cold block.
+// A mark is    call __optmig_markSIZE_REG                             in the cold block of a gate; in short loops and interpreters
+//              mov %rax,%r11 ; shr $12,%r11 ; cmpw $-1,%gs:(%r11) ; je over ; call ... ; over:      or, for one byte,
+//              shr $12,%rax ; cmpb $0,%gs:(%rax) ; jne over ; movb $-1,%gs:(%rax) ; over:
+//              and without gates the latter, with the movb in a cold block.
 // A poll is    testb $0x3f,__optmig_attention(%rip) ; jne cold       with the call below in the cold block.
 // Both are     cmpb $0,__optmig_attention(%rip) ; jne cold           with the marks and then the call in the cold block; the last
 //              mark's call is __optmig_markpollSIZE_REG, which goes on to the safepoint.
@@ -223,7 +224,7 @@ void Emitter::beside(Instruction *Before, unsigned Bits, ArrayRef<Span> Marks, b
 		(void)farFrom(S, Low, High);
 		Stats.Marks++;
 		Text += "\n\t";
-		if (Spelled) Text += spell("${" + std::to_string(Operands.size()) + "}", "%r11", High - Low, std::to_string(Operands.size()));
+		if (Spelled) Text += spell(Operands.size(), false, High - Low);
 		else Text += "call " + markName(High - Low, Poll && &S == Marks.end() - 1) + "_${" + std::to_string(Operands.size()) + ":V}";
 		Operands.push_back(S.Base);
 		Types.push_back(S.Base->getType());
@@ -324,28 +325,28 @@ bool Emitter::inDispatch(const Instruction *Before) const
 void Emitter::inLine(IRBuilder<> &B, Value *Pointer, int64_t Low, int64_t High)
 {
 	const bool Both = High - Low > 1;
-	const std::string Temporary = Both ? "%r11" : "$0", Offset = "leaq " + std::to_string(Low) + "($1),$0\n\t";
+	const std::string Offset = Low ? "leaq " + std::to_string(Low) + "($1),$0\n\t" : "";
 	std::string Constraints = Low ? "=&r,r," : Both ? "r," : "=r,0,";
 	Type *Result = Low || !Both ? I64 : Type::getVoidTy(C);
 	if (Both) Constraints += "~{r11},";
 	auto *FT = FunctionType::get(Result, {Pointer->getType()}, false);
 	B.GetInsertBlock()->getParent()->addFnAttr(Attribute::NoRedZone);
-	B.CreateCall(FT, InlineAsm::get(FT, (Low ? Offset : "") + spell("$0", Temporary, High - Low, "mark"), Constraints + "~{dirflag},~{flags}", true),
-		{Pointer});
+	B.CreateCall(FT, InlineAsm::get(FT, Offset + spell(0, !Both, High - Low), Constraints + "~{dirflag},~{flags}", true), {Pointer});
 }
 
-// A mark of Size bytes from an operand on. For more than one byte both cards are looked at at once, and a call does the rest.
-std::string Emitter::spell(StringRef Operand, StringRef Temporary, int64_t Size, StringRef Label)
+// A mark of Size bytes from an operand on, which is lost if InPlace; r11 is, if not. For more than one byte both cards are looked
+// at at once, and a call does the rest.
+std::string Emitter::spell(size_t Operand, bool InPlace, int64_t Size)
 {
-	const std::string Over = (".Loptmig${:uid}_" + Label).str();
-	std::string Text = Operand == Temporary ? "" : ("movq " + Operand + "," + Temporary + "\n\t").str();
-	Text += ("shrq $$" + Twine(OM_CARD_SHIFT) + "," + Temporary + "\n\t").str();
+	const std::string Number = std::to_string(Operand), From = "${" + Number + "}", Over = ".Loptmig${:uid}_" + Number;
+	const std::string Temporary = InPlace ? From : "%r11";
+	std::string Text = InPlace ? "" : "movq " + From + "," + Temporary + "\n\t";
+	Text += "shrq $$" + std::to_string(OM_CARD_SHIFT) + "," + Temporary + "\n\t";
 	if (Size > 1) {
-		Text += ("cmpw $$-1,%gs:(" + Temporary + ")\n\tje " + Over + "\n\tcall " + markName(Size, false) + "_${" +
-			Operand.trim("${}") + ":V}\n" + Over + ":").str();
+		Text += "cmpw $$-1,%gs:(" + Temporary + ")\n\tje " + Over + "\n\tcall " + markName(Size, false) + "_${" + Number + ":V}\n" + Over + ":";
 	} else {
-		Text += ("cmpb $$0,%gs:(" + Temporary + ")\n\tjne " + Over + "\n\tmovb $$" + Twine(OM_CARD_DIRTY) + ",%gs:(" + Temporary +
-			")\n" + Over + ":").str();
+		Text += "cmpb $$0,%gs:(" + Temporary + ")\n\tjne " + Over + "\n\tmovb $$" + std::to_string(OM_CARD_DIRTY) + ",%gs:(" + Temporary +
+			")\n" + Over + ":";
 	}
 	return Text;
 }

@@ -39,7 +39,7 @@ private:
 	bool spelledOut(const llvm::Instruction *Before) const;
 	void inLine(llvm::IRBuilder<> &B, llvm::Value *Pointer, int64_t Low, int64_t High);
 	bool inDispatch(const llvm::Instruction *Before) const;
-	static std::string spell(llvm::StringRef Operand, llvm::StringRef Temporary, int64_t Size, llvm::StringRef Label);
+	static std::string spell(size_t Operand, bool InPlace, int64_t Size);
 	static std::string pollText();
 	static std::string markName(int64_t Size, bool Poll);
 	bool farFrom(const Span &S, int64_t &Low, int64_t &High) const;

@@ -43,7 +43,7 @@ struct Options {
 	bool statistics = false;
 	unsigned beside = 2;      // calls beside the look: 0 never, 1 outside loops, 2 outside innermost loops, 3 everywhere
 	unsigned inLine = 1;      // marks spelled out instead of called: 0 never, 1 in short loops and interpreters, 2 in loops, 3 everywhere
-	unsigned strip = 3;       // strip-mining: 0 none, 1 vector loops, 2 and loops with affine stores, 3 all that can be counted
+	unsigned strip = 3;       // strip-mining: 0 none, 1 vector loops, 2 and loops with affine stores, 3 all that can be counted, if short or with such stores
 	unsigned shortLoop = 128; // innermost loops of at most so many iterations get no poll
 	unsigned unroll = 32;     // small loops without a known bound are unrolled to about so many instructions; 0: not
 	unsigned drop = 0;        // MarkClass bits left out; mutation tests only
