@@ -26,7 +26,7 @@
 
 #include <stdint.h>
 
-#define OM_HOSTCALL_VERSION 1
+#define OM_HOSTCALL_VERSION 2
 #define OM_TBUF_DATA        4096u              /* data begins here */
 #define OM_TBUF_SIZE_MIN    (64u * 1024u)
 #define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
@@ -75,17 +75,41 @@ enum om_hostcall {
 	OM_HC_QUOTE_TARGET,  /* data = struct sgx_targetinfo on return */
 	OM_HC_QUOTE,         /* data = struct sgx_report in; quote out; ret = size or OM_E* */
 	OM_HC_COLLATERAL,    /* arg[0] = size of quote in data; collateral out; ret = size or OM_E* */
-	OM_HC_TCP_DUMP,      /* arg[0] = host fd: connection put into repair mode, dumped to data (opaque, host/net), closed
-	                        silently; ret = size or -errno. Reversible by OM_HC_TCP_RESTORE of the same data */
-	OM_HC_TCP_RESTORE,   /* arg[0] = size of data: make the connection anew; ret = host fd or -errno */
-	OM_HC_NET_HOLD,      /* arg[0] = 1 hold / 0 release: drop traffic of this process' addresses during the hand-over.
-	                        data = list of struct om_net_flow, arg[1] = count; ret = 0 or -errno */
+	OM_HC_TCP_DUMP,      /* arg[0] = host fd, arg[1] = offset, arg[2] = 1 if its connect() has not been seen to end: the
+	                        connection is put into repair mode and dumped (opaque, host/net); data = what fits of the dump
+	                        from the offset on; at offset 0 it is made anew. ret = size of the whole and OM_TCP_*, or -errno:
+	                        -EINPROGRESS for one that is being set up. It tells the peer nothing if it is closed then */
+	OM_HC_TCP_UNDUMP,    /* arg[0] = host fd, arg[1] = 1 if OM_TCP_REUSE was set: it goes on here; ret = 0 or -errno */
+	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, arg[3] = 1 if the
+	                        same connection may still stand on this host: make the connection anew, silent. ret = host fd once
+	                        all pieces are there, 0 before, or -errno */
+	OM_HC_TCP_CLAIM,     /* make those that had to wait; ret = how many still have to, or -errno */
+	OM_HC_NET_HOLD,      /* arg[0] = enum om_net_hold; HOLD: data = list of struct om_net_flow, arg[1] = count; ret = 0 or -errno */
+	OM_HC_DATAGRAM,      /* data = packed struct om_datagram and the bytes, arg[0] = size of both: what waited in the queue of a
+	                        UDP socket arrives there again, when the hold is lifted. ret = 0 or -errno */
+	OM_HC_OPTIONS_GET,   /* arg[0] = host fd: the socket's options into data (opaque, host/net); ret = size or -errno */
+	OM_HC_OPTIONS_SET,   /* arg[0] = host fd, arg[1] = size of data; ret = 0 or -errno */
 	OM_HC_LOG,           /* arg[0] = size of data: a line of diagnostics; the host may print it with --verbose, always
 	                        if arg[1] is 1 */
 	OM_HC_URGENT_PAGE,   /* post-copy: ask for a page. arg[0] = size of request frame in data; reply frame in data
 	                        (OM_URGENT_FRAME_MAX fits an exception tbuf); ret = size, or -EAGAIN if the connection is
 	                        down: after a pause, or when it is up again. arg[0] = 0: no request, wait arg[1] ns */
 	OM_HC_ROUND,         /* arg[0] = enum om_round_point, arg[1] = number of the round, arg[2] = enum om_tracker; ret ignored */
+};
+
+/* In the result of OM_HC_TCP_DUMP. */
+#define OM_TCP_REUSE  (1ull << 60)   /* the socket has SO_REUSEADDR on the host */
+#define OM_TCP_CLOSED (1ull << 61)   /* the connection is over: what is left of it can be made anew at any time */
+#define OM_TCP_SPOILT (1ull << 62)   /* and its pending error is in the dump only */
+#define OM_TCP_SIZE(result)  ((result) & 0xffffffffffull)
+#define OM_TCP_ERROR(result) ((result) >> 44 & 0xfff)    /* that pending error: an errno */
+
+/* Traffic of this process' addresses during the hand-over. */
+enum om_net_hold {
+	OM_NET_RELEASE,      /* the hold is lifted, what was held is sent on */
+	OM_NET_HOLD,         /* what arrives is kept from the sockets; adds to a hold that is on */
+	OM_NET_RESUME,       /* restored connections go on, still held */
+	OM_NET_HERE,         /* the program stays on this host: addresses that had moved away come back. No hold is lifted */
 };
 
 /* Where a round of pre-copy is, for a test tool that looks on. Only debug images say it; what the host does with it is its own
@@ -146,6 +170,11 @@ struct om_clock {
 
 struct om_net_flow {            /* one local endpoint, or connection if remote_port != 0; addresses in network order */
 	uint16_t family, protocol, local_port, remote_port;   /* ports in host order */
+	uint8_t  local_addr[16], remote_addr[16];
+};
+
+struct om_datagram {            /* addresses as in struct om_net_flow; the bytes follow */
+	uint16_t family, local_port, remote_port, reserved;
 	uint8_t  local_addr[16], remote_addr[16];
 };
 

@@ -13,6 +13,7 @@
 #include "internal.h"
 #include "oracle.h"
 #include "net/hold.h"
+#include "net/options.h"
 #include "net/tcp.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
@@ -192,7 +193,14 @@ static int64_t do_urgent_page(struct host_slot *slot, struct om_tbuf *tbuf, uint
 static int64_t do_tcp_dump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	(void)slot;
-	return host_tcp_dump((int)tbuf->arg[0], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
+	return host_tcp_dump((int)tbuf->arg[0], tbuf->arg[2] == 1, tbuf->arg[1], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
+}
+
+static int64_t do_tcp_undump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	(void)tbuf_size;
+	return host_tcp_undump((int)tbuf->arg[0], tbuf->arg[1] == 1);
 }
 
 static int64_t do_tcp_restore(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
@@ -200,17 +208,62 @@ static int64_t do_tcp_restore(struct host_slot *slot, struct om_tbuf *tbuf, uint
 	if (tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
 		return -EINVAL;
 	before_bind(slot);
-	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0]);
+	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0], tbuf->arg[1], tbuf->arg[2], tbuf->arg[3] == 1);
+}
+
+static int64_t do_tcp_claim(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	(void)tbuf;
+	(void)tbuf_size;
+	return host_tcp_claim_all();
 }
 
 static int64_t do_net_hold(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	(void)slot;
-	if (tbuf->arg[0] == 0)
+	switch ((enum om_net_hold)tbuf->arg[0]) {
+	case OM_NET_RELEASE:
 		return host_net_release();
-	if (tbuf->arg[1] > (tbuf_size - OM_TBUF_DATA) / sizeof(struct om_net_flow))
+	case OM_NET_HOLD:
+		if (tbuf->arg[1] > (tbuf_size - OM_TBUF_DATA) / sizeof(struct om_net_flow))
+			return -EINVAL;
+		return host_net_hold((const struct om_net_flow *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[1]);
+	case OM_NET_RESUME:
+		return host_tcp_resume_all();
+	case OM_NET_HERE:
+		before_bind(slot);
+		return 0;
+	}
+	return -EINVAL;
+}
+
+static int64_t do_datagram(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	uint64_t size = tbuf->arg[0];
+	struct om_datagram head;
+
+	(void)slot;
+	if (size < sizeof head || size > tbuf_size - OM_TBUF_DATA)
 		return -EINVAL;
-	return host_net_hold((const struct om_net_flow *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[1]);
+	memcpy(&head, host_tbuf_data(tbuf), sizeof head);
+	return host_net_datagram(&head, (const uint8_t *)host_tbuf_data(tbuf) + sizeof head, size - sizeof head);
+}
+
+static int64_t do_options_get(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	return tbuf_size - OM_TBUF_DATA < NET_OPTIONS_MAX ? -ENOBUFS : net_options_read((int)tbuf->arg[0], host_tbuf_data(tbuf));
+}
+
+static int64_t do_options_set(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	uint64_t size = tbuf->arg[1];
+
+	(void)slot;
+	if (size > tbuf_size - OM_TBUF_DATA || !net_options_valid(host_tbuf_data(tbuf), size))
+		return -EINVAL;
+	net_options_apply((int)tbuf->arg[0], host_tbuf_data(tbuf), size, NET_OPTIONS_NAMED);
+	return 0;
 }
 
 static int64_t do_log(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
@@ -256,8 +309,13 @@ static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_QUOTE] = do_quote,
 	[OM_HC_COLLATERAL] = do_collateral,
 	[OM_HC_TCP_DUMP] = do_tcp_dump,
+	[OM_HC_TCP_UNDUMP] = do_tcp_undump,
 	[OM_HC_TCP_RESTORE] = do_tcp_restore,
+	[OM_HC_TCP_CLAIM] = do_tcp_claim,
 	[OM_HC_NET_HOLD] = do_net_hold,
+	[OM_HC_DATAGRAM] = do_datagram,
+	[OM_HC_OPTIONS_GET] = do_options_get,
+	[OM_HC_OPTIONS_SET] = do_options_set,
 	[OM_HC_LOG] = do_log,
 	[OM_HC_URGENT_PAGE] = do_urgent_page,
 	[OM_HC_ROUND] = do_round,

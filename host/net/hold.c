@@ -36,6 +36,14 @@ static struct net_endpoint *endpoints;    /* sorted, all different; NULL: no hol
 static uint32_t endpoint_count;
 static int captures[CAPTURES_MAX];
 static uint32_t capture_count;
+static struct datagram *datagrams, **datagrams_end = &datagrams;
+
+struct datagram {
+	struct datagram *next;
+	struct om_datagram head;
+	uint64_t size;
+	uint8_t bytes[];
+};
 
 static int run_nft(const char *command)
 {
@@ -138,6 +146,7 @@ int64_t host_net_prepare(void)
 {
 	int error;
 
+	(void)host_tcp_stamps_tell(); /* to know it when there is no time */
 	pthread_mutex_lock(&lock);
 	error = prepare();
 	pthread_mutex_unlock(&lock);
@@ -252,6 +261,56 @@ static uint32_t replay(void)
 	return sent;
 }
 
+/* ---- datagrams that waited in a queue ------------------------------------------------------------------------------ */
+
+int64_t host_net_datagram(const struct om_datagram *datagram, const uint8_t *bytes, uint64_t size)
+{
+	struct datagram *d;
+
+	if ((datagram->family != AF_INET && datagram->family != AF_INET6) || size > 65535)
+		return -EINVAL;
+	d = malloc(sizeof *d + size);
+	if (!d)
+		return -ENOMEM;
+	*d = (struct datagram){ .head = *datagram, .size = size };
+	memcpy(d->bytes, bytes, size);
+	pthread_mutex_lock(&lock);
+	*datagrams_end = d;
+	datagrams_end = &d->next;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
+
+/* An IPv6 socket may have them from IPv4. */
+static int send_datagram(const struct datagram *d)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	struct tcp_blob_address local = { .port = d->head.local_port }, remote = { .port = d->head.remote_port };
+	bool four = d->head.family == AF_INET || memcmp(d->head.remote_addr, mapped, sizeof mapped) == 0;
+	size_t skip = four && d->head.family == AF_INET6 ? 12 : 0, length = four ? 4 : 16;
+
+	memcpy(local.bytes, d->head.local_addr + skip, length);
+	memcpy(remote.bytes, d->head.remote_addr + skip, length);
+	return host_packet_send_datagram(four ? 4 : 6, &remote, &local, d->bytes, d->size);
+}
+
+/* Under the lock. */
+static void take_datagrams(bool send)
+{
+	while (datagrams) {
+		struct datagram *d = datagrams;
+		int error = send ? send_datagram(d) : 0;
+
+		if (error)
+			host_error("a datagram that had been received is lost: %s", strerror(-error));
+		datagrams = d->next;
+		free(d);
+	}
+	datagrams_end = &datagrams;
+}
+
+/* ---- */
+
 static void *close_captures(void *list)
 {
 	for (int *fd = list; *fd >= 0; fd++)
@@ -335,12 +394,13 @@ int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count)
 	return error;
 }
 
-static int64_t lift(void)
+static int64_t lift(bool send)
 {
 	uint32_t sent;
 	int error = 0;
 
 	pthread_mutex_lock(&lock);
+	take_datagrams(send);
 	if (endpoints) {
 		sent = replay();
 		error = empty_sets();
@@ -355,7 +415,7 @@ static int64_t lift(void)
 int64_t host_net_release(void)
 {
 	int resumed = host_tcp_resume_all();
-	int64_t lifted = lift();
+	int64_t lifted = lift(true);
 
 	return resumed ? resumed : lifted;
 }
@@ -363,5 +423,5 @@ int64_t host_net_release(void)
 int64_t host_net_abandon(void)
 {
 	host_tcp_forget_all();
-	return lift();
+	return lift(false);
 }

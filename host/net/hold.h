@@ -26,10 +26,12 @@ void host_net_begin(void);
 int64_t host_net_prepare(void);
 /* Return: 0 or -errno. Adds to a hold that is on. */
 int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count);
-/* Restored connections go on (tcp.h), the caught packets are sent on, the hold is lifted. Return: 0 or -errno.
+/* What waited in the queue of a UDP socket, to arrive there before the packets that are held. Order is kept. Return: 0 or -errno. */
+int64_t host_net_datagram(const struct om_datagram *datagram, const uint8_t *bytes, uint64_t size);
+/* Restored connections go on (tcp.h), the datagrams and the caught packets are sent on, the hold is lifted. Return: 0 or -errno.
  * Nothing held: 0. */
 int64_t host_net_release(void);
-/* The same where the program does not come to run: restored connections stay silent. */
+/* The same where the program does not come to run: restored connections stay silent, datagrams are forgotten. */
 int64_t host_net_abandon(void);
 
 #endif

@@ -201,25 +201,49 @@ int host_packet_send(uint8_t *packet, size_t size)
 	return error;
 }
 
+/* The headers of a packet without options, ports filled in. Return: its layout for `transport_size` and `data_size` bytes. */
+static struct layout begin_packet(uint8_t *packet, uint8_t family, uint8_t protocol, const struct tcp_blob_address *remote,
+	const struct tcp_blob_address *local, size_t transport_size, size_t data_size)
+{
+	size_t ip = family == 4 ? 20 : 40, length = family == 4 ? 4 : 16;
+
+	packet[0] = family == 4 ? 0x45 : 0x60;
+	packet[family == 4 ? 8 : 7] = 64;
+	packet[family == 4 ? 9 : 6] = protocol;
+	memcpy(packet + (family == 4 ? 12 : 8), remote->bytes, length);
+	memcpy(packet + (family == 4 ? 16 : 24), local->bytes, length);
+	put16(packet + ip, remote->port);
+	put16(packet + ip + 2, local->port);
+	return (struct layout){ family, protocol, ip, ip + transport_size, ip + transport_size + data_size };
+}
+
 int host_packet_send_fin(uint8_t family, const struct tcp_blob_address *remote, const struct tcp_blob_address *local,
 	uint32_t seq, uint32_t ack, uint16_t window)
 {
 	uint8_t packet[60] = { 0 };
-	size_t ip = family == 4 ? 20 : 40, length = family == 4 ? 4 : 16;
-	struct layout l = { family, IPPROTO_TCP, ip, ip + 20, ip + 20 };
-	uint8_t *tcp = packet + ip;
+	struct layout l = begin_packet(packet, family, IPPROTO_TCP, remote, local, 20, 0);
+	uint8_t *tcp = packet + l.transport;
 
-	packet[0] = family == 4 ? 0x45 : 0x60;
-	packet[family == 4 ? 8 : 7] = 64;
-	packet[family == 4 ? 9 : 6] = IPPROTO_TCP;
-	memcpy(packet + (family == 4 ? 12 : 8), remote->bytes, length);
-	memcpy(packet + (family == 4 ? 16 : 24), local->bytes, length);
-	put16(tcp, remote->port);
-	put16(tcp + 2, local->port);
 	put32(tcp + 4, seq);
 	put32(tcp + 8, ack);
 	tcp[12] = 5 << 4;
 	tcp[13] = TH_FIN | TH_ACK;
 	put16(tcp + 14, window);
+	return send_one(packet, &l);
+}
+
+int host_packet_send_datagram(uint8_t family, const struct tcp_blob_address *remote, const struct tcp_blob_address *local,
+	const uint8_t *bytes, size_t size)
+{
+	static uint8_t packet[65536];      /* under the caller's lock */
+	struct layout l;
+
+	if (size > sizeof packet - 48)
+		return -EMSGSIZE;
+	memset(packet, 0, 48);
+	l = begin_packet(packet, family, IPPROTO_UDP, remote, local, 8, size);
+	if (l.size > 65535)
+		return -EMSGSIZE;
+	memcpy(packet + l.data, bytes, size);
 	return send_one(packet, &l);
 }

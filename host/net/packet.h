@@ -20,4 +20,8 @@ int host_packet_send(uint8_t *packet, size_t size);
 int host_packet_send_fin(uint8_t family, const struct tcp_blob_address *remote, const struct tcp_blob_address *local,
 	uint32_t seq, uint32_t ack, uint16_t window);
 
+/* A UDP datagram as `remote` would send it to `local`. Return: 0 or -errno; -EMSGSIZE for more than UDP can carry. */
+int host_packet_send_datagram(uint8_t family, const struct tcp_blob_address *remote, const struct tcp_blob_address *local,
+	const uint8_t *bytes, size_t size);
+
 #endif

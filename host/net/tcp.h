@@ -1,31 +1,53 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Established TCP connections out of one kernel and into another (or the same) by TCP_REPAIR. Needs CAP_NET_ADMIN.
+ * TCP connections out of one kernel and into another (or the same) by TCP_REPAIR. Needs CAP_NET_ADMIN.
  * The traffic of the connection must be held (net/hold.h) from before the dump until after the restore: on the host that
  * it leaves, and on the one that it comes to.
+ *
+ *     source         dump ──▶ undump                       it runs on here, as if nothing had been
+ *                      └────▶ the descriptor is closed     the other host has it: in repair mode that tells nobody
+ *
+ *     destination    restore ──▶ claim ──▶ resume
+ *                    a socket    address,  it speaks
+ *                    of the kind queues
+ *
+ * Restore and claim are one step unless both hosts are one network namespace, where the same connection cannot stand twice: there
+ * the claim follows when the source has closed its own.
  *
  * The dump is a flat blob (net/tcp_blob.h) that crosses hands which need not be trusted: the restore decodes strictly.
  */
 #ifndef OPTMIG_HOST_NET_TCP_H
 #define OPTMIG_HOST_NET_TCP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
- * Dumps the connection behind `fd` and closes it without a packet. On failure it is as before.
- * Return: size of the blob; -ENOBUFS if `capacity` is too small, -EOPNOTSUPP for a state that cannot be moved,
- * -EPERM without CAP_NET_ADMIN, or another -errno.
+ * Puts the connection behind `fd` into repair mode and dumps it; offset 0 makes the dump, others go on copying it. It takes
+ * nothing from the connection but a pending error, without which it is not as before: OM_TCP_SPOILT says so.
+ * @attempt: its connect() has not been seen to end.
+ * Return: size of the whole dump, with the OM_TCP_* bits of abi/hostcall.h; -EINPROGRESS for one that is still being set up,
+ * -EOPNOTSUPP for what is not TCP, -EPERM without CAP_NET_ADMIN, or another -errno, and it is as before.
  */
-int64_t host_tcp_dump(int fd, uint8_t *blob, uint64_t capacity);
+int64_t host_tcp_dump(int fd, bool attempt, uint64_t offset, uint8_t *piece, uint64_t room);
+/* It goes on here. @reuse: what OM_TCP_REUSE said. Return: 0 or -errno. */
+int64_t host_tcp_undump(int fd, bool reuse);
 
 /*
  * Makes the connection anew, silent: it sends nothing, and closing it tells the peer nothing, until host_net_release
- * (or host_tcp_resume_all) lets it go on. Return: its descriptor, -EINVAL for a malformed blob, or another -errno.
+ * (or host_tcp_resume_all) lets it go on. The dump comes in pieces of `size` bytes at `offset`, in order, of `total`.
+ * @later: leave out what a connection that stands here already would forbid; host_tcp_claim_all does it.
+ * Return: its descriptor once all is there, 0 before; -EINVAL for a malformed dump, or another -errno.
  */
-int64_t host_tcp_restore(const uint8_t *blob, uint64_t size);
+int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, bool later);
+/* Return: how many are left because the same connection still stands here. Call again, then. A connection that cannot be had
+ * for another reason is reported to the user, and its descriptor is one of a socket that is not connected. */
+uint32_t host_tcp_claim_all(void);
 /* Restored connections go on. Those that were closed meanwhile are left out. Return: 0, or the first -errno. */
 int host_tcp_resume_all(void);
 /* Restored connections will never go on; their descriptors stay the caller's to close. */
 void host_tcp_forget_all(void);
+/* Does TCP_TIMESTAMP's lowest bit tell the unit on this kernel (6.7 and later)? Finds out once, which takes a millisecond or two. */
+bool host_tcp_stamps_tell(void);
 
 #endif

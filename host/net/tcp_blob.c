@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <string.h>
 #include "cursor.h"
+#include "options.h"
 #include "tcp_blob.h"
 
 static void put_address(struct om_put *c, const struct tcp_blob_address *a)
@@ -42,15 +43,14 @@ size_t tcp_blob_encode(struct tcp_blob *b, uint8_t *out, size_t capacity)
 	om_put_u32(&c, b->max_window);
 	om_put_u32(&c, b->rcv_wnd);
 	om_put_u32(&c, b->rcv_wup);
-	om_put_bytes(&c, b->congestion, sizeof b->congestion);
-	om_put_u16(&c, b->option_count);
+	om_put_u32(&c, b->send_buffer);
+	om_put_u32(&c, b->receive_buffer);
+	om_put_u8(&c, b->buffer_locks);
+	om_put_u8(&c, 0);
+	om_put_u16(&c, b->error);
+	om_put_u16(&c, b->option_size);
 	om_put_u16(&c, 0);
-	for (unsigned i = 0; i < b->option_count; i++) {
-		om_put_u8(&c, b->option[i].level);
-		om_put_u8(&c, 0);
-		om_put_u16(&c, b->option[i].name);
-		om_put_u32(&c, b->option[i].value);
-	}
+	om_put_bytes(&c, b->option_list, b->option_size);
 	om_put_u32(&c, b->receive_size);
 	om_put_u32(&c, b->send_size);
 	om_put_u32(&c, b->unsent_size);
@@ -83,6 +83,7 @@ static bool state_ok(uint8_t state, uint8_t flags)
 	case TCP_CLOSE_WAIT:  return fins == TCP_BLOB_FIN_RECEIVED;
 	case TCP_LAST_ACK:
 	case TCP_CLOSING:     return fins == (TCP_BLOB_FIN_RECEIVED | TCP_BLOB_FIN_SENT);
+	case TCP_CLOSE:       return fins == 0;
 	default:              return false;
 	}
 }
@@ -94,23 +95,18 @@ static bool address_ok(uint8_t family, const struct tcp_blob_address *a)
 	return a->port != 0 && (family == 6 || memcmp(a->bytes + 4, zero, sizeof zero) == 0);
 }
 
+static bool alive_ok(const struct tcp_blob *b)
+{
+	return address_ok(b->family, &b->local) && address_ok(b->family, &b->remote) && b->mss >= 64 && b->mss <= 65535 &&
+		b->max_window >= b->snd_wnd && !(b->flags & TCP_BLOB_REFUSED) && b->error == 0;
+}
+
 static bool fields_ok(const struct tcp_blob *b)
 {
 	return (b->family == 4 || b->family == 6) && !(b->flags & ~TCP_BLOB_FLAGS_KNOWN) && !(b->options & ~TCP_BLOB_OPT_KNOWN) &&
-		b->send_scale <= 14 && b->receive_scale <= 14 && state_ok(b->state, b->flags) &&
-		address_ok(b->family, &b->local) && address_ok(b->family, &b->remote) &&
-		name_ok(b->interface) && name_ok(b->congestion) && b->mss >= 64 && b->mss <= 65535 &&
-		b->max_window >= b->snd_wnd && b->option_count <= TCP_BLOB_OPTIONS_MAX;
-}
-
-static void get_options(struct om_get *c, struct tcp_blob *b)
-{
-	for (unsigned i = 0; i < b->option_count; i++) {
-		b->option[i].level = om_get_u8(c);
-		om_get_zeros(c, 1);
-		b->option[i].name = om_get_u16(c);
-		b->option[i].value = om_get_u32(c);
-	}
+		b->send_scale <= 14 && b->receive_scale <= 14 && state_ok(b->state, b->flags) && name_ok(b->interface) &&
+		b->buffer_locks <= 3 && b->send_buffer <= INT32_MAX && b->receive_buffer <= INT32_MAX &&
+		b->error < 4096 && (b->state == TCP_CLOSE || alive_ok(b));
 }
 
 static void get_queues(struct om_get *c, struct tcp_blob *b)
@@ -154,13 +150,21 @@ int tcp_blob_decode(struct tcp_blob *b, const uint8_t *in, size_t size)
 	b->max_window = om_get_u32(&c);
 	b->rcv_wnd = om_get_u32(&c);
 	b->rcv_wup = om_get_u32(&c);
-	om_get_bytes(&c, b->congestion, sizeof b->congestion);
-	b->option_count = om_get_u16(&c);
+	b->send_buffer = om_get_u32(&c);
+	b->receive_buffer = om_get_u32(&c);
+	b->buffer_locks = om_get_u8(&c);
+	om_get_zeros(&c, 1);
+	b->error = om_get_u16(&c);
+	b->option_size = om_get_u16(&c);
 	om_get_zeros(&c, 2);
 	if (!fields_ok(b))
 		return OM_EINVAL;
-	get_options(&c, b);
+	b->option_list = om_get_view(&c, b->option_size);
+	if (!b->option_list || !net_options_valid(b->option_list, b->option_size))
+		return OM_EINVAL;
 	get_queues(&c, b);
+	if (b->state == TCP_CLOSE && b->send_size)
+		return OM_EINVAL;
 	return om_get_end(&c);
 }
 

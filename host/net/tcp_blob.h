@@ -8,12 +8,18 @@
  *   u8[16] name of the interface (link-local IPv6 only, else zero)
  *   u32 first sequence number of the send queue    u32 of the receive queue    u32 MSS    u32 timestamp
  *   u32 snd_wl1, snd_wnd, max_window, rcv_wnd, rcv_wup
- *   u8[16] congestion control
- *   u16 count of socket options   u16 zero   count x { u8 level index, u8 zero, u16 name, u32 value }
+ *   u32 SO_SNDBUF   u32 SO_RCVBUF, as the kernel reports them   u8 which of them are fixed (SO_BUF_LOCK)   u8 zero
+ *   u16 pending error   u16 bytes of the list of socket options   u16 zero   the list (net/options.h)
  *   u32 bytes in the receive queue   u32 in the send queue   u32 of these not sent yet
  *   receive queue, send queue
  *
  * A FIN counts neither in the sizes nor in the first sequence numbers; flags tell whether one was sent or received.
+ *
+ * The timestamp counts milliseconds, or microseconds if a flag says so. Kernels since 6.7 tell by the lowest bit of
+ * TCP_TIMESTAMP; in a value of an older one that bit means nothing, so it must not be taken for it.
+ *
+ * State TCP_CLOSE: a connection that is over, of which the program has not yet seen all. Addresses, windows and sequence
+ * numbers are zero then; what counts are the receive queue, the pending error, and the options.
  */
 #ifndef OPTMIG_HOST_NET_TCP_BLOB_H
 #define OPTMIG_HOST_NET_TCP_BLOB_H
@@ -24,15 +30,17 @@
 #include <stdint.h>
 
 #define TCP_BLOB_MAGIC       0x43544d4fu
-#define TCP_BLOB_VERSION     1
-#define TCP_BLOB_OPTIONS_MAX 32
+#define TCP_BLOB_VERSION     2
 #define TCP_BLOB_QUEUE_MAX   (64u << 20)
 #define TCP_BLOB_NAME        16
 
 #define TCP_BLOB_FIN_RECEIVED 1u
 #define TCP_BLOB_FIN_SENT     2u
 #define TCP_BLOB_NONBLOCK     4u
-#define TCP_BLOB_FLAGS_KNOWN  7u
+#define TCP_BLOB_MICROSECONDS 8u     /* unit of the timestamp */
+#define TCP_BLOB_ELSEWHERE    16u    /* the host had lost the local address: the connection stands without it */
+#define TCP_BLOB_REFUSED      32u    /* TCP_CLOSE: never was connected, the attempt failed */
+#define TCP_BLOB_FLAGS_KNOWN  63u
 
 #define TCP_BLOB_OPT_TIMESTAMPS 1u   /* as TCPI_OPT_* */
 #define TCP_BLOB_OPT_SACK       2u
@@ -40,7 +48,6 @@
 #define TCP_BLOB_OPT_KNOWN      7u
 
 struct tcp_blob_address { uint8_t bytes[16]; uint16_t port; };
-struct tcp_blob_option { uint8_t level; uint16_t name; uint32_t value; };
 
 struct tcp_blob {
 	uint8_t family, state, flags, options, send_scale, receive_scale;
@@ -48,9 +55,10 @@ struct tcp_blob {
 	char interface[TCP_BLOB_NAME];          /* NUL-terminated or empty */
 	uint32_t send_seq, receive_seq, mss, timestamp;
 	uint32_t snd_wl1, snd_wnd, max_window, rcv_wnd, rcv_wup;
-	char congestion[TCP_BLOB_NAME];
-	uint16_t option_count;
-	struct tcp_blob_option option[TCP_BLOB_OPTIONS_MAX];
+	uint32_t send_buffer, receive_buffer;
+	uint8_t buffer_locks;
+	uint16_t error, option_size;
+	const uint8_t *option_list;             /* decoding: points into the blob */
 	uint32_t receive_size, send_size, unsent_size;
 	/* Encoding: filled in by the caller afterwards, see tcp_blob_encode. Decoding: point into the blob. */
 	uint8_t *receive_queue, *send_queue;

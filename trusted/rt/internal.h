@@ -59,7 +59,6 @@ void     rt_tbuf_set_ret(struct rt_tcb *tcb, int64_t ret);
 static inline struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in_exception ? tcb->exc_tbuf : tcb->tbuf; }
 
 /* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
-void rt_log(const char *words);
 void rt_log_number(const char *words, uint64_t number);
 /* What the user has to know without asking, such as a refusal that no program explains; a place says it once. */
 void rt_tell(const char *words);

@@ -123,6 +123,8 @@ void rt_unlock(struct rt_lock *lock);
 
 /* Ends the enclave with a reason code; for broken invariants and impossible host answers. Never returns. */
 _Noreturn void rt_fatal(int error, const char *words);
+/* A line of diagnostics, which the host may print. */
+void rt_log(const char *words);
 #define RT_CHECK(condition) ((condition) ? (void)0 : rt_fatal(OM_EINTERNAL, __FILE__ ": " #condition))
 
 /* ---- the door to untrusted memory (rt/door.c) -------------------------------------------------------------
@@ -303,14 +305,20 @@ uint32_t rt_io_limit(void);
  * rt_io_boot. */
 void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t environment_size);
 /* All threads stopped. These calls use the transfer buffer of the slot they run on from its start and leave nothing of
- * it intact; the buffer's size bounds the state of one TCP connection (its queues).
- *   freeze    fetch what the kernel holds (offsets, pipe content, event counters, TCP dumps) into the resident tables
- *   thaw      undo on the source, after a cancel or a freeze that failed
+ * it intact.
+ *   freeze    fetch what the kernel holds (offsets, queues, event counters, TCP dumps) into the resident tables. The host's side
+ *             stays as it is
+ *   thaw      the source goes on: after a cancel, a freeze that failed, or an abort
+ *   discard   the destination has begun: close the host's side, silently. No way back
  *   rebuild   make the host side anew on the destination; connections stay silent, for the source may yet go on
- * Return 0 or OM_EHOSTSTATE; then `words` names the first object that could not be handled. */
+ *   claim     the start token has come, and the source has been told or soon will be: take what it had to let go of first.
+ *             Returns 0 if all is there, else nanoseconds after which to ask again. Nothing to do unless both are one network
+ * Return 0 or OM_EHOSTSTATE; then `words` names the first object that could not be handled. A thaw goes on behind it. */
 int rt_io_freeze(char *words, size_t words_size);
 int rt_io_thaw(char *words, size_t words_size);
+void rt_io_discard(void);
 int rt_io_rebuild(char *words, size_t words_size);
+uint64_t rt_io_claim(void);
 /* Lifts the hold on traffic. On the destination when the program is about to run: its connections go on. On the source
  * when the program runs there. */
 void rt_io_let_go(void);

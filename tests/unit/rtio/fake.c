@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 #include "fake.h"
 #include "net/hold.h"
+#include "net/options.h"
 #include "net/tcp.h"
 #include "rt/rt.h"
 
@@ -33,6 +35,7 @@ bool rt_random(void *to, size_t size) { return getrandom(to, size, 0) == (ssize_
 void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; fake.signals[signo]++; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
 void rt_time_restore(void) { }
+void rt_log(const char *words) { (void)words; }
 
 static int64_t now(clockid_t clock)
 {
@@ -135,11 +138,29 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 	(void)nr;
 	switch (op) {
 	case OM_HC_TCP_DUMP:
-		return host_tcp_dump((int)arg[0], ub, fake.ub_size);
+		return host_tcp_dump((int)arg[0], arg[2] == 1, arg[1], ub, fake.ub_size);
+	case OM_HC_TCP_UNDUMP:
+		return host_tcp_undump((int)arg[0], arg[1] == 1);
 	case OM_HC_TCP_RESTORE:
-		return host_tcp_restore(ub, arg[0]);
+		return host_tcp_restore(ub, arg[0], arg[1], arg[2], arg[3] == 1);
+	case OM_HC_TCP_CLAIM:
+		return host_tcp_claim_all();
+	case OM_HC_OPTIONS_GET:
+		return net_options_read((int)arg[0], ub);
+	case OM_HC_OPTIONS_SET:
+		assert(net_options_valid(ub, arg[1]));
+		net_options_apply((int)arg[0], ub, arg[1], NET_OPTIONS_NAMED);
+		return 0;
+	case OM_HC_DATAGRAM:
+		return host_net_datagram((const struct om_datagram *)ub, ub + sizeof(struct om_datagram), arg[0] - sizeof(struct om_datagram));
 	case OM_HC_NET_HOLD:
-		return arg[0] ? host_net_hold((const struct om_net_flow *)ub, (uint32_t)arg[1]) : host_net_release();
+		switch ((enum om_net_hold)arg[0]) {
+		case OM_NET_RELEASE: return host_net_release();
+		case OM_NET_HOLD:    return host_net_hold((const struct om_net_flow *)ub, (uint32_t)arg[1]);
+		case OM_NET_RESUME:  return host_tcp_resume_all();
+		case OM_NET_HERE:    return 0;
+		}
+		return -EINVAL;
 	default:
 		return -ENOSYS;
 	}

@@ -14,7 +14,7 @@
  * A description that is watched twice by one instance (under two numbers) has one host descriptor, of which the host
  * would refuse the second registration: the second watch gets a host duplicate of its own.
  */
-#include "rt/io/io.h"
+#include "rt/io/migrate.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
 #define BATCH 64u
@@ -173,6 +173,7 @@ static long ctl_add(struct rt_io_ofd *epoll, struct rt_io_ofd *ofd, uint32_t fd,
 			return error;
 		}
 		watch->host_dup = (int32_t)error;
+		watch->twice = 1;
 	}
 	error = host_ctl(watch, EPOLL_CTL_ADD, event->events);
 	if (error)
@@ -193,7 +194,9 @@ static long ctl_mod(struct rt_io_watch *watch, const struct lx_epoll_event *even
 	watch->arming++;
 	watch->spent = 0;
 	watch->pending_seen = 0;
-	error = host_ctl(watch, EPOLL_CTL_MOD, event->events);
+	error = host_ctl(watch, watch->absent ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, event->events);
+	if (!error)
+		watch->absent = 0;
 	if (error) {
 		watch->events = before.events;
 		watch->data = before.data;
@@ -205,7 +208,7 @@ static long ctl_mod(struct rt_io_watch *watch, const struct lx_epoll_event *even
 
 static long ctl_del(struct rt_io_watch *watch)
 {
-	long error = host_ctl(watch, EPOLL_CTL_DEL, 0);
+	long error = watch->absent ? 0 : host_ctl(watch, EPOLL_CTL_DEL, 0);
 
 	/* ENOENT: the host lost it on its own; the wish is fulfilled. */
 	if (error && error != -ENOENT)
@@ -270,8 +273,13 @@ static bool translate(const struct rt_io_ofd *epoll, struct lx_epoll_event *even
 	event->events &= (watch->events & ~MODIFIERS) | ALWAYS;
 	if (!event->events)
 		return false;
-	if (watch->events & EPOLLONESHOT && watch->arming == (uint16_t)(event->data >> 32))
-		watch->spent = 1;
+	/* An event of an arming that was replaced meanwhile, or used up already. */
+	if (watch->events & EPOLLONESHOT) {
+		if (watch->spent)
+			return false;
+		if (watch->arming == (uint16_t)(event->data >> 32))
+			watch->spent = 1;
+	}
 	event->data = watch->data;
 	return true;
 }
@@ -407,51 +415,196 @@ static long sys_epoll_pwait2(struct rt_thread *t)
 
 /* ---- migration -------------------------------------------------------------------------------------------------------------------- */
 
-#define DUP_CLOSED (-2)
+/*
+ * What the host's instance knows and its interest list does not show: which edges (EPOLLET) and single shots (EPOLLONESHOT) are
+ * ready and have not been told. Asking for them without waiting tells it, and uses them up; `due` notes them.
+ *
+ *   source, thaw     what was due is modified to what it is: the host looks again, and finds it ready
+ *   destination      a new interest that is ready is an edge. Those that were not due are registered first and asked for when
+ *                    all is as it was; the others are registered, or modified, after that
+ *
+ * A level needs none of this. A single shot that is spent is not registered until it is armed again: the kernel reports EPOLLERR
+ * and EPOLLHUP for whatever is registered, but not for what is spent.
+ */
 
 void rt_io_watch_dups_close(struct rt_io_ofd *ofd)
 {
-	for (uint32_t index = ofd->watches; index; index = watches[index].next_of_ofd)
-		if (watches[index].host_dup >= 0) {
-			rt_io_host_close(watches[index].host_dup);
-			watches[index].host_dup = DUP_CLOSED;
-		}
+	for (uint32_t index = ofd->watches; index; index = watches[index].next_of_ofd) {
+		rt_io_host_close(watches[index].host_dup);
+		watches[index].host_dup = -1;
+	}
 }
 
-static long rearm(struct rt_io_watch *watch)
+static bool has_memory(const struct rt_io_watch *watch)
+{
+	return watch->events & (EPOLLET | EPOLLONESHOT);
+}
+
+static bool any_with_memory(const struct rt_io_ofd *epoll)
+{
+	for (uint32_t index = epoll->epoll.first; index; index = watches[index].next_of_epoll)
+		if (has_memory(&watches[index]))
+			return true;
+	return false;
+}
+
+static void note_due(const struct rt_io_ofd *epoll, const struct lx_epoll_event *event)
+{
+	uint32_t index = (uint32_t)event->data;
+	struct rt_io_watch *watch = &watches[index];
+
+	if (index == 0 || index >= RT_IO_WATCH_MAX || watch->epoll != rt_io_index(epoll) || watch->life != event->data >> 48)
+		return;
+	watch->due = has_memory(watch);
+}
+
+/* What is level comes again and again, each in its turn: after as many as there are interests, all have come. */
+static void ask(const struct rt_io_ofd *epoll, bool note)
+{
+	struct lx_epoll_event event;
+	uint32_t interests = 0, seen = 0, room;
+	uint64_t ub;
+
+	for (uint32_t index = epoll->epoll.first; index; index = watches[index].next_of_epoll)
+		interests++;
+	rt_ub_reset();
+	room = (uint32_t)(rt_ub_left() / sizeof event) - 8;
+	if (room > EVENTS_MAX)
+		room = EVENTS_MAX;
+	ub = rt_io_ub_space(room * sizeof event);
+	while (ub && seen < 2 * interests) {
+		long got = rt_io_checked(rt_host(__NR_epoll_wait, (uint64_t)epoll->host_fd, ub, room, 0, 0, 0), room);
+
+		for (long i = 0; note && i < got; i++) {
+			rt_ub_get(&event, (void *)(ub + (uint64_t)i * sizeof event), sizeof event);
+			note_due(epoll, &event);
+		}
+		if (got < (long)room)
+			return;
+		seen += (uint32_t)got;
+	}
+}
+
+int rt_io_epoll_freeze(struct rt_io_words *words)
+{
+	(void)words;
+	for (uint32_t index = 1; index <= watch_end; index++)
+		watches[index].due = 0;
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		if (rt_io_ofds[index].kind == RT_IO_EPOLL && any_with_memory(&rt_io_ofds[index]))
+			ask(&rt_io_ofds[index], true);
+	/* A listener's edge is told with the connections that freeze accepts, if it has not been told already. */
+	for (uint32_t index = 1; index <= watch_end; index++)
+		if (watches[index].epoll && watches[index].events & EPOLLET)
+			watches[index].pending_seen = !watches[index].due;
+	return 0;
+}
+
+/* On the host anew. `quiet`: only what the host reports unasked. */
+static long watch_again(struct rt_io_watch *watch, bool quiet)
 {
 	const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
 	long error;
 
-	if (watch->host_dup != -1) {
+	rt_ub_reset();
+	if (watch->twice && watch->host_dup < 0) {
 		error = rt_io_checked_fd(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0));
 		if (error < 0)
 			return error;
 		watch->host_dup = (int32_t)error;
 	}
-	/* A spent one-shot interest stays registered, without events. */
-	error = host_ctl(watch, EPOLL_CTL_ADD, watch->spent ? watch->events & MODIFIERS : watch->events);
+	error = host_ctl(watch, EPOLL_CTL_ADD, quiet ? watch->events & MODIFIERS : watch->events);
+	watch->absent = 0;
 	/* The other host's standard streams may be of a kind that epoll does not take: always ready there. */
 	return ofd->kind == RT_IO_STD ? 0 : error;
 }
 
-int rt_io_epoll_rearm(bool all, char *words, size_t size)
+static int refuse_watch(struct rt_io_words *words, const struct rt_io_watch *watch, long error)
 {
+	rt_io_words_add(words, "descriptor ");
+	rt_io_words_number(words, watch->fd);
+	return rt_io_refuse_errno(words, NULL, " cannot be watched again", error);
+}
+
+/* What is told again what it is looks anew, and finds what is ready. */
+static long look_again(struct rt_io_watch *watch)
+{
+	rt_ub_reset();
+	if (!(watch->events & EPOLLEXCLUSIVE))
+		return host_ctl(watch, EPOLL_CTL_MOD, watch->events);
+	(void)host_ctl(watch, EPOLL_CTL_DEL, 0); /* an exclusive interest cannot be modified */
+	return host_ctl(watch, EPOLL_CTL_ADD, watch->events);
+}
+
+int rt_io_epoll_thaw(struct rt_io_words *words)
+{
+	int first = 0;
+
 	for (uint32_t index = 1; index <= watch_end; index++) {
 		struct rt_io_watch *watch = &watches[index];
-		struct rt_io_words text = { words, size, 0 };
+		long error = 0;
 
-		if (!watch->epoll || !(all || rt_io_ofds[watch->ofd].closed_by_freeze || watch->host_dup == DUP_CLOSED))
+		if (!watch->epoll || watch->absent)
 			continue;
-		rt_ub_reset();
-		if (!rearm(watch))
+		if (rt_io_ofds[watch->ofd].made_again)
+			error = watch_again(watch, false);
+		else if (watch->due)
+			error = look_again(watch);
+		watch->due = 0;
+		if (error && !first)
+			first = refuse_watch(words, watch, error);
+	}
+	return first;
+}
+
+static bool is_spent(const struct rt_io_watch *watch)
+{
+	return watch->events & EPOLLONESHOT && watch->spent;
+}
+
+static bool is_told(const struct rt_io_watch *watch)
+{
+	return (watch->events & (EPOLLET | EPOLLONESHOT)) == EPOLLET && !watch->due;
+}
+
+int rt_io_epoll_rearm(struct rt_io_words *words)
+{
+	for (uint32_t index = 1; index <= watch_end; index++)
+		watches[index].host_dup = -1;            /* a number of the source's */
+	for (uint32_t index = 1; index <= watch_end; index++) {
+		struct rt_io_watch *watch = &watches[index];
+		bool exclusive = watch->events & EPOLLEXCLUSIVE;
+		long error;
+
+		if (!watch->epoll)
 			continue;
-		rt_io_words_add(&text, "cannot watch descriptor ");
-		rt_io_words_number(&text, watch->fd);
-		rt_io_words_add(&text, " again");
-		return OM_EHOSTSTATE;
+		watch->absent = is_spent(watch) || (exclusive && !is_told(watch) && any_with_memory(&rt_io_ofds[watch->epoll]));
+		if (watch->absent)
+			continue;
+		error = watch_again(watch, !is_told(watch) && any_with_memory(&rt_io_ofds[watch->epoll]));
+		if (error)
+			return refuse_watch(words, watch, error);
 	}
 	return 0;
+}
+
+void rt_io_epoll_settle(void)
+{
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		if (rt_io_ofds[index].kind == RT_IO_EPOLL && any_with_memory(&rt_io_ofds[index]))
+			ask(&rt_io_ofds[index], false);
+	for (uint32_t index = 1; index <= watch_end; index++) {
+		struct rt_io_watch *watch = &watches[index];
+
+		if (!watch->epoll || is_spent(watch) || is_told(watch) || !any_with_memory(&rt_io_ofds[watch->epoll]))
+			continue;
+		/* Neither can fail but for want of memory: the host has the interest, or room for it. */
+		if (watch->absent)
+			(void)watch_again(watch, false);
+		else
+			(void)look_again(watch);
+		watch->due = 0;
+	}
 }
 
 const struct rt_syscall_entry rt_syscalls_epoll[] = {

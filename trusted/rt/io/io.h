@@ -28,7 +28,7 @@
 #define RT_IO_WATCH_MAX   131072u        /* epoll interests; 0 is none */
 #define RT_IO_LOCK_MAX    16384u         /* record locks held; 0 is none */
 #define RT_IO_BLOB_SIZE   (16u << 20)    /* option lists, contents of virtual files */
-#define RT_IO_FROZEN_SIZE (64u << 20)    /* what rt_io_freeze fetched from the host */
+#define RT_IO_FROZEN_SIZE (128u << 20)    /* what rt_io_freeze fetched from the host */
 #define RT_IO_SPAN_BATCH  16u
 
 enum rt_io_kind {
@@ -52,7 +52,14 @@ enum rt_io_socket_state {
 	RT_IO_S_CONNECTING,  /* connect was issued and has not been seen to end */
 	RT_IO_S_CONNECTED,
 	RT_IO_S_PAIR,        /* socketpair with both ends inside */
-	RT_IO_S_DEAD,        /* the connection ended before a migration: a stand-in that reads as end of file */
+	RT_IO_S_DEAD,        /* the connection ended before a migration: a stand-in of the host's, closed as it was */
+};
+
+/* A destination: what of the host side has to wait until the source has let go of its own (migrate.c). */
+enum rt_io_claim {
+	RT_IO_CLAIM_NOTHING = 0,
+	RT_IO_CLAIM_ALL,
+	RT_IO_CLAIM_RESERVED, /* it has its port, which is the source's still */
 };
 
 struct rt_io_file {
@@ -82,20 +89,26 @@ struct rt_io_socket {
 	uint8_t  state;              /* enum rt_io_socket_state */
 	uint8_t  shut;               /* bit 0 reading, bit 1 writing shut down */
 	uint8_t  bound, remote_size;
-	uint16_t option_count;
+	uint8_t  reuse;              /* TCP: SO_REUSEADDR as the program knows it; see socket.c */
+	uint8_t  dumped;             /* the record of freeze is that of a connection, which is in repair mode unless it is over */
+	uint8_t  log_lost;           /* an option that cannot be read back was set and is not in the log: cannot move */
+	uint8_t  refused;            /* DEAD: it never was connected, the attempt failed */
+	uint16_t error;              /* DEAD: errno that stands behind the stand-in's ECONNRESET or ECONNREFUSED, or 0 */
+	uint16_t local_size;         /* DEAD: of local; 0: none */
 	uint32_t backlog;
 	uint32_t peer;               /* PAIR: the other end, 0 when closed */
-	uint32_t options;            /* blob of struct rt_io_option, or 0 */
+	uint32_t log, log_size, log_room; /* blob of options that cannot be read back from a kernel (sockopt.c), or 0 */
+	int64_t  timeout_ns[2];      /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 	uint32_t pending_first, pending_last; /* LISTENING: connections accepted by rt_io_freeze; served before the host's */
 	uint32_t pending_next;       /* link in that list */
-	uint8_t  remote[28];         /* CONNECTING: where to */
+	uint8_t  remote[28];         /* CONNECTING: where to. DEAD: the local name */
 };
 
 struct rt_io_ofd {
 	uint8_t  kind;               /* enum rt_io_kind */
 	uint8_t  device;             /* DEVICE: enum rt_io_device */
-	uint8_t  closed_by_freeze;   /* host side given up by rt_io_freeze, to be made anew */
-	uint8_t  pad;
+	uint8_t  made_again;         /* host side replaced by rt_io_thaw: to be watched anew */
+	uint8_t  claim;              /* enum rt_io_claim */
 	uint32_t refs;
 	int32_t  host_fd;            /* -1: none */
 	uint32_t status;             /* as F_GETFL reports: access mode and flags */
@@ -292,16 +305,28 @@ long rt_io_own_list(struct rt_io_ofd *ofd, uint64_t app, uint64_t size);
 long rt_io_own_directory(const struct rt_io_ofd *ofd, char *ret_text, size_t size);
 
 /* ---- socket.c, sockopt.c, message.c ---------------------------------------------------------------------------- */
-struct rt_io_option { int32_t level, name; uint32_t size; uint8_t value[36]; };
 long rt_io_sockaddr_in(uint64_t app, uint64_t size, uint8_t ret_address[LX_SOCKADDR_MAX], uint32_t *ret_size);
 long rt_io_sockaddr_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uint64_t untrusted_size);
 /* What the calls of io/ keep in syscall_scratch: bytes and messages done, and when a socket's own timeout is over. */
 enum { RT_IO_SCRATCH_DONE, RT_IO_SCRATCH_MESSAGES, RT_IO_SCRATCH_DEADLINE };
-/* Notes an option that was set, to be set again on the socket that a migration makes. */
-void rt_io_option_record(struct rt_io_ofd *ofd, int32_t level, int32_t name, const void *value, uint32_t size);
-void rt_io_options_free(struct rt_io_ofd *ofd);
+/* Options that cannot be read back from a kernel, in the order in which they were set: level, name, value. `at` begins with 0.
+ * False: no more. */
+struct rt_io_logged { int32_t level, name; uint32_t size; const uint8_t *value; };
+bool rt_io_log_next(const struct rt_io_ofd *ofd, uint32_t *at, struct rt_io_logged *ret);
+void rt_io_log_free(struct rt_io_ofd *ofd);
 /* SO_RCVTIMEO or SO_SNDTIMEO as it was set; 0: none. */
 int64_t rt_io_option_timeout_ns(const struct rt_io_ofd *ofd, bool writing);
+/* What a connection has from its listener and is known here. */
+void rt_io_options_inherit(struct rt_io_ofd *ofd, const struct rt_io_ofd *listener);
+/* Before a TCP socket listens (socket.c); `on` = false: it does not. */
+void rt_io_keep_reusable(const struct rt_io_ofd *ofd, bool on);
+/* A stand-in's error is not always the connection's. */
+long rt_io_dead_error(struct rt_io_ofd *ofd, long error);
+static inline bool rt_io_is_tcp(const struct rt_io_ofd *ofd)
+{
+	return (ofd->socket.domain == AF_INET || ofd->socket.domain == AF_INET6) && ofd->socket.type == LX_SOCK_STREAM &&
+		(ofd->socket.protocol == 0 || ofd->socket.protocol == LX_IPPROTO_TCP);
+}
 rt_syscall_fn rt_io_setsockopt, rt_io_getsockopt, rt_io_sendto, rt_io_recvfrom, rt_io_sendmsg, rt_io_recvmsg, rt_io_sendmmsg,
 	rt_io_recvmmsg;
 /* Connections accepted by rt_io_freeze that wait for accept, over all listeners. */
@@ -314,17 +339,26 @@ struct rt_io_watch {
 	uint32_t events;
 	uint64_t data;               /* the application's */
 	uint16_t life, arming;       /* tell a late event of an earlier use or arming from the present one */
-	int32_t  host_dup;           /* own host descriptor when the description is watched twice, else -1; -2 closed by freeze */
-	uint32_t spent;              /* EPOLLONESHOT: has fired since it was armed */
+	int32_t  host_dup;           /* own host descriptor when the description is watched twice, else -1 */
+	uint8_t  spent;              /* EPOLLONESHOT: has fired since it was armed */
+	uint8_t  absent;             /* the host does not know of it: what is spent need not be watched until it is armed again */
+	uint8_t  twice;              /* needs a host_dup */
+	uint8_t  due;                /* freeze: edge or one shot that the host had ready for the program */
 	uint32_t pending_seen;       /* EPOLLET: told about rt_io_freeze's accepted connections */
 	uint32_t next_of_ofd, prev_of_ofd, next_of_epoll, prev_of_epoll;
 };
 /* All watches on a description, or of an epoll instance, go away with it. */
 void rt_io_watches_drop(struct rt_io_ofd *ofd);
-/* Before a description's host side is closed: duplicates would keep it alive. rt_io_epoll_rearm makes them again. */
+/* The host duplicates of what is made again. */
 void rt_io_watch_dups_close(struct rt_io_ofd *ofd);
-/* Registers anew on the host: all of them, or those whose description was closed by freeze. */
-int rt_io_epoll_rearm(bool all, char *words, size_t size);
+/* Freeze: which edges and single shots are ready and not told yet. Asking takes them from the host; rt_io_epoll_thaw gives them
+ * back, and watches again what rt_io_thaw made anew. */
+int rt_io_epoll_freeze(struct rt_io_words *words);
+int rt_io_epoll_thaw(struct rt_io_words *words);
+/* A destination: everything is watched, nothing has been told. */
+int rt_io_epoll_rearm(struct rt_io_words *words);
+/* When all host sides are as they were: edges that the program had seen are not told again. */
+void rt_io_epoll_settle(void);
 
 /* ---- poll.c ------------------------------------------------------------------------------------------------ */
 /* Milliseconds left, rounded up, for a timeout set once per call in t->deadline_ns; -1 for none. */

@@ -34,6 +34,7 @@
 #define LX_SOCK_NONBLOCK  O_NONBLOCK
 #define LX_SOCK_CLOEXEC   O_CLOEXEC
 
+#define LX_AT_EACCESS 0x200
 #define LX_SHUT_RD 0
 #define LX_SHUT_WR 1
 #define LX_SHUT_RDWR 2

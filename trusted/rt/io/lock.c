@@ -10,7 +10,7 @@
  * holds (this may split a node in two), then adds it unless the request was to unlock. SQLite does this tens of
  * thousands of times per second on a handful of ranges, hence no searching beyond one bucket.
  */
-#include "rt/io/io.h"
+#include "rt/io/migrate.h"
 
 #define BUCKETS 1024u
 
@@ -239,6 +239,87 @@ static long set_on_host(const struct held *held, uint32_t type)
 	rt_ub_reset();
 	ub = rt_io_ub_copy(&lock, sizeof lock);
 	return rt_io_zero(rt_host(__NR_fcntl, (uint64_t)rt_io_ofds[held->ofd].host_fd, held->owner ? F_OFD_SETLK : F_SETLK, ub, 0, 0, 0));
+}
+
+#define LOCKS_PIECE 32768u
+
+static bool is_locked_here(uint64_t inode)
+{
+	for (uint32_t bucket = 0; held_count && bucket < BUCKETS; bucket++)
+		for (uint32_t index = buckets[bucket]; index; index = helds[index].next)
+			if (helds[index].inode == inode)
+				return true;
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		if (rt_io_ofds[index].kind == RT_IO_FILE && rt_io_ofds[index].file.flock && rt_io_ofds[index].file.inode == inode)
+			return true;
+	return false;
+}
+
+static bool any_lock(void)
+{
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		if (rt_io_ofds[index].kind == RT_IO_FILE && rt_io_ofds[index].file.flock)
+			return true;
+	return held_count != 0;
+}
+
+/* A line of /proc/locks: "1: -> POSIX ADVISORY WRITE 4711 08:02:131 0 EOF". The arrow: one that waits. */
+static bool waits_for_ours(const char *line, const char *end)
+{
+	bool arrow = false;
+	const char *colon = NULL;
+	uint64_t inode = 0;
+	unsigned colons = 0;
+
+	for (const char *c = line; c < end; c++) {
+		arrow = arrow || (c + 1 < end && c[0] == '-' && c[1] == '>');
+		if (*c == ' ' && colons != 3)
+			colons = 0;
+		if (*c == ':' && ++colons == 2 && c - line > 8)
+			colon = c;
+	}
+	if (!arrow || !colon)
+		return false;
+	for (const char *c = colon + 1; c < end && *c >= '0' && *c <= '9'; c++)
+		inode = inode * 10 + (uint64_t)(*c - '0');
+	return is_locked_here(inode);
+}
+
+bool rt_io_lock_waited_for(void)
+{
+	static const char name[] = "/proc/locks";
+	static RT_LOCAL char text[LOCKS_PIECE];
+	uint64_t path, ub;
+	long fd, got, used = 0;
+	bool found = false;
+
+	if (!any_lock())
+		return false;
+	rt_ub_reset();
+	path = rt_io_ub_copy(name, sizeof name);
+	ub = rt_io_ub_space(LOCKS_PIECE);
+	fd = path && ub ? rt_io_checked_fd(rt_host(__NR_openat, (uint64_t)AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0, 0, 0)) : -ENOMEM;
+	if (fd < 0)
+		return false;
+	/* Whole lines are looked at; the rest waits for the next piece. */
+	while (!found && (got = rt_io_checked(rt_host(__NR_read, (uint64_t)fd, ub, LOCKS_PIECE - (uint64_t)used, 0, 0, 0),
+			LOCKS_PIECE - (size_t)used)) > 0) {
+		char *line = text, *end;
+
+		rt_ub_get(text + used, (void *)ub, (size_t)got);
+		used += got;
+		for (end = line; end < text + used; end++)
+			if (*end == '\n') {
+				found = found || waits_for_ours(line, end);
+				line = end + 1;
+			}
+		used = text + used - line;
+		memmove(text, line, (size_t)used);
+		if (used == LOCKS_PIECE)
+			used = 0;
+	}
+	rt_io_host_close((int32_t)fd);
+	return found;
 }
 
 int rt_io_lock_release_all(void)

@@ -37,13 +37,13 @@ struct envelope {
 	uint32_t flags;
 };
 
-static long issue(const struct rt_io_ofd *ofd, uint32_t flags, long nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+static long issue(struct rt_io_ofd *ofd, uint32_t flags, long nr, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
 {
 	uint64_t host_fd = (uint64_t)ofd->host_fd;
 
 	if (rt_io_blocking(ofd) && !(flags & LX_MSG_DONTWAIT))
-		return rt_host_wait(nr, host_fd, a1, a2, a3, a4, a5);
-	return rt_host(nr, host_fd, a1, a2, a3, a4, a5);
+		return rt_io_dead_error(ofd, rt_host_wait(nr, host_fd, a1, a2, a3, a4, a5));
+	return rt_io_dead_error(ofd, rt_host(nr, host_fd, a1, a2, a3, a4, a5));
 }
 
 static uint64_t buffer(uint64_t *size)

@@ -2,24 +2,41 @@
 /*
  * Host state across a migration: the order of things.
  *
- *   freeze   hold traffic -> accept what waits at listeners -> fetch each description's host state -> give up locks
- *   thaw     make anew what freeze closed -> watch it again -> locks -> lift the hold          (source, after a cancel)
- *   rebuild  make everything: sockets that bind, then the rest, then connections -> epoll -> locks   (destination)
- *   discard  lift the hold                                                              (source, after the hand-over)
+ *   source        freeze    problems -> hold traffic -> edges -> accept what waits at listeners -> fetch each description's host
+ *                           state -> give up locks
+ *                 thaw      each description goes on -> edges -> locks -> lift the hold             (it did not happen)
+ *                 discard   close everything, silently                                  (the destination has begun)
+ *                 let_go    lift the hold                                                  (and runs the program)
  *
- * A freeze that fails leaves what it has done to be undone by thaw. Thaw may be called at any time after a freeze began.
+ *   destination   rebuild   hold -> make everything -> names, waiting datagrams, peers -> watch -> locks
+ *                 claim     what the source had to let go of first
+ *                 let_go    connections go on -> edges -> lift the hold
+ *
+ * A freeze gives nothing up: sockets stay bound and listening, queues are looked at, connections are silent and no more. So a
+ * thaw has next to nothing to do, whenever it comes, up to the moment at which the destination says that it runs the program.
+ * Record locks and flocks are the exception, which a destination on the same files must be able to take: a freeze refuses if
+ * somebody waits for one.
+ *
+ * Where both are one network, the destination makes its sockets beside the source's, without addresses; STARTED makes the
+ * source discard its own, and the destination claims the addresses then. Nothing can have changed in between but by a third
+ * party that takes them: what fails is that descriptor's.
+ *
  * What freeze fetches is resident and travels with the tables.
  *
- * Not moved: a TCP handshake that was half done when the hold began, datagrams waiting in a UDP queue (the network may lose them too), message boundaries in a pipe made with
- * O_DIRECT, connections waiting at a UNIX listener.
+ * Not moved: a TCP handshake that was half done when the hold began.
  */
 #include "rt/io/migrate.h"
 
 /* The program stands still meanwhile: so much takes less than 0.1 ms. The next check clears what is more. */
 #define CLEAR_AT_ONCE (512u << 10)
+#define WORDS_MAX 192u
+#define CLAIM_AGAIN_NS 50000
+#define CLAIM_AGAIN_MAX_NS 5000000
 
 static RT_RESIDENT bool frozen;
 static RT_RESIDENT uint32_t file_mask;       /* the host process' umask */
+static int64_t claim_pause_ns;
+static bool discarded;                       /* a source that has given its sockets up; there is no way back */
 
 /* Reading it means setting it. */
 static void note_file_mask(void)
@@ -32,7 +49,7 @@ static void note_file_mask(void)
 
 int rt_io_refuse(struct rt_io_words *words, const struct rt_io_ofd *ofd, const char *text)
 {
-	int32_t number = rt_io_number_of(ofd);
+	int32_t number = ofd ? rt_io_number_of(ofd) : -1;
 
 	if (number >= 0) {
 		rt_io_words_add(words, "descriptor ");
@@ -43,7 +60,7 @@ int rt_io_refuse(struct rt_io_words *words, const struct rt_io_ofd *ofd, const c
 	return OM_EHOSTSTATE;
 }
 
-void rt_io_words_errno(struct rt_io_words *words, long error)
+int rt_io_refuse_errno(struct rt_io_words *words, const struct rt_io_ofd *ofd, const char *text, long error)
 {
 	static const struct { int number; const char *name; } names[] = {
 		{ EPERM, "not permitted" }, { ENOENT, "no such file" }, { EACCES, "permission denied" },
@@ -51,17 +68,81 @@ void rt_io_words_errno(struct rt_io_words *words, long error)
 		{ ENOBUFS, "too much data" }, { EMFILE, "too many open files on the host" }, { ENOMEM, "too much data" },
 	};
 
+	(void)rt_io_refuse(words, ofd, text); /* for its words */
 	rt_io_words_add(words, " (");
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++)
 		if (error == -names[i].number) {
 			rt_io_words_add(words, names[i].name);
 			rt_io_words_add(words, ")");
-			return;
+			return OM_EHOSTSTATE;
 		}
 	rt_io_words_add(words, "error ");
 	rt_io_words_number(words, 0 - (uint64_t)error);
 	rt_io_words_add(words, ")");
+	return OM_EHOSTSTATE;
 }
+
+/* ---- what could not move ------------------------------------------------------------------------------------------------ */
+
+static const char *problem(const struct rt_io_ofd *ofd)
+{
+	switch ((enum rt_io_kind)ofd->kind) {
+	case RT_IO_FILE:
+	case RT_IO_DIR:    return rt_io_file_problem(ofd);
+	case RT_IO_OTHER:  return "a device, FIFO or O_PATH descriptor cannot move; close it before the migration";
+	case RT_IO_SOCKET: return rt_io_socket_problem(ofd);
+	default:           return NULL;
+	}
+}
+
+/* As lines of text. `first`: one is enough. Return: how many. */
+static int find_problems(struct rt_io_words *words, bool first)
+{
+	uint32_t connections = 0;
+	int problems = 0;
+
+	for (uint32_t index = 1; index < rt_io_ofd_end && !(first && problems); index++) {
+		const struct rt_io_ofd *ofd = &rt_io_ofds[index];
+		const char *why;
+
+		if (ofd->kind == RT_IO_FREE)
+			continue;
+		rt_ub_reset();
+		connections += rt_io_is_connection(ofd);
+		why = problem(ofd);
+		if (!why)
+			continue;
+		(void)rt_io_refuse(words, ofd, why); /* for its words */
+		rt_io_words_add(words, first ? "" : "\n");
+		problems++;
+	}
+	rt_ub_reset();
+	if (!(first && problems) && rt_io_lock_waited_for()) {
+		rt_io_words_add(words, first ? "another process waits for a lock of this program, and would get it meanwhile" :
+			"another process waits for a lock of this program, and would get it meanwhile\n");
+		problems++;
+	}
+	rt_ub_reset();
+	if ((first && problems) || !connections || rt_io_may_move_connections())
+		return problems;
+	rt_io_words_number(words, connections);
+	rt_io_words_add(words, " TCP connections: this host process lacks the capability CAP_NET_ADMIN");
+	rt_io_words_add(words, first ? "" : "\n");
+	return problems + 1;
+}
+
+int rt_io_check(char *text, size_t size)
+{
+	struct rt_io_words words = { text, size, 0 };
+
+	if (size)
+		text[0] = 0;
+	if (!frozen)
+		rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
+	return find_problems(&words, false);
+}
+
+/* ---- freeze --------------------------------------------------------------------------------------------------------------- */
 
 static int freeze_one(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
@@ -72,7 +153,6 @@ static int freeze_one(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	case RT_IO_EVENTFD: return rt_io_eventfd_freeze(ofd, words);
 	case RT_IO_TIMERFD: return rt_io_timerfd_freeze(ofd, words);
 	case RT_IO_SOCKET:  return rt_io_socket_freeze(ofd, words);
-	case RT_IO_OTHER:   return rt_io_refuse(words, ofd, "a device, FIFO or O_PATH descriptor cannot move");
 	default:            return 0;
 	}
 }
@@ -102,9 +182,13 @@ int rt_io_freeze(char *text, size_t size)
 	frozen = true;
 	rt_io_frozen_reset();
 	rt_ub_reset();
+	if (find_problems(&words, true))
+		return OM_EHOSTSTATE;
 	rt_io_note_host();
 	note_file_mask();
 	error = rt_io_net_hold(&words);
+	if (!error)
+		error = rt_io_epoll_freeze(&words);
 	if (!error)
 		error = for_each(rt_io_socket_accept_waiting, &words);
 	if (!error)
@@ -114,6 +198,68 @@ int rt_io_freeze(char *text, size_t size)
 		error = OM_EHOSTSTATE;
 	}
 	return error;
+}
+
+static int settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	(void)words;
+	ofd->frozen = 0;
+	ofd->made_again = 0;
+	ofd->claim = RT_IO_CLAIM_NOTHING;
+	if (ofd->kind == RT_IO_SOCKET)
+		ofd->socket.dumped = 0;
+	return 0;
+}
+
+/* ---- thaw ----------------------------------------------------------------------------------------------------------------- */
+
+/* The words of the first failure stay; the others follow in the log. */
+static void for_each_alone(each_fn *fn, struct rt_io_words *words, int *ret_first)
+{
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
+		char text[WORDS_MAX] = "";
+		struct rt_io_words own = { text, sizeof text, 0 };
+		int error;
+
+		if (rt_io_ofds[index].kind == RT_IO_FREE)
+			continue;
+		rt_ub_reset();
+		error = fn(&rt_io_ofds[index], *ret_first ? &own : words);
+		if (error && *ret_first)
+			rt_log(text);
+		else if (error)
+			*ret_first = error;
+	}
+}
+
+static int thaw_one(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	return ofd->kind == RT_IO_SOCKET && ofd->frozen ? rt_io_socket_thaw(ofd, words) : 0;
+}
+
+static int take_flock(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	return ofd->kind == RT_IO_FILE && ofd->file.flock ? rt_io_flock_take(ofd, words) : 0;
+}
+
+int rt_io_thaw(char *text, size_t size)
+{
+	struct rt_io_words words = { text, size, 0 };
+	int first = 0, error;
+
+	if (!frozen)
+		return 0;
+	rt_io_net_here();
+	for_each_alone(thaw_one, &words, &first);
+	error = rt_io_epoll_thaw(&words);
+	if (error && !first)
+		first = error;
+	for_each_alone(take_flock, &words, &first);
+	error = rt_io_lock_take_all(first ? NULL : text, first ? 0 : size);
+	rt_io_net_release();
+	(void)for_each(settle, &words); /* cannot fail */
+	frozen = false;
+	return first ? first : error;
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
@@ -128,7 +274,7 @@ static int make_epoll(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	return 0;
 }
 
-static int make_first(struct rt_io_ofd *ofd, struct rt_io_words *words)
+static int make_one(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	if (ofd->host_fd >= 0)
 		return 0;
@@ -139,55 +285,49 @@ static int make_first(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	case RT_IO_EVENTFD: return rt_io_eventfd_make(ofd, words);
 	case RT_IO_TIMERFD: return rt_io_timerfd_make(ofd, words);
 	case RT_IO_EPOLL:   return make_epoll(ofd, words);
-	case RT_IO_SOCKET:  return rt_io_socket_make(ofd, false, words);
+	case RT_IO_SOCKET:  return ofd->socket.dumped ? 0 : rt_io_socket_make(ofd, words);
 	default:            return 0;
 	}
 }
 
-static int make_connections(struct rt_io_ofd *ofd, struct rt_io_words *words)
+/* Listeners have their ports before connections come that use them too. */
+static int make_connection(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
-	return ofd->kind == RT_IO_SOCKET && ofd->host_fd < 0 ? rt_io_socket_make(ofd, true, words) : 0;
+	return ofd->kind == RT_IO_SOCKET && ofd->host_fd < 0 ? rt_io_socket_make(ofd, words) : 0;
 }
 
-static int take_flock(struct rt_io_ofd *ofd, struct rt_io_words *words)
+static int stand(enum rt_io_pass pass, struct rt_io_words *words)
 {
-	return ofd->kind == RT_IO_FILE && ofd->file.flock ? rt_io_flock_take(ofd, words) : 0;
-}
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
+		struct rt_io_ofd *ofd = &rt_io_ofds[index];
+		long error;
 
-static int settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
-{
-	(void)words;
-	ofd->frozen = 0;
-	ofd->closed_by_freeze = 0;
+		if (ofd->kind != RT_IO_SOCKET || ofd->claim)
+			continue;
+		rt_ub_reset();
+		error = rt_io_socket_stand(ofd, pass, words);
+		if (error == -EADDRINUSE)
+			return rt_io_refuse_errno(words, ofd, "the socket's address cannot be had again", error);
+		if (error)
+			return OM_EHOSTSTATE;
+	}
 	return 0;
 }
 
-/* Makes what has no host side. `all`: a destination, where nothing is watched yet. */
-static int make_all(bool all, struct rt_io_words *words)
+static int make_all(struct rt_io_words *words)
 {
-	int error = for_each(make_first, words);
+	int error = for_each(make_one, words);
 
+	for (int pass = RT_IO_PASS_BIND; pass <= RT_IO_PASS_CONNECT && !error; pass++) {
+		error = stand((enum rt_io_pass)pass, words);
+		if (pass == RT_IO_PASS_BIND && !error)
+			error = for_each(make_connection, words);
+	}
 	if (!error)
-		error = for_each(make_connections, words);
-	if (!error)
-		error = rt_io_epoll_rearm(all, words->text, words->size);
+		error = rt_io_epoll_rearm(words);
 	if (!error)
 		error = for_each(take_flock, words);
 	return error ? error : rt_io_lock_take_all(words->text, words->size);
-}
-
-int rt_io_thaw(char *text, size_t size)
-{
-	struct rt_io_words words = { text, size, 0 };
-	int error;
-
-	if (!frozen)
-		return 0;
-	error = make_all(false, &words);
-	rt_io_net_release();
-	(void)for_each(settle, &words); /* cannot fail */
-	frozen = false;
-	return error;
 }
 
 /* Host descriptors of the tables are numbers of another process. */
@@ -217,75 +357,107 @@ int rt_io_rebuild(char *text, size_t size)
 	(void)for_each(forget_host, &words);            /* cannot fail */
 	rt_ub_reset();
 	rt_io_know_host();
+	claim_pause_ns = 0;
 	error = rt_io_net_hold_again(&words);
 	if (!error)
-		error = make_all(true, &words);
-	if (error) {
+		error = make_all(&words);
+	if (error)
 		(void)for_each(close_host, &words);     /* cannot fail */
-		return error;
+	return error;
+}
+
+/* ---- claiming ------------------------------------------------------------------------------------------------------------ */
+
+/* Standing is tried once all have bound; who cannot bind because the source has not let go yet is asked again. */
+static uint32_t claim_names(void)
+{
+	uint32_t left = 0;
+
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
+		struct rt_io_ofd *ofd = &rt_io_ofds[index];
+		char text[WORDS_MAX] = "";
+		struct rt_io_words words = { text, sizeof text, 0 };
+		long error;
+
+		if (ofd->kind != RT_IO_SOCKET || !ofd->claim || ofd->socket.state == RT_IO_S_CONNECTED)
+			continue;
+		rt_ub_reset();
+		error = rt_io_socket_stand(ofd, RT_IO_PASS_BIND, &words);
+		if (error == -EADDRINUSE) {
+			left++;
+			continue;
+		}
+		if (error)
+			rt_log(text);
+		ofd->claim = RT_IO_CLAIM_NOTHING;
+		ofd->made_again = 1;     /* what waits and its peer come when all are bound */
 	}
-	(void)for_each(settle, &words);                 /* cannot fail */
-	rt_io_frozen_clear(CLEAR_AT_ONCE);
-	frozen = false;
+	return left;
+}
+
+static void claim_rest(void)
+{
+	for (int pass = RT_IO_PASS_FILL; pass <= RT_IO_PASS_CONNECT; pass++)
+		for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
+			char text[WORDS_MAX] = "";
+			struct rt_io_words words = { text, sizeof text, 0 };
+
+			if (rt_io_ofds[index].kind != RT_IO_SOCKET || !rt_io_ofds[index].made_again)
+				continue;
+			rt_ub_reset();
+			if (rt_io_socket_stand(&rt_io_ofds[index], (enum rt_io_pass)pass, &words))
+				rt_log(text);
+		}
+}
+
+static bool something_to_claim(void)
+{
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		if (rt_io_ofds[index].kind == RT_IO_SOCKET && rt_io_ofds[index].claim)
+			return true;
+	return false;
+}
+
+uint64_t rt_io_claim(void)
+{
+	const uint64_t arg[6] = {0};
+
+	if (!something_to_claim())
+		return 0;
+	if (claim_names() || rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg) > 0) {
+		claim_pause_ns = claim_pause_ns == 0 ? CLAIM_AGAIN_NS :
+			claim_pause_ns * 2 < CLAIM_AGAIN_MAX_NS ? claim_pause_ns * 2 : CLAIM_AGAIN_MAX_NS;
+		return (uint64_t)claim_pause_ns;
+	}
+	claim_rest();
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		rt_io_ofds[index].claim = RT_IO_CLAIM_NOTHING;
 	return 0;
 }
 
 void rt_io_let_go(void)
 {
+	struct rt_io_words none = { NULL, 0, 0 };
+
+	if (frozen && !discarded) {
+		rt_io_net_resume();
+		rt_io_epoll_settle();
+	}
 	rt_io_net_release();
+	if (discarded)
+		return;
+	(void)for_each(settle, &none);                  /* cannot fail */
+	rt_io_frozen_clear(CLEAR_AT_ONCE);
+	frozen = false;
 }
 
-/* ---- before a migration ------------------------------------------------------------------------------------------------- */
-
-static bool deleted(const struct rt_io_ofd *ofd)
+/* Connections are in repair mode: closing them tells nobody. */
+void rt_io_discard(void)
 {
-	uint64_t ub = rt_io_ub_space(256);
-	struct stat stat;
+	struct rt_io_words none = { NULL, 0, 0 };
 
-	if (!ub || rt_host(__NR_fstat, (uint64_t)ofd->host_fd, ub, 0, 0, 0, 0))
-		return false;
-	rt_ub_get(&stat, (void *)ub, sizeof stat);
-	return stat.st_nlink == 0;
-}
-
-static const char *problem(const struct rt_io_ofd *ofd)
-{
-	switch ((enum rt_io_kind)ofd->kind) {
-	case RT_IO_FILE:
-	case RT_IO_DIR:    return deleted(ofd) ? "a deleted file; the other host could not open it" : NULL;
-	case RT_IO_OTHER:  return "a device, FIFO or O_PATH descriptor; close it before the migration";
-	case RT_IO_SOCKET: return rt_io_socket_problem(ofd);
-	default:           return NULL;
-	}
-}
-
-int rt_io_check(char *text, size_t size)
-{
-	struct rt_io_words words = { text, size, 0 };
-	uint32_t connections = 0;
-	int problems = 0;
-
-	if (size)
-		text[0] = 0;
-	if (!frozen)
-		rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
-	for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
-		const struct rt_io_ofd *ofd = &rt_io_ofds[index];
-		const char *why;
-
-		rt_ub_reset();
-		connections += rt_io_is_connection(ofd);
-		why = problem(ofd);
-		if (!why)
-			continue;
-		(void)rt_io_refuse(&words, ofd, why); /* for its words */
-		rt_io_words_add(&words, "\n");
-		problems++;
-	}
-	rt_ub_reset();
-	if (!connections || rt_io_may_move_connections())
-		return problems;
-	rt_io_words_number(&words, connections);
-	rt_io_words_add(&words, " TCP connections: this host process lacks the capability CAP_NET_ADMIN\n");
-	return problems + 1;
+	if (discarded || !frozen)
+		return;
+	discarded = true;
+	(void)for_each(close_host, &none);              /* cannot fail */
 }

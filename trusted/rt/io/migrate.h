@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside of rt_io_freeze, thaw and rebuild. Each kind of description has a freeze function (fetch from the host what only
- * the host knows, into a record) and a make function (a new host side from the tables and the record). A thaw makes
- * anew what freeze had to close; a rebuild makes everything.
+ * Inside of rt_io_freeze, thaw, rebuild, claim and discard. What a kind of description needs of these:
+ *
+ *   problem   why it could not move: asked by rt_io_check and, first of all, by freeze: they name the same
+ *   freeze    fetch from the host what only the host knows, into a record. Nothing on the host is given up
+ *   thaw      undo what freeze did to it, if it did anything. Each on its own: a failure is that descriptor's alone
+ *   make      a destination: a new host side from the tables and the record
+ *   claim     a destination that shares its network with the source: what could not stand twice, when the source has let go
  *
  * All threads are stopped: no locking. Results: 0, or OM_EHOSTSTATE after rt_io_refuse wrote the reason.
  */
@@ -13,17 +17,23 @@
 
 /* "descriptor 7: text" (only the first one if several do not fit). Return: OM_EHOSTSTATE. */
 int rt_io_refuse(struct rt_io_words *words, const struct rt_io_ofd *ofd, const char *text);
-/* " (NAME)" for a few errors that people can do something about, else " (error N)". */
-void rt_io_words_errno(struct rt_io_words *words, long error);
+/* The same, and " (NAME)" for a few errors that people can do something about, else " (error N)". */
+int rt_io_refuse_errno(struct rt_io_words *words, const struct rt_io_ofd *ofd, const char *text, long error);
 
+/* Where the source is, as seen from a destination. */
+extern bool rt_io_same_host, rt_io_same_net;
+/* Freeze: remember which host and network this is. Rebuild: is it the same? */
+void rt_io_note_host(void);
+void rt_io_know_host(void);
+
+/* ---- files (migrate_file.c) ---- */
+const char *rt_io_file_problem(const struct rt_io_ofd *ofd);
 int rt_io_file_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_file_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* flock: given up by freeze, taken again. */
 int rt_io_flock_take(struct rt_io_ofd *ofd, struct rt_io_words *words);
-/* Freeze: remember which host this is. Rebuild: is it the same? Once each, for a server may have hundreds of files. */
-void rt_io_note_host(void);
-void rt_io_know_host(void);
 
+/* ---- pipes, counters, timers (migrate_pipe.c) ---- */
 int rt_io_pipe_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_pipe_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_eventfd_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
@@ -31,21 +41,71 @@ int rt_io_eventfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_timerfd_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
-/* Traffic of all our endpoints, before anything is fetched. */
+/* ---- traffic (migrate_hold.c) ---- */
+/* Of all our endpoints, before anything is fetched. */
 int rt_io_net_hold(struct rt_io_words *words);
-/* A destination: the same endpoints. */
+/* A destination: the same endpoints. Not if the source holds them on the same network. */
 int rt_io_net_hold_again(struct rt_io_words *words);
-/* Restored connections go on, held packets too. */
+/* Restored connections go on, still held. */
+void rt_io_net_resume(void);
+/* The hold is lifted. */
 void rt_io_net_release(void);
+/* A source that goes on: its addresses are here. */
+void rt_io_net_here(void);
+
+/* ---- sockets (migrate_socket.c) ---- */
+struct rt_io_socket_record {
+	uint32_t local_size, remote_size, options_size;
+	uint32_t mode, uid, gid;      /* UNIX: of the file it is bound to; mode 0: no file */
+	uint64_t device, inode;
+	uint64_t data_size;           /* of what waits in its queue, see migrate_queue.c */
+	uint32_t messages, empty;     /* how many, and how many of them without a byte */
+	uint8_t  local[LX_SOCKADDR_MAX], remote[LX_SOCKADDR_MAX];
+	uint8_t  options[];           /* opaque, the host's; data follow at rt_io_queue_of() */
+};
+/* mode of a pair whose other end was closed with something unread. */
+#define RT_IO_PAIR_RESET 1u
+const char *rt_io_socket_problem(const struct rt_io_ofd *ofd);
 /* Connections that wait in the kernel's accept queues become descriptions. */
 int rt_io_socket_accept_waiting(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_socket_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
-/* `connections`: the pass for established TCP; the other pass goes first, for listeners must bind before them. */
-int rt_io_socket_make(struct rt_io_ofd *ofd, bool connections, struct rt_io_words *words);
-bool rt_io_is_connection(const struct rt_io_ofd *ofd);
+/* A socket with a name, or none yet: everything but its data. */
+int rt_io_named_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+int rt_io_socket_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
+int rt_io_socket_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Three passes over all sockets, so that what one needs of another is there: names, waiting datagrams, peers. */
+enum rt_io_pass { RT_IO_PASS_BIND, RT_IO_PASS_FILL, RT_IO_PASS_CONNECT };
+/* Return: 0, or -errno; -EADDRINUSE while the source has the address. */
+long rt_io_socket_stand(struct rt_io_ofd *ofd, enum rt_io_pass pass, struct rt_io_words *words);
+/* Could two such sockets not stand at once, one of the source's and one here? */
+bool rt_io_socket_shared(const struct rt_io_ofd *ofd);
+/* Local or remote name; 0 bytes if there is none. */
+uint32_t rt_io_socket_name(const struct rt_io_ofd *ofd, long nr, uint8_t ret_name[LX_SOCKADDR_MAX]);
+/* Options as freeze found them, those of the log too. Return: 0 or -errno. */
+long rt_io_socket_set_options(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record);
+long rt_io_socket_set_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t value);
 /* TCP_REPAIR is permitted on this host. */
 bool rt_io_may_move_connections(void);
-/* NULL, or why it could not move. */
-const char *rt_io_socket_problem(const struct rt_io_ofd *ofd);
+
+/* ---- TCP connections, those that are over too (migrate_tcp.c) ---- */
+bool rt_io_is_connection(const struct rt_io_ofd *ofd);
+int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
+int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* A frozen record of this kind? */
+bool rt_io_tcp_frozen(const struct rt_io_ofd *ofd);
+
+/* ---- queues of messages and bytes (migrate_queue.c) ---- */
+/* What waits is copied behind the socket's record, not taken. */
+int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Having been looked at, an empty message cannot be looked at again: it is received and sent once more. */
+int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
+int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Datagrams in the queue of a UDP or UNIX socket. */
+int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+
+/* ---- locks (lock.c) ---- */
+/* Does another process wait for a lock of ours? It would get it before we have it again. */
+bool rt_io_lock_waited_for(void);
 
 #endif

@@ -2,38 +2,34 @@
 /*
  * Moving sockets.
  *
- * freeze closes the host side of everything with an address (the destination may be this very host and must be able to
- * bind) and of socketpairs; thaw and rebuild then do the same thing: make it from the record.
+ * A freeze closes, binds and resets nothing: it writes down what a socket is. The destination makes another one of that:
  *
- *   listening, new, UDP, netlink   socket, options, bind, listen, connect
- *   connected TCP                  the host's opaque dump (host/net), asked for and given back unread
- *   connecting TCP                 a new socket; a non-blocking attempt is started again, a blocking one by its thread
- *   socketpair                     queues are drained here and filled again from the other end
- *   dead                           a stand-in that reads as end of file: the peer had gone before
+ *   listening, new, UDP, UNIX, netlink   socket, options, memberships; then its name, what waits, its peer (rt_io_socket_stand)
+ *   connected TCP                        migrate_tcp.c
+ *   connecting TCP                       a new socket; a non-blocking attempt is started again, a blocking one by its thread
+ *   socketpair                           migrate_queue.c
  *
- * Cannot move: a UNIX stream connected to another process.
+ * Where source and destination are one network, a name cannot be had twice: standing then waits until the source has let go.
+ * TCP sockets reserve their port before that, in repair mode, so that nobody else takes it in between.
+ *
+ * Cannot move: a UNIX stream connected to another process, or one that waits at a listener; raw sockets and other protocols.
  */
 #include "rt/io/migrate.h"
-
-struct socket_record {
-	uint32_t local_size, remote_size;
-	uint64_t data_size;          /* TCP: the dump; socketpair: queued messages, each a uint32_t size and its bytes */
-	uint8_t  local[LX_SOCKADDR_MAX], remote[LX_SOCKADDR_MAX];
-	uint8_t  data[];
-};
 
 static bool is_inet(const struct rt_io_ofd *ofd)
 {
 	return ofd->socket.domain == AF_INET || ofd->socket.domain == AF_INET6;
 }
 
-static bool is_tcp(const struct rt_io_ofd *ofd)
+static bool has_path(const uint8_t *name, uint32_t size)
 {
-	return is_inet(ofd) && ofd->socket.type == LX_SOCK_STREAM;
+	uint16_t family;
+
+	memcpy(&family, name, sizeof family);
+	return size > 2 && family == AF_UNIX && name[2];
 }
 
-/* Local or remote name; 0 bytes if there is none. */
-static uint32_t name_of(const struct rt_io_ofd *ofd, long nr, uint8_t ret_name[LX_SOCKADDR_MAX])
+uint32_t rt_io_socket_name(const struct rt_io_ofd *ofd, long nr, uint8_t ret_name[LX_SOCKADDR_MAX])
 {
 	uint32_t size = LX_SOCKADDR_MAX;
 	uint64_t ub = rt_io_ub_space(LX_SOCKADDR_MAX), size_ub = rt_io_ub_copy(&size, sizeof size);
@@ -53,124 +49,66 @@ static uint16_t port_of(const uint8_t *name)
 	return (uint16_t)(name[2] << 8 | name[3]);
 }
 
-/* ---- holding traffic ------------------------------------------------------------------------------------------------------------ */
+/* ---- before a migration ---------------------------------------------------------------------------------------------------- */
 
-#define FLOWS_MAX 128u
-
-/* What was held, in the arena: a destination holds the same before it makes the first socket. */
-struct held {
-	uint32_t next, count;
-	struct om_net_flow flows[];
-};
-static uint32_t held_first;
-
-static bool flow_of(const struct rt_io_ofd *ofd, struct om_net_flow *ret_flow)
+static bool events_wait(const struct rt_io_ofd *ofd)
 {
-	uint8_t name[LX_SOCKADDR_MAX];
+	struct { int32_t fd; int16_t events, revents; } entry = { ofd->host_fd, POLLIN, 0 };
+	uint64_t ub = rt_io_ub_copy(&entry, sizeof entry);
 
-	if (!name_of(ofd, __NR_getsockname, name) || !port_of(name))
+	if (!ub || rt_io_checked(rt_host(__NR_poll, ub, 1, 0, 0, 0, 0), 1) <= 0)
 		return false;
-	*ret_flow = (struct om_net_flow){ .family = ofd->socket.domain, .local_port = port_of(name),
-		.protocol = ofd->socket.type == LX_SOCK_STREAM ? LX_IPPROTO_TCP : LX_IPPROTO_UDP };
-	if (ofd->socket.domain == AF_INET)
-		memcpy(ret_flow->local_addr, name + 4, 4);
-	else
-		memcpy(ret_flow->local_addr, name + 8, 16);
-	return true;
+	rt_ub_get(&entry, (void *)ub, sizeof entry);
+	return entry.revents & POLLIN;
 }
 
-static long hold(const struct om_net_flow *flows, uint32_t count)
+static const char *unix_problem(const struct rt_io_ofd *ofd)
 {
-	uint64_t arg[6] = { 1, count };
-
-	rt_ub_reset();
-	if (!rt_io_ub_copy(flows, count * sizeof *flows))
-		return -ENOMEM;
-	return rt_hostcall(OM_HC_NET_HOLD, 0, 0, arg);
+	if (ofd->socket.type == LX_SOCK_DGRAM)
+		return NULL;
+	if (ofd->socket.state == RT_IO_S_CONNECTED || ofd->socket.state == RT_IO_S_CONNECTING)
+		return "a UNIX socket connected to another process cannot move";
+	if (ofd->socket.state == RT_IO_S_LISTENING && !(ofd->socket.shut & 1) && events_wait(ofd))
+		return "a connection waits at the UNIX listener, and it could not move; it is in the way only until it is accepted and closed";
+	return NULL;
 }
 
-static long hold_and_note(const struct om_net_flow *flows, uint32_t count)
+static const char *inet_problem(const struct rt_io_ofd *ofd)
 {
-	uint32_t at = rt_io_frozen_new(sizeof(struct held) + count * sizeof *flows);
-	struct held *held;
+	uint16_t protocol = ofd->socket.protocol;
 
-	if (!at)
-		return -ENOBUFS;
-	held = rt_io_frozen_at(at);
-	held->next = held_first;
-	held->count = count;
-	memcpy(held->flows, flows, count * sizeof *flows);
-	held_first = at;
-	return hold(flows, count);
+	if (ofd->socket.type == LX_SOCK_STREAM && (protocol == 0 || protocol == LX_IPPROTO_TCP))
+		return NULL;
+	if (ofd->socket.type == LX_SOCK_DGRAM && (protocol == 0 || protocol == LX_IPPROTO_UDP))
+		return NULL;
+	if (protocol == 262)
+		return ofd->socket.state == RT_IO_S_CONNECTED || ofd->socket.state == RT_IO_S_CONNECTING ?
+			"an MPTCP connection cannot move" : NULL;
+	return ofd->socket.type == LX_SOCK_RAW ? "a raw socket cannot move" : "a socket of this protocol cannot move";
 }
 
-/* Without established connections nothing is at stake but attempts to connect. */
-static int hold_result(struct rt_io_words *words, long error, bool connections)
+const char *rt_io_socket_problem(const struct rt_io_ofd *ofd)
 {
-	if (!error || !connections)
-		return 0;
-	rt_io_words_add(words, "TCP connections cannot be held while they move");
-	rt_io_words_errno(words, error);
-	return OM_EHOSTSTATE;
+	if (ofd->socket.log_lost)
+		return "more group memberships than can be kept";
+	if (ofd->socket.domain == AF_UNIX)
+		return unix_problem(ofd);
+	if (ofd->socket.domain == AF_NETLINK)
+		return events_wait(ofd) ? "messages of the kernel wait at the netlink socket; they could not move" : NULL;
+	return inet_problem(ofd);
 }
 
-int rt_io_net_hold_again(struct rt_io_words *words)
+bool rt_io_may_move_connections(void)
 {
-	bool connections = false;
-	long error = 0;
+	struct rt_io_ofd probe = { .kind = RT_IO_SOCKET };
+	long error;
 
-	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
-		connections = connections || rt_io_is_connection(&rt_io_ofds[index]);
-	for (uint32_t at = held_first; at && !error; at = ((struct held *)rt_io_frozen_at(at))->next) {
-		const struct held *held = rt_io_frozen_at(at);
-
-		error = hold(held->flows, held->count);
-	}
-	return hold_result(words, error, connections);
-}
-
-/* Most connections of a server share one endpoint. */
-static bool known(const struct om_net_flow *flows, uint32_t count, const struct om_net_flow *flow)
-{
-	for (uint32_t i = count; i-- > 0;)
-		if (!memcmp(&flows[i], flow, sizeof *flow))
-			return true;
-	return false;
-}
-
-int rt_io_net_hold(struct rt_io_words *words)
-{
-	struct om_net_flow flows[FLOWS_MAX];
-	uint32_t count = 0;
-	bool connections = false;
-	long error = 0;
-
-	held_first = 0;
-	for (uint32_t index = 1; index < rt_io_ofd_end && !error; index++) {
-		const struct rt_io_ofd *ofd = &rt_io_ofds[index];
-
-		if (ofd->kind != RT_IO_SOCKET || !is_inet(ofd))
-			continue;
-		connections = connections || ofd->socket.state == RT_IO_S_CONNECTED;
-		rt_ub_reset();
-		if (!flow_of(ofd, &flows[count]) || known(flows, count, &flows[count]))
-			continue;
-		if (++count == FLOWS_MAX) {
-			error = hold_and_note(flows, count);
-			count = 0;
-		}
-	}
-	if (!error && count)
-		error = hold_and_note(flows, count);
-	return hold_result(words, error, connections);
-}
-
-void rt_io_net_release(void)
-{
-	const uint64_t arg[6] = { 0 };
-
-	/* What cannot be lifted ends with the host process. */
-	(void)rt_hostcall(OM_HC_NET_HOLD, 0, 0, arg);
+	probe.host_fd = (int32_t)rt_io_checked_fd(rt_host(__NR_socket, AF_INET, LX_SOCK_STREAM | LX_SOCK_CLOEXEC, 0, 0, 0, 0));
+	if (probe.host_fd < 0)
+		return false;
+	error = rt_io_socket_set_int(&probe, LX_IPPROTO_TCP, LX_TCP_REPAIR, 1);
+	rt_io_host_close(probe.host_fd);
+	return error == 0;
 }
 
 /* ---- freeze ------------------------------------------------------------------------------------------------------------------------ */
@@ -187,12 +125,13 @@ static void pending_add(struct rt_io_ofd *listener, struct rt_io_ofd *ofd)
 	rt_io_pending_total++;
 }
 
-int rt_io_socket_accept_waiting(struct rt_io_ofd *listener, struct rt_io_words *words)
+static void set_status(const struct rt_io_ofd *ofd, uint32_t status)
 {
-	if (listener->kind != RT_IO_SOCKET || listener->socket.state != RT_IO_S_LISTENING || !is_tcp(listener))
-		return 0;
-	/* The host side is closed soon; its mode matters no more. */
-	(void)rt_host(__NR_fcntl, (uint64_t)listener->host_fd, F_SETFL, O_NONBLOCK, 0, 0, 0);
+	(void)rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, status, 0, 0, 0); /* cannot fail on a good descriptor */
+}
+
+static int accept_all(struct rt_io_ofd *listener, struct rt_io_words *words)
+{
 	for (;;) {
 		long host_fd = rt_io_checked_fd(rt_host(__NR_accept4, (uint64_t)listener->host_fd, 0, 0, LX_SOCK_CLOEXEC, 0, 0));
 		struct rt_io_ofd *ofd;
@@ -210,198 +149,192 @@ int rt_io_socket_accept_waiting(struct rt_io_ofd *listener, struct rt_io_words *
 		ofd->socket.type = listener->socket.type;
 		ofd->socket.protocol = listener->socket.protocol;
 		ofd->socket.state = RT_IO_S_CONNECTED;
+		rt_io_options_inherit(ofd, listener);
 		pending_add(listener, ofd);
 	}
 }
 
-static void close_side(struct rt_io_ofd *ofd)
+int rt_io_socket_accept_waiting(struct rt_io_ofd *listener, struct rt_io_words *words)
 {
-	rt_io_host_close(ofd->host_fd);
-	ofd->host_fd = -1;
-	ofd->closed_by_freeze = 1;
+	int error;
+
+	if (listener->kind != RT_IO_SOCKET || listener->socket.state != RT_IO_S_LISTENING || !rt_io_is_tcp(listener))
+		return 0;
+	set_status(listener, listener->status | O_NONBLOCK);
+	error = accept_all(listener, words);
+	set_status(listener, listener->status);
+	return error;
 }
 
-static struct socket_record *record_new(struct rt_io_ofd *ofd, uint64_t data_size)
+/* The options lie in the transfer buffer when this is called. */
+static struct rt_io_socket_record *record_new(struct rt_io_ofd *ofd, uint32_t options_size)
 {
-	struct socket_record *record;
+	struct rt_io_socket_record *record;
 
-	ofd->frozen = rt_io_frozen_new(sizeof *record + data_size);
+	ofd->frozen = rt_io_frozen_new(sizeof *record + options_size);
 	if (!ofd->frozen)
 		return NULL;
 	record = rt_io_frozen_at(ofd->frozen);
 	memset(record, 0, sizeof *record);
-	record->data_size = data_size;
+	record->options_size = options_size;
 	return record;
 }
 
-static int freeze_named(struct rt_io_ofd *ofd, struct rt_io_words *words)
+static int save_options(struct rt_io_ofd *ofd, struct rt_io_socket_record **ret_record, struct rt_io_words *words)
 {
-	struct socket_record *record = record_new(ofd, 0);
-
-	if (!record)
-		return rt_io_refuse(words, ofd, "too much host state");
-	record->local_size = name_of(ofd, __NR_getsockname, record->local);
-	if (ofd->socket.type != LX_SOCK_STREAM)
-		record->remote_size = name_of(ofd, __NR_getpeername, record->remote);
-	close_side(ofd);
-	return 0;
-}
-
-static int freeze_connection(struct rt_io_ofd *ofd, struct rt_io_words *words)
-{
-	uint8_t remote[LX_SOCKADDR_MAX];
 	const uint64_t arg[6] = { (uint64_t)ofd->host_fd };
-	struct socket_record *record;
-	uint64_t ub;
 	long size;
+	uint64_t ub;
 
-	if (!name_of(ofd, __NR_getpeername, remote)) {
-		if (ofd->socket.state == RT_IO_S_CONNECTING)
-			return freeze_named(ofd, words);
-		ofd->socket.state = RT_IO_S_DEAD;
-		close_side(ofd);
-		return 0;
-	}
 	rt_ub_reset();
-	size = rt_hostcall(OM_HC_TCP_DUMP, 0, 0, arg);
-	if (size == -EOPNOTSUPP) {
-		/* Closed by both sides meanwhile. */
-		ofd->socket.state = RT_IO_S_DEAD;
-		close_side(ofd);
-		return 0;
-	}
-	if (size < 0) {
-		(void)rt_io_refuse(words, ofd, "the TCP connection cannot be moved"); /* for its words */
-		rt_io_words_errno(words, size);
-		return OM_EHOSTSTATE;
-	}
-	/* The host has closed it. */
-	ofd->host_fd = -1;
-	ofd->closed_by_freeze = 1;
-	ofd->socket.state = RT_IO_S_CONNECTED;
-	ub = (uint64_t)size <= rt_ub_left() ? rt_io_ub_space((size_t)size) : 0;
-	if (!ub)
-		rt_fatal(OM_EHOST, "host returned a TCP dump larger than the buffer");
-	record = record_new(ofd, (uint64_t)size);
-	if (!record) {
-		/* The dump still lies in the buffer: make the connection again at once, for thaw will find no record. */
-		const uint64_t again[6] = { (uint64_t)size };
-		long host_fd = rt_io_checked_fd(rt_hostcall(OM_HC_TCP_RESTORE, 0, 0, again));
-
-		if (host_fd >= 0)
-			ofd->host_fd = (int32_t)host_fd;
-		else
-			ofd->socket.state = RT_IO_S_DEAD;
-		return rt_io_refuse(words, ofd, "too much data in TCP queues");
-	}
-	rt_ub_get(record->data, (void *)ub, (size_t)size);
+	size = rt_io_checked(rt_hostcall(OM_HC_OPTIONS_GET, 0, 0, arg), 65536);
+	if (size < 0)
+		return rt_io_refuse_errno(words, ofd, "the socket's options cannot be read", size);
+	ub = rt_io_ub_space(size ? (size_t)size : 1);
+	*ret_record = record_new(ofd, (uint32_t)size);
+	if (!*ret_record)
+		return rt_io_refuse(words, ofd, "too much host state");
+	rt_ub_get((*ret_record)->options, (void *)ub, (size_t)size);
 	return 0;
 }
 
-/* Drains a queue into the arena, message by message. The arena's end grows with them: nothing else is allocated meanwhile. */
+/* The path's copy stays in the transfer buffer. Return: its untrusted address, 0 if it does not fit. */
+static uint64_t path_of(const uint8_t *name, uint32_t size)
+{
+	char path[LX_SUN_PATH_MAX + 1] = {0};
+
+	memcpy(path, name + 2, size - 2 < LX_SUN_PATH_MAX ? size - 2 : LX_SUN_PATH_MAX);
+	return rt_io_ub_copy(path, sizeof path);
+}
+
+/* False: nothing is there. */
+static bool look_at(uint64_t path, struct stat *ret_stat)
+{
+	uint64_t ub = rt_io_ub_space(256);
+
+	if (!path || !ub || rt_host(__NR_newfstatat, (uint64_t)AT_FDCWD, path, ub, AT_SYMLINK_NOFOLLOW, 0, 0))
+		return false;
+	rt_ub_get(ret_stat, (void *)ub, sizeof *ret_stat);
+	return true;
+}
+
+/* Who may connect is in the mode and owner of the socket's file. A name that is another file's by now, or gone, stays so. */
+static void save_file(struct rt_io_socket_record *record)
+{
+	struct stat stat;
+
+	rt_ub_reset();
+	if (!has_path(record->local, record->local_size) || !look_at(path_of(record->local, record->local_size), &stat) ||
+	    (stat.st_mode & LX_S_IFMT) != LX_S_IFSOCK)
+		return;
+	record->mode = stat.st_mode;
+	record->uid = stat.st_uid;
+	record->gid = stat.st_gid;
+	record->device = stat.st_dev;
+	record->inode = stat.st_ino;
+}
+
+int rt_io_named_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	struct rt_io_socket_record *record = NULL;
+	int error = save_options(ofd, &record, words);
+
+	if (error)
+		return error;
+	rt_ub_reset();
+	record->local_size = rt_io_socket_name(ofd, __NR_getsockname, record->local);
+	if (ofd->socket.type != LX_SOCK_STREAM)
+		record->remote_size = rt_io_socket_name(ofd, __NR_getpeername, record->remote);
+	if (ofd->socket.domain == AF_UNIX)
+		save_file(record);
+	return ofd->socket.type == LX_SOCK_DGRAM && ofd->socket.domain != AF_NETLINK ? rt_io_queue_freeze(ofd, words) : 0;
+}
+
+/* An end whose other end was closed with something unread in it has an error; so has none other. */
+static bool has_error(const struct rt_io_ofd *ofd)
+{
+	struct { int32_t fd; int16_t events, revents; } entry = { ofd->host_fd, 0, 0 };
+	uint64_t ub;
+
+	rt_ub_reset();
+	ub = rt_io_ub_copy(&entry, sizeof entry);
+	if (!ub || rt_io_checked(rt_host(__NR_poll, ub, 1, 0, 0, 0, 0), 1) <= 0)
+		return false;
+	rt_ub_get(&entry, (void *)ub, sizeof entry);
+	return entry.revents & POLLERR;
+}
+
 static int freeze_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
-	struct socket_record *record = record_new(ofd, 0);
-	uint32_t chunk = rt_ub_left() > 262144 ? 262144 : (uint32_t)rt_ub_left() & ~63u;
-	uint64_t ub = rt_io_ub_space(chunk);
+	struct rt_io_socket_record *record = NULL;
+	int error = save_options(ofd, &record, words);
 
-	if (!record || !ub)
-		return rt_io_refuse(words, ofd, "too much host state");
-	for (;;) {
-		long got = rt_io_checked(rt_host(__NR_recvfrom, (uint64_t)ofd->host_fd, ub, chunk, LX_MSG_DONTWAIT, 0, 0), chunk);
-		uint32_t at, size;
-
-		if (got <= 0)
-			break;
-		size = (uint32_t)got;
-		at = rt_io_frozen_new(sizeof size + (uint64_t)size);
-		if (!at)
-			return rt_io_refuse(words, ofd, "too much data in a socketpair");
-		memcpy(rt_io_frozen_at(at), &size, sizeof size);
-		rt_ub_get((uint8_t *)rt_io_frozen_at(at) + sizeof size, (void *)ub, size);
-		record->data_size = (uint64_t)((uint8_t *)rt_io_frozen_at(at) + sizeof size + size - record->data);
-	}
-	close_side(ofd);
-	return 0;
-}
-
-const char *rt_io_socket_problem(const struct rt_io_ofd *ofd)
-{
-	if (ofd->socket.domain == AF_UNIX && ofd->socket.type != LX_SOCK_DGRAM &&
-	    (ofd->socket.state == RT_IO_S_CONNECTED || ofd->socket.state == RT_IO_S_CONNECTING))
-		return "a UNIX socket connected to another process cannot move";
-	if (is_inet(ofd) && ofd->socket.type != LX_SOCK_STREAM && ofd->socket.type != LX_SOCK_DGRAM)
-		return "a raw socket cannot move";
-	return NULL;
-}
-
-bool rt_io_is_connection(const struct rt_io_ofd *ofd)
-{
-	return ofd->kind == RT_IO_SOCKET && is_tcp(ofd) && ofd->socket.state == RT_IO_S_CONNECTED;
-}
-
-bool rt_io_may_move_connections(void)
-{
-	static const int32_t one = 1;
-	long host_fd = rt_io_checked_fd(rt_host(__NR_socket, AF_INET, LX_SOCK_STREAM | LX_SOCK_CLOEXEC, 0, 0, 0, 0)), error;
-	uint64_t ub = rt_io_ub_copy(&one, sizeof one);
-
-	if (host_fd < 0 || !ub)
-		return false;
-	error = rt_host(__NR_setsockopt, (uint64_t)host_fd, LX_IPPROTO_TCP, LX_TCP_REPAIR, ub, sizeof one, 0);
-	rt_io_host_close((int32_t)host_fd);
-	return error == 0;
+	if (error)
+		return error;
+	if (!ofd->socket.peer && has_error(ofd))
+		record->mode = RT_IO_PAIR_RESET;
+	return rt_io_queue_freeze(ofd, words);
 }
 
 int rt_io_socket_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
-	const char *problem = rt_io_socket_problem(ofd);
-
-	if (problem)
-		return rt_io_refuse(words, ofd, problem);
-	rt_io_watch_dups_close(ofd);
 	switch ((enum rt_io_socket_state)ofd->socket.state) {
 	case RT_IO_S_PAIR:
 		return freeze_pair(ofd, words);
 	case RT_IO_S_DEAD:
-		return 0;
 	case RT_IO_S_CONNECTING:
 	case RT_IO_S_CONNECTED:
-		return is_tcp(ofd) ? freeze_connection(ofd, words) : freeze_named(ofd, words);
+		return rt_io_is_tcp(ofd) ? rt_io_tcp_freeze(ofd, words) : rt_io_named_freeze(ofd, words);
 	default:
-		return freeze_named(ofd, words);
+		return rt_io_named_freeze(ofd, words);
 	}
+}
+
+int rt_io_socket_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	return rt_io_tcp_frozen(ofd) ? rt_io_tcp_thaw(ofd, words) : rt_io_queue_thaw(ofd, words);
 }
 
 /* ---- make -------------------------------------------------------------------------------------------------------------------------- */
 
-static int refuse(struct rt_io_words *words, const struct rt_io_ofd *ofd, const char *text, long error)
+long rt_io_socket_set_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t value)
 {
-	(void)rt_io_refuse(words, ofd, text); /* for its words */
-	rt_io_words_errno(words, error);
-	return OM_EHOSTSTATE;
-}
-
-static long set_option(const struct rt_io_ofd *ofd, int32_t level, int32_t name, const void *value, uint32_t size)
-{
-	uint64_t ub = rt_io_ub_copy(value, size ? size : 1);
+	uint64_t ub = rt_io_ub_copy(&value, sizeof value);
 
 	if (!ub)
 		return -ENOMEM;
-	return rt_io_zero(rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, (uint64_t)(int64_t)level, (uint64_t)(int64_t)name, ub, size, 0));
+	return rt_io_zero(rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, (uint64_t)(int64_t)level, (uint64_t)(int64_t)name, ub,
+		sizeof value, 0));
 }
 
-static long set_options(const struct rt_io_ofd *ofd)
+/* Entries that only made sense between others fail as they should; a group that this host cannot join does not. */
+static long set_logged(const struct rt_io_ofd *ofd)
 {
-	const struct rt_io_option *list = rt_io_blob_at(ofd->socket.options);
+	struct rt_io_logged e;
 
-	for (uint32_t i = 0; i < ofd->socket.option_count; i++) {
-		long error = set_option(ofd, list[i].level, list[i].name, list[i].value, list[i].size);
+	for (uint32_t at = 0; rt_io_log_next(ofd, &at, &e);) {
+		uint64_t ub;
+		long error;
 
-		if (error)
+		rt_ub_reset();
+		ub = rt_io_ub_copy(e.value, e.size ? e.size : 1);
+		error = ub ? rt_io_zero(rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, (uint64_t)(int64_t)e.level,
+			(uint64_t)(int64_t)e.name, ub, e.size, 0)) : -ENOMEM;
+		if (error == -ENODEV || error == -ENOBUFS || error == -ENOMEM)
 			return error;
 	}
 	return 0;
+}
+
+long rt_io_socket_set_options(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
+	const uint64_t arg[6] = { (uint64_t)ofd->host_fd, record ? record->options_size : 0 };
+	long error = 0;
+
+	rt_ub_reset();
+	if (record && record->options_size)
+		error = rt_io_ub_copy(record->options, record->options_size) ? rt_io_zero(rt_hostcall(OM_HC_OPTIONS_SET, 0, 0, arg)) : -ENOMEM;
+	return error ? error : set_logged(ofd);
 }
 
 static long new_socket(struct rt_io_ofd *ofd)
@@ -414,27 +347,7 @@ static long new_socket(struct rt_io_ofd *ofd)
 	return host_fd < 0 ? host_fd : 0;
 }
 
-/* A socket file of that name is our own from before; anything else makes bind fail as it should. */
-static void unlink_socket(const uint8_t *name, uint32_t size)
-{
-	char path[LX_SUN_PATH_MAX + 1] = {0};
-	uint64_t path_ub, ub;
-	struct stat stat;
-
-	if (size <= 2 || !name[2])
-		return;
-	memcpy(path, name + 2, size - 2 < LX_SUN_PATH_MAX ? size - 2 : LX_SUN_PATH_MAX);
-	path_ub = rt_io_ub_copy(path, sizeof path);
-	ub = rt_io_ub_space(256);
-	if (!path_ub || !ub || rt_host(__NR_newfstatat, (uint64_t)AT_FDCWD, path_ub, ub, AT_SYMLINK_NOFOLLOW, 0, 0))
-		return;
-	rt_ub_get(&stat, (void *)ub, sizeof stat);
-	/* bind reports what unlink could not do. */
-	if ((stat.st_mode & LX_S_IFMT) == LX_S_IFSOCK)
-		(void)rt_host(__NR_unlinkat, (uint64_t)AT_FDCWD, path_ub, 0, 0, 0, 0);
-}
-
-static bool must_bind(const struct rt_io_ofd *ofd, const struct socket_record *record)
+static bool must_bind(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
 {
 	if (ofd->socket.bound)
 		return true;
@@ -442,195 +355,205 @@ static bool must_bind(const struct rt_io_ofd *ofd, const struct socket_record *r
 	return is_inet(ofd) && record->local_size && port_of(record->local) && ofd->socket.state != RT_IO_S_CONNECTING;
 }
 
-static long bind_again(const struct rt_io_ofd *ofd, const struct socket_record *record)
+/* Is there a socket of the source's that would be in the way? A file that both hosts see is that of the source. */
+bool rt_io_socket_shared(const struct rt_io_ofd *ofd)
 {
-	static const int32_t one = 1;
+	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
+	struct stat stat;
+
+	if (!must_bind(ofd, record))
+		return false;
+	if (!has_path(record->local, record->local_size))
+		return rt_io_same_net;
+	rt_ub_reset();
+	return record->mode && look_at(path_of(record->local, record->local_size), &stat) && stat.st_dev == record->device &&
+		stat.st_ino == record->inode;
+}
+
+/* A socket's file of that name is our own from before; anything else makes bind fail as it should. */
+static void unlink_socket(const struct rt_io_socket_record *record)
+{
+	uint64_t path = path_of(record->local, record->local_size);
+	struct stat stat;
+
+	/* bind reports what unlink could not do. */
+	if (look_at(path, &stat) && (stat.st_mode & LX_S_IFMT) == LX_S_IFSOCK)
+		(void)rt_host(__NR_unlinkat, (uint64_t)AT_FDCWD, path, 0, 0, 0, 0);
+}
+
+/* Nobody may connect before the file has its mode and owner: the file mask is closed meanwhile. */
+static long bind_file(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
+	long mask = rt_host(__NR_umask, 0777, 0, 0, 0, 0, 0), error;
+	uint64_t ub, path;
+
+	unlink_socket(record);
+	ub = rt_io_ub_copy(record->local, sizeof record->local);
+	error = ub ? rt_io_zero(rt_host(__NR_bind, (uint64_t)ofd->host_fd, ub, record->local_size, 0, 0, 0)) : -ENOMEM;
+	(void)rt_host(__NR_umask, mask >= 0 ? (uint64_t)mask & 0777 : 022, 0, 0, 0, 0, 0); /* cannot fail */
+	if (error)
+		return error;
+	path = path_of(record->local, record->local_size);
+	/* A host without the right to give files away makes them its own, as it would have natively. The mode comes last. */
+	(void)rt_host(__NR_fchownat, (uint64_t)AT_FDCWD, path, record->uid, record->gid, AT_SYMLINK_NOFOLLOW, 0);
+	return record->mode ? rt_io_zero(rt_host(__NR_fchmodat, (uint64_t)AT_FDCWD, path, record->mode & 07777, 0, 0, 0)) : 0;
+}
+
+/* Its file is not there any more at the source, or is another's: it has to be made for bind, and goes at once. */
+static long bind_without_file(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
+	uint64_t path = path_of(record->local, record->local_size), ub;
+	struct stat stat;
+	long error;
+
+	if (look_at(path, &stat))
+		return -EEXIST;
+	ub = rt_io_ub_copy(record->local, sizeof record->local);
+	error = ub ? rt_io_zero(rt_host(__NR_bind, (uint64_t)ofd->host_fd, ub, record->local_size, 0, 0, 0)) : -ENOMEM;
+	if (!error)
+		(void)rt_host(__NR_unlinkat, (uint64_t)AT_FDCWD, path, 0, 0, 0, 0);
+	return error;
+}
+
+static long bind_again(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
 	uint64_t ub;
 	long error;
 
-	if (!must_bind(ofd, record))
-		return 0;
-	if (ofd->socket.domain == AF_UNIX)
-		unlink_socket(record->local, record->local_size);
-	/* Connections of the same port are about to come back, or linger. */
-	if (is_tcp(ofd)) {
-		error = set_option(ofd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-		if (error)
-			return error;
-	}
+	rt_ub_reset();
+	if (has_path(record->local, record->local_size))
+		return record->mode ? bind_file(ofd, record) : bind_without_file(ofd, record);
+	/* What our connections left behind on this host does not keep us from it. */
+	if (is_inet(ofd) && ofd->socket.type == LX_SOCK_STREAM)
+		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_REUSEADDR, 1); /* cannot fail */
 	ub = rt_io_ub_copy(record->local, sizeof record->local);
-	return ub ? rt_io_zero(rt_host(__NR_bind, (uint64_t)ofd->host_fd, ub, record->local_size, 0, 0, 0)) : -ENOMEM;
+	error = ub ? rt_io_zero(rt_host(__NR_bind, (uint64_t)ofd->host_fd, ub, record->local_size, 0, 0, 0)) : -ENOMEM;
+	if (!error && is_inet(ofd) && ofd->socket.type == LX_SOCK_STREAM)
+		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_REUSEADDR, ofd->socket.reuse || ofd->socket.state == RT_IO_S_LISTENING);
+	return error;
+}
+
+/* In repair mode a port can be had that is in use. Nobody else can have it from then on: not without the right to this, and
+ * who has that right is the source. */
+static bool reserve(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
+	uint64_t ub;
+	bool bound;
+
+	rt_ub_reset();
+	if (!rt_io_is_tcp(ofd) || rt_io_socket_set_int(ofd, LX_IPPROTO_TCP, LX_TCP_REPAIR, 1))
+		return false;
+	ub = rt_io_ub_copy(record->local, sizeof record->local);
+	bound = ub && !rt_io_zero(rt_host(__NR_bind, (uint64_t)ofd->host_fd, ub, record->local_size, 0, 0, 0));
+	/* Cannot fail: -1 is off, without a probe. It leaves SO_REUSEADDR off. */
+	(void)rt_io_socket_set_int(ofd, LX_IPPROTO_TCP, LX_TCP_REPAIR, -1);
+	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_REUSEADDR, ofd->socket.reuse);
+	return bound;
 }
 
 static void connect_again(const struct rt_io_ofd *ofd, const uint8_t *remote, uint32_t size)
 {
-	uint64_t ub = rt_io_ub_copy(remote, size);
+	uint64_t ub;
 
+	rt_ub_reset();
+	ub = rt_io_ub_copy(remote, size);
 	/* What fails here fails for the program when it sends, or asks for SO_ERROR: as if the peer had gone. */
 	if (ub)
 		(void)rt_host(__NR_connect, (uint64_t)ofd->host_fd, ub, size, 0, 0, 0);
 }
 
-static int make_named(struct rt_io_ofd *ofd, struct rt_io_words *words)
+static void shut_again(const struct rt_io_ofd *ofd)
 {
-	const struct socket_record *record = rt_io_frozen_at(ofd->frozen);
-	long error;
+	if (ofd->socket.shut)
+		(void)rt_host(__NR_shutdown, (uint64_t)ofd->host_fd, ofd->socket.shut - 1u, 0, 0, 0, 0); /* as it was allowed before */
+}
 
-	if (!ofd->frozen)
-		return rt_io_refuse(words, ofd, "was not saved");
-	error = new_socket(ofd);
-	if (error)
-		return refuse(words, ofd, "the socket cannot be made again", error);
-	error = set_options(ofd);
-	if (error)
-		return refuse(words, ofd, "a socket option cannot be set again", error);
-	error = bind_again(ofd, record);
-	if (error)
-		return refuse(words, ofd, "the socket's address cannot be bound again", error);
-	if (ofd->socket.state == RT_IO_S_LISTENING) {
-		error = rt_io_zero(rt_host(__NR_listen, (uint64_t)ofd->host_fd, ofd->socket.backlog, 0, 0, 0, 0));
-		if (error)
-			return refuse(words, ofd, "cannot listen again", error);
-	}
+static long stand_bound(struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
+	long error = 0;
+
+	if (ofd->claim != RT_IO_CLAIM_RESERVED && must_bind(ofd, record))
+		error = bind_again(ofd, record);
+	if (error || ofd->socket.state != RT_IO_S_LISTENING)
+		return error;
+	rt_ub_reset();
+	rt_io_keep_reusable(ofd, true);
+	return rt_io_zero(rt_host(__NR_listen, (uint64_t)ofd->host_fd, ofd->socket.backlog, 0, 0, 0, 0));
+}
+
+static void stand_connected(struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
 	if (record->remote_size)
 		connect_again(ofd, record->remote, record->remote_size);
 	/* A blocked thread issues its connect itself. */
 	if (ofd->socket.state == RT_IO_S_CONNECTING && !rt_io_blocking(ofd))
 		connect_again(ofd, ofd->socket.remote, ofd->socket.remote_size);
-	return 0;
-}
-
-static long new_pair(uint64_t domain, uint64_t type, uint64_t protocol, int32_t ret_fd[2])
-{
-	uint64_t ub = rt_io_ub_space(256);
-	long error = ub ? rt_io_zero(rt_host(__NR_socketpair, domain, type | LX_SOCK_CLOEXEC, protocol, ub, 0, 0)) : -ENOMEM;
-
-	if (error)
-		return error;
-	rt_io_get_pair(ub, ret_fd);
-	return 0;
-}
-
-static void set_mode(const struct rt_io_ofd *ofd)
-{
-	if (ofd->status & O_NONBLOCK)
-		(void)rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, O_NONBLOCK, 0, 0, 0); /* cannot fail on a fresh socket */
-}
-
-static int make_dead(struct rt_io_ofd *ofd, struct rt_io_words *words)
-{
-	int32_t fd[2];
-	long error = new_pair(AF_UNIX, LX_SOCK_STREAM, 0, fd);
-
-	if (error)
-		return refuse(words, ofd, "no stand-in for a closed connection", error);
-	rt_io_host_close(fd[1]);
-	ofd->host_fd = fd[0];
-	set_mode(ofd);
-	return 0;
-}
-
-/* What `ofd` had not read yet, sent from the other end. */
-static long refill(const struct rt_io_ofd *ofd, int32_t other_fd)
-{
-	const struct socket_record *record = rt_io_frozen_at(ofd->frozen);
-	const uint8_t *at, *end;
-	uint32_t room = rt_ub_left() > 262144 ? 262144 : (uint32_t)rt_ub_left() & ~63u;
-	uint64_t ub = rt_io_ub_space(room);
-
-	if (!ofd->frozen || !ub)
-		return -ENOMEM;
-	/* Messages are 16-byte aligned in the arena, each behind its size. */
-	at = record->data;
-	end = record->data + record->data_size;
-	while (at < end) {
-		uint64_t offset = (uint64_t)(at - (const uint8_t *)rt_io_frozen_at(0));
-		uint32_t size;
-		long put;
-
-		at = rt_io_frozen_at((uint32_t)((offset + 15) & ~15ULL));
-		memcpy(&size, at, sizeof size);
-		if (size > room)
-			return -ENOMEM;
-		rt_ub_put((void *)ub, at + sizeof size, size);
-		put = rt_io_checked(rt_host(__NR_sendto, (uint64_t)other_fd, ub, size, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0), size);
-		if (put != size)
-			return put < 0 ? put : -ENOBUFS;
-		at += sizeof size + size;
-	}
-	return 0;
-}
-
-static void shut_again(const struct rt_io_ofd *ofd)
-{
-	/* Cannot fail on a connected pair. */
-	if (ofd->socket.shut)
-		(void)rt_host(__NR_shutdown, (uint64_t)ofd->host_fd, ofd->socket.shut - 1u, 0, 0, 0, 0);
-}
-
-/* Both ends at once. If the other end was closed, it lives just long enough to send what was left. */
-static int make_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
-{
-	struct rt_io_ofd *peer = ofd->socket.peer ? &rt_io_ofds[ofd->socket.peer] : NULL;
-	int32_t fd[2];
-	long error = new_pair(ofd->socket.domain, ofd->socket.type, ofd->socket.protocol, fd);
-
-	if (error)
-		return refuse(words, ofd, "the socketpair cannot be made again", error);
-	ofd->host_fd = fd[0];
-	if (peer)
-		peer->host_fd = fd[1];
-	error = set_options(ofd);
-	if (!error && peer)
-		error = set_options(peer);
-	if (!error)
-		error = refill(ofd, fd[1]);
-	rt_ub_reset();
-	if (!error && peer)
-		error = refill(peer, fd[0]);
-	set_mode(ofd);
 	shut_again(ofd);
-	if (peer) {
-		set_mode(peer);
-		shut_again(peer);
-	} else {
-		rt_io_host_close(fd[1]);
-	}
-	return error ? refuse(words, ofd, "the socketpair's content cannot be sent again", error) : 0;
 }
 
-static int make_connection(struct rt_io_ofd *ofd, struct rt_io_words *words)
+long rt_io_socket_stand(struct rt_io_ofd *ofd, enum rt_io_pass pass, struct rt_io_words *words)
 {
-	const struct socket_record *record = rt_io_frozen_at(ofd->frozen);
-	uint64_t arg[6] = {0};
-	long host_fd;
+	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
+	long error = 0;
 
+	if (!ofd->frozen || ofd->socket.state == RT_IO_S_PAIR || ofd->socket.dumped)
+		return 0;
+	switch (pass) {
+	case RT_IO_PASS_BIND:
+		error = stand_bound(ofd, record);
+		if (error && error != -EADDRINUSE)
+			(void)rt_io_refuse_errno(words, ofd, "the socket's address cannot be had again", error); /* for its words */
+		return error;
+	case RT_IO_PASS_FILL:
+		return rt_io_queue_make(ofd, words) ? -EIO : 0;
+	case RT_IO_PASS_CONNECT:
+		stand_connected(ofd, record);
+		return 0;
+	}
+	return 0;
+}
+
+/* A name whose turn comes after the start token must not be one that this process may not make. */
+static bool may_make_file(const struct rt_io_socket_record *record)
+{
+	char folder[LX_SUN_PATH_MAX + 1] = {0};
+	uint32_t size = 0;
+	uint64_t ub;
+
+	for (uint32_t i = 0; i < LX_SUN_PATH_MAX && record->local[2 + i]; i++) {
+		folder[i] = (char)record->local[2 + i];
+		if (folder[i] == '/')
+			size = i + 1;
+	}
+	folder[size] = 0;
+	rt_ub_reset();
+	ub = rt_io_ub_copy(folder, sizeof folder);
+	return ub && !rt_host(__NR_faccessat2, (uint64_t)AT_FDCWD, ub, 3 /* W_OK | X_OK */, LX_AT_EACCESS, 0, 0);
+}
+
+static int make_named(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
+	long error = new_socket(ofd);
+
+	if (error)
+		return rt_io_refuse_errno(words, ofd, "the socket cannot be made again", error);
+	error = rt_io_socket_set_options(ofd, record);
+	if (error)
+		return rt_io_refuse_errno(words, ofd, "the socket's options cannot be set again", error);
+	if (!rt_io_socket_shared(ofd))
+		return 0;
+	if (has_path(record->local, record->local_size) && !may_make_file(record))
+		return rt_io_refuse(words, ofd, "the socket's file cannot be made again: its folder may not be written to");
+	ofd->claim = reserve(ofd, record) ? RT_IO_CLAIM_RESERVED : RT_IO_CLAIM_ALL;
+	return 0;
+}
+
+int rt_io_socket_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
 	if (!ofd->frozen)
 		return rt_io_refuse(words, ofd, "was not saved");
-	arg[0] = record->data_size;
-	rt_ub_reset();
-	if (!rt_io_ub_copy(record->data, record->data_size))
-		return refuse(words, ofd, "the TCP connection cannot be restored", -ENOBUFS);
-	host_fd = rt_io_checked_fd(rt_hostcall(OM_HC_TCP_RESTORE, 0, 0, arg));
-	if (host_fd < 0)
-		return refuse(words, ofd, "the TCP connection cannot be restored", host_fd);
-	ofd->host_fd = (int32_t)host_fd;
-	/* The dump has the options of the connection itself; those noted here beyond them matter less than the connection. */
-	(void)set_options(ofd);
-	return 0;
-}
-
-int rt_io_socket_make(struct rt_io_ofd *ofd, bool connections, struct rt_io_words *words)
-{
-	bool dump = ofd->socket.state == RT_IO_S_CONNECTED && is_tcp(ofd);
-
-	if (dump != connections)
-		return 0;
-	if (dump)
-		return make_connection(ofd, words);
-	switch ((enum rt_io_socket_state)ofd->socket.state) {
-	case RT_IO_S_DEAD: return make_dead(ofd, words);
-	case RT_IO_S_PAIR: return make_pair(ofd, words);
-	default:           return make_named(ofd, words);
-	}
+	if (ofd->socket.dumped)
+		return rt_io_tcp_make(ofd, words);
+	return ofd->socket.state == RT_IO_S_PAIR ? rt_io_pair_make(ofd, words) : make_named(ofd, words);
 }

@@ -29,13 +29,13 @@ static bool may_block(const struct rt_io_ofd *ofd)
 	return ofd->kind != RT_IO_FILE && rt_io_blocking(ofd);
 }
 
-static long host_rw(const struct rt_io_ofd *ofd, long nr, uint64_t ub, uint64_t size, int64_t offset)
+static long host_rw(struct rt_io_ofd *ofd, long nr, uint64_t ub, uint64_t size, int64_t offset)
 {
 	uint64_t host_fd = (uint64_t)ofd->host_fd;
 
 	if (may_block(ofd))
-		return rt_io_checked(rt_host_wait(nr, host_fd, ub, size, (uint64_t)offset, 0, 0), size);
-	return rt_io_checked(rt_host(nr, host_fd, ub, size, (uint64_t)offset, 0, 0), size);
+		return rt_io_dead_error(ofd, rt_io_checked(rt_host_wait(nr, host_fd, ub, size, (uint64_t)offset, 0, 0), size));
+	return rt_io_dead_error(ofd, rt_io_checked(rt_host(nr, host_fd, ub, size, (uint64_t)offset, 0, 0), size));
 }
 
 static bool is_message(const struct rt_io_ofd *ofd)

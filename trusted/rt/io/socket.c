@@ -169,6 +169,20 @@ static long sys_socketpair(struct rt_thread *t)
 	return rt_app_put(ARG(3), fd, sizeof fd);
 }
 
+/*
+ * A listener's connections have SO_REUSEADDR from it, and what they leave behind in TIME_WAIT has it from them: a listener can
+ * come back to its port only if both have. The program sees what it asked for itself; the listener keeps others from its port
+ * all the same.
+ */
+void rt_io_keep_reusable(const struct rt_io_ofd *ofd, bool on)
+{
+	int32_t value = on || ofd->socket.reuse;
+	uint64_t ub = rt_io_is_tcp(ofd) ? rt_io_ub_copy(&value, sizeof value) : 0;
+
+	if (ub)
+		(void)rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, SOL_SOCKET, SO_REUSEADDR, ub, sizeof value, 0); /* cannot fail */
+}
+
 /* ---- naming, listening, connecting --------------------------------------------------------------------------------------- */
 
 static long sys_bind(struct rt_thread *t)
@@ -195,11 +209,15 @@ static long sys_listen(struct rt_thread *t)
 	struct rt_io_ofd *ofd;
 	long error = get(ARG(0), &ofd);
 
-	if (!error)
-		error = rt_io_zero(rt_host(__NR_listen, (uint64_t)ofd->host_fd, ARG(1), 0, 0, 0, 0));
+	if (error)
+		return error;
+	rt_io_keep_reusable(ofd, true);
+	error = rt_io_zero(rt_host(__NR_listen, (uint64_t)ofd->host_fd, ARG(1), 0, 0, 0, 0));
 	if (!error) {
 		ofd->socket.state = RT_IO_S_LISTENING;
 		ofd->socket.backlog = (uint32_t)t->arg[1];
+	} else if (ofd->socket.state == RT_IO_S_NEW) {
+		rt_io_keep_reusable(ofd, false);
 	}
 	return error;
 }
@@ -226,17 +244,27 @@ static long sys_connect(struct rt_thread *t)
 			ofd->socket.state = RT_IO_S_NEW;
 		return error;
 	}
-	if (size <= sizeof ofd->socket.remote && ofd->socket.state != RT_IO_S_CONNECTED) {
+	if (size <= sizeof ofd->socket.remote && ofd->socket.state != RT_IO_S_CONNECTED && ofd->socket.state != RT_IO_S_DEAD) {
 		memcpy(ofd->socket.remote, address, size);
 		ofd->socket.remote_size = (uint8_t)size;
 		ofd->socket.state = RT_IO_S_CONNECTING;
 	}
-	if (rt_io_blocking(ofd))
+	if (rt_io_blocking(ofd)) {
+		bool again = t->syscall_scratch[RT_IO_SCRATCH_DONE];
+
+		t->syscall_scratch[RT_IO_SCRATCH_DONE] = 1;
 		error = rt_io_zero(rt_host_wait(__NR_connect, (uint64_t)ofd->host_fd, ub, size, 0, 0, 0));
-	else
+		/* The attempt of before has succeeded while the program was moved. */
+		if (error == -EISCONN && again)
+			error = 0;
+	} else {
 		error = rt_io_zero(rt_host(__NR_connect, (uint64_t)ofd->host_fd, ub, size, 0, 0, 0));
+	}
+	error = rt_io_dead_error(ofd, error);
 	if (!error)
 		ofd->socket.state = RT_IO_S_CONNECTED;
+	else if (ofd->socket.state == RT_IO_S_DEAD && !ofd->socket.refused)
+		return error;
 	else if (error != -EINPROGRESS && error != -EALREADY && error != -EINTR && error != -EISCONN)
 		ofd->socket.state = RT_IO_S_NEW;
 	return error;
@@ -308,6 +336,7 @@ static long accept_flags(struct rt_thread *t, uint64_t flags)
 	if (fd < 0)
 		return fd;
 	socket_init(ofd, listener->socket.domain, listener->socket.type, listener->socket.protocol, RT_IO_S_CONNECTED);
+	rt_io_options_inherit(ofd, listener);
 	error = rt_io_sockaddr_out(ARG(1), ARG(2), ub, size_ub);
 	if (error) {
 		(void)rt_io_close((uint64_t)fd);
@@ -321,6 +350,18 @@ static long sys_accept4(struct rt_thread *t) { return accept_flags(t, (uint32_t)
 
 /* ---- small ones ------------------------------------------------------------------------------------------------------------ */
 
+/* The host's socket is a stand-in with names of its own. */
+static long dead_name(struct rt_thread *t, const struct rt_io_ofd *ofd, uint64_t ub, uint64_t size_ub)
+{
+	uint32_t size = ofd->socket.local_size;
+
+	if (t->nr == __NR_getpeername)
+		return -ENOTCONN;
+	rt_ub_put((void *)ub, ofd->socket.remote, size);
+	rt_ub_put((void *)size_ub, &size, sizeof size);
+	return rt_io_sockaddr_out(ARG(1), ARG(2), ub, size_ub);
+}
+
 static long sys_name(struct rt_thread *t)
 {
 	struct rt_io_ofd *ofd;
@@ -332,9 +373,31 @@ static long sys_name(struct rt_thread *t)
 	if (!address_space(&ub, &size_ub))
 		return -ENOMEM;
 	if (ofd->socket.state == RT_IO_S_DEAD)
-		return -ENOTCONN;
+		return dead_name(t, ofd, ub, size_ub);
 	error = rt_io_zero(rt_host(t->nr, (uint64_t)ofd->host_fd, ub, size_ub, 0, 0, 0));
 	return error ? error : rt_io_sockaddr_out(ARG(1), ARG(2), ub, size_ub);
+}
+
+static bool is_inet_stream(const struct rt_io_ofd *ofd)
+{
+	return (ofd->socket.domain == AF_INET || ofd->socket.domain == AF_INET6) && ofd->socket.type == LX_SOCK_STREAM;
+}
+
+/* Connections that wait are reset, those that a freeze took from the host's queue too. */
+static void stop_listening(struct rt_io_ofd *listener)
+{
+	static const struct { int32_t on, seconds; } reset = { 1, 0 };
+	struct rt_io_ofd *ofd;
+
+	listener->socket.state = RT_IO_S_NEW;
+	rt_io_keep_reusable(listener, false);
+	while ((ofd = pending_take(listener)) != NULL) {
+		uint64_t ub = rt_io_ub_copy(&reset, sizeof reset);
+
+		if (ub)
+			(void)rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, SOL_SOCKET, SO_LINGER, ub, sizeof reset, 0); /* cannot fail */
+		rt_io_ofd_put(ofd);
+	}
 }
 
 static long sys_shutdown(struct rt_thread *t)
@@ -348,9 +411,16 @@ static long sys_shutdown(struct rt_thread *t)
 	if (how > LX_SHUT_RDWR)
 		return -EINVAL;
 	error = rt_io_zero(rt_host(__NR_shutdown, (uint64_t)ofd->host_fd, how, 0, 0, 0, 0));
-	if (!error)
-		ofd->socket.shut |= (uint8_t)(how + 1);
-	return error;
+	if (error)
+		return error;
+	/* A TCP listener that is shut down for reading listens no more, and may do so again. */
+	if (ofd->socket.state == RT_IO_S_LISTENING && is_inet_stream(ofd)) {
+		if (how != LX_SHUT_WR)
+			stop_listening(ofd);
+		return 0;
+	}
+	ofd->socket.shut |= (uint8_t)(how + 1);
+	return 0;
 }
 
 const struct rt_syscall_entry rt_syscalls_socket[] = {

@@ -154,7 +154,7 @@ static void socket_closing(struct rt_io_ofd *ofd)
 		__atomic_fetch_sub(&rt_io_pending_total, 1, __ATOMIC_RELAXED);
 		rt_io_ofd_put(&rt_io_ofds[index]);
 	}
-	rt_io_options_free(ofd);
+	rt_io_log_free(ofd);
 }
 
 /* The last reference is gone: nobody finds it any more but through its watches. */

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A connection that is over, for a program that has not seen all of it yet. */
+#ifndef OPTMIG_HOST_NET_TCP_CLOSED_H
+#define OPTMIG_HOST_NET_TCP_CLOSED_H
+
+#include "tcp_blob.h"
+
+/*
+ * A closed TCP socket with the data that were not read, the end behind them, and the pending error. It was connected to this
+ * process over the loopback for a moment, so its names are not the connection's; and an error other than ECONNRESET, or
+ * ECONNREFUSED of an attempt, has that number there. The enclave knows both.
+ * Return: its descriptor or -errno.
+ */
+int host_tcp_closed(const struct tcp_blob *b);
+
+#endif

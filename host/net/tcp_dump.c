@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Dump of one TCP connection. The order of the steps is what works (each other order lost data, or was refused by the kernel):
+ * repair on, state and addresses, windows, sequence numbers and sizes, queues; look once more at the sequence number (a packet
+ * that was already past the hold).
+ *
+ * The connection stays as it is, in repair mode. Repair mode keeps a closing descriptor silent, so a source that goes away
+ * tells the peer nothing; and leaving it costs the connection SO_REUSEADDR, which host_tcp_undump gives back as it was.
+ *
+ * What the peer has acknowledged of a segment stays in the kernel's queue until all of it is: the queue may hold more than
+ * SIOCOUTQ counts. Its last bytes are the ones that count.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include "hostcall.h"
+#include "options.h"
+#include "tcp.h"
+#include "tcp_blob.h"
+
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK 72
+#endif
+#define REPAIR_OFF_SILENTLY (-1)     /* TCP_REPAIR_OFF_NO_WP: no window probe */
+#define DUMP_TRIES          3
+#define SEGMENT_MAX         (1u << 19)   /* of one buffer in the kernel's queue, whatever the device: IPv6's BIG TCP */
+
+#define TRY(call) do { \
+	if ((call) < 0) \
+		return -errno; \
+} while (0)
+
+/* The dump at hand. One program is frozen at a time, by one thread. */
+static uint8_t *dump, *scratch;
+static size_t dump_capacity, dump_size, scratch_capacity;
+
+static int set_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+static int get_u32(int fd, int level, int name, uint32_t *value)
+{
+	socklen_t size = sizeof *value;
+
+	return getsockopt(fd, level, name, value, &size);
+}
+
+static int queue_seq(int fd, int queue, uint32_t *seq)
+{
+	return set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue) < 0 ? -1 : get_u32(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, seq);
+}
+
+static bool grow(uint8_t **buffer, size_t *capacity, size_t size)
+{
+	uint8_t *more;
+
+	if (size <= *capacity)
+		return true;
+	more = realloc(*buffer, size * 2);
+	if (!more)
+		return false;
+	*buffer = more;
+	*capacity = size * 2;
+	return true;
+}
+
+/* ---- timestamps ------------------------------------------------------------------------------------------------- */
+
+/* An odd value makes the clock one of microseconds there, and is only a number elsewhere: how far does it go in 2 ms? */
+static bool ask_for_unit(int fd)
+{
+	static const struct timespec pause = { .tv_nsec = 2000000 };
+	uint32_t value = 0;
+
+	if (set_int(fd, IPPROTO_TCP, TCP_REPAIR, 1) || set_int(fd, IPPROTO_TCP, TCP_TIMESTAMP, 1))
+		return false;
+	nanosleep(&pause, NULL);
+	return !get_u32(fd, IPPROTO_TCP, TCP_TIMESTAMP, &value) && value >= 1000;
+}
+
+bool host_tcp_stamps_tell(void)
+{
+	static enum { UNKNOWN, NO, YES } answer;
+	int fd;
+
+	if (answer == UNKNOWN && (fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) >= 0) {
+		answer = ask_for_unit(fd) ? YES : NO;
+		close(fd);
+	}
+	return answer == YES;
+}
+
+/* ---- a connection that stands ------------------------------------------------------------------------------------- */
+
+/* Most connections of a server have the same. */
+static bool address_is_here(const struct sockaddr_storage *local, socklen_t size)
+{
+	static struct { struct sockaddr_storage address; time_t at; bool here; } last;
+	struct sockaddr_storage any_port = *local;
+	struct timespec now;
+	int fd;
+
+	((struct sockaddr_in *)&any_port)->sin_port = 0;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if (last.at == now.tv_sec && memcmp(&last.address, &any_port, sizeof any_port) == 0)
+		return last.here;
+	last.address = any_port;
+	last.at = now.tv_sec;
+	fd = socket(local->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	last.here = fd < 0 || bind(fd, (struct sockaddr *)&any_port, size) == 0 || errno != EADDRNOTAVAIL;
+	if (fd >= 0)
+		close(fd);
+	return last.here;
+}
+
+static int read_addresses(int fd, struct tcp_blob *b)
+{
+	struct sockaddr_storage local = { 0 }, remote = { 0 };
+	socklen_t local_size = sizeof local, remote_size = sizeof remote;
+	uint32_t scope, ignored;
+	uint8_t family;
+	char name[IF_NAMESIZE];
+
+	TRY(getsockname(fd, (struct sockaddr *)&local, &local_size));
+	TRY(getpeername(fd, (struct sockaddr *)&remote, &remote_size));
+	if (!tcp_blob_from_sockaddr(&local, &b->local, &b->family, &scope) ||
+	    !tcp_blob_from_sockaddr(&remote, &b->remote, &family, &ignored) || family != b->family)
+		return -EAFNOSUPPORT;
+	if (scope && if_indextoname(scope, name))
+		memcpy(b->interface, name, strnlen(name, sizeof b->interface - 1));
+	if (!address_is_here(&local, local_size))
+		b->flags |= TCP_BLOB_ELSEWHERE;
+	return 0;
+}
+
+static int read_state(int fd, struct tcp_blob *b)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof info;
+	int flags;
+
+	memset(&info, 0, sizeof info);
+	TRY(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
+	TRY(flags = fcntl(fd, F_GETFL));
+	if (flags & O_NONBLOCK)
+		b->flags |= TCP_BLOB_NONBLOCK;
+	b->state = info.tcpi_state;
+	switch (info.tcpi_state) {
+	case TCP_ESTABLISHED:
+	case TCP_CLOSE:       break;
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:   b->flags |= TCP_BLOB_FIN_SENT; break;
+	case TCP_CLOSE_WAIT:  b->flags |= TCP_BLOB_FIN_RECEIVED; break;
+	case TCP_LAST_ACK:
+	case TCP_CLOSING:     b->flags |= TCP_BLOB_FIN_SENT | TCP_BLOB_FIN_RECEIVED; break;
+	case TCP_SYN_SENT:
+	case TCP_SYN_RECV:    return -EINPROGRESS;
+	case TCP_TIME_WAIT:   b->state = TCP_CLOSE; break;
+	default:              return -EOPNOTSUPP;
+	}
+	b->options = info.tcpi_options & TCP_BLOB_OPT_KNOWN;
+	if (b->options & TCP_BLOB_OPT_WSCALE) {
+		b->send_scale = info.tcpi_snd_wscale;
+		b->receive_scale = info.tcpi_rcv_wscale;
+	}
+	return 0;
+}
+
+static int read_parameters(int fd, struct tcp_blob *b)
+{
+	struct tcp_repair_window window;
+	socklen_t size = sizeof window;
+
+	TRY(get_u32(fd, IPPROTO_TCP, TCP_MAXSEG, &b->mss));
+	TRY(get_u32(fd, IPPROTO_TCP, TCP_TIMESTAMP, &b->timestamp));
+	if (host_tcp_stamps_tell() && (b->timestamp & 1))
+		b->flags |= TCP_BLOB_MICROSECONDS;
+	TRY(getsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, &size));
+	b->snd_wl1 = window.snd_wl1;
+	b->snd_wnd = window.snd_wnd;
+	b->max_window = window.max_window;
+	b->rcv_wnd = window.rcv_wnd;
+	b->rcv_wup = window.rcv_wup;
+	return 0;
+}
+
+/* What connections have that stand and that are over. `list` lives as long as the blob is filled in. */
+static int read_settings(int fd, struct tcp_blob *b, uint8_t list[NET_OPTIONS_MAX])
+{
+	uint32_t locks;
+	int size = net_options_read(fd, list);
+
+	if (size < 0)
+		return size;
+	b->option_list = list;
+	b->option_size = (uint16_t)size;
+	TRY(get_u32(fd, SOL_SOCKET, SO_SNDBUF, &b->send_buffer));
+	TRY(get_u32(fd, SOL_SOCKET, SO_RCVBUF, &b->receive_buffer));
+	if (get_u32(fd, SOL_SOCKET, SO_BUF_LOCK, &locks) == 0)
+		b->buffer_locks = locks & 3;
+	return 0;
+}
+
+/* Sizes without FINs, and the sequence numbers of the queues' first bytes. */
+static int read_sizes(int fd, struct tcp_blob *b, uint32_t *ret_rcv_nxt)
+{
+	int in, out, unsent;
+	uint32_t rcv_nxt, write_seq;
+
+	TRY(queue_seq(fd, TCP_RECV_QUEUE, &rcv_nxt));
+	TRY(queue_seq(fd, TCP_SEND_QUEUE, &write_seq));
+	TRY(ioctl(fd, SIOCINQ, &in));
+	TRY(ioctl(fd, SIOCOUTQ, &out));
+	TRY(ioctl(fd, SIOCOUTQNSD, &unsent));
+	if (b->flags & TCP_BLOB_FIN_SENT) {
+		write_seq--;
+		/* Both counts include a FIN that is not acknowledged, or not even sent. */
+		if (b->state != TCP_FIN_WAIT2)
+			out--;
+		if (unsent > 0)
+			unsent--;
+	}
+	if (in < 0 || out < 0 || unsent < 0 || unsent > out || out > (int)TCP_BLOB_QUEUE_MAX || in > (int)TCP_BLOB_QUEUE_MAX)
+		return -EPROTO;
+	b->receive_size = (uint32_t)in;
+	b->send_size = (uint32_t)out;
+	b->unsent_size = (uint32_t)unsent;
+	b->receive_seq = rcv_nxt - (uint32_t)in - !!(b->flags & TCP_BLOB_FIN_RECEIVED);
+	b->send_seq = write_seq - (uint32_t)out;
+	*ret_rcv_nxt = rcv_nxt;
+	return 0;
+}
+
+static int peek_received(int fd, uint8_t *to, uint32_t size)
+{
+	ssize_t got;
+
+	if (size == 0)
+		return 0;
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE));
+	TRY(got = recv(fd, to, size, MSG_PEEK | MSG_DONTWAIT));
+	return (uint32_t)got == size ? 0 : -EAGAIN;
+}
+
+static int peek_sent(int fd, uint8_t *to, uint32_t size)
+{
+	size_t room = (size_t)size + SEGMENT_MAX;
+	ssize_t got;
+
+	if (size == 0)
+		return 0;
+	if (!grow(&scratch, &scratch_capacity, room))
+		return -ENOMEM;
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
+	TRY(got = recv(fd, scratch, room, MSG_PEEK | MSG_DONTWAIT));
+	if ((size_t)got < size || (size_t)got == room)
+		return -EAGAIN;
+	memcpy(to, scratch + ((size_t)got - size), size);
+	return 0;
+}
+
+static bool encode(struct tcp_blob *b)
+{
+	size_t most = 512u + b->option_size + b->receive_size + b->send_size;
+
+	if (!grow(&dump, &dump_capacity, most))
+		return false;
+	dump_size = tcp_blob_encode(b, dump, dump_capacity);
+	return dump_size != 0;
+}
+
+/* -EAGAIN: the connection changed meanwhile. */
+static int dump_once(int fd, struct tcp_blob *b)
+{
+	uint32_t rcv_nxt, again;
+	int error = read_addresses(fd, b);
+
+	if (!error)
+		error = read_parameters(fd, b);
+	if (!error)
+		error = read_sizes(fd, b, &rcv_nxt);
+	if (!error && !encode(b))
+		error = -ENOMEM;
+	if (!error)
+		error = peek_received(fd, b->receive_queue, b->receive_size);
+	if (!error)
+		error = peek_sent(fd, b->send_queue, b->send_size);
+	if (error)
+		return error;
+	TRY(queue_seq(fd, TCP_RECV_QUEUE, &again));
+	return again == rcv_nxt ? 0 : -EAGAIN;
+}
+
+static int dump_standing(int fd, bool *ret_reuse)
+{
+	struct tcp_blob settings = { 0 };
+	uint8_t list[NET_OPTIONS_MAX];
+	uint32_t reuse;
+	int error = read_settings(fd, &settings, list);
+
+	if (error)
+		return error;
+	TRY(get_u32(fd, SOL_SOCKET, SO_REUSEADDR, &reuse));
+	*ret_reuse = reuse != 0;
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, 1));
+	error = -EAGAIN;
+	for (int i = 0; i < DUMP_TRIES && error == -EAGAIN; i++) {
+		struct tcp_blob b = settings;
+
+		error = read_state(fd, &b);
+		/* A packet that was past the hold may have ended it. */
+		if (!error && b.state == TCP_CLOSE)
+			error = -ECONNRESET;
+		if (!error)
+			error = dump_once(fd, &b);
+	}
+	if (error)
+		(void)host_tcp_undump(fd, *ret_reuse); /* cannot fail: repair mode is on */
+	return error;
+}
+
+/* ---- one that is over --------------------------------------------------------------------------------------------- */
+
+/* Reading the pending error takes it away. */
+static int take_error(int fd, uint16_t *ret_error)
+{
+	struct pollfd p = { .fd = fd };
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	if (poll(&p, 1, 0) == 1 && p.revents & POLLERR)
+		TRY(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size));
+	*ret_error = error > 0 && error < 4096 ? (uint16_t)error : 0;
+	return 0;
+}
+
+static int64_t dump_closed(int fd, struct tcp_blob *b, bool attempt)
+{
+	uint8_t list[NET_OPTIONS_MAX];
+	int family, in = 0, error = read_settings(fd, b, list);
+
+	if (error)
+		return error;
+	TRY(get_u32(fd, SOL_SOCKET, SO_DOMAIN, (uint32_t *)&family));
+	TRY(ioctl(fd, SIOCINQ, &in));
+	if (in < 0 || in > (int)TCP_BLOB_QUEUE_MAX)
+		return -EPROTO;
+	b->family = family == AF_INET ? 4 : 6;
+	b->options = b->send_scale = b->receive_scale = 0;
+	b->receive_size = (uint32_t)in;
+	if (attempt)
+		b->flags |= TCP_BLOB_REFUSED;
+	error = take_error(fd, &b->error);
+	if (!error && !encode(b))
+		error = -ENOMEM;
+	if (error)
+		return error;
+	if (in > 0) {
+		ssize_t got;
+
+		TRY(got = recv(fd, b->receive_queue, (size_t)in, MSG_PEEK | MSG_DONTWAIT));
+		if (got != in)
+			return -EPROTO;
+	}
+	return (int64_t)(dump_size | OM_TCP_CLOSED | (uint64_t)b->error << 44 | (b->error ? OM_TCP_SPOILT : 0));
+}
+
+/* ---- */
+
+static int64_t make_dump(int fd, bool attempt)
+{
+	struct tcp_blob b = { 0 };
+	bool reuse = false;
+	int error = read_state(fd, &b);
+
+	if (!error && b.state != TCP_CLOSE) {
+		error = dump_standing(fd, &reuse);
+		if (error != -ECONNRESET)
+			return error ? error : (int64_t)(dump_size | (reuse ? OM_TCP_REUSE : 0));
+		b = (struct tcp_blob){ 0 };
+		error = read_state(fd, &b);
+	}
+	return error ? error : dump_closed(fd, &b, attempt);
+}
+
+int64_t host_tcp_dump(int fd, bool attempt, uint64_t offset, uint8_t *piece, uint64_t room)
+{
+	int64_t result = offset ? (int64_t)dump_size : make_dump(fd, attempt);
+
+	if (result < 0 || offset >= dump_size)
+		return result;
+	memcpy(piece, dump + offset, room < dump_size - offset ? room : dump_size - offset);
+	return result;
+}
+
+int64_t host_tcp_undump(int fd, bool reuse)
+{
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF_SILENTLY));
+	TRY(set_int(fd, SOL_SOCKET, SO_REUSEADDR, reuse));
+	return 0;
+}

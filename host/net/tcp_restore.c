@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A dumped TCP connection made anew. The order of the steps is what works (each other order lost data, or was refused by the
+ * kernel):
+ *
+ *   restore   socket, repair on, options, bind
+ *   claim     sequence numbers, connect (sends nothing), TCP options, timestamp, receive queue, sent part of the send queue,
+ *             windows
+ *   resume    forged FIN if one had been received, repair off, unsent data, buffer sizes, the rest of the options (repair off
+ *             resets SO_REUSEADDR; setting it earlier would break the bind next to a listener), shutdown if a FIN had been sent
+ *
+ * Between claim and resume a connection neither sends nor acknowledges, and closing it tells nobody: as long as it is
+ * not settled on which host the program runs, its peers must not hear of this one.
+ *
+ * A FIN we sent before is sent again: the peer, which has seen it, acknowledges it again. A FIN we received is not
+ * repeated by a peer that has our acknowledgement: it is forged and fed to the new socket.
+ */
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include "options.h"
+#include "packet.h"
+#include "tcp.h"
+#include "tcp_blob.h"
+#include "tcp_closed.h"
+#include "util.h"
+
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK 72
+#endif
+
+#define TRY(call) do { \
+	if ((call) < 0) \
+		return -errno; \
+} while (0)
+
+static int set_int(int fd, int level, int name, int value)
+{
+	return setsockopt(fd, level, name, &value, sizeof value);
+}
+
+/* ---- restore ----------------------------------------------------------------------------------------------- */
+
+/* A host may have lost the address of a connection that stands; then the kernel must not ask for it here either. */
+static int stand_without_address(int fd, const struct tcp_blob *b, int on)
+{
+	if (!(b->flags & TCP_BLOB_ELSEWHERE))
+		return 0;
+	return b->family == 4 ? set_int(fd, IPPROTO_IP, IP_TRANSPARENT, on) : set_int(fd, IPPROTO_IPV6, IPV6_TRANSPARENT, on);
+}
+
+static socklen_t name_of(const struct tcp_blob *b, const struct tcp_blob_address *from, struct sockaddr_storage *to)
+{
+	return tcp_blob_to_sockaddr(b->family, from, b->interface[0] ? if_nametoindex(b->interface) : 0, to);
+}
+
+static int bind_silently(int fd, const struct tcp_blob *b)
+{
+	struct sockaddr_storage local;
+	socklen_t size = name_of(b, &b->local, &local);
+
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON));
+	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
+	TRY(stand_without_address(fd, b, 1));
+	TRY(bind(fd, (struct sockaddr *)&local, size));
+	return 0;
+}
+
+static int connect_silently(int fd, const struct tcp_blob *b)
+{
+	struct sockaddr_storage remote;
+	socklen_t size = name_of(b, &b->remote, &remote);
+
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->send_seq));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->receive_seq));
+	TRY(connect(fd, (struct sockaddr *)&remote, size));
+	TRY(stand_without_address(fd, b, 0));
+	return 0;
+}
+
+/* The clock's unit as it was: the lowest bit is not the number's, where it has a meaning. */
+static uint32_t stamp_of(const struct tcp_blob *b)
+{
+	if (!host_tcp_stamps_tell())
+		return b->timestamp;
+	return b->flags & TCP_BLOB_MICROSECONDS ? b->timestamp | 1u : b->timestamp & ~1u;
+}
+
+static int set_parameters(int fd, const struct tcp_blob *b)
+{
+	struct tcp_repair_opt options[4];
+	unsigned n = 0;
+
+	if (b->options & TCP_BLOB_OPT_SACK)
+		options[n++] = (struct tcp_repair_opt){ TCPOPT_SACK_PERMITTED, 0 };
+	if (b->options & TCP_BLOB_OPT_WSCALE)
+		options[n++] = (struct tcp_repair_opt){ TCPOPT_WINDOW, b->send_scale | (uint32_t)b->receive_scale << 16 };
+	if (b->options & TCP_BLOB_OPT_TIMESTAMPS)
+		options[n++] = (struct tcp_repair_opt){ TCPOPT_TIMESTAMP, 0 };
+	options[n++] = (struct tcp_repair_opt){ TCPOPT_MAXSEG, b->mss };
+	TRY(setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_OPTIONS, options, n * sizeof options[0]));
+	if (b->options & TCP_BLOB_OPT_TIMESTAMPS)
+		TRY(set_int(fd, IPPROTO_TCP, TCP_TIMESTAMP, (int)stamp_of(b)));
+	return 0;
+}
+
+/* The buffer must take the whole queue at once; the kernel counts its own overhead against it. */
+static void make_room(int fd, int option, uint32_t size)
+{
+	int room, wanted = (int)(size * 2 + 65536);
+	socklen_t length = sizeof room;
+
+	if (getsockopt(fd, SOL_SOCKET, option == SO_RCVBUFFORCE ? SO_RCVBUF : SO_SNDBUF, &room, &length) == 0 && room < 2 * wanted)
+		(void)set_int(fd, SOL_SOCKET, option, wanted);
+}
+
+static int fill_queue(int fd, int queue, const uint8_t *data, uint32_t size)
+{
+	if (size == 0)
+		return 0;
+	make_room(fd, queue == TCP_RECV_QUEUE ? SO_RCVBUFFORCE : SO_SNDBUFFORCE, size);
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, queue));
+	while (size > 0) {
+		/* Larger pieces would need contiguous kernel memory. */
+		ssize_t done = send(fd, data, size < 32768 ? size : 32768, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		TRY(done);
+		data += done;
+		size -= (uint32_t)done;
+	}
+	return 0;
+}
+
+static int set_window(int fd, const struct tcp_blob *b)
+{
+	struct tcp_repair_window window = { b->snd_wl1, b->snd_wnd, b->max_window, b->rcv_wnd, b->rcv_wup };
+	uint32_t rcv_nxt = b->receive_seq + b->receive_size;
+
+	/* The FIN, not yet received here, was counted there. */
+	if ((int32_t)(window.rcv_wup - rcv_nxt) > 0)
+		window.rcv_wup = rcv_nxt;
+	if ((int32_t)(window.snd_wl1 - rcv_nxt) > 0)
+		window.snd_wl1 = rcv_nxt;
+	TRY(setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, sizeof window));
+	return 0;
+}
+
+static uint8_t unmapped(uint8_t family, const struct tcp_blob_address *from, struct tcp_blob_address *to)
+{
+	static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+
+	*to = *from;
+	if (family == 4 || memcmp(from->bytes, prefix, sizeof prefix) != 0)
+		return family;
+	memcpy(to->bytes, from->bytes + 12, 4);
+	return 4;
+}
+
+static int receive_fin(int fd, const struct tcp_blob *b)
+{
+	struct tcp_blob_address local, remote;
+	uint8_t family = unmapped(b->family, &b->local, &local);
+	uint32_t window = b->snd_wnd >> b->send_scale;
+	int error;
+
+	unmapped(b->family, &b->remote, &remote);
+	error = host_packet_send_fin(family, &remote, &local, b->receive_seq + b->receive_size,
+		b->send_seq + b->send_size - b->unsent_size, window < 65535 ? (uint16_t)window : 65535);
+	/* Delivered by a softirq of our own send, or soon after. */
+	for (int i = 0; !error && i < 100; i++) {
+		struct timespec pause = { .tv_nsec = 200000 };
+		struct tcp_info info;
+		socklen_t size = sizeof info;
+
+		TRY(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
+		if (info.tcpi_state == TCP_CLOSE_WAIT)
+			return 0;
+		nanosleep(&pause, NULL);
+	}
+	return error ? error : -ETIMEDOUT;
+}
+
+/* As large as they were, and as fixed: those that are not, the kernel goes on tuning. */
+static void restore_buffers(int fd, const struct tcp_blob *b)
+{
+	const struct { int name, force; uint32_t size; } sides[] = { { SO_SNDBUF, SO_SNDBUFFORCE, b->send_buffer },
+		{ SO_RCVBUF, SO_RCVBUFFORCE, b->receive_buffer } };
+	bool changed = b->buffer_locks != 0;
+
+	for (int i = 0; i < 2; i++) {
+		int size;
+		socklen_t length = sizeof size;
+
+		if (getsockopt(fd, SOL_SOCKET, sides[i].name, &size, &length) || (uint32_t)size == sides[i].size)
+			continue;
+		(void)set_int(fd, SOL_SOCKET, sides[i].force, (int)(sides[i].size / 2)); /* a host without the right keeps its own */
+		changed = true;
+	}
+	if (changed)
+		(void)set_int(fd, SOL_SOCKET, SO_BUF_LOCK, b->buffer_locks); /* since Linux 5.14; before, they stay fixed */
+}
+
+static int resume(int fd, const struct tcp_blob *b)
+{
+	const uint8_t *data = b->send_queue + (b->send_size - b->unsent_size);
+	uint32_t left = b->unsent_size;
+
+	if (b->flags & TCP_BLOB_FIN_RECEIVED) {
+		int error = receive_fin(fd, b);
+
+		if (error)
+			return error;
+	}
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_NO_QUEUE));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF));
+	if (left > 0)
+		make_room(fd, SO_SNDBUFFORCE, b->send_size);
+	while (left > 0) {
+		ssize_t done = send(fd, data, left, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		TRY(done);
+		data += done;
+		left -= (uint32_t)done;
+	}
+	restore_buffers(fd, b);
+	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_LATER);
+	if (b->flags & TCP_BLOB_FIN_SENT)
+		TRY(shutdown(fd, SHUT_WR));
+	return 0;
+}
+
+static int claim(int fd, const struct tcp_blob *b)
+{
+	int error = connect_silently(fd, b);
+
+	if (!error)
+		error = set_parameters(fd, b);
+	if (!error)
+		error = fill_queue(fd, TCP_RECV_QUEUE, b->receive_queue, b->receive_size);
+	if (!error)
+		error = fill_queue(fd, TCP_SEND_QUEUE, b->send_queue, b->send_size - b->unsent_size);
+	return error ? error : set_window(fd, b);
+}
+
+/* ---- silent connections ------------------------------------------------------------------------------------ */
+
+/*
+ * The descriptor belongs to the caller, who may have closed it meanwhile; the cookie tells.
+ * BOUND: not claimed yet. CLAIMED: may go on. LOST: could not be claimed.
+ */
+enum silent_state { BOUND, CLAIMED, LOST };
+struct silent {
+	struct silent *next;
+	int fd;
+	enum silent_state state;
+	uint64_t cookie;
+	uint64_t size;
+	uint8_t blob[];
+};
+
+static pthread_mutex_t silent_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct silent *silent_list;
+
+static uint64_t cookie_of(int fd)
+{
+	uint64_t cookie = 0;
+	socklen_t size = sizeof cookie;
+
+	return getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) ? 0 : cookie;
+}
+
+static bool still_open(const struct silent *s)
+{
+	return s->cookie && cookie_of(s->fd) == s->cookie;
+}
+
+static void remember_silent(struct silent *s, int fd, enum silent_state state)
+{
+	s->fd = fd;
+	s->state = state;
+	s->cookie = cookie_of(fd);
+	pthread_mutex_lock(&silent_lock);
+	s->next = silent_list;
+	silent_list = s;
+	pthread_mutex_unlock(&silent_lock);
+}
+
+static struct silent *take_silent(void)
+{
+	struct silent *list;
+
+	pthread_mutex_lock(&silent_lock);
+	list = silent_list;
+	silent_list = NULL;
+	pthread_mutex_unlock(&silent_lock);
+	return list;
+}
+
+/* Whose claim was refused half-way is a connection already, or is not: nobody must hear of it. */
+static void give_up(struct silent *s, int error)
+{
+	host_error("a TCP connection (descriptor %d) is lost: %s", s->fd, strerror(-error));
+	(void)set_int(s->fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+	(void)connect(s->fd, &(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr));
+	s->state = LOST;
+}
+
+static bool stands_here_still(int error)
+{
+	return error == -EADDRNOTAVAIL || error == -EADDRINUSE;
+}
+
+uint32_t host_tcp_claim_all(void)
+{
+	uint32_t left = 0;
+
+	pthread_mutex_lock(&silent_lock);
+	for (struct silent *s = silent_list; s; s = s->next) {
+		struct tcp_blob b;
+		int error;
+
+		if (s->state != BOUND || !still_open(s))
+			continue;
+		/* It was decoded before, from these very bytes. */
+		error = tcp_blob_decode(&b, s->blob, s->size) ? -EINVAL : claim(s->fd, &b);
+		if (stands_here_still(error))
+			left++;
+		else if (error)
+			give_up(s, error);
+		else
+			s->state = CLAIMED;
+	}
+	pthread_mutex_unlock(&silent_lock);
+	return left;
+}
+
+int host_tcp_resume_all(void)
+{
+	struct silent *list = take_silent();
+	int first = 0;
+
+	while (list) {
+		struct silent *s = list;
+		struct tcp_blob b;
+		int error = 0;
+
+		list = s->next;
+		if (s->state == BOUND && still_open(s))
+			give_up(s, error = -EADDRINUSE);
+		else if (s->state == CLAIMED && still_open(s) && !tcp_blob_decode(&b, s->blob, s->size))
+			error = resume(s->fd, &b);
+		if (error && s->state == CLAIMED)
+			host_error("a TCP connection (descriptor %d) does not go on: %s", s->fd, strerror(-error));
+		if (!first)
+			first = error;
+		free(s);
+	}
+	return first;
+}
+
+void host_tcp_forget_all(void)
+{
+	struct silent *list = take_silent();
+
+	while (list) {
+		struct silent *s = list;
+
+		list = s->next;
+		free(s);
+	}
+}
+
+static int64_t restore(struct silent *s, bool later)
+{
+	struct tcp_blob b;
+	int fd, error;
+
+	if (tcp_blob_decode(&b, s->blob, s->size))
+		return -EINVAL;
+	if (b.state == TCP_CLOSE) {
+		fd = host_tcp_closed(&b);
+		if (fd >= 0)
+			free(s);
+		return fd;
+	}
+	fd = socket(b.family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | (b.flags & TCP_BLOB_NONBLOCK ? SOCK_NONBLOCK : 0), 0);
+	TRY(fd);
+	error = bind_silently(fd, &b);
+	if (!error && !later)
+		error = claim(fd, &b);
+	if (error) {
+		/* The peer must not hear of it: the blob may be tried again, here or elsewhere. */
+		(void)set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
+		close(fd);
+		return error;
+	}
+	remember_silent(s, fd, later ? BOUND : CLAIMED);
+	return fd;
+}
+
+int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, bool later)
+{
+	static struct silent *coming;     /* pieces of one dump; one program is rebuilt at a time, by one thread */
+	int64_t result;
+
+	if (offset == 0) {
+		free(coming);
+		coming = total > 3ull * TCP_BLOB_QUEUE_MAX ? NULL : malloc(sizeof *coming + total);
+		if (!coming)
+			return -ENOMEM;
+		coming->size = total;
+	}
+	if (!coming || coming->size != total || offset > total || size > total - offset)
+		return -EINVAL;
+	memcpy(coming->blob + offset, piece, size);
+	if (offset + size < total)
+		return 0;
+	result = restore(coming, later);
+	if (result < 0)
+		free(coming);
+	coming = NULL;
+	return result;
+}
