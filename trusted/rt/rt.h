@@ -311,9 +311,13 @@ void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t env
 int rt_io_freeze(char *words, size_t words_size);
 int rt_io_thaw(char *words, size_t words_size);
 int rt_io_rebuild(char *words, size_t words_size);
-/* Lifts the hold on traffic. On the destination when the program is about to run: its connections go on. On the source
- * when the program runs there. */
+/* Lifts the hold on traffic, on the destination when the program is about to run: its connections go on. */
 void rt_io_let_go(void);
+/* The source, as soon as it knows that the destination has taken over: lets go of the host side. Cannot fail. */
+void rt_io_discard(void);
+/* The destination between the start token and the program's first instruction: takes what the source must have discarded
+ * before. Return: 0 when all is claimed; else ns after which to call again. Does not wait itself. */
+uint64_t rt_io_claim(void);
 /* Before a migration: what would not survive, as lines of text; returns the number of problems. */
 int rt_io_check(char *words, size_t words_size);
 

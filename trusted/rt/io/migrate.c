@@ -5,7 +5,8 @@
  *   freeze   hold traffic -> accept what waits at listeners -> fetch each description's host state -> give up locks
  *   thaw     make anew what freeze closed -> watch it again -> locks -> lift the hold          (source, after a cancel)
  *   rebuild  make everything: sockets that bind, then the rest, then connections -> epoll -> locks   (destination)
- *   discard  lift the hold                                                              (source, after the hand-over)
+ *   discard  let go of the host side, lift the hold                     (source, when the destination has taken over)
+ *   claim    take what the source had to let go of first               (destination, before the program's threads run)
  *
  * A freeze that fails leaves what it has done to be undone by thaw. Thaw may be called at any time after a freeze began.
  * What freeze fetches is resident and travels with the tables.
@@ -233,6 +234,16 @@ int rt_io_rebuild(char *text, size_t size)
 void rt_io_let_go(void)
 {
 	rt_io_net_release();
+}
+
+void rt_io_discard(void)
+{
+	rt_io_net_release();
+}
+
+uint64_t rt_io_claim(void)
+{
+	return 0; /* rebuild has made it all */
 }
 
 /* ---- before a migration ------------------------------------------------------------------------------------------------- */
