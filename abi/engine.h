@@ -67,6 +67,7 @@ enum om_engine_command {
 	OM_COMMAND_BANDWIDTH,    /* source: value = bytes/s the host will let through (0: unknown), for predictions */
 	OM_COMMAND_FORGET,       /* destination that is whole: end the session without the source's last word; if the source
 	                            missed ours, it waits for ever, and nobody will tell it. Else OM_ESTATE */
+	OM_COMMAND_GO_ON,        /* while no OUT is called because the connections are down: do what is due. arg[0] as of OUT */
 };
 
 enum om_mig_mode { OM_MODE_AUTO = 0, OM_MODE_STOP, OM_MODE_PRECOPY, OM_MODE_POSTCOPY, OM_MODE_HYBRID };

@@ -90,7 +90,7 @@ enum mig_event {
 #define MIG_DO_REBUILD       0x0100u
 #define MIG_DO_SEND_PREPARED 0x0200u
 #define MIG_DO_SEND_START    0x0400u
-#define MIG_DO_RUN           0x0800u  /* destination: restore time, resume all threads */
+#define MIG_DO_RUN           0x0800u  /* destination: claim the host side, restore time, resume all threads */
 #define MIG_DO_SEND_STARTED  0x1000u
 #define MIG_DO_SEND_PLACED   0x2000u
 #define MIG_DO_SEND_FINISH   0x4000u
@@ -99,6 +99,7 @@ enum mig_event {
 #define MIG_DO_RESUME_APP    0x20000u /* source: thaw what was frozen, let the threads run on */
 #define MIG_DO_WAIT_LINK     0x40000u /* the connection will be made anew */
 #define MIG_DO_WIPE          0x80000u /* after the frames above are handed out: destroy the session's keys */
+#define MIG_DO_HAND_OVER     0x100000u /* source: let go of the host side, push what is owed */
 
 /* Each returns 0 and sets *ret_next and *ret_actions, or OM_ESTATE: the event means nothing in this state. */
 __attribute__((warn_unused_result))

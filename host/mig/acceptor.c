@@ -135,11 +135,18 @@ int mig_collect(struct host_mig *mig, uint64_t timeout_ns, bool even_over)
 {
 	unsigned count = OM_CONNECTION_PAGES + mig->channels;
 	uint64_t end = timeout_ns == UINT64_MAX ? UINT64_MAX : host_monotonic_ns() + timeout_ns;
+	uint64_t go_on = mig->running ? 0 : UINT64_MAX;
 	bool left = false;
 	int error = 0;
 
 	pthread_mutex_lock(&mig->lock);
 	while (mig->pending_count < count && !mig->cancel && (even_over || !mig->over) && !left && host_monotonic_ns() < end) {
+		/* A program that has been started may not run yet, and does not need its source for it. */
+		if (go_on != UINT64_MAX) {
+			pthread_mutex_unlock(&mig->lock);
+			go_on = mig_go_on(mig);
+			pthread_mutex_lock(&mig->lock);
+		}
 		mig_wait_tick(mig);
 		left = mig->pending_count < count && source_left(mig);
 	}

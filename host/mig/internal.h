@@ -112,6 +112,8 @@ void mig_fill_hello(struct host_mig *mig, struct mig_hello *ret_hello);
 bool mig_watch(struct host_mig *mig);
 /* LOST with all connections down. Return: true if they are to be made anew. */
 bool mig_report_loss(struct host_mig *mig);
+/* The engine does what is due while no pump asks it. Return: ns until the next time, UINT64_MAX: nothing to come. */
+uint64_t mig_go_on(struct host_mig *mig);
 /* Takes what the engine would still send and drops it: ends a session without a link. */
 void mig_drain(struct host_mig *mig);
 void mig_end_session(struct host_mig *mig);

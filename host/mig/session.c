@@ -283,6 +283,16 @@ bool mig_report_loss(struct host_mig *mig)
 	return !(arg[3] & OM_MIG_F_OVER) && (arg[3] & OM_MIG_F_RECONNECT || (!mig->source && arg[3] & OM_MIG_F_RUNNING));
 }
 
+uint64_t mig_go_on(struct host_mig *mig)
+{
+	uint64_t arg[4];
+
+	if (mig_call(mig, OM_ENGINE_COMMAND, OM_COMMAND_GO_ON, 0, arg) < 0)
+		return UINT64_MAX;
+	mig_note(mig, UINT16_MAX, arg);
+	return arg[0];
+}
+
 void mig_drain(struct host_mig *mig)
 {
 	for (unsigned i = 0; i < 64; i++) {

@@ -11,6 +11,8 @@
 #include "crypto/wipe.h"
 #include "mig/mig.h"
 
+#define RUNNING_NS 5000000      /* pages that a faulting thread brought in wake nobody */
+
 RT_LOCAL static uint8_t received[OM_CONTROL_MAX];       /* plaintext of the message at hand */
 RT_LOCAL static uint8_t quote[OM_CONTROL_QUOTE_MAX];
 
@@ -60,6 +62,34 @@ static void run(void)
 	rt_io_let_go();
 	rt_resume_all();
 	mig.status.run_realtime_ns = (uint64_t)rt_realtime_ns();
+	mig.launch = MIG_LAUNCH_DONE;
+}
+
+/*
+ * Where both hosts share their addresses the source lets go of them only when it hears STARTED: that must have left, and
+ * the threads wait. Elsewhere the first call claims all, and nobody waits. Return: ns until the next call, 0: it runs.
+ */
+static uint64_t claim(void)
+{
+	int64_t now = mig_now();
+	uint64_t wait;
+
+	if (mig.claim_at > now)
+		return (uint64_t)(mig.claim_at - now);
+	wait = rt_io_claim();
+	if (wait == 0)
+		run();
+	else
+		mig.claim_at = now + (int64_t)wait;
+	return wait;
+}
+
+static void launch(void)
+{
+	mig.launch = mig.hold ? MIG_LAUNCH_HELD : MIG_LAUNCH_CLAIMING;
+	mig.claim_at = 0;
+	if (mig.launch == MIG_LAUNCH_CLAIMING)
+		(void)claim();                 /* else mig_progress() goes on */
 }
 
 static void queue_frames(uint32_t actions)
@@ -83,9 +113,11 @@ static void queue_frames(uint32_t actions)
 
 static void act(uint32_t actions)
 {
-	if (actions & MIG_DO_RUN && !mig.hold)
-		run();
+	if (actions & MIG_DO_RUN)
+		launch();
 	queue_frames(actions);
+	if (actions & MIG_DO_HAND_OVER)
+		mig_source_handed_over();
 	if (actions & MIG_DO_ROUNDS)
 		mig_source_rounds();
 	if (actions & MIG_DO_STOP_APP)
@@ -193,6 +225,24 @@ static void take_posted(void)
 		mig_source_postcopy_now();
 }
 
+static uint64_t running_progress(void)
+{
+	if (mig.launch == MIG_LAUNCH_HELD && atomic_load(&mig.owed) == 0)
+		mig.launch = MIG_LAUNCH_CLAIMING;
+	/* STARTED leaves first: the source may have to hear it. */
+	if (mig.launch == MIG_LAUNCH_CLAIMING && mig.queue_count == 0) {
+		uint64_t wait = claim();
+
+		if (wait)
+			return wait < RUNNING_NS ? wait : RUNNING_NS;
+	}
+	if (mig.launch == MIG_LAUNCH_DONE && atomic_load(&mig.owed) == 0) {
+		rt_owed_fault = NULL;
+		mig_event(MIG_ON_PLACED);
+	}
+	return RUNNING_NS;
+}
+
 static uint64_t target_progress(void)
 {
 	if (mig.target == MIG_TARGET_RECEIVING && mig_import_complete()) {
@@ -203,14 +253,7 @@ static uint64_t target_progress(void)
 		else
 			mig_event(MIG_ON_ARRIVED);
 	}
-	if (mig.target == MIG_TARGET_RUNNING && atomic_load(&mig.owed) == 0) {
-		if (mig.hold)
-			run();
-		rt_owed_fault = NULL;
-		mig_event(MIG_ON_PLACED);
-	}
-	/* Pages that a faulting thread brought in wake nobody. */
-	return mig.target == MIG_TARGET_RUNNING ? 5000000 : UINT64_MAX;
+	return mig.target == MIG_TARGET_RUNNING ? running_progress() : UINT64_MAX;
 }
 
 uint64_t mig_progress(void)
@@ -246,8 +289,6 @@ void mig_settle(unsigned peer_state)
 			return;
 		}
 		queue_frames(actions);
-		if (event == MIG_ON_STARTED)
-			mig_source_handed_over();
 		if (event != MIG_EVENT_COUNT)
 			mig_event(event);
 	} while (event == MIG_ON_STARTED);
@@ -445,10 +486,9 @@ static void peer_reason(const struct om_control *m)
 /* All is over there: what was still owed has arrived, and this is how it went. */
 static void peer_placed(const struct om_control *m)
 {
-	if (mig_source_holds()) {
-		mig.status.run_realtime_ns = m->placed.run_realtime_ns;
+	mig.status.run_realtime_ns = m->placed.run_realtime_ns; /* STARTED may have been too early for it */
+	if (mig_source_holds())
 		mig_source_running();
-	}
 	atomic_store(&mig.owed, 0);
 	atomic_store(&mig.dropped, m->placed.dropped);
 	atomic_store(&mig.faults, m->placed.faults);
@@ -475,7 +515,6 @@ static int source_message(const struct om_control *m)
 			return OM_ESTATE;
 		mig.status.run_realtime_ns = m->started.run_realtime_ns;
 		mig_event(MIG_ON_STARTED);
-		mig_source_handed_over();
 		return 0;
 	case OM_CTL_PLACED:
 		peer_placed(m);

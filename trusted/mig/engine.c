@@ -145,7 +145,7 @@ static bool control_wanted(void)
 			 (mig.round_step == MIG_ROUND_DRAIN && mig_pass_acknowledged()));
 	}
 	return (mig.target == MIG_TARGET_RECEIVING && mig_import_complete()) ||
-		(mig.target == MIG_TARGET_RUNNING && atomic_load(&mig.owed) == 0);
+		(mig.target == MIG_TARGET_RUNNING && mig.launch != MIG_LAUNCH_CLAIMING && atomic_load(&mig.owed) == 0);
 }
 
 static uint64_t ready_mask(void)
@@ -384,6 +384,8 @@ static int command(uint64_t what, uint64_t value)
 			return OM_ESTATE;
 		mig_post(MIG_POST_FORGET);
 		return 0;
+	case OM_COMMAND_GO_ON:
+		return mig.role ? 0 : OM_ESTATE;
 	case OM_COMMAND_DOWNTIME:
 		mig.params.downtime_limit_ns = value ? value : 10000000;
 		return 0;

@@ -93,6 +93,13 @@ enum mig_pass { MIG_PASS_NONE, MIG_PASS_CONTENT, MIG_PASS_PUSH };
 
 enum mig_round_step { MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_WATCH, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
 
+/* A destination in RUNNING, which nothing leads out of: when do its threads run? */
+enum mig_launch {
+	MIG_LAUNCH_HELD,                           /* when all has come (mig_source_holds) */
+	MIG_LAUNCH_CLAIMING,                       /* when rt_io_claim has what the source must let go of first */
+	MIG_LAUNCH_DONE,
+};
+
 /* What boot found out; the rest of struct mig is the session's. */
 struct mig_facts {
 	uint64_t features, xfrm;                   /* this machine's */
@@ -156,6 +163,8 @@ struct mig {
 	_Atomic uint32_t fault_buffer_busy[MIG_FAULT_BUFFERS];
 	int64_t  rebuild_ns;
 	bool     hold;                             /* run when nothing is owed any more */
+	enum mig_launch launch;
+	int64_t  claim_at;                         /* by mig_now(): when to claim again */
 
 	/* times by mig_now() */
 	int64_t  begun, ready, stopped, parked, froze, sent, answered, ended;
@@ -259,7 +268,8 @@ void mig_source_stop(void);
 void mig_source_freeze(void);
 void mig_source_resume_app(void);
 bool mig_source_holds(void);                       /* the destination starts the program when all has come */
-void mig_source_handed_over(void);                 /* STARTED came */
+void mig_source_handed_over(void);                 /* the destination has taken over */
+void mig_source_push(void);                        /* what is owed, from the beginning */
 void mig_source_running(void);                     /* the program has just begun to run over there */
 void mig_source_round_trip(uint64_t stamp);
 void mig_source_ended(void);                       /* the program runs on here */

@@ -242,7 +242,7 @@ void mig_source_rounds(void)
 void mig_source_again(void)
 {
 	if (mig.source == MIG_SOURCE_POSTCOPY)
-		mig_source_handed_over();
+		mig_source_push();
 	else if (mig.params.mode == OM_MODE_POSTCOPY && !mig.postcopy)
 		mig_source_postcopy_now();
 	else
@@ -520,11 +520,14 @@ void mig_source_running(void)
 
 void mig_source_handed_over(void)
 {
-	if (!mig.status.downtime_ns) {
-		mig_source_running();
-		mig.status.final_ns = (uint64_t)(mig.answered - mig.froze) - mig.status.rebuild_ns;
-		rt_io_let_go();
-	}
+	rt_io_discard();                       /* first: the destination may be waiting for it */
+	mig_source_running();
+	mig.status.final_ns = (uint64_t)(mig.answered - mig.froze) - mig.status.rebuild_ns;
+	mig_source_push();
+}
+
+void mig_source_push(void)
+{
 	if (!mig.postcopy)
 		return;
 	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK)
@@ -546,7 +549,7 @@ static uint64_t postcopy_progress(void)
 		return mig.postcopy ? PUSH_CHECK_NS : UINT64_MAX;
 	}
 	if (++mig.push_idle > PUSH_IDLE_CHECKS)
-		mig_source_handed_over();
+		mig_source_push();
 	return PUSH_CHECK_NS;
 }
 

@@ -290,6 +290,8 @@ uint32_t rt_stop_poll(void) { sched_yield(); return atomic_load(&fake.running); 
 int rt_ready_all(void) { return 0; }
 void rt_resume_all(void)
 {
+	if (fake.rebuilt && !fake.claimed)
+		broken("threads run before all is claimed", 0);
 	atomic_fetch_add(&fake.resumed, 1);
 	set_stop(false);
 }
@@ -357,7 +359,14 @@ int rt_io_freeze(char *words, size_t size)
 		snprintf(words, size, "a descriptor of the test");
 	return fake.freeze_error;
 }
-int rt_io_thaw(char *words, size_t size) { (void)words; (void)size; fake.thawed++; return 0; }
+int rt_io_thaw(char *words, size_t size)
+{
+	(void)words; (void)size;
+	if (fake.discarded)
+		broken("thawed after all was let go of", 0);
+	fake.thawed++;
+	return 0;
+}
 int rt_io_rebuild(char *words, size_t size)
 {
 	fake.rebuilt++;
@@ -366,6 +375,17 @@ int rt_io_rebuild(char *words, size_t size)
 	return fake.rebuild_error;
 }
 void rt_io_let_go(void) { }
+void rt_io_discard(void) { fake.discarded++; }
+uint64_t rt_io_claim(void)
+{
+	uint64_t wait = fake.claim ? fake.claim() : 0;
+
+	fake.claims++;
+	if (fake.claimed || fake.rebuilt != 1)
+		broken("claimed twice, or nothing that was rebuilt", fake.rebuilt);
+	fake.claimed = wait == 0;
+	return wait;
+}
 int rt_io_check(char *words, size_t size) { (void)words; (void)size; return 0; }
 
 /* ---- encryption: the linker sends the engine's calls of om_gcm_seal() here ---- */

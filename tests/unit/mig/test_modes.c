@@ -29,6 +29,7 @@ static void migrate(enum om_mig_mode mode, unsigned channels, int threads, uint6
 		mode, channels, threads, s.dirty_sync_count, s.ram_transferred, s.downtime_ns / 1000, s.total_time_ns / 1000,
 		t.fault_count, t.postcopy_dropped, s.choice);
 	CHECK(p.side[SOURCE].fake->frozen == 1 && p.side[TARGET].fake->rebuilt == 1);
+	CHECK(p.side[SOURCE].fake->discarded == 1 && p.side[TARGET].fake->claims == 1);
 	pair_close(&p);
 }
 
