@@ -102,11 +102,12 @@ enum om_control_type {
 	OM_CTL_COMPLETE,      /* source: everything has been sent: frames per page connection, owed pages */
 	OM_CTL_PREPARED,      /* destination: everything imported and rebuilt; waits for the token */
 	OM_CTL_START,         /* source: the start token; irrevocable */
-	OM_CTL_STARTED,       /* destination: runs; times */
+	OM_CTL_STARTED,       /* destination: runs, or will: nothing leads back; times */
 	OM_CTL_ABORT,         /* destination: the abort token: never ran and never will */
 	OM_CTL_CANCEL,        /* source, before the token: reason */
 	OM_CTL_PLACED,        /* destination: no page is owed any more */
 	OM_CTL_FINISH,        /* source: keys destroyed, session over */
+	OM_CTL_RUNS,          /* destination: runs, if STARTED came before that; times */
 };
 
 #endif

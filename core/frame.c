@@ -144,7 +144,7 @@ static void put_body(struct om_put *c, const struct om_control *m)
 	case OM_CTL_PREPARED:
 		om_put_u64(c, m->prepared.rebuild_ns);
 		break;
-	case OM_CTL_STARTED:
+	case OM_CTL_STARTED: case OM_CTL_RUNS:
 		om_put_u64(c, m->started.run_realtime_ns);
 		om_put_u64(c, m->started.restore_ns);
 		break;
@@ -273,7 +273,7 @@ static void get_body(struct om_get *c, struct om_control *m)
 	case OM_CTL_PREPARED:
 		m->prepared.rebuild_ns = om_get_u64(c);
 		break;
-	case OM_CTL_STARTED:
+	case OM_CTL_STARTED: case OM_CTL_RUNS:
 		m->started.run_realtime_ns = om_get_u64(c);
 		m->started.restore_ns = om_get_u64(c);
 		break;
@@ -310,7 +310,7 @@ int om_control_decode(const uint8_t *data, size_t size, struct om_control *ret_m
 	body = om_get_u32(&c);
 	if (c.error)
 		return c.error;
-	if (type < OM_CTL_QUOTE || type > OM_CTL_FINISH)
+	if (type < OM_CTL_QUOTE || type > OM_CTL_RUNS)
 		return OM_ETYPE;
 	if (reserved)
 		return OM_EVERSION;

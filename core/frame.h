@@ -65,7 +65,7 @@ struct om_control {
 		struct { uint32_t round; bool echo; uint64_t stamp; } round;
 		struct { uint32_t channels; uint64_t owed; uint64_t frames[OM_MIG_CHANNELS_MAX]; } complete;
 		struct { uint64_t rebuild_ns; } prepared;
-		struct { uint64_t run_realtime_ns, restore_ns; } started;
+		struct { uint64_t run_realtime_ns, restore_ns; } started;                  /* STARTED, RUNS */
 		struct { int32_t error; const char *words; uint32_t words_size; } reason;   /* ABORT, CANCEL */
 		struct { uint64_t run_realtime_ns, requests, dropped, faults, fault_ns, fault_max_ns, histogram[OM_FAULT_BUCKETS]; } placed;
 	};

@@ -53,7 +53,7 @@ $(B)/tests/load/run_test_san: $(B)/bin/optmig-san $(B)/tests/load/mini
 ## make fuzz-tcp-blob  the fuzzer of dumped connections (run it by hand: libFuzzer options)
 .PHONY: fuzz-tcp-blob
 fuzz-tcp-blob: $(B)/fuzz/fuzz_tcp_blob
-$(B)/fuzz/fuzz_tcp_blob: $(call objs,fuzz,tests/fuzz/fuzz_tcp_blob.c host/net/tcp_blob.c core/cursor.c)
+$(B)/fuzz/fuzz_tcp_blob: $(call objs,fuzz,tests/fuzz/fuzz_tcp_blob.c host/net/tcp_blob.c host/net/options.c core/cursor.c)
 	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
 TESTS += tests/fuzz/tcp_blob_replay.sh
 TEST_DEPS += $(B)/fuzz/fuzz_tcp_blob

@@ -77,10 +77,13 @@ static uint64_t claim(void)
 	if (mig.claim_at > now)
 		return (uint64_t)(mig.claim_at - now);
 	wait = rt_io_claim();
-	if (wait == 0)
+	if (wait == 0) {
 		run();
-	else
+		if (mig.claim_at)
+			mig_queue(OM_CTL_RUNS);        /* STARTED said that it did not run yet */
+	} else {
 		mig.claim_at = now + (int64_t)wait;
+	}
 	return wait;
 }
 
@@ -280,6 +283,8 @@ void mig_settle(unsigned peer_state)
 			mig_fail(error, "after the reconnection the two sides do not fit together");
 		else if (mig.target == MIG_TARGET_COMPLETE)
 			mig_queue(OM_CTL_PLACED);
+		else if (mig.target == MIG_TARGET_RUNNING && mig.launch == MIG_LAUNCH_DONE)
+			mig_queue(OM_CTL_RUNS);
 		return;
 	}
 	do {
@@ -341,7 +346,7 @@ static int make_message(struct om_control *m)
 	case OM_CTL_PREPARED:
 		m->prepared.rebuild_ns = (uint64_t)mig.rebuild_ns;
 		break;
-	case OM_CTL_STARTED:
+	case OM_CTL_STARTED: case OM_CTL_RUNS:
 		m->started.run_realtime_ns = mig.status.run_realtime_ns;
 		break;
 	case OM_CTL_ABORT:
@@ -486,9 +491,8 @@ static void peer_reason(const struct om_control *m)
 /* All is over there: what was still owed has arrived, and this is how it went. */
 static void peer_placed(const struct om_control *m)
 {
-	mig.status.run_realtime_ns = m->placed.run_realtime_ns; /* STARTED may have been too early for it */
-	if (mig_source_holds())
-		mig_source_running();
+	if (!mig.status.run_realtime_ns)       /* RUNS was lost */
+		mig_source_running(m->placed.run_realtime_ns);
 	atomic_store(&mig.owed, 0);
 	atomic_store(&mig.dropped, m->placed.dropped);
 	atomic_store(&mig.faults, m->placed.faults);
@@ -513,8 +517,15 @@ static int source_message(const struct om_control *m)
 	case OM_CTL_STARTED:
 		if (mig.source != MIG_SOURCE_COMMITTED)
 			return OM_ESTATE;
-		mig.status.run_realtime_ns = m->started.run_realtime_ns;
 		mig_event(MIG_ON_STARTED);
+		if (m->started.run_realtime_ns)
+			mig_source_running(m->started.run_realtime_ns);
+		return 0;
+	case OM_CTL_RUNS:
+		if (mig.source != MIG_SOURCE_POSTCOPY)
+			return OM_ESTATE;
+		if (!mig.status.run_realtime_ns)
+			mig_source_running(m->started.run_realtime_ns);
 		return 0;
 	case OM_CTL_PLACED:
 		peer_placed(m);

@@ -511,17 +511,19 @@ void mig_source_resume_app(void)
 	mig.app_stopped = false;
 }
 
-void mig_source_running(void)
+/* Both hosts may be one network: only now nothing is held here any more that is not claimed there. */
+void mig_source_running(uint64_t run_realtime_ns)
 {
 	uint64_t down = (uint64_t)(mig_now() - mig.stopped);
 
+	mig.status.run_realtime_ns = run_realtime_ns;
 	mig.status.downtime_ns = down - (down > mig.round.round_trip_ns ? mig.round.round_trip_ns / 2 : 0);
+	rt_io_let_go();
 }
 
 void mig_source_handed_over(void)
 {
 	rt_io_discard();                       /* first: the destination may be waiting for it */
-	mig_source_running();
 	mig.status.final_ns = (uint64_t)(mig.answered - mig.froze) - mig.status.rebuild_ns;
 	mig_source_push();
 }

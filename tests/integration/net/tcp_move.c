@@ -14,12 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <netinet/tcp.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "net/address.h"
 #include "net/hold.h"
 #include "net/tcp.h"
+#include "net/tcp_blob.h"
 #include "util.h"
 
 #define BLOB_MAX (16u << 20)
@@ -146,6 +148,38 @@ static struct om_net_flow flow_of(int fd)
 
 static uint64_t hold_ns, dump_ns, restore_ns, release_ns, moves;
 
+/* In pieces that do not divide it. Return: the dump's size, with its OM_TCP_* bits. */
+static int64_t dump(int fd, bool attempt)
+{
+	int64_t result = host_tcp_dump(fd, attempt, 0, blob, 8192);
+	uint64_t size = result < 0 ? 0 : OM_TCP_SIZE((uint64_t)result);
+
+	CHECK(size <= BLOB_MAX);
+	for (uint64_t done = 8192; done < size; done += 70001)
+		CHECK(host_tcp_dump(fd, attempt, done, blob + done, 70001) == (int64_t)size);
+	return result;
+}
+
+static int64_t restore_size(uint64_t size, bool later)
+{
+	uint64_t done = 0;
+	int64_t fd;
+
+	for (;;) {
+		uint64_t some = size - done < 50021 ? size - done : 50021;
+
+		fd = host_tcp_restore(blob + done, some, done, size, later);
+		done += some;
+		if (fd || done == size)
+			return fd;
+	}
+}
+
+static int64_t restore(int64_t dumped)
+{
+	return restore_size(OM_TCP_SIZE((uint64_t)dumped), false);
+}
+
 static void move_here(struct pair *p, uint64_t while_held)
 {
 	struct om_net_flow flow = flow_of(p->server);
@@ -155,11 +189,12 @@ static void move_here(struct pair *p, uint64_t while_held)
 	CHECK(host_net_hold(&flow, 1) == 0);
 	t1 = host_monotonic_ns();
 	stream_write(&p->up, p->client, while_held);
-	size = host_tcp_dump(p->server, blob, BLOB_MAX);
+	size = dump(p->server, false);
 	errno = (int)-size;
 	CHECK(size > 0);
+	close(p->server);
 	t2 = host_monotonic_ns();
-	fd = host_tcp_restore(blob, (uint64_t)size);
+	fd = restore(size);
 	errno = (int)-fd;
 	CHECK(fd >= 0);
 	t3 = host_monotonic_ns();
@@ -271,36 +306,206 @@ static void failures_change_nothing(struct sockaddr *address, socklen_t size)
 {
 	int listener = listen_on(address, size);
 	struct pair p;
-	int64_t dumped;
+	int64_t dumped, fd;
+	int value = 0;
+	socklen_t value_size = sizeof value;
 
 	now_doing = "failures";
 	connect_pair(&p, listener, address, size);
 	stream_write(&p.up, p.client, 5000);
 	stream_write(&p.down, p.server, 5000);
-	CHECK(host_tcp_dump(p.server, blob, 2000) == -ENOBUFS);
-	CHECK(host_tcp_dump(listener, blob, BLOB_MAX) < 0);
+	CHECK(dump(listener, false) < 0);
+	/* What was dumped and is not moved goes on as if nothing had been. */
+	dumped = dump(p.server, false);
+	CHECK(dumped > 0 && (uint64_t)dumped & OM_TCP_REUSE);
+	CHECK(host_tcp_undump(p.server, true) == 0);
+	CHECK(getsockopt(p.server, SOL_SOCKET, SO_REUSEADDR, &value, &value_size) == 0 && value == 1);
 	everything_arrives(&p);
-	dumped = host_tcp_dump(p.server, blob, BLOB_MAX);
+	stream_write(&p.up, p.client, 5000);
+	stream_write(&p.down, p.server, 5000);
+	dumped = dump(p.server, false);
 	CHECK(dumped > 0);
-	for (int64_t i = 0; i < dumped; i++)
-		CHECK(host_tcp_restore(blob, (uint64_t)i) == -EINVAL);
+	/* Beside the one that stands it cannot be claimed; once that is closed, which tells nobody, it can. */
+	fd = restore_size(OM_TCP_SIZE((uint64_t)dumped), true);
+	CHECK(fd >= 0 && host_tcp_claim_all() == 1);
+	close(p.server);
+	CHECK(host_tcp_claim_all() == 0 && host_tcp_resume_all() == 0);
+	p.server = (int)fd;
+	everything_arrives(&p);
+	dumped = dump(p.server, false);
+	CHECK(dumped > 0);
+	close(p.server);
+	for (uint64_t i = 0; i < OM_TCP_SIZE((uint64_t)dumped); i++)
+		CHECK(restore_size(i, false) == -EINVAL);
 	blob[4] ^= 1;
-	CHECK(host_tcp_restore(blob, (uint64_t)dumped) == -EINVAL);
+	CHECK(restore(dumped) == -EINVAL);
 	blob[4] ^= 1;
 	/* A restored connection that does not go on, and is closed, leaves no trace: it can be restored again. */
-	p.server = (int)host_tcp_restore(blob, (uint64_t)dumped);
+	p.server = (int)restore(dumped);
 	CHECK(p.server >= 0);
 	close(p.server);
 	CHECK(host_tcp_resume_all() == 0);
-	p.server = (int)host_tcp_restore(blob, (uint64_t)dumped);
+	p.server = (int)restore(dumped);
 	CHECK(p.server >= 0);
 	host_tcp_forget_all();
 	close(p.server);
-	p.server = (int)host_tcp_restore(blob, (uint64_t)dumped);
+	p.server = (int)restore(dumped);
 	CHECK(p.server >= 0);
 	CHECK(host_tcp_resume_all() == 0);
 	stream_write(&p.up, p.client, 5000);
 	everything_arrives(&p);
+	close(p.server), close(p.client), close(listener);
+}
+
+static int state_of(int fd)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof info;
+
+	CHECK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+	return info.tcpi_state;
+}
+
+static short events_of(int fd)
+{
+	struct pollfd p = { fd, POLLIN | POLLOUT | POLLRDHUP, 0 };
+
+	CHECK(poll(&p, 1, 0) >= 0);
+	return p.revents;
+}
+
+/* One that is over, but not read to its end: everything that can be seen of it is the same. */
+static void over(struct sockaddr *address, socklen_t size, bool reset, uint64_t unread)
+{
+	int listener = listen_on(address, size), error = 0;
+	socklen_t error_size = sizeof error;
+	struct linger linger = { 1, 0 };
+	struct pair p;
+	short events;
+	int64_t dumped;
+	char c;
+
+	now_doing = reset ? "reset with data unread" : "closed with data unread";
+	connect_pair(&p, listener, address, size);
+	CHECK(setsockopt(p.server, SOL_SOCKET, SO_RCVBUFFORCE, &(int){ 8 << 20 }, sizeof(int)) == 0);
+	while (p.up.sent < unread)
+		if (stream_write(&p.up, p.client, unread - p.up.sent) == 0)
+			usleep(1000);
+	for (int in = 0; (uint64_t)in < unread; usleep(1000))
+		CHECK(ioctl(p.server, FIONREAD, &in) == 0);
+	if (reset)
+		CHECK(setsockopt(p.client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0);
+	else
+		CHECK(shutdown(p.server, SHUT_WR) == 0);
+	close(p.client);
+	for (int i = 0; state_of(p.server) != TCP_CLOSE && i < 5000; i++)
+		usleep(1000);
+	CHECK(state_of(p.server) == TCP_CLOSE);
+	events = events_of(p.server);
+	dumped = dump(p.server, false);
+	CHECK(dumped > 0 && (uint64_t)dumped & OM_TCP_CLOSED && !!((uint64_t)dumped & OM_TCP_SPOILT) == reset);
+	CHECK(OM_TCP_ERROR((uint64_t)dumped) == (reset ? ECONNRESET : 0u));
+	close(p.server);
+	p.server = (int)restore(dumped);
+	CHECK(p.server >= 0 && state_of(p.server) == TCP_CLOSE && events_of(p.server) == events);
+	stream_read(&p.up, p.server, unread);
+	if (reset)
+		CHECK(recv(p.server, &c, 1, MSG_DONTWAIT) < 0 && errno == ECONNRESET);
+	CHECK(recv(p.server, &c, 1, MSG_DONTWAIT) == 0);
+	CHECK(getsockopt(p.server, SOL_SOCKET, SO_ERROR, &error, &error_size) == 0 && error == 0);
+	CHECK(send(p.server, "x", 1, MSG_NOSIGNAL) < 0 && errno == EPIPE);
+	close(p.server), close(listener);
+}
+
+/* An attempt to connect that failed, of which the program does not know yet. */
+static void refused(struct sockaddr *address, socklen_t size)
+{
+	int nobody = socket(address->sa_family, SOCK_STREAM, 0), fd = socket(address->sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	int error = 0;
+	socklen_t error_size = sizeof error;
+	int64_t dumped;
+	short events;
+
+	now_doing = "refused";
+	CHECK(bind(nobody, address, size) == 0);
+	CHECK(getsockname(nobody, address, &size) == 0);
+	CHECK(connect(fd, address, size) < 0);
+	events = events_of(fd);
+	dumped = dump(fd, true);
+	CHECK(dumped > 0 && (uint64_t)dumped & OM_TCP_CLOSED && OM_TCP_ERROR((uint64_t)dumped) == ECONNREFUSED);
+	close(fd);
+	fd = (int)restore(dumped);
+	CHECK(fd >= 0 && events_of(fd) == events);
+	CHECK(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_size) == 0 && error == ECONNREFUSED);
+	close(fd), close(nobody);
+}
+
+/* The lowest bit of a timestamp says its unit on kernels that know; in a dump of one that does not, it is the number's. */
+static void stamps(struct sockaddr *address, socklen_t size)
+{
+	int listener = listen_on(address, size);
+	struct tcp_blob b;
+	struct pair p;
+	uint32_t before, after;
+	socklen_t stamp_size = sizeof before;
+	int64_t dumped;
+
+	now_doing = "timestamps";
+	if (!host_tcp_stamps_tell())
+		return;
+	for (uint32_t odd = 0; odd < 2; odd++) {
+		uint8_t *again = malloc(BLOB_MAX);
+
+		connect_pair(&p, listener, address, size);
+		dumped = dump(p.server, false);
+		CHECK(dumped > 0 && !tcp_blob_decode(&b, blob, OM_TCP_SIZE((uint64_t)dumped)) && !(b.flags & TCP_BLOB_MICROSECONDS));
+		close(p.server);
+		b.timestamp = (b.timestamp & ~1u) | odd;
+		CHECK(again && tcp_blob_encode(&b, again, BLOB_MAX) == OM_TCP_SIZE((uint64_t)dumped));
+		memcpy(blob, again, OM_TCP_SIZE((uint64_t)dumped));
+		free(again);
+		p.server = (int)restore(dumped);
+		CHECK(p.server >= 0);
+		CHECK(getsockopt(p.server, IPPROTO_TCP, TCP_TIMESTAMP, &before, &stamp_size) == 0);
+		usleep(20000);
+		CHECK(getsockopt(p.server, IPPROTO_TCP, TCP_TIMESTAMP, &after, &stamp_size) == 0);
+		CHECK(after - before >= 10 && after - before < 5000);
+		CHECK(host_tcp_resume_all() == 0);
+		stream_write(&p.up, p.client, 5000);
+		everything_arrives(&p);
+		close(p.server), close(p.client);
+	}
+	close(listener);
+}
+
+/* The host has lost the address, and the connection stands: here as there. */
+static void without_address(void)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET }, from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof address;
+	int listener;
+	struct pair p = { .up = { .seed = 3 }, .down = { .seed = 4 } };
+	int64_t dumped;
+
+	now_doing = "without its address";
+	CHECK(sh("ip addr add 10.99.0.1/32 dev lo") == 0);
+	address.sin_addr.s_addr = inet_addr("10.99.0.1");
+	listener = listen_on((struct sockaddr *)&address, sizeof address);
+	CHECK(getsockname(listener, (struct sockaddr *)&address, &size) == 0);
+	p.client = socket(AF_INET, SOCK_STREAM, 0);
+	CHECK(bind(p.client, (struct sockaddr *)&from, sizeof from) == 0);
+	CHECK(connect(p.client, (struct sockaddr *)&address, sizeof address) == 0);
+	p.server = accept(listener, NULL, NULL);
+	CHECK(p.server >= 0);
+	stream_write(&p.up, p.client, 1000);
+	CHECK(sh("ip addr del 10.99.0.1/32 dev lo") == 0);
+	usleep(1100000);         /* what was known of the address is looked at anew after a second */
+	dumped = dump(p.server, false);
+	CHECK(dumped > 0);
+	close(p.server);
+	p.server = (int)restore(dumped);
+	CHECK(p.server >= 0 && host_tcp_resume_all() == 0);
+	stream_read(&p.up, p.server, p.up.sent);
 	close(p.server), close(p.client), close(listener);
 }
 
@@ -394,12 +599,13 @@ static void move_between_namespaces(void)
 	flow = flow_of(p.server);
 	CHECK(host_net_hold(&flow, 1) == 0);
 	stream_write(&p.up, p.client, 5000);
-	dumped = host_tcp_dump(p.server, blob, BLOB_MAX);
+	dumped = dump(p.server, false);
 	CHECK(dumped > 0);
+	close(p.server);
 	CHECK(net_address_remove(&moving) == 0 && net_address_remove(&moving) == 0);
 	enter(ns[1]);
 	CHECK(net_address_add(&moving) == 0);
-	fd = host_tcp_restore(blob, (uint64_t)dumped);
+	fd = restore(dumped);
 	errno = (int)-fd;
 	CHECK(fd >= 0);
 	p.server = (int)fd;
@@ -466,5 +672,18 @@ int main(void)
 	we_closed((struct sockaddr *)&v4, sizeof v4);
 	v4.sin_port = 0;
 	failures_change_nothing((struct sockaddr *)&v4, sizeof v4);
+	for (int i = 0; i < 2; i++) {
+		v4.sin_port = v6.sin6_port = 0;
+		over((struct sockaddr *)&v4, sizeof v4, i, 0);
+		v4.sin_port = 0;
+		over((struct sockaddr *)&v4, sizeof v4, i, 100000);
+		over((struct sockaddr *)&v6, sizeof v6, i, 3000000);
+	}
+	v4.sin_port = v6.sin6_port = 0;
+	refused((struct sockaddr *)&v4, sizeof v4);
+	refused((struct sockaddr *)&v6, sizeof v6);
+	v4.sin_port = 0;
+	stamps((struct sockaddr *)&v4, sizeof v4);
+	without_address();
 	return 0;
 }

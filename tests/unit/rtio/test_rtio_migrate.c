@@ -47,6 +47,8 @@ static void move(bool cancelled)
 	}
 	peek_close_host_sides();
 	ok(rt_io_rebuild(words, sizeof words), words);
+	while (rt_io_claim())
+		usleep(100);
 	rt_io_let_go();
 }
 

@@ -379,7 +379,7 @@ static uint32_t claim_names(void)
 		struct rt_io_words words = { text, sizeof text, 0 };
 		long error;
 
-		if (ofd->kind != RT_IO_SOCKET || !ofd->claim || ofd->socket.state == RT_IO_S_CONNECTED)
+		if (ofd->kind != RT_IO_SOCKET || !ofd->claim || ofd->socket.dumped)
 			continue;
 		rt_ub_reset();
 		error = rt_io_socket_stand(ofd, RT_IO_PASS_BIND, &words);
@@ -441,6 +441,7 @@ void rt_io_let_go(void)
 
 	if (frozen && !discarded) {
 		rt_io_net_resume();
+		(void)for_each(rt_io_tcp_settle, &none); /* cannot fail */
 		rt_io_epoll_settle();
 	}
 	rt_io_net_release();

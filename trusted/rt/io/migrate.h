@@ -92,6 +92,8 @@ bool rt_io_is_connection(const struct rt_io_ofd *ofd);
 int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* When it speaks again: what the program had shut down. The host knows of the direction in which a FIN went. */
+int rt_io_tcp_settle(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* A frozen record of this kind? */
 bool rt_io_tcp_frozen(const struct rt_io_ofd *ofd);
 

@@ -173,7 +173,6 @@ int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	if (host_fd < 0)
 		return rt_io_refuse_errno(words, ofd, "the TCP connection cannot be restored", host_fd);
 	ofd->host_fd = (int32_t)host_fd;
-	ofd->socket.dumped = 0;
 	if (record->closed) {
 		become_dead(ofd, record);
 		set_mode(ofd);
@@ -181,5 +180,13 @@ int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	}
 	ofd->socket.state = RT_IO_S_CONNECTED;
 	ofd->claim = later ? RT_IO_CLAIM_ALL : RT_IO_CLAIM_NOTHING;
+	return 0;
+}
+
+int rt_io_tcp_settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	(void)words;
+	if (rt_io_tcp_frozen(ofd) && ofd->socket.state == RT_IO_S_CONNECTED && ofd->socket.shut & 1)
+		(void)rt_host(__NR_shutdown, (uint64_t)ofd->host_fd, LX_SHUT_RD, 0, 0, 0, 0); /* cannot fail on a connection */
 	return 0;
 }
