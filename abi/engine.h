@@ -93,6 +93,8 @@ struct om_mig_params {
 	uint32_t tracker;            /* enum om_tracker */
 };
 #define OM_MIG_PARAM_RELEASE  1u /* post-copy, and stop: give acknowledged pages back to the host at once */
+#define OM_MIG_PARAM_REHEARSE 2u /* stop the program, move its host state without its memory, and give up when the destination
+                                    is prepared */
 
 /* States of a session as the host sees them; docs/spec/migration.md has the protocol's own. Names in om_mig_state_name. */
 enum om_mig_state {
@@ -107,6 +109,7 @@ enum om_mig_state {
 	OM_MIG_CANCELLED,     /* source runs on as before */
 	OM_MIG_FAILED,        /* source: runs on as before; destination: will never run */
 	OM_MIG_WAITING,       /* connection lost; the session can be resumed */
+	OM_MIG_REHEARSED,     /* source: asked for, and all went well up to the start token; runs on as before */
 };
 
 #define OM_MIG_F_OVER       1u   /* the session is over, the last frame has been handed out: close the connections */

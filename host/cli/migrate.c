@@ -20,6 +20,7 @@ static const char help[] =
 	"  --bandwidth RATE        limit, in bytes a second: 500M, 1G, 10Gbit (none)\n"
 	"  --channels N            parallel page connections, 1 to 4\n"
 	"  --release               post-copy, stop: free memory here as soon as it has arrived there\n"
+	"  --rehearse              go the whole way without the memory, up to the point of no return, and report\n"
 	"  --throttle RATE|off     slow down writers to so many bytes a second (off)\n"
 	"  --move-address ADDRESS/PREFIX@INTERFACE   this address goes along (may be repeated)\n"
 	"  --timeout TIME          cancel if it takes longer\n"
@@ -28,9 +29,9 @@ static const char help[] =
 	"  --detach                begin, and do not wait for the end\n"
 	"  --json                  the report as JSON, with QEMU's names\n"
 	"Ctrl-C cancels; a second one lets the migration go on without this command.\n"
-	"Exit status: 0 moved, 1 failed (the program runs on here), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
+	"Exit status: 0 moved (or rehearsed), 1 failed (the program runs on here), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
 
-enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_THROTTLE, OPT_MOVE, OPT_TIMEOUT,
+enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_REHEARSE, OPT_THROTTLE, OPT_MOVE, OPT_TIMEOUT,
 	OPT_PATIENCE, OPT_SILENCE, OPT_DETACH, OPT_JSON, OPT_HELP };
 static const struct option longs[] = {
 	{ "to", required_argument, NULL, OPT_TO },
@@ -40,6 +41,7 @@ static const struct option longs[] = {
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
 	{ "channels", required_argument, NULL, OPT_CHANNELS },
 	{ "release", no_argument, NULL, OPT_RELEASE },
+	{ "rehearse", no_argument, NULL, OPT_REHEARSE },
 	{ "throttle", required_argument, NULL, OPT_THROTTLE },
 	{ "move-address", required_argument, NULL, OPT_MOVE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
@@ -103,6 +105,7 @@ static int option(struct migrate *m, int c)
 	case OPT_PATIENCE:  return set_time(m->arguments, "patience-ns", optarg);
 	case OPT_SILENCE:   return set_time(m->arguments, "silence-ns", optarg);
 	case OPT_RELEASE:   return json_object_set_new(m->arguments, "release", json_true());
+	case OPT_REHEARSE:  return json_object_set_new(m->arguments, "rehearse", json_true());
 	case OPT_MOVE:      return add_move(m->arguments, optarg);
 	case OPT_TIMEOUT:   return mig_parse_duration(optarg, &m->timeout_ns);
 	case OPT_DETACH:    m->detach = true; return 0;

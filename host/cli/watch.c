@@ -88,7 +88,7 @@ static int status_of(const json_t *report)
 {
 	const char *status = text(report, "status");
 
-	if (strcmp(status, "completed") == 0)
+	if (strcmp(status, "completed") == 0 || strcmp(status, "rehearsed") == 0)
 		return CLI_OK;
 	return strcmp(status, "cancelled") == 0 ? CLI_CANCELLED : CLI_FAILED;
 }

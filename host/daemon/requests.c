@@ -174,6 +174,8 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 	p->rounds_max = (uint32_t)rounds;
 	if (json_is_true(json_object_get(a, "release")))
 		p->flags |= OM_MIG_PARAM_RELEASE;
+	if (json_is_true(json_object_get(a, "rehearse")))
+		p->flags |= OM_MIG_PARAM_REHEARSE;
 	return get_moves(a, request);
 }
 
@@ -244,7 +246,7 @@ static const struct command {
 	{ "watch", "", do_watch },
 	{ "stats", "", do_stats },
 	{ "check", "", do_check },
-	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release move-addresses ",
+	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse move-addresses ",
 		do_migrate },
 	{ "cancel", "", do_cancel },
 	{ "postcopy", "", do_postcopy },

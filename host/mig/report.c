@@ -10,7 +10,7 @@
 #include "util.h"
 
 static const char *const state_names[] = { "none", "setup", "active", "device", "prepared", "committed", "postcopy",
-	"completed", "cancelled", "failed", "waiting" };
+	"completed", "cancelled", "failed", "waiting", "rehearsed" };
 static const char *const mode_names[] = { "auto", "stop", "precopy", "postcopy", "hybrid" };
 static const char *const tracker_names[] = { "none", "cards", "faults" };   /* in requests the first is "auto" */
 #define COUNT(a) (sizeof (a) / sizeof *(a))

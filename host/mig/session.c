@@ -181,8 +181,8 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	}
 	if (flags & OM_MIG_F_RUNNING && !mig->source && !mig->running)
 		note_running(mig);
-	/* Packets held since the stop follow the program, which runs there now. Nothing held is fine. */
-	if (mig->source && mig->committed && (state == OM_MIG_POSTCOPY || state == OM_MIG_COMPLETED))
+	/* The enclave lifts the hold when the program runs there; a release that got lost is made up for. Nothing held is fine. */
+	if (mig->source && mig->committed && state == OM_MIG_COMPLETED)
 		(void)host_net_release();
 	if (flags & OM_MIG_F_OVER && !mig->over)
 		mig->over = true;

@@ -351,6 +351,12 @@ static int make_message(struct om_control *m)
 		break;
 	case OM_CTL_ABORT:
 	case OM_CTL_CANCEL:
+		if (mig.rehearsed) {
+			m->reason.error = OM_ECANCELLED;
+			m->reason.words = "this was a rehearsal, and all would have been well";
+			m->reason.words_size = (uint32_t)strlen(m->reason.words);
+			break;
+		}
 		m->reason.error = mig.status.error;
 		m->reason.words = mig.status.reason;
 		m->reason.words_size = (uint32_t)strlen(mig.status.reason);
@@ -502,6 +508,18 @@ static void peer_placed(const struct om_control *m)
 		atomic_store(&mig.fault_histogram[i], m->placed.histogram[i]);
 }
 
+/* The token stays here: the program has stood still for as long as this took, and goes on. */
+static void rehearsed(void)
+{
+	enum mig_source_state before = mig.source;
+
+	mig_event(MIG_ON_CANCEL);
+	if (before != MIG_SOURCE_AWAIT_PREPARED || mig.source != MIG_SOURCE_CANCELLED)
+		return;
+	mig.rehearsed = mig.status.error == 0;         /* thawing may have failed */
+	mig.status.downtime_ns = (uint64_t)(mig_now() - mig.stopped);
+}
+
 /* Messages that only a source gets. */
 static int source_message(const struct om_control *m)
 {
@@ -512,7 +530,10 @@ static int source_message(const struct om_control *m)
 	case OM_CTL_PREPARED:
 		mig.status.rebuild_ns = m->prepared.rebuild_ns;
 		mig.answered = mig_now();
-		mig_event(MIG_ON_PREPARED);
+		if (mig.params.flags & OM_MIG_PARAM_REHEARSE)
+			rehearsed();
+		else
+			mig_event(MIG_ON_PREPARED);
 		return 0;
 	case OM_CTL_STARTED:
 		if (mig.source != MIG_SOURCE_COMMITTED)

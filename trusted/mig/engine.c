@@ -117,6 +117,8 @@ static enum om_mig_state state_now(void)
 {
 	if (mig.role == 0)
 		return OM_MIG_NONE;
+	if (mig.rehearsed)
+		return OM_MIG_REHEARSED;
 	if (mig.lost && !mig.over && !(mig.role == OM_ROLE_DESTINATION && mig.target == MIG_TARGET_COMPLETE))
 		return OM_MIG_WAITING;
 	return mig.role == OM_ROLE_SOURCE ? source_state() : target_state();
@@ -233,8 +235,12 @@ static int take_params(const void *data, struct om_mig_params *ret_params)
 	if (p.version != OM_ENGINE_VERSION)
 		return OM_EVERSION;
 	if (p.mode > OM_MODE_HYBRID || p.channels == 0 || p.channels > OM_MIG_CHANNELS_MAX || p.tracker > OM_TRACKER_FAULTS ||
-	    p.flags & ~OM_MIG_PARAM_RELEASE)
+	    p.flags & ~(OM_MIG_PARAM_RELEASE | OM_MIG_PARAM_REHEARSE))
 		return OM_EINVAL;
+	if (p.flags & OM_MIG_PARAM_REHEARSE) {
+		p.mode = OM_MODE_STOP;
+		p.flags = OM_MIG_PARAM_REHEARSE;
+	}
 	if (p.downtime_limit_ns == 0)
 		p.downtime_limit_ns = 10000000;
 	if (p.rounds_max == 0)

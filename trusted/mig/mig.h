@@ -163,6 +163,7 @@ struct mig {
 	_Atomic uint32_t fault_buffer_busy[MIG_FAULT_BUFFERS];
 	int64_t  rebuild_ns;
 	bool     hold;                             /* run when nothing is owed any more */
+	bool     rehearsed;                        /* source: the session has ended as a rehearsal should */
 	enum mig_launch launch;
 	int64_t  claim_at;                         /* by mig_now(): when to claim again */
 

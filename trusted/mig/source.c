@@ -465,14 +465,17 @@ void mig_source_freeze(void)
 	mig.froze = mig_now();
 	mig.status.freeze_ns = (uint64_t)(mig.froze - mig.parked);
 	/* The cards stay as they are in post-copy: they say what is likely hot, for they were cleared by the owing round. */
-	if (everything)
+	if (mig.params.flags & OM_MIG_PARAM_REHEARSE)
+		clear_set(mig_todo);
+	else if (everything)
 		collect_all(mig_todo);
 	else
 		walk_cards(mig_todo, !mig.postcopy);
 	if (mig.postcopy)
 		make_owed(pages_within_limit());
 	mig.status.resident_pages = resident_pages(mig_todo);
-	add_stacks();
+	if (!(mig.params.flags & OM_MIG_PARAM_REHEARSE))
+		add_stacks();
 	note_point(OM_ROUND_STOP);
 	mig_pass_begin(MIG_PASS_CONTENT);
 }
