@@ -35,6 +35,7 @@
 #define LX_SOCK_CLOEXEC   O_CLOEXEC
 
 #define LX_AT_EACCESS 0x200
+#define LX_SIOCOUTQ 0x5411
 #define LX_SHUT_RD 0
 #define LX_SHUT_WR 1
 #define LX_SHUT_RDWR 2

@@ -95,10 +95,30 @@ static const char *problem(const struct rt_io_ofd *ofd)
 	}
 }
 
+static uint64_t ask_number(const struct rt_io_ofd *ofd, uint64_t request)
+{
+	uint64_t ub = rt_io_ub_space(64);
+	int32_t number = 0;
+
+	if (!ub || rt_host(__NR_ioctl, (uint64_t)ofd->host_fd, request, ub, 0, 0, 0))
+		return 0;
+	rt_ub_get(&number, (void *)ub, sizeof number);
+	return number > 0 ? (uint64_t)number : 0;
+}
+
+/* Bytes in its queues. */
+static uint64_t queued_in(const struct rt_io_ofd *ofd)
+{
+	if (ofd->host_fd < 0 || (ofd->kind != RT_IO_SOCKET && !(ofd->kind == RT_IO_PIPE && !ofd->pipe.writer)))
+		return 0;
+	return ask_number(ofd, FIONREAD) + (ofd->kind == RT_IO_SOCKET && rt_io_is_tcp(ofd) ? ask_number(ofd, LX_SIOCOUTQ) : 0);
+}
+
 /* As lines of text. `first`: one is enough. Return: how many. */
 static int find_problems(struct rt_io_words *words, bool first)
 {
 	uint32_t connections = 0;
+	uint64_t waiting = 0;
 	int problems = 0;
 
 	for (uint32_t index = 1; index < rt_io_ofd_end && !(first && problems); index++) {
@@ -109,11 +129,17 @@ static int find_problems(struct rt_io_words *words, bool first)
 			continue;
 		rt_ub_reset();
 		connections += rt_io_is_connection(ofd);
+		waiting += first ? 0 : queued_in(ofd);   /* a freeze will see */
 		why = problem(ofd);
 		if (!why)
 			continue;
 		(void)rt_io_refuse(words, ofd, why); /* for its words */
 		rt_io_words_add(words, first ? "" : "\n");
+		problems++;
+	}
+	if (waiting > RT_IO_FROZEN_SIZE / 8 * 7) {
+		rt_io_words_number(words, waiting >> 20);
+		rt_io_words_add(words, " MiB wait in pipes and sockets, more than can be kept while they move; read them first\n");
 		problems++;
 	}
 	rt_ub_reset();
@@ -193,6 +219,8 @@ int rt_io_freeze(char *text, size_t size)
 		error = for_each(rt_io_socket_accept_waiting, &words);
 	if (!error)
 		error = for_each(freeze_one, &words);
+	if (!error)
+		error = for_each(rt_io_queue_senders, &words);
 	if (!error && rt_io_lock_release_all()) {
 		rt_io_words_add(&words, "record locks could not be given up");
 		error = OM_EHOSTSTATE;

@@ -102,6 +102,8 @@ bool rt_io_tcp_frozen(const struct rt_io_ofd *ofd);
 int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* Having been looked at, an empty message cannot be looked at again: it is received and sent once more. */
 int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* All frozen: could every UNIX datagram be sent again by whoever sent it? */
+int rt_io_queue_senders(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* Datagrams in the queue of a UDP or UNIX socket. */
 int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words);

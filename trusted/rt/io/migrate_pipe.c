@@ -307,8 +307,25 @@ int rt_io_timerfd_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	return counter_freeze(ofd, "ticks:", 10, words);
 }
 
-/* Unread expirations make it readable at once: it fires now, and the read adds the others. The phase of a periodic
- * timer that had fired unread moves by that. */
+/*
+ * Unread expirations of a periodic timer are counted by the kernel itself if it is armed with the time of the first of them; so the
+ * next one comes when it would have come. A single shot that has fired fires again, now.
+ */
+static void arm_in_the_past(struct rt_io_ofd *ofd, uint64_t count)
+{
+	int64_t passed;
+
+	if (ofd->timer.interval_ns && ofd->timer.deadline_ns && count < INT64_MAX &&
+	    !__builtin_mul_overflow((int64_t)count, ofd->timer.interval_ns, &passed) &&
+	    !__builtin_sub_overflow(ofd->timer.deadline_ns, passed, &ofd->timer.deadline_ns) && ofd->timer.deadline_ns > 0) {
+		ofd->timer.flags |= LX_TFD_TIMER_ABSTIME;
+		return;
+	}
+	ofd->timer.extra_ticks += count - 1;
+	ofd->timer.deadline_ns = 1;
+	ofd->timer.flags = 0;        /* relative: an absolute time long ago would count all periods since */
+}
+
 int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	const struct counter_record *record = rt_io_frozen_at(ofd->frozen);
@@ -320,11 +337,8 @@ int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	if (host_fd < 0 || !ofd->frozen)
 		return rt_io_refuse(words, ofd, "the timer cannot be made again");
 	ofd->host_fd = (int32_t)host_fd;
-	if (record->count) {
-		ofd->timer.extra_ticks += record->count - 1;
-		ofd->timer.deadline_ns = 1;
-		ofd->timer.flags = 0;    /* relative: an absolute time long ago would count all periods since */
-	}
+	if (record->count)
+		arm_in_the_past(ofd, record->count);
 	if (ofd->timer.deadline_ns && rt_io_timer_arm(ofd))
 		return rt_io_refuse(words, ofd, "the timer cannot be armed");
 	ofd->timer.deadline_ns = deadline;

@@ -494,6 +494,21 @@ static long send_to_name(struct rt_io_ofd *ofd, const struct message *m, int32_t
 	return send_bytes(from >= 0 ? from : nameless, m->bytes, m->size, record->local, record->local_size);
 }
 
+static long check_sender(struct rt_io_ofd *ofd, const struct message *m, int32_t unused)
+{
+	(void)ofd;
+	(void)unused;
+	return m->name_size > 2 && sender_of(m) < 0 ? -EPERM : 0;
+}
+
+int rt_io_queue_senders(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	if (ofd->kind != RT_IO_SOCKET || ofd->socket.domain != AF_UNIX || ofd->socket.type != LX_SOCK_DGRAM || ofd->socket.state == RT_IO_S_PAIR)
+		return 0;
+	return each_message(ofd, check_sender, -1) ?
+		rt_io_refuse(words, ofd, "a datagram waits that another process sent from a socket with a name; it could not be sent again") : 0;
+}
+
 static long send_unix(struct rt_io_ofd *ofd)
 {
 	struct rt_io_ofd nameless = *ofd;
