@@ -55,12 +55,17 @@ static void add_to_measure(uint64_t offset, const void *source, uint64_t length,
 		om_measure_page(context, offset + at, source ? (const uint8_t *)source + at : NULL, flags, true);
 }
 
+void measure_added(struct om_measure *m)
+{
+	om_measure_ecreate(m, 0, 1, T_SIZE);
+	walk(add_to_measure, m);
+}
+
 void expected_mrenclave(uint8_t mrenclave[32])
 {
 	struct om_measure m;
 
-	om_measure_ecreate(&m, 0, 1, T_SIZE);
-	walk(add_to_measure, &m);
+	measure_added(&m);
 	om_measure_result(&m, mrenclave);
 }
 
