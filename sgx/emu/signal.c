@@ -223,8 +223,8 @@ static void emulate_enclu(struct emu_thread *t, ucontext_t *uc, struct emu_segme
 	}
 }
 
-/* ENCLU outside of an enclave, which is what it is to this CPU: #UD where SGX is hidden or off; else #GP for the leaves that
- * only an enclave may use, and a #PF of any kind at RBX, which is in no EPC, for the two that enter. */
+/* ENCLU outside of an enclave, which is what it is to this CPU: #UD where SGX is absent or off; where it is on, though a hypervisor
+ * may hide that from CPUID, #GP for the leaves that only an enclave may use, and any #PF at RBX for the two that enter. */
 static bool like_enclu(int signo, uint64_t trap, uint64_t error_code)
 {
 	return signo == SIGILL || trap == SGX_VECTOR_GP || (trap == SGX_VECTOR_PF && !(error_code & SGX_PFEC_I));

@@ -153,7 +153,7 @@ static void test_resumed_state(void)
 	MUST(resume(2, &run));
 	CHECK_EQ(run.function, SGX_ERESUME);
 	CHECK_EQ(run.exception_vector, SGX_VECTOR_UD);
-	/* [ERESUME: TCS.FLAGS.OPTIN = 0: RFLAGS.TF := 0]: no single step. */
+	/* [ERESUME: where DBGOPTIN is 0: RFLAGS.TF := 0]: no single step. */
 	struct command flags = { .op = OP_LOAD64, .a = { gpr + SGX_GPR_RFLAGS } };
 	do_command(2, &flags);
 	put.a[0] = gpr + SGX_GPR_RFLAGS, put.a[1] = flags.a[1] | 0x100;
