@@ -51,7 +51,7 @@ $(B)/tests/sgx/%.strict: $(B)/tests/sgx/%
 $(B)/tests/sgx/%.hw: $(B)/tests/sgx/%
 	@printf '#!/bin/sh\nSGX_TEST=hw exec %s\n' $< > $@; chmod +x $@
 SGX_TESTS := vectors $(foreach t,conformance entering registers stress einit keys,$(t) $(t).strict $(t).hw $(t)-san)
-SGX_TESTS := $(addprefix $(B)/tests/sgx/,$(SGX_TESTS) sign image image-san)
+SGX_TESTS := $(addprefix $(B)/tests/sgx/,$(SGX_TESTS) sealed sealed-san sign image image-san)
 
 $(B)/tests/sgx/sign: $(call objs,host,tests/sgx/sign.c) $(B)/host/libsign.a
 	@mkdir -p $(@D)

@@ -182,6 +182,17 @@ static inline uint64_t emu_page_of(const struct emu_enclave *e, uint64_t address
 {
 	return (address - e->common.base) / SGX_PAGE_SIZE;
 }
+static inline bool emu_canonical(uint64_t address)
+{
+	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
+/* The pages of an SSA frame that entering and leaving need, as offsets: those of the XSAVE area, and the last, with GPRSGX and MISC. */
+static inline uint64_t emu_ssa_next(const struct emu_enclave *e, uint64_t offset)
+{
+	uint64_t last = (uint64_t)(e->secs.ssa_frame_size - 1) * SGX_PAGE_SIZE, next = offset + SGX_PAGE_SIZE;
+
+	return next < e->xsave_size || next > last ? next : last;
+}
 /* Readable (or writable, executable: E_* bits of `need`) by enclave code now. */
 static inline bool emu_entry_allows(uint16_t entry, uint16_t need)
 {

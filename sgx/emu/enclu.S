@@ -57,6 +57,11 @@ emu_enclu_trap:
 
 eexit:
 	pushq	%rdx
+	movq	%rbx, %rdx            /* canonical: bits 63 to 47 are all equal; else #GP */
+	sarq	$47, %rdx
+	incq	%rdx
+	cmpq	$1, %rdx
+	ja	3f
 	movq	8(%rsp), %rcx
 	leaq	24(%rsp), %rdx        /* the stack pointer at the site */
 	subq	ENC_BASE(%rcx), %rdx

@@ -90,7 +90,7 @@ static uint64_t ssa_frame(struct emu_enclave *e, const struct emu_tcs *tcs, uint
 	uint64_t size = (uint64_t)e->secs.ssa_frame_size * SGX_PAGE_SIZE;
 	uint64_t frame = e->common.base + tcs->content.ossa + index * size;
 
-	for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE) {
+	for (uint64_t at = 0; at < size; at = emu_ssa_next(e, at)) {
 		uint64_t page = emu_page_of(e, frame + at);
 		uint16_t entry = emu_contains(e, frame + at) ?
 			atomic_load_explicit(&e->epcm[page], memory_order_acquire) : 0;
@@ -106,11 +106,6 @@ static uint64_t ssa_frame(struct emu_enclave *e, const struct emu_tcs *tcs, uint
 static struct sgx_gprsgx *gprs_of(const struct emu_enclave *e, uint64_t frame)
 {
 	return (struct sgx_gprsgx *)(frame + (uint64_t)e->secs.ssa_frame_size * SGX_PAGE_SIZE) - 1;
-}
-
-static bool canonical(uint64_t address)
-{
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
 }
 
 /* "Ensure the enclave is not already active and this thread is the only one using the TCS": the last check but XRSTOR's. */
@@ -130,7 +125,7 @@ static int prepare_eenter(struct emu_enclave *e, struct emu_thread *t, struct em
 		return general_protection(run, SGX_EENTER, "CSSA >= NSSA");
 	if (!(frame = ssa_frame(e, tcs, cssa, SGX_EENTER, run, &r)))
 		return r;
-	if (!canonical(e->common.base + tcs->content.oentry))
+	if (!emu_canonical(e->common.base + tcs->content.oentry))
 		return general_protection(run, SGX_EENTER, "OENTRY is not canonical");
 	if (!owned)
 		return busy(run, SGX_EENTER);
@@ -184,7 +179,7 @@ static int prepare_eresume(struct emu_enclave *e, struct emu_thread *t, struct e
 	if (!(frame = ssa_frame(e, tcs, cssa - 1, SGX_ERESUME, run, &r)))
 		return r;
 	memcpy(&g, gprs_of(e, frame), sizeof g);
-	if (!canonical(g.rip) || !canonical(g.fsbase) || !canonical(g.gsbase))
+	if (!emu_canonical(g.rip) || !emu_canonical(g.fsbase) || !emu_canonical(g.gsbase))
 		return general_protection(run, SGX_ERESUME, "RIP, FS or GS in the SSA frame is not canonical");
 	if (!owned)
 		return busy(run, SGX_ERESUME);

@@ -199,7 +199,7 @@ void emu_protect(struct emu_enclave *e, uint64_t page)
 {
 	uint16_t entry = entry_at(e, page);
 
-	if (!e->watch_writes && !(entry & E_OWN_PROT) && (entry & (E_R | E_X)) == E_R) {
+	if (!e->watch_writes && !(entry & E_OWN_PROT) && (e->sealed || (entry & (E_R | E_X)) == E_R)) {
 		if (entry & E_PRESENT)
 			(void)uffd_write_protect(e, page, 1, !(entry & E_W));
 		return;

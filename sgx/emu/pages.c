@@ -60,10 +60,10 @@ static int refuse_code(const char *leaf, uint64_t page, uint32_t code, const cha
 	return sgx_fail(OM_ESGX, "%s of page 0x%llx: code %u, %s", leaf, (unsigned long long)page * SGX_PAGE_SIZE, code, why);
 }
 
-/* Write protection alone needs no mprotect(), which a sealed mapping does not allow. */
+/* Write protection alone needs no mprotect(), which a sealed mapping does not allow; it is not used where there is another. */
 static bool out_of_reach(const struct emu_enclave *e, uint16_t entry, uint64_t permissions)
 {
-	return e->sealed && (entry & ~permissions & (E_R | E_X));
+	return e->sealed && (entry & ~permissions & (entry & E_OWN_PROT ? E_PERMS : E_R));
 }
 
 /* Context of all three: chunk lock held, so that only EACCEPT and EMODPE change the entry meanwhile; hence the CAS. */
@@ -79,7 +79,7 @@ static int restrict_one(struct emu_enclave *e, uint64_t page, uint64_t permissio
 		if (entry & (E_PENDING | E_MODIFIED))
 			return refuse_code("EMODPR", page, SGX_PAGE_NOT_MODIFIABLE, "page is PENDING or MODIFIED");
 		if (out_of_reach(e, entry, permissions))
-			return sgx_fail(OM_EUNSUPPORTED, "EMODPR of page 0x%llx: the emulator cannot take R or X in a sealed enclave",
+			return sgx_fail(OM_EUNSUPPORTED, "EMODPR of page 0x%llx: the emulator cannot take these permissions in a sealed enclave",
 				(unsigned long long)page * SGX_PAGE_SIZE);
 		next = (uint16_t)((entry & ~E_PERMS) | (entry & permissions & E_PERMS) | E_PR);
 	} while (!atomic_compare_exchange_weak_explicit(&e->epcm[page], &entry, next, memory_order_acq_rel,

@@ -119,7 +119,7 @@ static void need_frame(struct emu_enclave *e, uint64_t frame, uint64_t size)
 {
 	static const char words[] = "optmig: emulator: an AEX found its SSA frame inaccessible\n";
 
-	for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE)
+	for (uint64_t at = 0; at < size; at = emu_ssa_next(e, at))
 		if (!emu_fill(e, emu_page_of(e, frame + at))) {
 			(void)!write(STDERR_FILENO, words, sizeof words - 1);
 			abort();
@@ -168,6 +168,10 @@ static void asynchronous_exit(struct emu_thread *t, ucontext_t *uc, struct emu_s
 
 static void synchronous_exit(struct emu_thread *t, ucontext_t *uc, struct emu_segments *s)
 {
+	if (!emu_canonical(*reg(uc, REG_RBX))) {
+		asynchronous_exit(t, uc, s, SGX_VECTOR_GP, 0, 0);
+		return;
+	}
 	*reg(uc, REG_RIP) = *reg(uc, REG_RBX);
 	*reg(uc, REG_RCX) = (uint64_t)emu_return;
 	s->fs = t->host_fs;
@@ -284,7 +288,7 @@ static enum verdict judge(struct emu_enclave *e, uint64_t address, int signo, ui
 	if (signo == SIGSEGV) {
 		emu_chunk_lock(e, page);
 		entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire);
-		if (entry & E_OWN_PROT ? emu_entry_allows(entry, need) : need != E_X)
+		if (emu_entry_allows(entry, need) || !(entry & E_OWN_PROT || need == E_X))
 			mapping = emu_mapping(address);
 		emu_chunk_unlock(e, page);
 		/* A page of the enclave is in the driver's page tables, present here or not. */

@@ -85,15 +85,10 @@ bool emu_tcs_acceptable(const struct sgx_tcs *tcs)
 	return reserved_zero(tcs) && !(tcs->flags & SGX_TCS_DBGOPTIN) && tcs->cssa < tcs->nssa && tcs->aep == 0 && tcs->stage == 0;
 }
 
-static bool canonical(uint64_t address)
-{
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
-}
-
 /* 40.4, EENTER and ERESUME: what of a TCS is looked at only when a thread enters. */
 bool emu_tcs_enterable(const struct emu_enclave *e, const struct sgx_tcs *tcs)
 {
 	return ((tcs->ossa | tcs->ofsbase | tcs->ogsbase) & (SGX_PAGE_SIZE - 1)) == 0 &&
-		canonical(e->common.base + tcs->ofsbase) && canonical(e->common.base + tcs->ogsbase) &&
+		emu_canonical(e->common.base + tcs->ofsbase) && emu_canonical(e->common.base + tcs->ogsbase) &&
 		!(tcs->flags & ~(uint64_t)SGX_TCS_DBGOPTIN);
 }

@@ -163,6 +163,16 @@ static void test_resumed_state(void)
 	abandon(2);
 }
 
+/* [EEXIT: RBX is not canonical: #GP(0)] */
+static void test_exit_target(void)
+{
+	struct command c = { .op = OP_EXIT_RAW, .a = { 1ull << 47 } };
+
+	must_fault(0, &c, SGX_VECTOR_GP, 0, 0);
+	c.a[0] = 0xffff000000000000;
+	must_fault(0, &c, SGX_VECTOR_GP, 0, 0);
+}
+
 /* EEXIT from the enclave's own stack: [EEXIT: FS and GS from CR_SAVE_FS, CR_SAVE_GS; RIP := RBX]; RSP is the enclave's. setjmp
  * takes it from there. */
 static jmp_buf after_raw_exit;
@@ -297,6 +307,33 @@ static void tcs_must_not_be_entered(uint64_t at, const struct sgx_tcs *tcs)
 	entry_must_fail(at, SGX_EENTER, SGX_VECTOR_GP);
 }
 
+/* Frames of four pages: [EENTER: FOR EACH TMP_SSA_PAGE = TMP_SSA to TMP_SSA + TMP_XSIZE], which is one page, and [TMP_GPR := TMP_SSA + 4096 *
+ * SSAFRAMESIZE - sizeof(GPRSGX_AREA)] have to be there; what lies between is nobody's concern. */
+static void test_large_frame(void)
+{
+	const uint64_t ssa = T_SLOTS + T_SSA;
+	struct command c = { .op = OP_UD2 };
+	struct sgx_run run;
+	uint64_t done;
+
+	ssa_frame_pages = T_NSSA;
+	enclave_up();
+	MUST(sgx_modify_types(enclave, ssa + 4096, 2 * 4096, SGX_PT_TRIM, &done));
+	MUST(enter(0, &c, &run));                 /* and the exit finds its frame */
+	CHECK_EQ(run.exception_vector, SGX_VECTOR_UD);
+	MUST(resume(0, &run));
+	CHECK_EQ(run.exception_vector, SGX_VECTOR_UD);
+	MUST(sgx_modify_types(enclave, ssa + 3 * 4096 + T_SLOT_SIZE, 4096, SGX_PT_TRIM, &done));
+	CHECK_EQ(enter(1, &c, &run), OM_ESGX);    /* [EPCM(DS:TMP_GPR).MODIFIED = 1: #PF(DS:TMP_GPR)] */
+	CHECK_EQ(run.exception_vector, SGX_VECTOR_PF);
+	CHECK_EQ(run.exception_addr, T_BASE + ssa + 3 * 4096 + T_SLOT_SIZE);
+	MUST(sgx_modify_types(enclave, ssa + 2 * T_SLOT_SIZE, 4096, SGX_PT_TRIM, &done));
+	CHECK_EQ(enter(2, &c, &run), OM_ESGX);
+	CHECK_EQ(run.exception_addr, T_BASE + ssa + 2 * T_SLOT_SIZE);
+	enclave_down();
+	ssa_frame_pages = 1;
+}
+
 static void test_tcs_fields(void)
 {
 	uint64_t at = HEAP(110);
@@ -403,6 +440,7 @@ int main(void)
 	test_entry_state();
 	test_bad_tcs();
 	test_tcs_busy();
+	test_exit_target();
 	test_exit_from_enclave_stack();
 	test_resumed_state();
 	test_exceptions();
@@ -416,6 +454,7 @@ int main(void)
 	enclave_up();                            /* the range is free again */
 	do_command(0, &(struct command){ .op = OP_ENTRY });
 	enclave_down();
+	test_large_frame();
 	sgx_thread_detach(platform);
 	sgx_platform_close(platform);
 	return finish_tests("entering");

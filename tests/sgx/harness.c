@@ -10,6 +10,7 @@
 int failures;
 struct sgx_platform *platform;
 struct sgx_enclave *enclave;
+uint32_t ssa_frame_pages = 1;
 
 static uint8_t page[4096] __attribute__((aligned(4096)));
 
@@ -57,7 +58,7 @@ static void add_to_measure(uint64_t offset, const void *source, uint64_t length,
 
 void measure_added(struct om_measure *m)
 {
-	om_measure_ecreate(m, 0, 1, T_SIZE);
+	om_measure_ecreate(m, 0, ssa_frame_pages, T_SIZE);
 	walk(add_to_measure, m);
 }
 
@@ -80,7 +81,7 @@ void default_attributes(struct sgx_attributes *attributes)
 
 void enclave_add(struct sgx_attributes *attributes)
 {
-	MUST(sgx_create(platform, T_BASE, T_SIZE, 1, attributes, SGX_MISC_EXINFO, &enclave));
+	MUST(sgx_create(platform, T_BASE, T_SIZE, ssa_frame_pages, attributes, SGX_MISC_EXINFO, &enclave));
 	walk(add_to_enclave, NULL);
 }
 

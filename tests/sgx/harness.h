@@ -22,6 +22,7 @@ extern int failures;
 
 extern struct sgx_platform *platform;
 extern struct sgx_enclave *enclave;
+extern uint32_t ssa_frame_pages;   /* of what enclave_up() makes; 1 */
 
 /* ECREATE, EADD, EINIT with attributes as most tests want them. */
 void enclave_up(void);
