@@ -247,6 +247,13 @@ uint64_t leaf(int slot, uint32_t number, uint64_t secinfo_flags, uint64_t rcx, u
 	CHECK_EQ(c.a[1], T_BASE + T_DATA + 0x40 + 0x40 * (uint64_t)slot);
 	CHECK_EQ(c.a[2], rcx);
 	CHECK_EQ(c.a[3], rdx);
+	/* [EACCEPT, EACCEPTCOPY: ZF := RAX is not 0, CF, PF, AF, OF, SF := 0]; EMODPE has neither a result nor flags. */
+	if (number == SGX_EACCEPT || number == SGX_EACCEPTCOPY)
+		CHECK_EQ(c.a[4] & 0x8d5, c.a[0] ? 0x40 : 0);
+	if (number == SGX_EMODPE) {
+		CHECK_EQ(c.a[0], SGX_EMODPE);
+		CHECK_EQ(c.a[4], c.a[5]);
+	}
 	if (ret_rflags)
 		*ret_rflags = c.a[4];
 	return c.a[0];
