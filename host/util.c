@@ -4,11 +4,13 @@
  * inside the enclave.
  */
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 #include "strerror.h"
@@ -139,6 +141,11 @@ const char *host_did_you_mean(const char *word, const char *const *words)
 			best = d, nearest = *words;
 	}
 	return nearest;
+}
+
+bool host_filtered(void)
+{
+	return prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == SECCOMP_MODE_FILTER;
 }
 
 bool host_env_true(const char *name)

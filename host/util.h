@@ -37,6 +37,9 @@ void host_cond_init(pthread_cond_t *condition);
 /* The nearest of `words` (NULL-terminated) to `word`, or NULL if none is near. */
 const char *host_did_you_mean(const char *word, const char *const *words);
 
+/* Whether a seccomp filter decides about this process' system calls, as in most containers. */
+bool host_filtered(void);
+
 /* True for a variable that is set to anything but "", "0", "no", "off". */
 bool host_env_true(const char *name);
 

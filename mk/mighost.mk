@@ -10,6 +10,13 @@ TESTS += $(addprefix tests/integration/,mig_again mig_hostile mig_canary mig_cor
 TEST_DEPS += $(MIGRATE_PROGRAMS)
 endif
 
+# Calls that a container's filter refuses.
+$(B)/tests/tools/seccomp_run: tests/tools/seccomp_run.c | deps
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu17 -Wall -Wextra -O1 -D_GNU_SOURCE $< -o $@
+TESTS += tests/integration/refused_calls
+TEST_DEPS += $(MIGRATE_PROGRAMS) $(B)/tests/tools/seccomp_run
+
 # The transport without an enclave, under ASan and UBSan.
 TRANSPORT_SRC := host/util.c core/errors.c tests/unit/host/test_transport.c host/daemon/channel.c \
 	$(addprefix host/mig/,hello.c link.c units.c bucket.c urgent.c)

@@ -50,8 +50,8 @@ $(B)/tests/sgx/%.strict: $(B)/tests/sgx/%
 	@printf '#!/bin/sh\nSGX_TEST=strict exec %s\n' $< > $@; chmod +x $@
 $(B)/tests/sgx/%.hw: $(B)/tests/sgx/%
 	@printf '#!/bin/sh\nSGX_TEST=hw exec %s\n' $< > $@; chmod +x $@
-SGX_TESTS := vectors $(foreach t,conformance registers stress einit keys,$(t) $(t).strict $(t).hw $(t)-san)
-SGX_TESTS := $(addprefix $(B)/tests/sgx/,$(SGX_TESTS) sign image image-san)
+SGX_TESTS := vectors $(foreach t,conformance entering registers stress einit keys,$(t) $(t).strict $(t).hw $(t)-san)
+SGX_TESTS := $(addprefix $(B)/tests/sgx/,$(SGX_TESTS) sealed sealed-san sign image image-san)
 
 $(B)/tests/sgx/sign: $(call objs,host,tests/sgx/sign.c) $(B)/host/libsign.a
 	@mkdir -p $(@D)
@@ -69,8 +69,42 @@ fuzz-imagefile: $(B)/fuzz/fuzz_imagefile
 $(B)/fuzz/fuzz_imagefile: $(call objs,fuzz,tests/fuzz/fuzz_imagefile.c core/imagefile.c)
 	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
 
+# The kernel's own selftests of SGX, from Debian's linux-source: built by its own rules, with kernel_shim.c in place of a
+# kernel with SGX. Its enclave wants gcc: clang gives its table of functions relocations, which nobody applies.
+KERNEL_SGX_VERSION := 6.1.176-1
+KERNEL_SGX_SHA256  := 5c6107fa255358b69faed173bee5bb45ebfe501cd78d74d784e4b46ff4ef761b
+KERNEL_SGX_TAR     := $(DL)/linux-sgx-selftests.tar
+KERNEL_SGX_FILES   := tools/testing/selftests/sgx tools/testing/selftests/kselftest.h tools/testing/selftests/kselftest_harness.h \
+	arch/x86/include/asm/sgx.h arch/x86/include/asm/enclu.h arch/x86/include/uapi/asm/sgx.h
+KERNEL_SGX         := $(B)/src/linux-sgx
+KERNEL_SGX_TESTS   := $(KERNEL_SGX)/tools/testing/selftests/sgx
+$(KERNEL_SGX)/.unpacked: mk/sgx.mk tools/fetch-linux | deps
+	tools/deps gcc libc6-dev
+	tools/fetch-linux $(KERNEL_SGX_VERSION) $(KERNEL_SGX_SHA256) $(KERNEL_SGX_TAR) $(KERNEL_SGX_FILES)
+	rm -rf $(KERNEL_SGX); mkdir -p $(KERNEL_SGX)/include/linux
+	tar -xf $(KERNEL_SGX_TAR) -C $(KERNEL_SGX)
+	touch $(KERNEL_SGX)/include/linux/bits.h $@
+KERNEL_SGX_CALLS := open stat close mmap munmap mprotect ioctl getauxval
+$(B)/kernel-sgx/%.o: $(KERNEL_SGX)/.unpacked tests/sgx/kernel_shim.h
+	@mkdir -p $(@D)
+	$(CLANG) -w -g -fPIC -I$(KERNEL_SGX)/include -include tests/sgx/kernel_shim.h -c $(KERNEL_SGX_TESTS)/$*.c -o $@
+	$(OBJCOPY) $(foreach c,$(KERNEL_SGX_CALLS),--redefine-sym $(c)=shim_$(c)) $@
+$(addprefix $(B)/kernel-sgx/,call.o sign_key.o): $(B)/kernel-sgx/%.o: $(KERNEL_SGX)/.unpacked
+	@mkdir -p $(@D)
+	$(CLANG) -I$(KERNEL_SGX_TESTS) -c $(KERNEL_SGX_TESTS)/$*.S -o $@
+$(B)/kernel-sgx/test_encl.elf: $(KERNEL_SGX)/.unpacked
+	@mkdir -p $(@D)
+	cd $(KERNEL_SGX_TESTS) && gcc -w -static -nostdlib -nostartfiles -fPIC -fno-stack-protector -mrdrnd -I$(TOP)/$(KERNEL_SGX)/include \
+		-include $(TOP)/tests/sgx/kernel_shim.h -T test_encl.lds test_encl.c test_encl_bootstrap.S -o $(TOP)/$@ \
+		-Wl,--build-id=none,--no-warn-execstack
+$(B)/kernel-sgx/test_sgx: $(patsubst %,$(B)/kernel-sgx/%.o,main load sigstruct call sign_key) \
+		$(call objs,host,tests/sgx/kernel_shim.c tests/sgx/fakehw.c) $(B)/host/libsgx.a $(B)/host/libcore.a $(B)/host/libbearssl.a
+	$(CLANG) -Wl,-z,noexecstack -o $@ $^ $(SGX_LIBS)
+TEST_DEPS += $(B)/kernel-sgx/test_sgx $(B)/kernel-sgx/test_encl.elf
+SGX_TESTS += tests/sgx/kernel-selftests
+
 TESTS += $(SGX_TESTS)
 ## make sgx-test       the tests of sgx/ only
 .PHONY: sgx-test
-sgx-test: $(SGX_TESTS)
+sgx-test: $(SGX_TESTS) | $(B)/kernel-sgx/test_sgx $(B)/kernel-sgx/test_encl.elf
 	tests/run $^

@@ -93,7 +93,9 @@ void sgx_thread_detach(struct sgx_platform *platform);
 __attribute__((warn_unused_result))
 int sgx_sigaction(int signo, void (*handler)(int, void *siginfo, void *ucontext), int sa_flags);
 
-/* EMODPR / EMODT / EREMOVE by the driver's ioctls; `ret_done` counts bytes done before an error. */
+/* EMODPR / EMODT / EREMOVE by the driver's ioctls; `ret_done` counts bytes done before an error. Return: OM_EINVAL where Linux's driver
+ * says EINVAL: W without R, a page type that the change does not fit; OM_ESGX for all else that it or the leaf refuses: no page, PENDING,
+ * MODIFIED, not trimmed or not accepted; OM_EUNSUPPORTED: what the emulator cannot enforce in a sealed enclave (docs/emulator.md). */
 __attribute__((warn_unused_result))
 int sgx_restrict_permissions(struct sgx_enclave *enclave, uint64_t offset, uint64_t length, uint64_t permissions, uint64_t *ret_done);
 __attribute__((warn_unused_result))

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <nftables/libnftables.h>
 #include "cli.h"
+#include "net/netfilter.h"
 #include "sgx.h"
 #include "strerror.h"
 #include "util.h"
@@ -28,6 +29,9 @@
 #ifndef PR_SET_SYSCALL_USER_DISPATCH
 #define PR_SET_SYSCALL_USER_DISPATCH 59
 #endif
+/* Debian 12's headers are too old for these. */
+#define SYS_DISPATCH_INCLUSIVE_ON 2
+#define UFFD_EXACT_ADDRESS (1ull << 11)
 
 struct probe {
 	const char *name, *title;
@@ -111,33 +115,54 @@ static bool probe_hw(char *words, size_t size)
 	return probe_platform(SGX_HW, words, size);
 }
 
-static bool probe_emu(char *words, size_t size)
+/* Behind the words on a call that failed: where a filter decides, it is the likely cause. */
+static const char *cause(int number)
 {
-	return probe_platform(SGX_EMU, words, size);
+	if (!host_filtered())
+		return "";
+	return number == EPERM || number == EACCES ? ": a seccomp filter, as containers have, forbids the call" :
+		number == ENOSYS ? ": the kernel has none, or a seccomp filter, as containers have, hides it" : "";
 }
 
 static bool probe_userfaultfd(char *words, size_t size)
 {
+	const uint64_t needed = UFFD_FEATURE_SIGBUS | UFFD_EXACT_ADDRESS | UFFD_FEATURE_PAGEFAULT_FLAG_WP;
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
 	struct uffdio_api api = { .api = UFFD_API };
 
 	if (fd < 0 || ioctl(fd, UFFDIO_API, &api)) {
-		WORDS("userfaultfd: %s; the emulator needs it", strerror(errno));
+		WORDS("the emulator needs it; %s%s", strerror(errno), cause(errno));
 		if (fd >= 0)
 			close(fd);
 		return false;
 	}
 	close(fd);
-	WORDS("the emulator's page protection%s", api.features & UFFD_FEATURE_SIGBUS ? "" : ", but without SIGBUS mode");
-	return api.features & UFFD_FEATURE_SIGBUS;
+	WORDS("the emulator's page protection%s", (api.features & needed) == needed ? "" : " needs more of it: Linux 5.18 or later");
+	return (api.features & needed) == needed;
 }
 
-static bool probe_sud(char *words, size_t size)
+static bool probe_emu(char *words, size_t size)
 {
-	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0)) {
-		WORDS("the emulator cannot trap stray system calls (%s)", strerror(errno));
+	char why[256];
+
+	if (!probe_userfaultfd(why, sizeof why)) {
+		WORDS("no userfaultfd (see below)");
 		return false;
 	}
+	return probe_platform(SGX_EMU, words, size);
+}
+
+/* As the emulator does it, over addresses where there is no code. */
+static bool probe_sud(char *words, size_t size)
+{
+	if (prctl(PR_SET_SYSCALL_USER_DISPATCH, SYS_DISPATCH_INCLUSIVE_ON, 0x1000, 0x1000, NULL)) {
+		const char *filter = cause(errno);
+
+		WORDS("on the emulator system calls of enclave code go through instead of faulting%s",
+			*filter ? filter : ": that needs Linux 6.17 or later");
+		return false;
+	}
+	(void)prctl(PR_SET_SYSCALL_USER_DISPATCH, 0, 0, 0, 0); /* has just been switched on */
 	WORDS("the emulator traps stray system calls");
 	return true;
 }
@@ -156,11 +181,18 @@ static bool probe_tcp_repair(char *words, size_t size)
 	return ok;
 }
 
+/* The kernel is asked first: the library ends the process where it cannot open its socket. */
 static bool probe_nftables(char *words, size_t size)
 {
-	struct nft_ctx *ctx = nft_ctx_new(NFT_CTX_DEFAULT);
+	const char *why;
+	struct nft_ctx *ctx;
 	bool ok;
 
+	if (net_netfilter_answers(&why)) {
+		WORDS("traffic cannot be held, so programs with connections cannot move: %s", why);
+		return false;
+	}
+	ctx = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (!ctx) {
 		WORDS("libnftables does not start");
 		return false;
@@ -169,7 +201,7 @@ static bool probe_nftables(char *words, size_t size)
 	nft_ctx_buffer_error(ctx);
 	ok = nft_run_cmd_from_buffer(ctx, "list tables") == 0;
 	nft_ctx_free(ctx);
-	WORDS(ok ? "traffic can be held while connections move" : "traffic cannot be held: no CAP_NET_ADMIN or no nftables in the kernel");
+	WORDS(ok ? "traffic can be held while connections move" : "traffic cannot be held: nf_tables refuses");
 	return ok;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "strerror.h"
 #include "internal.h"
+#include "net/netfilter.h"
 #include "util.h"
 
 #define EXIT_WAIT_MS 10000u
@@ -113,6 +114,21 @@ int mig_recover(struct host_mig *mig, const struct mig_address *to)
 	return error;
 }
 
+/* What the runtime cannot see: whether this host could hold what arrives for the program's connections. */
+static void add_host_problems(struct host_mig *mig, char *text, size_t size, uint32_t *count)
+{
+	size_t length = strlen(text);
+	enum mig_phase phase;
+	const char *why;
+	uint32_t stopped = in_session(mig, &phase) ? 0 : net_netfilter_stops(&why);
+
+	if (!stopped)
+		return;
+	snprintf(text + length, size - length, "%u TCP connection%s cannot be held for a move: %s\n", stopped,
+		stopped == 1 ? "" : "s", why);
+	++*count;
+}
+
 int mig_check(struct host_mig *mig, char *text, size_t size, uint32_t *ret_count)
 {
 	struct om_tbuf *t;
@@ -132,7 +148,10 @@ int mig_check(struct host_mig *mig, char *text, size_t size, uint32_t *ret_count
 		*ret_count = (uint32_t)t->arg[0];
 	}
 	pthread_mutex_unlock(&mig->call_lock);
-	return ret < 0 ? host_fail((int)ret, "%s", om_strerror((int)ret)) : 0;
+	if (ret < 0)
+		return host_fail((int)ret, "%s", om_strerror((int)ret));
+	add_host_problems(mig, text, size, ret_count);
+	return 0;
 }
 
 /*

@@ -16,6 +16,7 @@
 #include "fault.h"
 #include "internal.h"
 #include "net/hold.h"
+#include "net/netfilter.h"
 #include "report.h"
 #include "util.h"
 
@@ -304,6 +305,8 @@ static int claim(struct host_mig *mig, const struct mig_request *request)
 int mig_start(struct host_mig *mig, const struct mig_request *request)
 {
 	pthread_attr_t attributes;
+	const char *why;
+	uint32_t stopped;
 	int code;
 
 	if (request->params.channels < 1 || request->params.channels > MIG_CHANNELS_LIMIT)
@@ -314,6 +317,11 @@ int mig_start(struct host_mig *mig, const struct mig_request *request)
 	code = claim(mig, request);
 	if (code)
 		return code;
+	stopped = net_netfilter_stops(&why);
+	if (stopped) {
+		mig_set_phase(mig, MIG_PHASE_IDLE);
+		return host_fail(OM_EHOSTSTATE, "%u TCP connection%s cannot be held for a move: %s", stopped, stopped == 1 ? "" : "s", why);
+	}
 	/* Now rather than in the stop phase. Without privileges connections cannot move; the check has said so. */
 	if (host_net_prepare())
 		host_detail("network traffic cannot be held");

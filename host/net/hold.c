@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include "capture.h"
 #include "hold.h"
+#include "netfilter.h"
 #include "packet.h"
 #include "tcp.h"
 #include "util.h"
@@ -92,8 +93,13 @@ static bool low_descriptor_left(void)
 /* Under the lock. */
 static int make_context(void)
 {
+	int error;
+
 	if (nft)
 		return 0;
+	error = net_netfilter_socket(); /* where there is none, the library ends the process */
+	if (error)
+		return error;
 	if (!low_descriptor_left()) {
 		host_detail("nftables: no descriptor below %d is left", FD_SETSIZE);
 		return -EMFILE;
@@ -110,11 +116,16 @@ static int make_context(void)
 static int prepare(void)
 {
 	char command[sizeof rules + 64];
+	const char *why;
 	int error;
 
 	if (table[0])
 		return 0;
-	error = make_context();
+	error = net_netfilter_answers(&why);
+	if (error)
+		host_detail("nftables: %s", why);
+	else
+		error = make_context();
 	if (error)
 		return error;
 	snprintf(table, sizeof table, "optmig_%d", (int)getpid());

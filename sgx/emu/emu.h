@@ -76,6 +76,7 @@
 #define E_PT_REG   0x0200
 #define E_PT_TRIM  0x0400
 #define E_OWN_PROT 0x0800   /* the page's protection is not its surroundings' RW: mprotect it when permissions change */
+#define E_NO_TCS   0x1000   /* the driver's, not the CPU's: added without R or W, so it never becomes a TCS */
 /* What SECINFO.FLAGS states about a page. */
 #define E_SECINFO  (E_PERMS | E_PENDING | E_MODIFIED | E_PR | E_PT_MASK)
 
@@ -119,6 +120,7 @@ struct emu_enclave {
 	struct emu_platform *platform;
 	struct sgx_secs secs;
 	bool initialized;
+	bool sealed;                     /* mprotect of its memory is impossible, for the host and for us */
 	bool gone;                       /* this process is a fork of the one that has the enclave */
 	epcm_entry *epcm;                /* one per page, sparse */
 	uint64_t page_count;
@@ -180,6 +182,17 @@ static inline uint64_t emu_page_of(const struct emu_enclave *e, uint64_t address
 {
 	return (address - e->common.base) / SGX_PAGE_SIZE;
 }
+static inline bool emu_canonical(uint64_t address)
+{
+	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
+/* The pages of an SSA frame that entering and leaving need, as offsets: those of the XSAVE area, and the last, with GPRSGX and MISC. */
+static inline uint64_t emu_ssa_next(const struct emu_enclave *e, uint64_t offset)
+{
+	uint64_t last = (uint64_t)(e->secs.ssa_frame_size - 1) * SGX_PAGE_SIZE, next = offset + SGX_PAGE_SIZE;
+
+	return next < e->xsave_size || next > last ? next : last;
+}
 /* Readable (or writable, executable: E_* bits of `need`) by enclave code now. */
 static inline bool emu_entry_allows(uint16_t entry, uint16_t need)
 {
@@ -209,11 +222,21 @@ int emu_uffd_copy(int uffd, uint64_t to, const void *from, uint64_t size, bool w
 int emu_restrict_permissions(struct sgx_enclave *, uint64_t, uint64_t, uint64_t, uint64_t *);
 int emu_modify_types(struct sgx_enclave *, uint64_t, uint64_t, uint64_t, uint64_t *);
 int emu_remove_pages(struct sgx_enclave *, uint64_t, uint64_t, uint64_t *);
+/* What Linux's driver would have answered where one of the three last refused this thread: errno, and the leaf's code. */
+struct emu_refusal { int number; uint32_t code; };
+struct emu_refusal emu_refusal(void);
+
+/* ---- mapping.c ---- */
+/* What the host's mapping of an address allows: E_R, E_W, E_X. Asked of the kernel, and slow. For signal handlers. */
+uint16_t emu_mapping(uint64_t address);
 
 /* ---- tcs.c ---- */
 struct emu_tcs *emu_tcs_find(struct emu_enclave *e, uint64_t page);
 int emu_tcs_add(struct emu_enclave *e, uint64_t page, const struct sgx_tcs *content);
-bool emu_tcs_content_ok(const struct emu_enclave *e, const struct sgx_tcs *tcs);
+/* Each leaf's own demands on a TCS. EADD's changes it too. */
+bool emu_tcs_addable(struct sgx_tcs *tcs);
+bool emu_tcs_acceptable(const struct sgx_tcs *tcs);
+bool emu_tcs_enterable(const struct emu_enclave *e, const struct sgx_tcs *tcs);
 
 /* ---- leaf.c: no libc, no TLS, general registers only: runs with the enclave's FS ---- */
 enum emu_leaf_fault { EMU_LEAF_OK, EMU_LEAF_GP, EMU_LEAF_PF, EMU_LEAF_EXIT };

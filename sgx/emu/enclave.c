@@ -58,15 +58,17 @@ static int reserve_range(uint64_t base, uint64_t size)
 		munmap(got, size + BELOW);
 		return sgx_fail(OM_EEXISTS, "ELRANGE at 0x%llx is taken", (unsigned long long)base);
 	}
-	/* A fork child would see zeros in place of absent pages. Huge pages would make neighbours present. */
+	/* A fork child would see zeros in place of absent pages, and a copy of the others. */
 	(void)madvise(want, size + BELOW, MADV_DONTFORK);
 	/* As the driver's mappings are: an enclave's memory does not belong in a core dump. */
 	(void)madvise(want, size + BELOW, MADV_DONTDUMP);
+	/* Huge pages would make neighbours present. */
 	(void)madvise(want, size + BELOW, MADV_NOHUGEPAGE);
 	return 0;
 }
 
-/* In a forked child there is nothing of the enclave: as with the driver, whose mappings are not inherited. */
+/* In a forked child there is nothing of the enclave. The driver's mappings are inherited, and a child may enter on a TCS that
+ * is not in use; but an EPC page is one page, whoever maps it, and anonymous memory that both write is not to be had here. */
 static void forked(void)
 {
 	for (int i = 0; i < EMU_ENCLAVES_MAX; i++) {
@@ -165,17 +167,16 @@ static int check_secinfo(const struct sgx_secinfo *s)
 	return sgx_fail(OM_ESGX, "EADD: #GP, SECINFO.FLAGS 0x%llx", (unsigned long long)flags);
 }
 
-static int add_tcs(struct emu_enclave *e, uint64_t page, const uint8_t *source)
+/* @ret_content: the page as EADD leaves it, for the measurement. */
+static int add_tcs(struct emu_enclave *e, uint64_t page, const uint8_t *source, struct sgx_tcs *ret_content)
 {
-	struct sgx_tcs tcs;
-
 	if (!source)
-		memset(&tcs, 0, sizeof tcs);
+		memset(ret_content, 0, sizeof *ret_content);
 	else
-		memcpy(&tcs, source, sizeof tcs);
-	if (!emu_tcs_content_ok(e, &tcs))
-		return sgx_fail(OM_ESGX, "EADD: #GP, bad TCS at 0x%llx", (unsigned long long)page * SGX_PAGE_SIZE);
-	return emu_tcs_add(e, page, &tcs);
+		memcpy(ret_content, source, sizeof *ret_content);
+	if (!emu_tcs_addable(ret_content))
+		return sgx_fail(OM_ESGX, "EADD: #GP, reserved fields of the TCS at 0x%llx", (unsigned long long)page * SGX_PAGE_SIZE);
+	return emu_tcs_add(e, page, ret_content);
 }
 
 /* Protection that the mapping's RW does not already give. One call, so that equal neighbours share a mapping. */
@@ -195,6 +196,7 @@ static int add_pages(struct sgx_enclave *enclave, uint64_t offset, const void *s
 	const uint8_t *from = source;
 	bool tcs = (secinfo->flags & SGX_SECINFO_PT_MASK) == SGX_SECINFO_TCS;
 	uint16_t entry = (uint16_t)(secinfo->flags | E_VALID);
+	struct sgx_tcs content;
 	int r;
 
 	if (e->initialized)
@@ -212,6 +214,8 @@ static int add_pages(struct sgx_enclave *enclave, uint64_t offset, const void *s
 			return r;
 		entry |= E_OWN_PROT;
 	}
+	if (!tcs && (secinfo->flags & (E_R | E_W)) != (E_R | E_W))
+		entry |= E_NO_TCS;
 	if (!tcs && from) {
 		entry |= E_PRESENT;
 		atomic_fetch_add_explicit(&e->stat_present, length / SGX_PAGE_SIZE, memory_order_relaxed);
@@ -221,9 +225,10 @@ static int add_pages(struct sgx_enclave *enclave, uint64_t offset, const void *s
 	for (uint64_t at = 0; at < length; at += SGX_PAGE_SIZE) {
 		uint64_t page = (offset + at) / SGX_PAGE_SIZE;
 
-		if (tcs && (r = add_tcs(e, page, from ? from + at : NULL)) < 0)
+		if (tcs && (r = add_tcs(e, page, from ? from + at : NULL, &content)) < 0)
 			return r;
-		om_measure_page(e->measure, offset + at, from ? from + at : NULL, secinfo->flags, measure);
+		om_measure_page(e->measure, offset + at, tcs ? (const uint8_t *)&content : from ? from + at : NULL, secinfo->flags,
+			measure);
 		atomic_store_explicit(&e->epcm[page], entry, memory_order_release);
 	}
 	return 0;
@@ -235,7 +240,7 @@ static int add_pages(struct sgx_enclave *enclave, uint64_t offset, const void *s
 static void seal(struct emu_enclave *e)
 {
 	if (e->platform->sealed && !e->watch_writes)
-		(void)syscall(EMU_SYS_MSEAL, e->common.base - BELOW, e->common.size + BELOW, 0);
+		e->sealed = syscall(EMU_SYS_MSEAL, e->common.base - BELOW, e->common.size + BELOW, 0) == 0;
 }
 
 static int init(struct sgx_enclave *enclave, const struct sgx_sigstruct *sigstruct)

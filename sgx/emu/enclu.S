@@ -12,15 +12,8 @@
 #include "sgx_arch.h"
 
 	.text
-	.globl	emu_enclu_entry, emu_enclu_trap
-emu_enclu_entry:
-	cmpq	$SGX_EEXIT, %rax
-	je	eexit
-	jb	emu_enclu_trap
-	cmpq	$SGX_EACCEPTCOPY, %rax
-	ja	emu_enclu_trap
-
-	pushq	%rax
+/* emu_leaf_fast(enclave, leaf, rbx, rcx, rdx), with @offset bytes pushed since the entry. All but RAX and the flags survive. */
+.macro CALL_LEAF offset
 	pushq	%rcx
 	pushq	%rdx
 	pushq	%rsi
@@ -29,7 +22,7 @@ emu_enclu_entry:
 	pushq	%r9
 	pushq	%r10
 	pushq	%r11
-	movq	72(%rsp), %rdi
+	movq	64+\offset(%rsp), %rdi
 	movq	%rdx, %r8
 	movq	%rax, %rsi
 	movq	%rbx, %rdx
@@ -43,11 +36,29 @@ emu_enclu_entry:
 	popq	%rdx
 	popq	%rcx
 	testq	%rax, %rax
+.endm
+
+	.globl	emu_enclu_entry, emu_enclu_trap
+emu_enclu_entry:
+	pushq	%rcx
+	leaq	-SGX_EMODPE(%rax), %rcx
+	jrcxz	emodpe                /* which leaves even the flags alone */
+	popq	%rcx
+	cmpq	$SGX_EEXIT, %rax
+	je	eexit
+	jb	emu_enclu_trap
+	cmpq	$SGX_EACCEPTCOPY, %rax
+	ja	emu_enclu_trap
+	pushq	%rax
+	CALL_LEAF 8
 	js	2f
 	leaq	16(%rsp), %rsp        /* RAX is the result now */
-	/* ZF = (RAX != 0), CF = OF = SF = 0 */
+	/* ZF = (RAX != 0), CF = PF = AF = OF = SF = 0 */
 	jz	1f
-	cmpq	%rax, %rax
+	pushfq                        /* no arithmetic gives ZF without PF */
+	andq	$~0x8d5, (%rsp)
+	orq	$0x40, (%rsp)
+	popfq
 	ret
 1:	cmpb	$0, emu_one(%rip)
 	ret
@@ -55,8 +66,26 @@ emu_enclu_entry:
 emu_enclu_trap:
 	ud2
 
+emodpe:
+	popq	%rcx
+	pushfq
+	pushq	%rax
+	CALL_LEAF 16
+	popq	%rax
+	js	4f
+	popfq
+	leaq	8(%rsp), %rsp
+	ret
+4:	popfq
+	jmp	emu_enclu_trap
+
 eexit:
 	pushq	%rdx
+	movq	%rbx, %rdx            /* canonical: bits 63 to 47 are all equal; else #GP */
+	sarq	$47, %rdx
+	incq	%rdx
+	cmpq	$1, %rdx
+	ja	3f
 	movq	8(%rsp), %rcx
 	leaq	24(%rsp), %rdx        /* the stack pointer at the site */
 	subq	ENC_BASE(%rcx), %rdx

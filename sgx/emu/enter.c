@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EENTER and ERESUME up to the jump: the SDM's checks (3D 38.4) in its order, then the switch in switch.S. An entry
- * that faults is reported as the vDSO does, in struct sgx_run with the leaf's own number, and as OM_ESGX.
+ * EENTER and ERESUME up to the jump: the checks of their operation sections (SDM 3D, edition 067 (May 2018), 40.4; 38.4 in
+ * later editions) in that order, then the switch in switch.S. An entry that faults is reported as the vDSO does, in struct
+ * sgx_run with the leaf's own number, and as OM_ESGX.
  */
 #include <string.h>
+#include <sys/mman.h>
 #include "emu.h"
 
 static __thread struct emu_thread *self;
@@ -18,35 +20,67 @@ void emu_self_set(struct emu_thread *t)
 	self = t;
 }
 
-static int entry_fault(struct sgx_run *run, uint32_t leaf, uint16_t vector, uint64_t address, const char *why)
+static int entry_fault(struct sgx_run *run, uint32_t leaf, uint16_t vector, uint16_t error_code, uint64_t address,
+	const char *why)
 {
 	run->function = leaf;
 	run->exception_vector = vector;
-	run->exception_error_code = vector == SGX_VECTOR_PF ? SGX_PFEC_SGX | SGX_PFEC_U | SGX_PFEC_P : 0;
-	run->exception_addr = vector == SGX_VECTOR_PF ? address : 0;
+	run->exception_error_code = error_code;
+	run->exception_addr = address;
 	return sgx_fail(OM_ESGX, "%s at TCS 0x%llx: #%s, %s", leaf == SGX_EENTER ? "EENTER" : "ERESUME",
 		(unsigned long long)run->tcs, vector == SGX_VECTOR_PF ? "PF" : "GP", why);
 }
 
-/* Claims the TCS named by run->tcs. Return: 0, or entry_fault()'s. */
-static int claim_tcs(struct emu_enclave *e, uint32_t leaf, struct sgx_run *run, struct emu_tcs **ret_tcs)
+static int general_protection(struct sgx_run *run, uint32_t leaf, const char *why)
+{
+	return entry_fault(run, leaf, SGX_VECTOR_GP, 0, 0, why);
+}
+
+static int page_fault(struct sgx_run *run, uint32_t leaf, uint64_t address, const char *why)
+{
+	return entry_fault(run, leaf, SGX_VECTOR_PF, SGX_PFEC_SGX | SGX_PFEC_U | SGX_PFEC_P, address, why);
+}
+
+/* Not in ELRANGE. The page walk comes first: where nothing is mapped, the fault is an ordinary one. */
+static int elsewhere(struct sgx_run *run, uint32_t leaf)
+{
+	unsigned char resident;
+
+	if (mincore((void *)run->tcs, SGX_PAGE_SIZE, &resident) != 0)
+		return entry_fault(run, leaf, SGX_VECTOR_PF, SGX_PFEC_U, run->tcs, "no memory there");
+	return page_fault(run, leaf, run->tcs, "not a page of the EPC");
+}
+
+/* The TCS named by run->tcs, not claimed yet. Return: 0, or entry_fault()'s. */
+static int find_tcs(struct emu_enclave *e, uint32_t leaf, struct sgx_run *run, struct emu_tcs **ret_tcs)
 {
 	struct emu_tcs *tcs;
 	uint16_t entry;
-	uint32_t idle = 0;
 
-	if (!e->initialized || (run->tcs & (SGX_PAGE_SIZE - 1)) || !emu_contains(e, run->tcs))
-		return entry_fault(run, leaf, SGX_VECTOR_GP, 0, "not a page of an initialized enclave");
+	if (run->tcs & (SGX_PAGE_SIZE - 1))
+		return general_protection(run, leaf, "not aligned");
+	if (!emu_contains(e, run->tcs))
+		return elsewhere(run, leaf);
 	entry = atomic_load_explicit(&e->epcm[emu_page_of(e, run->tcs)], memory_order_acquire);
+	if (!(entry & E_VALID))
+		entry = emu_augment(e, emu_page_of(e, run->tcs));   /* the kernel meets that fault, and the leaf the next */
 	tcs = emu_tcs_find(e, emu_page_of(e, run->tcs));
 	if ((entry & (E_VALID | E_PENDING | E_MODIFIED | E_PT_MASK)) != (E_VALID | E_PT_TCS) || !tcs)
-		return entry_fault(run, leaf, SGX_VECTOR_PF, run->tcs, "not a TCS");
-	/* Acquire: CSSA and the SSA as the last user left them. */
-	if (!atomic_compare_exchange_strong_explicit(&tcs->busy, &idle, 1, memory_order_acquire,
-			memory_order_relaxed))
-		return entry_fault(run, leaf, SGX_VECTOR_GP, 0, "TCS is busy");
+		return page_fault(run, leaf, run->tcs, "not a TCS");
+	if (!emu_tcs_enterable(e, &tcs->content))
+		return general_protection(run, leaf, "TCS with OSSA, OFSBASE, OGSBASE or FLAGS that cannot be");
+	if (!e->initialized)
+		return general_protection(run, leaf, "the enclave is not initialized");
 	*ret_tcs = tcs;
 	return 0;
+}
+
+static bool claim(struct emu_tcs *tcs)
+{
+	uint32_t idle = 0;
+
+	/* Acquire: CSSA and the SSA as the last user left them. */
+	return atomic_compare_exchange_strong_explicit(&tcs->busy, &idle, 1, memory_order_acquire, memory_order_relaxed);
 }
 
 /* Address of SSA frame `index`, usable and present; 0 after entry_fault(). */
@@ -56,13 +90,13 @@ static uint64_t ssa_frame(struct emu_enclave *e, const struct emu_tcs *tcs, uint
 	uint64_t size = (uint64_t)e->secs.ssa_frame_size * SGX_PAGE_SIZE;
 	uint64_t frame = e->common.base + tcs->content.ossa + index * size;
 
-	for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE) {
+	for (uint64_t at = 0; at < size; at = emu_ssa_next(e, at)) {
 		uint64_t page = emu_page_of(e, frame + at);
 		uint16_t entry = emu_contains(e, frame + at) ?
 			atomic_load_explicit(&e->epcm[page], memory_order_acquire) : 0;
 
 		if (!emu_entry_allows(entry, E_R | E_W) || (!(entry & E_PRESENT) && !emu_fill(e, page))) {
-			*ret_error = entry_fault(run, leaf, SGX_VECTOR_PF, frame + at, "SSA frame not accessible");
+			*ret_error = page_fault(run, leaf, frame + at, "SSA frame not accessible");
 			return 0;
 		}
 	}
@@ -74,17 +108,29 @@ static struct sgx_gprsgx *gprs_of(const struct emu_enclave *e, uint64_t frame)
 	return (struct sgx_gprsgx *)(frame + (uint64_t)e->secs.ssa_frame_size * SGX_PAGE_SIZE) - 1;
 }
 
-static int prepare_eenter(struct emu_enclave *e, struct emu_thread *t, struct emu_tcs *tcs, struct sgx_run *run)
+/* "Ensure the enclave is not already active and this thread is the only one using the TCS": the last check but XRSTOR's. */
+static int busy(struct sgx_run *run, uint32_t leaf)
 {
+	return general_protection(run, leaf, "TCS is busy");
+}
+
+/* @owned: whether the TCS is this thread's. If not, there is nothing left but to find the first check that fails. */
+static int prepare_eenter(struct emu_enclave *e, struct emu_thread *t, struct emu_tcs *tcs, bool owned, struct sgx_run *run)
+{
+	uint32_t cssa = __atomic_load_n(&tcs->cssa, __ATOMIC_RELAXED);
 	uint64_t frame;
 	int r;
 
-	if (tcs->cssa >= tcs->content.nssa)
-		return entry_fault(run, SGX_EENTER, SGX_VECTOR_GP, 0, "CSSA >= NSSA");
-	if (!(frame = ssa_frame(e, tcs, tcs->cssa, SGX_EENTER, run, &r)))
+	if (cssa >= tcs->content.nssa)
+		return general_protection(run, SGX_EENTER, "CSSA >= NSSA");
+	if (!(frame = ssa_frame(e, tcs, cssa, SGX_EENTER, run, &r)))
 		return r;
+	if (!emu_canonical(e->common.base + tcs->content.oentry))
+		return general_protection(run, SGX_EENTER, "OENTRY is not canonical");
+	if (!owned)
+		return busy(run, SGX_EENTER);
 	t->ssa_gpr = gprs_of(e, frame);
-	t->rax = tcs->cssa;
+	t->rax = cssa;
 	t->rbx = run->tcs;
 	t->entry = e->common.base + tcs->content.oentry;
 	t->fs = e->common.base + tcs->content.ofsbase;
@@ -92,50 +138,55 @@ static int prepare_eenter(struct emu_enclave *e, struct emu_thread *t, struct em
 	return 0;
 }
 
-/* XRSTOR would fault on these, on the host's side of the switch. */
-static bool xsave_image_ok(const struct emu_enclave *e, const uint8_t *image)
+/* What XRSTOR of the standard format faults on, which here would be on the host's side of the switch: XSTATE_BV beyond XFRM,
+ * bytes 8 to 23 of the header, reserved bits of MXCSR (SDM 1, 13.8.1). */
+static bool xrstor_takes(const struct emu_enclave *e, const uint8_t *image)
 {
-	uint64_t header[8];
+	uint64_t header[3];
 	uint32_t mxcsr;
-	uint64_t reserved = 0;
 
 	memcpy(header, image + 512, sizeof header);
 	memcpy(&mxcsr, image + 24, sizeof mxcsr);
-	for (int i = 1; i < 8; i++)
-		reserved |= header[i];
-	return !(header[0] & ~e->secs.attributes.xfrm) && reserved == 0 && !(mxcsr & 0xffff0000u);
+	return !(header[0] & ~e->secs.attributes.xfrm) && header[1] == 0 && header[2] == 0 && !(mxcsr & 0xffff0000u);
 }
 
-static bool canonical(uint64_t address)
+static void load_registers(struct emu_thread *t, const struct sgx_gprsgx *g)
 {
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+	/* CF PF AF ZF SF DF OF NT RF AC ID, as the manual lists them; TF is cleared where DBGOPTIN is. */
+	const uint64_t restored = 0x254cd5;
+	uint64_t *to = t->resume;
+
+	*to++ = g->rax, *to++ = g->rcx, *to++ = g->rdx, *to++ = g->rbx, *to++ = g->rbp, *to++ = g->rsi, *to++ = g->rdi;
+	memcpy(to, &g->r8, 8 * sizeof *to);
+	t->iret.rip = g->rip;
+	t->iret.rsp = g->rsp;
+	t->iret.rflags = (g->rflags & restored) | 0x202;
+	t->iret.cs = t->cs;
+	t->iret.ss = t->ss;
+	t->fs = g->fsbase;
+	t->gs = g->gsbase;
 }
 
-static int prepare_eresume(struct emu_enclave *e, struct emu_thread *t, struct emu_tcs *tcs, struct sgx_run *run)
+static int prepare_eresume(struct emu_enclave *e, struct emu_thread *t, struct emu_tcs *tcs, bool owned, struct sgx_run *run)
 {
-	const uint64_t user_flags = 0x240dd5;   /* what user mode may set: CF PF AF ZF SF TF DF OF AC ID */
+	uint32_t cssa = __atomic_load_n(&tcs->cssa, __ATOMIC_RELAXED);
 	struct sgx_gprsgx g;
 	uint64_t frame;
 	int r;
 
-	if (tcs->cssa == 0)
-		return entry_fault(run, SGX_ERESUME, SGX_VECTOR_GP, 0, "CSSA is 0");
-	if (!(frame = ssa_frame(e, tcs, tcs->cssa - 1, SGX_ERESUME, run, &r)))
+	if (cssa == 0)
+		return general_protection(run, SGX_ERESUME, "CSSA is 0");
+	if (!(frame = ssa_frame(e, tcs, cssa - 1, SGX_ERESUME, run, &r)))
 		return r;
 	memcpy(&g, gprs_of(e, frame), sizeof g);
+	if (!emu_canonical(g.rip) || !emu_canonical(g.fsbase) || !emu_canonical(g.gsbase))
+		return general_protection(run, SGX_ERESUME, "RIP, FS or GS in the SSA frame is not canonical");
+	if (!owned)
+		return busy(run, SGX_ERESUME);
 	memcpy(t->xsave, (const void *)frame, e->xsave_size);
-	if (!xsave_image_ok(e, t->xsave) || !canonical(g.rip) || !canonical(g.fsbase) || !canonical(g.gsbase))
-		return entry_fault(run, SGX_ERESUME, SGX_VECTOR_GP, 0, "the SSA frame does not hold a valid state");
-	uint64_t *to = t->resume;
-	*to++ = g.rax, *to++ = g.rcx, *to++ = g.rdx, *to++ = g.rbx, *to++ = g.rbp, *to++ = g.rsi, *to++ = g.rdi;
-	memcpy(to, &g.r8, 8 * sizeof *to);
-	t->iret.rip = g.rip;
-	t->iret.rsp = g.rsp;
-	t->iret.rflags = (g.rflags & user_flags) | 0x202;
-	t->iret.cs = t->cs;
-	t->iret.ss = t->ss;
-	t->fs = g.fsbase;
-	t->gs = g.gsbase;
+	if (!xrstor_takes(e, t->xsave))
+		return general_protection(run, SGX_ERESUME, "the SSA frame does not hold a state that XRSTOR takes");
+	load_registers(t, &g);
 	tcs->cssa--;
 	return 0;
 }
@@ -152,6 +203,7 @@ int emu_enter(struct sgx_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t
 	struct emu_enclave *e = (struct emu_enclave *)enclave;
 	struct emu_thread *t = emu_self();
 	struct emu_tcs *tcs;
+	bool owned;
 	int r;
 
 	if (!t)
@@ -164,11 +216,13 @@ int emu_enter(struct sgx_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t
 		return sgx_fail(OM_ESTATE, "sgx_enter while this thread is inside");
 	if (t->trap_enclave != e && (r = emu_thread_trap_syscalls(t, e)) < 0)
 		return r;
-	if ((r = claim_tcs(e, leaf, run, &tcs)) < 0)
+	if ((r = find_tcs(e, leaf, run, &tcs)) < 0)
 		return r;
-	r = leaf == SGX_EENTER ? prepare_eenter(e, t, tcs, run) : prepare_eresume(e, t, tcs, run);
+	owned = claim(tcs);
+	r = leaf == SGX_EENTER ? prepare_eenter(e, t, tcs, owned, run) : prepare_eresume(e, t, tcs, owned, run);
 	if (r < 0) {
-		atomic_store_explicit(&tcs->busy, 0, memory_order_release);
+		if (owned)
+			atomic_store_explicit(&tcs->busy, 0, memory_order_release);
 		return r;
 	}
 	t->rdi = rdi, t->rsi = rsi, t->rdx = rdx, t->r8 = r8, t->r9 = r9;

@@ -15,10 +15,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 #include "emu.h"
 #include "raw.h"
@@ -57,7 +59,8 @@ static int uffd_open(struct emu_enclave *e, bool move)
 	int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | EMU_UFFD_USER_MODE_ONLY);
 
 	if (fd < 0)
-		return sgx_fail(OM_EUNSUPPORTED, "userfaultfd: %s", strerror(errno));
+		return sgx_fail(OM_EUNSUPPORTED, "userfaultfd: %s%s", strerror(errno), (errno == EPERM || errno == ENOSYS) &&
+			prctl(PR_GET_SECCOMP, 0, 0, 0, 0) == SECCOMP_MODE_FILTER ? " (a seccomp filter, as containers have, forbids it)" : "");
 	if (e->watch_writes)
 		api.features |= EMU_UFFD_FEATURE_WP_ASYNC;
 	if (move)
@@ -196,7 +199,7 @@ void emu_protect(struct emu_enclave *e, uint64_t page)
 {
 	uint16_t entry = entry_at(e, page);
 
-	if (!e->watch_writes && !(entry & E_OWN_PROT) && (entry & (E_R | E_X)) == E_R) {
+	if (!e->watch_writes && !(entry & E_OWN_PROT) && (e->sealed || (entry & (E_R | E_X)) == E_R)) {
 		if (entry & E_PRESENT)
 			(void)uffd_write_protect(e, page, 1, !(entry & E_W));
 		return;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EACCEPT, EMODPE and EACCEPTCOPY, check by check in the SDM's order (3D 38.4).
+ * EACCEPT, EMODPE and EACCEPTCOPY, check by check in the order of their operation sections: which check comes first decides
+ * between #GP, #PF and an error code. Source: SDM 3D, edition 067 (May 2018), 40.4; the later editions' 38.4 differs only
+ * in shadow stacks, which are not emulated.
  *
  * These run either in the signal handler or, when ENCLU sites are patched, right in the middle of enclave code: on
  * its stack, with its FS and GS, its vector registers live. So this file is compiled for general registers only and
@@ -34,19 +36,17 @@ static uint16_t entry_at(struct emu_enclave *e, uint64_t address)
 	return entry & E_VALID ? entry : emu_augment(e, page);
 }
 
-/* The operand in RBX: aligned, inside, readable, reserved fields zero. */
-static bool read_secinfo(struct emu_enclave *e, uint64_t rbx, uint64_t *ret_flags, struct emu_leaf_result *ret_fault)
+static bool aligned(uint64_t address, uint64_t size)
+{
+	return (address & (size - 1)) == 0;
+}
+
+/* SECINFO at RBX, of whose address everything else has been checked. Return: whether its reserved fields are zero. */
+static bool copy_secinfo(uint64_t rbx, uint64_t *ret_flags)
 {
 	const volatile uint64_t *words = (const volatile uint64_t *)rbx;
 	uint64_t reserved = 0;
 
-	*ret_fault = general_protection();
-	if ((rbx & (SGX_SECINFO_ALIGN - 1)) || !emu_contains(e, rbx))
-		return false;
-	if (!emu_entry_allows(entry_at(e, rbx), E_R)) {
-		*ret_fault = page_fault(rbx);
-		return false;
-	}
 	for (unsigned i = 1; i < 8; i++)
 		reserved |= words[i];
 	*ret_flags = words[0];
@@ -68,25 +68,32 @@ static bool acceptable_request(uint64_t flags)
 
 static struct emu_leaf_result eaccept(struct emu_enclave *e, uint64_t rbx, uint64_t rcx)
 {
-	struct emu_leaf_result fault;
+	/* PR is not among what has to match: what was restricted shows in R, W and X. */
+	const uint64_t compared = E_SECINFO & ~E_PR;
 	uint64_t flags;
 	uint16_t entry;
 	epcm_entry *at;
 
-	if (!read_secinfo(e, rbx, &flags, &fault))
-		return fault;
-	if ((rcx & (SGX_PAGE_SIZE - 1)) || !emu_contains(e, rcx) || !acceptable_request(flags))
+	if (!aligned(rbx, SGX_SECINFO_ALIGN) || !emu_contains(e, rbx))
 		return general_protection();
-	entry = entry_at(e, rcx);
+	if (!emu_entry_allows(entry_at(e, rbx), E_R))
+		return page_fault(rbx);
+	if (!copy_secinfo(rbx, &flags))
+		return general_protection();
+	if (!aligned(rcx, SGX_PAGE_SIZE) || !emu_contains(e, rcx))
+		return general_protection();
+	entry = entry_at(e, rcx);   /* "does not resolve within an EPC": the kernel adds the page, and the leaf starts again */
+	if (!acceptable_request(flags))
+		return general_protection();
 	at = &e->epcm[emu_page_of(e, rcx)];
 	do {
 		if (!(entry & E_VALID))
 			return page_fault(rcx);
-		if ((entry & E_SECINFO) != flags)
+		if ((entry & compared) != (flags & compared))
 			return result(SGX_PAGE_ATTRIBUTES_MISMATCH);
 		if ((entry & E_PT_MASK) == E_PT_TCS) {
 			struct emu_tcs *tcs = emu_tcs_find(e, emu_page_of(e, rcx));
-			if (!tcs || !emu_tcs_content_ok(e, &tcs->content))
+			if (!tcs || !emu_tcs_acceptable(&tcs->content))
 				return general_protection();
 		}
 	} while (!atomic_compare_exchange_weak_explicit(at, &entry,
@@ -96,32 +103,45 @@ static struct emu_leaf_result eaccept(struct emu_enclave *e, uint64_t rbx, uint6
 	return result(SGX_SUCCESS);
 }
 
+/* Context: chunk lock of the page held. */
+static struct emu_leaf_result extend_locked(struct emu_enclave *e, uint64_t rcx, uint64_t flags)
+{
+	uint64_t page = emu_page_of(e, rcx);
+	uint16_t entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire);
+
+	do {
+		if (!emu_entry_allows(entry, 0))
+			return page_fault(rcx);
+		if (!((entry | flags) & E_R) && (flags & E_W))
+			return general_protection();
+	} while (!atomic_compare_exchange_weak_explicit(&e->epcm[page], &entry, (uint16_t)(entry | (flags & E_PERMS)),
+			memory_order_acq_rel, memory_order_acquire));
+	emu_protect(e, page);
+	return result(SGX_SUCCESS);
+}
+
 static struct emu_leaf_result emodpe(struct emu_enclave *e, uint64_t rbx, uint64_t rcx)
 {
-	struct emu_leaf_result fault;
-	uint64_t flags, page;
-	uint16_t entry, next;
+	struct emu_leaf_result r;
+	uint64_t flags;
+	uint16_t secinfo;
 
-	if (!read_secinfo(e, rbx, &flags, &fault))
-		return fault;
-	if ((rcx & (SGX_PAGE_SIZE - 1)) || !emu_contains(e, rcx) || (flags & (E_R | E_W)) == E_W)
+	if (!aligned(rbx, SGX_SECINFO_ALIGN) || !aligned(rcx, SGX_PAGE_SIZE) || !emu_contains(e, rbx) || !emu_contains(e, rcx))
 		return general_protection();
-	page = emu_page_of(e, rcx);
-	entry = entry_at(e, rcx);
-	emu_chunk_lock(e, page);
-	do {
-		if (!emu_entry_allows(entry, 0)) {
-			emu_chunk_unlock(e, page);
-			return page_fault(rcx);
-		}
-		next = (uint16_t)(entry | (flags & E_PERMS));
-	} while (!atomic_compare_exchange_weak_explicit(&e->epcm[page], &entry, next, memory_order_acq_rel,
-			memory_order_acquire));
-	emu_protect(e, page);
-	emu_chunk_unlock(e, page);
+	secinfo = entry_at(e, rbx);
+	(void)entry_at(e, rcx);
+	if (!emu_entry_allows(secinfo, E_R))
+		return page_fault(rbx);
+	if (!copy_secinfo(rbx, &flags))
+		return general_protection();
+	emu_chunk_lock(e, emu_page_of(e, rcx));
+	r = extend_locked(e, rcx, flags);
+	emu_chunk_unlock(e, emu_page_of(e, rcx));
+	if (r.fault != EMU_LEAF_OK)
+		return r;
 	atomic_fetch_add_explicit(&e->stat_modpe, 1, memory_order_relaxed);
 	EMU_CHARGE(e, modpe);
-	return result(SGX_SUCCESS);
+	return r;
 }
 
 /* Context: chunk lock of `page` held. Copies while the page is still PENDING: content and acceptance appear at once
@@ -151,22 +171,28 @@ static int accept_copy_locked(struct emu_enclave *e, uint64_t page, uint64_t sou
 
 static struct emu_leaf_result eacceptcopy(struct emu_enclave *e, uint64_t rbx, uint64_t rcx, uint64_t rdx)
 {
-	struct emu_leaf_result fault;
 	uint64_t flags, page;
+	uint16_t secinfo, target;
 	uint32_t code;
 	int r;
 
-	if (!read_secinfo(e, rbx, &flags, &fault))
-		return fault;
-	if (((rcx | rdx) & (SGX_PAGE_SIZE - 1)) || !emu_contains(e, rcx) || !emu_contains(e, rdx))
+	if (!aligned(rbx, SGX_SECINFO_ALIGN) || !aligned(rcx | rdx, SGX_PAGE_SIZE))
 		return general_protection();
-	if ((flags & SGX_SECINFO_PT_MASK) != SGX_SECINFO_REG || (flags & (E_PENDING | E_MODIFIED | E_PR)) ||
-	    (flags & (E_R | E_W)) == E_W)
+	if (!emu_contains(e, rbx) || !emu_contains(e, rcx) || !emu_contains(e, rdx))
 		return general_protection();
+	secinfo = entry_at(e, rbx);
+	target = entry_at(e, rcx);
+	(void)entry_at(e, rdx);
+	if (!emu_entry_allows(secinfo, E_R))
+		return page_fault(rbx);
+	/* PENDING, MODIFIED and PR of SECINFO say nothing here. */
+	if (!copy_secinfo(rbx, &flags) || (flags & (E_R | E_W)) == E_W || (flags & SGX_SECINFO_PT_MASK) != SGX_SECINFO_REG)
+		return general_protection();
+	/* The manual has EPCM(DS:RCX).R in the line of the source, which can only mean the source's. */
 	if (!emu_entry_allows(entry_at(e, rdx), E_R))
 		return page_fault(rdx);
-	if (!(entry_at(e, rcx) & E_VALID))
-		return page_fault(rcx);
+	if (!(target & E_VALID))
+		return result(SGX_PAGE_ATTRIBUTES_MISMATCH);
 	page = emu_page_of(e, rcx);
 	do {
 		(void)*(const volatile uint8_t *)rdx;   /* present now, but not locked */

@@ -119,7 +119,7 @@ static void need_frame(struct emu_enclave *e, uint64_t frame, uint64_t size)
 {
 	static const char words[] = "optmig: emulator: an AEX found its SSA frame inaccessible\n";
 
-	for (uint64_t at = 0; at < size; at += SGX_PAGE_SIZE)
+	for (uint64_t at = 0; at < size; at = emu_ssa_next(e, at))
 		if (!emu_fill(e, emu_page_of(e, frame + at))) {
 			(void)!write(STDERR_FILENO, words, sizeof words - 1);
 			abort();
@@ -168,6 +168,10 @@ static void asynchronous_exit(struct emu_thread *t, ucontext_t *uc, struct emu_s
 
 static void synchronous_exit(struct emu_thread *t, ucontext_t *uc, struct emu_segments *s)
 {
+	if (!emu_canonical(*reg(uc, REG_RBX))) {
+		asynchronous_exit(t, uc, s, SGX_VECTOR_GP, 0, 0);
+		return;
+	}
 	*reg(uc, REG_RIP) = *reg(uc, REG_RBX);
 	*reg(uc, REG_RCX) = (uint64_t)emu_return;
 	s->fs = t->host_fs;
@@ -223,10 +227,22 @@ static void emulate_enclu(struct emu_thread *t, ucontext_t *uc, struct emu_segme
 	}
 }
 
-static bool at_enclu(uint64_t rip)
+/* ENCLU outside of an enclave, which is what it is to this CPU: #UD where SGX is absent or off; where it is on, though a hypervisor
+ * may hide that from CPUID, #GP for the leaves that only an enclave may use, and any #PF at RBX for the two that enter. */
+static bool like_enclu(int signo, uint64_t trap, uint64_t error_code)
+{
+	return signo == SIGILL || trap == SGX_VECTOR_GP || (trap == SGX_VECTOR_PF && !(error_code & SGX_PFEC_I));
+}
+
+/* The page is there: the instruction has been fetched. One that may only be executed cannot be looked at. */
+static bool at_enclu(const struct emu_enclave *e, uint64_t rip)
 {
 	const uint8_t *code = (const uint8_t *)rip;
+	uint16_t last = emu_contains(e, rip + 2) ? atomic_load_explicit(&e->epcm[emu_page_of(e, rip + 2)], memory_order_acquire) : 0;
 
+	if (!emu_entry_allows(atomic_load_explicit(&e->epcm[emu_page_of(e, rip)], memory_order_acquire), E_R) ||
+	    !emu_entry_allows(last, E_R | E_PRESENT))
+		return false;
 	return code[0] == 0x0f && code[1] == 0x01 && code[2] == 0xd7;
 }
 
@@ -256,33 +272,59 @@ static uint16_t needed(uint64_t hardware_code)
 	return hardware_code & SGX_PFEC_I ? E_X : hardware_code & SGX_PFEC_W ? E_W : E_R;
 }
 
-/* Return: true if the access may be tried again. */
-static bool satisfy(struct emu_enclave *e, uint64_t page, uint64_t hardware_code)
-{
-	uint16_t entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire);
+enum verdict { TRY_AGAIN, EPCM_REFUSES, HOST_REFUSES };
 
+/*
+ * The CPU asks the page tables first, which are the host's, and the EPCM only of what they allow. Here both are one: SIGBUS
+ * is userfaultfd's, the EPCM's alone. SIGSEGV is the mapping's. Where this layer gave a page a protection of its own, that
+ * is the EPCM's too (and hides what the host may have taken besides); whoever changes an entry changes the protection
+ * under the same lock, so what the EPCM allows and the mapping does not, the host has taken.
+ */
+static enum verdict judge(struct emu_enclave *e, uint64_t address, int signo, uint64_t *code)
+{
+	uint64_t page = emu_page_of(e, address);
+	uint16_t entry, need = needed(*code), mapping = need;
+
+	if (signo == SIGSEGV) {
+		emu_chunk_lock(e, page);
+		entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire);
+		if (emu_entry_allows(entry, need) || !(entry & E_OWN_PROT || need == E_X))
+			mapping = emu_mapping(address);
+		emu_chunk_unlock(e, page);
+		/* A page of the enclave is in the driver's page tables, present here or not. */
+		if (mapping && (entry & E_VALID))
+			*code |= SGX_PFEC_P;
+		if (!(mapping & need))
+			return HOST_REFUSES;
+	}
+	entry = atomic_load_explicit(&e->epcm[page], memory_order_acquire);
 	if (!(entry & E_VALID))
 		entry = emu_augment(e, page);   /* and the access then finds it PENDING */
-	if (!emu_entry_allows(entry, needed(hardware_code)))
-		return false;
+	if (!emu_entry_allows(entry, need))
+		return EPCM_REFUSES;
 	if (!(entry & E_PRESENT))
-		return emu_fill(e, page);
-	/* Present and allowed: the memory's protection lags behind the entry. */
-	emu_chunk_lock(e, page);
-	emu_protect(e, page);
-	emu_chunk_unlock(e, page);
-	return true;
+		return emu_fill(e, page) ? TRY_AGAIN : EPCM_REFUSES;
+	if (signo != SIGSEGV) {
+		/* Present and allowed: write protection lags behind the entry. */
+		emu_chunk_lock(e, page);
+		emu_protect(e, page);
+		emu_chunk_unlock(e, page);
+	}
+	return TRY_AGAIN;
 }
 
-static void page_fault(struct emu_thread *t, ucontext_t *uc, struct emu_segments *s, uint64_t address)
+static void page_fault(struct emu_thread *t, ucontext_t *uc, struct emu_segments *s, int signo, uint64_t address)
 {
 	struct emu_enclave *e = t->enclave;
 	uint64_t code = *reg(uc, REG_ERR) & (SGX_PFEC_P | SGX_PFEC_W | SGX_PFEC_U | SGX_PFEC_I);
 
 	if (emu_contains(e, address)) {
-		if (satisfy(e, emu_page_of(e, address), code))
+		enum verdict verdict = judge(e, address, signo, &code);
+
+		if (verdict == TRY_AGAIN)
 			return;
-		code |= SGX_PFEC_SGX | SGX_PFEC_P;
+		if (verdict == EPCM_REFUSES)
+			code |= SGX_PFEC_SGX | SGX_PFEC_P;
 	}
 	asynchronous_exit(t, uc, s, SGX_VECTOR_PF, (uint16_t)code, address & ~(uint64_t)(SGX_PAGE_SIZE - 1));
 }
@@ -302,10 +344,10 @@ static void trap_in_enclave(int signo, siginfo_t *info, ucontext_t *uc, struct e
 	if (signo == SIGSYS) {   /* SYSCALL and INT are undefined inside; both are two bytes long */
 		*reg(uc, REG_RIP) -= 2;
 		asynchronous_exit(t, uc, s, SGX_VECTOR_UD, 0, 0);
-	} else if (signo == SIGILL && at_enclu(*reg(uc, REG_RIP)))
+	} else if (like_enclu(signo, trap, *reg(uc, REG_ERR)) && at_enclu(t->enclave, *reg(uc, REG_RIP)))
 		emulate_enclu(t, uc, s, 3);
 	else if (trap == SGX_VECTOR_PF)
-		page_fault(t, uc, s, (uint64_t)info->si_addr);
+		page_fault(t, uc, s, signo, (uint64_t)info->si_addr);
 	else
 		asynchronous_exit(t, uc, s, (uint16_t)trap, (uint16_t)*reg(uc, REG_ERR), 0);
 }
@@ -314,13 +356,13 @@ static void trap_in_enclave(int signo, siginfo_t *info, ucontext_t *uc, struct e
 static bool host_touch(int signo, const siginfo_t *info, ucontext_t *uc)
 {
 	struct emu_enclave *e = signo == SIGBUS || signo == SIGSEGV ? enclave_of((uint64_t)info->si_addr) : NULL;
-	uint64_t page;
+	uint64_t page, code = *reg(uc, REG_ERR);
 
 	if (!e)
 		return false;
 	page = emu_page_of(e, (uint64_t)info->si_addr);
-	return emu_entry_allows(atomic_load_explicit(&e->epcm[page], memory_order_acquire), needed(*reg(uc, REG_ERR))) &&
-		satisfy(e, page, *reg(uc, REG_ERR));
+	return emu_entry_allows(atomic_load_explicit(&e->epcm[page], memory_order_acquire), needed(code)) &&
+		judge(e, (uint64_t)info->si_addr, signo, &code) == TRY_AGAIN;
 }
 
 /* Not ours: whoever was there before, or the default action. */

@@ -32,7 +32,7 @@ int emu_tcs_add(struct emu_enclave *e, uint64_t page, const struct sgx_tcs *cont
 
 	if (tcs) {   /* the page has been a TCS before */
 		tcs->content = *content;
-		tcs->cssa = 0;
+		tcs->cssa = content->cssa;
 		return 0;
 	}
 	tcs = calloc(1, sizeof *tcs);
@@ -40,6 +40,7 @@ int emu_tcs_add(struct emu_enclave *e, uint64_t page, const struct sgx_tcs *cont
 		return sgx_fail(OM_ENOMEM, "no memory for a TCS");
 	tcs->page = page + 1;
 	tcs->content = *content;
+	tcs->cssa = content->cssa;
 	while (atomic_flag_test_and_set_explicit(&e->tcs_lock, memory_order_acquire))
 		__builtin_ia32_pause();
 	for (uint64_t i = 0, at = slot_of(page); ; i++, at = (at + 1) % EMU_TCS_TABLE) {
@@ -57,15 +58,37 @@ int emu_tcs_add(struct emu_enclave *e, uint64_t page, const struct sgx_tcs *cont
 	return r;
 }
 
-/* What EADD and EACCEPT demand of a TCS (SDM 3D 38.3 EADD, 38.4 EACCEPT). */
-bool emu_tcs_content_ok(const struct emu_enclave *e, const struct sgx_tcs *tcs)
+/* Fields that are not emulated (CET's) are reserved, as on a CPU without CET. */
+static bool reserved_zero(const struct sgx_tcs *tcs)
 {
-	uint64_t flags = e->secs.attributes.flags & SGX_ATTR_AEX_NOTIFY ? SGX_TCS_AEX_NOTIFY : 0;
-
 	for (size_t i = 0; i < sizeof tcs->reserved; i++)
 		if (tcs->reserved[i])
 			return false;
-	return !(tcs->flags & ~flags) && tcs->stage == 0 && tcs->cssa == 0 && tcs->aep == 0 &&
-		tcs->ocetssa == 0 && tcs->prevssp == 0 &&
-		((tcs->ossa | tcs->ofsbase | tcs->ogsbase) & (SGX_PAGE_SIZE - 1)) == 0;
+	return tcs->ocetssa == 0 && tcs->prevssp == 0;
+}
+
+/* SDM 3D (067) 40.3, EADD: the reserved fields alone are checked; what the CPU keeps there itself is forced to zero. */
+bool emu_tcs_addable(struct sgx_tcs *tcs)
+{
+	if (!reserved_zero(tcs))
+		return false;
+	tcs->flags &= ~(uint64_t)SGX_TCS_DBGOPTIN;
+	tcs->cssa = 0;
+	tcs->aep = 0;
+	tcs->stage = 0;
+	return true;
+}
+
+/* 40.4, EACCEPT: "DBGOPTIN is not 0 or CSSA >= NSSA or AEP is not 0 or STATE is not 0: #GP". */
+bool emu_tcs_acceptable(const struct sgx_tcs *tcs)
+{
+	return reserved_zero(tcs) && !(tcs->flags & SGX_TCS_DBGOPTIN) && tcs->cssa < tcs->nssa && tcs->aep == 0 && tcs->stage == 0;
+}
+
+/* 40.4, EENTER and ERESUME: what of a TCS is looked at only when a thread enters. */
+bool emu_tcs_enterable(const struct emu_enclave *e, const struct sgx_tcs *tcs)
+{
+	return ((tcs->ossa | tcs->ofsbase | tcs->ogsbase) & (SGX_PAGE_SIZE - 1)) == 0 &&
+		emu_canonical(e->common.base + tcs->ofsbase) && emu_canonical(e->common.base + tcs->ogsbase) &&
+		!(tcs->flags & ~(uint64_t)SGX_TCS_DBGOPTIN);
 }

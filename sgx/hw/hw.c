@@ -198,8 +198,9 @@ static int init(struct sgx_enclave *enclave, const struct sgx_sigstruct *sigstru
 	if (e->initialized)
 		return sgx_fail(OM_ESTATE, "the enclave is initialized");
 	r = e->platform->os->ioctl(e->fd, SGX_IOC_ENCLAVE_INIT, &arg);
+	/* In this state EINVAL is about SIGSTRUCT too: its vendor, or attributes that do not exist here. */
 	if (r != 0)
-		return r > 0 || errno == EPERM || errno == EACCES ?
+		return r > 0 || errno == EPERM || errno == EACCES || errno == EINVAL ?
 			sgx_fail(OM_ESIGSTRUCT, "SGX_IOC_ENCLAVE_INIT: refused (%s)", r > 0 ? "EINIT" : strerror(errno)) :
 			sgx_fail(OM_ESGX, "SGX_IOC_ENCLAVE_INIT: %s", strerror(errno));
 	e->initialized = true;

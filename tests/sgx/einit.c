@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* ECREATE, EADD and EINIT: what is refused, and that a refusal leaves nothing behind. */
+/* ECREATE, EADD and EINIT: what is refused, and that a refusal leaves nothing behind. Reasons in brackets: see pages.h. */
 #include <string.h>
 #include "harness.h"
+#include "measure.h"
 
 static void create_must_fail(uint64_t base, uint64_t size, uint64_t flags, uint64_t xfrm, uint32_t ssa_pages, uint32_t misc,
 	int error)
@@ -41,7 +42,7 @@ static void add_must_fail(uint64_t offset, uint64_t flags, const void *source, i
 static void test_add(void)
 {
 	struct sgx_attributes a;
-	struct sgx_tcs tcs = { .nssa = 1, .cssa = 1 };
+	struct sgx_tcs tcs = { .nssa = 1, .reserved = { [4007] = 1 } };
 	struct sgx_secinfo s = { .flags = SGX_SECINFO_REG | SGX_SECINFO_R };
 	struct command c = { .op = OP_ENTRY };
 	struct sgx_run run;
@@ -55,11 +56,8 @@ static void test_add(void)
 	add_must_fail(T_HEAP, SGX_SECINFO_TRIM, NULL, OM_ESGX);
 	add_must_fail(T_HEAP, SGX_SECINFO_SECS, NULL, OM_ESGX);
 	add_must_fail(T_HEAP, SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_PENDING, NULL, OM_ESGX);
-	add_must_fail(T_HEAP, SGX_SECINFO_TCS, &tcs, OM_ESGX);
-	tcs.cssa = 0, tcs.flags = SGX_TCS_DBGOPTIN;
-	add_must_fail(T_HEAP, SGX_SECINFO_TCS, &tcs, OM_ESGX);
-	tcs.flags = 0, tcs.ofsbase = 8;
-	add_must_fail(T_HEAP, SGX_SECINFO_TCS, &tcs, OM_ESGX);
+	add_must_fail(T_HEAP, SGX_SECINFO_TCS | SGX_SECINFO_R, NULL, OM_ESGX);   /* [driver: EINVAL] */
+	add_must_fail(T_HEAP, SGX_SECINFO_TCS, &tcs, OM_ESGX);                   /* [EADD: DS:RCX.RESERVED is not 0: #GP(0)] */
 	s.reserved[3] = 1;
 	CHECK_EQ(sgx_add_pages(enclave, T_HEAP, NULL, 4096, &s, true), OM_ESGX);
 	CHECK_EQ(enter(0, &c, &run), OM_ESGX);   /* before EINIT */
@@ -67,6 +65,32 @@ static void test_add(void)
 	do_command(0, &c);
 	add_must_fail(T_HEAP, SGX_SECINFO_REG | SGX_SECINFO_R, NULL, OM_ESTATE);
 	CHECK_EQ(enclave_init(&a), OM_ESTATE);
+	enclave_down();
+}
+
+/* [EADD: (DS:RCX).FLAGS.DBGOPTIN := 0, CSSA := 0, AEP := 0, STATE := 0]: they may say what they like, and what is measured is the
+ * page as it then is. Other fields are looked at when a thread enters. */
+static void test_add_tcs(void)
+{
+	struct sgx_tcs tcs = { .stage = 1, .flags = SGX_TCS_DBGOPTIN, .cssa = 5, .nssa = 1, .aep = 0x1000, .ofsbase = 8 };
+	struct sgx_tcs added = { .nssa = 1, .ofsbase = 8 };
+	struct sgx_secinfo s = { .flags = SGX_SECINFO_TCS };
+	struct sgx_run run = { .tcs = T_BASE + T_HEAP };
+	struct sgx_attributes a;
+	struct sgx_sigstruct sigstruct;
+	struct om_measure m;
+	uint8_t mrenclave[32];
+
+	default_attributes(&a);
+	enclave_add(&a);
+	MUST(sgx_add_pages(enclave, T_HEAP, &tcs, 4096, &s, true));
+	measure_added(&m);
+	om_measure_page(&m, T_HEAP, (const uint8_t *)&added, SGX_SECINFO_TCS, true);
+	om_measure_result(&m, mrenclave);
+	MUST(make_sigstruct(mrenclave, &a, &sigstruct));
+	MUST(sgx_init(enclave, &sigstruct));
+	CHECK_EQ(sgx_enter(enclave, SGX_EENTER, 0, 0, 0, 0, 0, &run), OM_ESGX);
+	CHECK_EQ(run.exception_vector, SGX_VECTOR_GP);   /* [EENTER: OFSBASE is not 4KByte Aligned: #GP(0)] */
 	enclave_down();
 }
 
@@ -112,6 +136,7 @@ int main(void)
 	open_platform();
 	test_create();
 	test_add();
+	test_add_tcs();
 	test_sigstruct();
 	return finish_tests("einit");
 }

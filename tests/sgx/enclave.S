@@ -56,6 +56,8 @@ op_enclu:
 	movq	$0x4444, %r10
 	movq	$0x5555, %r11
 	movq	$0x6666, %rdi
+	pushfq
+	popq	A(5)(%r12)
 	SGX_ENCLU_ASM
 	pushfq
 	popq	A(4)(%r12)

@@ -10,6 +10,7 @@
 int failures;
 struct sgx_platform *platform;
 struct sgx_enclave *enclave;
+uint32_t ssa_frame_pages = 1;
 
 static uint8_t page[4096] __attribute__((aligned(4096)));
 
@@ -55,12 +56,17 @@ static void add_to_measure(uint64_t offset, const void *source, uint64_t length,
 		om_measure_page(context, offset + at, source ? (const uint8_t *)source + at : NULL, flags, true);
 }
 
+void measure_added(struct om_measure *m)
+{
+	om_measure_ecreate(m, 0, ssa_frame_pages, T_SIZE);
+	walk(add_to_measure, m);
+}
+
 void expected_mrenclave(uint8_t mrenclave[32])
 {
 	struct om_measure m;
 
-	om_measure_ecreate(&m, 0, 1, T_SIZE);
-	walk(add_to_measure, &m);
+	measure_added(&m);
 	om_measure_result(&m, mrenclave);
 }
 
@@ -75,7 +81,7 @@ void default_attributes(struct sgx_attributes *attributes)
 
 void enclave_add(struct sgx_attributes *attributes)
 {
-	MUST(sgx_create(platform, T_BASE, T_SIZE, 1, attributes, SGX_MISC_EXINFO, &enclave));
+	MUST(sgx_create(platform, T_BASE, T_SIZE, ssa_frame_pages, attributes, SGX_MISC_EXINFO, &enclave));
 	walk(add_to_enclave, NULL);
 }
 
@@ -241,6 +247,13 @@ uint64_t leaf(int slot, uint32_t number, uint64_t secinfo_flags, uint64_t rcx, u
 	CHECK_EQ(c.a[1], T_BASE + T_DATA + 0x40 + 0x40 * (uint64_t)slot);
 	CHECK_EQ(c.a[2], rcx);
 	CHECK_EQ(c.a[3], rdx);
+	/* [EACCEPT, EACCEPTCOPY: ZF := RAX is not 0, CF, PF, AF, OF, SF := 0]; EMODPE has neither a result nor flags. */
+	if (number == SGX_EACCEPT || number == SGX_EACCEPTCOPY)
+		CHECK_EQ(c.a[4] & 0x8d5, c.a[0] ? 0x40 : 0);
+	if (number == SGX_EMODPE) {
+		CHECK_EQ(c.a[0], SGX_EMODPE);
+		CHECK_EQ(c.a[4], c.a[5]);
+	}
 	if (ret_rflags)
 		*ret_rflags = c.a[4];
 	return c.a[0];

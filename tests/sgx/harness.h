@@ -22,6 +22,7 @@ extern int failures;
 
 extern struct sgx_platform *platform;
 extern struct sgx_enclave *enclave;
+extern uint32_t ssa_frame_pages;   /* of what enclave_up() makes; 1 */
 
 /* ECREATE, EADD, EINIT with attributes as most tests want them. */
 void enclave_up(void);
@@ -31,7 +32,9 @@ void enclave_add(struct sgx_attributes *attributes);
 int  enclave_init(const struct sgx_attributes *attributes);
 void default_attributes(struct sgx_attributes *attributes);
 int  make_sigstruct(const uint8_t mrenclave[32], const struct sgx_attributes *attributes, struct sgx_sigstruct *s);
-/* MRENCLAVE of what enclave_add() adds, computed independently. */
+struct om_measure;
+/* What enclave_add() adds, measured independently; and its MRENCLAVE. */
+void measure_added(struct om_measure *m);
 void expected_mrenclave(uint8_t mrenclave[32]);
 
 static inline uint64_t tcs_of(int slot) { return T_BASE + T_SLOTS + (uint64_t)slot * T_SLOT_SIZE; }

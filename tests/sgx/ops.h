@@ -29,7 +29,7 @@
 #define B_RBP         16
 #define B_STACK       24
 
-#define OP_ENCLU      0    /* a[0..3] = rax, rbx, rcx, rdx in and out, a[4] = RFLAGS out */
+#define OP_ENCLU      0    /* a[0..3] = rax, rbx, rcx, rdx in and out, a[4], a[5] = RFLAGS after and before */
 #define OP_LOAD       1    /* a[1] = byte at a[0] */
 #define OP_STORE      2    /* byte at a[0] = a[1] */
 #define OP_CALL       3    /* call a[0] */
