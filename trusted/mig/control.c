@@ -206,7 +206,6 @@ static uint64_t target_progress(void)
 	if (mig.target == MIG_TARGET_RUNNING && atomic_load(&mig.owed) == 0) {
 		if (mig.hold)
 			run();
-		rt_owed_fault = NULL;
 		mig_event(MIG_ON_PLACED);
 	}
 	/* Pages that a faulting thread brought in wake nobody. */
