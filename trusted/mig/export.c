@@ -110,14 +110,15 @@ static bool add_run(struct builder *b, uint64_t page, enum om_run_type type, uin
 /* Copies a page and adds it as content or zero. Return: false if the frame is full; *ret_gone: could not be read. */
 static bool add_content(struct builder *b, uint64_t page, uint8_t byte, bool resident, bool *ret_gone)
 {
-	bool copied, zero;
+	bool zero;
 	void *to = b->content[b->pages];
 
 	*ret_gone = false;
 	if (b->pages == b->pages_max || b->count == MIG_RUNS_MAX)
 		return false;
-	copied = mig.app_stopped ? rt_mem_copy_out_any(to, page) : rt_mem_copy_out(to, page);
-	if (!copied) {
+	if (!rt_mem_copy_out(to, page)) {
+		/* Its state changes, and its card is or will be marked; that is the program's part, and this ours. */
+		rt_cards_mark(rt_page_address(page), 1);
 		*ret_gone = true;
 		return true;
 	}

@@ -87,9 +87,14 @@ static void not_owed(uint64_t page, uint64_t count)
 	}
 }
 
+static bool accepted_here(uint64_t page)
+{
+	return RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED;
+}
+
 static int unaccept(uint64_t page)
 {
-	return RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED ? rt_mem_trim(rt_page_address(page), OM_PAGE_SIZE) : 0;
+	return accepted_here(page) ? rt_mem_trim(rt_page_address(page), OM_PAGE_SIZE) : 0;
 }
 
 static int write_protected_page(uint64_t page, uint8_t byte, const void *content)
@@ -107,18 +112,16 @@ static int write_protected_page(uint64_t page, uint8_t byte, const void *content
 
 static bool writable_here(uint64_t page)
 {
-	uint8_t byte = mig_page_state(page);
-
-	return RT_PAGE_STATE(byte) == RT_PAGE_ACCEPTED && byte & RT_PAGE_W;
+	return accepted_here(page) && mig_page_state(page) & RT_PAGE_W;
 }
 
-/* Length of the part of the run from `at` on whose pages are alike: to be accepted, or there. */
+/* Length of the part of the run from `at` on whose pages are alike: to be accepted, or there and writable, or there only. */
 static uint32_t alike(const struct om_run *run, uint32_t at)
 {
-	bool first = RT_PAGE_STATE(mig_page_state(run->first + at)) == RT_PAGE_ACCEPTED;
+	bool accepted = accepted_here(run->first + at), writable = writable_here(run->first + at);
 	uint32_t end = at + 1;
 
-	while (end < run->count && (RT_PAGE_STATE(mig_page_state(run->first + end)) == RT_PAGE_ACCEPTED) == first)
+	while (end < run->count && accepted_here(run->first + end) == accepted && writable_here(run->first + end) == writable)
 		end++;
 	return end - at;
 }
@@ -134,14 +137,14 @@ static int write_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 		int error = 0;
 
 		length = alike(run, at);
-		if (!(protection & RT_PAGE_W) || (RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED && !writable_here(page))) {
+		if (!(protection & RT_PAGE_W) || (accepted_here(page) && !writable_here(page))) {
 			length = 1;
 			error = write_protected_page(page, run->state, content[at]);
 			if (error)
 				return error;
 			continue;
 		}
-		if (RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_ACCEPTED)
+		if (!accepted_here(page))
 			error = rt_mem_accept_over(rt_page_address(page), (size_t)length * OM_PAGE_SIZE, protection);
 		if (error)
 			return error;
@@ -228,7 +231,7 @@ static int trim_run(const struct om_run *run)
 		int error = 0;
 
 		length = alike(run, at);
-		if (RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED)
+		if (accepted_here(page))
 			error = rt_mem_trim(rt_page_address(page), (size_t)length * OM_PAGE_SIZE);
 		if (error)
 			return error;

@@ -208,7 +208,7 @@ static int build_reply(uint64_t page, struct om_run *ret_runs, uint32_t *ret_pag
 			break;
 		/* Acknowledged and released since: whoever asks has it. Else this host took the page, and without it there
 		 * is no answer. */
-		if (!rt_mem_copy_out_any(to, p)) {
+		if (!rt_mem_copy_out(to, p)) {
 			if (mig_set_has(mig_owed, p))
 				return OM_EINTERNAL;
 			break;

@@ -370,14 +370,7 @@ int rt_mem_settle(uint64_t address, size_t size)
 
 /* ---- for the engine's walks ------------------------------------------------------------------------------------- */
 
-bool rt_mem_copy_out_any(void *trusted, uint64_t page_index)
-{
-	return rt_copy_try(trusted, (const void *)rt_page_address(page_index), OM_PAGE_SIZE) == 0;
-}
-
 bool rt_mem_copy_out(void *trusted, uint64_t page_index)
 {
-	uint8_t byte = __atomic_load_n(&rt_pagemap()[page_index], __ATOMIC_ACQUIRE);
-
-	return (byte & RT_PAGE_R) && rt_mem_copy_out_any(trusted, page_index);
+	return rt_copy_try(trusted, (const void *)rt_page_address(page_index), OM_PAGE_SIZE) == 0;
 }

@@ -211,11 +211,9 @@ int  rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection
  * or not. False: the 4,096 pages that share this page's page of the page map have never been used (all FREE), and neither
  * the page map nor the cards need be touched (which would accept them). */
 bool rt_mem_used(uint64_t page_index);
-/* Copy a page that application threads may unmap or protect meanwhile. False: it could not be read (it is not there any
- * more, or not readable); its state has changed or is about to, and its card is or will be marked. */
+/* Copy a page that application threads may unmap meanwhile; whether they may read it does not matter. False: it is not there
+ * any more; its state has changed or is about to, and its card is or will be marked. */
 bool rt_mem_copy_out(void *trusted, uint64_t page_index);
-/* For a stopped program: the same, but pages without read permission are read as well. */
-bool rt_mem_copy_out_any(void *trusted, uint64_t page_index);
 /* Write watch (rt/watch.c): the next store to each of these pages marks its card, whoever makes it. For pages whose cards have
  * been cleared, before their content is read; what is not ACCEPTED, not writable or dirty again is left out.
  * Return: OM_EHOST or OM_ESGX if the host did not take the permissions away; all pages are then writable, or watched. */

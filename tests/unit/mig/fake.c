@@ -208,6 +208,11 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 
 uint8_t *rt_pagemap(void) { return (uint8_t *)fake.pagemap; }
 uint8_t *rt_cards(void) { return (uint8_t *)fake.cards; }
+void rt_cards_mark(uint64_t address, size_t size)
+{
+	(void)size;                        /* the engine marks single pages */
+	mark(rt_page_index(address));
+}
 bool rt_mem_used(uint64_t page_index)
 {
 	for (uint64_t i = page_index & ~4095ull; i < (page_index | 4095); i++)
@@ -225,7 +230,6 @@ bool rt_mem_copy_out(void *trusted, uint64_t page)
 	memcpy(trusted, fake.memory + (page << 12), 4096);
 	return true;
 }
-bool rt_mem_copy_out_any(void *trusted, uint64_t page) { return rt_mem_copy_out(trusted, page); }
 
 /* In the enclave, though the page map says otherwise. */
 static _Atomic bool ahead[FAKE_PAGES];
