@@ -75,6 +75,7 @@ _Noreturn void rt_exit_process(int status, int signo);
 /* One ENCLU each; the CPU's code. */
 uint32_t rt_eaccept(uint64_t address, const struct sgx_secinfo *secinfo);
 uint32_t rt_eacceptcopy(uint64_t address, const void *source, const struct sgx_secinfo *secinfo);
+uint32_t rt_eaccept_zeros(uint64_t address);         /* a new page, read-only */
 void     rt_emodpe(uint64_t address, const struct sgx_secinfo *secinfo);
 RT_HIDDEN extern const struct sgx_secinfo rt_secinfo_new, rt_secinfo_trim;   /* EACCEPT of an EAUGed and of a trimmed page */
 
