@@ -18,6 +18,7 @@
 static volatile long plain = 7;
 static volatile long own IN("own_data") = 7;
 static volatile long dotted IN(".PyRuntime") = 7;
+static volatile long word IN("KEEP") = 7;              /* one of the linker's language */
 static volatile long quoted IN(".own_bss,\"aw\",@nobits#");
 static volatile long like_data IN(".data.mine") = 7;
 static volatile long like_bss IN(".bss.mine");
@@ -58,7 +59,7 @@ static void on_term(int signo)
 
 static void count_own(void)
 {
-	plain++, own++, dotted++, quoted++, like_data++, like_bss++, like_rodata++, like_init++, like_once++;
+	plain++, own++, dotted++, word++, quoted++, like_data++, like_bss++, like_rodata++, like_init++, like_once++;
 	large[PAGE + 5]++, large[3 * PAGE - 1]++;
 	zero[0]++, zero[1023]++;
 	for (struct entry *e = __start_registry; e < __stop_registry; e++)
@@ -75,7 +76,7 @@ static int wrong_own(long n)
 	int wrong = 0;
 
 #define WRONG(variable, from) if ((variable) != (from) + n) { wrong++; printf(#variable " %ld, not %ld\n", (long)(variable), (from) + n); }
-	WRONG(plain, 7) WRONG(own, 7) WRONG(dotted, 7) WRONG(quoted, 0) WRONG(like_data, 7) WRONG(like_bss, 0) WRONG(like_rodata, 7)
+	WRONG(plain, 7) WRONG(own, 7) WRONG(dotted, 7) WRONG(word, 7) WRONG(quoted, 0) WRONG(like_data, 7) WRONG(like_bss, 0) WRONG(like_rodata, 7)
 	WRONG(like_init, 7) WRONG(like_once, 7) WRONG(zero[0], 0) WRONG(zero[1023], 0)
 	if (large[PAGE + 5] != (char)n || large[3 * PAGE - 1] != (char)n || large[0] != 1)
 		wrong += printf("large is wrong\n") > 0;

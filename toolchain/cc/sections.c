@@ -84,8 +84,9 @@ static char *statement(const char *name, size_t number, bool tls)
 	char *pattern = cc_format("%s", name);
 	for (char *c = pattern; *c; c++)
 		if (!isalnum((unsigned char)*c) && !strchr("_.$-", *c)) { *c = '?'; plain = false; }
-	const char *out = plain ? name : cc_format(".optmig.own.%zu", number);
-	return cc_format("\t%s : { %s *(EXCLUDE_FILE(*librt.a:*) %s) } :tracked%s\n", out, plain ? "" : "INPUT_SECTION_FLAGS(SHF_WRITE)", pattern, tls ? " :tls" : "");
+	const char *quote = plain ? "\"" : "", *out = plain ? name : cc_format(".optmig.own.%zu", number); /* quoted: it may be a word of the language */
+	return cc_format("\t\"%s\" : { %s *(EXCLUDE_FILE(*librt.a:*) %s%s%s) } :tracked%s\n", out, plain ? "" : "INPUT_SECTION_FLAGS(SHF_WRITE)",
+		quote, pattern, quote, tls ? " :tls" : "");
 }
 
 /* `script` with the statements behind the comment that says `own KIND`. NULL: there is no such comment. */
