@@ -4,7 +4,7 @@
 MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c,$(wildcard trusted/mig/*.c)) tests/unit/mig/fake.c
 MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c core/crypto/*.c)
 MIG_EVIDENCE_SRC := trusted/mig/evidence.c $(filter-out $(CORE_HOST_SRC),$(wildcard core/attest/*.c))
-MIG_TESTS     := modes faults launch
+MIG_TESTS     := modes faults launch owed
 
 define mig_world
 $(B)/$(1)/mig/%.o: %.c | deps

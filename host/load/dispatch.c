@@ -101,9 +101,12 @@ static int64_t do_sgx(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbu
 {
 	uint64_t offset = tbuf->arg[0], length = tbuf->arg[1], done = 0, size = slot->enclave->image.header.elrange_size;
 	struct sgx_enclave *sgx = slot->enclave->sgx;
+	int64_t injected;
 	int error = 0;
 
 	(void)tbuf_size;
+	if (host_fault_on && host_fault_before(HOST_FAULT_SGX + tbuf->op, &injected))
+		return OM_EHOST;
 	if ((offset | length) % OM_PAGE_SIZE || offset > size || length > size - offset)
 		return OM_EINVAL;
 	switch (tbuf->op) {

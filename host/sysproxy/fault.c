@@ -13,7 +13,7 @@
 #include "util.h"
 
 #define RULES_MAX 16
-#define ANY       UINT32_MAX
+#define ANY       UINT32_MAX       /* any system call */
 
 enum fault_what { FAULT_ERRNO, FAULT_LONG, FAULT_HUGE, FAULT_LOW, FAULT_FD, FAULT_SHORT, FAULT_GARBLE, FAULT_MAP };
 enum fault_when { WHEN_ONCE, WHEN_FROM, WHEN_EACH };
@@ -39,12 +39,18 @@ static const struct { const char *name; enum fault_what what; } lies[] = {
 	{ "garble", FAULT_GARBLE }, { "map", FAULT_MAP },
 };
 
+static const struct { const char *name; uint32_t nr; } not_calls[] = {
+	{ "any", ANY }, { "sgx-restrict", HOST_FAULT_SGX + OM_HC_SGX_RESTRICT }, { "sgx-modify", HOST_FAULT_SGX + OM_HC_SGX_MODIFY },
+	{ "sgx-remove", HOST_FAULT_SGX + OM_HC_SGX_REMOVE },
+};
+
 static int parse_name(const char *name, uint32_t *ret_nr)
 {
-	if (strcmp(name, "any") == 0) {
-		*ret_nr = ANY;
-		return 0;
-	}
+	for (size_t i = 0; i < sizeof not_calls / sizeof not_calls[0]; i++)
+		if (strcmp(name, not_calls[i].name) == 0) {
+			*ret_nr = not_calls[i].nr;
+			return 0;
+		}
 	for (uint32_t nr = 0; nr < 512; nr++)
 		if (host_syscall_name(nr) && strcmp(host_syscall_name(nr), name) == 0) {
 			*ret_nr = nr;
@@ -139,7 +145,7 @@ static bool due(struct rule *rule, uint32_t nr)
 {
 	uint64_t seen;
 
-	if (rule->nr != ANY && rule->nr != nr)
+	if (rule->nr == ANY ? nr >= HOST_FAULT_SGX : rule->nr != nr)
 		return false;
 	seen = atomic_fetch_add(&rule->seen, 1) + 1;
 	switch (rule->when) {

@@ -20,7 +20,7 @@ const char *host_syscall_name(uint32_t nr);
 /*
  * Faults for tests of the enclave's checks (sysproxy/fault.c): OPTMIG_FAULT=RULE[,RULE...], each
  *
- *     NAME:NTH:WHAT      NAME  system call, or "any"
+ *     NAME:NTH:WHAT      NAME  system call, or "any"; or sgx-modify, sgx-remove, sgx-restrict, with an error name
  *                        NTH   1, 2, ...: that call; "N+": that one and all later ones; "%N": each Nth
  *                        WHAT  error name (EIO, ENOMEM, EINTR, ...): the call is not made
  *                              long      more than the buffer holds
@@ -37,6 +37,7 @@ int host_fault_setup(void);
 extern int host_fault_on;
 /* True: *ret_result stands in for the call. */
 int host_fault_before(uint32_t nr, int64_t *ret_result);
+#define HOST_FAULT_SGX 0x1000u      /* + enum om_hostcall: in the place of a system call's number */
 int64_t host_fault_after(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, int64_t result);
 
 /* sysproxy/seeded.c. A call of `call`, or what a lying host makes of it. */

@@ -145,7 +145,8 @@ static struct emu_leaf_result emodpe(struct emu_enclave *e, uint64_t rbx, uint64
 }
 
 /* Context: chunk lock of `page` held. Copies while the page is still PENDING: content and acceptance appear at once
- * to others, since an absent page and a PENDING one look alike. Return: -EFAULT if the source must be filled first. */
+ * to others, since an absent page and a PENDING one look alike. The page's permissions are those of SECINFO, whatever EAUG
+ * gave it. Return: -EFAULT if the source must be filled first. */
 static int accept_copy_locked(struct emu_enclave *e, uint64_t page, uint64_t source, uint16_t permissions,
 	uint32_t *ret_code)
 {
@@ -156,14 +157,15 @@ static int accept_copy_locked(struct emu_enclave *e, uint64_t page, uint64_t sou
 	*ret_code = SGX_PAGE_ATTRIBUTES_MISMATCH;
 	if ((entry & (E_VALID | E_SECINFO)) != demanded)
 		return 0;
-	r = emu_uffd_copy(e->uffd, emu_page_address(e, page), (const void *)source, SGX_PAGE_SIZE, false);
+	r = emu_uffd_copy(e->uffd, emu_page_address(e, page), (const void *)source, SGX_PAGE_SIZE,
+		!e->watch_writes && !(permissions & E_W));
 	if (r < 0)
 		return r;
 	/* Another thread's EACCEPT of the same page may have come first: a bug of the enclave, as on hardware. */
-	atomic_store_explicit(&e->epcm[page], (uint16_t)((entry & ~E_PENDING) | permissions | E_PRESENT),
+	atomic_store_explicit(&e->epcm[page], (uint16_t)((entry & ~(E_PENDING | E_PERMS)) | permissions | E_PRESENT),
 		memory_order_release);
 	atomic_fetch_add_explicit(&e->stat_present, 1, memory_order_relaxed);
-	if (permissions & E_X)
+	if (permissions != (E_R | E_W))
 		emu_protect(e, page);
 	*ret_code = SGX_SUCCESS;
 	return 0;

@@ -4,6 +4,8 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,12 +161,44 @@ static void corners(void)
 	printf("corners done\n");
 }
 
+static sigjmp_buf refused;
+
+static void on_segv(int signo)
+{
+	siglongjmp(refused, signo);
+}
+
+/* Pages that come into being when they are read, and may not be written then either. */
+static void read_only_from_the_start(void)
+{
+	struct sigaction action = { .sa_handler = on_segv }, before;
+	unsigned char *fresh = mmap(NULL, 100 * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	volatile int stored = 0;
+
+	CHECK(fresh != MAP_FAILED);
+	sigaction(SIGSEGV, &action, &before);
+	for (volatile size_t i = 0; i < 100; i++) {
+		CHECK(*(volatile unsigned char *)(fresh + i * PAGE + 9) == 0);
+		if (sigsetjmp(refused, 1) == 0) {
+			*(volatile unsigned char *)(fresh + i * PAGE) = 1;
+			stored++;
+		}
+	}
+	CHECK(stored == 0);
+	sigaction(SIGSEGV, &before, NULL);
+	CHECK(mprotect(fresh, 100 * PAGE, PROT_READ | PROT_WRITE) == 0);
+	memset(fresh, 3, 100 * PAGE);
+	CHECK(fresh[99 * PAGE + 5] == 3);
+	munmap(fresh, 100 * PAGE);
+}
+
 int main(void)
 {
 	pthread_t t[4];
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	corners();
+	read_only_from_the_start();
 	for (long i = 0; i < 4; i++)
 		pthread_create(&t[i], NULL, torture, (void *)i);
 	for (int i = 0; i < 4; i++)

@@ -138,7 +138,14 @@ static void test_eacceptcopy(void)
 	load_must_fault(HEAP(12), 0x8005);       /* PENDING is as good as never touched */
 	CHECK_EQ(leaf(0, SGX_EACCEPTCOPY, SGX_SECINFO_REG | SGX_SECINFO_R, HEAP(12), HEAP(11), NULL), SGX_SUCCESS);
 	page_must_hold(HEAP(12), 4711);
-	must_store(HEAP(12), 1);                 /* SECINFO adds permissions to RW, it does not take them */
+	/* SDM 3D (May 2018), EACCEPTCOPY, Operation: "EPCM(DS:RCX).W <- SCRATCH_SECINFO.FLAGS.W", and R and X likewise. */
+	store_must_fault(HEAP(12), 0x8007);
+	page_must_hold(HEAP(12), 4711);
+	put_secinfo(0, SEC, RW);
+	CHECK_EQ(leaf(0, SGX_EMODPE, RW, HEAP(12), 0, NULL), 0);   /* ... and the enclave alone can give W back */
+	must_store(HEAP(12), 1);
+	CHECK_EQ(leaf(0, SGX_EACCEPTCOPY, SGX_SECINFO_REG, HEAP(16), HEAP(11), NULL), SGX_SUCCESS);
+	load_must_fault(HEAP(16), 0x8005);
 	CHECK_EQ(leaf(0, SGX_EACCEPTCOPY, RW, HEAP(11), HEAP(10), &flags), SGX_PAGE_ATTRIBUTES_MISMATCH);
 	CHECK(flags & 0x40);                     /* [EPCM(DS:RCX).PENDING is not 1: ZF := 1, RAX := MISMATCH] */
 	test_eacceptcopy_operands();

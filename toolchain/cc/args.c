@@ -122,6 +122,10 @@ static const struct rule rules[] = {
 	{"-Wl,--build-id", true, DROP, NULL},
 	{"-Wl,-soname", true, DROP, NULL},
 	{"-Wl,-T", true, REFUSE, "the layout of an image is fixed; linker scripts cannot be replaced"},
+	{"-Wl,--script", true, REFUSE, "the layout of an image is fixed; linker scripts cannot be replaced"},
+	{"-Wl,--default-script", true, REFUSE, "the layout of an image is fixed; linker scripts cannot be replaced"},
+	{"-Wl,-dT", true, REFUSE, "the layout of an image is fixed; linker scripts cannot be replaced"},
+	{"-Wl,--section-start", true, REFUSE, "the layout of an image is fixed; sections have no addresses of their own"},
 	{"-T", true, REFUSE, "the layout of an image is fixed; linker scripts cannot be replaced"},
 	/* the linker's */
 	{"-Wl,", true, LINK, NULL},

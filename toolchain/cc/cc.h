@@ -6,6 +6,7 @@
  *   args     command line                           -> struct cc_args    (what was asked)
  *   plan     args + env                             -> argument vectors for clang   (what will be run)
  *   run      runs them
+ *   sections the linked file: what the program may write has to lie where it is tracked
  *   finish   the linked file: check objects, scan code, fill the header, make it executable, sign
  *
  * Errors are printed where they are found, by cc_error(), with what to do about them; functions then return
@@ -109,6 +110,10 @@ struct cc_map;
 struct cc_elf { char *data; size_t size; const char *path; };
 /* stamps.c: every object that brought code carries a stamp of the pass, or is excused. */
 int cc_stamps_check(const struct cc_map *map, struct cc_options *options);
+/* sections.c: writable sections that the linker script does not name; links again if there are any. */
+int cc_sections_place(struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options);
+/* ... and is all that the program may write where the runtime looks for it? */
+int cc_sections_check(const struct cc_elf *elf, const struct cc_map *map, const struct cc_options *options);
 /* image.c: the header; the interpreter's name and a file layout that does not depend on paths. */
 int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const char *output);
 int cc_interp_place(struct cc_elf *elf, const char *interp);

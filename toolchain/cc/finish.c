@@ -55,6 +55,7 @@ int cc_finish(const struct cc_plan *plan, const struct cc_env *env, struct cc_op
 	if (options->scan && scan(plan, env, options)) return 1;
 	elf.data = cc_read_file(plan->output, &elf.size);
 	if (!elf.data) { cc_error("%s cannot be read", plan->output); return 1; }
+	if (cc_sections_check(&elf, &map, options)) return 1;
 	if (!options->interp) return cc_interp_remove(&elf) || write_back(&elf); /* a test image: an ordinary process */
 	if (cc_header_fill(&elf, options, plan->output) || cc_interp_place(&elf, cc_format("%s/libexec/optmig-interp", env->root)) ||
 		write_back(&elf)) return 1;

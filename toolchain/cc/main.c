@@ -58,7 +58,7 @@ static void explain_libraries(const struct cc_args *args, const struct cc_option
 	}
 }
 
-static int carry_out(const struct cc_args *args, const struct cc_plan *plan, const struct cc_env *env,
+static int carry_out(const struct cc_args *args, struct cc_plan *plan, const struct cc_env *env,
 	struct cc_options *options)
 {
 	for (size_t i = 0; i < plan->compile_count; i++) {
@@ -67,6 +67,7 @@ static int carry_out(const struct cc_args *args, const struct cc_plan *plan, con
 	}
 	int status = cc_run(&plan->link, env->verbose);
 	if (status) explain_libraries(args, options);
+	if (!status && plan->finish) status = cc_sections_place(plan, env, options);
 	return status ? status : plan->finish ? cc_finish(plan, env, options) : cc_partial_check(plan, options);
 }
 

@@ -4,7 +4,8 @@
  *
  *      VMA      LMA     Size Align Out     In      Symbol
  *
- * with output sections, input sections ("file:(section)") and symbols told apart by their indentation.
+ * with output sections, input sections ("file:(section)") and symbols told apart by their indentation. The linker script's
+ * assignments are among them, as they are written there.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +51,7 @@ int cc_map_read(const char *path, struct cc_map *ret_map)
 {
 	struct cc_map map = {0};
 	size_t section_room = 0, symbol_room = 0;
+	const char *out = "";
 	char *text = cc_read_file(path, NULL);
 	if (!text) return 1;
 	for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
@@ -59,13 +61,17 @@ int cc_map_read(const char *path, struct cc_map *ret_map)
 		char *name = line + used + 1;
 		size_t indent = strspn(name, " ");
 		name += indent;
-		if (indent == INDENT_IN) {
+		if (strstr(name, "__rt_tracked_start = .")) map.tracked_start = address;
+		if (strstr(name, "__rt_tracked_end = .")) map.tracked_end = address;
+		if (indent == 0) {
+			out = name;
+		} else if (indent == INDENT_IN) {
 			char *in = strstr(name, ":(");
 			if (!in) continue;
 			*in = 0;
 			in += 2;
 			if (*in) in[strlen(in) - 1] = 0;
-			add_section(&map, &section_room, (struct cc_section){name, address, size, in});
+			add_section(&map, &section_room, (struct cc_section){name, address, size, in, out});
 		} else if (indent == INDENT_SYMBOL) {
 			add_symbol(&map, &symbol_room, (struct cc_symbol){name, address});
 		}

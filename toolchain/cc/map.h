@@ -4,11 +4,12 @@
 
 #include "cc.h"
 
-struct cc_section { const char *object; uint64_t address, size; const char *name; };
+struct cc_section { const char *object; uint64_t address, size; const char *name, *out; };  /* out: the output section */
 struct cc_symbol { const char *name; uint64_t address; };
 struct cc_map {
 	struct cc_section *section; size_t count;          /* input sections, ascending addresses */
 	struct cc_symbol *symbol; size_t symbol_count;     /* ascending addresses */
+	uint64_t tracked_start, tracked_end;               /* what moves, by the linker script's symbols; 0 if it has none */
 };
 int cc_map_read(const char *path, struct cc_map *ret_map);
 /* Object file, such as "libx.a(y.o)", and symbol that hold an address; "?" if unknown. */

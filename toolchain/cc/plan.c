@@ -122,7 +122,7 @@ static void plan_link(const struct cc_args *args, const struct cc_env *env, cons
 	static const char *const fixed[] = {
 		"-static", "-no-pie", "-fno-lto",
 		"-Wl,--no-dynamic-linker", "-Wl,-z,max-page-size=4096", "-Wl,-z,norelro", "-Wl,-z,noexecstack", "-Wl,--build-id=none",
-		"-Wl,--no-eh-frame-hdr",
+		"-Wl,--no-eh-frame-hdr", "-Wl,-z,nostart-stop-gc", /* as GNU ld */
 	};
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) strv_add(v, fixed[i]);
 	strv_addf(v, "-Wl,-T,%s", options->script);

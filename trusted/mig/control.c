@@ -240,7 +240,6 @@ static uint64_t running_progress(void)
 			return wait < RUNNING_NS ? wait : RUNNING_NS;
 	}
 	if (mig.launch == MIG_LAUNCH_DONE && atomic_load(&mig.owed) == 0) {
-		rt_owed_fault = NULL;
 		mig_event(MIG_ON_PLACED);
 	}
 	return RUNNING_NS;

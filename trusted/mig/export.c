@@ -110,14 +110,15 @@ static bool add_run(struct builder *b, uint64_t page, enum om_run_type type, uin
 /* Copies a page and adds it as content or zero. Return: false if the frame is full; *ret_gone: could not be read. */
 static bool add_content(struct builder *b, uint64_t page, uint8_t byte, bool resident, bool *ret_gone)
 {
-	bool copied, zero;
+	bool zero;
 	void *to = b->content[b->pages];
 
 	*ret_gone = false;
 	if (b->pages == b->pages_max || b->count == MIG_RUNS_MAX)
 		return false;
-	copied = mig.app_stopped ? rt_mem_copy_out_any(to, page) : rt_mem_copy_out(to, page);
-	if (!copied) {
+	if (!rt_mem_copy_out(to, page)) {
+		/* Its state changes, and its card is or will be marked; that is the program's part, and this ours. */
+		rt_cards_mark(rt_page_address(page), 1);
 		*ret_gone = true;
 		return true;
 	}
@@ -140,6 +141,9 @@ static bool add_page(struct builder *b, uint64_t page, enum mig_pass kind)
 
 	if (mig_is_runtimes(page) && RT_PAGE_STATE(byte) != RT_PAGE_RESIDENT)
 		return true;
+	/* Pushed before, acknowledged meanwhile, and perhaps released already: nobody wants it any more. */
+	if (kind == MIG_PASS_PUSH && (RT_PAGE_STATE(byte) != RT_PAGE_ACCEPTED || !mig_set_has(mig_owed, page)))
+		return true;
 	switch (RT_PAGE_STATE(byte)) {
 	case RT_PAGE_FREE:
 	case RT_PAGE_RESERVED:
@@ -155,7 +159,7 @@ static bool add_page(struct builder *b, uint64_t page, enum mig_pass kind)
 	default:
 		return true;                   /* on its way in: its card will be marked */
 	}
-	if (gone && mig.app_stopped)
+	if (gone && mig.app_stopped && (kind != MIG_PASS_PUSH || mig_set_has(mig_owed, page)))
 		mig_fail(OM_EINTERNAL, "a page of the stopped program cannot be read");
 	return fits;
 }
@@ -321,7 +325,7 @@ long mig_export_out(uint32_t channel, uint8_t *data)
 
 static void release(uint64_t first, uint64_t count)
 {
-	/* Failing costs memory on a host that this program has left. */
+	/* Failing costs memory on a host that this program has left; it must cost nothing else. */
 	if (mig.params.flags & OM_MIG_PARAM_RELEASE)
 		(void)rt_mem_trim(rt_page_address(first), count << 12);
 }

@@ -87,9 +87,14 @@ static void not_owed(uint64_t page, uint64_t count)
 	}
 }
 
+static bool accepted_here(uint64_t page)
+{
+	return RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED;
+}
+
 static int unaccept(uint64_t page)
 {
-	return RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED ? rt_mem_trim(rt_page_address(page), OM_PAGE_SIZE) : 0;
+	return accepted_here(page) ? rt_mem_trim(rt_page_address(page), OM_PAGE_SIZE) : 0;
 }
 
 static int write_protected_page(uint64_t page, uint8_t byte, const void *content)
@@ -107,18 +112,16 @@ static int write_protected_page(uint64_t page, uint8_t byte, const void *content
 
 static bool writable_here(uint64_t page)
 {
-	uint8_t byte = mig_page_state(page);
-
-	return RT_PAGE_STATE(byte) == RT_PAGE_ACCEPTED && byte & RT_PAGE_W;
+	return accepted_here(page) && mig_page_state(page) & RT_PAGE_W;
 }
 
-/* Length of the part of the run from `at` on whose pages are alike: to be accepted, or there. */
+/* Length of the part of the run from `at` on whose pages are alike: to be accepted, or there and writable, or there only. */
 static uint32_t alike(const struct om_run *run, uint32_t at)
 {
-	bool first = RT_PAGE_STATE(mig_page_state(run->first + at)) == RT_PAGE_ACCEPTED;
+	bool accepted = accepted_here(run->first + at), writable = writable_here(run->first + at);
 	uint32_t end = at + 1;
 
-	while (end < run->count && (RT_PAGE_STATE(mig_page_state(run->first + end)) == RT_PAGE_ACCEPTED) == first)
+	while (end < run->count && accepted_here(run->first + end) == accepted && writable_here(run->first + end) == writable)
 		end++;
 	return end - at;
 }
@@ -134,14 +137,14 @@ static int write_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 		int error = 0;
 
 		length = alike(run, at);
-		if (!(protection & RT_PAGE_W) || (RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED && !writable_here(page))) {
+		if (!(protection & RT_PAGE_W) || (accepted_here(page) && !writable_here(page))) {
 			length = 1;
 			error = write_protected_page(page, run->state, content[at]);
 			if (error)
 				return error;
 			continue;
 		}
-		if (RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_ACCEPTED)
+		if (!accepted_here(page))
 			error = rt_mem_accept_over(rt_page_address(page), (size_t)length * OM_PAGE_SIZE, protection);
 		if (error)
 			return error;
@@ -228,7 +231,7 @@ static int trim_run(const struct om_run *run)
 		int error = 0;
 
 		length = alike(run, at);
-		if (RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED)
+		if (accepted_here(page))
 			error = rt_mem_trim(rt_page_address(page), (size_t)length * OM_PAGE_SIZE);
 		if (error)
 			return error;
@@ -279,28 +282,60 @@ static void resident_run(const struct om_run *run, const uint8_t (*content)[OM_P
 
 /* ---- after the token ---- */
 
+/*
+ * A page is in mig_owed as long as its state is OWED, or ARRIVING by who places it:
+ *
+ *   OWED ──place──► ARRIVING ──► ACCEPTED     leaves the set when it has been placed
+ *    │                 └─failed──► OWED
+ *    └──the program unmaps, replaces or throws it away──► FREE, RESERVED     leaves the set then and there
+ *
+ * So a page that left OWED otherwise than by being placed may be anything, ARRIVING for the program's own reasons too, and
+ * nobody waits for it.
+ */
 static void arrived(uint64_t page)
 {
 	if (mig_set_remove(mig_owed, page))
 		atomic_fetch_sub_explicit(&mig.owed, 1, memory_order_release);
 }
 
-/* Exactly once: only who turns OWED into ARRIVING places the page. It may have been unmapped by the program meanwhile. */
-static int place(uint64_t page, const void *content)
+void mig_owed_given_up(uint64_t page)
+{
+	arrived(page);
+}
+
+/*
+ * The page is ARRIVING by the caller. False: it is not owed any more. Another thread may be placing it and fail; then it is
+ * owed again, and this copy may be the last there is, so the outcome is waited for.
+ */
+static bool claim_owed(uint64_t page, uint8_t *ret_byte)
 {
 	uint8_t byte = mig_page_state(page);
+
+	for (;;) {
+		if (RT_PAGE_STATE(byte) == RT_PAGE_OWED) {
+			*ret_byte = byte;
+			if (atomic_compare_exchange_weak_explicit(mig_page_byte(page), &byte,
+				(uint8_t)((byte & ~7u) | RT_PAGE_ARRIVING), memory_order_acq_rel, memory_order_acquire))
+				return true;
+			continue;
+		}
+		if (RT_PAGE_STATE(byte) != RT_PAGE_ARRIVING || !mig_set_has(mig_owed, page))
+			return false;
+		__builtin_ia32_pause();
+		byte = mig_page_state(page);
+	}
+}
+
+/* Exactly once: only who turns OWED into ARRIVING places the page. The program may have given it up meanwhile. */
+static int place(uint64_t page, const void *content)
+{
+	uint8_t byte;
 	int error;
 
-	do {
-		if (RT_PAGE_STATE(byte) != RT_PAGE_OWED) {
-			atomic_fetch_add_explicit(&mig.dropped, 1, memory_order_relaxed);
-			/* ARRIVING: its placer counts it. Else the program gave it up. */
-			if (RT_PAGE_STATE(byte) != RT_PAGE_ARRIVING)
-				arrived(page);
-			return 0;
-		}
-	} while (!atomic_compare_exchange_weak_explicit(mig_page_byte(page), &byte, (uint8_t)((byte & ~7u) | RT_PAGE_ARRIVING),
-		memory_order_acq_rel, memory_order_acquire));
+	if (!claim_owed(page, &byte)) {
+		atomic_fetch_add_explicit(&mig.dropped, 1, memory_order_relaxed);
+		return 0;
+	}
 	error = rt_mem_accept_copy(rt_page_address(page), content, byte & PROTECTION);
 	if (error)
 		set_byte(page, (uint8_t)((byte & ~7u) | RT_PAGE_OWED));

@@ -307,6 +307,7 @@ int  mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_
 
 /* ---- postcopy.c ---- */
 void mig_postcopy_prepare(void);                   /* destination, before threads run: touch what the handler needs */
+void mig_postcopy_prepare_source(void);            /* before the token: what is first used after it is there by then */
 int  mig_owed_fault(uint64_t address);
 long mig_postcopy_answer(uint8_t *data, size_t size); /* source: OM_ENGINE_URGENT */
 

@@ -17,12 +17,22 @@
 
 enum { REQUEST_PLAIN = 16, SPINS = 200, WAIT_NS = 20000, RETRY_NS = 1000000 };
 
+static void touch(volatile void *what, size_t size)
+{
+	for (size_t i = 0; i < size; i += OM_PAGE_SIZE)
+		(void)((volatile uint8_t *)what)[i];
+}
+
 void mig_postcopy_prepare(void)
 {
-	volatile uint8_t *at = (volatile uint8_t *)mig_fault_buffers;
+	touch(mig_fault_buffers, sizeof mig_fault_buffers);
+}
 
-	for (size_t i = 0; i < sizeof mig_fault_buffers; i += OM_PAGE_SIZE)
-		at[i] = 0;
+void mig_postcopy_prepare_source(void)
+{
+	touch(&mig_reply_buffer, sizeof mig_reply_buffer);
+	touch(mig_buffers, mig.params.channels * sizeof *mig_buffers);
+	touch(mig_rings, mig.params.channels * sizeof *mig_rings);
 }
 
 /* ---- destination ---- */
@@ -196,8 +206,13 @@ static int build_reply(uint64_t page, struct om_run *ret_runs, uint32_t *ret_pag
 		unsent = mig_set_remove(mig_todo, p);
 		if (p != page && !unsent)
 			break;
-		if (!rt_mem_copy_out_any(to, p))
-			return OM_EINTERNAL;
+		/* Acknowledged and released since: whoever asks has it. Else this host took the page, and without it there
+		 * is no answer. */
+		if (!rt_mem_copy_out(to, p)) {
+			if (mig_set_has(mig_owed, p))
+				return OM_EINTERNAL;
+			break;
+		}
 		if (count && last->state == byte) {
 			last->count++;
 		} else {

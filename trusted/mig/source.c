@@ -200,6 +200,7 @@ static void decide_stop(enum om_mig_mode chosen, const char *why)
 /* From now on there is no way back to sending contents before the stop. */
 static void begin_owing(enum om_mig_mode chosen, const char *why)
 {
+	mig_postcopy_prepare_source();
 	note_choice(chosen, why);
 	rt_track(RT_TRACK_MIGRATION, true);   /* with tracker faults too: marks say what is hot */
 	mig.postcopy = true;
@@ -229,6 +230,8 @@ void mig_source_rounds(void)
 	mig_watch_begin();
 	if (mig.params.mode == OM_MODE_STOP) {
 		mig.postcopy = mig_source_holds();
+		if (mig.postcopy)
+			mig_postcopy_prepare_source();
 		decide_stop(OM_MODE_STOP, "asked for");
 		return;
 	}

@@ -4,6 +4,7 @@
  * or does something else, makes EACCEPT fail: the CPU compares what we ask for with the EPCM.
  *
  *   new page      (EAUG by a fault or ahead)                 EACCEPT R W PENDING
+ *   ... read-only (the same)                                 EACCEPTCOPY R, of zeros
  *   trim          OM_HC_SGX_MODIFY to TRIM, EACCEPT TRIM MODIFIED, OM_HC_SGX_REMOVE
  *   restrict      OM_HC_SGX_RESTRICT, EACCEPT PR
  *   extend        EMODPE
@@ -21,6 +22,8 @@ static ALIGNED_SECINFO const struct sgx_secinfo restricted = { .flags = SGX_SECI
 static ALIGNED_SECINFO const struct sgx_secinfo read_write = { .flags = SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_W };
 static ALIGNED_SECINFO const struct sgx_secinfo read_only = { .flags = SGX_SECINFO_REG | SGX_SECINFO_R };
 
+static const _Alignas(OM_PAGE_SIZE) uint8_t zeros[OM_PAGE_SIZE];
+
 static uint64_t enclu(uint64_t leaf, const struct sgx_secinfo *secinfo, uint64_t address, const void *source)
 {
 	__asm__ volatile (SGX_ENCLU_STR
@@ -36,6 +39,11 @@ uint32_t rt_eaccept(uint64_t address, const struct sgx_secinfo *secinfo)
 uint32_t rt_eacceptcopy(uint64_t address, const void *source, const struct sgx_secinfo *secinfo)
 {
 	return (uint32_t)enclu(SGX_EACCEPTCOPY, secinfo, address, source);
+}
+
+uint32_t rt_eaccept_zeros(uint64_t address)
+{
+	return rt_eacceptcopy(address, zeros, &read_only);
 }
 
 void rt_emodpe(uint64_t address, const struct sgx_secinfo *secinfo)

@@ -34,7 +34,7 @@ RT_HIDDEN extern const uint8_t rt_initial_state[];
 
 /* ---- image.ld ------------------------------------------------------------------------------------------------ */
 RT_HIDDEN extern char __ehdr_start[], __rt_text_start[], __rt_text_end[], __rt_code_start[], __rt_code_end[],
-	__rt_tracked_start[], __rt_tracked_file_end[], __rt_tracked_end[], __rt_resident_start[], __rt_resident_early_end[], __rt_resident_end[],
+	__rt_tracked_start[], __rt_tracked_end[], __rt_resident_start[], __rt_resident_early_end[], __rt_resident_end[],
 	__rt_local_start[], __rt_local_file_end[], __rt_lazy_start[], __rt_image_end[];
 
 /* ---- enter.c ------------------------------------------------------------------------------------------------- */
@@ -74,6 +74,7 @@ _Noreturn void rt_exit_process(int status, int signo);
 /* One ENCLU each; the CPU's code. */
 uint32_t rt_eaccept(uint64_t address, const struct sgx_secinfo *secinfo);
 uint32_t rt_eacceptcopy(uint64_t address, const void *source, const struct sgx_secinfo *secinfo);
+uint32_t rt_eaccept_zeros(uint64_t address);         /* a new page, read-only */
 void     rt_emodpe(uint64_t address, const struct sgx_secinfo *secinfo);
 RT_HIDDEN extern const struct sgx_secinfo rt_secinfo_new, rt_secinfo_trim;   /* EACCEPT of an EAUGed and of a trimmed page */
 

@@ -37,11 +37,17 @@ uint8_t *rt_cards(void)
 	return (uint8_t *)(OM_ELRANGE_BASE + rt_image->cards_offset);
 }
 
-static void accept_new(uint64_t address)
+/* EAUGed pages are readable and writable; one that shall not be written never is, not for an instant. */
+static void accept_as(uint64_t address, bool writable)
 {
-	if (rt_eaccept(address, &rt_secinfo_new) != SGX_SUCCESS)
+	if ((writable ? rt_eaccept(address, &rt_secinfo_new) : rt_eaccept_zeros(address)) != SGX_SUCCESS)
 		rt_fatal(OM_ESGX, "EACCEPT of a new page failed: the host did not add it, or altered it");
 	atomic_fetch_add_explicit(&rt_counters.pages_accepted, 1, memory_order_relaxed);
+}
+
+static void accept_new(uint64_t address)
+{
+	accept_as(address, true);
 }
 
 static bool chunk_is_present(uint64_t chunk)
@@ -192,14 +198,12 @@ static bool claim(uint8_t *byte, uint8_t expected)
 		__ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 }
 
-/* The page is ARRIVING and ours. EAUGed pages are readable and writable; take away what is not wanted. */
+/* The page is ARRIVING and ours. */
 static void accept_claimed(uint64_t index, uint8_t protection)
 {
 	enum rt_page_state state = accepted_state(rt_page_address(index));
 
-	accept_new(rt_page_address(index));
-	if (!(protection & RT_PAGE_W) && rt_page_protect(index, 1, RT_PAGE_W, protection) < 0)
-		rt_fatal(OM_ESGX, "a page's permissions could not be restricted");
+	accept_as(rt_page_address(index), protection & RT_PAGE_W);
 	if (state == RT_PAGE_ACCEPTED)
 		rt_cards_mark(rt_page_address(index), OM_PAGE_SIZE);
 	__atomic_store_n(&rt_pagemap()[index], (uint8_t)(state | protection), __ATOMIC_RELEASE);
@@ -370,14 +374,7 @@ int rt_mem_settle(uint64_t address, size_t size)
 
 /* ---- for the engine's walks ------------------------------------------------------------------------------------- */
 
-bool rt_mem_copy_out_any(void *trusted, uint64_t page_index)
-{
-	return rt_copy_try(trusted, (const void *)rt_page_address(page_index), OM_PAGE_SIZE) == 0;
-}
-
 bool rt_mem_copy_out(void *trusted, uint64_t page_index)
 {
-	uint8_t byte = __atomic_load_n(&rt_pagemap()[page_index], __ATOMIC_ACQUIRE);
-
-	return (byte & RT_PAGE_R) && rt_mem_copy_out_any(trusted, page_index);
+	return rt_copy_try(trusted, (const void *)rt_page_address(page_index), OM_PAGE_SIZE) == 0;
 }

@@ -8,7 +8,8 @@
  *   |<-- brk reserve -->|
  *
  * Finding a run is done under mem_lock and ends with the run RESERVED. Everything else needs no lock: a page is owned by
- * whoever turned it to ARRIVING. Pages become FREE last.
+ * whoever turned it to ARRIVING. Pages become FREE last. Whoever turns an OWED page into anything but ARRIVING tells the
+ * engine, at once: from then on the page's state says nothing about what the migration's source still has.
  *
  * Long work (trimming gigabytes, moving them) is done in pieces with a safepoint between two of them; the system call
  * is then run again from its start, which finds the first pieces done.
@@ -210,6 +211,8 @@ static bool release_untouched(uint64_t index, bool keep)
 		rt_cards_mark(rt_page_address(index), 1);
 		if (!exchange(index, &seen, next))
 			return false;
+		if (RT_PAGE_STATE(seen) == RT_PAGE_OWED)
+			mig_owed_given_up(index);
 		if (!keep)
 			atomic_fetch_sub_explicit(&mapped_pages, 1, memory_order_relaxed);
 		return true;
@@ -235,18 +238,20 @@ static bool zero_claimed(uint64_t index, uint64_t end)
 	return true;
 }
 
-/* Pages [index, end) are ARRIVING by us: trim and give them their last state. @leave: they must leave the enclave. */
-static void trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave)
+/*
+ * Pages [index, end) are ARRIVING by us: trim and give them their last state. @leave: they must leave the enclave. If they
+ * cannot be trimmed they get that state all the same, and how far the host came is its secret: they must not be used again.
+ */
+static int trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave)
 {
+	int error = 0;
+
 	if (keep && !leave && zero_claimed(index, end))
-		return;
-	if (keep || leave || !rt_kept_put(index, end - index)) {
-		int r = rt_page_trim(index, end - index);
-		if (r < 0)
-			rt_fatal(r == OM_ESGX ? OM_ESGX : OM_EHOST, "the host could not trim pages of this enclave");
-	} else {
+		return 0;
+	if (keep || leave || !rt_kept_put(index, end - index))
+		error = rt_page_trim(index, end - index);
+	else
 		rt_watch_lift(index, end - index);
-	}
 	rt_cards_mark(rt_page_address(index), (end - index) << 12);
 	for (uint64_t i = index; i < end; i++) {
 		uint8_t protection = rt_pagemap()[i] & (uint8_t)~(7u | RT_PAGE_WATCHED);
@@ -255,6 +260,7 @@ static void trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave)
 	}
 	if (!keep)
 		atomic_fetch_sub_explicit(&mapped_pages, end - index, memory_order_relaxed);
+	return error;
 }
 
 /* Everything before `index` is done, and may belong to somebody else by the time the call is run again. */
@@ -268,9 +274,11 @@ static void safepoint(struct rt_thread *t, uint64_t index)
 		rt_park_self();
 }
 
-static void release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep, bool leave)
+/* Return: the first error of trimming; all of the range is given back whatever came of it. */
+static int release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep, bool leave)
 {
 	uint64_t end = index + count;
+	int error = 0;
 
 	if (t && t->syscall_scratch[3] > index)
 		index = t->syscall_scratch[3];
@@ -283,7 +291,12 @@ static void release(struct rt_thread *t, uint64_t index, uint64_t count, bool ke
 		}
 		taken = claim_accepted(index, piece);
 		if (taken > 0) {
-			trim_claimed(index, index + taken, keep, leave);
+			int r = trim_claimed(index, index + taken, keep, leave);
+
+			error = error ? error : r;
+			/* The program would find pages there that it cannot use: before it comes to that, and parks. */
+			if (r < 0 && !leave)
+				rt_fatal(r == OM_ESGX ? OM_ESGX : OM_EHOST, "the host could not trim pages of this enclave");
 			index += taken;
 			safepoint(t, index);
 		} else if (release_untouched(index, keep)) {
@@ -292,18 +305,21 @@ static void release(struct rt_thread *t, uint64_t index, uint64_t count, bool ke
 	}
 	if (t)
 		t->syscall_scratch[3] = 0;
+	return error;
 }
 
 void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep)
 {
-	release(t, index, count, keep, false);
+	(void)release(t, index, count, keep, false);   /* a failure was fatal */
 }
 
-/* For the engine: an owed page must not be accepted, or nothing would fault and nothing could be accept-copied. */
+/*
+ * For the engine: an owed page must not be accepted, or nothing would fault and nothing could be accept-copied. A failure is
+ * the engine's to judge: a source that has handed over goes on without that memory.
+ */
 int rt_mem_trim(uint64_t address, size_t size)
 {
-	release(NULL, rt_page_index(address), rt_page_up(size) >> 12, false, true);
-	return 0;
+	return release(NULL, rt_page_index(address), rt_page_up(size) >> 12, false, true);
 }
 
 /* ---- protection ----------------------------------------------------------------------------------------------- */

@@ -165,6 +165,16 @@ static bool has_content(uint64_t index)
 	return s != RT_PAGE_RESERVED && s != RT_PAGE_FREE;
 }
 
+/* What the program may not read is moved too, but what a migration still owes comes only to those who may read it. The page is
+ * about to be unmapped. */
+static void make_readable(uint64_t index)
+{
+	uint8_t byte = __atomic_load_n(&rt_pagemap()[index], __ATOMIC_ACQUIRE);
+
+	if (!(byte & RT_PAGE_R))
+		rt_mem_protect(index, 1, RT_PAGE_R);
+}
+
 /* Scratch: [0] = new address, [1] = bytes moved, [2] = protection. Pages never touched stay so. */
 static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t new_size, long flags)
 {
@@ -184,6 +194,7 @@ static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t 
 		if (has_content(rt_page_index(old + *done)) &&
 		    (rt_app_range_ok(t->syscall_scratch[0] + *done, OM_PAGE_SIZE, true))) {
 			rt_cards_mark(t->syscall_scratch[0] + *done, OM_PAGE_SIZE);
+			make_readable(rt_page_index(old + *done));
 			if (rt_copy_try((void *)(t->syscall_scratch[0] + *done), (const void *)(old + *done), OM_PAGE_SIZE) < 0)
 				return -EFAULT;
 		}

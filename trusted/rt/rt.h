@@ -173,7 +173,7 @@ enum rt_page_state {
 	RT_PAGE_RESERVED,     /* mapped, never touched: reads as zero once accepted */
 	RT_PAGE_ACCEPTED,     /* in the enclave */
 	RT_PAGE_OWED,         /* post-copy: content still on the source; not accepted in EPCM */
-	RT_PAGE_ARRIVING,     /* being accepted by some thread */
+	RT_PAGE_ARRIVING,     /* somebody's: being accepted, trimmed, protected, or filled with what was owed */
 	RT_PAGE_LOCAL,        /* runtime's own, never migrates */
 	RT_PAGE_RESIDENT,     /* runtime's own, always sent in the stop phase */
 	RT_PAGE_IMAGE,        /* measured text and rodata: identical on both sides */
@@ -200,7 +200,9 @@ int  rt_mem_accept_over(uint64_t address, size_t size, uint8_t protection);
  * back: due before the application runs. */
 void rt_mem_accept_ahead(uint64_t address, size_t size);
 int  rt_mem_settle(uint64_t address, size_t size);
-/* Give pages back: trim (MODIFY_TYPES, EACCEPT, REMOVE); they read as zero if accepted again. */
+/* Give pages back: trim (MODIFY_TYPES, EACCEPT, REMOVE); they read as zero if accepted again.
+ * Return: OM_EHOST or OM_ESGX; the pages are unmapped all the same, but must not be mapped again: the enclave is not to be
+ * run, or has done its work. */
 int  rt_mem_trim(uint64_t address, size_t size);
 /* The engine places the content of one page that is not accepted: EACCEPTCOPY from `source` (a page-aligned local page). */
 int  rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection);
@@ -211,18 +213,16 @@ int  rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection
  * or not. False: the 4,096 pages that share this page's page of the page map have never been used (all FREE), and neither
  * the page map nor the cards need be touched (which would accept them). */
 bool rt_mem_used(uint64_t page_index);
-/* Copy a page that application threads may unmap or protect meanwhile. False: it could not be read (it is not there any
- * more, or not readable); its state has changed or is about to, and its card is or will be marked. */
+/* Copy a page that application threads may unmap meanwhile; whether they may read it does not matter. False: it is not there
+ * any more; its state has changed or is about to, and its card is or will be marked. */
 bool rt_mem_copy_out(void *trusted, uint64_t page_index);
-/* For a stopped program: the same, but pages without read permission are read as well. */
-bool rt_mem_copy_out_any(void *trusted, uint64_t page_index);
 /* Write watch (rt/watch.c): the next store to each of these pages marks its card, whoever makes it. For pages whose cards have
  * been cleared, before their content is read; what is not ACCEPTED, not writable or dirty again is left out.
  * Return: OM_EHOST or OM_ESGX if the host did not take the permissions away; all pages are then writable, or watched. */
 int  rt_watch(uint64_t index, uint64_t count);
 /* Since the enclave started: pages watched, and stores that met one. */
 void rt_watch_counts(uint64_t *ret_pages, uint64_t *ret_faults);
-/* Called by the exception handler on a fault at an OWED page; set by the engine, NULL otherwise.
+/* Called by the exception handler on a fault at an OWED page; set by the engine before there are any, and from then on.
  * Return 0: the page is there, retry; else fatal. Runs at CSSA 1 on the exception stack; may use host calls. */
 extern int (*rt_owed_fault)(uint64_t address);
 
@@ -331,5 +331,8 @@ long mig_engine_call(uint64_t op);
 /* A session is under way, or has ended with the program gone: nobody else may stop or resume it. */
 bool mig_busy(void);
 void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
+/* A page was OWED until the caller changed that, not to place its content but because the program has given it up: unmapped,
+ * replaced or thrown away. Called once per page, by who changed it. */
+void mig_owed_given_up(uint64_t page_index);
 
 #endif

@@ -168,6 +168,8 @@ void fake_unmap(uint64_t page)
 	while (RT_PAGE_STATE(byte) == RT_PAGE_ARRIVING ||
 	       !atomic_compare_exchange_weak(&fake.pagemap[page], &byte, RT_PAGE_FREE))
 		byte = atomic_load(&fake.pagemap[page]);
+	if (RT_PAGE_STATE(byte) == RT_PAGE_OWED)
+		mig_owed_given_up(page);
 	memset(fake.memory + (page << 12), 0xdd, 4096);
 	mark(page);
 }
@@ -206,6 +208,11 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 
 uint8_t *rt_pagemap(void) { return (uint8_t *)fake.pagemap; }
 uint8_t *rt_cards(void) { return (uint8_t *)fake.cards; }
+void rt_cards_mark(uint64_t address, size_t size)
+{
+	(void)size;                        /* the engine marks single pages */
+	mark(rt_page_index(address));
+}
 bool rt_mem_used(uint64_t page_index)
 {
 	for (uint64_t i = page_index & ~4095ull; i < (page_index | 4095); i++)
@@ -223,7 +230,6 @@ bool rt_mem_copy_out(void *trusted, uint64_t page)
 	memcpy(trusted, fake.memory + (page << 12), 4096);
 	return true;
 }
-bool rt_mem_copy_out_any(void *trusted, uint64_t page) { return rt_mem_copy_out(trusted, page); }
 
 /* In the enclave, though the page map says otherwise. */
 static _Atomic bool ahead[FAKE_PAGES];
@@ -263,11 +269,11 @@ int rt_mem_trim(uint64_t address, size_t size)
 		if (RT_PAGE_STATE(atomic_load(&fake.pagemap[p])) != RT_PAGE_ACCEPTED)
 			broken("trimmed though it is not there", p);
 		memset(fake.memory + (p << 12), 0xee, 4096);
-		atomic_store(&fake.pagemap[p], RT_PAGE_RESERVED);
+		atomic_store(&fake.pagemap[p], RT_PAGE_FREE);
 		mark(p);
 		atomic_fetch_add(&fake.trims, 1);
 	}
-	return 0;
+	return fake.trim_fails ? OM_EHOST : 0;
 }
 
 int rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection)
@@ -280,6 +286,10 @@ int rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection)
 		atomic_fetch_add(&fake.placed_twice, 1);
 	if ((uint64_t)source & 4095)
 		broken("source of EACCEPTCOPY is not aligned", p);
+	if (atomic_load(&fake.copies_refused)) {
+		atomic_fetch_sub(&fake.copies_refused, 1);
+		return OM_ESGX;
+	}
 	memcpy(fake.memory + (p << 12), source, 4096);
 	atomic_store(&fake.pagemap[p], RT_PAGE_ACCEPTED | protection);
 	return 0;
