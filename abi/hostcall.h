@@ -26,12 +26,13 @@
 
 #include <stdint.h>
 
-#define OM_HOSTCALL_VERSION 1
+#define OM_HOSTCALL_VERSION 2
 #define OM_TBUF_DATA        4096u              /* data begins here */
 #define OM_TBUF_SIZE_MIN    (64u * 1024u)
 #define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
 #define OM_TBUF_SIZE_EXC    (64u * 1024u)
 #define OM_TBUF_SIZE_MAX    (64u * 1024u * 1024u)
+#define OM_INHERITED_MAX    1024u              /* descriptors above are not passed on */
 
 enum om_ecall {
 	OM_ECALL_INIT = 1,   /* slot 0, once: r8 = struct om_boot *, r9 = size of boot block with strings.
@@ -123,9 +124,11 @@ struct om_boot {
 	uint32_t uid, euid, gid, egid;
 	uint32_t cpu_count;
 	uint32_t std_kind;          /* bits 0-2: stdin, stdout, stderr are open */
-	uint64_t file_limit;
+	uint64_t file_limit;        /* descriptors: what the program finds as its soft limit, */
+	uint64_t file_limit_max;    /* and how many this host has for it, now or when it raises its limit */
 	uint64_t stack_limit;       /* bytes for the main thread's stack */
 	char     host_name[64];
+	uint64_t inherited[OM_INHERITED_MAX / 64]; /* bit n: descriptor n > 2 was open when the process started */
 };
 #define OM_BOOT_RECEIVE 1u      /* do not start the program: wait for a migration */
 #define OM_CPU_AESNI    1u

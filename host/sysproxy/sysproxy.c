@@ -40,6 +40,8 @@
 #include "sysproxy.h"
 
 struct call { const char *name, *shape; };
+#define DUPLICATES_MAX 32u
+
 #define CALL(name, shape) [SYS_##name] = { #name, shape }
 
 static const struct call calls[] = {
@@ -208,6 +210,14 @@ static int64_t plain_syscall(uint32_t nr, const uint64_t arg[6])
 	return result;
 }
 
+/* The enclave counts the descriptors that it gives to its program. Duplicates are those that it makes beside them. */
+static uint64_t file_ceiling = INT32_MAX;
+
+void host_sysproxy_files(uint64_t count)
+{
+	file_ceiling = count + DUPLICATES_MAX;
+}
+
 const char *host_syscall_name(uint32_t nr)
 {
 	return nr < CALL_COUNT ? calls[nr].name : NULL;
@@ -234,5 +244,9 @@ int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbu
 		result = host_wait_syscall(wait, nr, arg);
 	else
 		result = plain_syscall(nr, arg);
+	if (nr == SYS_fcntl && arg[1] == F_DUPFD_CLOEXEC && result > (int64_t)file_ceiling) {
+		(void)plain_syscall(SYS_close, (const uint64_t[6]){ (uint64_t)result });
+		result = -EMFILE;
+	}
 	return host_fault_on ? host_fault_after(nr, tbuf, tbuf_size, result) : result;
 }

@@ -26,6 +26,16 @@ RT_RESIDENT static struct {
 	struct lx_rlimit limits[RLIMIT_COUNT];
 } identity;
 
+/* Descriptors that this host and the tables have room for. */
+RT_LOCAL static uint64_t files_here;
+
+/* The tables' own limit is below an image's that asks for too much. */
+static uint64_t files_possible(uint64_t count)
+{
+	rt_io_set_limit(count < rt_image->file_max ? count : rt_image->file_max);
+	return rt_io_limit();
+}
+
 void rt_identity_boot(const struct om_boot *boot)
 {
 	identity.ids.ppid = boot->ppid;
@@ -40,9 +50,28 @@ void rt_identity_boot(const struct om_boot *boot)
 		identity.limits[i] = (struct lx_rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	identity.limits[RLIMIT_STACK].current = 8u << 20;
 	identity.limits[RLIMIT_NPROC].current = identity.limits[RLIMIT_NPROC].maximum = rt_image->app_threads;
-	identity.limits[RLIMIT_NOFILE].maximum = rt_image->file_max;
-	identity.limits[RLIMIT_NOFILE].current = boot->file_limit < rt_image->file_max ? boot->file_limit : rt_image->file_max;
-	rt_io_set_limit(identity.limits[RLIMIT_NOFILE].current);
+	identity.limits[RLIMIT_NOFILE].maximum = files_here = files_possible(boot->file_limit_max);
+	identity.limits[RLIMIT_NOFILE].current = files_possible(boot->file_limit);
+}
+
+int rt_identity_arrive(char *words, size_t words_size)
+{
+	static const char too_many[] = "more descriptors are open than this host allows; raise its hard limit (ulimit -Hn) or start the receiver as root";
+	struct lx_rlimit *files = &identity.limits[RLIMIT_NOFILE];
+
+	if (rt_io_count_open() > files_here) {
+		memcpy(words, too_many, words_size < sizeof too_many ? words_size : sizeof too_many);
+		words[words_size - 1] = 0;
+		return OM_EHOSTSTATE;
+	}
+	if (files->maximum <= files_here)
+		return 0;
+	rt_tell("this host allows fewer descriptors than the program was told; its limit is lower from here on");
+	files->maximum = files_here;
+	if (files->current > files_here)
+		files->current = files_here;
+	rt_io_set_limit(files->current);
+	return 0;
 }
 
 uint32_t rt_cpu_count(void)

@@ -288,10 +288,14 @@ uint64_t rt_mem_used_bytes(void);
 bool rt_random(void *to, size_t size);               /* RDRAND; false if it keeps failing */
 uint32_t rt_cpu_count(void);                         /* as when the program started */
 struct rt_ids { uint32_t ppid, uid, euid, gid, egid; };
+/* On a destination, before descriptors are made anew: may what the program has been told stay true on this host? 0 or
+ * OM_EHOSTSTATE with `words`. */
+int rt_identity_arrive(char *words, size_t words_size);
 const struct rt_ids *rt_ids(void);
 
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
-void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */
+/* Descriptors 0, 1, 2, and OM_INHERITED_MAX bits of those above that the process was started with; NULL: none. */
+void rt_io_boot(uint32_t std_open_bits, const uint64_t *inherited);
 /* Host file descriptor behind an application descriptor for private file mappings, or -EBADF. */
 long rt_io_host_fd(int fd);
 /* Read `size` bytes at `offset` of fd into application memory for mmap of files; short reads leave zeros. */
@@ -299,6 +303,7 @@ long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size);
 /* RLIMIT_NOFILE's soft limit: new descriptors stay below it (at most image->file_max). */
 void rt_io_set_limit(uint64_t soft_limit);
 uint32_t rt_io_limit(void);
+uint32_t rt_io_count_open(void);
 /* Where the program's arguments lie, each with its NUL, and behind them its environment: for /proc/self; called by boot after
  * rt_io_boot. */
 void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t environment_size);

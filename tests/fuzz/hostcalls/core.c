@@ -174,10 +174,10 @@ static const struct om_clock *boot_clock;
 static long boot(void)
 {
 	static const char strings[] = "./fuzz\0arg\0HOME=/"; /* arguments, environment */
-	struct om_boot b = { .version = OM_HOSTCALL_VERSION, .cpu_count = 2, .file_limit = 64, .host_name = "host" };
+	struct om_boot b = { .version = OM_HOSTCALL_VERSION, .cpu_count = 2, .file_limit = 64, .file_limit_max = 64, .host_name = "host" };
 
 	rt_time_boot((uint64_t)boot_clock);
-	rt_io_boot(7);
+	rt_io_boot(7, NULL);
 	rt_identity_boot(&b);
 	rt_io_set_strings((uint64_t)strings, 11, sizeof strings - 11);
 	return 0;

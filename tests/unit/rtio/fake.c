@@ -195,6 +195,6 @@ void fake_boot(void)
 	rt_threads[OM_SERVICE_SLOTS].tid = rt_pid;
 	memcpy(rt_threads[OM_SERVICE_SLOTS].name, "fake", 5);
 	rt_ub_reset();
-	rt_io_boot(7);
+	rt_io_boot(7, NULL);
 	rt_io_set_strings((uint64_t)strings, 11, sizeof strings - 11);
 }

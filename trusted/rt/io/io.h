@@ -95,7 +95,7 @@ struct rt_io_ofd {
 	uint8_t  kind;               /* enum rt_io_kind */
 	uint8_t  device;             /* DEVICE: enum rt_io_device */
 	uint8_t  closed_by_freeze;   /* host side given up by rt_io_freeze, to be made anew */
-	uint8_t  pad;
+	uint8_t  inherited;          /* inherit.c made it: other processes may share it */
 	uint32_t refs;
 	int32_t  host_fd;            /* -1: none */
 	uint32_t status;             /* as F_GETFL reports: access mode and flags */
@@ -126,13 +126,28 @@ void rt_io_unlock(void);
 
 static inline uint32_t rt_io_index(const struct rt_io_ofd *ofd) { return (uint32_t)(ofd - rt_io_ofds); }
 
-/* The description behind fd, or NULL. No reference is taken: descriptions live in a static table, so a racing close
+/* ---- inherit.c: descriptors above 2 that the process was started with -------------------------------------- */
+extern uint32_t rt_io_inherited_count;               /* such numbers that nobody has used yet */
+/* Makes the description of one, NULL if `fd` is none. Context: not under the lock. */
+struct rt_io_ofd *rt_io_inherit(uint64_t fd);
+bool rt_io_inherited(uint64_t fd);
+void rt_io_inherit_boot(const uint64_t *bits);
+/* Before a migration: those that can move become descriptions, used or not. */
+void rt_io_inherit_settle(void);
+/* On a destination: the others are not there. */
+void rt_io_inherit_forget(void);
+void rt_io_number_reserve(uint32_t number);          /* table.c: taken, with nothing behind it yet */
+void rt_io_number_release(uint32_t number);
+
+/* The description behind fd, or NULL. Not under the lock. No reference is taken: descriptions live in a static table, so a racing close
  * leads to a host error or another description's answer, as it would between threads of any program. */
 static inline struct rt_io_ofd *rt_io_get(uint64_t fd)
 {
 	uint32_t index = fd < RT_IO_FD_MAX ? __atomic_load_n(&rt_io_fds[fd].ofd, __ATOMIC_ACQUIRE) : 0;
 
-	return index ? &rt_io_ofds[index] : NULL;
+	if (index)
+		return &rt_io_ofds[index];
+	return rt_io_inherited_count ? rt_io_inherit(fd) : NULL;
 }
 
 /* New description with one reference, or NULL. `host_fd` may be -1. */
@@ -147,12 +162,8 @@ long rt_io_install_host(enum rt_io_kind kind, long host_fd, uint32_t status, uin
 /* True if a number is free, so that a call that would create a descriptor may begin. */
 bool rt_io_room(uint32_t count);
 long rt_io_close(uint64_t fd);
-/* RLIMIT_NOFILE's soft limit for new numbers. */
-void rt_io_set_limit(uint64_t soft_limit);
-uint32_t rt_io_limit(void);
 /* Lowest number that refers to it, or -1; slow, for messages. */
 int32_t rt_io_number_of(const struct rt_io_ofd *ofd);
-uint32_t rt_io_count_open(void);
 
 /* ---- results of the host --------------------------------------------------------------------------------- */
 /* A length may not exceed what was asked. */

@@ -103,6 +103,7 @@ int rt_io_freeze(char *text, size_t size)
 	rt_io_frozen_reset();
 	rt_ub_reset();
 	rt_io_note_host();
+	rt_io_inherit_settle();
 	note_file_mask();
 	error = rt_io_net_hold(&words);
 	if (!error)
@@ -215,6 +216,7 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_time_restore();
 	(void)rt_host(__NR_umask, file_mask, 0, 0, 0, 0, 0); /* cannot fail */
 	(void)for_each(forget_host, &words);            /* cannot fail */
+	rt_io_inherit_forget();
 	rt_ub_reset();
 	rt_io_know_host();
 	error = rt_io_net_hold_again(&words);
@@ -269,6 +271,7 @@ int rt_io_check(char *text, size_t size)
 		text[0] = 0;
 	if (!frozen)
 		rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
+	rt_io_inherit_settle();
 	for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
 		const struct rt_io_ofd *ofd = &rt_io_ofds[index];
 		const char *why;

@@ -40,6 +40,20 @@ static void number_give(uint32_t number)
 	open_count--;
 }
 
+void rt_io_number_reserve(uint32_t number)
+{
+	rt_io_lock();
+	number_take(number);
+	rt_io_unlock();
+}
+
+void rt_io_number_release(uint32_t number)
+{
+	rt_io_lock();
+	number_give(number);
+	rt_io_unlock();
+}
+
 /* Lowest free number >= least, or RT_IO_FD_MAX. */
 static uint32_t number_find(uint32_t least)
 {
@@ -240,7 +254,7 @@ long rt_io_close(uint64_t fd)
 {
 	uint32_t index;
 
-	if (fd >= RT_IO_FD_MAX)
+	if (!rt_io_get(fd))
 		return -EBADF;
 	rt_io_lock();
 	index = rt_io_fds[fd].ofd;
@@ -257,17 +271,34 @@ long rt_io_close(uint64_t fd)
 
 /* ---- dup ------------------------------------------------------------------------------------------------------- */
 
+/* Under the lock. The description may be another one than before, or gone. */
+static struct rt_io_ofd *behind(uint64_t fd)
+{
+	return fd < RT_IO_FD_MAX && rt_io_fds[fd].ofd ? &rt_io_ofds[rt_io_fds[fd].ofd] : NULL;
+}
+
+/* The description behind fd with one more reference. */
+static struct rt_io_ofd *refer(uint64_t fd)
+{
+	struct rt_io_ofd *ofd = NULL;
+
+	if (rt_io_get(fd)) {
+		rt_io_lock();
+		ofd = behind(fd);
+		if (ofd)
+			ofd->refs++;
+		rt_io_unlock();
+	}
+	return ofd;
+}
+
 static long duplicate(uint64_t fd, uint64_t least, uint32_t fd_flags)
 {
 	struct rt_io_ofd *ofd;
 
 	if (least >= number_limit)
 		return -EINVAL;
-	rt_io_lock();
-	ofd = rt_io_get(fd);
-	if (ofd)
-		ofd->refs++;
-	rt_io_unlock();
+	ofd = refer(fd);
 	return ofd ? rt_io_install(ofd, (uint32_t)least, fd_flags) : -EBADF;
 }
 
@@ -279,13 +310,11 @@ static long replace(uint64_t fd, uint64_t to, uint32_t fd_flags)
 
 	if (to >= number_limit)
 		return -EBADF;
-	rt_io_lock();
-	ofd = rt_io_get(fd);
-	if (!ofd) {
-		rt_io_unlock();
+	ofd = refer(fd);
+	if (!ofd)
 		return -EBADF;
-	}
-	ofd->refs++;
+	(void)rt_io_get(to); /* an inherited one has to be there to be closed */
+	rt_io_lock();
 	old = rt_io_fds[to].ofd;
 	if (!old)
 		number_take((uint32_t)to);
@@ -464,7 +493,7 @@ static long sys_ioctl(struct rt_thread *t)
 
 /* ---- boot ---------------------------------------------------------------------------------------------------------- */
 
-void rt_io_boot(uint32_t std_open_bits)
+void rt_io_boot(uint32_t std_open_bits, const uint64_t *inherited)
 {
 	if (!number_limit)
 		rt_io_set_limit(rt_image->file_max ? rt_image->file_max : 1024);
@@ -480,6 +509,8 @@ void rt_io_boot(uint32_t std_open_bits)
 		rt_io_fds[fd].ofd = rt_io_index(ofd);
 		number_take(fd);
 	}
+	if (inherited)
+		rt_io_inherit_boot(inherited);
 	rt_io_cwd_boot();
 }
 
