@@ -22,6 +22,7 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
@@ -135,6 +136,26 @@ static bool sized_ok(const struct range *r, uint64_t address, uint64_t size_addr
 	return inside(r, size_address, 4) && inside_or_null(r, address, *(const uint32_t *)size_address);
 }
 
+/* ioctl: what the third argument points to; 0: it is a value. */
+static const struct { uint32_t number; uint16_t size; } requests[] = {
+	{ FIONREAD, 4 }, { SIOCOUTQ, 4 }, { SIOCOUTQNSD, 4 }, { SIOCATMARK, 4 }, { FIONBIO, 4 }, { FIOASYNC, 4 }, { FIOCLEX, 0 }, { FIONCLEX, 0 },
+	{ FIOQSIZE, 8 }, { SIOCGSTAMP_OLD, 16 }, { SIOCGSTAMPNS_OLD, 16 },
+	{ TCGETS, 36 }, { TCSETS, 36 }, { TCSETSW, 36 }, { TCSETSF, 36 }, { TCGETS2, 44 }, { TCSETS2, 44 }, { TCSETSW2, 44 }, { TCSETSF2, 44 },
+	{ TIOCGWINSZ, 8 }, { TIOCSWINSZ, 8 }, { TIOCGPGRP, 4 }, { TIOCGSID, 4 }, { TIOCMGET, 4 }, { TIOCMSET, 4 }, { TIOCMBIS, 4 }, { TIOCMBIC, 4 },
+	{ TIOCGPTN, 4 }, { TIOCSPTLCK, 4 }, { TIOCGPTLCK, 4 }, { TIOCPKT, 4 }, { TCSBRK, 0 }, { TCSBRKP, 0 }, { TCXONC, 0 }, { TCFLSH, 0 },
+	{ TIOCEXCL, 0 }, { TIOCNXCL, 0 },
+	/* netdevice(7), the questions */
+	{ SIOCGIFNAME, 40 }, { SIOCGIFFLAGS, 40 }, { SIOCGIFADDR, 40 }, { SIOCGIFDSTADDR, 40 }, { SIOCGIFBRDADDR, 40 }, { SIOCGIFNETMASK, 40 },
+	{ SIOCGIFMETRIC, 40 }, { SIOCGIFMEM, 40 }, { SIOCGIFMTU, 40 }, { SIOCGIFHWADDR, 40 }, { SIOCGIFSLAVE, 40 }, { SIOCGIFINDEX, 40 },
+	{ SIOCGIFPFLAGS, 40 }, { SIOCGIFCOUNT, 40 }, { SIOCGIFTXQLEN, 40 }, { SIOCGIFMAP, 40 }, { SIOCGMIIPHY, 40 }, { SIOCGMIIREG, 40 },
+};
+_Static_assert(sizeof(struct ifreq) == 40, "struct ifreq");
+
+static bool list_ok(const struct range *r, const struct ifconf *list)
+{
+	return list->ifc_len >= 0 && inside_or_null(r, (uintptr_t)list->ifc_buf, (uint64_t)list->ifc_len);
+}
+
 /* The third argument of these two depends on the second. */
 static bool request_ok(const struct range *r, uint32_t nr, const uint64_t *arg)
 {
@@ -147,15 +168,12 @@ static bool request_ok(const struct range *r, uint32_t nr, const uint64_t *arg)
 		default:
 			return true;
 		}
-	switch (arg[1]) {
-	case FIONREAD: case SIOCOUTQ: case SIOCOUTQNSD: case FIONBIO: case FIOASYNC: case TIOCGPGRP: case TIOCSPGRP: case SIOCATMARK:
-	case TIOCGWINSZ: case TIOCSWINSZ: case TCGETS: case TCSETS: case TCSETSW: case TCSETSF:
-		return inside(r, arg[2], 4) && inside_or_null(r, arg[2], arg[1] >= TCGETS && arg[1] <= TCSETSF ? 36 : 8);
-	case FIOCLEX: case FIONCLEX: case TCSBRK: case TCXONC: case TCFLSH:
-		return true;
-	default:
-		return false;
-	}
+	if (arg[1] == SIOCGIFCONF)
+		return inside(r, arg[2], sizeof(struct ifconf)) && list_ok(r, (const struct ifconf *)arg[2]);
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+		if (requests[i].number == arg[1])
+			return requests[i].size == 0 || inside(r, arg[2], requests[i].size);
+	return false;
 }
 
 static uint64_t struct_size(char letter)

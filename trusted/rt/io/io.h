@@ -162,6 +162,9 @@ long rt_io_install_host(enum rt_io_kind kind, long host_fd, uint32_t status, uin
 /* True if a number is free, so that a call that would create a descriptor may begin. */
 bool rt_io_room(uint32_t count);
 long rt_io_close(uint64_t fd);
+/* F_SETFL. */
+long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status);
+rt_syscall_fn rt_io_ioctl;                           /* ioctl.c */
 /* Lowest number that refers to it, or -1; slow, for messages. */
 int32_t rt_io_number_of(const struct rt_io_ofd *ofd);
 

@@ -370,9 +370,9 @@ static long sys_close_range(struct rt_thread *t)
 	return 0;
 }
 
-/* ---- fcntl, ioctl -------------------------------------------------------------------------------------------------- */
+/* ---- fcntl --------------------------------------------------------------------------------------------------------- */
 
-static long set_status(struct rt_io_ofd *ofd, uint32_t status)
+long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status)
 {
 	long error = 0;
 
@@ -412,7 +412,7 @@ static long sys_fcntl(struct rt_thread *t)
 	case F_GETFL:
 		return (long)(ofd->status & ~(uint32_t)O_CLOEXEC);
 	case F_SETFL:
-		return set_status(ofd, (uint32_t)t->arg[2]);
+		return rt_io_set_status(ofd, (uint32_t)t->arg[2]);
 	case F_GETOWN:
 		return ofd->owner;
 	case F_SETOWN:
@@ -426,68 +426,6 @@ static long sys_fcntl(struct rt_thread *t)
 		return rt_io_lock_call(t, ofd, (uint32_t)t->arg[1], (uint64_t)t->arg[2]);
 	default:
 		return -EINVAL;
-	}
-}
-
-/* Requests with one small structure: its size, and whether it goes in or out. */
-static uint32_t ioctl_size(uint32_t request, bool *ret_in)
-{
-	*ret_in = false;
-	switch (request) {
-	case FIONREAD: case TIOCOUTQ: case TIOCGPGRP:
-		return 4;
-	case TIOCGWINSZ:
-		return 8;
-	case TCGETS:
-		return 36;
-	case TCSETS: case TCSETSW: case TCSETSF:
-		*ret_in = true;
-		return 36;
-	default:
-		return 0;
-	}
-}
-
-static long ioctl_host(struct rt_io_ofd *ofd, uint32_t request, uint64_t app)
-{
-	bool in;
-	uint32_t size = ioctl_size(request, &in);
-	uint8_t structure[64] = {0};
-	uint64_t ub;
-	long result;
-
-	if (!size || ofd->host_fd < 0)
-		return -ENOTTY;
-	if (in && rt_app_get(structure, app, size))
-		return -EFAULT;
-	ub = rt_io_ub_copy(structure, sizeof structure);
-	result = ub ? rt_io_zero(rt_host(__NR_ioctl, (uint64_t)ofd->host_fd, request, ub, 0, 0, 0)) : -ENOMEM;
-	if (result < 0 || in)
-		return result;
-	return rt_ub_to_app(app, (void *)ub, size);
-}
-
-static long sys_ioctl(struct rt_thread *t)
-{
-	uint64_t fd = (uint32_t)t->arg[0];
-	struct rt_io_ofd *ofd = rt_io_get(fd);
-	int32_t on;
-
-	if (!ofd)
-		return -EBADF;
-	switch ((uint32_t)t->arg[1]) {
-	case FIOCLEX:
-		rt_io_fds[fd].flags |= FD_CLOEXEC;
-		return 0;
-	case FIONCLEX:
-		rt_io_fds[fd].flags &= ~(uint32_t)FD_CLOEXEC;
-		return 0;
-	case FIONBIO:
-		if (rt_app_get(&on, (uint64_t)t->arg[2], sizeof on))
-			return -EFAULT;
-		return set_status(ofd, on ? ofd->status | O_NONBLOCK : ofd->status & ~(uint32_t)O_NONBLOCK);
-	default:
-		return ioctl_host(ofd, (uint32_t)t->arg[1], (uint64_t)t->arg[2]);
 	}
 }
 
@@ -521,6 +459,6 @@ const struct rt_syscall_entry rt_syscalls_fd[] = {
 	{ __NR_dup2, RT_SYS_INSIDE, sys_dup2 },
 	{ __NR_dup3, RT_SYS_INSIDE, sys_dup3 },
 	{ __NR_fcntl, 0, sys_fcntl },
-	{ __NR_ioctl, 0, sys_ioctl },
+	{ __NR_ioctl, 0, rt_io_ioctl },
 	{ 0, 0, NULL },
 };
