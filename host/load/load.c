@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "strerror.h"
+#include "creds.h"
 #include "internal.h"
 #include "util.h"
 
@@ -165,6 +166,8 @@ int host_enclave_load(const struct host_load_options *options, struct host_encla
 	if (error)
 		goto fail;
 	error = host_wait_setup();
+	if (!error)
+		error = host_creds_setup();
 	if (!error)
 		error = make_slots(e, options->stats);
 	if (error)

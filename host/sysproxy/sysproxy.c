@@ -9,10 +9,11 @@
  *   w   the next argument is a count of struct iovec; this one points to them, each inside the buffer
  *   m   struct msghdr, everything it points to inside the buffer
  *   8tTEgFSXRIUQ   one struct (NULL allowed), sizes in struct_size()
+ *   G   array of gid_t, count is the argument before
  *   e   array of struct epoll_event, count is the next argument
  *   f   array of struct pollfd, count is the next argument
  *   0   must be NULL
- *   ?   fcntl, ioctl: depends on the request
+ *   ?   fcntl, ioctl, prctl: depends on the request
  *
  * The kernel checks everything else. A message header is checked and then read again by the kernel: the enclave
  * thread that could change it in between is the one waiting for this call, and another one could only harm its own
@@ -27,6 +28,7 @@
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -38,6 +40,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <linux/sockios.h>
+#include "load/creds.h"
 #include "sysproxy.h"
 
 struct call { const char *name, *shape; };
@@ -82,6 +85,9 @@ static const struct call calls[] = {
 	CALL(nanosleep, "tt"), CALL(clock_nanosleep, "..tt"), CALL(clock_gettime, ".t"), CALL(clock_getres, ".t"),
 	CALL(gettimeofday, "t8"), CALL(time, "8"), CALL(getrandom, "b.."), CALL(sched_yield, ""), CALL(sched_getaffinity, ".b."),
 	CALL(getrusage, ".R"), CALL(times, "T"), CALL(sysinfo, "I"), CALL(uname, "U"), CALL(getrlimit, ".t"), CALL(getpid, ""),
+	CALL(setuid, "."), CALL(setgid, "."), CALL(setreuid, ".."), CALL(setregid, ".."), CALL(setresuid, "..."), CALL(setresgid, "..."),
+	CALL(getresuid, "888"), CALL(getresgid, "888"), CALL(setgroups, ".G"), CALL(getgroups, ".G"), CALL(capget, "8T"), CALL(capset, "8T"),
+	CALL(prctl, "?...."), CALL(kill, ".."),
 	CALL(getppid, ""), CALL(getpgrp, ""), CALL(getpgid, "."), CALL(getsid, "."), CALL(setsid, ""), CALL(setpgid, ".."),
 };
 #define CALL_COUNT (sizeof calls / sizeof calls[0])
@@ -156,7 +162,7 @@ static bool list_ok(const struct range *r, const struct ifconf *list)
 	return list->ifc_len >= 0 && inside_or_null(r, (uintptr_t)list->ifc_buf, (uint64_t)list->ifc_len);
 }
 
-/* The third argument of these two depends on the second. */
+/* The third argument of the first two depends on the second, all of prctl's on its first. */
 static bool request_ok(const struct range *r, uint32_t nr, const uint64_t *arg)
 {
 	if (nr == SYS_fcntl)
@@ -167,6 +173,14 @@ static bool request_ok(const struct range *r, uint32_t nr, const uint64_t *arg)
 			return inside(r, arg[2], 8);
 		default:
 			return true;
+		}
+	if (nr == SYS_prctl)
+		switch (arg[0]) {
+		case PR_SET_KEEPCAPS: case PR_GET_KEEPCAPS: case PR_SET_NO_NEW_PRIVS: case PR_GET_NO_NEW_PRIVS: case PR_CAPBSET_READ:
+		case PR_CAPBSET_DROP: case PR_SET_DUMPABLE: case PR_GET_DUMPABLE: case PR_SET_PDEATHSIG:
+			return true;
+		default:
+			return false;
 		}
 	if (arg[1] == SIOCGIFCONF)
 		return inside(r, arg[2], sizeof(struct ifconf)) && list_ok(r, (const struct ifconf *)arg[2]);
@@ -202,6 +216,7 @@ static bool argument_ok(const struct range *r, char letter, uint32_t nr, const u
 	case 's': return string_ok(r, arg[i]);
 	case 'b': return inside_or_null(r, arg[i], arg[i + 1]);
 	case 'l': return sized_ok(r, arg[i], arg[i + 1]);
+	case 'G': return array_ok(r, arg[i], arg[i - 1], sizeof(gid_t));
 	case 'w': return vectors_ok(r, arg[i], arg[i + 1]);
 	case 'm': return message_ok(r, arg[i]);
 	case 'e': return array_ok(r, arg[i], arg[i + 1], sizeof(struct epoll_event));
@@ -258,7 +273,9 @@ int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbu
 			return nr == SYS_ioctl ? -ENOTTY : -EFAULT;
 	if (host_fault_on && host_fault_before(nr, &result))
 		return result;
-	if (tbuf->flags & OM_HCF_INTERRUPTIBLE)
+	if (host_creds_is(nr, arg))
+		result = host_creds_call(nr, arg);
+	else if (tbuf->flags & OM_HCF_INTERRUPTIBLE)
 		result = host_wait_syscall(wait, nr, arg);
 	else
 		result = plain_syscall(nr, arg);

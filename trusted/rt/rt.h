@@ -278,7 +278,7 @@ typedef long rt_syscall_fn(struct rt_thread *t);
 struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 #define RT_SYS_INSIDE 1u  /* never leaves the enclave (for statistics) */
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
-	rt_syscalls_signal[], rt_syscalls_identity[];                                   /* core runtime */
+	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[];                                   /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
 	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 
@@ -287,7 +287,7 @@ extern int32_t rt_pid;
 uint64_t rt_mem_used_bytes(void);
 bool rt_random(void *to, size_t size);               /* RDRAND; false if it keeps failing */
 uint32_t rt_cpu_count(void);                         /* as when the program started */
-struct rt_ids { uint32_t ppid, uid, euid, gid, egid; };
+struct rt_ids { uint32_t ppid, uid, euid, suid, gid, egid, sgid; };
 /* On a destination, before descriptors are made anew: may what the program has been told stay true on this host? 0 or
  * OM_EHOSTSTATE with `words`. */
 int rt_identity_arrive(char *words, size_t words_size);
