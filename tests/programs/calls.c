@@ -198,6 +198,16 @@ static void terminal(void)
 	close(master);
 }
 
+/* ---- others ---- */
+
+static void others(void)
+{
+	SAY("kill of the parent, 0", kill(getppid(), 0));
+	SAY("kill of nobody", kill(0x3fffffff, SIGTERM));
+	SAY("kill of no group", kill(-0x3fffffff, 0));
+	SAY("kill, no signal", kill(getppid(), 65));
+}
+
 /* ---- nothing to do ---- */
 
 static void nothing(void)
@@ -268,6 +278,7 @@ int main(void)
 	mark();
 	traffic_class();
 	terminal();
+	others();
 	nothing();
 	return 0;
 }

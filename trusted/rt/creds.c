@@ -33,7 +33,7 @@ struct lx_caps { uint32_t effective, permitted, inheritable; };
 RT_RESIDENT static struct {
 	struct rt_ids ids;
 	uint32_t group_count;
-	bool changed_ids, changed_groups, changed_caps, keep_caps, no_new_privileges, not_dumpable;
+	bool changed_ids, changed_groups, changed_caps, keep_caps, no_new_privileges, not_dumpable, moved;
 	struct lx_caps caps[2];                  /* if changed_caps, or the user has changed with keep_caps */
 	uint64_t dropped;                        /* of the bounding set */
 	uint32_t groups[GROUPS_MAX];
@@ -286,6 +286,19 @@ long rt_creds_prctl(struct rt_thread *t)
 	}
 }
 
+/* ---- other processes ---- */
+
+/* A number that the program has from before a migration means nobody here, or anybody: it may be looked for, not signalled. */
+long rt_kill_other(int32_t pid, int32_t signo)
+{
+	long result;
+
+	if (signo < 0 || signo > SIG_MAX)
+		return -EINVAL;
+	result = zero(rt_host(__NR_kill, (uint64_t)(int64_t)pid, creds.moved ? 0 : (uint64_t)signo, 0, 0, 0, 0));
+	return result == 0 && creds.moved && signo ? -EPERM : result;
+}
+
 /* ---- arriving ---- */
 
 static long arrive_bounding(void)
@@ -321,6 +334,7 @@ int rt_creds_arrive(char *words, size_t words_size)
 	static const char no[] = "the program has changed its user, groups or capabilities, and the receiver may not: start it as root, or as that user";
 	long result = 0;
 
+	creds.moved = true;
 	rt_ub_reset();
 	if (creds.not_dumpable)
 		result = zero(ask(PR_SET_DUMPABLE, 0));

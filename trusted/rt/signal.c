@@ -400,7 +400,7 @@ static long sys_kill(struct rt_thread *t)
 	int32_t pid = (int32_t)t->arg[0];
 
 	if (pid != rt_pid && pid != 0 && pid != -rt_pid && pid != -1)
-		return -ESRCH;
+		return rt_kill_other(pid, (int32_t)t->arg[1]);
 	return send(NULL, true, (int32_t)t->arg[1], SI_USER);
 }
 
@@ -450,7 +450,7 @@ const struct rt_syscall_entry rt_syscalls_signal[] = {
 	{ __NR_pause, 0, sys_pause },
 	{ __NR_rt_sigtimedwait, 0, sys_sigtimedwait },
 	{ __NR_sigaltstack, RT_SYS_INSIDE, sys_sigaltstack },
-	{ __NR_kill, RT_SYS_INSIDE, sys_kill },
+	{ __NR_kill, 0, sys_kill },
 	{ __NR_tkill, RT_SYS_INSIDE, sys_tkill },
 	{ __NR_tgkill, RT_SYS_INSIDE, sys_tgkill },
 	{ __NR_rt_sigqueueinfo, RT_SYS_INSIDE, sys_sigqueueinfo },

@@ -91,7 +91,7 @@ void __wrap_rt_ub_get(void *trusted, const void *untrusted, size_t size)
 /* ---- calls ---- */
 
 static const struct rt_syscall_entry *const tables[] = { rt_syscalls_file, rt_syscalls_fd, rt_syscalls_socket, rt_syscalls_poll,
-	rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity };
+	rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity, rt_syscalls_creds };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 unsigned core_calls(const uint16_t **ret_numbers)
@@ -174,10 +174,11 @@ static const struct om_clock *boot_clock;
 static long boot(void)
 {
 	static const char strings[] = "./fuzz\0arg\0HOME=/"; /* arguments, environment */
+	static const uint64_t inherited[OM_INHERITED_MAX / 64] = { 0xf00 }; /* above what the program opens at first */
 	struct om_boot b = { .version = OM_HOSTCALL_VERSION, .cpu_count = 2, .file_limit = 64, .file_limit_max = 64, .host_name = "host" };
 
 	rt_time_boot((uint64_t)boot_clock);
-	rt_io_boot(7, NULL);
+	rt_io_boot(7, inherited);
 	rt_identity_boot(&b);
 	rt_io_set_strings((uint64_t)strings, 11, sizeof strings - 11);
 	return 0;
