@@ -53,7 +53,7 @@ static int open_image(struct host_enclave *e, const char *path)
 	if (error)
 		return host_fail(error, "%s", e->image.reason ? e->image.reason : om_strerror(error));
 	if (e->image.sigstruct_file_offset == 0)
-		return host_fail(OM_ESIGSTRUCT, "it is not signed");
+		return host_fail(OM_ESIGSTRUCT, "it is not signed, or was stripped by a tool that is not optmig-strip: then build it again");
 	return 0;
 }
 
