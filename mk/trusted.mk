@@ -45,7 +45,7 @@ $(B)/tests/programs/%.native: tests/programs/%.c | deps
 	$(CLANG) -O2 -std=gnu17 $< -lpthread -o $@
 RT_PROGRAMS_NATIVE := proc calls
 $(foreach p,$(RT_PROGRAMS_NATIVE),$(eval $(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test: $(B)/tests/programs/$(p).native))
-TESTS += $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test)
+TESTS += tests/integration/kept $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test)
 .SECONDARY: $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p) $(B)/tests/programs/$(p).verify)
 
 # The registers that EEXIT leaves behind.
