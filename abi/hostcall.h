@@ -46,6 +46,8 @@ enum om_ecall {
 	OM_ECALL_STOP,       /* service slot, for tests and measurements: r8 = enum om_stop_op, r9 its argument; OM_E* in ret.
 	                        OM_EDEBUG unless the image is a debug image: a host that resumes threads or clears cards
 	                        at the wrong moment would undo a hand-over. OM_ESTATE while a migration session is under way */
+	OM_ECALL_IO,         /* service slot: a descriptor with O_ASYNC is ready. r8 = the host's number of it, r9 = si_code, and si_band
+	                        in the upper half */
 };
 
 /* Park all application threads and let them go on in place; or what a round of pre-copy does to them. */
@@ -56,6 +58,9 @@ enum om_stop_op {
 	OM_ROUND_BEGIN,      /* clear all cards, rt_handshake_begin: arg[0] = the epoch */
 	OM_ROUND_POLL,       /* r9 = epoch: arg[0] = 1 once every thread has passed a safepoint or is outside */
 };
+
+/* The host process' own signal for descriptors that become ready; what comes of it reaches the enclave as OM_ECALL_IO. */
+#define OM_IO_SIGNAL 62
 
 enum om_exit { OM_EXIT_HOSTCALL = 1, OM_EXIT_DONE, OM_EXIT_PARKED, OM_EXIT_THREAD, OM_EXIT_FATAL };
 

@@ -42,6 +42,8 @@ void host_signals_block(void)
 	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++)
 		if (signo != HOST_KICK_SIGNAL && signo != HOST_CREDS_SIGNAL)
 			add_unless_ignored(signo);
+	sigaddset(&forwarded, OM_IO_SIGNAL);
+	signal(OM_IO_SIGNAL, SIG_DFL); /* ignored, it would not be queued */
 	pthread_sigmask(SIG_BLOCK, &forwarded, NULL);
 	/* The host's writes report EPIPE; the signal is the enclave's own affair. */
 	signal(SIGPIPE, SIG_IGN);
@@ -81,6 +83,12 @@ _Noreturn void host_serve_signals(struct host_enclave *e)
 		siginfo_t info;
 		int signo = sigwaitinfo(&forwarded, &info);
 
+		/* A negative code is somebody's who sends the signal by itself. */
+		if (signo == OM_IO_SIGNAL && info.si_code > 0 && info.si_code < SI_KERNEL) {
+			error = host_ecall(e, HOST_SLOT_SIGNALS, OM_ECALL_IO, (uint64_t)info.si_fd,
+				(uint64_t)info.si_code | (uint64_t)info.si_band << 32);
+			continue;
+		}
 		if (signo < 0 || diverted(signo))
 			continue;
 		error = host_ecall(e, HOST_SLOT_SIGNALS, OM_ECALL_SIGNAL, (uint64_t)signo,

@@ -39,6 +39,7 @@
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 #include <linux/sockios.h>
 #include "load/creds.h"
 #include "sysproxy.h"
@@ -268,6 +269,8 @@ int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbu
 		return -ENOSYS;
 	memcpy(arg, tbuf->arg, sizeof arg);
 	shape = calls[nr].shape;
+	if (nr == SYS_fcntl && arg[1] == F_SETOWN && arg[2])
+		arg[2] = (uint64_t)getpid(); /* the enclave has another number for this process */
 	for (unsigned i = 0; shape[i]; i++)
 		if (shape[i] != '.' && !argument_ok(&r, shape[i], nr, arg, i))
 			return nr == SYS_ioctl ? -ENOTTY : -EFAULT;

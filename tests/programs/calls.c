@@ -12,6 +12,7 @@
 #include <net/if.h>
 #include <netdb.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -198,6 +199,105 @@ static void terminal(void)
 	close(master);
 }
 
+/* ---- signal-driven input ---- */
+
+static volatile sig_atomic_t seen, seen_fd, seen_code, seen_band;
+static volatile pid_t seen_tid;
+
+static void on_ready(int signo, siginfo_t *info, void *context)
+{
+	(void)context;
+	seen_fd = info->si_fd;
+	seen_band = (int)info->si_band;
+	seen_code = info->si_code;
+	seen_tid = gettid();
+	seen = signo;
+}
+
+static void wait_ready(const char *what, int with_info)
+{
+	for (int i = 0; i < 1000 && !seen; i++)
+		usleep(2000);
+	printf("%-34s signal %d, thread %s", what, seen, seen_tid == getpid() ? "main" : seen_tid ? "other" : "none");
+	if (with_info)
+		printf(", descriptor %d, code %d, band %x", seen_fd, seen_code, seen_band);
+	puts("");
+	seen = seen_tid = 0;
+}
+
+static void owner_is(int fd)
+{
+	struct f_owner_ex owner = { -1, -1 };
+
+	printf("F_GETOWN_EX %d: type %d, %s\n", fcntl(fd, F_GETOWN_EX, &owner), owner.type, owner.pid == getpid() ? "us" : owner.pid ? "another" : "nobody");
+}
+
+static void *sleeper(void *fd)
+{
+	struct f_owner_ex owner = { F_OWNER_TID, gettid() };
+
+	SAY("F_SETOWN_EX, thread", fcntl(*(int *)fd, F_SETOWN_EX, &owner));
+	for (int i = 0; i < 1000 && !seen; i++)
+		usleep(2000);
+	return NULL;
+}
+
+static void signal_driven(void)
+{
+	struct sigaction action = { .sa_sigaction = on_ready, .sa_flags = SA_SIGINFO | SA_RESTART };
+	struct f_owner_ex owner = { 7, getpid() };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int p[2], l = socket(AF_INET, SOCK_STREAM, 0), a = socket(AF_INET, SOCK_STREAM, 0), b, on = 1, group = -getpgrp(), none = 0;
+	socklen_t size = sizeof at;
+	pthread_t thread;
+
+	sigaction(SIGIO, &action, NULL);
+	sigaction(SIGURG, &action, NULL);
+	sigaction(45, &action, NULL);
+	socketpair(AF_UNIX, SOCK_STREAM, 0, p);
+	dup2(p[0], 77);
+	owner_is(77);
+	SAY("F_SETOWN", fcntl(77, F_SETOWN, getpid()));
+	owner_is(77);
+	SAY("F_GETOWN", fcntl(77, F_GETOWN) == getpid());
+	SAY("F_SETOWN_EX, no type", fcntl(77, F_SETOWN_EX, &owner));
+	SAY("F_SETSIG, none", fcntl(77, F_SETSIG, 65));
+	SAY("FIOASYNC", ioctl(77, FIOASYNC, &on));
+	SAY("F_GETFL", !!(fcntl(77, F_GETFL) & O_ASYNC));
+	SAY("write", write(p[1], "x", 1));
+	wait_ready("SIGIO", 0);
+	SAY("F_SETSIG", fcntl(77, F_SETSIG, 45));
+	SAY("F_GETSIG", fcntl(77, F_GETSIG) == 45);
+	SAY("write", write(p[1], "x", 1));
+	wait_ready("F_SETSIG", 1);
+	pthread_create(&thread, NULL, sleeper, &p[0]);
+	usleep(100000);
+	SAY("write", write(p[1], "x", 1));
+	pthread_join(thread, NULL);
+	wait_ready("F_OWNER_TID", 1);
+	SAY("F_SETOWN, nobody", fcntl(77, F_SETOWN, 0));
+	owner_is(77);
+	SAY("write", write(p[1], "x", 1));
+	usleep(50000);
+	printf("nobody: %d\n", seen);
+	SAY("FIOSETOWN", ioctl(p[0], FIOSETOWN, &group));
+	SAY("SIOCGPGRP", ioctl(p[0], SIOCGPGRP, &none));
+	printf("group %d\n", none == group);
+	SAY("O_ASYNC off", fcntl(p[0], F_SETFL, 0));
+	SAY("F_SETLEASE of a socket", fcntl(p[0], F_SETLEASE, F_RDLCK));
+
+	bind(l, (struct sockaddr *)&at, sizeof at);
+	listen(l, 1);
+	getsockname(l, (struct sockaddr *)&at, &size);
+	connect(a, (struct sockaddr *)&at, sizeof at);
+	b = accept(l, NULL, NULL);
+	SAY("F_SETOWN", fcntl(b, F_SETOWN, getpid()));
+	SAY("urgent", send(a, "!", 1, MSG_OOB));
+	wait_ready("SIGURG", 0);
+	for (int fd = 3; fd < 80; fd++)
+		close(fd);
+}
+
 /* ---- others ---- */
 
 static void others(void)
@@ -278,6 +378,7 @@ int main(void)
 	mark();
 	traffic_class();
 	terminal();
+	signal_driven();
 	others();
 	nothing();
 	return 0;

@@ -266,6 +266,9 @@ bool rt_signal_deliverable(const struct rt_thread *thread);
 bool rt_signal_interrupts(const struct rt_thread *self);
 void rt_signal_process(int signo);                   /* from outside or timers: pick a thread, raise the poll flag, kick */
 void rt_signal_thread(struct rt_thread *thread, int signo);
+/* A descriptor became ready: for the thread, or the process if `tid` is 0 or has ended. */
+void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd);
+bool rt_thread_exists(int32_t tid);
 /* Another signal mask for the rest of this system call (ppoll, sigsuspend, ...): a handler that interrupts the call
  * returns to the old one, and so does the call itself. Once per system call; safe to call again when it is re-run. */
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask);
@@ -316,6 +319,8 @@ void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t env
 int rt_io_freeze(char *words, size_t words_size);
 int rt_io_thaw(char *words, size_t words_size);
 int rt_io_rebuild(char *words, size_t words_size);
+/* A descriptor with O_ASYNC is ready, by the host's number of it. Anything may be asked for: no harm but signals. */
+void rt_io_ready(int32_t host_fd, int32_t code, uint64_t band);
 /* Lifts the hold on traffic. On the destination when the program is about to run: its connections go on. On the source
  * when the program runs there. */
 void rt_io_let_go(void);

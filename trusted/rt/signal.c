@@ -395,6 +395,18 @@ static long send(struct rt_thread *target, bool to_process, long signo, int32_t 
 	return 0;
 }
 
+void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd)
+{
+	const struct rt_siginfo info = { .signo = signo, .code = code, .a = band, .b = (uint32_t)fd };
+
+	(void)rt_signal_post(tid ? rt_thread_by_tid(tid) : NULL, &info); /* as a kernel whose queue is full: the next one tells */
+}
+
+bool rt_thread_exists(int32_t tid)
+{
+	return rt_thread_by_tid(tid) != NULL;
+}
+
 static long sys_kill(struct rt_thread *t)
 {
 	int32_t pid = (int32_t)t->arg[0];

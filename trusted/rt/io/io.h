@@ -102,7 +102,9 @@ struct rt_io_ofd {
 	uint32_t watches;            /* first watch on it */
 	uint32_t frozen;             /* record of rt_io_freeze, or 0 */
 	uint32_t next_free;
-	int32_t  owner;              /* F_SETOWN */
+	int32_t  owner;              /* async.c: who is told, 0: nobody */
+	int32_t  async_fd;           /* under which number O_ASYNC was asked for */
+	uint8_t  owner_type, async_signal; /* F_OWNER_*; F_SETSIG */
 	union {
 		struct rt_io_file file;
 		struct rt_io_virtual virt;
@@ -269,6 +271,16 @@ long rt_io_lock_call(struct rt_thread *t, struct rt_io_ofd *ofd, uint32_t comman
 void rt_io_lock_closing(struct rt_io_ofd *ofd, bool last);
 int  rt_io_lock_release_all(void);                   /* freeze: give them up on the host, remember them */
 int  rt_io_lock_take_all(char *words, size_t size);  /* thaw, rebuild */
+
+/* ---- async.c: O_ASYNC and owners ------------------------------------------------------------------------------- */
+/* fcntl's F_SETOWN ... F_GETSIG. */
+long rt_io_async_call(struct rt_io_ofd *ofd, uint32_t command, uint64_t argument);
+long rt_io_async_ioctl(struct rt_io_ofd *ofd, bool set, uint64_t app);
+/* Before O_ASYNC is set on the host's side. */
+long rt_io_async_begin(struct rt_io_ofd *ofd);
+struct rt_io_words;
+/* When a host side has been made anew, before the program runs: its owner and O_ASYNC. 0 or OM_EHOSTSTATE. */
+int rt_io_reapply_async(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- procfs.c: files and devices made inside ------------------------------------------------------------------ */
 enum rt_io_device { RT_IO_DEV_NULL = 1, RT_IO_DEV_ZERO, RT_IO_DEV_FULL, RT_IO_DEV_RANDOM };

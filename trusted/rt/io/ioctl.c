@@ -148,6 +148,13 @@ long rt_io_ioctl(struct rt_thread *t)
 		return 0;
 	case FIONBIO:
 		return change_status(ofd, O_NONBLOCK, app);
+	case FIOASYNC:
+		ofd->async_fd = (int32_t)fd;
+		return change_status(ofd, FASYNC, app);
+	case FIOSETOWN: case SIOCSPGRP:
+		return ofd->kind == RT_IO_SOCKET ? rt_io_async_ioctl(ofd, true, app) : -ENOTTY;
+	case FIOGETOWN: case SIOCGPGRP:
+		return ofd->kind == RT_IO_SOCKET ? rt_io_async_ioctl(ofd, false, app) : -ENOTTY;
 	default:
 		return host_request(ofd, (uint32_t)t->arg[1], app);
 	}

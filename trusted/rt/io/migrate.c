@@ -173,6 +173,8 @@ static int make_all(bool all, struct rt_io_words *words)
 	if (!error)
 		error = rt_io_epoll_rearm(all, words->text, words->size);
 	if (!error)
+		error = for_each(rt_io_reapply_async, words);
+	if (!error)
 		error = for_each(take_flock, words);
 	return error ? error : rt_io_lock_take_all(words->text, words->size);
 }

@@ -377,9 +377,11 @@ long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status)
 	long error = 0;
 
 	status = (ofd->status & ~(uint32_t)LX_SETFL_MASK) | (status & LX_SETFL_MASK);
-	/* Most programs ask for what is already so. FASYNC stays here: nobody would receive the signal. */
-	if (ofd->host_fd >= 0 && (status ^ ofd->status) & ~(uint32_t)FASYNC)
-		error = rt_io_zero(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, status & ~(uint32_t)FASYNC, 0, 0, 0));
+	if (ofd->host_fd >= 0 && status & ~ofd->status & FASYNC)
+		error = rt_io_async_begin(ofd);
+	/* Most programs ask for what is already so. */
+	if (!error && ofd->host_fd >= 0 && status != ofd->status)
+		error = rt_io_zero(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, status, 0, 0, 0));
 	if (!error)
 		ofd->status = status;
 	return error;
@@ -412,12 +414,10 @@ static long sys_fcntl(struct rt_thread *t)
 	case F_GETFL:
 		return (long)(ofd->status & ~(uint32_t)O_CLOEXEC);
 	case F_SETFL:
+		ofd->async_fd = (int32_t)fd;
 		return rt_io_set_status(ofd, (uint32_t)t->arg[2]);
-	case F_GETOWN:
-		return ofd->owner;
-	case F_SETOWN:
-		ofd->owner = (int32_t)t->arg[2];
-		return 0;
+	case F_GETOWN: case F_SETOWN: case F_GETOWN_EX: case F_SETOWN_EX: case F_GETSIG: case F_SETSIG:
+		return rt_io_async_call(ofd, (uint32_t)t->arg[1], (uint64_t)t->arg[2]);
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		return pipe_size(ofd, t->arg[1], t->arg[2]);
