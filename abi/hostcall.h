@@ -32,6 +32,7 @@
 #define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
 #define OM_TBUF_SIZE_EXC    (64u * 1024u)
 #define OM_TBUF_SIZE_MAX    (64u * 1024u * 1024u)
+#define OM_INHERITED_MAX    1024u              /* descriptors above are not passed on */
 
 enum om_ecall {
 	OM_ECALL_INIT = 1,   /* slot 0, once: r8 = struct om_boot *, r9 = size of boot block with strings.
@@ -45,6 +46,8 @@ enum om_ecall {
 	OM_ECALL_STOP,       /* service slot, for tests and measurements: r8 = enum om_stop_op, r9 its argument; OM_E* in ret.
 	                        OM_EDEBUG unless the image is a debug image: a host that resumes threads or clears cards
 	                        at the wrong moment would undo a hand-over. OM_ESTATE while a migration session is under way */
+	OM_ECALL_IO,         /* service slot: a descriptor with O_ASYNC is ready. r8 = the host's number of it, r9 = si_code, and si_band
+	                        in the upper half */
 };
 
 /* Park all application threads and let them go on in place; or what a round of pre-copy does to them. */
@@ -55,6 +58,9 @@ enum om_stop_op {
 	OM_ROUND_BEGIN,      /* clear all cards, rt_handshake_begin: arg[0] = the epoch */
 	OM_ROUND_POLL,       /* r9 = epoch: arg[0] = 1 once every thread has passed a safepoint or is outside */
 };
+
+/* The host process' own signal for descriptors that become ready; what comes of it reaches the enclave as OM_ECALL_IO. */
+#define OM_IO_SIGNAL 62
 
 enum om_exit { OM_EXIT_HOSTCALL = 1, OM_EXIT_DONE, OM_EXIT_PARKED, OM_EXIT_THREAD, OM_EXIT_FATAL };
 
@@ -147,9 +153,11 @@ struct om_boot {
 	uint32_t uid, euid, gid, egid;
 	uint32_t cpu_count;
 	uint32_t std_kind;          /* bits 0-2: stdin, stdout, stderr are open */
-	uint64_t file_limit;
+	uint64_t file_limit;        /* descriptors: what the program finds as its soft limit, */
+	uint64_t file_limit_max;    /* and how many this host has for it, now or when it raises its limit */
 	uint64_t stack_limit;       /* bytes for the main thread's stack */
 	char     host_name[64];
+	uint64_t inherited[OM_INHERITED_MAX / 64]; /* bit n: descriptor n > 2 was open when the process started */
 };
 #define OM_BOOT_RECEIVE 1u      /* do not start the program: wait for a migration */
 #define OM_CPU_AESNI    1u

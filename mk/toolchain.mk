@@ -40,6 +40,10 @@ CFLAGS_host_toolchain_cc_scan := -I/usr/lib/llvm-$(LLVM)/include
 $(B)/libexec/optmig-scan: $(call objs,host,toolchain/cc/scan.c toolchain/cc/util.c toolchain/cc/map.c)
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^ $$($(LLVM_CONFIG) --ldflags --libs)
+CFLAGS_host_toolchain_strip_main := -Itoolchain
+$(B)/bin/optmig-strip: $(call objs,host,$(addprefix toolchain/,strip/main.c cc/util.c cc/run.c))
+	@mkdir -p $(@D)
+	$(CLANG) -o $@ $^
 # Wrappers: archives need nothing special, but build systems want the names.
 $(B)/bin/optmig-ar $(B)/bin/optmig-ranlib: mk/toolchain.mk
 	@mkdir -p $(@D)
@@ -51,7 +55,7 @@ $(B)/trusted/image.ld: trusted/boot/image.ld
 	@mkdir -p $(@D)
 	cp $< $@
 
-COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-ar optmig-ranlib optmig-pkg-config) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
+COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-ar optmig-ranlib optmig-strip optmig-pkg-config) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
 $(TOOLCHAIN): $(COMPILER) $(B)/trusted/image.ld $(B)/trusted/librt.a $(B)/libexec/optmig-interp $(B)/bin/optmig
 	@touch $@
 ## make toolchain      optmig-cc with everything that it needs

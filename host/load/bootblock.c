@@ -4,6 +4,7 @@
  * CPU features). All of it is untrusted inside; a wrong value costs availability, never secrecy.
  */
 #include <cpuid.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -12,10 +13,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 #include "internal.h"
+#include "sysproxy/sysproxy.h"
 #include "util.h"
 
 /* As the kernel: a third of it would do, but configure scripts probe large argument lists. */
 #define STRINGS_MAX (16u * 1024 * 1024)
+/* Descriptors of this process itself: control socket and its clients, a migration's connections, files that are read while
+ * the program stands still. */
+#define HOST_FILES_RESERVED 64u
 
 static uint64_t cpu_features(void)
 {
@@ -54,9 +59,62 @@ static char *append_strings(char *to, char *const *list)
 }
 
 static uint32_t standard_streams = 7;
+static uint64_t inherited[OM_INHERITED_MAX / 64];
+static struct rlimit own_files;                 /* as this process was started with */
+
+/* Before any descriptor of ours is there. Without /proc each number is tried. */
+static void note_inherited(void)
+{
+	DIR *list = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	for (int fd = 3; !list && fd < (int)OM_INHERITED_MAX; fd++)
+		if (fcntl(fd, F_GETFD) >= 0)
+			inherited[fd / 64] |= 1ull << fd % 64;
+	while (list && (entry = readdir(list))) {
+		uint64_t fd;
+
+		if (host_parse_u64(entry->d_name, 3, OM_INHERITED_MAX - 1, &fd) == 0 && (int)fd != dirfd(list))
+			inherited[fd / 64] |= 1ull << fd % 64;
+	}
+	if (list)
+		closedir(list);
+}
+
+/* The program's limit is kept inside. This process takes all it may have, so that its own descriptors are beside the program's. */
+static void raise_limit(void)
+{
+	struct rlimit all;
+
+	if (getrlimit(RLIMIT_NOFILE, &own_files))
+		own_files = (struct rlimit){ 1024, 1024 };
+	all = (struct rlimit){ own_files.rlim_max, own_files.rlim_max };
+	(void)setrlimit(RLIMIT_NOFILE, &all); /* raising to the hard limit is always allowed */
+}
+
+/*
+ * How many descriptors the program may have, of at most @wanted. Some are kept for this process: without them nobody could ask
+ * it anything, nor move the program, when the program has used all of its own. Root has them on top of the hard limit.
+ */
+static uint64_t files_for_program(uint64_t wanted)
+{
+	uint64_t hard = own_files.rlim_max;
+	struct rlimit more;
+
+	if (wanted > hard)
+		wanted = hard;
+	if (hard - wanted >= HOST_FILES_RESERVED)
+		return wanted;
+	more = (struct rlimit){ wanted + HOST_FILES_RESERVED, wanted + HOST_FILES_RESERVED };
+	if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+		return wanted;
+	return hard > 2 * HOST_FILES_RESERVED ? hard - HOST_FILES_RESERVED : hard / 2;
+}
 
 void host_streams_note(void)
 {
+	note_inherited();
+	raise_limit();
 	for (int fd = 0; fd < 3; fd++)
 		if (fcntl(fd, F_GETFD) < 0) {
 			standard_streams &= ~(1u << fd);
@@ -108,7 +166,11 @@ int host_bootblock_build(const struct host_enclave *e, const struct host_load_op
 	boot->egid = getegid();
 	boot->cpu_count = usable_cpus();
 	boot->std_kind = standard_streams;
-	boot->file_limit = limit(RLIMIT_NOFILE);
+	boot->file_limit_max = files_for_program(e->image.header.file_max);
+	boot->file_limit = own_files.rlim_cur < boot->file_limit_max ? own_files.rlim_cur : boot->file_limit_max;
+	host_sysproxy_files(boot->file_limit_max);
+	if (!(options->boot_flags & OM_BOOT_RECEIVE))
+		memcpy(boot->inherited, inherited, sizeof boot->inherited);
 	boot->stack_limit = limit(RLIMIT_STACK);
 	(void)gethostname(boot->host_name, sizeof boot->host_name - 1); /* an empty name is a fine answer */
 	append_strings(append_strings((char *)(boot + 1), options->argv), options->envp);

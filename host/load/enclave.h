@@ -69,8 +69,8 @@ struct host_hooks {
 	void (*program_exit)(void *context, int status, int signo);
 };
 
-/* Notes which of descriptors 0 to 2 are open, for the boot block, and puts /dev/null in place of the others, so that no
- * file of ours takes their numbers. First thing in main(). */
+/* Notes which descriptors are open, for the boot block, and puts /dev/null in place of those of 0 to 2 that are not, so that
+ * no file of ours takes their numbers; raises this process' limit of open files to the hard one. First thing in main(). */
 void host_streams_note(void);
 
 /* @ret_main_slot: slot of the main thread, not started yet; 0 when booted to receive. */

@@ -3,13 +3,16 @@
  * The program interpreter named by every image (PT_INTERP): what makes `./program args` run in an enclave. The kernel
  * maps the image and starts this instead; it executes the loader with
  *
- *     { "optmig-exec", path of the image (AT_EXECFN), argv[0], argv[1], ... }
+ *     { "optmig-exec", path of the image, argv[0], argv[1], ... }
  *
- * and the same environment. Static, position independent, without libc: nothing of the host is needed before the
+ * and the same environment. The path is AT_EXECFN, what was given to execve, unless that is a script that names the image in
+ * its first line (or a file that binfmt_misc gives to it): then the kernel's own word of the image, /proc/self/exe. Static, position independent, without libc: nothing of the host is needed before the
  * loader runs. OPTMIG_LOADER_PATH is fixed when it is built: no environment variable decides which program runs.
  */
 #include <elf.h>
+#include <fcntl.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #ifndef OPTMIG_LOADER_PATH
@@ -24,6 +27,39 @@ static long call3(long nr, long a, long b, long c)
 	return result;
 }
 
+static long call4(long nr, long a, long b, long c, long d)
+{
+	register long r10 __asm__("r10") = d;
+	long result;
+
+	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10) : "rcx", "r11", "memory");
+	return result;
+}
+
+/* The same file? False also if either cannot be asked. */
+static int same_file(const char *a, const char *b)
+{
+	struct stat of_a, of_b;
+
+	return call4(SYS_newfstatat, AT_FDCWD, (long)a, (long)&of_a, 0) == 0 && call4(SYS_newfstatat, AT_FDCWD, (long)b, (long)&of_b, 0) == 0 &&
+		of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/* The image behind a script: its path, or without /proc the one given. */
+static char *image_path(char *given, char *space, long size)
+{
+	static const char self[] = "/proc/self/exe";
+	long length;
+
+	if (same_file(given, self))
+		return given;
+	length = call3(SYS_readlink, (long)self, (long)space, size - 1);
+	if (length <= 0)
+		return given;
+	space[length] = 0;
+	return same_file(space, self) ? space : given;
+}
+
 /*
  * @stack: argc, argv[], NULL, envp[], NULL, auxv[] as the kernel left them, with one free word below. The new argv is
  * made in place: its first two elements take the place of that word and of argc.
@@ -32,7 +68,7 @@ __attribute__((used, noreturn)) static void start(char **stack)
 {
 	static const char missing[] = "optmig: the loader " OPTMIG_LOADER_PATH " cannot be executed; is OptMig installed?\n";
 	char **list = stack - 1, **envp = stack + (uintptr_t)stack[0] + 2, **end = envp;
-	char *path = stack[1];
+	char *path = stack[1], space[4096];
 
 	while (*end)
 		end++;
@@ -40,7 +76,7 @@ __attribute__((used, noreturn)) static void start(char **stack)
 		if (aux->a_type == AT_EXECFN)
 			path = (char *)aux->a_un.a_val;
 	list[0] = (char *)"optmig-exec";
-	list[1] = path;
+	list[1] = image_path(path, space, sizeof space);
 	call3(SYS_execve, (long)OPTMIG_LOADER_PATH, (long)list, (long)envp);
 	call3(SYS_write, 2, (long)missing, sizeof missing - 1);
 	for (;;)

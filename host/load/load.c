@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "strerror.h"
+#include "creds.h"
 #include "internal.h"
 #include "util.h"
 
@@ -52,7 +53,7 @@ static int open_image(struct host_enclave *e, const char *path)
 	if (error)
 		return host_fail(error, "%s", e->image.reason ? e->image.reason : om_strerror(error));
 	if (e->image.sigstruct_file_offset == 0)
-		return host_fail(OM_ESIGSTRUCT, "it is not signed");
+		return host_fail(OM_ESIGSTRUCT, "it is not signed, or was stripped by a tool that is not optmig-strip: then build it again");
 	return 0;
 }
 
@@ -165,6 +166,8 @@ int host_enclave_load(const struct host_load_options *options, struct host_encla
 	if (error)
 		goto fail;
 	error = host_wait_setup();
+	if (!error)
+		error = host_creds_setup();
 	if (!error)
 		error = make_slots(e, options->stats);
 	if (error)

@@ -4,7 +4,7 @@
  *
  * Signals meant for the program are blocked in every thread and fetched by one, which carries them into the enclave on
  * its own service slot; what they do (handler, default action, nothing) is decided inside. Not forwarded: faults (they
- * belong to the SGX layer), stop and continue (the kernel stops the process as usual), KILL, the kick signal, and
+ * belong to the SGX layer), stop and continue (the kernel stops the process as usual), KILL, two signals of our own, and
  * signals that were ignored when the process started (nohup): those stay ignored.
  *
  * A program that dies of a signal dies of it for its parent too: the host process takes the default action.
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "creds.h"
 #include "internal.h"
 #include "util.h"
 
@@ -39,8 +40,10 @@ void host_signals_block(void)
 	for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
 		add_unless_ignored(candidates[i]);
 	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++)
-		if (signo != HOST_KICK_SIGNAL)
+		if (signo != HOST_KICK_SIGNAL && signo != HOST_CREDS_SIGNAL)
 			add_unless_ignored(signo);
+	sigaddset(&forwarded, OM_IO_SIGNAL);
+	signal(OM_IO_SIGNAL, SIG_DFL); /* ignored, it would not be queued */
 	pthread_sigmask(SIG_BLOCK, &forwarded, NULL);
 	/* The host's writes report EPIPE; the signal is the enclave's own affair. */
 	signal(SIGPIPE, SIG_IGN);
@@ -80,6 +83,12 @@ _Noreturn void host_serve_signals(struct host_enclave *e)
 		siginfo_t info;
 		int signo = sigwaitinfo(&forwarded, &info);
 
+		/* A negative code is somebody's who sends the signal by itself. */
+		if (signo == OM_IO_SIGNAL && info.si_code > 0 && info.si_code < SI_KERNEL) {
+			error = host_ecall(e, HOST_SLOT_SIGNALS, OM_ECALL_IO, (uint64_t)info.si_fd,
+				(uint64_t)info.si_code | (uint64_t)info.si_band << 32);
+			continue;
+		}
 		if (signo < 0 || diverted(signo))
 			continue;
 		error = host_ecall(e, HOST_SLOT_SIGNALS, OM_ECALL_SIGNAL, (uint64_t)signo,

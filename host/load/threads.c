@@ -5,6 +5,7 @@
  * one. Its stack is small: all it runs is the enter loop.
  */
 #include <string.h>
+#include "creds.h"
 #include "internal.h"
 #include "util.h"
 
@@ -15,6 +16,7 @@ static void serve_once(struct host_slot *slot)
 	uint32_t exit;
 	int error;
 
+	host_creds_take_on();
 	host_wait_bind(&slot->wait);
 	error = host_slot_serve(slot, OM_ECALL_THREAD, 0, 0, &exit);
 	host_wait_unbind(&slot->wait);

@@ -64,56 +64,83 @@ static void format_sockaddr(const struct sockaddr *sa, socklen_t size, char text
 		mig_address_format(&a, text);
 }
 
+/*
+ * All addresses of a name, in the order in which they are to be tried. No AI_ADDRCONFIG: it leaves out the loopback's
+ * addresses, numbers too, of a family that no other interface has. An address that cannot be used fails at once.
+ * "*" and "" with @passive are everything: one socket for both families if the host has IPv6, else one for IPv4.
+ */
 static int resolve(const struct mig_address *address, bool passive, struct addrinfo **ret_list)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : AI_ADDRCONFIG };
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = passive ? AI_PASSIVE : 0 }, *list, *any;
 	const char *host = *address->host && strcmp(address->host, "*") ? address->host : NULL;
 	int error;
 
 	if (!host && passive)
 		hints.ai_family = AF_INET6;
-	error = getaddrinfo(host, address->port, &hints, ret_list);
-	if (error && !host && passive) {
+	error = getaddrinfo(host, address->port, &hints, &list);
+	if (!host && passive) {
 		hints.ai_family = AF_INET;
-		error = getaddrinfo(host, address->port, &hints, ret_list);
+		if (error)
+			error = getaddrinfo(host, address->port, &hints, &list);
+		else if (getaddrinfo(host, address->port, &hints, &any) == 0)
+			list->ai_next = any;
 	}
-	return error ? host_fail(OM_EINVAL, "%s:%s: %s", address->host, address->port, gai_strerror(error)) : 0;
+	if (error)
+		return host_fail(OM_EINVAL, "%s:%s: %s", address->host, address->port, gai_strerror(error));
+	*ret_list = list;
+	return 0;
 }
 
+/* Return: 0 and *ret_fd, or errno. */
+static int listen_at(const struct addrinfo *at, int *ret_fd)
+{
+	const int one = 1, zero = 0;
+	int fd = socket(at->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0), code;
+
+	if (fd < 0)
+		return errno;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); /* without it a restart waits; harmless */
+	if (at->ai_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)(void *)at->ai_addr)->sin6_addr))
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+	if (bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, 16)) {
+		code = errno;
+		close(fd);
+		return code;
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+/* The first address of a name that this host has. */
 int mig_listen(const struct mig_address *address, int *ret_fd, char ret_text[MIG_ADDRESS_TEXT])
 {
 	struct addrinfo *list;
 	struct sockaddr_storage bound;
 	socklen_t size = sizeof bound;
-	const int one = 1, zero = 0;
-	int fd, error = resolve(address, true, &list);
+	char text[MIG_ADDRESS_TEXT];
+	int fd, code = 0, first = 0, error = resolve(address, true, &list);
 
 	if (error)
 		return error;
-	fd = socket(list->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0) {
-		error = host_fail(OM_EIO, "socket: %s", strerror(errno));
-		goto out;
+	for (const struct addrinfo *at = list; at; at = at->ai_next) {
+		code = listen_at(at, &fd);
+		if (!code || code == EADDRINUSE || code == EACCES)
+			break;
+		if (!first)
+			first = code;
 	}
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); /* without it a restart waits; harmless */
-	if (list->ai_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)(void *)list->ai_addr)->sin6_addr))
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-	if (bind(fd, list->ai_addr, list->ai_addrlen) || listen(fd, 16)) {
-		int code = errno;
-		char text[MIG_ADDRESS_TEXT];
-
+	freeaddrinfo(list);
+	if (code) {
 		mig_address_format(address, text);
-		error = host_fail(code == EADDRINUSE ? OM_EEXISTS : code == EACCES ? OM_EPERM : OM_EINVAL, "%s: %s", text, strerror(code));
-		close(fd);
-		goto out;
+		if (code != EADDRINUSE && code != EACCES)
+			code = first;
+		return host_fail(code == EADDRINUSE ? OM_EEXISTS : code == EACCES ? OM_EPERM : OM_EINVAL, "%s: %s", text, strerror(code));
 	}
 	if (getsockname(fd, (struct sockaddr *)&bound, &size))
 		size = 0;
 	format_sockaddr((struct sockaddr *)&bound, size, ret_text);
 	*ret_fd = fd;
-out:
-	freeaddrinfo(list);
-	return error;
+	return 0;
 }
 
 /* Return: 0 when `fd` is ready for `events`. */

@@ -26,6 +26,7 @@
 #include "acceptor.h"
 #include "fault.h"
 #include "imagefind.h"
+#include "load/creds.h"
 #include "net/hold.h"
 #include "report.h"
 #include "units.h"
@@ -335,6 +336,7 @@ void mig_receive_arrived(struct host_mig *mig)
 	mig_moves_add(mig->receive->moves, mig->receive->move_count);
 	atomic_store(&mig->moves_absent, false); /* a program without sockets has not asked for them */
 	mig_moves_announce(mig->receive->moves, mig->receive->move_count);
+	host_creds_settle();
 	host_signals_divert(NULL, NULL);
 	host_note("%s runs here now", host_image_header(mig->enclave)->program_name);
 }
@@ -350,6 +352,7 @@ static int start_session(struct host_mig *mig, const struct mig_receive_options 
 		host_detail("network traffic cannot be held");
 	mig_begin_session(mig, false);
 	mig->receive = options;
+	host_creds_defer();
 	atomic_store(&mig->moves_absent, true);
 	mig->listen_fd = listen_fd;
 	mig->channels = hello->channels;

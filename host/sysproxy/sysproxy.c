@@ -9,10 +9,11 @@
  *   w   the next argument is a count of struct iovec; this one points to them, each inside the buffer
  *   m   struct msghdr, everything it points to inside the buffer
  *   8tTEgFSXRIUQ   one struct (NULL allowed), sizes in struct_size()
+ *   G   array of gid_t, count is the argument before
  *   e   array of struct epoll_event, count is the next argument
  *   f   array of struct pollfd, count is the next argument
  *   0   must be NULL
- *   ?   fcntl, ioctl: depends on the request
+ *   ?   fcntl, ioctl, prctl: depends on the request
  *
  * The kernel checks everything else. A message header is checked and then read again by the kernel: the enclave
  * thread that could change it in between is the one waiting for this call, and another one could only harm its own
@@ -22,10 +23,12 @@
 #include <asm/ioctls.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -36,10 +39,14 @@
 #include <sys/uio.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include <unistd.h>
 #include <linux/sockios.h>
+#include "load/creds.h"
 #include "sysproxy.h"
 
 struct call { const char *name, *shape; };
+#define DUPLICATES_MAX 32u
+
 #define CALL(name, shape) [SYS_##name] = { #name, shape }
 
 static const struct call calls[] = {
@@ -79,6 +86,9 @@ static const struct call calls[] = {
 	CALL(nanosleep, "tt"), CALL(clock_nanosleep, "..tt"), CALL(clock_gettime, ".t"), CALL(clock_getres, ".t"),
 	CALL(gettimeofday, "t8"), CALL(time, "8"), CALL(getrandom, "b.."), CALL(sched_yield, ""), CALL(sched_getaffinity, ".b."),
 	CALL(getrusage, ".R"), CALL(times, "T"), CALL(sysinfo, "I"), CALL(uname, "U"), CALL(getrlimit, ".t"), CALL(getpid, ""),
+	CALL(setuid, "."), CALL(setgid, "."), CALL(setreuid, ".."), CALL(setregid, ".."), CALL(setresuid, "..."), CALL(setresgid, "..."),
+	CALL(getresuid, "888"), CALL(getresgid, "888"), CALL(setgroups, ".G"), CALL(getgroups, ".G"), CALL(capget, "8T"), CALL(capset, "8T"),
+	CALL(prctl, "?...."), CALL(kill, ".."),
 	CALL(getppid, ""), CALL(getpgrp, ""), CALL(getpgid, "."), CALL(getsid, "."), CALL(setsid, ""), CALL(setpgid, ".."),
 };
 #define CALL_COUNT (sizeof calls / sizeof calls[0])
@@ -133,7 +143,27 @@ static bool sized_ok(const struct range *r, uint64_t address, uint64_t size_addr
 	return inside(r, size_address, 4) && inside_or_null(r, address, *(const uint32_t *)size_address);
 }
 
-/* The third argument of these two depends on the second. */
+/* ioctl: what the third argument points to; 0: it is a value. */
+static const struct { uint32_t number; uint16_t size; } requests[] = {
+	{ FIONREAD, 4 }, { SIOCOUTQ, 4 }, { SIOCOUTQNSD, 4 }, { SIOCATMARK, 4 }, { FIONBIO, 4 }, { FIOASYNC, 4 }, { FIOCLEX, 0 }, { FIONCLEX, 0 },
+	{ FIOQSIZE, 8 }, { SIOCGSTAMP_OLD, 16 }, { SIOCGSTAMPNS_OLD, 16 },
+	{ TCGETS, 36 }, { TCSETS, 36 }, { TCSETSW, 36 }, { TCSETSF, 36 }, { TCGETS2, 44 }, { TCSETS2, 44 }, { TCSETSW2, 44 }, { TCSETSF2, 44 },
+	{ TIOCGWINSZ, 8 }, { TIOCSWINSZ, 8 }, { TIOCGPGRP, 4 }, { TIOCGSID, 4 }, { TIOCMGET, 4 }, { TIOCMSET, 4 }, { TIOCMBIS, 4 }, { TIOCMBIC, 4 },
+	{ TIOCGPTN, 4 }, { TIOCSPTLCK, 4 }, { TIOCGPTLCK, 4 }, { TIOCPKT, 4 }, { TCSBRK, 0 }, { TCSBRKP, 0 }, { TCXONC, 0 }, { TCFLSH, 0 },
+	{ TIOCEXCL, 0 }, { TIOCNXCL, 0 },
+	/* netdevice(7), the questions */
+	{ SIOCGIFNAME, 40 }, { SIOCGIFFLAGS, 40 }, { SIOCGIFADDR, 40 }, { SIOCGIFDSTADDR, 40 }, { SIOCGIFBRDADDR, 40 }, { SIOCGIFNETMASK, 40 },
+	{ SIOCGIFMETRIC, 40 }, { SIOCGIFMEM, 40 }, { SIOCGIFMTU, 40 }, { SIOCGIFHWADDR, 40 }, { SIOCGIFSLAVE, 40 }, { SIOCGIFINDEX, 40 },
+	{ SIOCGIFPFLAGS, 40 }, { SIOCGIFCOUNT, 40 }, { SIOCGIFTXQLEN, 40 }, { SIOCGIFMAP, 40 }, { SIOCGMIIPHY, 40 }, { SIOCGMIIREG, 40 },
+};
+_Static_assert(sizeof(struct ifreq) == 40, "struct ifreq");
+
+static bool list_ok(const struct range *r, const struct ifconf *list)
+{
+	return list->ifc_len >= 0 && inside_or_null(r, (uintptr_t)list->ifc_buf, (uint64_t)list->ifc_len);
+}
+
+/* The third argument of the first two depends on the second, all of prctl's on its first. */
 static bool request_ok(const struct range *r, uint32_t nr, const uint64_t *arg)
 {
 	if (nr == SYS_fcntl)
@@ -145,15 +175,20 @@ static bool request_ok(const struct range *r, uint32_t nr, const uint64_t *arg)
 		default:
 			return true;
 		}
-	switch (arg[1]) {
-	case FIONREAD: case SIOCOUTQ: case SIOCOUTQNSD: case FIONBIO: case FIOASYNC: case TIOCGPGRP: case TIOCSPGRP: case SIOCATMARK:
-	case TIOCGWINSZ: case TIOCSWINSZ: case TCGETS: case TCSETS: case TCSETSW: case TCSETSF:
-		return inside(r, arg[2], 4) && inside_or_null(r, arg[2], arg[1] >= TCGETS && arg[1] <= TCSETSF ? 36 : 8);
-	case FIOCLEX: case FIONCLEX: case TCSBRK: case TCXONC: case TCFLSH:
-		return true;
-	default:
-		return false;
-	}
+	if (nr == SYS_prctl)
+		switch (arg[0]) {
+		case PR_SET_KEEPCAPS: case PR_GET_KEEPCAPS: case PR_SET_NO_NEW_PRIVS: case PR_GET_NO_NEW_PRIVS: case PR_CAPBSET_READ:
+		case PR_CAPBSET_DROP: case PR_SET_DUMPABLE: case PR_GET_DUMPABLE: case PR_SET_PDEATHSIG:
+			return true;
+		default:
+			return false;
+		}
+	if (arg[1] == SIOCGIFCONF)
+		return inside(r, arg[2], sizeof(struct ifconf)) && list_ok(r, (const struct ifconf *)arg[2]);
+	for (size_t i = 0; i < sizeof requests / sizeof *requests; i++)
+		if (requests[i].number == arg[1])
+			return requests[i].size == 0 || inside(r, arg[2], requests[i].size);
+	return false;
 }
 
 static uint64_t struct_size(char letter)
@@ -182,6 +217,7 @@ static bool argument_ok(const struct range *r, char letter, uint32_t nr, const u
 	case 's': return string_ok(r, arg[i]);
 	case 'b': return inside_or_null(r, arg[i], arg[i + 1]);
 	case 'l': return sized_ok(r, arg[i], arg[i + 1]);
+	case 'G': return array_ok(r, arg[i], arg[i - 1], sizeof(gid_t));
 	case 'w': return vectors_ok(r, arg[i], arg[i + 1]);
 	case 'm': return message_ok(r, arg[i]);
 	case 'e': return array_ok(r, arg[i], arg[i + 1], sizeof(struct epoll_event));
@@ -208,6 +244,14 @@ static int64_t plain_syscall(uint32_t nr, const uint64_t arg[6])
 	return result;
 }
 
+/* The enclave counts the descriptors that it gives to its program. Duplicates are those that it makes beside them. */
+static uint64_t file_ceiling = INT32_MAX;
+
+void host_sysproxy_files(uint64_t count)
+{
+	file_ceiling = count + DUPLICATES_MAX;
+}
+
 const char *host_syscall_name(uint32_t nr)
 {
 	return nr < CALL_COUNT ? calls[nr].name : NULL;
@@ -225,14 +269,22 @@ int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbu
 		return -ENOSYS;
 	memcpy(arg, tbuf->arg, sizeof arg);
 	shape = calls[nr].shape;
+	if (nr == SYS_fcntl && arg[1] == F_SETOWN && arg[2])
+		arg[2] = (uint64_t)getpid(); /* the enclave has another number for this process */
 	for (unsigned i = 0; shape[i]; i++)
 		if (shape[i] != '.' && !argument_ok(&r, shape[i], nr, arg, i))
 			return nr == SYS_ioctl ? -ENOTTY : -EFAULT;
 	if (host_fault_on && host_fault_before(nr, &result))
 		return result;
-	if (tbuf->flags & OM_HCF_INTERRUPTIBLE)
+	if (host_creds_is(nr, arg))
+		result = host_creds_call(nr, arg);
+	else if (tbuf->flags & OM_HCF_INTERRUPTIBLE)
 		result = host_wait_syscall(wait, nr, arg);
 	else
 		result = plain_syscall(nr, arg);
+	if (nr == SYS_fcntl && arg[1] == F_DUPFD_CLOEXEC && result > (int64_t)file_ceiling) {
+		(void)plain_syscall(SYS_close, (const uint64_t[6]){ (uint64_t)result });
+		result = -EMFILE;
+	}
 	return host_fault_on ? host_fault_after(nr, tbuf, tbuf_size, result) : result;
 }

@@ -14,6 +14,9 @@
 /* Return: the kernel's result; -ENOSYS if the number is not on the list; -EFAULT if a pointer leaves the buffer. */
 int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbuf_size);
 
+/* How many descriptors the enclave's program may have. */
+void host_sysproxy_files(uint64_t count);
+
 /* Name of a listed number, or NULL. */
 const char *host_syscall_name(uint32_t nr);
 

@@ -9,7 +9,7 @@ void cc_help(void)
 		"usage: optmig-cc [COMPILER OPTIONS] [-Xoptmig KEY=VALUE]... FILE...\n"
 		"A drop-in for cc whose programs run whole inside an SGX2 enclave and can be moved while they run.\n"
 		"\n"
-		"  ./configure CC=optmig-cc AR=optmig-ar RANLIB=optmig-ranlib && make\n"
+		"  ./configure CC=optmig-cc AR=optmig-ar RANLIB=optmig-ranlib STRIP=optmig-strip && make\n"
 		"  make CC=optmig-cc\n"
 		"  optmig-cc -O2 -o server server.c -lpthread && ./server\n"
 		"\n"

@@ -16,7 +16,7 @@ static const struct option options[] = {
 	{"heap", SIZE, AT(heap), 1u << 20, OM_ELRANGE_MAX},
 	{"elrange", SIZE, AT(elrange), OM_ELRANGE_MIN, OM_ELRANGE_MAX},
 	{"threads", NUMBER, AT(threads), 1, OM_APP_THREADS_MAX},
-	{"files", NUMBER, AT(files), 16, 1u << 20},
+	{"files", NUMBER, AT(files), 16, 1u << 16},
 	{"debug", FLAG, AT(debug), 0, 1},
 	{"verify", FLAG, AT(verify), 0, 1},
 	{"policy", PATH, AT(policy), 0, 0},

@@ -17,9 +17,9 @@ static void compile_front(struct strv *v, const struct cc_args *args, const stru
 	strv_add(v, "-nostdlibinc");
 	strv_add(v, "-Wno-unused-command-line-argument");
 	strv_add(v, "-D__OPTMIG__=1");
-	/* Not for -P: there the preprocessor works on other people's templates. By its name alone it is found among the system's
-	 * headers (compile_back), which -MMD leaves out. */
-	if (!strv_has(&args->common, "-P")) { strv_add(v, "-include"); strv_add(v, "optmig-mnemonics.h"); }
+	/* Not for -E: its output is the program's text, and whoever asks for it may read it (configure scripts, templates).
+	 * By its name alone it is found among the system's headers (compile_back), which -MMD leaves out. */
+	if (args->mode != CC_PREPROCESS) { strv_add(v, "-include"); strv_add(v, "optmig-mnemonics.h"); }
 	strv_add(v, "-fno-asynchronous-unwind-tables");
 	for (char *rest = cc_format("%s", env->cflags), *word; (word = strtok_r(rest, " \t\n", &rest));) strv_add(v, word);
 }
@@ -36,11 +36,21 @@ static void compile_back(struct strv *v, const struct cc_env *env, const struct 
 	strv_addf(v, "-fpass-plugin=%s/toolchain/optmig-pass.so", env->root);
 }
 
+/* What -E made lacks the macros of compile_front, which clang includes in C only: so that is what it is read as. */
+static const char *language_of(const struct cc_input *input)
+{
+	size_t n = strlen(input->path);
+	bool preprocessed = input->language ? strcmp(input->language, "cpp-output") == 0 || strcmp(input->language, "c-cpp-output") == 0 :
+		n > 2 && strcmp(input->path + n - 2, ".i") == 0;
+	return preprocessed ? "c" : input->language;
+}
+
 static void add_input(struct strv *v, const struct cc_input *input)
 {
-	if (input->language) { strv_add(v, "-x"); strv_add(v, input->language); }
+	const char *language = language_of(input);
+	if (language) { strv_add(v, "-x"); strv_add(v, language); }
 	strv_add(v, input->path);
-	if (input->language) { strv_add(v, "-x"); strv_add(v, "none"); }
+	if (language) { strv_add(v, "-x"); strv_add(v, "none"); }
 }
 
 /* -E, -c, -S: one run with everything in it. */

@@ -191,7 +191,7 @@ void rt_boot(uint64_t at, uint64_t size)
 	rt_syscall_boot();
 	rt_time_boot(boot.clock);
 	rt_mem_boot();
-	rt_io_boot(boot.std_kind & 7);
+	rt_io_boot(boot.std_kind & 7, boot.inherited);
 	rt_identity_boot(&boot);
 	if (boot.flags & OM_BOOT_RECEIVE) {
 		rt_stop_begin();

@@ -39,8 +39,10 @@ static void rebuild(void)
 {
 	int64_t start = mig_now();
 	char words[OM_REASON_MAX] = "";
-	int error = rt_io_rebuild(words, sizeof words);
+	int error = rt_identity_arrive(words, sizeof words);
 
+	if (!error)
+		error = rt_io_rebuild(words, sizeof words);
 	/* All that can fail comes before the promise that the program can be started here. */
 	if (!error && (error = rt_ready_all()))
 		mig_words(words, sizeof words, "the host cannot make the program's threads");

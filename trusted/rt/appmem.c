@@ -17,6 +17,8 @@ bool rt_app_range_ok(uint64_t app, size_t size, bool write)
 {
 	uint64_t heap = OM_ELRANGE_BASE + rt_image->heap_offset;
 
+	if (RT_UNLIKELY(size == 0))
+		return true; /* nothing lies nowhere: NULL with a size of 0 is common */
 	if (RT_LIKELY(inside(app, size, heap, heap + rt_image->heap_size)) ||
 	    inside(app, size, (uint64_t)__rt_tracked_start, (uint64_t)__rt_tracked_end))
 		return true;

@@ -81,6 +81,9 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 			rt_signal_post(NULL, &info);
 		}
 		break;
+	case OM_ECALL_IO:
+		rt_io_ready((int32_t)a, (int32_t)(b & 0xffff), b >> 32);
+		break;
 	case OM_ECALL_ENGINE:
 		rt_tbuf_set_ret(tcb, mig_engine_call(a));
 		break;

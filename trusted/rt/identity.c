@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who and where the program is: pid, user, host name, limits, resources, random numbers. Fixed when the program starts
+ * Who and where the program is: pid, host name, limits, resources, random numbers (its user: creds.c). Fixed when the program starts
  * and kept for its life: what it has been told stays true on another host.
  */
 #include "rt/internal.h"
@@ -8,11 +8,6 @@
 
 #define PR_SET_NAME 15
 #define PR_GET_NAME 16
-#define PR_GET_DUMPABLE 3
-#define PR_SET_DUMPABLE 4
-#define PR_SET_PDEATHSIG 1
-#define PR_SET_KEEPCAPS 8
-#define PR_SET_NO_NEW_PRIVS 38
 #define PR_SET_THP_DISABLE 41
 #define PR_SET_TIMERSLACK 29
 #define GRND_FLAGS 7
@@ -20,19 +15,24 @@
 struct lx_rlimit { uint64_t current, maximum; };
 
 RT_RESIDENT static struct {
-	struct rt_ids ids;
 	uint32_t cpu_count, umask;
 	char host_name[65];
 	struct lx_rlimit limits[RLIMIT_COUNT];
 } identity;
 
+/* Descriptors that this host and the tables have room for. */
+RT_LOCAL static uint64_t files_here;
+
+/* The tables' own limit is below an image's that asks for too much. */
+static uint64_t files_possible(uint64_t count)
+{
+	rt_io_set_limit(count < rt_image->file_max ? count : rt_image->file_max);
+	return rt_io_limit();
+}
+
 void rt_identity_boot(const struct om_boot *boot)
 {
-	identity.ids.ppid = boot->ppid;
-	identity.ids.uid = boot->uid;
-	identity.ids.euid = boot->euid;
-	identity.ids.gid = boot->gid;
-	identity.ids.egid = boot->egid;
+	rt_creds_boot(boot);
 	identity.cpu_count = boot->cpu_count >= 1 && boot->cpu_count <= 1024 ? boot->cpu_count : 1;
 	memcpy(identity.host_name, boot->host_name, sizeof boot->host_name);
 	identity.host_name[sizeof identity.host_name - 1] = 0;
@@ -40,19 +40,36 @@ void rt_identity_boot(const struct om_boot *boot)
 		identity.limits[i] = (struct lx_rlimit){ RLIM_INFINITY, RLIM_INFINITY };
 	identity.limits[RLIMIT_STACK].current = 8u << 20;
 	identity.limits[RLIMIT_NPROC].current = identity.limits[RLIMIT_NPROC].maximum = rt_image->app_threads;
-	identity.limits[RLIMIT_NOFILE].maximum = rt_image->file_max;
-	identity.limits[RLIMIT_NOFILE].current = boot->file_limit < rt_image->file_max ? boot->file_limit : rt_image->file_max;
-	rt_io_set_limit(identity.limits[RLIMIT_NOFILE].current);
+	identity.limits[RLIMIT_NOFILE].maximum = files_here = files_possible(boot->file_limit_max);
+	identity.limits[RLIMIT_NOFILE].current = files_possible(boot->file_limit);
+}
+
+int rt_identity_arrive(char *words, size_t words_size)
+{
+	static const char too_many[] = "more descriptors are open than this host allows; raise its hard limit (ulimit -Hn) or start the receiver as root";
+	struct lx_rlimit *files = &identity.limits[RLIMIT_NOFILE];
+	int error = rt_creds_arrive(words, words_size);
+
+	if (error)
+		return error;
+	if (rt_io_count_open() > files_here) {
+		memcpy(words, too_many, words_size < sizeof too_many ? words_size : sizeof too_many);
+		words[words_size - 1] = 0;
+		return OM_EHOSTSTATE;
+	}
+	if (files->maximum <= files_here)
+		return 0;
+	rt_tell("this host allows fewer descriptors than the program was told; its limit is lower from here on");
+	files->maximum = files_here;
+	if (files->current > files_here)
+		files->current = files_here;
+	rt_io_set_limit(files->current);
+	return 0;
 }
 
 uint32_t rt_cpu_count(void)
 {
 	return identity.cpu_count;
-}
-
-const struct rt_ids *rt_ids(void)
-{
-	return &identity.ids;
 }
 
 bool rt_random(void *to, size_t size)
@@ -75,11 +92,7 @@ bool rt_random(void *to, size_t size)
 }
 
 static long sys_getpid(struct rt_thread *t) { (void)t; return rt_pid; }
-static long sys_getppid(struct rt_thread *t) { (void)t; return identity.ids.ppid; }
-static long sys_getuid(struct rt_thread *t) { (void)t; return identity.ids.uid; }
-static long sys_geteuid(struct rt_thread *t) { (void)t; return identity.ids.euid; }
-static long sys_getgid(struct rt_thread *t) { (void)t; return identity.ids.gid; }
-static long sys_getegid(struct rt_thread *t) { (void)t; return identity.ids.egid; }
+static long sys_getppid(struct rt_thread *t) { (void)t; return rt_ids()->ppid; }
 static long sys_ok(struct rt_thread *t) { (void)t; return 0; }
 static long sys_enosys(struct rt_thread *t) { (void)t; return -ENOSYS; }
 static long sys_echild(struct rt_thread *t) { (void)t; return -ECHILD; }
@@ -88,39 +101,6 @@ static long sys_eperm(struct rt_thread *t) { (void)t; return -EPERM; }
 static long sys_getpgid(struct rt_thread *t)
 {
 	return t->nr == __NR_getpgid && t->arg[0] != 0 && (int32_t)t->arg[0] != rt_pid ? -ESRCH : rt_pid;
-}
-
-static long put_ids(const struct rt_thread *t, uint32_t real, uint32_t effective)
-{
-	const uint32_t ids[3] = { real, effective, effective };
-
-	for (int i = 0; i < 3; i++)
-		if (rt_app_put((uint64_t)t->arg[i], &ids[i], sizeof ids[i]) < 0)
-			return -EFAULT;
-	return 0;
-}
-
-static long sys_getresuid(struct rt_thread *t) { return put_ids(t, identity.ids.uid, identity.ids.euid); }
-static long sys_getresgid(struct rt_thread *t) { return put_ids(t, identity.ids.gid, identity.ids.egid); }
-
-/* Becoming who one is already is all that is possible: the host decides what its process may do. */
-static long sys_setuid(struct rt_thread *t)
-{
-	uint32_t id = (uint32_t)t->arg[0];
-	bool group = t->nr == __NR_setgid;
-
-	if (id == (group ? identity.ids.egid : identity.ids.euid) || id == (group ? identity.ids.gid : identity.ids.uid))
-		return 0;
-	return rt_host(t->nr, id, 0, 0, 0, 0, 0) == 0 ? 0 : -EPERM;
-}
-
-static long sys_getgroups(struct rt_thread *t)
-{
-	if (t->arg[0] < 0)
-		return -EINVAL;
-	if (t->arg[0] == 0)
-		return 1;
-	return rt_app_put((uint64_t)t->arg[1], &identity.ids.egid, sizeof identity.ids.egid) < 0 ? -EFAULT : 1;
 }
 
 static long sys_umask(struct rt_thread *t)
@@ -250,16 +230,11 @@ static long sys_prctl(struct rt_thread *t)
 		return 0;
 	case PR_GET_NAME:
 		return rt_app_put((uint64_t)t->arg[1], t->name, sizeof t->name);
-	case PR_GET_DUMPABLE:
-	case PR_SET_DUMPABLE:
-	case PR_SET_PDEATHSIG:
-	case PR_SET_KEEPCAPS:
-	case PR_SET_NO_NEW_PRIVS:
 	case PR_SET_THP_DISABLE:
-	case PR_SET_TIMERSLACK:
+	case PR_SET_TIMERSLACK: /* advice both */
 		return 0;
 	default:
-		return -EINVAL;
+		return rt_creds_prctl(t);
 	}
 }
 
@@ -301,16 +276,6 @@ static long sys_getpriority(struct rt_thread *t) { (void)t; return 20; }
 const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_getpid, RT_SYS_INSIDE, sys_getpid },
 	{ __NR_getppid, RT_SYS_INSIDE, sys_getppid },
-	{ __NR_getuid, RT_SYS_INSIDE, sys_getuid },
-	{ __NR_geteuid, RT_SYS_INSIDE, sys_geteuid },
-	{ __NR_getgid, RT_SYS_INSIDE, sys_getgid },
-	{ __NR_getegid, RT_SYS_INSIDE, sys_getegid },
-	{ __NR_getresuid, RT_SYS_INSIDE, sys_getresuid },
-	{ __NR_getresgid, RT_SYS_INSIDE, sys_getresgid },
-	{ __NR_setuid, 0, sys_setuid },
-	{ __NR_setgid, 0, sys_setuid },
-	{ __NR_setgroups, RT_SYS_INSIDE, sys_ok },
-	{ __NR_getgroups, RT_SYS_INSIDE, sys_getgroups },
 	{ __NR_getpgrp, RT_SYS_INSIDE, sys_getpgid },
 	{ __NR_getpgid, RT_SYS_INSIDE, sys_getpgid },
 	{ __NR_getsid, RT_SYS_INSIDE, sys_getpgid },
@@ -327,7 +292,7 @@ const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_prlimit64, RT_SYS_INSIDE, sys_prlimit },
 	{ __NR_getrusage, 0, sys_getrusage },
 	{ __NR_getrandom, RT_SYS_INSIDE, sys_getrandom },
-	{ __NR_prctl, RT_SYS_INSIDE, sys_prctl },
+	{ __NR_prctl, 0, sys_prctl },
 	{ __NR_sched_getaffinity, RT_SYS_INSIDE, sys_getaffinity },
 	{ __NR_sched_setaffinity, RT_SYS_INSIDE, sys_ok },
 	{ __NR_sched_getscheduler, RT_SYS_INSIDE, sys_getscheduler },

@@ -152,6 +152,14 @@ long rt_syscall_again(struct rt_thread *t);          /* stored: start, resume, r
 /* ---- identity.c ------------------------------------------------------------------------------------------------------ */
 void rt_identity_boot(const struct om_boot *boot);
 
+/* ---- creds.c --------------------------------------------------------------------------------------------------------- */
+void rt_creds_boot(const struct om_boot *boot);
+long rt_creds_prctl(struct rt_thread *t);
+/* kill() of a process or group that is not the program. */
+long rt_kill_other(int32_t pid, int32_t signo);
+/* rt_identity_arrive for users and capabilities: the host notes them, and the program runs with them. */
+int  rt_creds_arrive(char *words, size_t words_size);
+
 /* ---- stats.c ---------------------------------------------------------------------------------------------------------- */
 extern struct rt_counters { _Atomic uint64_t pages_accepted, stops, handshakes; } rt_counters;
 void rt_stats_call(struct rt_tcb *tcb);

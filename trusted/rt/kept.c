@@ -12,7 +12,7 @@
 #include "rt/libmem.h"
 #include "rt/mem.h"
 
-#define RUN_MAX    256u
+#define RUN_MAX    512u
 #define LIMIT_MAX  (64u << 20 >> 12)
 
 RT_LAZY static _Atomic uint64_t kept[OM_ELRANGE_MAX / OM_PAGE_SIZE / 64];
@@ -36,6 +36,11 @@ bool rt_kept_put(uint64_t index, uint64_t count)
 	for (uint64_t i = index; i < index + count; i++)
 		atomic_fetch_or_explicit(&kept[i / 64], 1ULL << (i % 64), memory_order_relaxed);
 	return true;
+}
+
+bool rt_kept_full(void)
+{
+	return atomic_load_explicit(&kept_count, memory_order_relaxed) + RUN_MAX > limit();
 }
 
 void rt_kept_ahead(uint64_t index)

@@ -25,6 +25,15 @@ RT_RESIDENT static uint64_t brk_start, brk_end, brk_limit;   /* addresses; brk_e
 RT_RESIDENT static uint64_t rover;                           /* page index where the next search begins */
 RT_RESIDENT static _Atomic uint64_t mapped_pages;
 
+/*
+ * The runs given back last whose pages are still in the enclave (kept.c). The search for a run starts behind the last one
+ * found and would come to them when it has gone round the heap; until then everybody who maps and unmaps again and again
+ * would be given new pages each time. So these are asked first. Under mem_lock; what was mapped meanwhile by its address is noticed.
+ */
+#define RECENT 16u
+RT_LOCAL static struct { uint64_t index, count; } recent[RECENT];
+RT_LOCAL static uint32_t recent_next;
+
 static uint64_t heap_first(void) { return rt_image->heap_offset >> 12; }
 static uint64_t heap_last(void) { return (rt_image->heap_offset + rt_image->heap_size) >> 12; }
 
@@ -120,13 +129,52 @@ static void finish_kept(uint64_t index, uint64_t count, uint8_t protection)
 			rt_kept_use(i, protection);
 }
 
+/* `kept`: the pages stayed in the enclave. If not, perhaps because too many are there that nobody has come to again. */
+static void note_recent(uint64_t index, uint64_t count, bool kept)
+{
+	rt_lock(&mem_lock);
+	if (index < rt_page_index(brk_limit)) {
+		; /* of the break, which takes it by its address */
+	} else if (kept) {
+		recent[recent_next].index = index;
+		recent[recent_next].count = count;
+		recent_next = (recent_next + 1) % RECENT;
+	} else if (rt_kept_full()) {
+		rover = rt_page_index(brk_limit);
+	}
+	rt_unlock(&mem_lock);
+}
+
+/* Context: mem_lock. The smallest of the recent runs that is large enough, or 0. */
+static uint64_t take_recent(uint64_t count)
+{
+	uint32_t best = RECENT;
+	uint64_t index;
+
+	for (uint32_t i = 0; i < RECENT; i++)
+		if (recent[i].count >= count && (best == RECENT || recent[i].count < recent[best].count))
+			best = i;
+	if (best == RECENT)
+		return 0;
+	index = recent[best].index;
+	recent[best].index += count;
+	recent[best].count -= count;
+	if (skip(index, index + count, true) == index + count)
+		return index;
+	recent[best].count = 0;
+	return 0;
+}
+
 static uint64_t claim_run(uint64_t count, uint8_t protection)
 {
 	uint64_t index;
-	bool some_kept = false;
+	bool some_kept = false, again;
 
 	rt_lock(&mem_lock);
-	index = find_run(rover, heap_last(), count);
+	index = take_recent(count);
+	again = index;
+	if (!index)
+		index = find_run(rover, heap_last(), count);
 	if (!index)
 		index = find_run(rt_page_index(brk_limit), heap_last(), count);
 	if (!index)
@@ -135,7 +183,8 @@ static uint64_t claim_run(uint64_t count, uint8_t protection)
 		rt_map_ensure(index, count);
 		set_states(index, count, RT_PAGE_RESERVED | protection);
 		some_kept = claim_kept(index, count, protection);
-		rover = index + count;
+		if (!again)
+			rover = index + count;
 		if (index < rt_page_index(brk_limit))
 			brk_limit = rt_page_address(index);
 	}
@@ -245,10 +294,12 @@ static bool zero_claimed(uint64_t index, uint64_t end)
 static int trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave)
 {
 	int error = 0;
+	bool kept;
 
 	if (keep && !leave && zero_claimed(index, end))
 		return 0;
-	if (keep || leave || !rt_kept_put(index, end - index))
+	kept = !keep && !leave && rt_kept_put(index, end - index);
+	if (!kept)
 		error = rt_page_trim(index, end - index);
 	else
 		rt_watch_lift(index, end - index);
@@ -258,8 +309,11 @@ static int trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave)
 		__atomic_store_n(&rt_pagemap()[i], keep ? (uint8_t)(RT_PAGE_RESERVED | protection) : RT_PAGE_FREE,
 			__ATOMIC_RELEASE);
 	}
-	if (!keep)
+	if (!keep) {
 		atomic_fetch_sub_explicit(&mapped_pages, end - index, memory_order_relaxed);
+		if (!leave && !error)
+			note_recent(index, end - index, kept);
+	}
 	return error;
 }
 

@@ -34,6 +34,7 @@ bool rt_kept_put(uint64_t index, uint64_t count);
 /* The page, accepted and ARRIVING by the caller, is kept whatever its state will be, and without a limit. */
 void rt_kept_ahead(uint64_t index);
 bool rt_kept_any(void);
+bool rt_kept_full(void);                             /* no room for a long run */
 /* The page was kept and is the caller's now: rt_kept_use() must follow. */
 bool rt_kept_take(uint64_t index);
 void rt_kept_use(uint64_t index, uint8_t protection);

@@ -268,6 +268,9 @@ bool rt_signal_deliverable(const struct rt_thread *thread);
 bool rt_signal_interrupts(const struct rt_thread *self);
 void rt_signal_process(int signo);                   /* from outside or timers: pick a thread, raise the poll flag, kick */
 void rt_signal_thread(struct rt_thread *thread, int signo);
+/* A descriptor became ready: for the thread, or the process if `tid` is 0 or has ended. */
+void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd);
+bool rt_thread_exists(int32_t tid);
 /* Another signal mask for the rest of this system call (ppoll, sigsuspend, ...): a handler that interrupts the call
  * returns to the old one, and so does the call itself. Once per system call; safe to call again when it is re-run. */
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask);
@@ -280,7 +283,7 @@ typedef long rt_syscall_fn(struct rt_thread *t);
 struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 #define RT_SYS_INSIDE 1u  /* never leaves the enclave (for statistics) */
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
-	rt_syscalls_signal[], rt_syscalls_identity[];                                   /* core runtime */
+	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[];                                   /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
 	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 
@@ -289,11 +292,15 @@ extern int32_t rt_pid;
 uint64_t rt_mem_used_bytes(void);
 bool rt_random(void *to, size_t size);               /* RDRAND; false if it keeps failing */
 uint32_t rt_cpu_count(void);                         /* as when the program started */
-struct rt_ids { uint32_t ppid, uid, euid, gid, egid; };
+struct rt_ids { uint32_t ppid, uid, euid, suid, gid, egid, sgid; };
+/* On a destination, before descriptors are made anew: may what the program has been told stay true on this host? 0 or
+ * OM_EHOSTSTATE with `words`. */
+int rt_identity_arrive(char *words, size_t words_size);
 const struct rt_ids *rt_ids(void);
 
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
-void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */
+/* Descriptors 0, 1, 2, and OM_INHERITED_MAX bits of those above that the process was started with; NULL: none. */
+void rt_io_boot(uint32_t std_open_bits, const uint64_t *inherited);
 /* Host file descriptor behind an application descriptor for private file mappings, or -EBADF. */
 long rt_io_host_fd(int fd);
 /* Read `size` bytes at `offset` of fd into application memory for mmap of files; short reads leave zeros. */
@@ -301,6 +308,7 @@ long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size);
 /* RLIMIT_NOFILE's soft limit: new descriptors stay below it (at most image->file_max). */
 void rt_io_set_limit(uint64_t soft_limit);
 uint32_t rt_io_limit(void);
+uint32_t rt_io_count_open(void);
 /* Where the program's arguments lie, each with its NUL, and behind them its environment: for /proc/self; called by boot after
  * rt_io_boot. */
 void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t environment_size);
@@ -319,6 +327,8 @@ int rt_io_thaw(char *words, size_t words_size);
 void rt_io_discard(void);
 int rt_io_rebuild(char *words, size_t words_size);
 uint64_t rt_io_claim(void);
+/* A descriptor with O_ASYNC is ready, by the host's number of it. Anything may be asked for: no harm but signals. */
+void rt_io_ready(int32_t host_fd, int32_t code, uint64_t band);
 /* Lifts the hold on traffic. On the destination when the program is about to run: its connections go on. On the source
  * when the program runs there. */
 void rt_io_let_go(void);

@@ -395,12 +395,24 @@ static long send(struct rt_thread *target, bool to_process, long signo, int32_t 
 	return 0;
 }
 
+void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd)
+{
+	const struct rt_siginfo info = { .signo = signo, .code = code, .a = band, .b = (uint32_t)fd };
+
+	(void)rt_signal_post(tid ? rt_thread_by_tid(tid) : NULL, &info); /* as a kernel whose queue is full: the next one tells */
+}
+
+bool rt_thread_exists(int32_t tid)
+{
+	return rt_thread_by_tid(tid) != NULL;
+}
+
 static long sys_kill(struct rt_thread *t)
 {
 	int32_t pid = (int32_t)t->arg[0];
 
 	if (pid != rt_pid && pid != 0 && pid != -rt_pid && pid != -1)
-		return -ESRCH;
+		return rt_kill_other(pid, (int32_t)t->arg[1]);
 	return send(NULL, true, (int32_t)t->arg[1], SI_USER);
 }
 
@@ -450,7 +462,7 @@ const struct rt_syscall_entry rt_syscalls_signal[] = {
 	{ __NR_pause, 0, sys_pause },
 	{ __NR_rt_sigtimedwait, 0, sys_sigtimedwait },
 	{ __NR_sigaltstack, RT_SYS_INSIDE, sys_sigaltstack },
-	{ __NR_kill, RT_SYS_INSIDE, sys_kill },
+	{ __NR_kill, 0, sys_kill },
 	{ __NR_tkill, RT_SYS_INSIDE, sys_tkill },
 	{ __NR_tgkill, RT_SYS_INSIDE, sys_tgkill },
 	{ __NR_rt_sigqueueinfo, RT_SYS_INSIDE, sys_sigqueueinfo },

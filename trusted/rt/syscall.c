@@ -59,6 +59,7 @@ void rt_syscall_boot(void)
 	add(rt_syscalls_time);
 	add(rt_syscalls_signal);
 	add(rt_syscalls_identity);
+	add(rt_syscalls_creds);
 	add(rt_syscalls_file);
 	add(rt_syscalls_fd);
 	add(rt_syscalls_socket);

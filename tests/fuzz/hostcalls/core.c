@@ -35,6 +35,8 @@ void rt_lock(struct rt_lock *lock) { (void)lock; }
 void rt_unlock(struct rt_lock *lock) { (void)lock; }
 uint64_t rt_mem_used_bytes(void) { return 123 << 12; }
 void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; (void)signo; }
+void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd) { (void)tid; (void)signo; (void)code; (void)band; (void)fd; }
+bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)mask; }
 bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
@@ -91,7 +93,7 @@ void __wrap_rt_ub_get(void *trusted, const void *untrusted, size_t size)
 /* ---- calls ---- */
 
 static const struct rt_syscall_entry *const tables[] = { rt_syscalls_file, rt_syscalls_fd, rt_syscalls_socket, rt_syscalls_poll,
-	rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity };
+	rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity, rt_syscalls_creds };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 unsigned core_calls(const uint16_t **ret_numbers)
@@ -174,10 +176,11 @@ static const struct om_clock *boot_clock;
 static long boot(void)
 {
 	static const char strings[] = "./fuzz\0arg\0HOME=/"; /* arguments, environment */
-	struct om_boot b = { .version = OM_HOSTCALL_VERSION, .cpu_count = 2, .file_limit = 64, .host_name = "host" };
+	static const uint64_t inherited[OM_INHERITED_MAX / 64] = { 0xf00 }; /* above what the program opens at first */
+	struct om_boot b = { .version = OM_HOSTCALL_VERSION, .cpu_count = 2, .file_limit = 64, .file_limit_max = 64, .host_name = "host" };
 
 	rt_time_boot((uint64_t)boot_clock);
-	rt_io_boot(7);
+	rt_io_boot(7, inherited);
 	rt_identity_boot(&b);
 	rt_io_set_strings((uint64_t)strings, 11, sizeof strings - 11);
 	return 0;

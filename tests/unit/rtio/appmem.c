@@ -6,7 +6,7 @@
 bool rt_app_range_ok(uint64_t app, size_t size, bool write)
 {
 	(void)write;
-	return app >= 4096 && app + size >= app && app + size < 1ULL << 47;
+	return size == 0 || (app >= 4096 && app + size >= app && app + size < 1ULL << 47);
 }
 
 long rt_app_get(void *trusted, uint64_t app, size_t size)

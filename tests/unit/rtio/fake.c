@@ -33,6 +33,8 @@ uint32_t rt_cpu_count(void) { return 2; }
 const struct rt_ids *rt_ids(void) { static const struct rt_ids ids = { .ppid = 1 }; return &ids; }
 bool rt_random(void *to, size_t size) { return getrandom(to, size, 0) == (ssize_t)size; }
 void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; fake.signals[signo]++; }
+void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd) { (void)tid; (void)code; (void)band; (void)fd; fake.signals[signo]++; }
+bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
 void rt_time_restore(void) { }
 void rt_log(const char *words) { (void)words; }
@@ -216,6 +218,6 @@ void fake_boot(void)
 	rt_threads[OM_SERVICE_SLOTS].tid = rt_pid;
 	memcpy(rt_threads[OM_SERVICE_SLOTS].name, "fake", 5);
 	rt_ub_reset();
-	rt_io_boot(7);
+	rt_io_boot(7, NULL);
 	rt_io_set_strings((uint64_t)strings, 11, sizeof strings - 11);
 }

@@ -109,13 +109,16 @@ struct rt_io_ofd {
 	uint8_t  device;             /* DEVICE: enum rt_io_device */
 	uint8_t  made_again;         /* host side replaced by rt_io_thaw: to be watched anew */
 	uint8_t  claim;              /* enum rt_io_claim */
+	uint8_t  inherited;          /* inherit.c made it: other processes may share it */
 	uint32_t refs;
 	int32_t  host_fd;            /* -1: none */
 	uint32_t status;             /* as F_GETFL reports: access mode and flags */
 	uint32_t watches;            /* first watch on it */
 	uint32_t frozen;             /* record of rt_io_freeze, or 0 */
 	uint32_t next_free;
-	int32_t  owner;              /* F_SETOWN */
+	int32_t  owner;              /* async.c: who is told, 0: nobody */
+	int32_t  async_fd;           /* under which number O_ASYNC was asked for */
+	uint8_t  owner_type, async_signal; /* F_OWNER_*; F_SETSIG */
 	union {
 		struct rt_io_file file;
 		struct rt_io_virtual virt;
@@ -139,13 +142,28 @@ void rt_io_unlock(void);
 
 static inline uint32_t rt_io_index(const struct rt_io_ofd *ofd) { return (uint32_t)(ofd - rt_io_ofds); }
 
-/* The description behind fd, or NULL. No reference is taken: descriptions live in a static table, so a racing close
+/* ---- inherit.c: descriptors above 2 that the process was started with -------------------------------------- */
+extern uint32_t rt_io_inherited_count;               /* such numbers that nobody has used yet */
+/* Makes the description of one, NULL if `fd` is none. Context: not under the lock. */
+struct rt_io_ofd *rt_io_inherit(uint64_t fd);
+bool rt_io_inherited(uint64_t fd);
+void rt_io_inherit_boot(const uint64_t *bits);
+/* Before a migration: those that can move become descriptions, used or not. */
+void rt_io_inherit_settle(void);
+/* On a destination: the others are not there. */
+void rt_io_inherit_forget(void);
+void rt_io_number_reserve(uint32_t number);          /* table.c: taken, with nothing behind it yet */
+void rt_io_number_release(uint32_t number);
+
+/* The description behind fd, or NULL. Not under the lock. No reference is taken: descriptions live in a static table, so a racing close
  * leads to a host error or another description's answer, as it would between threads of any program. */
 static inline struct rt_io_ofd *rt_io_get(uint64_t fd)
 {
 	uint32_t index = fd < RT_IO_FD_MAX ? __atomic_load_n(&rt_io_fds[fd].ofd, __ATOMIC_ACQUIRE) : 0;
 
-	return index ? &rt_io_ofds[index] : NULL;
+	if (index)
+		return &rt_io_ofds[index];
+	return rt_io_inherited_count ? rt_io_inherit(fd) : NULL;
 }
 
 /* New description with one reference, or NULL. `host_fd` may be -1. */
@@ -160,12 +178,11 @@ long rt_io_install_host(enum rt_io_kind kind, long host_fd, uint32_t status, uin
 /* True if a number is free, so that a call that would create a descriptor may begin. */
 bool rt_io_room(uint32_t count);
 long rt_io_close(uint64_t fd);
-/* RLIMIT_NOFILE's soft limit for new numbers. */
-void rt_io_set_limit(uint64_t soft_limit);
-uint32_t rt_io_limit(void);
+/* F_SETFL. */
+long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status);
+rt_syscall_fn rt_io_ioctl;                           /* ioctl.c */
 /* Lowest number that refers to it, or -1; slow, for messages. */
 int32_t rt_io_number_of(const struct rt_io_ofd *ofd);
-uint32_t rt_io_count_open(void);
 
 /* ---- results of the host --------------------------------------------------------------------------------- */
 /* A length may not exceed what was asked. */
@@ -268,6 +285,16 @@ long rt_io_lock_call(struct rt_thread *t, struct rt_io_ofd *ofd, uint32_t comman
 void rt_io_lock_closing(struct rt_io_ofd *ofd, bool last);
 int  rt_io_lock_release_all(void);                   /* freeze: give them up on the host, remember them */
 int  rt_io_lock_take_all(char *words, size_t size);  /* thaw, rebuild */
+
+/* ---- async.c: O_ASYNC and owners ------------------------------------------------------------------------------- */
+/* fcntl's F_SETOWN ... F_GETSIG. */
+long rt_io_async_call(struct rt_io_ofd *ofd, uint32_t command, uint64_t argument);
+long rt_io_async_ioctl(struct rt_io_ofd *ofd, bool set, uint64_t app);
+/* Before O_ASYNC is set on the host's side. */
+long rt_io_async_begin(struct rt_io_ofd *ofd);
+struct rt_io_words;
+/* When a host side has been made anew, before the program runs: its owner and O_ASYNC. 0 or OM_EHOSTSTATE. */
+int rt_io_reapply_async(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- procfs.c: files and devices made inside ------------------------------------------------------------------ */
 enum rt_io_device { RT_IO_DEV_NULL = 1, RT_IO_DEV_ZERO, RT_IO_DEV_FULL, RT_IO_DEV_RANDOM };

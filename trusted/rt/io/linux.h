@@ -69,6 +69,12 @@
 
 #define LX_SIGPIPE      13
 
+/* <asm/ioctls.h> makes these of a structure that <asm/termbits.h> has for kernels only. */
+#define LX_TCGETS2      0x802c542au
+#define LX_TCSETS2      0x402c542bu
+#define LX_TCSETSW2     0x402c542cu
+#define LX_TCSETSF2     0x402c542du
+
 #define LX_EFD_SEMAPHORE 1
 #define LX_TFD_TIMER_ABSTIME 1
 #define LX_TFD_TIMER_CANCEL_ON_SET 2

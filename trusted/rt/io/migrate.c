@@ -165,6 +165,7 @@ int rt_io_check(char *text, size_t size)
 		text[0] = 0;
 	if (!frozen)
 		rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
+	rt_io_inherit_settle();
 	return find_problems(&words, false);
 }
 
@@ -208,6 +209,7 @@ int rt_io_freeze(char *text, size_t size)
 	frozen = true;
 	rt_io_frozen_reset();
 	rt_ub_reset();
+	rt_io_inherit_settle();
 	if (find_problems(&words, true))
 		return OM_EHOSTSTATE;
 	rt_io_note_host();
@@ -354,6 +356,8 @@ static int make_all(struct rt_io_words *words)
 	if (!error)
 		error = rt_io_epoll_rearm(words);
 	if (!error)
+		error = for_each(rt_io_reapply_async, words);
+	if (!error)
 		error = for_each(take_flock, words);
 	return error ? error : rt_io_lock_take_all(words->text, words->size);
 }
@@ -383,6 +387,7 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_time_restore();
 	(void)rt_host(__NR_umask, file_mask, 0, 0, 0, 0, 0); /* cannot fail */
 	(void)for_each(forget_host, &words);            /* cannot fail */
+	rt_io_inherit_forget();
 	rt_ub_reset();
 	rt_io_know_host();
 	claim_pause_ns = 0;

@@ -11,7 +11,7 @@
  *
  * It goes back to the host before calls that use the host's (copies from descriptor to descriptor), and for good where
  * the host alone can know: O_APPEND, and what lies beyond SEEK_INSIDE_MAX, so that a file system's limit is the file
- * system's to tell. Descriptors 0-2 as inherited stay the host's: other processes may share their position.
+ * system's to tell. Descriptors as inherited stay the host's: other processes may share their position.
  *
  * Threads that read or write one description at the same time claim their piece before the call and give back what was
  * not done if they are still the last, so that pieces never overlap. Racing at the end of the file may leave a gap there.
@@ -76,7 +76,7 @@ int64_t rt_io_position_get(const struct rt_io_ofd *ofd)
 long rt_io_position_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
 {
 	uint64_t position = ofd->kind == RT_IO_FILE ? get(ofd) : 0;
-	bool may_keep = ofd->kind == RT_IO_FILE && !(ofd->status & O_APPEND);
+	bool may_keep = ofd->kind == RT_IO_FILE && !(ofd->status & O_APPEND) && !ofd->inherited;
 	long result;
 
 	if (position && whence == LX_SEEK_CUR) {

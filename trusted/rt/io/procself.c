@@ -368,7 +368,7 @@ static bool next_entry(const struct rt_io_virtual *directory, uint64_t *position
 		return true;
 	}
 	if (directory->node == FDS) {
-		while (at - 2 < RT_IO_FD_MAX && !rt_io_get(at - 2))
+		while (at - 2 < RT_IO_FD_MAX && !rt_io_inherited(at - 2) && !rt_io_get(at - 2))
 			at++;
 		found = at - 2 < RT_IO_FD_MAX;
 		rt_io_words_number(name, at - 2);

@@ -84,11 +84,11 @@ void rt_io_make_statm(struct rt_io_words *w, const struct rt_thread *unused)
 }
 
 /* Real, effective, saved and file system identity. */
-static void four_ids(struct rt_io_words *w, const char *name, uint32_t real, uint32_t effective)
+static void four_ids(struct rt_io_words *w, const char *name, uint32_t real, uint32_t effective, uint32_t saved)
 {
 	rt_io_words_line(w, name, real, "\t");
 	rt_io_words_line(w, "", effective, "\t");
-	rt_io_words_line(w, "", effective, "\t");
+	rt_io_words_line(w, "", saved, "\t");
 	rt_io_words_line(w, "", effective, "\n");
 }
 
@@ -103,8 +103,8 @@ void rt_io_make_status(struct rt_io_words *w, const struct rt_thread *t)
 	rt_io_words_line(w, "Tgid:\t", (uint32_t)rt_pid, "\n");
 	rt_io_words_line(w, "Pid:\t", (uint32_t)t->tid, "\n");
 	rt_io_words_line(w, "PPid:\t", ids->ppid, "\nTracerPid:\t0\n");
-	four_ids(w, "Uid:\t", ids->uid, ids->euid);
-	four_ids(w, "Gid:\t", ids->gid, ids->egid);
+	four_ids(w, "Uid:\t", ids->uid, ids->euid, ids->suid);
+	four_ids(w, "Gid:\t", ids->gid, ids->egid, ids->sgid);
 	rt_io_words_line(w, "FDSize:\t", rt_io_count_open(), "\n");
 	rt_io_words_line(w, "VmSize:\t", (image_size() + rt_image->heap_size) / KIB, " kB\n");
 	rt_io_words_line(w, "VmRSS:\t", used / KIB, " kB\n");

@@ -139,13 +139,15 @@ static long at_position(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io
 
 /* ---- the calls: a descriptor that allows it, a span, an offset ------------------------------------------------------- */
 
-static long get(uint64_t fd, bool writing, struct rt_io_ofd **ret_ofd)
+static long get_at(uint64_t fd, bool writing, bool positioned, struct rt_io_ofd **ret_ofd)
 {
 	struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
 	uint32_t mode = ofd ? ofd->status & O_ACCMODE : 0;
 
 	if (!ofd || ofd->status & O_PATH)
 		return -EBADF;
+	if (positioned && ofd->kind >= RT_IO_PIPE)
+		return -ESPIPE;
 	/* Sockets, event and timer descriptors report no access mode. */
 	if (ofd->kind <= RT_IO_PIPE && mode != O_RDWR && mode != (writing ? O_WRONLY : O_RDONLY))
 		return -EBADF;
@@ -153,6 +155,11 @@ static long get(uint64_t fd, bool writing, struct rt_io_ofd **ret_ofd)
 		return -EINVAL;
 	*ret_ofd = ofd;
 	return 0;
+}
+
+static long get(uint64_t fd, bool writing, struct rt_io_ofd **ret_ofd)
+{
+	return get_at(fd, writing, false, ret_ofd);
 }
 
 static long transfer(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, bool writing, int64_t offset)
@@ -173,14 +180,10 @@ static long one(struct rt_thread *t, bool writing, bool positioned)
 {
 	struct rt_io_ofd *ofd;
 	struct rt_io_span span;
-	long error = get(ARG(0), writing, &ofd);
+	long error = positioned && t->arg[3] < 0 ? -EINVAL : get_at(ARG(0), writing, positioned, &ofd);
 
 	if (error)
 		return error;
-	if (positioned && t->arg[3] < 0)
-		return -EINVAL;
-	if (positioned && ofd->kind >= RT_IO_PIPE)
-		return -ESPIPE;
 	/* A wrong address must not cost the data that the host would already have given up. */
 	if (!rt_app_range_ok(ARG(1), ARG(2) < 4096 ? ARG(2) : 4096, !writing))
 		return -EFAULT;
@@ -192,16 +195,12 @@ static long many(struct rt_thread *t, bool writing, bool positioned)
 {
 	struct rt_io_ofd *ofd;
 	struct rt_io_span span;
-	long error = get(ARG(0), writing, &ofd);
+	long error = positioned && t->arg[3] < 0 ? -EINVAL : get_at(ARG(0), writing, positioned, &ofd);
 
 	if (!error)
 		error = rt_io_span_iov(&span, ARG(1), ARG(2));
-	if (error)
+	if (error || !span.total) /* of nothing the kernel's readv and writev make nothing, whatever read and write would */
 		return error;
-	if (positioned && t->arg[3] < 0)
-		return -EINVAL;
-	if (positioned && ofd->kind >= RT_IO_PIPE)
-		return -ESPIPE;
 	return transfer(t, ofd, &span, writing, positioned ? t->arg[3] : NO_OFFSET);
 }
 

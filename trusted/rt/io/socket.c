@@ -62,12 +62,10 @@ long rt_io_sockaddr_in(uint64_t app, uint64_t size, uint8_t ret_address[LX_SOCKA
 }
 
 /* `untrusted_size` points to the length the host wrote. As Linux: copy what fits, report the real length. */
-long rt_io_sockaddr_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uint64_t untrusted_size)
+static long name_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uint64_t untrusted_size)
 {
 	uint32_t size, room;
 
-	if (!app)
-		return 0;
 	rt_ub_get(&size, (void *)untrusted_size, sizeof size);
 	/* The kernel reports up to one more than struct sockaddr_un for a path without NUL. */
 	if (size > LX_SOCKADDR_MAX)
@@ -81,6 +79,12 @@ long rt_io_sockaddr_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uin
 	if (room && rt_ub_to_app(app, (void *)untrusted, room))
 		return -EFAULT;
 	return rt_app_put(app_size, &size, sizeof size);
+}
+
+/* Of accept and recvfrom, where NULL says that nobody wants to know. */
+long rt_io_sockaddr_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uint64_t untrusted_size)
+{
+	return app ? name_out(app, app_size, untrusted, untrusted_size) : 0;
 }
 
 /* Space for an address and its length, the length filled in. */
@@ -375,7 +379,7 @@ static long sys_name(struct rt_thread *t)
 	if (ofd->socket.state == RT_IO_S_DEAD)
 		return dead_name(t, ofd, ub, size_ub);
 	error = rt_io_zero(rt_host(t->nr, (uint64_t)ofd->host_fd, ub, size_ub, 0, 0, 0));
-	return error ? error : rt_io_sockaddr_out(ARG(1), ARG(2), ub, size_ub);
+	return error ? error : name_out(ARG(1), ARG(2), ub, size_ub);
 }
 
 static bool is_inet_stream(const struct rt_io_ofd *ofd)

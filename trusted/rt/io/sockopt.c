@@ -40,7 +40,7 @@ static bool allowed(int32_t level, int32_t name)
 	case SOL_SOCKET:       return socket_level_ok(name);
 	case LX_IPPROTO_TCP:   return tcp_level_ok(name);
 	case LX_IPPROTO_IP:    return name < 64; /* 64 and up are netfilter's */
-	case LX_IPPROTO_IPV6:  return name < 64 || name > 67;
+	case LX_IPPROTO_IPV6:  return name < 64 || name == 66 || name == 67 || name > 69; /* 66, 67: traffic class */
 	case LX_IPPROTO_UDP:
 	case 270:              return true;      /* SOL_NETLINK */
 	default:               return false;

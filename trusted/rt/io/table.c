@@ -40,6 +40,20 @@ static void number_give(uint32_t number)
 	open_count--;
 }
 
+void rt_io_number_reserve(uint32_t number)
+{
+	rt_io_lock();
+	number_take(number);
+	rt_io_unlock();
+}
+
+void rt_io_number_release(uint32_t number)
+{
+	rt_io_lock();
+	number_give(number);
+	rt_io_unlock();
+}
+
 /* Lowest free number >= least, or RT_IO_FD_MAX. */
 static uint32_t number_find(uint32_t least)
 {
@@ -240,7 +254,7 @@ long rt_io_close(uint64_t fd)
 {
 	uint32_t index;
 
-	if (fd >= RT_IO_FD_MAX)
+	if (!rt_io_get(fd))
 		return -EBADF;
 	rt_io_lock();
 	index = rt_io_fds[fd].ofd;
@@ -257,17 +271,34 @@ long rt_io_close(uint64_t fd)
 
 /* ---- dup ------------------------------------------------------------------------------------------------------- */
 
+/* Under the lock. The description may be another one than before, or gone. */
+static struct rt_io_ofd *behind(uint64_t fd)
+{
+	return fd < RT_IO_FD_MAX && rt_io_fds[fd].ofd ? &rt_io_ofds[rt_io_fds[fd].ofd] : NULL;
+}
+
+/* The description behind fd with one more reference. */
+static struct rt_io_ofd *refer(uint64_t fd)
+{
+	struct rt_io_ofd *ofd = NULL;
+
+	if (rt_io_get(fd)) {
+		rt_io_lock();
+		ofd = behind(fd);
+		if (ofd)
+			ofd->refs++;
+		rt_io_unlock();
+	}
+	return ofd;
+}
+
 static long duplicate(uint64_t fd, uint64_t least, uint32_t fd_flags)
 {
 	struct rt_io_ofd *ofd;
 
 	if (least >= number_limit)
 		return -EINVAL;
-	rt_io_lock();
-	ofd = rt_io_get(fd);
-	if (ofd)
-		ofd->refs++;
-	rt_io_unlock();
+	ofd = refer(fd);
 	return ofd ? rt_io_install(ofd, (uint32_t)least, fd_flags) : -EBADF;
 }
 
@@ -279,13 +310,11 @@ static long replace(uint64_t fd, uint64_t to, uint32_t fd_flags)
 
 	if (to >= number_limit)
 		return -EBADF;
-	rt_io_lock();
-	ofd = rt_io_get(fd);
-	if (!ofd) {
-		rt_io_unlock();
+	ofd = refer(fd);
+	if (!ofd)
 		return -EBADF;
-	}
-	ofd->refs++;
+	(void)rt_io_get(to); /* an inherited one has to be there to be closed */
+	rt_io_lock();
 	old = rt_io_fds[to].ofd;
 	if (!old)
 		number_take((uint32_t)to);
@@ -341,16 +370,18 @@ static long sys_close_range(struct rt_thread *t)
 	return 0;
 }
 
-/* ---- fcntl, ioctl -------------------------------------------------------------------------------------------------- */
+/* ---- fcntl --------------------------------------------------------------------------------------------------------- */
 
-static long set_status(struct rt_io_ofd *ofd, uint32_t status)
+long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status)
 {
 	long error = 0;
 
 	status = (ofd->status & ~(uint32_t)LX_SETFL_MASK) | (status & LX_SETFL_MASK);
-	/* Most programs ask for what is already so. FASYNC stays here: nobody would receive the signal. */
-	if (ofd->host_fd >= 0 && (status ^ ofd->status) & ~(uint32_t)FASYNC)
-		error = rt_io_zero(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, status & ~(uint32_t)FASYNC, 0, 0, 0));
+	if (ofd->host_fd >= 0 && status & ~ofd->status & FASYNC)
+		error = rt_io_async_begin(ofd);
+	/* Most programs ask for what is already so. */
+	if (!error && ofd->host_fd >= 0 && status != ofd->status)
+		error = rt_io_zero(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, status, 0, 0, 0));
 	if (!error)
 		ofd->status = status;
 	return error;
@@ -383,12 +414,10 @@ static long sys_fcntl(struct rt_thread *t)
 	case F_GETFL:
 		return (long)(ofd->status & ~(uint32_t)O_CLOEXEC);
 	case F_SETFL:
-		return set_status(ofd, (uint32_t)t->arg[2]);
-	case F_GETOWN:
-		return ofd->owner;
-	case F_SETOWN:
-		ofd->owner = (int32_t)t->arg[2];
-		return 0;
+		ofd->async_fd = (int32_t)fd;
+		return rt_io_set_status(ofd, (uint32_t)t->arg[2]);
+	case F_GETOWN: case F_SETOWN: case F_GETOWN_EX: case F_SETOWN_EX: case F_GETSIG: case F_SETSIG:
+		return rt_io_async_call(ofd, (uint32_t)t->arg[1], (uint64_t)t->arg[2]);
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		return pipe_size(ofd, t->arg[1], t->arg[2]);
@@ -400,71 +429,9 @@ static long sys_fcntl(struct rt_thread *t)
 	}
 }
 
-/* Requests with one small structure: its size, and whether it goes in or out. */
-static uint32_t ioctl_size(uint32_t request, bool *ret_in)
-{
-	*ret_in = false;
-	switch (request) {
-	case FIONREAD: case TIOCOUTQ: case TIOCGPGRP:
-		return 4;
-	case TIOCGWINSZ:
-		return 8;
-	case TCGETS:
-		return 36;
-	case TCSETS: case TCSETSW: case TCSETSF:
-		*ret_in = true;
-		return 36;
-	default:
-		return 0;
-	}
-}
-
-static long ioctl_host(struct rt_io_ofd *ofd, uint32_t request, uint64_t app)
-{
-	bool in;
-	uint32_t size = ioctl_size(request, &in);
-	uint8_t structure[64] = {0};
-	uint64_t ub;
-	long result;
-
-	if (!size || ofd->host_fd < 0)
-		return -ENOTTY;
-	if (in && rt_app_get(structure, app, size))
-		return -EFAULT;
-	ub = rt_io_ub_copy(structure, sizeof structure);
-	result = ub ? rt_io_zero(rt_host(__NR_ioctl, (uint64_t)ofd->host_fd, request, ub, 0, 0, 0)) : -ENOMEM;
-	if (result < 0 || in)
-		return result;
-	return rt_ub_to_app(app, (void *)ub, size);
-}
-
-static long sys_ioctl(struct rt_thread *t)
-{
-	uint64_t fd = (uint32_t)t->arg[0];
-	struct rt_io_ofd *ofd = rt_io_get(fd);
-	int32_t on;
-
-	if (!ofd)
-		return -EBADF;
-	switch ((uint32_t)t->arg[1]) {
-	case FIOCLEX:
-		rt_io_fds[fd].flags |= FD_CLOEXEC;
-		return 0;
-	case FIONCLEX:
-		rt_io_fds[fd].flags &= ~(uint32_t)FD_CLOEXEC;
-		return 0;
-	case FIONBIO:
-		if (rt_app_get(&on, (uint64_t)t->arg[2], sizeof on))
-			return -EFAULT;
-		return set_status(ofd, on ? ofd->status | O_NONBLOCK : ofd->status & ~(uint32_t)O_NONBLOCK);
-	default:
-		return ioctl_host(ofd, (uint32_t)t->arg[1], (uint64_t)t->arg[2]);
-	}
-}
-
 /* ---- boot ---------------------------------------------------------------------------------------------------------- */
 
-void rt_io_boot(uint32_t std_open_bits)
+void rt_io_boot(uint32_t std_open_bits, const uint64_t *inherited)
 {
 	if (!number_limit)
 		rt_io_set_limit(rt_image->file_max ? rt_image->file_max : 1024);
@@ -480,6 +447,8 @@ void rt_io_boot(uint32_t std_open_bits)
 		rt_io_fds[fd].ofd = rt_io_index(ofd);
 		number_take(fd);
 	}
+	if (inherited)
+		rt_io_inherit_boot(inherited);
 	rt_io_cwd_boot();
 }
 
@@ -490,6 +459,6 @@ const struct rt_syscall_entry rt_syscalls_fd[] = {
 	{ __NR_dup2, RT_SYS_INSIDE, sys_dup2 },
 	{ __NR_dup3, RT_SYS_INSIDE, sys_dup3 },
 	{ __NR_fcntl, 0, sys_fcntl },
-	{ __NR_ioctl, 0, sys_ioctl },
+	{ __NR_ioctl, 0, rt_io_ioctl },
 	{ 0, 0, NULL },
 };
