@@ -16,6 +16,7 @@
 #define PR_SET_THP_DISABLE 41
 #define PR_SET_TIMERSLACK 29
 #define GRND_FLAGS 7
+#define RUSAGE_SELF 0
 
 struct lx_rlimit { uint64_t current, maximum; };
 
@@ -43,6 +44,13 @@ void rt_identity_boot(const struct om_boot *boot)
 	identity.limits[RLIMIT_NOFILE].maximum = rt_image->file_max;
 	identity.limits[RLIMIT_NOFILE].current = boot->file_limit < rt_image->file_max ? boot->file_limit : rt_image->file_max;
 	rt_io_set_limit(identity.limits[RLIMIT_NOFILE].current);
+	identity.limits[RLIMIT_SIGPENDING].current = identity.limits[RLIMIT_SIGPENDING].maximum = RT_SIGQUEUE_MAX;
+	rt_sigqueue_limit(RT_SIGQUEUE_MAX);
+}
+
+uint64_t rt_limit(unsigned resource)
+{
+	return identity.limits[resource].current;
 }
 
 uint32_t rt_cpu_count(void)
@@ -174,6 +182,8 @@ static long set_limit(unsigned resource, uint64_t app)
 	*limit = next;
 	if (resource == RLIMIT_NOFILE)
 		rt_io_set_limit(next.current);
+	if (resource == RLIMIT_SIGPENDING)
+		rt_sigqueue_limit(next.current);
 	return 0;
 }
 
@@ -204,14 +214,28 @@ static long sys_prlimit(struct rt_thread *t)
 	return r;
 }
 
+/* A timeval of the host's. */
+static void add_us(int64_t time[2], int64_t us)
+{
+	int64_t sum = (int64_t)((uint64_t)time[0] % (1u << 31) * 1000000u + (uint64_t)time[1] % 1000000u) + us;
+
+	time[0] = sum > 0 ? sum / 1000000 : 0;
+	time[1] = sum > 0 ? sum % 1000000 : 0;
+}
+
 static long sys_getrusage(struct rt_thread *t)
 {
-	int64_t usage[18];
+	int64_t usage[18], user_us, system_us;
 	void *at = rt_ub_alloc(sizeof usage);
 
 	if (rt_host(__NR_getrusage, (uint64_t)t->arg[0], (uint64_t)at, 0, 0, 0, 0) < 0)
 		return -EINVAL;
 	rt_ub_get(usage, at, sizeof usage);
+	rt_cpu_before(&user_us, &system_us);
+	if ((int32_t)t->arg[0] == RUSAGE_SELF) {
+		add_us(&usage[0], user_us);
+		add_us(&usage[2], system_us);
+	}
 	usage[4] = (int64_t)(rt_mem_used_bytes() >> 10); /* ru_maxrss: the host's is the emulator's or nothing */
 	return rt_app_put((uint64_t)t->arg[1], usage, sizeof usage);
 }

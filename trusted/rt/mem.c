@@ -299,6 +299,11 @@ void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool ke
 	release(t, index, count, keep, false);
 }
 
+void rt_mem_discard(uint64_t index, uint64_t count)
+{
+	release(NULL, index, count, true, true);
+}
+
 /* For the engine: an owed page must not be accepted, or nothing would fault and nothing could be accept-copied. */
 int rt_mem_trim(uint64_t address, size_t size)
 {

@@ -73,6 +73,7 @@ struct rt_tcb {
 	/* statistics, written by the owner only */
 	uint64_t hostcalls, syscalls, syscalls_inside, exceptions, faults_owed;
 	uint32_t syscall_count[512];
+	int32_t  host_tid;                           /* of the host thread that entered last, see cputime.c */
 };
 
 enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
@@ -100,6 +101,8 @@ struct rt_thread {
 	char     name[16];
 	uint32_t futex_next, futex_prev; /* neighbours in the queue of futex_addr: slot + 1, 0 ends */
 	uint64_t alt_rsp;            /* the interrupted stack's pointer while a handler runs on the alternate stack; 0: none */
+	int64_t  cpu_offset_ns, cpu_saved_ns; /* CPU time, see cputime.c */
+	uint32_t cpu_clock_set, cpu_clock_read;
 };
 #define RT_TF_MAIN       1u
 #define RT_TF_MASK_SAVED 2u  /* sig_saved_mask is to be restored when the system call returns */
@@ -292,10 +295,6 @@ const struct rt_ids *rt_ids(void);
 
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
 void rt_io_boot(uint32_t std_open_bits);             /* descriptors 0, 1, 2 */
-/* Host file descriptor behind an application descriptor for private file mappings, or -EBADF. */
-long rt_io_host_fd(int fd);
-/* Read `size` bytes at `offset` of fd into application memory for mmap of files; short reads leave zeros. */
-long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size);
 /* RLIMIT_NOFILE's soft limit: new descriptors stay below it (at most image->file_max). */
 void rt_io_set_limit(uint64_t soft_limit);
 uint32_t rt_io_limit(void);

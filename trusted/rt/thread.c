@@ -37,6 +37,7 @@ static struct rt_thread *allocate(void)
 		memset(t, 0, sizeof *t);
 		t->slot = slot;
 		t->tid = next_tid++;
+		rt_sigqueue_forget(t);
 		atomic_store(state_of(t), RT_T_EXITING);
 	}
 	rt_unlock(&thread_lock);
@@ -174,6 +175,7 @@ _Noreturn void rt_thread_end(struct rt_thread *t)
 	if (!others)
 		rt_exit_process((int)t->arg[0], 0);
 	atomic_store(state_of(t), RT_T_EXITING);
+	rt_sigqueue_forget(t);
 	if (clear && rt_app_put(clear, &zero, sizeof zero) == 0)
 		rt_futex_wake(clear, 1, ~0u);
 	/* libc's thread block may be gone now: stand on our own. */
