@@ -62,6 +62,7 @@ static _Noreturn void enter_thread(struct rt_tcb *tcb, uint64_t host_tid, uint64
 	atomic_exchange((_Atomic uint32_t *)&tcb->outside, 0);
 	if (rt_stop_requested())
 		rt_park_self();
+	rt_sched_enter(tcb, t);
 	if (!(t->flags & RT_TF_INTERNAL) && t->app_fs)
 		__asm__ volatile ("wrfsbase %0" : : "r"(t->app_fs) : "memory");
 	rt_app_return(t, rt_syscall_again(t));

@@ -39,7 +39,7 @@ void rt_identity_boot(const struct om_boot *boot)
 	identity.host_name[sizeof identity.host_name - 1] = 0;
 	for (unsigned i = 0; i < RLIMIT_COUNT; i++)
 		identity.limits[i] = (struct lx_rlimit){ RLIM_INFINITY, RLIM_INFINITY };
-	identity.limits[RLIMIT_STACK].current = 8u << 20;
+	identity.limits[RLIMIT_STACK].current = rt_main_stack_size(boot);
 	identity.limits[RLIMIT_NPROC].current = identity.limits[RLIMIT_NPROC].maximum = rt_image->app_threads;
 	identity.limits[RLIMIT_NOFILE].maximum = rt_image->file_max;
 	identity.limits[RLIMIT_NOFILE].current = boot->file_limit < rt_image->file_max ? boot->file_limit : rt_image->file_max;
@@ -311,17 +311,6 @@ static long sys_getcpu(struct rt_thread *t)
 	return 0;
 }
 
-static long sys_getscheduler(struct rt_thread *t) { (void)t; return 0; }
-
-static long sys_getparam(struct rt_thread *t)
-{
-	const int32_t zero = 0;
-
-	return rt_app_put((uint64_t)t->arg[1], &zero, sizeof zero);
-}
-
-static long sys_getpriority(struct rt_thread *t) { (void)t; return 20; }
-
 const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_getpid, RT_SYS_INSIDE, sys_getpid },
 	{ __NR_getppid, RT_SYS_INSIDE, sys_getppid },
@@ -354,13 +343,7 @@ const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_prctl, RT_SYS_INSIDE, sys_prctl },
 	{ __NR_sched_getaffinity, RT_SYS_INSIDE, sys_getaffinity },
 	{ __NR_sched_setaffinity, RT_SYS_INSIDE, sys_ok },
-	{ __NR_sched_getscheduler, RT_SYS_INSIDE, sys_getscheduler },
-	{ __NR_sched_setscheduler, RT_SYS_INSIDE, sys_ok },
-	{ __NR_sched_getparam, RT_SYS_INSIDE, sys_getparam },
-	{ __NR_sched_setparam, RT_SYS_INSIDE, sys_ok },
 	{ __NR_getcpu, RT_SYS_INSIDE, sys_getcpu },
-	{ __NR_getpriority, RT_SYS_INSIDE, sys_getpriority },
-	{ __NR_setpriority, RT_SYS_INSIDE, sys_ok },
 	{ __NR_membarrier, RT_SYS_INSIDE, sys_enosys },
 	{ __NR_rseq, RT_SYS_INSIDE, sys_enosys },
 	{ 0, 0, NULL },

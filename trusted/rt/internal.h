@@ -99,6 +99,7 @@ static inline bool rt_in_heap(uint64_t address)
 
 /* ---- thread.c, stop.c ------------------------------------------------------------------------------------------ */
 extern _Atomic uint64_t rt_epoch;
+uint64_t rt_main_stack_size(const struct om_boot *boot);
 void rt_thread_boot(const struct om_boot *boot, uint64_t stack_low, uint64_t stack_top, uint64_t app_rsp);
 struct rt_thread *rt_thread_by_tid(int32_t tid);
 /* Ends the calling thread (its stack may be gone already). */
@@ -144,6 +145,12 @@ void rt_cpu_enter(struct rt_tcb *tcb, struct rt_thread *t, uint64_t host_tid, ui
 void rt_cpu_save(void);
 void rt_cpu_restore(void);
 
+/* ---- sched.c ------------------------------------------------------------------------------------------------------- */
+void rt_sched_boot(void);
+void rt_sched_first(struct rt_thread *t);            /* the main thread */
+void rt_sched_inherit(struct rt_thread *child, const struct rt_thread *t);
+void rt_sched_enter(struct rt_tcb *tcb, struct rt_thread *t); /* its host thread is scheduled as it wants */
+
 /* ---- signal.c, sigframe.c ----------------------------------------------------------------------------------------- */
 struct rt_siginfo { int32_t signo, error, code, pad; uint64_t a, b; };   /* a, b: pid/uid + value, or address */
 struct rt_sigaction { uint64_t handler, flags, restorer, mask; };
@@ -165,6 +172,8 @@ long rt_signal_leave(struct rt_thread *t, long result);
 /* A fault of the application: deliver now or die. */
 long rt_signal_fault(struct rt_thread *t);
 void rt_signal_poll_needed(void);
+/* Something is to be taken, if only to be ignored: a signal that was blocked until now. */
+bool rt_signal_due(const struct rt_thread *t);
 _Noreturn void rt_sigframe_enter(struct rt_thread *t, const struct rt_siginfo *info, const struct rt_sigaction *action,
 	long result, uint64_t return_mask);
 /* Consumes signals without a handler; true with one that has, its mask already in force; *ret_mask is to be restored. */

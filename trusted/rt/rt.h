@@ -74,6 +74,8 @@ struct rt_tcb {
 	uint64_t hostcalls, syscalls, syscalls_inside, exceptions, faults_owed;
 	uint32_t syscall_count[512];
 	int32_t  host_tid;                           /* of the host thread that entered last, see cputime.c */
+	int32_t  host_policy, host_priority, host_nice; /* how it is scheduled, if host_sched_set, see sched.c */
+	uint32_t host_sched_set;
 };
 
 enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
@@ -103,6 +105,7 @@ struct rt_thread {
 	uint64_t alt_rsp;            /* the interrupted stack's pointer while a handler runs on the alternate stack; 0: none */
 	int64_t  cpu_offset_ns, cpu_saved_ns; /* CPU time, see cputime.c */
 	uint32_t cpu_clock_set, cpu_clock_read;
+	int32_t  sched_policy, sched_priority, sched_nice;
 };
 #define RT_TF_MAIN       1u
 #define RT_TF_MASK_SAVED 2u  /* sig_saved_mask is to be restored when the system call returns */
@@ -281,7 +284,7 @@ typedef long rt_syscall_fn(struct rt_thread *t);
 struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 #define RT_SYS_INSIDE 1u  /* never leaves the enclave (for statistics) */
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
-	rt_syscalls_signal[], rt_syscalls_identity[];                                   /* core runtime */
+	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_sched[];              /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
 	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 

@@ -46,6 +46,11 @@ bool rt_signal_deliverable(const struct rt_thread *t)
 	return (pending_of(t) & ~t->sig_mask & ~ignored()) != 0;
 }
 
+bool rt_signal_due(const struct rt_thread *t)
+{
+	return (pending_of(t) & ~t->sig_mask) != 0;
+}
+
 bool rt_signal_interrupts(const struct rt_thread *t)
 {
 	bool interrupts = rt_signal_deliverable(t);
@@ -385,7 +390,13 @@ static long send(struct rt_thread *target, bool to_process, long signo, int32_t 
 static long sys_kill(struct rt_thread *t)
 {
 	int32_t pid = (int32_t)t->arg[0];
+	long r;
 
+	if (pid > 0 && pid != rt_pid) {
+		/* Somebody else on this host: its kernel decides. */
+		r = rt_host(__NR_kill, (uint64_t)pid, (uint64_t)(int32_t)t->arg[1], 0, 0, 0, 0);
+		return r < 0 ? r : 0;
+	}
 	if (pid != rt_pid && pid != 0 && pid != -rt_pid && pid != -1)
 		return -ESRCH;
 	return send(NULL, true, (int32_t)t->arg[1], SI_USER);
@@ -419,6 +430,12 @@ static long queue_info(struct rt_thread *target, bool to_process, long signo, ui
 
 static long sys_sigqueueinfo(struct rt_thread *t)
 {
+	if ((int32_t)t->arg[0] > 0 && (int32_t)t->arg[0] != rt_pid) {
+		/* To others only kill() goes. Who may not even ask is told that. */
+		long r = rt_host(__NR_kill, (uint64_t)(int32_t)t->arg[0], 0, 0, 0, 0, 0);
+
+		return r < 0 ? r : t->arg[1] ? -EPERM : 0;
+	}
 	return (int32_t)t->arg[0] != rt_pid ? -ESRCH : queue_info(NULL, true, (int32_t)t->arg[1], (uint64_t)t->arg[2]);
 }
 
@@ -436,7 +453,7 @@ const struct rt_syscall_entry rt_syscalls_signal[] = {
 	{ __NR_pause, 0, sys_pause },
 	{ __NR_rt_sigtimedwait, 0, sys_sigtimedwait },
 	{ __NR_sigaltstack, RT_SYS_INSIDE, sys_sigaltstack },
-	{ __NR_kill, RT_SYS_INSIDE, sys_kill },
+	{ __NR_kill, 0, sys_kill },
 	{ __NR_tkill, RT_SYS_INSIDE, sys_tkill },
 	{ __NR_tgkill, RT_SYS_INSIDE, sys_tgkill },
 	{ __NR_rt_sigqueueinfo, RT_SYS_INSIDE, sys_sigqueueinfo },
