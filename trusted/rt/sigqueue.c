@@ -6,8 +6,9 @@
  *     list         first -> next -> ... -> last                index into entries[], 0 ends
  *
  * A real-time signal may be in a list many times and arrives as often, in order. Of another one the first is kept and the rest are
- * dropped, except that a timer's signal is always queued, once: what expires meanwhile is counted (timer.c). Without room the
- * sender is told (EAGAIN), as with RLIMIT_SIGPENDING; kill() and the kernel's own signals then arrive without information.
+ * dropped, except that a timer's signal is always queued, once: what expires meanwhile is counted (timer.c). Beyond RLIMIT_SIGPENDING
+ * the sender is told (EAGAIN); what is no real-time signal and comes from kill() or the kernel is then queued all the same, or arrives
+ * without information.
  *
  * Bits of sig_pending and process_pending are set and cleared under the lock, and read without: a bit is set exactly while its
  * signal is in the list, or has come without information.
@@ -22,7 +23,8 @@ struct entry {
 };
 struct list { uint32_t first, last; };
 
-RT_RESIDENT static struct entry entries[RT_SIGQUEUE_MAX + RT_TIMERS_MAX + 1];
+#define SPARE 512u      /* for signals that the limit does not hold back */
+RT_RESIDENT static struct entry entries[RT_SIGQUEUE_MAX + RT_TIMERS_MAX + SPARE + 1];
 RT_RESIDENT static uint32_t first_free, end, queued;         /* queued: those of RLIMIT_SIGPENDING */
 RT_RESIDENT static uint32_t limit;
 RT_RESIDENT static struct list process_list, thread_lists[OM_SLOTS_MAX];
@@ -46,11 +48,12 @@ void rt_sigqueue_limit(uint64_t soft_limit)
 
 /* ---- under the lock ---------------------------------------------------------------------------------------------------- */
 
-static uint32_t entry_new(uint32_t timer)
+static uint32_t entry_new(const struct rt_siginfo *info, uint32_t timer)
 {
+	bool limited = !timer && (info->signo >= SIG_RT_FIRST || info->code < 0);
 	uint32_t at = first_free;
 
-	if (!timer && queued >= limit)
+	if (limited && queued >= limit)
 		return 0;
 	if (at)
 		first_free = entries[at].next;
@@ -130,7 +133,7 @@ enum rt_sigqueue_result rt_sigqueue_add(struct rt_thread *t, const struct rt_sig
 	rt_lock(&queue_lock);
 	if (info->signo < SIG_RT_FIRST && !timer && (atomic_load_explicit(bits, memory_order_relaxed) & bit)) {
 		result = RT_SIGQUEUE_THERE;
-	} else if ((at = entry_new(timer)) != 0) {
+	} else if ((at = entry_new(info, timer)) != 0) {
 		entries[at].info = *info;
 		entries[at].timer = timer;
 		append(list_of(t), at);

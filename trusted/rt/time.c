@@ -202,9 +202,12 @@ static long sys_clock_getres(struct rt_thread *t)
 /* The host's clock is not the program's to set. */
 static long sys_clock_settime(struct rt_thread *t)
 {
+	struct rt_cpu_clock cpu;
 	int64_t ns;
 	long r;
 
+	if ((int32_t)t->arg[0] < 0 && rt_cpu_clock_of((int32_t)t->arg[0], t, &cpu))
+		return -EPERM;
 	if (t->arg[0] != CLOCK_REALTIME)
 		return -EINVAL;
 	r = rt_timespec_get((uint64_t)t->arg[1], &ns);
