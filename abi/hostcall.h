@@ -37,10 +37,11 @@
 enum om_ecall {
 	OM_ECALL_INIT = 1,   /* slot 0, once: r8 = struct om_boot *, r9 = size of boot block with strings.
 	                        Done: arg[0] = slot of the main thread, or 0 if booted to receive a migration */
-	OM_ECALL_THREAD,     /* application slot: start or resume its thread */
+	OM_ECALL_THREAD,     /* application slot: start or resume its thread. r8 = the host thread's tid, r9 = its CPU time in ns */
 	OM_ECALL_RETURN,     /* a host call has been carried out */
 	OM_ECALL_EXCEPTION,  /* CSSA = 1 */
-	OM_ECALL_SIGNAL,     /* service slot: r8 = signal number for the process, r9 = sending pid or 0 */
+	OM_ECALL_SIGNAL,     /* service slot: r8 = signal number for the process, r9 = si_code, arg[0..1] = the 16 bytes of siginfo_t
+	                        behind it (pid, uid, value) */
 	OM_ECALL_ENGINE,     /* service slot: migration engine, r8 = enum om_engine_op (abi/engine.h), arguments in arg[]/data */
 	OM_ECALL_STATS,      /* service slot: data = struct om_enclave_stats */
 	OM_ECALL_STOP,       /* service slot, for tests and measurements: r8 = enum om_stop_op, r9 its argument; OM_E* in ret.

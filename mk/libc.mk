@@ -6,6 +6,8 @@ MUSL_VERSION := 1.2.3
 MUSL_FILES := musl_1.2.3.orig.tar.gz 7d5b0b6062521e4627e099e4c9dc8248d32a30285e959b7eecaa780cf8cfd4a4 \
 	musl_1.2.3-1.debian.tar.xz 8f12cc808dbec030179a25ce2645a4c0b622ee8011c2afcec53b87ec5867a8cc
 MUSL_ARCH := x86_64_optmig
+# Assembly that writes nothing but its stack, and is exacter than the C in its place.
+MUSL_ASM := exp2l expm1l
 MUSL_SRC := $(B)/libc/musl-$(MUSL_VERSION)
 SYSROOT := $(B)/sysroot
 PASS := $(B)/toolchain/optmig-pass.so
@@ -27,6 +29,8 @@ $(MUSL_SRC)/.assembled: $(LIBC_OVERLAY) tools/fetch-source mk/libc.mk | deps
 		mv $(MUSL_SRC)/bits $(MUSL_SRC)/k*.h $(MUSL_SRC)/arch/$(MUSL_ARCH)/
 	mkdir $(MUSL_SRC)/src/math/$(MUSL_ARCH)
 	cp -a $(MUSL_SRC)/src/math/x86_64/*.c $(MUSL_SRC)/src/math/$(MUSL_ARCH)/
+	for f in $(MUSL_ASM); do { printf '\043include "optmig-asm.h"\n\tOPTMIG_ASM_MARKS\n\t.text\n'; sed 's/#.*//' $(MUSL_SRC)/src/math/x86_64/$$f.s; \
+		printf '\t.section .note.GNU-stack,"",@progbits\n'; } > $(MUSL_SRC)/src/math/$(MUSL_ARCH)/$$f.S; done
 	cp -a libc/overlay/. $(MUSL_SRC)/
 	touch $@
 

@@ -18,7 +18,7 @@ TEST_DEPS += $(B)/tests/io/io
 
 # What a host may answer: the same code and its door, host calls and clocks, with a fuzzer as the host.
 FUZZ_HOSTCALLS_SRC := $(addprefix tests/fuzz/,fuzz_hostcalls.c hostcalls/core.c hostcalls/host.c) tests/unit/rtio/appmem.c $(wildcard trusted/rt/io/*.c) \
-	$(addprefix trusted/rt/,door.c hostcall.c time.c identity.c creds.c)
+	$(addprefix trusted/rt/,door.c hostcall.c time.c cputime.c identity.c creds.c)
 CFLAGS_fuzz_trusted_rt_identity := -mrdrnd
 $(B)/fuzz/fuzz_hostcalls: $(call objs,fuzz,$(FUZZ_HOSTCALLS_SRC)) tests/fuzz/hostcalls/state.ld
 	$(CLANG) -fsanitize=fuzzer,address,undefined -fuse-ld=lld -Wl,-T,tests/fuzz/hostcalls/state.ld -Wl,--wrap=rt_ub_get \

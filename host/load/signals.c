@@ -20,6 +20,7 @@
 #include "util.h"
 
 #define EXIT_HOOKS_MAX 32
+#define INFO_FIELDS    16    /* in siginfo_t: what follows si_signo, si_errno, si_code */
 
 static sigset_t forwarded;
 
@@ -91,8 +92,8 @@ _Noreturn void host_serve_signals(struct host_enclave *e)
 		}
 		if (signo < 0 || diverted(signo))
 			continue;
-		error = host_ecall(e, HOST_SLOT_SIGNALS, OM_ECALL_SIGNAL, (uint64_t)signo,
-			info.si_code <= 0 && info.si_pid > 0 ? (uint64_t)info.si_pid : 0);
+		memcpy(e->slots[HOST_SLOT_SIGNALS].tbuf->arg, (const char *)&info + INFO_FIELDS, 16);
+		error = host_ecall(e, HOST_SLOT_SIGNALS, OM_ECALL_SIGNAL, (uint64_t)signo, (uint64_t)info.si_code);
 	}
 	host_error_cure(error, e->image.header.program_name);
 	host_exit(HOST_EXIT_FAILED, 0);

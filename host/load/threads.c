@@ -6,6 +6,8 @@
  */
 #include <string.h>
 #include "creds.h"
+#include <time.h>
+#include <unistd.h>
 #include "internal.h"
 #include "util.h"
 
@@ -13,12 +15,15 @@
 
 static void serve_once(struct host_slot *slot)
 {
+	struct timespec used = { 0, 0 };
 	uint32_t exit;
 	int error;
 
 	host_creds_take_on();
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
 	host_wait_bind(&slot->wait);
-	error = host_slot_serve(slot, OM_ECALL_THREAD, 0, 0, &exit);
+	error = host_slot_serve(slot, OM_ECALL_THREAD, (uint64_t)gettid(),
+		(uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec, &exit);
 	host_wait_unbind(&slot->wait);
 	if (!error && exit == OM_EXIT_DONE)
 		error = host_fail(OM_EINTERNAL, "application slot %u ended like a service call", slot->index);

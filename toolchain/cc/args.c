@@ -226,6 +226,15 @@ bool cc_is_source(const struct cc_input *input)
 	return input->language || is_cxx(input) || ends_with_one_of(input->path, endings);
 }
 
+/* Of the linker's options one says something about the image: -z stack-size, however it is written. */
+static void note_stack(struct cc_args *a, const char *text)
+{
+	const char *size = strstr(text, "stack-size=");
+	if (!size) return;
+	size += strlen("stack-size=");
+	strv_addf(&a->image_options, "stack=%.*s", (int)strcspn(size, ","), size);
+}
+
 /* Applies a rule; *index moves over a value. */
 static int apply(struct cc_args *a, const struct rule *r, struct strv *words, size_t *index)
 {
@@ -237,6 +246,7 @@ static int apply(struct cc_args *a, const struct rule *r, struct strv *words, si
 	}
 	if (r->action == REFUSE) { cc_error("%s: %s", word, r->why); return 1; }
 	if (r->action == DROP && r->why) cc_note("%s", r->why);
+	if (starts_with(word, "-Wl,") || strcmp(word, "-Xlinker") == 0 || strcmp(word, "-z") == 0) note_stack(a, value ? value : word);
 	switch (r->action) {
 	case COMPILE: a->mode = CC_COMPILE; strv_add(&a->common, word); break;
 	case PREPROCESS: a->mode = CC_PREPROCESS; strv_add(&a->common, word); break;

@@ -20,6 +20,10 @@
 #include <stdint.h>
 #include "image.h"
 
+/* What libc takes from PT_GNU_STACK (__init_tls): at least its own default, at most this. */
+#define OM_THREAD_STACK_DEFAULT (1u << 20)
+#define OM_THREAD_STACK_MAX     (8u << 20)
+
 /* A growing, NULL-terminated vector of strings. */
 struct strv { char **item; size_t count, room; };
 void strv_add(struct strv *v, const char *text);
@@ -45,7 +49,7 @@ int cc_env_read(struct cc_env *ret_env);
 
 /* ---- options.c: image options, from (in rising order) defaults, the TOML file, OPTMIG_OPTIONS, -Xoptmig ---- */
 struct cc_options {
-	uint64_t heap, elrange, threads, files;
+	uint64_t heap, elrange, threads, files, stack;   /* stack: of a thread whose attributes do not say */
 	bool debug, verify;
 	const char *policy, *name;
 	struct strv allow;         /* objects that need no stamp */

@@ -51,6 +51,26 @@ static void lay_out(struct om_image_header *h, uint64_t heap_size)
 	h->heap_size = align_up(heap_size, OM_PAGE_SIZE);
 }
 
+/* Where libc looks for the size of threads' stacks: as the linker's -z stack-size says it. */
+static void stack_fill(struct cc_elf *elf, uint64_t size)
+{
+	Elf64_Ehdr eh;
+	memcpy(&eh, elf->data, sizeof eh);
+	if (size > OM_THREAD_STACK_MAX) {
+		cc_note("stack=%lluK: threads have %u MiB, the most that libc gives by this; pthread_attr_setstacksize gives more",
+			(unsigned long long)size >> 10, OM_THREAD_STACK_MAX >> 20);
+		size = OM_THREAD_STACK_MAX;
+	}
+	for (int i = 0; i < eh.e_phnum; i++) {
+		char *at = elf->data + eh.e_phoff + (size_t)i * sizeof(Elf64_Phdr);
+		Elf64_Phdr ph;
+		memcpy(&ph, at, sizeof ph);
+		if (ph.p_type != PT_GNU_STACK) continue;
+		ph.p_memsz = (size + OM_PAGE_SIZE - 1) & ~(uint64_t)(OM_PAGE_SIZE - 1);
+		memcpy(at, &ph, sizeof ph);
+	}
+}
+
 int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const char *output)
 {
 	struct om_image image;
@@ -77,6 +97,7 @@ int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const c
 		return 1;
 	}
 	memcpy(elf->data + image.header_file_offset, &h, sizeof h);
+	stack_fill(elf, options->stack);
 	return 0;
 }
 

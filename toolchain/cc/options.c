@@ -16,6 +16,7 @@ static const struct option options[] = {
 	{"heap", SIZE, AT(heap), 1u << 20, OM_ELRANGE_MAX},
 	{"elrange", SIZE, AT(elrange), OM_ELRANGE_MIN, OM_ELRANGE_MAX},
 	{"threads", NUMBER, AT(threads), 1, OM_APP_THREADS_MAX},
+	{"stack", SIZE, AT(stack), 1, 1ull << 40},
 	{"files", NUMBER, AT(files), 16, 1u << 16},
 	{"debug", FLAG, AT(debug), 0, 1},
 	{"verify", FLAG, AT(verify), 0, 1},
@@ -34,7 +35,7 @@ enum { OPTION_COUNT = sizeof options / sizeof *options };
 void cc_options_default(struct cc_options *o)
 {
 	*o = (struct cc_options){
-		.heap = 8ull << 30, .elrange = OM_ELRANGE_DEFAULT, .threads = 64, .files = 16384,
+		.heap = 8ull << 30, .elrange = OM_ELRANGE_DEFAULT, .threads = 64, .files = 16384, .stack = OM_THREAD_STACK_DEFAULT,
 		.scan = true, .sign = true, .interp = true,
 	};
 }

@@ -162,13 +162,18 @@ static void build_stack(struct stack_builder *s, const struct om_boot *boot, uin
 	push(s, &frame, sizeof frame);
 }
 
-static void start_main_thread(const struct om_boot *boot, uint64_t strings)
+uint64_t rt_main_stack_size(const struct om_boot *boot)
 {
 	uint64_t size = rt_page_up(boot->stack_limit >= STACK_MIN && boot->stack_limit <= (1u << 30) ? boot->stack_limit : STACK_DEFAULT);
+
+	return size > rt_image->heap_size / 4 ? rt_page_down(rt_image->heap_size / 4) : size;
+}
+
+static void start_main_thread(const struct om_boot *boot, uint64_t strings)
+{
+	uint64_t size = rt_main_stack_size(boot);
 	struct stack_builder s;
 
-	if (size > rt_image->heap_size / 4)
-		size = rt_page_down(rt_image->heap_size / 4);
 	s.low = rt_mem_map(size, RT_PAGE_R | RT_PAGE_W);
 	if (!s.low)
 		rt_fatal(OM_ENOMEM, "no memory for the main thread's stack");
@@ -193,6 +198,7 @@ void rt_boot(uint64_t at, uint64_t size)
 	rt_mem_boot();
 	rt_io_boot(boot.std_kind & 7, boot.inherited);
 	rt_identity_boot(&boot);
+	rt_sched_boot();
 	if (boot.flags & OM_BOOT_RECEIVE) {
 		rt_stop_begin();
 	} else {

@@ -44,7 +44,7 @@ _Noreturn void rt_thread_leave(void)
 	rt_leave(tcb);
 }
 
-static _Noreturn void enter_thread(struct rt_tcb *tcb)
+static _Noreturn void enter_thread(struct rt_tcb *tcb, uint64_t host_tid, uint64_t host_ns)
 {
 	struct rt_thread *t = &rt_threads[tcb->slot];
 	uint32_t parked = RT_T_PARKED;
@@ -56,11 +56,13 @@ static _Noreturn void enter_thread(struct rt_tcb *tcb)
 		rt_tbuf_finish(tcb, parked == RT_T_FREE ? OM_EXIT_THREAD : OM_EXIT_PARKED, NULL, 0);
 		rt_leave(tcb);
 	}
+	rt_cpu_enter(tcb, t, host_tid, host_ns);
 	tcb->epoch_seen = atomic_load(&rt_epoch);
 	/* Before any access to application memory: see stop.c on handshakes. */
 	atomic_exchange((_Atomic uint32_t *)&tcb->outside, 0);
 	if (rt_stop_requested())
 		rt_park_self();
+	rt_sched_enter(tcb, t);
 	if (!(t->flags & RT_TF_INTERNAL) && t->app_fs)
 		__asm__ volatile ("wrfsbase %0" : : "r"(t->app_fs) : "memory");
 	rt_app_return(t, rt_syscall_again(t));
@@ -77,8 +79,9 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 	switch (ecall) {
 	case OM_ECALL_SIGNAL:
 		if (a >= 1 && a <= SIG_MAX) {
-			struct rt_siginfo info = { .signo = (int32_t)a, .code = SI_USER, .a = (uint32_t)b };
-			rt_signal_post(NULL, &info);
+			struct rt_siginfo info = { .signo = (int32_t)a, .code = (int32_t)b,
+				.a = rt_ub_read64(&tcb->tbuf->arg[0]), .b = rt_ub_read64(&tcb->tbuf->arg[1]) };
+			(void)rt_signal_post(NULL, &info); /* the host's kernel has told its sender already */
 		}
 		break;
 	case OM_ECALL_IO:
@@ -119,7 +122,7 @@ _Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size
 	if (tcb->slot >= rt_image->service_slots) {
 		if (ecall != OM_ECALL_THREAD)
 			rt_fatal(OM_EHOST, "the host entered an application slot with a service call");
-		enter_thread(tcb);
+		enter_thread(tcb, a, b);
 	}
 	service(tcb, ecall, a, b);
 	finish_service(tcb);

@@ -15,6 +15,9 @@
 #include "boot/boot.h"
 #include "rt/internal.h"
 #include "rt/libmem.h"
+#include "rt/mapped.h"
+
+#define CODE_BUS 0x100u    /* beside SEGV_MAPERR and SEGV_ACCERR */
 
 int (*rt_owed_fault)(uint64_t address);
 
@@ -92,7 +95,7 @@ static bool resolve(const struct fault *f, uint32_t *ret_code)
 			rt_fatal(OM_EINTERNAL, "a page that is owed by the migration's source could not be fetched");
 		return true;
 	case RT_FAULT_ACCESS:
-		*ret_code = 2; /* SEGV_ACCERR */
+		*ret_code = rt_mapped_beyond(rt_page_index(f->address), write) ? CODE_BUS : 2; /* SEGV_ACCERR */
 		return false;
 	default:
 		return false;
@@ -123,8 +126,8 @@ static void signal_of(const struct fault *f, uint32_t map_code, struct rt_tcb *t
 		{ SGX_VECTOR_MF, SIGFPE, 3 }, { SGX_VECTOR_AC, SIGBUS, 1 }, { SGX_VECTOR_XM, SIGFPE, 3 },
 	};
 
-	tcb->fault_signo = SIGSEGV;
-	tcb->fault_code = map_code;
+	tcb->fault_signo = map_code == CODE_BUS ? SIGBUS : SIGSEGV;
+	tcb->fault_code = map_code == CODE_BUS ? 2 : map_code;          /* BUS_ADRERR */
 	tcb->fault_address = f->vector == SGX_VECTOR_PF ? application_address(f) : f->gpr->rip;
 	for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++)
 		if (table[i].vector == f->vector) {

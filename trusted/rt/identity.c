@@ -11,6 +11,7 @@
 #define PR_SET_THP_DISABLE 41
 #define PR_SET_TIMERSLACK 29
 #define GRND_FLAGS 7
+#define RUSAGE_SELF 0
 
 struct lx_rlimit { uint64_t current, maximum; };
 
@@ -38,10 +39,12 @@ void rt_identity_boot(const struct om_boot *boot)
 	identity.host_name[sizeof identity.host_name - 1] = 0;
 	for (unsigned i = 0; i < RLIMIT_COUNT; i++)
 		identity.limits[i] = (struct lx_rlimit){ RLIM_INFINITY, RLIM_INFINITY };
-	identity.limits[RLIMIT_STACK].current = 8u << 20;
+	identity.limits[RLIMIT_STACK].current = rt_main_stack_size(boot);
 	identity.limits[RLIMIT_NPROC].current = identity.limits[RLIMIT_NPROC].maximum = rt_image->app_threads;
 	identity.limits[RLIMIT_NOFILE].maximum = files_here = files_possible(boot->file_limit_max);
 	identity.limits[RLIMIT_NOFILE].current = files_possible(boot->file_limit);
+	identity.limits[RLIMIT_SIGPENDING].current = identity.limits[RLIMIT_SIGPENDING].maximum = RT_SIGQUEUE_MAX;
+	rt_sigqueue_limit(RT_SIGQUEUE_MAX);
 }
 
 int rt_identity_arrive(char *words, size_t words_size)
@@ -65,6 +68,11 @@ int rt_identity_arrive(char *words, size_t words_size)
 		files->current = files_here;
 	rt_io_set_limit(files->current);
 	return 0;
+}
+
+uint64_t rt_limit(unsigned resource)
+{
+	return identity.limits[resource].current;
 }
 
 uint32_t rt_cpu_count(void)
@@ -154,6 +162,8 @@ static long set_limit(unsigned resource, uint64_t app)
 	*limit = next;
 	if (resource == RLIMIT_NOFILE)
 		rt_io_set_limit(next.current);
+	if (resource == RLIMIT_SIGPENDING)
+		rt_sigqueue_limit(next.current);
 	return 0;
 }
 
@@ -184,14 +194,28 @@ static long sys_prlimit(struct rt_thread *t)
 	return r;
 }
 
+/* A timeval of the host's. */
+static void add_us(int64_t time[2], int64_t us)
+{
+	int64_t sum = (int64_t)((uint64_t)time[0] % (1u << 31) * 1000000u + (uint64_t)time[1] % 1000000u) + us;
+
+	time[0] = sum > 0 ? sum / 1000000 : 0;
+	time[1] = sum > 0 ? sum % 1000000 : 0;
+}
+
 static long sys_getrusage(struct rt_thread *t)
 {
-	int64_t usage[18];
+	int64_t usage[18], user_us, system_us;
 	void *at = rt_ub_alloc(sizeof usage);
 
 	if (rt_host(__NR_getrusage, (uint64_t)t->arg[0], (uint64_t)at, 0, 0, 0, 0) < 0)
 		return -EINVAL;
 	rt_ub_get(usage, at, sizeof usage);
+	rt_cpu_before(&user_us, &system_us);
+	if ((int32_t)t->arg[0] == RUSAGE_SELF) {
+		add_us(&usage[0], user_us);
+		add_us(&usage[2], system_us);
+	}
 	usage[4] = (int64_t)(rt_mem_used_bytes() >> 10); /* ru_maxrss: the host's is the emulator's or nothing */
 	return rt_app_put((uint64_t)t->arg[1], usage, sizeof usage);
 }
@@ -262,17 +286,6 @@ static long sys_getcpu(struct rt_thread *t)
 	return 0;
 }
 
-static long sys_getscheduler(struct rt_thread *t) { (void)t; return 0; }
-
-static long sys_getparam(struct rt_thread *t)
-{
-	const int32_t zero = 0;
-
-	return rt_app_put((uint64_t)t->arg[1], &zero, sizeof zero);
-}
-
-static long sys_getpriority(struct rt_thread *t) { (void)t; return 20; }
-
 const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_getpid, RT_SYS_INSIDE, sys_getpid },
 	{ __NR_getppid, RT_SYS_INSIDE, sys_getppid },
@@ -295,13 +308,7 @@ const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_prctl, 0, sys_prctl },
 	{ __NR_sched_getaffinity, RT_SYS_INSIDE, sys_getaffinity },
 	{ __NR_sched_setaffinity, RT_SYS_INSIDE, sys_ok },
-	{ __NR_sched_getscheduler, RT_SYS_INSIDE, sys_getscheduler },
-	{ __NR_sched_setscheduler, RT_SYS_INSIDE, sys_ok },
-	{ __NR_sched_getparam, RT_SYS_INSIDE, sys_getparam },
-	{ __NR_sched_setparam, RT_SYS_INSIDE, sys_ok },
 	{ __NR_getcpu, RT_SYS_INSIDE, sys_getcpu },
-	{ __NR_getpriority, RT_SYS_INSIDE, sys_getpriority },
-	{ __NR_setpriority, RT_SYS_INSIDE, sys_ok },
 	{ __NR_membarrier, RT_SYS_INSIDE, sys_enosys },
 	{ __NR_rseq, RT_SYS_INSIDE, sys_enosys },
 	{ 0, 0, NULL },

@@ -99,6 +99,7 @@ static inline bool rt_in_heap(uint64_t address)
 
 /* ---- thread.c, stop.c ------------------------------------------------------------------------------------------ */
 extern _Atomic uint64_t rt_epoch;
+uint64_t rt_main_stack_size(const struct om_boot *boot);
 void rt_thread_boot(const struct om_boot *boot, uint64_t stack_low, uint64_t stack_top, uint64_t app_rsp);
 struct rt_thread *rt_thread_by_tid(int32_t tid);
 /* Ends the calling thread (its stack may be gone already). */
@@ -119,23 +120,60 @@ long rt_futex_wake(uint64_t address, uint32_t count, uint32_t bits);
 /* ---- time.c, timer.c --------------------------------------------------------------------------------------------- */
 void rt_time_boot(uint64_t clock);
 int64_t rt_host_monotonic_ns(void);
+int64_t rt_time_ask_host(long clock);                /* its answer, or 0 */
 long rt_timespec_get(uint64_t app, int64_t *ret_ns); /* 0, -EFAULT, -EINVAL; saturates */
 long rt_timespec_put(uint64_t app, int64_t ns);
 long rt_timer_loop(struct rt_thread *t);
+#define RT_TIMERS_MAX 64u
+/* The queued signal of a timer (as given to rt_signal_post_timer) is delivered or dropped: how often it expired meanwhile. */
+uint32_t rt_timer_taken(uint32_t timer);
 #define RT_SYS_TIMER_LOOP 0x1102
 rt_syscall_fn rt_sys_setitimer, rt_sys_getitimer, rt_sys_alarm, rt_sys_timer_create, rt_sys_timer_settime, rt_sys_timer_gettime,
 	rt_sys_timer_delete, rt_sys_timer_getoverrun;
+
+/* ---- cputime.c ----------------------------------------------------------------------------------------------------- */
+enum { RT_CPU_ALL_COARSE, RT_CPU_USER, RT_CPU_ALL, RT_CPU_CLOCKS };                 /* as in the kernel's numbers of such clocks */
+struct rt_cpu_clock { int32_t tid; uint32_t which; };                               /* tid 0: the process */
+bool rt_cpu_clock_of(int32_t id, const struct rt_thread *caller, struct rt_cpu_clock *ret_clock);
+bool rt_cpu_ns(const struct rt_cpu_clock *clock, int64_t *ret_ns);                  /* false: the thread is gone */
+/* In how much real time to look whether `left_ns` more have been used. */
+int64_t rt_cpu_look_again(const struct rt_cpu_clock *clock, int64_t left_ns);
+/* CPU time that this process spent, to be added to the host's numbers: before the last migration. Microseconds. */
+void rt_cpu_before(int64_t *ret_user_us, int64_t *ret_system_us);
+/* A host thread has entered for a thread of the program, having used `host_ns`. */
+void rt_cpu_enter(struct rt_tcb *tcb, struct rt_thread *t, uint64_t host_tid, uint64_t host_ns);
+void rt_cpu_save(void);
+void rt_cpu_restore(void);
+
+/* ---- sched.c ------------------------------------------------------------------------------------------------------- */
+void rt_sched_boot(void);
+void rt_sched_first(struct rt_thread *t);            /* the main thread */
+void rt_sched_inherit(struct rt_thread *child, const struct rt_thread *t);
+void rt_sched_enter(struct rt_tcb *tcb, struct rt_thread *t); /* its host thread is scheduled as it wants */
 
 /* ---- signal.c, sigframe.c ----------------------------------------------------------------------------------------- */
 struct rt_siginfo { int32_t signo, error, code, pad; uint64_t a, b; };   /* a, b: pid/uid + value, or address */
 struct rt_sigaction { uint64_t handler, flags, restorer, mask; };
 extern struct rt_sigaction rt_sigactions[65];
-void rt_signal_post(struct rt_thread *t, const struct rt_siginfo *info);     /* t NULL: the process */
+/* t NULL: the process. 0, or -EAGAIN if the queue has no room for it. */
+long rt_signal_post(struct rt_thread *t, const struct rt_siginfo *info);
+/* Pending signals (sigqueue.c). @timer: what rt_timer_taken() shall hear when the signal is taken; 0: nothing. */
+enum rt_sigqueue_result { RT_SIGQUEUE_ADDED, RT_SIGQUEUE_THERE /* or ignored */, RT_SIGQUEUE_FULL };
+enum rt_sigqueue_result rt_signal_post_timer(struct rt_thread *t, const struct rt_siginfo *info, uint32_t timer);
+#define RT_SIGQUEUE_MAX 4096u
+extern _Atomic uint64_t rt_process_pending;
+enum rt_sigqueue_result rt_sigqueue_add(struct rt_thread *t, const struct rt_siginfo *info, uint32_t timer);
+bool rt_sigqueue_take(struct rt_thread *t, int signo, struct rt_siginfo *ret_info);   /* false: there is none */
+void rt_sigqueue_drop(uint64_t bit);                 /* everywhere: the signal is ignored from now on */
+void rt_sigqueue_forget(struct rt_thread *t);        /* a new thread, or one that ends */
+void rt_sigqueue_limit(uint64_t soft_limit);         /* RLIMIT_SIGPENDING, at most RT_SIGQUEUE_MAX */
 /* At the end of a system call with its result; returns the result, unless a handler is entered. */
 long rt_signal_leave(struct rt_thread *t, long result);
 /* A fault of the application: deliver now or die. */
 long rt_signal_fault(struct rt_thread *t);
 void rt_signal_poll_needed(void);
+/* Something is to be taken, if only to be ignored: a signal that was blocked until now. */
+bool rt_signal_due(const struct rt_thread *t);
 _Noreturn void rt_sigframe_enter(struct rt_thread *t, const struct rt_siginfo *info, const struct rt_sigaction *action,
 	long result, uint64_t return_mask);
 /* Consumes signals without a handler; true with one that has, its mask already in force; *ret_mask is to be restored. */
@@ -151,6 +189,7 @@ long rt_syscall_again(struct rt_thread *t);          /* stored: start, resume, r
 
 /* ---- identity.c ------------------------------------------------------------------------------------------------------ */
 void rt_identity_boot(const struct om_boot *boot);
+uint64_t rt_limit(unsigned resource);                /* the soft limit of an RLIMIT_* */
 
 /* ---- creds.c --------------------------------------------------------------------------------------------------------- */
 void rt_creds_boot(const struct om_boot *boot);

@@ -17,6 +17,7 @@ enum { SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SI
 	SIGALRM, SIGTERM, SIGSTKFLT, SIGCHLD, SIGCONT, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU, SIGURG, SIGXCPU, SIGXFSZ,
 	SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR, SIGSYS };
 #define SIG_MAX 64
+#define SIG_RT_FIRST 32      /* from here on signals queue up */
 #define SIG_BIT(signo) (1ULL << ((signo) - 1))
 #define SIG_DFL 0
 #define SIG_IGN 1
@@ -32,23 +33,37 @@ enum { SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SI
 #define SI_USER   0
 #define SI_KERNEL 0x80
 #define SI_TKILL  (-6)
+#define SI_QUEUE  (-1)
 #define SI_TIMER  (-2)
 
 #define PROT_READ  1
 #define PROT_WRITE 2
 #define PROT_EXEC  4
 #define PROT_GROWSDOWN 0x01000000
+#define PROT_KNOWN     0x0300000f   /* with PROT_SEM, PROT_GROWSDOWN, PROT_GROWSUP */
 #define MAP_SHARED          0x01
 #define MAP_PRIVATE         0x02
 #define MAP_SHARED_VALIDATE 0x03
 #define MAP_TYPE            0x0f
 #define MAP_FIXED           0x10
 #define MAP_ANONYMOUS       0x20
+#define MAP_32BIT           0x40
+#define MAP_LOCKED          0x2000
 #define MAP_FIXED_NOREPLACE 0x100000
+#define MAP_LEGACY          0x7c07f9f3   /* what a kernel takes without MAP_SHARED_VALIDATE, sizes of huge pages included */
 #define MREMAP_MAYMOVE 1
 #define MREMAP_FIXED   2
 #define MADV_DONTNEED 4
 #define MADV_FREE     8
+#define MADV_DONTFORK 10
+#define MADV_DONTNEED_LOCKED 24
+#define MS_ASYNC      1
+#define MS_INVALIDATE 2
+#define MS_SYNC       4
+#define MLOCK_ONFAULT 1
+#define MCL_CURRENT   1
+#define MCL_FUTURE    2
+#define MCL_ONFAULT   4
 
 #define CLONE_VM             0x00000100
 #define CLONE_VFORK          0x00004000
@@ -76,6 +91,8 @@ enum { SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SI
 #define CLOCK_REALTIME_COARSE    5
 #define CLOCK_MONOTONIC_COARSE   6
 #define CLOCK_BOOTTIME           7
+#define CLOCK_REALTIME_ALARM     8
+#define CLOCK_BOOTTIME_ALARM     9
 #define CLOCK_TAI               11
 #define TIMER_ABSTIME 1
 #define SIGEV_SIGNAL 0
@@ -102,7 +119,9 @@ enum { SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SI
 #define RLIMIT_STACK 3
 #define RLIMIT_NPROC 6
 #define RLIMIT_NOFILE 7
+#define RLIMIT_MEMLOCK 8
 #define RLIMIT_AS 9
+#define RLIMIT_SIGPENDING 11
 #define RLIMIT_COUNT 16
 #define RLIM_INFINITY (~0ULL)
 

@@ -367,6 +367,14 @@ void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool ke
 	(void)release(t, index, count, keep, false);   /* a failure was fatal */
 }
 
+void rt_mem_discard(uint64_t index, uint64_t count)
+{
+	int error = release(NULL, index, count, true, true);
+
+	if (error)
+		rt_fatal(error == OM_ESGX ? OM_ESGX : OM_EHOST, "the host could not trim pages of this enclave");
+}
+
 /*
  * For the engine: an owed page must not be accepted, or nothing would fault and nothing could be accept-copied. A failure is
  * the engine's to judge: a source that has handed over goes on without that memory.

@@ -17,10 +17,19 @@ void rt_mem_replace(struct rt_thread *t, uint64_t index, uint64_t count, uint8_t
 /* To FREE, or back to RESERVED (reads as zero again) if `keep`. May park between pieces if t is not NULL; safe to run
  * again. */
 void rt_mem_release(struct rt_thread *t, uint64_t index, uint64_t count, bool keep);
+/* The pages leave the enclave and are mapped as before: fresh, if they may be touched. Does not park. */
+void rt_mem_discard(uint64_t index, uint64_t count);
 void rt_mem_protect(uint64_t index, uint64_t count, uint8_t protection);
 bool rt_mem_all_mapped(uint64_t index, uint64_t count);
 /* The new break, or the old one if that cannot be. */
 uint64_t rt_mem_brk(struct rt_thread *t, uint64_t wanted);
+
+/* ---- memlock.c ---- */
+void rt_memlock_set(uint64_t index, uint64_t pages, bool locked);
+void rt_memlock_new(uint64_t index, uint64_t pages);          /* just mapped: locked, if all that comes is to be */
+void rt_memlock_future(bool locked);
+bool rt_memlock_any(uint64_t index, uint64_t pages);
+uint64_t rt_memlock_bytes(void);
 
 /* ---- watch.c ---- */
 /* A write fault at a page: true if it was watched and is not any more. Runs at CSSA 1. */

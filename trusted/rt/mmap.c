@@ -2,13 +2,14 @@
 /*
  * The memory system calls. What differs from Linux, and why:
  *
- *   - MAP_SHARED of a file for writing is refused (ENODEV): there is no page cache to share. Read-only shared and all
- *     private file mappings are copies, read when they are made.
+ *   - MAP_SHARED of a file for writing is refused (ENODEV), and mprotect that would make such a mapping writable (EACCES): there is
+ *     no page cache to share. Read-only shared and all private file mappings are copies that mapped.c keeps up to date.
  *   - PROT_EXEC is refused (EACCES): code that was not measured, and that no pass has seen, must not run.
  *   - PROT_NONE on touched pages refuses writes only (edmm.c).
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"
+#include "rt/mapped.h"
 #include "rt/mem.h"
 
 #define EAGER_MAX  (128u * 1024)
@@ -42,6 +43,8 @@ long rt_mem_unmap(uint64_t address, uint64_t size)
 		return -EINVAL;
 	if (!decode_heap(address, size, &index, &count))
 		return rt_untrusted_ok((void *)address, size) ? 0 : -EINVAL; /* nothing of ours is mapped outside */
+	rt_mapped_forget(index, count);
+	rt_memlock_set(index, count, false);
 	rt_mem_release(rt_self()->thread, index, count, false);
 	return 0;
 }
@@ -51,7 +54,7 @@ static long sys_munmap(struct rt_thread *t)
 	return rt_mem_unmap((uint64_t)t->arg[0], (uint64_t)t->arg[1]);
 }
 
-static long place(struct rt_thread *t, uint64_t hint, uint64_t size, uint8_t protection, long flags)
+static long place_pages(struct rt_thread *t, uint64_t hint, uint64_t size, uint8_t protection, long flags)
 {
 	uint64_t index, count = rt_page_up(size) >> 12, address;
 	bool fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
@@ -61,6 +64,7 @@ static long place(struct rt_thread *t, uint64_t hint, uint64_t size, uint8_t pro
 	if (flags & MAP_FIXED_NOREPLACE)
 		return rt_mem_claim_at(index, count, protection) ? (long)hint : -EEXIST;
 	if (fixed) {
+		rt_mapped_forget(index, count);
 		rt_mem_replace(t, index, count, protection);
 		return (long)hint;
 	}
@@ -72,51 +76,83 @@ static long place(struct rt_thread *t, uint64_t hint, uint64_t size, uint8_t pro
 	return address ? (long)address : -ENOMEM;
 }
 
+static long place(struct rt_thread *t, uint64_t hint, uint64_t size, uint8_t protection, long flags)
+{
+	long address = place_pages(t, hint, size, protection, flags);
+
+	if (address < 0)
+		return address;
+	if (flags & MAP_LOCKED)
+		rt_memlock_set(rt_page_index((uint64_t)address), rt_page_up(size) >> 12, true);
+	else
+		rt_memlock_new(rt_page_index((uint64_t)address), rt_page_up(size) >> 12);
+	return address;
+}
+
+static long decode_file(struct rt_thread *t)
+{
+	long prot = t->arg[2], type = t->arg[3] & MAP_TYPE, what;
+
+	if (t->arg[5] & (OM_PAGE_SIZE - 1))
+		return -EINVAL;
+	what = rt_io_map_check((int)t->arg[4], type != MAP_PRIVATE, prot & PROT_WRITE);
+	if (what < 0)
+		return what;
+	if (t->arg[1] == 0)
+		return -EINVAL;
+	if (type == MAP_SHARED_VALIDATE && (t->arg[3] & ~MAP_LEGACY))
+		return -EOPNOTSUPP;
+	if (t->arg[5] < 0 || rt_page_up((uint64_t)t->arg[1]) > (uint64_t)INT64_MAX - (uint64_t)t->arg[5])
+		return -EOVERFLOW;
+	if (what == RT_IO_MAP_FILE && type != MAP_PRIVATE && (prot & PROT_WRITE)) {
+		RT_TELL_ONCE("mmap with MAP_SHARED and PROT_WRITE of a file is refused (ENODEV): the host could not see what is written");
+		return -ENODEV;
+	}
+	return what;
+}
+
 /* Scratch ([3] is rt_mem_release's): [0] = address of the mapping that is being filled. */
 static long map_file(struct rt_thread *t, long prot)
 {
-	uint64_t size = (uint64_t)t->arg[1], offset = (uint64_t)t->arg[5];
-	int fd = (int)t->arg[4];
+	struct rt_mapped_what what = { .shared = (t->arg[3] & MAP_TYPE) != MAP_PRIVATE, .protection = rt_mem_protection(prot),
+		.offset = (uint64_t)t->arg[5] };
+	uint64_t size = (uint64_t)t->arg[1];
 	long r;
 
-	if (offset & (OM_PAGE_SIZE - 1))
-		return -EINVAL;
 	if (t->syscall_scratch[0] == 0) {
-		r = rt_io_host_fd(fd);
-		if (r < 0)
-			return r;
 		r = place(t, (uint64_t)t->arg[0], size, RT_PAGE_R | RT_PAGE_W, t->arg[3]);
 		if (r < 0)
 			return r;
 		t->syscall_scratch[0] = (uint64_t)r;
 	}
-	r = rt_io_read_into(fd, offset, t->syscall_scratch[0], size);
+	what.file = rt_io_map_hold((int)t->arg[4]);
+	r = what.file ? rt_mapped_add(rt_page_index(t->syscall_scratch[0]), rt_page_up(size) >> 12, &what, 0) : -EBADF;
 	if (r < 0) {
 		(void)rt_mem_unmap(t->syscall_scratch[0], size); /* it was mapped above */
 		return r;
 	}
-	if (!(prot & PROT_WRITE))
-		rt_mem_protect(rt_page_index(t->syscall_scratch[0]), rt_page_up(size) >> 12, rt_mem_protection(prot));
 	return (long)t->syscall_scratch[0];
 }
 
 static long sys_mmap(struct rt_thread *t)
 {
 	uint64_t size = (uint64_t)t->arg[1];
-	long prot = t->arg[2], flags = t->arg[3], type = flags & MAP_TYPE;
+	long prot = t->arg[2], flags = t->arg[3], type = flags & MAP_TYPE, what = RT_IO_MAP_ZEROS;
 
-	if (size == 0 || (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE))
+	if (type != MAP_SHARED && type != MAP_PRIVATE && (type != MAP_SHARED_VALIDATE || (flags & MAP_ANONYMOUS)))
 		return -EINVAL;
-	if (size > rt_image->heap_size)
+	if (!(flags & MAP_ANONYMOUS))
+		what = decode_file(t);
+	if (what < 0)
+		return what;
+	if (size == 0)
+		return -EINVAL;
+	if (size > rt_image->heap_size || (flags & MAP_32BIT))
 		return -ENOMEM;
 	if (prot & PROT_EXEC)
 		return -EACCES;
-	if (flags & MAP_ANONYMOUS)
+	if (what == RT_IO_MAP_ZEROS)
 		return place(t, (uint64_t)t->arg[0], size, rt_mem_protection(prot), flags);
-	if (type != MAP_PRIVATE && (prot & PROT_WRITE)) {
-		RT_TELL_ONCE("mmap with MAP_SHARED and PROT_WRITE of a file is refused (ENODEV): the host could not see what is written");
-		return -ENODEV;
-	}
 	return map_file(t, prot);
 }
 
@@ -125,31 +161,153 @@ static long sys_mprotect(struct rt_thread *t)
 	uint64_t index, count;
 	long prot = t->arg[2];
 
+	if (prot & ~PROT_KNOWN)
+		return -EINVAL;
 	if (t->arg[1] == 0)
-		return 0;
+		return ((uint64_t)t->arg[0] & (OM_PAGE_SIZE - 1)) ? -EINVAL : 0;
 	if (!decode_range((uint64_t)t->arg[0], (uint64_t)t->arg[1], &index, &count))
 		return ((uint64_t)t->arg[0] & (OM_PAGE_SIZE - 1)) ? -EINVAL : -ENOMEM;
 	if (prot & PROT_EXEC)
 		return -EACCES;
 	if (!rt_app_range_ok((uint64_t)t->arg[0], count << 12, true) || !rt_mem_all_mapped(index, count))
 		return -ENOMEM;
+	if ((prot & PROT_WRITE) && rt_mapped_shared(index, count))
+		return -EACCES;
 	rt_mem_protect(index, count, rt_mem_protection(prot));
+	rt_mapped_protected(index, count, rt_mem_protection(prot));
 	return 0;
+}
+
+/* ---- madvise, msync: content anew -------------------------------------------------------------------------------------- */
+
+static bool advice_known(long advice)
+{
+	return (advice >= 0 && advice <= MADV_DONTNEED) || advice == MADV_FREE ||
+		(advice >= MADV_DONTFORK && advice <= MADV_DONTNEED_LOCKED);
+}
+
+/* Everything that shows a file is read again, everything else reads as zero again if `zero`. Scratch: [0] = the page that is
+ * next (no page has index 0). */
+static void renew(struct rt_thread *t, uint64_t index, uint64_t count, bool zero)
+{
+	uint64_t end = index + count, *next = &t->syscall_scratch[0];
+
+	if (!*next)
+		*next = index;
+	while (*next < end) {
+		uint64_t gap = rt_mapped_gap(*next, end - *next);
+
+		if (gap && zero)
+			rt_mem_release(t, *next, gap, true);
+		*next += gap ? gap : rt_mapped_reload(*next, end - *next, !zero);
+		rt_self()->epoch_seen = atomic_load(&rt_epoch);
+		if (rt_stop_requested())
+			rt_park_self();
+	}
+}
+
+/* Outside of the heap. What the image has brought cannot be had again: only the host has it, and it would have to be believed. */
+static long dontneed_image(uint64_t address, uint64_t size)
+{
+	if (address < (uint64_t)__rt_tracked_file_end && address + size > (uint64_t)__rt_tracked_start)
+		return -EINVAL;
+	if (!rt_app_range_ok(address, size, true))
+		return rt_app_range_ok(address, size, false) ? 0 : -ENOMEM;  /* text and constants are what they were */
+	return rt_app_zero(address, size) < 0 ? -ENOMEM : 0;
 }
 
 static long sys_madvise(struct rt_thread *t)
 {
-	uint64_t index, count;
+	uint64_t address = (uint64_t)t->arg[0], index, count;
+	long advice = (int32_t)t->arg[2];
 
+	if ((address & (OM_PAGE_SIZE - 1)) || !advice_known(advice))
+		return -EINVAL;
 	if (t->arg[1] == 0)
 		return 0;
-	if (!decode_range((uint64_t)t->arg[0], (uint64_t)t->arg[1], &index, &count))
-		return ((uint64_t)t->arg[0] & (OM_PAGE_SIZE - 1)) ? -EINVAL : -ENOMEM;
-	if (t->arg[2] != MADV_DONTNEED && t->arg[2] != MADV_FREE)
+	if (!decode_range(address, (uint64_t)t->arg[1], &index, &count))
+		return -ENOMEM;
+	if (advice != MADV_DONTNEED && advice != MADV_FREE && advice != MADV_DONTNEED_LOCKED)
 		return 0;
-	if (!decode_heap((uint64_t)t->arg[0], (uint64_t)t->arg[1], &index, &count))
-		return rt_app_zero((uint64_t)t->arg[0], count << 12) < 0 ? -ENOMEM : 0;
-	rt_mem_release(t, index, count, true);
+	if (advice != MADV_DONTNEED_LOCKED && rt_memlock_any(index, count))
+		return -EINVAL;
+	if (advice == MADV_FREE && rt_mapped_gap(index, count) < count)
+		return -EINVAL;
+	if (!decode_heap(address, (uint64_t)t->arg[1], &index, &count))
+		return dontneed_image(address, count << 12);
+	renew(t, index, count, true);
+	return rt_mem_all_mapped(index, count) ? 0 : -ENOMEM;
+}
+
+static long sys_msync(struct rt_thread *t)
+{
+	uint64_t address = (uint64_t)t->arg[0], index, count;
+	long flags = t->arg[2];
+
+	if ((flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) || (address & (OM_PAGE_SIZE - 1)) ||
+	    (flags & (MS_ASYNC | MS_SYNC)) == (MS_ASYNC | MS_SYNC))
+		return -EINVAL;
+	if (t->arg[1] == 0)
+		return 0;
+	if (!decode_range(address, (uint64_t)t->arg[1], &index, &count) || !rt_mem_all_mapped(index, count))
+		return -ENOMEM;
+	if ((flags & MS_INVALIDATE) && rt_memlock_any(index, count))
+		return -EBUSY;
+	renew(t, index, count, false);
+	return 0;
+}
+
+/* ---- mlock and its kin ------------------------------------------------------------------------------------------------- */
+
+static long may_lock(uint64_t bytes)
+{
+	uint64_t limit = rt_limit(RLIMIT_MEMLOCK);
+
+	if (rt_ids()->euid == 0)
+		return 0;
+	return limit == 0 ? -EPERM : bytes > limit ? -ENOMEM : 0;
+}
+
+static long sys_mlock(struct rt_thread *t)
+{
+	uint64_t address = rt_page_down((uint64_t)t->arg[0]), size = (uint64_t)t->arg[1], index, count;
+	bool lock = t->nr != __NR_munlock;
+	long r;
+
+	if (t->nr == __NR_mlock2 && (t->arg[2] & ~MLOCK_ONFAULT))
+		return -EINVAL;
+	if (size + ((uint64_t)t->arg[0] - address) < size)
+		return -EINVAL;
+	size = rt_page_up(size + ((uint64_t)t->arg[0] - address));
+	r = lock ? may_lock(rt_memlock_bytes() + size) : 0;
+	if (r < 0 || size == 0)
+		return r;
+	if (!decode_range(address, size, &index, &count) || !rt_mem_all_mapped(index, count))
+		return -ENOMEM;
+	rt_memlock_set(index, count, lock);
+	return 0;
+}
+
+static long sys_mlockall(struct rt_thread *t)
+{
+	long flags = t->arg[0], r;
+
+	if (!flags || (flags & ~(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT)) || flags == MCL_ONFAULT)
+		return -EINVAL;
+	r = may_lock((flags & MCL_CURRENT) ? rt_mem_used_bytes() : 0);
+	if (r < 0)
+		return r;
+	rt_memlock_future(flags & MCL_FUTURE);
+	if (flags & MCL_CURRENT)
+		rt_memlock_set(0, rt_image->elrange_size >> 12, true);
+	return 0;
+}
+
+static long sys_munlockall(struct rt_thread *t)
+{
+	(void)t;
+	rt_memlock_future(false);
+	rt_memlock_set(0, rt_image->elrange_size >> 12, false);
 	return 0;
 }
 
@@ -175,14 +333,32 @@ static void make_readable(uint64_t index)
 		rt_mem_protect(index, 1, RT_PAGE_R);
 }
 
-/* Scratch: [0] = new address, [1] = bytes moved, [2] = protection. Pages never touched stay so. */
+/* The new place of a mapping shows its file as the old one did; what it has grown by is read. */
+static long move_file(uint64_t old, uint64_t old_size, uint64_t at, uint64_t new_size, uint8_t protection)
+{
+	struct rt_mapped_what what;
+	long r;
+
+	if (rt_mapped_get(rt_page_index(old), old_size >> 12, &what) != RT_MAPPED_ONE)
+		return 0;
+	what.protection = protection;
+	rt_io_map_again(what.file);
+	r = rt_mapped_add(rt_page_index(at), new_size >> 12, &what, (old_size < new_size ? old_size : new_size) >> 12);
+	if (r == 0)
+		rt_mapped_forget(rt_page_index(old), old_size >> 12);
+	return r;
+}
+
+/* Scratch: [0] = new address, [1] = bytes moved, [2] = protection and MOVE_COPIED. Pages never touched stay so. */
+#define MOVE_COPIED 0x100u
 static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t new_size, long flags)
 {
 	struct rt_tcb *tcb = rt_self();
 	uint8_t protection;
+	long r;
 
 	if (t->syscall_scratch[0] == 0) {
-		long r = place(t, (flags & MREMAP_FIXED) ? (uint64_t)t->arg[4] : 0, new_size, RT_PAGE_R | RT_PAGE_W,
+		r = place(t, (flags & MREMAP_FIXED) ? (uint64_t)t->arg[4] : 0, new_size, RT_PAGE_R | RT_PAGE_W,
 			(flags & MREMAP_FIXED) ? MAP_FIXED : 0);
 		if (r < 0)
 			return r;
@@ -204,8 +380,17 @@ static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t 
 				rt_park_self();
 		}
 	}
+	if (!(t->syscall_scratch[2] & MOVE_COPIED)) {
+		r = move_file(old, old_size, t->syscall_scratch[0], new_size, protection);
+		if (r < 0) {
+			(void)rt_mem_unmap(t->syscall_scratch[0], new_size); /* it was mapped above */
+			return r;
+		}
+		rt_memlock_set(rt_page_index(old), old_size >> 12, false);
+		t->syscall_scratch[2] |= MOVE_COPIED;
+	}
 	rt_mem_release(t, rt_page_index(old), rt_page_up(old_size) >> 12, false);
-	if (!(protection & RT_PAGE_W))
+	if (!(protection & RT_PAGE_W) && rt_mapped_gap(rt_page_index(t->syscall_scratch[0]), 1))
 		rt_mem_protect(rt_page_index(t->syscall_scratch[0]), rt_page_up(new_size) >> 12, protection);
 	return (long)t->syscall_scratch[0];
 }
@@ -213,15 +398,41 @@ static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t 
 /* Scratch: [2] = 1: the range has been checked, part of it may be gone already. */
 static long shrink(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t new_size)
 {
+	if (!t->syscall_scratch[2]) {
+		rt_mapped_forget(rt_page_index(old + new_size), (old_size - new_size) >> 12);
+		rt_memlock_set(rt_page_index(old + new_size), (old_size - new_size) >> 12, false);
+	}
 	t->syscall_scratch[2] = 1;
 	rt_mem_release(t, rt_page_index(old + new_size), (old_size - new_size) >> 12, false);
 	return (long)old;
 }
 
+/* In place, if what follows is free. */
+static bool grow_here(uint64_t index, uint64_t count, uint64_t more, const struct rt_mapped_what *file)
+{
+	uint8_t protection = rt_pagemap()[index + count - 1] & (RT_PAGE_R | RT_PAGE_W);
+	struct rt_mapped_what what;
+
+	if (!rt_mem_claim_at(index + count, more, file ? RT_PAGE_R | RT_PAGE_W : protection))
+		return false;
+	rt_memlock_new(index + count, more);
+	if (!file)
+		return true;
+	what = *file;
+	what.offset += count << 12;
+	rt_io_map_again(what.file);
+	if (rt_mapped_add(index + count, more, &what, 0) == 0)
+		return true;
+	(void)rt_mem_unmap(rt_page_address(index + count), more << 12); /* it was mapped above */
+	return false;
+}
+
 static long sys_mremap(struct rt_thread *t)
 {
+	struct rt_mapped_what what;
+	enum rt_mapped_kind kind;
 	uint64_t old = (uint64_t)t->arg[0], old_size = rt_page_up((uint64_t)t->arg[1]), new_size = rt_page_up((uint64_t)t->arg[2]);
-	uint64_t index, count, grow;
+	uint64_t index, count;
 	long flags = t->arg[3];
 
 	if (t->syscall_scratch[0])
@@ -233,6 +444,9 @@ static long sys_mremap(struct rt_thread *t)
 		return -EINVAL;
 	if (!rt_mem_all_mapped(index, count))
 		return -EFAULT;
+	kind = rt_mapped_get(index, count, &what);
+	if (kind == RT_MAPPED_MANY)
+		return -EFAULT;                    /* as Linux for a range of several mappings */
 	if (new_size > rt_image->heap_size)
 		return -ENOMEM;
 	if (flags & MREMAP_FIXED) {
@@ -244,8 +458,7 @@ static long sys_mremap(struct rt_thread *t)
 		return shrink(t, old, old_size, new_size);
 	if (new_size == old_size)
 		return (long)old;
-	grow = (new_size - old_size) >> 12;
-	if (rt_mem_claim_at(index + count, grow, rt_pagemap()[index + count - 1] & (RT_PAGE_R | RT_PAGE_W)))
+	if (grow_here(index, count, (new_size - old_size) >> 12, kind == RT_MAPPED_ONE ? &what : NULL))
 		return (long)old;
 	return (flags & MREMAP_MAYMOVE) ? move(t, old, old_size, new_size, flags) : -ENOMEM;
 }
@@ -268,23 +481,6 @@ static long sys_mincore(struct rt_thread *t)
 	return 0;
 }
 
-/* msync, mlock and their like: there is nothing to write back, and enclave memory is the host's to keep or lose. */
-static long sys_range_nothing(struct rt_thread *t)
-{
-	uint64_t index, count;
-
-	if (t->arg[1] == 0)
-		return 0;
-	return decode_range(rt_page_down((uint64_t)t->arg[0]), (uint64_t)t->arg[1], &index, &count) &&
-		rt_mem_all_mapped(index, count) ? 0 : -ENOMEM;
-}
-
-static long sys_nothing(struct rt_thread *t)
-{
-	(void)t;
-	return 0;
-}
-
 const struct rt_syscall_entry rt_syscalls_memory[] = {
 	{ __NR_mmap, RT_SYS_INSIDE, sys_mmap },
 	{ __NR_munmap, RT_SYS_INSIDE, sys_munmap },
@@ -293,11 +489,11 @@ const struct rt_syscall_entry rt_syscalls_memory[] = {
 	{ __NR_brk, RT_SYS_INSIDE, sys_brk },
 	{ __NR_mremap, RT_SYS_INSIDE, sys_mremap },
 	{ __NR_mincore, RT_SYS_INSIDE, sys_mincore },
-	{ __NR_msync, RT_SYS_INSIDE, sys_range_nothing },
-	{ __NR_mlock, RT_SYS_INSIDE, sys_range_nothing },
-	{ __NR_mlock2, RT_SYS_INSIDE, sys_range_nothing },
-	{ __NR_munlock, RT_SYS_INSIDE, sys_range_nothing },
-	{ __NR_mlockall, RT_SYS_INSIDE, sys_nothing },
-	{ __NR_munlockall, RT_SYS_INSIDE, sys_nothing },
+	{ __NR_msync, RT_SYS_INSIDE, sys_msync },
+	{ __NR_mlock, RT_SYS_INSIDE, sys_mlock },
+	{ __NR_mlock2, RT_SYS_INSIDE, sys_mlock },
+	{ __NR_munlock, RT_SYS_INSIDE, sys_mlock },
+	{ __NR_mlockall, RT_SYS_INSIDE, sys_mlockall },
+	{ __NR_munlockall, RT_SYS_INSIDE, sys_munlockall },
 	{ 0, 0, NULL },
 };

@@ -73,6 +73,9 @@ struct rt_tcb {
 	/* statistics, written by the owner only */
 	uint64_t hostcalls, syscalls, syscalls_inside, exceptions, faults_owed;
 	uint32_t syscall_count[512];
+	int32_t  host_tid;                           /* of the host thread that entered last, see cputime.c */
+	int32_t  host_policy, host_priority, host_nice; /* how it is scheduled, if host_sched_set, see sched.c */
+	uint32_t host_sched_set;
 };
 
 enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
@@ -100,6 +103,9 @@ struct rt_thread {
 	char     name[16];
 	uint32_t futex_next, futex_prev; /* neighbours in the queue of futex_addr: slot + 1, 0 ends */
 	uint64_t alt_rsp;            /* the interrupted stack's pointer while a handler runs on the alternate stack; 0: none */
+	int64_t  cpu_offset_ns, cpu_saved_ns; /* CPU time, see cputime.c */
+	uint32_t cpu_clock_set, cpu_clock_read;
+	int32_t  sched_policy, sched_priority, sched_nice;
 };
 #define RT_TF_MAIN       1u
 #define RT_TF_MASK_SAVED 2u  /* sig_saved_mask is to be restored when the system call returns */
@@ -283,7 +289,7 @@ typedef long rt_syscall_fn(struct rt_thread *t);
 struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 #define RT_SYS_INSIDE 1u  /* never leaves the enclave (for statistics) */
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
-	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[];                                   /* core runtime */
+	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[], rt_syscalls_sched[];              /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
 	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 
@@ -301,10 +307,6 @@ const struct rt_ids *rt_ids(void);
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
 /* Descriptors 0, 1, 2, and OM_INHERITED_MAX bits of those above that the process was started with; NULL: none. */
 void rt_io_boot(uint32_t std_open_bits, const uint64_t *inherited);
-/* Host file descriptor behind an application descriptor for private file mappings, or -EBADF. */
-long rt_io_host_fd(int fd);
-/* Read `size` bytes at `offset` of fd into application memory for mmap of files; short reads leave zeros. */
-long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size);
 /* RLIMIT_NOFILE's soft limit: new descriptors stay below it (at most image->file_max). */
 void rt_io_set_limit(uint64_t soft_limit);
 uint32_t rt_io_limit(void);

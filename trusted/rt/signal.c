@@ -3,41 +3,52 @@
  * Signals: what is pending, who gets it, what happens. All inside; the host only says that one has come for the process
  * (OM_ECALL_SIGNAL). Handlers are entered where system calls return and at polls; sigframe.c builds the frames.
  *
- *     post:    pending bit (thread's or process'), RT_POLL_SIGNAL, kick of a thread that is outside
+ *     post:    queue (thread's or process', sigqueue.c), RT_POLL_SIGNAL, kick of a thread that is outside
  *     leave:   at the end of a system call or poll: take one, run its action
  *
  * RT_POLL_SIGNAL is cleared by the first thread that comes along, and raised again by it if somebody else still has
- * something to deliver. Standard and real-time signals alike are pending at most once, with the newest information.
+ * something to deliver.
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"
 
 #define BITS_IGNORED_BY_DEFAULT (SIG_BIT(SIGCHLD) | SIG_BIT(SIGURG) | SIG_BIT(SIGWINCH) | SIG_BIT(SIGCONT) | \
 	SIG_BIT(SIGSTOP) | SIG_BIT(SIGTSTP) | SIG_BIT(SIGTTIN) | SIG_BIT(SIGTTOU))
-#define INFOS 4u
+#define BITS_OF_FAULTS (SIG_BIT(SIGSEGV) | SIG_BIT(SIGBUS) | SIG_BIT(SIGILL) | SIG_BIT(SIGTRAP) | SIG_BIT(SIGFPE) | SIG_BIT(SIGSYS))
 
 RT_RESIDENT_EARLY struct rt_sigaction rt_sigactions[65];
 RT_RESIDENT static uint64_t custom;                        /* signals with a handler */
 RT_RESIDENT static uint64_t ignored_explicitly;
-RT_RESIDENT static _Atomic uint64_t process_pending;
-RT_RESIDENT static struct rt_siginfo process_info[65];
-RT_RESIDENT static struct rt_siginfo thread_info[OM_SLOTS_MAX][INFOS];
-RT_RESIDENT static struct rt_lock signal_lock;             /* infos and actions */
+RT_RESIDENT static struct rt_lock signal_lock;             /* actions */
 
 static uint64_t ignored(void)
 {
 	return ignored_explicitly | (BITS_IGNORED_BY_DEFAULT & ~custom);
 }
 
+static uint64_t pending_of_thread(const struct rt_thread *t)
+{
+	return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&t->sig_pending, memory_order_acquire);
+}
+
+static uint64_t pending_of_process(void)
+{
+	return atomic_load_explicit(&rt_process_pending, memory_order_acquire);
+}
+
 static uint64_t pending_of(const struct rt_thread *t)
 {
-	return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&t->sig_pending, memory_order_acquire) |
-		atomic_load_explicit(&process_pending, memory_order_acquire);
+	return pending_of_thread(t) | pending_of_process();
 }
 
 bool rt_signal_deliverable(const struct rt_thread *t)
 {
 	return (pending_of(t) & ~t->sig_mask & ~ignored()) != 0;
+}
+
+bool rt_signal_due(const struct rt_thread *t)
+{
+	return (pending_of(t) & ~t->sig_mask) != 0;
 }
 
 bool rt_signal_interrupts(const struct rt_thread *t)
@@ -78,90 +89,75 @@ static void wake_one_of_process(uint64_t bit)
 	}
 }
 
-static void keep_thread_info(struct rt_thread *t, const struct rt_siginfo *info)
+/* What is blocked stays, even if it would be ignored now: it may be waited for. The process' signals are the main thread's, as on Linux. */
+static bool blocked(const struct rt_thread *t, uint64_t bit)
 {
-	struct rt_siginfo *infos = thread_info[t->slot];
+	const struct rt_thread *main = &rt_threads[rt_image->service_slots];
 
-	memmove(&infos[1], &infos[0], (INFOS - 1) * sizeof infos[0]);
-	infos[0] = *info;
+	if (!t && !(main->flags & RT_TF_MAIN))
+		return false;
+	return (t ? t : main)->sig_mask & bit;
 }
 
-void rt_signal_post(struct rt_thread *t, const struct rt_siginfo *info)
+enum rt_sigqueue_result rt_signal_post_timer(struct rt_thread *t, const struct rt_siginfo *info, uint32_t timer)
 {
 	uint64_t bit = SIG_BIT(info->signo);
+	enum rt_sigqueue_result result;
 
 	if (info->signo == SIGKILL)
 		rt_exit_process(0, SIGKILL);
-	if ((ignored() & bit) && !(t ? t->sig_mask & bit : 0))
-		return;
-	rt_lock(&signal_lock);
-	if (t)
-		keep_thread_info(t, info);
-	else
-		process_info[info->signo] = *info;
-	rt_unlock(&signal_lock);
-	if (t) {
-		atomic_fetch_or((_Atomic uint64_t *)&t->sig_pending, bit);
+	if ((ignored() & bit) && !blocked(t, bit))
+		return RT_SIGQUEUE_THERE;
+	result = rt_sigqueue_add(t, info, timer);
+	if (result == RT_SIGQUEUE_ADDED && t)
 		wake(t);
-	} else {
-		atomic_fetch_or(&process_pending, bit);
+	else if (result == RT_SIGQUEUE_ADDED)
 		wake_one_of_process(bit);
-	}
+	return result;
+}
+
+long rt_signal_post(struct rt_thread *t, const struct rt_siginfo *info)
+{
+	return rt_signal_post_timer(t, info, 0) == RT_SIGQUEUE_FULL ? -EAGAIN : 0;
 }
 
 void rt_signal_process(int signo)
 {
 	struct rt_siginfo info = { .signo = signo, .code = SI_KERNEL };
 
-	rt_signal_post(NULL, &info);
+	(void)rt_signal_post(NULL, &info);
 }
 
 void rt_signal_thread(struct rt_thread *t, int signo)
 {
 	struct rt_siginfo info = { .signo = signo, .code = SI_KERNEL };
 
-	rt_signal_post(t, &info);
+	(void)rt_signal_post(t, &info);
 }
 
 /* ---- taking ------------------------------------------------------------------------------------------------------------ */
 
-static bool take_bit(_Atomic uint64_t *pending, uint64_t bit)
+static int first_of(uint64_t set)
 {
-	return atomic_fetch_and(pending, ~bit) & bit;
+	if (set & BITS_OF_FAULTS)
+		set &= BITS_OF_FAULTS;
+	return set ? __builtin_ctzll(set) + 1 : 0;
 }
 
-static void thread_info_of(struct rt_thread *t, int signo, struct rt_siginfo *ret_info)
-{
-	*ret_info = (struct rt_siginfo){ .signo = signo, .code = SI_TKILL, .a = (uint32_t)rt_pid };
-	for (unsigned i = 0; i < INFOS; i++)
-		if (thread_info[t->slot][i].signo == signo) {
-			*ret_info = thread_info[t->slot][i];
-			thread_info[t->slot][i].signo = 0;
-			return;
-		}
-}
-
-/* One of the signals in `set`, lowest number first; 0 if there is none. */
+/* One of the signals in `set`, the thread's own first, lowest number first; 0 if there is none. */
 static int take(struct rt_thread *t, uint64_t set, struct rt_siginfo *ret_info)
 {
 	for (;;) {
-		uint64_t candidates = pending_of(t) & set, bit = candidates & -candidates;
-		int signo;
+		int signo = first_of(pending_of_thread(t) & set);
 
-		if (!candidates)
-			return 0;
-		signo = __builtin_ctzll(bit) + 1;
-		rt_lock(&signal_lock);
-		if (take_bit((_Atomic uint64_t *)&t->sig_pending, bit)) {
-			thread_info_of(t, signo, ret_info);
-		} else if (take_bit(&process_pending, bit)) {
-			*ret_info = process_info[signo];
-		} else {
-			signo = 0; /* another thread was faster */
-		}
-		rt_unlock(&signal_lock);
-		if (signo)
+		if (signo && rt_sigqueue_take(t, signo, ret_info))
 			return signo;
+		if (signo)
+			continue; /* it was ignored just now */
+		signo = first_of(pending_of_process() & set);
+		if (!signo || rt_sigqueue_take(NULL, signo, ret_info))
+			return signo;
+		/* another thread was faster */
 	}
 }
 
@@ -249,7 +245,7 @@ long rt_signal_fault(struct rt_thread *t)
 
 static long sys_sigaction(struct rt_thread *t)
 {
-	long signo = t->arg[0];
+	long signo = (int32_t)t->arg[0];
 	struct rt_sigaction next, old;
 
 	if (signo < 1 || signo > SIG_MAX || t->arg[3] != 8)
@@ -266,10 +262,8 @@ static long sys_sigaction(struct rt_thread *t)
 		rt_sigactions[signo] = next;
 		custom = next.handler > SIG_IGN ? custom | bit : custom & ~bit;
 		ignored_explicitly = next.handler == SIG_IGN ? ignored_explicitly | bit : ignored_explicitly & ~bit;
-		if (ignored() & bit) {
-			atomic_fetch_and(&process_pending, ~bit);
-			atomic_fetch_and((_Atomic uint64_t *)&t->sig_pending, ~bit);
-		}
+		if (ignored() & bit)
+			rt_sigqueue_drop(bit);
 	}
 	rt_unlock(&signal_lock);
 	return t->arg[2] ? rt_app_put((uint64_t)t->arg[2], &old, sizeof old) : 0;
@@ -384,15 +378,13 @@ static long sys_sigaltstack(struct rt_thread *t)
 
 static long send(struct rt_thread *target, bool to_process, long signo, int32_t code)
 {
-	struct rt_siginfo info = { .signo = (int32_t)signo, .code = code, .a = (uint32_t)rt_pid };
+	struct rt_siginfo info = { .signo = (int32_t)signo, .code = code, .a = (uint32_t)rt_pid | (uint64_t)rt_ids()->uid << 32 };
 
 	if (signo < 0 || signo > SIG_MAX)
 		return -EINVAL;
 	if (!to_process && !target)
 		return -ESRCH;
-	if (signo)
-		rt_signal_post(to_process ? NULL : target, &info);
-	return 0;
+	return signo ? rt_signal_post(to_process ? NULL : target, &info) : 0;
 }
 
 void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd)
@@ -410,7 +402,13 @@ bool rt_thread_exists(int32_t tid)
 static long sys_kill(struct rt_thread *t)
 {
 	int32_t pid = (int32_t)t->arg[0];
+	long r;
 
+	if (pid > 0 && pid != rt_pid) {
+		/* Somebody else on this host: its kernel decides. */
+		r = rt_host(__NR_kill, (uint64_t)pid, (uint64_t)(int32_t)t->arg[1], 0, 0, 0, 0);
+		return r < 0 ? r : 0;
+	}
 	if (pid != rt_pid && pid != 0 && pid != -rt_pid && pid != -1)
 		return rt_kill_other(pid, (int32_t)t->arg[1]);
 	return send(NULL, true, (int32_t)t->arg[1], SI_USER);
@@ -432,26 +430,31 @@ static long queue_info(struct rt_thread *target, bool to_process, long signo, ui
 {
 	struct rt_siginfo info;
 
-	if (signo < 1 || signo > SIG_MAX)
+	if (rt_app_get(&info, app, sizeof info) < 0)
+		return -EFAULT;
+	if (signo < 0 || signo > SIG_MAX)
 		return -EINVAL;
 	if (!to_process && !target)
 		return -ESRCH;
-	if (rt_app_get(&info, app, sizeof info) < 0)
-		return -EFAULT;
 	info.signo = (int32_t)signo;
-	rt_signal_post(to_process ? NULL : target, &info);
-	return 0;
+	return signo ? rt_signal_post(to_process ? NULL : target, &info) : 0;
 }
 
 static long sys_sigqueueinfo(struct rt_thread *t)
 {
-	return (int32_t)t->arg[0] != rt_pid ? -ESRCH : queue_info(NULL, true, t->arg[1], (uint64_t)t->arg[2]);
+	if ((int32_t)t->arg[0] > 0 && (int32_t)t->arg[0] != rt_pid) {
+		/* To others only kill() goes. Who may not even ask is told that. */
+		long r = rt_host(__NR_kill, (uint64_t)(int32_t)t->arg[0], 0, 0, 0, 0, 0);
+
+		return r < 0 ? r : t->arg[1] ? -EPERM : 0;
+	}
+	return (int32_t)t->arg[0] != rt_pid ? -ESRCH : queue_info(NULL, true, (int32_t)t->arg[1], (uint64_t)t->arg[2]);
 }
 
 static long sys_tgsigqueueinfo(struct rt_thread *t)
 {
 	return (int32_t)t->arg[0] != rt_pid ? -ESRCH :
-		queue_info(rt_thread_by_tid((int32_t)t->arg[1]), false, t->arg[2], (uint64_t)t->arg[3]);
+		queue_info(rt_thread_by_tid((int32_t)t->arg[1]), false, (int32_t)t->arg[2], (uint64_t)t->arg[3]);
 }
 
 const struct rt_syscall_entry rt_syscalls_signal[] = {

@@ -60,6 +60,7 @@ void rt_syscall_boot(void)
 	add(rt_syscalls_signal);
 	add(rt_syscalls_identity);
 	add(rt_syscalls_creds);
+	add(rt_syscalls_sched);
 	add(rt_syscalls_file);
 	add(rt_syscalls_fd);
 	add(rt_syscalls_socket);
@@ -94,7 +95,7 @@ static long run(struct rt_thread *t, rt_syscall_fn *fn)
 
 		tcb->interrupted = 0;
 		result = fn(t);
-		if (RT_UNLIKELY(result == -EINTR || (__optmig_attention & RT_POLL_SIGNAL) || rt_signal_deliverable(t) ||
+		if (RT_UNLIKELY(result == -EINTR || (__optmig_attention & RT_POLL_SIGNAL) || rt_signal_due(t) ||
 		    (t->flags & RT_TF_MASK_SAVED)))
 			result = rt_signal_leave(t, result);
 		if (RT_LIKELY(result != -EINTR) || !tcb->interrupted)

@@ -37,6 +37,7 @@ static struct rt_thread *allocate(void)
 		memset(t, 0, sizeof *t);
 		t->slot = slot;
 		t->tid = next_tid++;
+		rt_sigqueue_forget(t);
 		atomic_store(state_of(t), RT_T_EXITING);
 	}
 	rt_unlock(&thread_lock);
@@ -76,6 +77,7 @@ void rt_thread_boot(const struct om_boot *boot, uint64_t stack_low, uint64_t sta
 	next_tid = rt_pid;
 	t = allocate();
 	t->flags = RT_TF_MAIN;
+	rt_sched_first(t);
 	t->nr = OM_SYS_SAFEPOINT;
 	t->app_rsp = app_rsp;
 	t->stack_low = stack_low;
@@ -122,6 +124,7 @@ static long sys_clone(struct rt_thread *t)
 	child->nr = OM_SYS_SAFEPOINT;
 	child->stack_top = c.stack_top;
 	child->sig_mask = t->sig_mask;
+	rt_sched_inherit(child, t);
 	child->clear_tid = (c.flags & CLONE_CHILD_CLEARTID) ? c.child_tid : 0;
 	memcpy(child->name, t->name, sizeof child->name);
 	r = build_frame(c.stack_top, c.fn, c.arg, &child->app_rsp);
@@ -155,6 +158,7 @@ long rt_thread_internal(long nr, const char *name)
 	if (!t)
 		return -EAGAIN;
 	t->flags = RT_TF_INTERNAL;
+	rt_sched_first(t);
 	t->nr = nr;
 	t->sig_mask = ~0ULL;
 	memcpy(t->name, name, strlen(name));
@@ -174,6 +178,7 @@ _Noreturn void rt_thread_end(struct rt_thread *t)
 	if (!others)
 		rt_exit_process((int)t->arg[0], 0);
 	atomic_store(state_of(t), RT_T_EXITING);
+	rt_sigqueue_forget(t);
 	if (clear && rt_app_put(clear, &zero, sizeof zero) == 0)
 		rt_futex_wake(clear, 1, ~0u);
 	/* libc's thread block may be gone now: stand on our own. */

@@ -12,6 +12,8 @@
  */
 #include "rt/internal.h"
 
+#define COARSE_NS      4000000      /* what the coarse clocks promise: a tick of most kernels */
+#define TICK_NS        10000000     /* of times() */
 #define SHARED_STEP_NS 1000
 #define PUT_BACK_NS    1000000000   /* less is the difference of two readers */
 /* No host has run for 73 years: one that says so is taken at that, and virtual time ends at twice as much, so that no sum
@@ -21,7 +23,6 @@
 
 RT_LOCAL static const struct om_clock *clock_page;   /* untrusted; NULL: none */
 RT_LOCAL static _Atomic int64_t shared_last;
-RT_LOCAL static int64_t boot_ns;
 RT_RESIDENT static _Atomic int64_t offset_ns;
 RT_RESIDENT static int64_t saved_monotonic_ns;
 
@@ -52,7 +53,7 @@ static bool read_page(struct reading *r)
 }
 
 /* The host's clock by a system call, at the far end of the tbuf: a system call under way may be using the beginning. */
-static int64_t ask_host(long id)
+int64_t rt_time_ask_host(long id)
 {
 	struct rt_tcb *tcb = rt_self();
 	struct lx_timespec ts;
@@ -68,7 +69,7 @@ static int64_t ask_host(long id)
 int64_t rt_host_monotonic_ns(void)
 {
 	struct reading r;
-	int64_t ns = clock_page && read_page(&r) ? r.monotonic_ns : ask_host(CLOCK_MONOTONIC);
+	int64_t ns = clock_page && read_page(&r) ? r.monotonic_ns : rt_time_ask_host(CLOCK_MONOTONIC);
 
 	return ns < HOST_MAX_NS ? ns : HOST_MAX_NS;
 }
@@ -104,14 +105,13 @@ int64_t rt_realtime_ns(void)
 {
 	struct reading r;
 
-	return clock_page && read_page(&r) ? r.realtime_ns : ask_host(CLOCK_REALTIME);
+	return clock_page && read_page(&r) ? r.realtime_ns : rt_time_ask_host(CLOCK_REALTIME);
 }
 
 void rt_time_boot(uint64_t clock)
 {
 	if (clock && (clock & 7) == 0 && rt_untrusted_ok((const void *)clock, sizeof(struct om_clock)))
 		clock_page = (const struct om_clock *)clock;
-	boot_ns = rt_monotonic_ns();
 }
 
 void rt_time_save(void)
@@ -122,12 +122,14 @@ void rt_time_save(void)
 		if (rt_tcb_of(slot)->mono_last > shared)
 			shared = rt_tcb_of(slot)->mono_last;
 	saved_monotonic_ns = now > shared ? now : shared;
+	rt_cpu_save();
 }
 
 void rt_time_restore(void)
 {
 	atomic_store(&offset_ns, saved_monotonic_ns - rt_host_monotonic_ns());
 	atomic_store(&shared_last, saved_monotonic_ns);
+	rt_cpu_restore();
 }
 
 /* ---- system calls ------------------------------------------------------------------------------------------------ */
@@ -155,48 +157,67 @@ long rt_timespec_put(uint64_t app, int64_t ns)
 	return rt_app_put(app, &ts, sizeof ts);
 }
 
-/* false: no such clock. CPU time is not ours to know exactly: the host's answer would be for its own thread. */
-static bool clock_ns(long id, int64_t *ret_ns)
+/* 0, or -EINVAL: there is no such clock, or its thread has ended. */
+static long clock_ns(const struct rt_thread *t, int32_t id, int64_t *ret_ns)
 {
+	struct rt_cpu_clock cpu;
+
 	switch (id) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
+	case CLOCK_REALTIME_ALARM:
 	case CLOCK_TAI:
 		*ret_ns = rt_realtime_ns();
-		return true;
+		return 0;
 	case CLOCK_MONOTONIC:
 	case CLOCK_MONOTONIC_RAW:
 	case CLOCK_MONOTONIC_COARSE:
 	case CLOCK_BOOTTIME:
+	case CLOCK_BOOTTIME_ALARM:
 		*ret_ns = rt_monotonic_ns();
-		return true;
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
-		*ret_ns = ask_host(id);
-		return true;
+		return 0;
 	default:
-		if (id < 0) { /* pthread_getcpuclockid: some thread's CPU time */
-			*ret_ns = ask_host(CLOCK_THREAD_CPUTIME_ID);
-			return true;
-		}
-		return false;
+		return rt_cpu_clock_of(id, t, &cpu) && rt_cpu_ns(&cpu, ret_ns) ? 0 : -EINVAL;
 	}
 }
 
 static long sys_clock_gettime(struct rt_thread *t)
 {
 	int64_t ns;
+	long r = clock_ns(t, (int32_t)t->arg[0], &ns);
 
-	return clock_ns((int)t->arg[0], &ns) ? rt_timespec_put((uint64_t)t->arg[1], ns) : -EINVAL;
+	return r < 0 ? r : rt_timespec_put((uint64_t)t->arg[1], ns);
 }
 
 static long sys_clock_getres(struct rt_thread *t)
 {
+	int32_t id = (int32_t)t->arg[0];
+	bool coarse = id == CLOCK_REALTIME_COARSE || id == CLOCK_MONOTONIC_COARSE;
 	int64_t ns;
+	long r = clock_ns(t, id, &ns);
 
-	if (!clock_ns((int)t->arg[0], &ns))
+	return r < 0 || !t->arg[1] ? r : rt_timespec_put((uint64_t)t->arg[1], coarse ? COARSE_NS : 1);
+}
+
+/* The host's clock is not the program's to set. */
+static long sys_clock_settime(struct rt_thread *t)
+{
+	struct rt_cpu_clock cpu;
+	int64_t ns;
+	long r;
+
+	if ((int32_t)t->arg[0] < 0 && rt_cpu_clock_of((int32_t)t->arg[0], t, &cpu))
+		return -EPERM;
+	if (t->arg[0] != CLOCK_REALTIME)
 		return -EINVAL;
-	return t->arg[1] ? rt_timespec_put((uint64_t)t->arg[1], 1) : 0;
+	r = rt_timespec_get((uint64_t)t->arg[1], &ns);
+	return r < 0 ? r : -EPERM;
+}
+
+static long sys_settimeofday(struct rt_thread *t)
+{
+	(void)t;
+	return -EPERM;
 }
 
 static long sys_gettimeofday(struct rt_thread *t)
@@ -218,11 +239,15 @@ static long sys_time(struct rt_thread *t)
 
 static long sys_times(struct rt_thread *t)
 {
-	int64_t tms[4] = { ask_host(CLOCK_PROCESS_CPUTIME_ID) / 10000000, 0, 0, 0 };
+	int64_t user = 0, all = 0, tms[4] = { 0 };
 
+	(void)rt_cpu_ns(&(struct rt_cpu_clock){ 0, RT_CPU_USER }, &user); /* the process' clocks always answer */
+	(void)rt_cpu_ns(&(struct rt_cpu_clock){ 0, RT_CPU_ALL_COARSE }, &all);
+	tms[0] = user / TICK_NS;
+	tms[1] = all > user ? (all - user) / TICK_NS : 0;
 	if (t->arg[0] && rt_app_put((uint64_t)t->arg[0], tms, sizeof tms) < 0)
 		return -EFAULT;
-	return (rt_monotonic_ns() - boot_ns) / 10000000;
+	return rt_monotonic_ns() / TICK_NS;
 }
 
 static long sleep_until(struct rt_thread *t, uint64_t remaining)
@@ -266,21 +291,59 @@ static long sys_nanosleep(struct rt_thread *t)
 	return r < 0 ? r : sleep_until(t, (uint64_t)t->arg[1]);
 }
 
+/* Until a CPU clock shows a time. Scratch: [0] = that time, 1 more than it is. */
+static long sleep_cpu(struct rt_thread *t, const struct rt_cpu_clock *clock, bool absolute)
+{
+	uint64_t remaining = absolute ? 0 : (uint64_t)t->arg[3];
+	int64_t ns, now, left;
+	long r;
+
+	if (t->syscall_scratch[0] == 0) {
+		r = rt_timespec_get((uint64_t)t->arg[2], &ns);
+		if (r < 0)
+			return r;
+		if (!absolute && (!rt_cpu_ns(clock, &now) || __builtin_add_overflow(ns, now, &ns)))
+			ns = INT64_MAX;
+		t->syscall_scratch[0] = (uint64_t)ns + 1;
+	}
+	for (;;) {
+		if (!rt_cpu_ns(clock, &now))
+			return -EINVAL;
+		left = (int64_t)(t->syscall_scratch[0] - 1) - now;
+		if (left <= 0)
+			return 0;
+		if (rt_signal_interrupts(t))
+			return remaining && rt_timespec_put(remaining, left) < 0 ? -EFAULT : -EINTR;
+		rt_park_until(rt_monotonic_ns() + rt_cpu_look_again(clock, left));
+	}
+}
+
 static long sys_clock_nanosleep(struct rt_thread *t)
 {
 	bool absolute = t->arg[1] & TIMER_ABSTIME;
+	int32_t id = (int32_t)t->arg[0];
+	struct rt_cpu_clock cpu;
+	int64_t ns;
 	long r;
 
-	if (t->arg[0] != CLOCK_REALTIME && t->arg[0] != CLOCK_MONOTONIC && t->arg[0] != CLOCK_BOOTTIME && t->arg[0] != CLOCK_TAI)
-		return t->arg[0] == CLOCK_PROCESS_CPUTIME_ID ? -EOPNOTSUPP : -EINVAL;
-	r = begin_sleep(t, (uint64_t)t->arg[2], absolute, t->arg[0] == CLOCK_REALTIME || t->arg[0] == CLOCK_TAI);
-	return r < 0 ? r : sleep_until(t, absolute ? 0 : (uint64_t)t->arg[3]);
+	switch (id) {
+	case CLOCK_REALTIME: case CLOCK_TAI: case CLOCK_MONOTONIC: case CLOCK_BOOTTIME:
+		r = begin_sleep(t, (uint64_t)t->arg[2], absolute, id == CLOCK_REALTIME || id == CLOCK_TAI);
+		return r < 0 ? r : sleep_until(t, absolute ? 0 : (uint64_t)t->arg[3]);
+	case CLOCK_THREAD_CPUTIME_ID:
+		return -EOPNOTSUPP;
+	default:
+		if (!rt_cpu_clock_of(id, t, &cpu))
+			return clock_ns(t, id, &ns) < 0 ? -EINVAL : -EOPNOTSUPP;
+		return cpu.tid == t->tid ? -EINVAL : sleep_cpu(t, &cpu, absolute);
+	}
 }
-
 
 const struct rt_syscall_entry rt_syscalls_time[] = {
 	{ __NR_clock_gettime, RT_SYS_INSIDE, sys_clock_gettime },
 	{ __NR_clock_getres, RT_SYS_INSIDE, sys_clock_getres },
+	{ __NR_clock_settime, RT_SYS_INSIDE, sys_clock_settime },
+	{ __NR_settimeofday, RT_SYS_INSIDE, sys_settimeofday },
 	{ __NR_gettimeofday, RT_SYS_INSIDE, sys_gettimeofday },
 	{ __NR_time, RT_SYS_INSIDE, sys_time },
 	{ __NR_times, 0, sys_times },

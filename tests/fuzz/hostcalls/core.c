@@ -41,6 +41,8 @@ void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)ma
 bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
 uint32_t rt_slot_count(void) { return SLOT + 1; }
+struct rt_thread *rt_thread_by_tid(int32_t tid) { (void)tid; return &rt_threads[SLOT]; }
+void rt_sigqueue_limit(uint64_t soft_limit) { (void)soft_limit; }
 struct rt_tcb *rt_tcb_of(uint32_t slot) { return &tcbs[slot == SLOT]; }
 
 #define NOT_HERE(name) long name(struct rt_thread *t) { (void)t; return -ENOSYS; }

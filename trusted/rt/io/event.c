@@ -2,8 +2,9 @@
 /*
  * Pipes, event counters and timer descriptors: host objects with both ends inside, so their content is ours to carry.
  *
- * A timer's deadline is kept in the application's time. MONOTONIC and BOOTTIME are armed on the host with relative
- * values only, for the host's clock is another than the virtual one after a migration; REALTIME with the values given.
+ * A timer's deadline is kept in the application's time. The host's monotonic clocks are others than the virtual one after a
+ * migration: MONOTONIC and BOOTTIME are armed with relative values, or, if the program gave an absolute one, with what that is
+ * on the host's clock now, so that the kernel counts the periods of a time that has passed. REALTIME is armed as it was given.
  */
 #include "rt/io/io.h"
 
@@ -100,6 +101,36 @@ static int64_t now_of(const struct rt_io_ofd *ofd)
 	return ofd->timer.clock == LX_CLOCK_REALTIME ? rt_realtime_ns() : rt_monotonic_ns();
 }
 
+static int64_t host_now_of(const struct rt_io_ofd *ofd)
+{
+	uint64_t ub = rt_io_ub_space(64);
+	struct lx_timespec now;
+
+	if (!ub || rt_host(__NR_clock_gettime, (uint64_t)ofd->timer.clock, ub, 0, 0, 0, 0))
+		return 0;
+	rt_ub_get(&now, (void *)ub, sizeof now);
+	return now.sec >= 0 && now.sec < INT64_MAX / SECOND / 4 && now.nsec >= 0 && now.nsec < SECOND ? now.sec * SECOND + now.nsec : 0;
+}
+
+/*
+ * The time on the host's clock that is `left` away, at least 1. A host that has not been up for that long cannot count all
+ * the periods since: those before its clock began are added to the next read.
+ */
+static int64_t host_deadline(struct rt_io_ofd *ofd, int64_t left)
+{
+	int64_t interval = ofd->timer.interval_ns, host_now = host_now_of(ofd), at, periods;
+
+	if (__builtin_add_overflow(host_now, left, &at))
+		return INT64_MAX;
+	if (at > 0)
+		return at;
+	if (!interval || !host_now)
+		return 1;
+	periods = -at / interval + 1;
+	ofd->timer.extra_ticks += (uint64_t)periods;
+	return __builtin_add_overflow(at, periods * interval, &at) ? INT64_MAX : at;
+}
+
 /* Tells the host about deadline_ns and interval_ns. `old` may be 0 (untrusted). */
 static long arm(struct rt_io_ofd *ofd, uint64_t old)
 {
@@ -109,6 +140,9 @@ static long arm(struct rt_io_ofd *ofd, uint64_t old)
 	if (ofd->timer.deadline_ns && ofd->timer.clock == LX_CLOCK_REALTIME && ofd->timer.flags & LX_TFD_TIMER_ABSTIME) {
 		spec.value = from_ns(ofd->timer.deadline_ns);
 		flags = ofd->timer.flags;
+	} else if (ofd->timer.deadline_ns && ofd->timer.flags & LX_TFD_TIMER_ABSTIME) {
+		spec.value = from_ns(host_deadline(ofd, ofd->timer.deadline_ns - now_of(ofd)));
+		flags = LX_TFD_TIMER_ABSTIME;
 	} else if (ofd->timer.deadline_ns) {
 		int64_t left = ofd->timer.deadline_ns - now_of(ofd);
 

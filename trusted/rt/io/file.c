@@ -52,6 +52,8 @@ static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t 
 		ofd->file.device = stat.st_dev;
 		ofd->file.inode = stat.st_ino;
 	}
+	if (flags & O_TRUNC)
+		rt_mapped_resized();
 	return result;
 }
 
@@ -181,13 +183,32 @@ static long with_fd(long nr, uint64_t fd, uint64_t a, uint64_t b, uint64_t c)
 }
 
 static long sys_fsync(struct rt_thread *t) { return with_fd(t->nr, ARG(0), 0, 0, 0); }
-static long sys_ftruncate(struct rt_thread *t) { return with_fd(__NR_ftruncate, ARG(0), ARG(1), 0, 0); }
-static long sys_fallocate(struct rt_thread *t) { return with_fd(__NR_fallocate, ARG(0), ARG(1), ARG(2), ARG(3)); }
 static long sys_fadvise(struct rt_thread *t) { return with_fd(__NR_fadvise64, ARG(0), ARG(1), ARG(2), ARG(3)); }
 static long sys_readahead(struct rt_thread *t) { return with_fd(__NR_readahead, ARG(0), ARG(1), ARG(2), 0); }
 static long sys_sync_range(struct rt_thread *t) { return with_fd(__NR_sync_file_range, ARG(0), ARG(1), ARG(2), ARG(3)); }
 static long sys_fchmod(struct rt_thread *t) { return with_fd(__NR_fchmod, ARG(0), ARG(1), 0, 0); }
 static long sys_fchown(struct rt_thread *t) { return with_fd(__NR_fchown, ARG(0), ARG(1), ARG(2), 0); }
+
+static long sys_ftruncate(struct rt_thread *t)
+{
+	long result = with_fd(__NR_ftruncate, ARG(0), ARG(1), 0, 0);
+
+	if (!result)
+		rt_mapped_resized();
+	return result;
+}
+
+static long sys_fallocate(struct rt_thread *t)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+	long result = with_fd(__NR_fallocate, ARG(0), ARG(1), ARG(2), ARG(3));
+
+	if (!result)
+		rt_mapped_resized();
+	if (!result && t->arg[1] && ofd && ofd->kind == RT_IO_FILE) /* a hole, zeros, or what was behind */
+		rt_io_file_changed(ofd);
+	return result;
+}
 
 static long sys_sync(struct rt_thread *t)
 {
@@ -352,40 +373,6 @@ static long sys_getdents64(struct rt_thread *t)
 }
 
 /* ---- for mmap ---------------------------------------------------------------------------------------------------------- */
-
-long rt_io_host_fd(int fd)
-{
-	struct rt_io_ofd *ofd = rt_io_get((uint64_t)(uint32_t)fd);
-
-	return ofd && ofd->kind == RT_IO_FILE ? ofd->host_fd : -EBADF;
-}
-
-long rt_io_read_into(int fd, uint64_t offset, uint64_t app, size_t size)
-{
-	long host_fd = rt_io_host_fd(fd);
-	size_t done = 0, chunk;
-	uint64_t ub;
-
-	if (host_fd < 0)
-		return host_fd;
-	chunk = rt_ub_left() < size ? rt_ub_left() & ~(size_t)4095 : size;
-	ub = rt_io_ub_space(chunk);
-	if (!ub)
-		return -ENOMEM;
-	while (done < size) {
-		size_t some = size - done < chunk ? size - done : chunk;
-		long got = rt_io_checked(rt_host(__NR_pread64, (uint64_t)host_fd, ub, some, offset + done, 0, 0), some);
-
-		if (got < 0)
-			return got;
-		if (got == 0)
-			break;
-		if (rt_ub_to_app(app + done, (void *)ub, (size_t)got))
-			return -EFAULT;
-		done += (size_t)got;
-	}
-	return (long)done;
-}
 
 const struct rt_syscall_entry rt_syscalls_file[] = {
 	{ __NR_open, 0, sys_open }, { __NR_openat, 0, sys_openat }, { __NR_creat, 0, sys_creat },

@@ -21,6 +21,7 @@
 #define OPTMIG_TRUSTED_RT_IO_IO_H
 
 #include "rt/io/linux.h"
+#include "rt/mapped.h"
 #include "rt/rt.h"
 
 #define RT_IO_FD_MAX      65536u         /* numbers of descriptors */
@@ -220,6 +221,12 @@ void rt_io_host_close(int32_t host_fd);
 /* Copies `size` bytes into new space of the transfer buffer; 0 if they do not fit. */
 uint64_t rt_io_ub_copy(const void *trusted, size_t size);
 uint64_t rt_io_ub_space(size_t size);
+
+/* Anything of a file may have been written by the program: mappings show it. */
+static inline void rt_io_file_changed(const struct rt_io_ofd *ofd)
+{
+	rt_mapped_written(ofd->file.device, ofd->file.inode, 0, INT64_MAX / 2);
+}
 
 static inline bool rt_io_blocking(const struct rt_io_ofd *ofd) { return !(ofd->status & O_NONBLOCK); }
 

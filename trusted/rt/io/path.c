@@ -267,7 +267,11 @@ static long sys_truncate(struct rt_thread *t)
 	struct rt_io_path path;
 	long error = rt_io_path(CWD, ARG(0), &path);
 
-	return error ? error : rt_io_zero(rt_host(__NR_truncate, path.untrusted, ARG(1), 0, 0, 0, 0));
+	if (!error)
+		error = rt_io_zero(rt_host(__NR_truncate, path.untrusted, ARG(1), 0, 0, 0, 0));
+	if (!error)
+		rt_mapped_resized();
+	return error;
 }
 
 /* nr(dir, path, dir, path, flags) of the host. */

@@ -162,6 +162,20 @@ static long get(uint64_t fd, bool writing, struct rt_io_ofd **ret_ofd)
 	return get_at(fd, writing, false, ret_ofd);
 }
 
+/* Where `size` bytes have gone that were written at `offset`, or at the description's position. */
+static void show_written(struct rt_io_ofd *ofd, int64_t offset, uint64_t size)
+{
+	if (!__atomic_load_n(&rt_mapped_count, __ATOMIC_ACQUIRE))
+		return;
+	rt_ub_reset();
+	if (ofd->status & O_APPEND)
+		offset = rt_io_map_size(rt_io_index(ofd)) - (int64_t)size;
+	else if (offset == NO_OFFSET)
+		offset = rt_io_position_get(ofd) - (int64_t)size;
+	if (offset >= 0)
+		rt_mapped_written(ofd->file.device, ofd->file.inode, (uint64_t)offset, size);
+}
+
 static long transfer(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, bool writing, int64_t offset)
 {
 	long waited = rt_io_wait_again(t, ofd, writing);
@@ -171,8 +185,14 @@ static long transfer(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_sp
 	/* Linux reads and writes at most this much at once. */
 	if (span->total > 0x7ffff000)
 		span->total = 0x7ffff000;
-	if (offset == NO_OFFSET && ofd->kind == RT_IO_FILE)
-		return at_position(t, ofd, span, writing);
+	if (ofd->kind == RT_IO_FILE) {
+		long result = offset == NO_OFFSET ? at_position(t, ofd, span, writing) :
+			writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+
+		if (writing && result > 0)
+			show_written(ofd, offset, (uint64_t)result);
+		return result;
+	}
 	return writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
 }
 
@@ -263,7 +283,10 @@ static long sys_sendfile(struct rt_thread *t)
 		rt_host(__NR_sendfile, (uint64_t)out->host_fd, (uint64_t)in->host_fd, ub, size, 0, 0), size);
 	if (result == -EPIPE)
 		rt_io_broken_pipe(t);
-	return offset_out(ARG(2), ub, result);
+	error = offset_out(ARG(2), ub, result);
+	if (result > 0 && out->kind == RT_IO_FILE)
+		rt_io_file_changed(out);
+	return error;
 }
 
 static long sys_copy_file_range(struct rt_thread *t)
@@ -284,7 +307,10 @@ static long sys_copy_file_range(struct rt_thread *t)
 		return -EINVAL;
 	result = rt_io_checked(rt_host(__NR_copy_file_range, (uint64_t)in->host_fd, in_ub, (uint64_t)out->host_fd, out_ub, size, 0),
 		size);
-	return offset_out(ARG(3), out_ub, offset_out(ARG(1), in_ub, result));
+	error = offset_out(ARG(3), out_ub, offset_out(ARG(1), in_ub, result));
+	if (result > 0)
+		rt_io_file_changed(out);
+	return error;
 }
 
 const struct rt_syscall_entry rt_syscalls_rw[] = {
