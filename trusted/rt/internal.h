@@ -34,7 +34,7 @@ RT_HIDDEN extern const uint8_t rt_initial_state[];
 
 /* ---- image.ld ------------------------------------------------------------------------------------------------ */
 RT_HIDDEN extern char __ehdr_start[], __rt_text_start[], __rt_text_end[], __rt_code_start[], __rt_code_end[],
-	__rt_tracked_start[], __rt_tracked_end[], __rt_resident_start[], __rt_resident_early_end[], __rt_resident_end[],
+	__rt_tracked_start[], __rt_tracked_file_end[], __rt_tracked_end[], __rt_resident_start[], __rt_resident_early_end[], __rt_resident_end[],
 	__rt_local_start[], __rt_local_file_end[], __rt_lazy_start[], __rt_image_end[];
 
 /* ---- enter.c ------------------------------------------------------------------------------------------------- */
