@@ -16,4 +16,4 @@ STATES_JOBS ?= 2
 STATES_SEED ?= $(shell date +%s)
 .PHONY: soak-states
 soak-states: all $(B)/.deps-test $(STATES)
-	B=$(B) tests/states/fuzz --seconds $(STATES_SECONDS) --jobs $(STATES_JOBS) --seed $(STATES_SEED) --known tests/states/known-tags --minimise 600
+	B=$(B) tests/states/fuzz --seconds $(STATES_SECONDS) --jobs $(STATES_JOBS) --seed $(STATES_SEED) --known tests/states/known --minimise 600

@@ -176,6 +176,7 @@ class Run:
         if rule:
             env["OPTMIG_MIG_FAULT"] = ",".join(filter(None, [env.get("OPTMIG_MIG_FAULT"), rule]))
         child = Child(arguments, self.room, len(self.children), env)
+        child.faulty = bool(rule)
         self.children.append(child)
         return child
 
@@ -296,6 +297,8 @@ class Run:
         status, text = self.optmig("check", pid)
         named = text if status == 6 else ""
         self.named = self.named or named
+        if kind == "move" and self.here.faulty:     # a later move's fault may have struck this one
+            kind = "source"
         options = ["--mode", mode] + ([] if kind == "move" else ["--patience", "2s", "--silence", "1s"])
         if kind == "cancel":
             options += ["--bandwidth", "40M"]

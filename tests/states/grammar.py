@@ -509,10 +509,12 @@ class Script:
         self.threads += 1
         kind = self.pick("read", "recv", "write", "accept", "poll", "epoll", "cond", "sem", "sleep")
         if kind in ("cond", "sem", "sleep"):
-            self.say("thread", t, kind, "-", self.pick(30, 200) if kind == "sleep" else self.pick(0, 200) if kind == "cond" else 0)
-            if self.random.random() < 0.6:
+            limit = self.pick(30, 200) if kind == "sleep" else self.pick(0, 200) if kind == "cond" else 0
+            self.say("thread", t, kind, "-", limit)
+            if limit == 0 and self.random.random() < 0.8:       # which comes first must be clear
                 self.say("move")
-                self.say("wake" if kind == "cond" else "post")
+                self.say("wake" if kind == "cond" else "post", t)
+                self.say("join", t)
         elif kind == "accept" and self.on("tcp") and self.on("tcp-waiting"):
             l = self.slot()
             self.say("tlisten", l, "4", 5, 1)
@@ -533,15 +535,16 @@ class Script:
                     self.say("drain", a)
                     self.say("join", t)
                 return
+            limit = self.pick(0, 0, 200) if kind in ("poll", "epoll") else 0
             if kind == "epoll":
                 e = self.slot()
                 self.say("epoll", e)
                 self.say("eadd", e, a, "i")
-                self.say("thread", t, "epoll", e, self.pick(0, 200))
+                self.say("thread", t, "epoll", e, limit)
             else:
                 kind = "poll" if kind == "poll" else "recv" if shape == "pair" and self.random.random() < 0.5 else "read"
-                self.say("thread", t, kind, a, self.pick(0, 200) if kind == "poll" else 0)
-            if self.random.random() < 0.7:
+                self.say("thread", t, kind, a, limit)
+            if limit == 0 and self.random.random() < 0.8:
                 self.say("move")
                 self.say(*self.pick(("write", b, 11), ("close", b)))
                 self.say("join", t)

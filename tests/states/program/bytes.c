@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Queues: pipes, pairs, UNIX sockets, and reading and writing them all. */
 #include "states.h"
+#include <limits.h>
 
 static unsigned char buffer[1 << 20];
 static int flows;
@@ -28,6 +29,9 @@ static unsigned char message_byte(const struct flow *f, long size, long at)
 
 void compose_at(unsigned char *at, const struct flow *f, long size)
 {
+	for (; f->messages && f->piece && size > f->piece; size -= f->piece, at += f->piece)
+		for (long i = 0; i < f->piece; i++)
+			at[i] = message_byte(f, f->piece, i);
 	for (long i = 0; i < size; i++)
 		at[i] = f->messages ? message_byte(f, size, i) : stream_byte(f, f->sent + i);
 }
@@ -199,7 +203,7 @@ static void do_fill(void)
 /* Waits until all that must come is there, as far as the kernel says. */
 void settle(struct slot *s)
 {
-	long end = now_ms() + PATIENCE_MS;
+	long now = now_ms(), end = now + PATIENCE_MS;
 	int unread = 0, events;
 
 	if (s->taken || s->kind != TCP || !s->in)
@@ -210,14 +214,16 @@ void settle(struct slot *s)
 		events = poll_now(s->fd, POLLIN | POLLRDHUP);
 		if (events & (POLLERR | POLLHUP))
 			return;
-		if (s->in->end && (events & (s->large ? POLLIN : POLLRDHUP)))
+		if (s->in->end && s->in->reset && now_ms() < now + RESET_MS)    /* if one was sent, it comes soon */
+			;
+		else if (s->in->end && (events & (s->large ? POLLIN : POLLRDHUP)))
 			return;
 		if (!s->in->end && (due <= 0 || s->in->reset || s->bound_reading))
 			return;
 		/* The end may stand behind what the kernel here has no room for. */
 		if (!s->in->end && ioctl(s->fd, FIONREAD, &unread) == 0 && (unread >= due || unread >= LARGE || (s->large && unread > 0)))
 			return;
-		if (now_ms() > end)
+		if (now_ms() > (s->in->reset ? now + RESET_MS : end))
 			return;
 		pause_ms(1);
 	}
@@ -261,12 +267,24 @@ static void drain_tcp(struct slot *s, long most)
 		say_end(n);
 }
 
+/* Does a thread wait for the room that was just made? Then what it writes is waited for. */
+static int more_comes(const struct flow *f, long end)
+{
+	if (!f->filled || !f->waiting || f->got >= f->sent + f->waiting || now_ms() > end)
+		return 0;
+	pause_ms(1);
+	return 1;
+}
+
 static void drain_stream(struct slot *s)
 {
+	long end = now_ms() + PATIENCE_MS;
 	struct flow *f = s->in;
 	long total = 0, wrong = 0, n;
 
-	while ((n = read_raw(s, sizeof buffer, 0)) > 0) {
+	while ((n = read_raw(s, sizeof buffer, 0)) > 0 || more_comes(f, end)) {
+		if (n <= 0)
+			continue;
 		wrong += wrong_bytes(f, n, 0);
 		f->got += n;
 		total += n;
@@ -283,9 +301,11 @@ static void drain_messages(struct slot *s)
 	void (*tell)(const char *format, ...) = s->kind == UDP ? say_loosely : say;
 	char list[200] = "";
 	unsigned long sum = 0;
-	long count = 0, wrong = 0, n;
+	long count = 0, wrong = 0, n = 0, end = now_ms() + PATIENCE_MS;
 
-	while (count < 4000 && (n = read_raw(s, sizeof buffer, 0)) >= 0) {
+	while (count < 4000 && ((n = read_raw(s, sizeof buffer, 0)) >= 0 || more_comes(s->in, end))) {
+		if (n < 0)
+			continue;
 		if (n == 0 && s->in->end && count >= s->in->unread)
 			break;          /* the end of file of a pair's */
 		wrong += wrong_bytes(s->in, n, n > (long)sizeof buffer);
@@ -496,6 +516,7 @@ static void do_pipe(void)
 	if (r && w) {
 		r->in = w->out = new_flow(0);
 		r->in->messages = packets;
+		r->in->piece = PIPE_BUF;
 		say("ok");
 	}
 }

@@ -79,8 +79,10 @@ static void do_abstimer(void)
 		return;
 	clock_gettime(s->type, &t.it_value);
 	t.it_value.tv_sec += parts < 0 ? 1000 : -(t.it_value.tv_sec / 12 * parts);
+	/* Far from a whole number of periods. */
 	if (number(3))
-		t.it_interval.tv_sec = t.it_value.tv_sec / 4;
+		t.it_interval.tv_sec = t.it_value.tv_sec * 2 / 7;
+	s->family = 1;
 	say("%s", result(timerfd_settime(s->fd, TFD_TIMER_ABSTIME, &t, NULL)));
 }
 
@@ -91,6 +93,10 @@ void say_timer(struct slot *s)
 
 	if (timerfd_gettime(s->fd, &t) != 0) {
 		say("%s", error_name(errno));
+		return;
+	}
+	if (s->family) {        /* how near it is depends on the clock's reading */
+		say("timer: %s", t.it_value.tv_sec == 0 && t.it_value.tv_nsec == 0 ? "stopped" : "armed");
 		return;
 	}
 	say("timer: %s, period %s", t.it_value.tv_sec == 0 && t.it_value.tv_nsec == 0 ? "stopped" : t.it_value.tv_sec > 500 ? "far" : "near",

@@ -114,7 +114,8 @@ static void take(int signo)
 	if (sigtimedwait(&set, &info, &none) < 0)
 		say("%s", error_name(errno));
 	else
-		say("signal %s, code %d, value %d", info.si_signo == signo ? "right" : "WRONG", info.si_code,
+		/* glibc says SI_USER for SI_TKILL. */
+		say("signal %s, code %d, value %d", info.si_signo == signo ? "right" : "WRONG", info.si_code == SI_TKILL ? SI_USER : info.si_code,
 		    info.si_code == SI_QUEUE || info.si_code == SI_TIMER ? info.si_value.sival_int : 0);
 }
 

@@ -35,6 +35,7 @@ enum {
 	SLOTS = 40,
 	WORDS = 12,
 	PATIENCE_MS = 8000,     /* for what must come */
+	RESET_MS = 1500,        /* for what may */
 	LARGE = 30000,          /* a stream of more may lie in both queues of its connection */
 };
 
@@ -61,6 +62,7 @@ struct flow {
 	int id;
 	long sent, got;
 	int messages;           /* boundaries are kept */
+	int piece;              /* ... and what is larger is cut into messages of this size */
 	int unread;             /* messages that should be in the queue */
 	int end;                /* the writer is gone or has shut down, or an error is to be expected */
 	int reset;              /* ... what is in flight may be lost */

@@ -13,11 +13,11 @@ static struct thread {
 	int fd;
 	long argument, result;
 	struct slot *slot;
+	sem_t semaphore;
+	int woken;
 } threads[THREADS];
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
-static sem_t semaphore;
-static int woken;
 
 static void *wait_in_condition(struct thread *t)
 {
@@ -32,7 +32,7 @@ static void *wait_in_condition(struct thread *t)
 		until.tv_sec++;
 	}
 	pthread_mutex_lock(&mutex);
-	while (!woken && n == 0)
+	while (!t->woken && n == 0)
 		n = t->argument ? pthread_cond_timedwait(&condition, &mutex, &until) : pthread_cond_wait(&condition, &mutex);
 	pthread_mutex_unlock(&mutex);
 	snprintf(t->said, sizeof t->said, "%s", n ? error_name(n) : "woken");
@@ -72,7 +72,7 @@ static void *run(void *argument)
 		n = epoll_wait(t->fd, &e, 1, t->argument ? (int)t->argument : -1);
 		n = n > 0 ? (long)e.events : n;
 	} else if (strcmp(t->what, "sem") == 0) {
-		n = sem_wait(&semaphore);
+		n = sem_wait(&t->semaphore);
 	} else if (strcmp(t->what, "sleep") == 0) {
 		struct timespec left = { t->argument / 1000, t->argument % 1000 * 1000000 };
 
@@ -101,6 +101,7 @@ static void do_thread(void)
 	}
 	*t = (struct thread){ .used = 1, .fd = s ? s->fd : -1, .argument = number(4), .slot = s };
 	snprintf(t->what, sizeof t->what, "%s", what);
+	sem_init(&t->semaphore, 0, 0);
 	if (s && s->kind != EPOLL) {    /* it shall wait */
 		int flags = fcntl(s->fd, F_GETFL);
 
@@ -121,10 +122,13 @@ static void do_thread(void)
 	pause_ms(5);
 }
 
+/* wake NUMBER, post NUMBER: one that waits for it */
 static void do_wake(void)
 {
+	struct thread *t = &threads[(unsigned long)number(1) % THREADS];
+
 	pthread_mutex_lock(&mutex);
-	woken = 1;
+	t->woken = 1;
 	pthread_cond_broadcast(&condition);
 	pthread_mutex_unlock(&mutex);
 	say("ok");
@@ -132,7 +136,9 @@ static void do_wake(void)
 
 static void do_post(void)
 {
-	say("%s", result(sem_post(&semaphore)));
+	struct thread *t = &threads[(unsigned long)number(1) % THREADS];
+
+	say("%s", t->used ? result(sem_post(&t->semaphore)) : "no such thread");
 }
 
 /* What its call has moved. */
