@@ -41,7 +41,7 @@ struct fake {
 	bool claimed;
 	uint64_t (*claim)(void);            /* the test's answer to rt_io_claim. NULL: all is claimed at once */
 	_Atomic uint64_t placed_twice;      /* accept_copy onto a page that was there */
-	int freeze_error, rebuild_error;
+	int freeze_error, thaw_error, rebuild_error;
 	long (*urgent)(uint8_t *data, uint64_t size);   /* the test's transport */
 	const char *evidence_error;         /* refuse the other side's quote, with these words */
 	/* Answers the other host calls: evidence. NULL: there are none. */
