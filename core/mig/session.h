@@ -23,7 +23,7 @@
  *    The destination waits from RECEIVING on.
  *
  * Who may run the application: the source in IDLE .. ROUNDS, CANCELLED, FAILED, ABORTED; the destination in RUNNING,
- * COMPLETE. START is emitted on the one edge into COMMITTED, so that no later event but the authenticated ABORT of a
+ * COMPLETE. What a destination says last, PLACED or an abort after PREPARED, it says until it is heard (link.h). START is emitted on the one edge into COMMITTED, so that no later event but the authenticated ABORT of a
  * destination that can never start leads the source back. Final states: CANCELLED, FAILED, ABORTED, DONE; ABORTED,
  * COMPLETE. A source in DONE and a destination in any state but AWAIT refuse a new session of that kind for ever.
  */
@@ -99,6 +99,7 @@ enum mig_event {
 #define MIG_DO_RESUME_APP    0x20000u /* source: thaw what was frozen, let the threads run on */
 #define MIG_DO_WAIT_LINK     0x40000u /* the connection will be made anew */
 #define MIG_DO_WIPE          0x80000u /* after the frames above are handed out: destroy the session's keys */
+#define MIG_DO_ANSWER        0x200000u /* destination: its last word is said until the source acknowledges it */
 #define MIG_DO_HAND_OVER     0x100000u /* source: let go of the host side, push what is owed */
 
 /* Each returns 0 and sets *ret_next and *ret_actions, or OM_ESTATE: the event means nothing in this state. */

@@ -10,6 +10,9 @@
  * which knows no session: it can neither read that session's messages nor sign its tokens), cancel at any step, and give up or reconnect as they like, which here is just delivering or
  * not delivering.
  *
+ * With -DLINK it is another model, at the end: one session and its link, whose messages are lost with each transport. The first
+ * one asks what an adversary can bring about, this one whether the two find each other again.
+ *
  * States carry the names of core/mig (tests/model/states checks that they are the same).
  */
 #ifndef SESSIONS
@@ -33,6 +36,7 @@
 #define D_ABORTED    3  /* has given up for ever (OM_MIG_FAILED) */
 #define D_DEAD       4  /* ... and started again: D_ACTIVE, but !knows[i] */
 
+#ifndef LINK
 byte source = S_ACTIVE;
 byte destination[SESSIONS] = D_ACTIVE;
 byte session = 0;            /* the source's present session */
@@ -143,3 +147,137 @@ ltl source_returns { [] ((source == S_DEVICE) -> <> (source != S_DEVICE)) }
  * kills the destination after the token has killed the program. */
 ltl settles { [] ((source == S_COMMITTED) -> <> (INSTANCES == 1 && source != S_COMMITTED)) }
 ltl one_in_the_end { <> [] (INSTANCES == 1) }
+
+#else /* LINK */
+/*
+ * The link (core/mig/link.h). A message lives as long as the transport that carries it: a loss takes along all that is on
+ * its way, and each side notices it at a time of its own. Then the host of the source connects anew, the source says its
+ * state (RESUME), the destination answers with its own, and both go on from there. LOSSES transports are lost, at any
+ * step: also while the answer to the loss before is on its way. Either side may give up whenever its rules allow it.
+ */
+#ifndef LOSSES
+#define LOSSES 4
+#endif
+#define S_DONE       6  /* ... and that it is whole there (DONE; S_COMPLETED is POSTCOPY here) */
+#define D_COMPLETE   5  /* nothing is owed any more */
+#define L_GONE       0
+#define L_NEW        1
+#define L_UP         2
+#define L_DOWN       3
+#define L_RESUMING   4
+#define L_ANSWERING  5
+#define L_CLOSING    6
+
+byte source = S_ACTIVE, destination = D_ACTIVE;
+byte slink = L_GONE, dlink = L_GONE;
+bool begun = false, over = false;       /* the source's session */
+bool connected = false, s_lost = false, d_lost = false;
+byte losses = 0;
+bool willing = true;                    /* somebody may still give up, at any step */
+bit tick = 0;
+
+/* On their way. m_answer: 0 none, else 1 + the destination's state. */
+bool m_final, m_prepared, m_start, m_started, m_placed, m_abort, m_cancel, m_finish, m_resume;
+byte m_answer;
+#define SEND(m) m = connected
+/* Frames of this transport, under this epoch's keys, are taken in. */
+#define S_HEARS (connected && (slink == L_UP))
+#define D_HEARS (connected && (dlink == L_UP || dlink == L_ANSWERING))
+
+active proctype LinkSource()
+{
+end:	do
+	/* the session */
+	:: atomic { slink == L_GONE && !begun -> slink = L_NEW; begun = true; connected = true }
+	:: atomic { slink == L_NEW && connected && dlink != L_GONE -> slink = L_UP }
+	:: atomic { slink == L_UP && source == S_ACTIVE && !over -> source = S_DEVICE; SEND(m_final) }
+	:: atomic { S_HEARS && source == S_DEVICE && m_prepared -> source = S_COMMITTED; SEND(m_start) }
+	:: atomic { S_HEARS && source == S_COMMITTED && m_started -> source = S_COMPLETED }
+	:: atomic { slink == L_UP && connected && source == S_COMPLETED && m_placed -> slink = L_CLOSING; source = S_DONE; over = true; SEND(m_finish) }
+	/* the destination gave up: the acknowledgement leaves, and the program runs on */
+	:: atomic { slink == L_UP && connected && !over && m_abort && source != S_COMPLETED -> slink = L_CLOSING; source = S_ACTIVE; over = true; SEND(m_finish) }
+	/* its user, or a failure, before the token */
+	:: atomic { slink == L_UP && willing && !over && (source == S_ACTIVE || source == S_DEVICE) -> slink = L_CLOSING; source = S_ACTIVE; over = true; SEND(m_cancel) }
+	:: atomic { (slink == L_NEW || slink == L_DOWN || slink == L_RESUMING) && source == S_ACTIVE && begun && (willing || dlink == L_GONE) -> slink = L_GONE; over = true }
+	:: atomic { slink == L_CLOSING -> slink = L_GONE }
+	/* the transport is gone */
+	:: atomic { s_lost && (slink == L_UP || slink == L_RESUMING) -> slink = L_DOWN; s_lost = false }
+	:: atomic { s_lost && (slink == L_NEW || slink == L_CLOSING) -> slink = L_GONE; s_lost = false; over = true }
+	:: atomic { s_lost && (slink == L_DOWN || slink == L_GONE) -> s_lost = false }
+	/* between the stop and the token nobody waits for it */
+	:: atomic { slink == L_DOWN && source == S_DEVICE -> slink = L_GONE; source = S_ACTIVE; over = true }
+	/* connected anew: the host of a destination that has not noticed the loss learns it by that */
+	:: atomic { slink == L_DOWN && source != S_DEVICE && dlink == L_DOWN && !connected && !s_lost && !d_lost -> slink = L_RESUMING; connected = true; SEND(m_resume) }
+	/* the answer is as good as the messages that were lost */
+	:: atomic { slink == L_RESUMING && connected && m_answer == 1 + D_ACTIVE -> slink = L_UP; m_answer = 0 }
+	:: atomic { slink == L_RESUMING && connected && m_answer == 1 + D_PREPARED -> slink = L_UP; m_answer = 0; m_start = (source == S_COMMITTED) }
+	:: atomic { slink == L_RESUMING && connected && m_answer == 1 + D_STARTED -> slink = L_UP; m_answer = 0; m_started = true }
+	:: atomic { slink == L_RESUMING && connected && m_answer == 1 + D_COMPLETE -> slink = L_UP; m_answer = 0; m_started = true; m_placed = true }
+	:: atomic { slink == L_RESUMING && connected && m_answer == 1 + D_ABORTED -> slink = L_UP; m_answer = 0; m_abort = true }
+	od
+}
+
+active proctype LinkDestination()
+{
+end:	do
+	:: atomic { dlink == L_GONE && destination == D_ACTIVE && connected && slink == L_NEW -> dlink = L_NEW }
+	:: atomic { dlink == L_NEW && connected -> dlink = L_UP }
+	/* the session */
+	:: atomic { D_HEARS && destination == D_ACTIVE && m_final -> destination = D_PREPARED; SEND(m_prepared) }
+	:: atomic { D_HEARS && destination == D_PREPARED && m_start -> destination = D_STARTED; SEND(m_started) }
+	/* whole: PLACED is said until it is heard */
+	:: atomic { dlink == L_UP && destination == D_STARTED -> dlink = L_ANSWERING; destination = D_COMPLETE; SEND(m_placed) }
+	:: atomic { (dlink == L_DOWN || dlink == L_RESUMING) && destination == D_STARTED -> destination = D_COMPLETE }
+	/* given up when it was complete: so is the abort */
+	:: atomic { dlink == L_UP && willing && destination == D_PREPARED -> dlink = L_ANSWERING; destination = D_ABORTED; SEND(m_abort) }
+	:: atomic { (dlink == L_DOWN || dlink == L_RESUMING) && willing && destination == D_PREPARED -> destination = D_ABORTED }
+	/* given up before, or cancelled: nothing was promised */
+	:: atomic { dlink == L_UP && willing && destination == D_ACTIVE -> dlink = L_CLOSING; destination = D_ABORTED; SEND(m_abort) }
+	:: atomic { (dlink == L_NEW || dlink == L_DOWN || dlink == L_RESUMING) && willing && destination == D_ACTIVE -> dlink = L_GONE; destination = D_ABORTED }
+	:: atomic { dlink == L_UP && connected && m_cancel && (destination == D_ACTIVE || destination == D_PREPARED) -> dlink = L_CLOSING; destination = D_ABORTED }
+	:: atomic { dlink == L_CLOSING -> dlink = L_GONE }
+	:: atomic { dlink == L_ANSWERING && connected && m_finish -> dlink = L_GONE }
+	/* the transport is gone */
+	:: atomic { d_lost && (dlink == L_UP || dlink == L_RESUMING || dlink == L_ANSWERING) -> dlink = L_DOWN; d_lost = false }
+	:: atomic { d_lost && dlink == L_NEW -> dlink = L_GONE; d_lost = false; destination = D_ABORTED }
+	:: atomic { d_lost && dlink == L_CLOSING -> dlink = L_GONE; d_lost = false }
+	:: atomic { d_lost && (dlink == L_DOWN || dlink == L_GONE) -> d_lost = false }
+	:: atomic { dlink == L_DOWN && connected && !d_lost -> dlink = L_RESUMING }
+	/* the answer, and then the last word once more */
+	:: atomic { dlink == L_RESUMING && connected && m_resume -> dlink = L_UP; m_resume = false; m_answer = 1 + destination }
+	:: atomic { dlink == L_UP && (destination == D_COMPLETE || destination == D_ABORTED) -> dlink = L_ANSWERING; m_placed = (connected && destination == D_COMPLETE) }
+	od
+}
+
+#define TAKE_ALL_ALONG m_final = false; m_prepared = false; m_start = false; m_started = false; m_placed = false; m_abort = false; \
+	m_cancel = false; m_finish = false; m_resume = false; m_answer = 0
+active proctype Loss()
+{
+end:	do
+	:: atomic { connected && losses < LOSSES -> losses++; connected = false; s_lost = true; d_lost = true; TAKE_ALL_ALONG }
+	:: losses < LOSSES -> losses = LOSSES /* no more of them */
+	:: willing -> willing = false         /* nobody has to */
+	/* who forgets the other closes the connections, when its last word has been read */
+	:: atomic { connected && slink != L_GONE && dlink == L_GONE && destination != D_ACTIVE && !m_abort -> connected = false; s_lost = true; TAKE_ALL_ALONG }
+	:: atomic { connected && dlink != L_GONE && slink == L_GONE && !m_finish && !m_cancel -> connected = false; d_lost = true; TAKE_ALL_ALONG }
+	od
+}
+
+active proctype Time()
+{
+end:	do
+	:: tick = 1 - tick
+	od
+}
+
+#define INSTANCES ((source == S_ACTIVE) + (destination == D_STARTED) + (destination == D_COMPLETE))
+ltl link_never_two { [] (INSTANCES <= 1) }
+/* However often the transport is lost: while both live and it comes back, nobody waits for ever. */
+ltl link_settles { [] ((source == S_COMMITTED) -> <> (source != S_COMMITTED)) }
+ltl link_completes { [] ((source == S_COMPLETED) -> <> (source == S_DONE)) }
+ltl link_one_in_the_end { <> [] (INSTANCES == 1) }
+/* If no word is lost any more, a destination that gave up is told that it was heard, and can end. */
+ltl link_heard { [] ((destination == D_ABORTED && losses == 0) -> <> (dlink == L_GONE || losses > 0)) }
+/* A destination ends only when its source needs it no more. */
+ltl link_needed { [] ((dlink == L_GONE && begun && destination != D_ACTIVE) -> (source != S_COMMITTED && source != S_COMPLETED)) }
+#endif

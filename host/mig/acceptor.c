@@ -131,7 +131,7 @@ static bool source_left(struct host_mig *mig)
 	return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
-int mig_collect(struct host_mig *mig, uint64_t timeout_ns, bool even_over)
+int mig_collect(struct host_mig *mig, uint64_t timeout_ns)
 {
 	unsigned count = OM_CONNECTION_PAGES + mig->channels;
 	uint64_t end = timeout_ns == UINT64_MAX ? UINT64_MAX : host_monotonic_ns() + timeout_ns;
@@ -140,7 +140,7 @@ int mig_collect(struct host_mig *mig, uint64_t timeout_ns, bool even_over)
 	int error = 0;
 
 	pthread_mutex_lock(&mig->lock);
-	while (mig->pending_count < count && !mig->cancel && (even_over || !mig->over) && !left && host_monotonic_ns() < end) {
+	while (mig->pending_count < count && !mig->cancel && !mig->over && !left && host_monotonic_ns() < end) {
 		/* A program that has been started may not run yet, and does not need its source for it. */
 		if (go_on != UINT64_MAX) {
 			pthread_mutex_unlock(&mig->lock);
@@ -150,7 +150,7 @@ int mig_collect(struct host_mig *mig, uint64_t timeout_ns, bool even_over)
 		mig_wait_tick(mig);
 		left = mig->pending_count < count && source_left(mig);
 	}
-	if (mig->cancel || (mig->over && !even_over))
+	if (mig->cancel || mig->over)
 		error = host_fail(OM_ECANCELLED, "cancelled");
 	else if (left)
 		error = host_fail(OM_ECONNECTION, "the source closed its connection before the session began");

@@ -72,7 +72,12 @@ int mig_cancel(struct host_mig *mig)
 	bool committed;
 	int error;
 
-	if (!in_session(mig, &phase))
+	pthread_mutex_lock(&mig->lock);
+	phase = mig->phase;
+	if (phase == MIG_PHASE_CONNECTING)
+		mig->cancel = true;            /* if the engine begins nevertheless, it is told (mig_session_runs) */
+	pthread_mutex_unlock(&mig->lock);
+	if (phase == MIG_PHASE_IDLE || phase == MIG_PHASE_ENDED)
 		return host_fail(OM_ESTATE, "no migration is running");
 	if (phase != MIG_PHASE_CONNECTING) {
 		error = mig_command(mig, mig->source ? OM_COMMAND_CANCEL : OM_COMMAND_ABORT, 0);
@@ -86,7 +91,7 @@ int mig_cancel(struct host_mig *mig)
 	}
 	pthread_mutex_lock(&mig->lock);
 	/* A destination that was complete stays until the source has its abort token: it may have committed. */
-	mig->cancel = mig->source || !mig->prepared;
+	mig->cancel |= mig->source || !(atomic_load(&mig->seen_flags) & OM_MIG_F_AWAITED);
 	pthread_cond_broadcast(&mig->changed);
 	pthread_mutex_unlock(&mig->lock);
 	if (!mig->source && phase != MIG_PHASE_CONNECTING)

@@ -44,6 +44,7 @@ static const char *const fault_names[] = {
 static struct rule { enum mig_step step; enum fault fault; atomic_bool done; } rules[RULES_MAX];
 static unsigned rule_count;
 static _Atomic uint64_t stall_end_ns;
+static atomic_bool cut_again, giving_up;
 
 static int find(const char *const *names, unsigned count, const char *name, unsigned *ret_at)
 {
@@ -171,16 +172,28 @@ static void start(void *(*main)(void *))
 		pthread_detach(thread);
 }
 
+static void cut(struct host_mig *mig)
+{
+	for (unsigned i = 0; mig && i < MIG_CONNECTIONS_MAX; i++)
+		if (mig->connection[i].fd >= 0)
+			shutdown(mig->connection[i].fd, SHUT_RDWR);
+}
+
 static void strike(struct host_mig *mig, enum fault fault)
 {
 	switch (fault) {
 	case FAULT_KILL:
 		(void)kill(getpid(), SIGKILL);
 		return;
+	case FAULT_CUT_TWICE:
+		atomic_store(&cut_again, true);
+		cut(mig);
+		return;
 	case FAULT_CUT:
-		for (unsigned i = 0; mig && i < MIG_CONNECTIONS_MAX; i++)
-			if (mig->connection[i].fd >= 0)
-				shutdown(mig->connection[i].fd, SHUT_RDWR);
+		cut(mig);
+		return;
+	case FAULT_GIVE_UP:
+		atomic_store(&giving_up, true);
 		return;
 	case FAULT_STALL:
 		atomic_store(&stall_end_ns, host_monotonic_ns() + STALL_NS);
@@ -220,9 +233,25 @@ void mig_fault(struct host_mig *mig, enum mig_step step)
 		}
 }
 
+void mig_fault_sent(struct host_mig *mig)
+{
+	if (mig && atomic_exchange(&giving_up, false) && mig_cancel(mig))
+		host_error("fault: give-up: %s", host_reason());
+}
+
+void mig_fault_frame(struct host_mig *mig, const uint8_t *frame)
+{
+	if (rule_count == 0 || frame[OM_FRAME_OFFSET_KIND] != OM_FRAME_RESUME)
+		return;
+	mig_fault(mig, mig->source ? MIG_STEP_SOURCE_RESUME : MIG_STEP_TARGET_ANSWER);
+	if (atomic_exchange(&cut_again, false))
+		cut(mig);
+}
+
 void mig_fault_step(struct host_mig *mig, enum mig_step step)
 {
 	mig_fault(mig, step);
+	mig_fault_sent(mig);
 	mig_fault_wait(NULL);
 }
 

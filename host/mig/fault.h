@@ -9,6 +9,8 @@
 #ifndef OPTMIG_HOST_MIG_FAULT_H
 #define OPTMIG_HOST_MIG_FAULT_H
 
+#include <stdint.h>
+
 struct host_mig;
 
 /* X(identifier, name): in the order in which a session comes to them. */
@@ -23,6 +25,8 @@ struct host_mig;
 	X(SOURCE_COMPLETED, "source.completed")   /* ... and to be whole */ \
 	X(SOURCE_LOST, "source.lost")             /* about to connect anew */ \
 	X(SOURCE_RESUMED, "source.resumed")       /* connected anew */ \
+	X(SOURCE_RESUME, "source.resume")         /* about to say its state, and to ask for the other's */ \
+	X(SOURCE_ABORTED, "source.aborted")       /* has heard after the token that the destination gave up; about to say so */ \
 	X(SOURCE_ENDING, "source.ending")         /* connections closed, result not yet told */ \
 	X(TARGET_HELLO, "target.hello")           /* somebody wants to migrate here */ \
 	X(TARGET_BUILT, "target.built")           /* the enclave is there, the hello not answered */ \
@@ -34,11 +38,15 @@ struct host_mig;
 	X(TARGET_POSTCOPY, "target.postcopy")     /* the program runs here, pages are owed */ \
 	X(TARGET_COMPLETED, "target.completed")   /* ... none any more */ \
 	X(TARGET_LOST, "target.lost")             /* waits for the source to connect anew */ \
+	X(TARGET_ANSWER, "target.answer")         /* asked for its state after that: the answer is about to leave */ \
+	X(TARGET_ABORTED, "target.aborted")       /* gave up when it was complete: the abort is about to leave */ \
 	X(TARGET_ENDING, "target.ending")
 
 #define MIG_FAULTS(X) \
 	X(KILL, "kill")             /* the process dies */ \
 	X(CUT, "cut")               /* its connections are reset */ \
+	X(CUT_TWICE, "cut-twice")   /* ... and once more as soon as they have been made anew and say the first word */ \
+	X(GIVE_UP, "give-up")       /* its user does not want it any more, and cancels */ \
 	X(STALL, "stall")           /* nothing moves for 4 s */ \
 	X(DISK, "disk")             /* from now on writing to a file fails */ \
 	X(MEMORY, "memory")         /* ... no address space is to be had */ \
@@ -64,5 +72,9 @@ void mig_fault(struct host_mig *mig, enum mig_step step);
 void mig_fault_step(struct host_mig *mig, enum mig_step step);
 /* Waits while a stall lasts or until the pumps shall stop. Context: without mig->lock. */
 void mig_fault_wait(struct host_mig *mig);
+/* A frame of the control connection is about to leave: some are steps. */
+void mig_fault_frame(struct host_mig *mig, const uint8_t *frame);
+/* It has left; what has struck and needs the engine is done, before another frame is taken. Context: without mig->lock. */
+void mig_fault_sent(struct host_mig *mig);
 
 #endif

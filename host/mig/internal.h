@@ -56,9 +56,9 @@ struct host_mig {
 	bool retry_now;                 /* `recover` */
 	bool cancel;                    /* before the engine has the session */
 	bool interrupted;               /* destination: by the user */
-	bool told;                      /* destination: the session ended with the link up */
+	bool gave_up;                   /* destination: it was complete, and will never run the program: the source must hear it */
 	int  error;                     /* first failure of this session */
-	char reason[256];
+	char reason[256];               /* ... in words, and what failed behind it: "...; and then ..." */
 	struct mig_request request;
 	char peer[MIG_ADDRESS_TEXT];
 	uint32_t reconnects;
@@ -93,7 +93,7 @@ struct host_mig {
 int64_t mig_call(struct host_mig *mig, enum om_engine_op op, uint64_t a0, uint64_t a1, uint64_t ret_arg[4]);
 /* The answer of OUT, IN, COMMAND, LOST, RESUME: wakes connections and notes what has changed. */
 void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4]);
-/* The first error of a session stands. Words from host_reason(). */
+/* The first error of a session stands, with what it led to. Words from host_reason(). */
 void mig_set_error(struct host_mig *mig, int error);
 void mig_lose(struct host_mig *mig, int error, bool eof);
 void mig_set_phase(struct host_mig *mig, enum mig_phase phase);
@@ -107,6 +107,8 @@ void mig_slots_release(struct host_mig *mig);
 void mig_begin_session(struct host_mig *mig, bool source);
 /* SRC_BEGIN or DST_BEGIN has succeeded. */
 void mig_session_begun(struct host_mig *mig);
+/* Phase RUNNING for the first time: what was cancelled before the engine had the session is cancelled now. */
+void mig_session_runs(struct host_mig *mig);
 void mig_fill_hello(struct host_mig *mig, struct mig_hello *ret_hello);
 /* Waits until the session is over, lost or silent. True: over. */
 bool mig_watch(struct host_mig *mig);
@@ -126,8 +128,9 @@ bool mig_pause(struct host_mig *mig, uint64_t ns);
 /* source.c: before the token leaves. Under the lock. */
 void mig_source_committed(struct host_mig *mig);
 
-/* receive.c: the program runs here from now on. Under the lock. */
+/* receive.c: the program runs here from now on, or never will. Under the lock. */
 void mig_receive_arrived(struct host_mig *mig);
+void mig_receive_gave_up(struct host_mig *mig);
 
 /* command.c */
 void mig_program_exit(void *context, int status, int signo);
@@ -137,8 +140,6 @@ __attribute__((warn_unused_result))
 int  mig_pumps_start(struct host_mig *mig);
 /* Ends them and closes the connections. @orderly: the last frames were sent; let the peer read them. */
 void mig_pumps_stop(struct host_mig *mig, bool orderly);
-/* On the control connection of a session that is over: one frame in, and the engine's answer to it. No pump runs. */
-void mig_answer_last(struct host_mig *mig);
 
 /* urgent.c */
 __attribute__((warn_unused_result))

@@ -22,7 +22,6 @@
 
 #define REST_SLICE_NS   50000000u
 #define DRAIN_MS        2000
-#define ANSWER_MS       5000
 /* Somebody's command may have the connection for a moment; a real refusal comes again. */
 #define BUSY_TRIES      50u
 #define BUSY_US         100u
@@ -123,11 +122,15 @@ static enum outcome send_out(struct mig_connection *c, uint64_t *ret_wait_ns)
 	if (answer.ret > 0) {
 		if (answer.ret > OM_FRAME_MAX)
 			answer.ret = OM_FRAME_MAX;
+		if (c->number == OM_CONNECTION_CONTROL)
+			mig_fault_frame(mig, frame_buffer(c));
 		error = mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
 		if (error) {
 			mig_lose(mig, error, c->number != OM_CONNECTION_CONTROL);
 			return END;
 		}
+		if (c->number == OM_CONNECTION_CONTROL)
+			mig_fault_sent(mig);
 		if (c->number >= OM_CONNECTION_PAGES)
 			rest(mig, mig_bucket_take(&mig->bucket, (uint64_t)answer.ret, host_monotonic_ns()));
 		return GO_ON;
@@ -220,18 +223,6 @@ static void pump_urgent(struct mig_connection *c)
 			return;
 		}
 	}
-}
-
-void mig_answer_last(struct host_mig *mig)
-{
-	struct mig_connection *c = &mig->connection[OM_CONNECTION_CONTROL];
-	struct pollfd p = { .fd = c->fd, .events = POLLIN };
-	uint64_t wait_ns;
-
-	if (poll(&p, 1, ANSWER_MS) <= 0 || take_in(c) != GO_ON)
-		return;
-	while (send_out(c, &wait_ns) == GO_ON)
-		;
 }
 
 static void *thread_main(void *argument)

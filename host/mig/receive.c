@@ -11,7 +11,9 @@
  * means a new process: the same one, executed anew with the listening socket open, so that nobody is refused meanwhile.
  *
  * How long it waits for a lost source depends on what it knows: while it only receives, as long as its user says (a
- * minute); once it is complete, the source may have given the program up in its favour, and it waits for ever, and so it does while pages are owed.
+ * minute); once it is complete, the source may have given the program up in its favour, and it waits for ever, and so it does
+ * while pages are owed. If it gives up itself after it was complete, it stays until the source has acknowledged that, or its
+ * user ends it.
  * When all is here and only the source's last word is missing, it stays for ten minutes to tell a source that comes
  * back, or until the program is to move on.
  */
@@ -34,7 +36,7 @@
 
 #define LISTEN_FD_VARIABLE "OPTMIG_LISTEN_FD"
 #define COURTESY_NS        600000000000u
-#define AFTERWARDS_NS      10000000000u
+#define SLICE_NS           1000000000u
 #define ARRIVAL_NS         1000000000u
 #define DESCRIPTORS        4096
 
@@ -166,15 +168,9 @@ static int engine_begin(struct host_mig *mig)
 /* What is at stake decides how long a lost source is waited for; see the top. */
 static uint64_t patience(struct host_mig *mig)
 {
-	uint32_t state;
-
-	mig_refresh(mig);
-	pthread_mutex_lock(&mig->lock);
-	state = mig->last.state;
-	pthread_mutex_unlock(&mig->lock);
-	if (state == OM_MIG_COMPLETED)
-		return COURTESY_NS;
-	return mig->prepared || mig->running || state == OM_MIG_PREPARED ? UINT64_MAX : mig->receive->patience_ns;
+	if (atomic_load(&mig->seen_flags) & OM_MIG_F_AWAITED)
+		return UINT64_MAX;
+	return atomic_load(&mig->seen_state) == OM_MIG_COMPLETED ? COURTESY_NS : mig->receive->patience_ns;
 }
 
 /* The program is whole here; the source, if it still is there, will have to be told by its user. */
@@ -184,6 +180,37 @@ static void forget(struct host_mig *mig)
 
 	if (mig_call(mig, OM_ENGINE_COMMAND, OM_COMMAND_FORGET, 0, arg) >= 0)
 		mig_note(mig, UINT16_MAX, arg);
+}
+
+/* The connections of a resumption. What is at stake may change meanwhile. */
+static int collect_again(struct host_mig *mig)
+{
+	uint64_t begin = host_monotonic_ns();
+	int error;
+
+	do
+		error = mig_collect(mig, SLICE_NS);
+	while (error == OM_ETIMEDOUT && host_monotonic_ns() - begin < patience(mig));
+	return error;
+}
+
+/* The source did not come, or is not wanted any more. Return: true if it must be told, when it comes. */
+static bool gave_up(struct host_mig *mig, int error)
+{
+	bool awaited;
+
+	if (atomic_load(&mig->seen_state) == OM_MIG_COMPLETED) {
+		forget(mig);
+		return false;
+	}
+	mig_set_error(mig, error);
+	(void)mig_command(mig, OM_COMMAND_ABORT, 0); /* refused only if it is over */
+	pthread_mutex_lock(&mig->lock);
+	awaited = (atomic_load(&mig->seen_flags) & OM_MIG_F_AWAITED) && !mig->over;
+	if (awaited)
+		mig->cancel = false;           /* done: what is left is to say so */
+	pthread_mutex_unlock(&mig->lock);
+	return awaited;
 }
 
 static bool reconnected(struct host_mig *mig)
@@ -196,22 +223,21 @@ static bool reconnected(struct host_mig *mig)
 	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
 	host_note("connection to the source lost; waiting for it for %s", wait_ns == UINT64_MAX ? "as long as it takes" :
 		wait_ns == COURTESY_NS ? "ten minutes; the program is complete" : mig_format_time(wait_ns, time));
-	error = mig_collect(mig, wait_ns, false);
-	if (error && wait_ns == COURTESY_NS) {
-		forget(mig);
-		return false;
-	}
-	if (error) {
-		mig_set_error(mig, error);
-		(void)mig_command(mig, OM_COMMAND_ABORT, 0); /* refused only if it is over */
-		return false;
-	}
-	ret = mig_call(mig, OM_ENGINE_RESUME, 0, 0, arg);
-	if (ret < 0) {
-		host_fail((int)ret, "the engine cannot resume: %s", om_strerror((int)ret));
-		mig_set_error(mig, (int)ret);
+	for (;;) {
+		error = collect_again(mig);
+		if (error && !gave_up(mig, error))
+			return false;
+		if (error)
+			continue;
+		ret = mig_call(mig, OM_ENGINE_RESUME, 0, 0, arg);
+		if (ret >= 0)
+			break;
+		/* The source asks once more, if it waits. */
+		error = host_fail((int)ret, "the engine cannot resume: %s", om_strerror((int)ret));
+		host_detail("%s", host_reason());
 		mig_pumps_stop(mig, false);
-		return false;
+		if (!(atomic_load(&mig->seen_flags) & OM_MIG_F_AWAITED) && !gave_up(mig, error))
+			return false;
 	}
 	mig_note(mig, UINT16_MAX, arg);
 	mig->reconnects++;
@@ -221,7 +247,7 @@ static bool reconnected(struct host_mig *mig)
 
 static void run_session(struct host_mig *mig)
 {
-	int error = mig_collect(mig, MIG_COLLECT_MS * 1000000ull, false);
+	int error = mig_collect(mig, MIG_COLLECT_MS * 1000000ull);
 
 	mig_fault_step(mig, MIG_STEP_TARGET_COLLECTED);
 	if (!error)
@@ -232,7 +258,7 @@ static void run_session(struct host_mig *mig)
 		mig_pumps_stop(mig, false);
 		return;
 	}
-	mig_set_phase(mig, MIG_PHASE_RUNNING);
+	mig_session_runs(mig);
 	for (;;) {
 		bool over;
 
@@ -241,30 +267,12 @@ static void run_session(struct host_mig *mig)
 			mig_set_error(mig, error);
 		over = error ? false : mig_watch(mig);
 		mig_pumps_stop(mig, over);
-		mig->told = over;
 		if (over)
 			return;
 		if (!mig_report_loss(mig) || !reconnected(mig)) {
 			mig_drain(mig);
 			return;
 		}
-	}
-}
-
-/*
- * This side was complete and then gave up while the link was down. The source may have committed; it will run on only
- * when it has heard so. Answers it for as long as it asks, and once more if that answer was lost.
- */
-static void answer_until_heard(struct host_mig *mig)
-{
-	uint64_t patience = UINT64_MAX;
-
-	host_note("waiting for the source, to tell it that the program will not run here");
-	while (mig_collect(mig, patience, true) == 0) {
-		if (mig_call(mig, OM_ENGINE_RESUME, 0, 0, NULL) >= 0)
-			mig_answer_last(mig);
-		mig_pumps_stop(mig, true);
-		patience = AFTERWARDS_NS;
 	}
 }
 
@@ -278,8 +286,6 @@ static void *supervisor_main(void *argument)
 		mig_set_error(mig, error);
 	else
 		run_session(mig);
-	if (mig->prepared && !mig->running && !mig->told)
-		answer_until_heard(mig);
 	mig_acceptor_stop(mig);
 	mig_end_session(mig);
 	if (!mig->running) {
@@ -339,6 +345,12 @@ void mig_receive_arrived(struct host_mig *mig)
 	host_creds_settle();
 	host_signals_divert(NULL, NULL);
 	host_note("%s runs here now", host_image_header(mig->enclave)->program_name);
+}
+
+void mig_receive_gave_up(struct host_mig *mig)
+{
+	(void)mig;
+	host_note("waiting for the source, to tell it that the program will not run here");
 }
 
 static int start_session(struct host_mig *mig, const struct mig_receive_options *options, const struct mig_hello *hello,

@@ -24,6 +24,7 @@
 #define TICK_NS    100000000u
 #define GRACE_NS   1000000000u  /* after a connection but the control one has ended: the session may just be over */
 #define DELIVER_MS 2000u
+#define THEN       "; and then "
 
 /* A destination is in this state for the length of one call only: no status shows it. */
 static void at_rebuilding(void *context)
@@ -140,7 +141,7 @@ static void note_running(struct host_mig *mig)
 		mig_receive_arrived(mig);
 }
 
-static void fault_at_state(struct host_mig *mig, uint32_t state)
+static void fault_at_state(struct host_mig *mig, uint32_t state, uint32_t flags)
 {
 	static const struct { uint32_t state; enum mig_step source, target; } steps[] = {
 		{ OM_MIG_ACTIVE, MIG_STEP_SOURCE_ACTIVE, MIG_STEP_TARGET_ACTIVE },
@@ -154,6 +155,9 @@ static void fault_at_state(struct host_mig *mig, uint32_t state)
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
 		if (steps[i].state == state)
 			mig_fault(mig, mig->source ? steps[i].source : steps[i].target);
+	/* After the token, or its like: the other ends need no word. */
+	if (state == OM_MIG_FAILED && (mig->source ? mig->committed : flags & OM_MIG_F_AWAITED))
+		mig_fault(mig, mig->source ? MIG_STEP_SOURCE_ABORTED : MIG_STEP_TARGET_ABORTED);
 }
 
 void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
@@ -171,7 +175,7 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	before = atomic_load_explicit(&mig->seen_flags, memory_order_relaxed);
 	atomic_store_explicit(&mig->seen_state, state, memory_order_relaxed);
 	atomic_store_explicit(&mig->seen_flags, flags, memory_order_relaxed);
-	fault_at_state(mig, state);
+	fault_at_state(mig, state, flags);
 	if (state == OM_MIG_COMMITTED && mig->source && !mig->committed)
 		note_committed(mig);
 	if (state == OM_MIG_PREPARED && !mig->prepared) {
@@ -184,6 +188,10 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	/* The enclave lifts the hold when the program runs there; a release that got lost is made up for. Nothing held is fine. */
 	if (mig->source && mig->committed && state == OM_MIG_COMPLETED)
 		(void)host_net_release();
+	if (state == OM_MIG_FAILED && flags & OM_MIG_F_AWAITED && !mig->gave_up) {
+		mig->gave_up = true;
+		mig_receive_gave_up(mig);
+	}
 	if (flags & OM_MIG_F_OVER && !mig->over)
 		mig->over = true;
 	/* A frame that had to be refused after the token counts as a loss: only new connections settle it. */
@@ -194,13 +202,23 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	signal_event(mig);
 }
 
+/* Under the lock. The first one is what the user has to know; a second one may come of it, and is said once. */
+static void add_reason(struct host_mig *mig, int error, const char *words)
+{
+	size_t size = strlen(mig->reason);
+
+	if (!mig->error) {
+		mig->error = error;
+		snprintf(mig->reason, sizeof mig->reason, "%s", words);
+	} else if (*words && size && !strstr(mig->reason, THEN) && !strstr(mig->reason, words)) {
+		snprintf(mig->reason + size, sizeof mig->reason - size, THEN "%s", words);
+	}
+}
+
 void mig_set_error(struct host_mig *mig, int error)
 {
 	pthread_mutex_lock(&mig->lock);
-	if (!mig->error) {
-		mig->error = error;
-		snprintf(mig->reason, sizeof mig->reason, "%s", host_reason());
-	}
+	add_reason(mig, error, host_reason());
 	pthread_mutex_unlock(&mig->lock);
 }
 
@@ -279,8 +297,7 @@ bool mig_report_loss(struct host_mig *mig)
 		return false;
 	}
 	mig_note(mig, UINT16_MAX, arg);
-	/* A destination that runs may be asked by a source that missed its last word. */
-	return !(arg[3] & OM_MIG_F_OVER) && (arg[3] & OM_MIG_F_RECONNECT || (!mig->source && arg[3] & OM_MIG_F_RUNNING));
+	return arg[3] & OM_MIG_F_RECONNECT;
 }
 
 uint64_t mig_go_on(struct host_mig *mig)
@@ -335,6 +352,19 @@ void mig_session_begun(struct host_mig *mig)
 	pthread_mutex_unlock(&mig->lock);
 }
 
+void mig_session_runs(struct host_mig *mig)
+{
+	bool cancel;
+
+	pthread_mutex_lock(&mig->lock);
+	mig->phase = MIG_PHASE_RUNNING;
+	cancel = mig->cancel;
+	pthread_mutex_unlock(&mig->lock);
+	mig_set_phase(mig, MIG_PHASE_RUNNING);
+	if (cancel)
+		(void)mig_command(mig, mig->source ? OM_COMMAND_CANCEL : OM_COMMAND_ABORT, 0); /* nothing was sent yet: not too late */
+}
+
 /* Under no lock; the caller has set phase CONNECTING, so nobody else begins one. */
 void mig_begin_session(struct host_mig *mig, bool source)
 {
@@ -344,7 +374,7 @@ void mig_begin_session(struct host_mig *mig, bool source)
 	pthread_mutex_lock(&mig->lock);
 	mig->source = source;
 	mig->begun = mig->over = mig->running = mig->committed = mig->prepared = mig->lost = mig->eof = false;
-	mig->retry_now = mig->cancel = mig->same_clock = false;
+	mig->retry_now = mig->cancel = mig->same_clock = mig->gave_up = false;
 	mig->error = 0;
 	mig->reason[0] = mig->peer[0] = 0;
 	mig->reconnects = 0;
@@ -371,6 +401,18 @@ void mig_fill_hello(struct host_mig *mig, struct mig_hello *ret_hello)
 	*ret_hello = hello;
 }
 
+/* Under the lock. The engine's reason; if the host had one before, only what went wrong at the end. */
+static void end_reason(struct host_mig *mig)
+{
+	const struct om_mig_status *last = &mig->last;
+	const char *then = strstr(last->reason, THEN);
+
+	if (!mig->error && last->error)
+		add_reason(mig, last->error, last->reason[0] ? last->reason : om_strerror(last->error));
+	else if (mig->error && then)
+		add_reason(mig, last->error, then + sizeof THEN - 1);
+}
+
 /* What the engine has to say about the end; then the slots go back. The supervisor is the only thread left. */
 void mig_end_session(struct host_mig *mig)
 {
@@ -378,10 +420,7 @@ void mig_end_session(struct host_mig *mig)
 	mig_refresh(mig);
 	mig_slots_release(mig);
 	pthread_mutex_lock(&mig->lock);
-	if (!mig->error && mig->last.error) {
-		mig->error = mig->last.error;
-		snprintf(mig->reason, sizeof mig->reason, "%s", mig->last.reason[0] ? mig->last.reason : om_strerror(mig->last.error));
-	}
+	end_reason(mig);
 	/* The host failed before the engine had a session, or the engine's says less: a host that gives up tells it to cancel. */
 	if (mig->error && (mig->last.state < OM_MIG_COMPLETED || mig->last.state == OM_MIG_CANCELLED))
 		mig->last.state = mig->error == OM_ECANCELLED ? OM_MIG_CANCELLED : OM_MIG_FAILED;
@@ -428,9 +467,10 @@ bool mig_pause(struct host_mig *mig, uint64_t ns)
 	bool go_on;
 
 	pthread_mutex_lock(&mig->lock);
-	while (!mig->retry_now && !mig->cancel && !mig->over && host_monotonic_ns() < end)
+	/* A cancel that came too late is none: after the token somebody must go on asking. */
+	while (!mig->retry_now && (!mig->cancel || mig->committed) && !mig->over && host_monotonic_ns() < end)
 		mig_wait_tick(mig);
-	go_on = !mig->cancel && !mig->over;
+	go_on = (!mig->cancel || mig->committed) && !mig->over;
 	mig->retry_now = false;
 	pthread_mutex_unlock(&mig->lock);
 	return go_on;

@@ -126,7 +126,7 @@ static int engine_begin(struct host_mig *mig)
 /* Return: true if all connections are up and the engine has gone on. */
 static bool reconnect(struct host_mig *mig)
 {
-	uint64_t begin = host_monotonic_ns(), backoff = BACKOFF_FIRST_NS;
+	uint64_t begin = host_monotonic_ns(), backoff = BACKOFF_FIRST_NS, count;
 
 	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
 	for (;;) {
@@ -136,6 +136,8 @@ static bool reconnect(struct host_mig *mig)
 
 		if (!mig_pause(mig, backoff))
 			return false;
+		if (mig->committed)
+			(void)!read(mig->stop_fd, &count, sizeof count); /* of a cancel that came too late */
 		error = connect_all(mig, OM_HELLO_RESUME);
 		if (!error) {
 			ret = mig_call(mig, OM_ENGINE_RESUME, 0, 0, arg);
@@ -209,7 +211,7 @@ static int source_session(struct host_mig *mig)
 	pthread_mutex_lock(&mig->lock);
 	mig->same_clock = mig_clock_same(mig->clock, mig->peer_clock);
 	pthread_mutex_unlock(&mig->lock);
-	mig_set_phase(mig, MIG_PHASE_RUNNING);
+	mig_session_runs(mig);
 	return run_session(mig);
 }
 

@@ -2,17 +2,33 @@
 /*
  * Both session machines and a network between them that loses, repeats and reorders, driven by the input: each byte is a
  * step of the adversary. Property: never two that may run; and a source that has committed runs again only if its
- * destination has given up.
+ * destination has given up. The destination's link goes along, as the engine drives it: it is gone, with all keys, only
+ * when no source needs it any more.
  *
  * Messages stand in sets, as in docs/spec/handover.pml: once sent they may arrive at any time, any number of times,
  * within their epoch's limits, which here are none: the machines must hold without the streams' protection.
  */
 #include "fuzz.h"
+#include "mig/link.h"
 #include "mig/session.h"
 
 static enum mig_source_state source;
 static enum mig_target_state target;
 static uint32_t sent;                 /* MIG_DO_SEND_* of both sides */
+static enum mig_link_state link;      /* the destination's, once there are keys */
+
+static void feed_link(enum mig_link_event event)
+{
+	enum mig_link_state next;
+	uint32_t actions;
+
+	if (mig_link_step(link, event, &next, &actions))
+		return;
+	PROPERTY(!(actions & MIG_LINK_DO_OPEN) || next == MIG_LINK_UP);
+	PROPERTY(!mig_link_is_open(link) || mig_link_is_open(next) || actions & MIG_LINK_DO_SHUT);
+	PROPERTY(mig_link_has_secret(next) || !mig_link_has_secret(link) || actions & MIG_LINK_DO_FORGET);
+	link = next;
+}
 
 static void feed_source(enum mig_event event)
 {
@@ -39,6 +55,15 @@ static void feed_target(enum mig_event event)
 	PROPERTY(!mig_target_may_run(target) || mig_target_may_run(next));
 	target = next;
 	sent |= actions;
+	if (actions & MIG_DO_WAIT_LINK)
+		feed_link(MIG_LINK_ON_LOST);
+	if (actions & MIG_DO_ANSWER)
+		feed_link(MIG_LINK_ON_UNHEARD);
+	if (actions & MIG_DO_WIPE)
+		feed_link(MIG_LINK_ON_END);
+	/* A source that has committed, or may yet, finds somebody to ask, whatever was lost. */
+	PROPERTY(!(source == MIG_SOURCE_COMMITTED || source == MIG_SOURCE_POSTCOPY) || mig_link_has_secret(link) ||
+		sent & MIG_DO_SEND_CANCEL);
 }
 
 /* Messages: delivered only if they were ever sent. */
@@ -53,8 +78,14 @@ static void deliver(unsigned which)
 		{ MIG_DO_SEND_PLACED, true, MIG_ON_PLACED }, { MIG_DO_SEND_CANCEL, false, MIG_ON_CANCEL },
 		{ MIG_DO_SEND_ABORT, true, MIG_ON_ABORT },
 	};
-	unsigned i = which % (sizeof messages / sizeof *messages);
+	static const unsigned count = sizeof messages / sizeof *messages;
+	unsigned i = which % (count + 1);
 
+	if (i == count) {
+		if (sent & MIG_DO_SEND_FINISH && mig_target_over(target))
+			feed_link(MIG_LINK_ON_HEARD);
+		return;
+	}
 	if (!(sent & messages[i].sent))
 		return;
 	if (messages[i].to_source)
@@ -65,11 +96,17 @@ static void deliver(unsigned which)
 
 static void settle(void)
 {
+	static const enum mig_link_event events[] = { MIG_LINK_ON_LOST, MIG_LINK_ON_CONNECTED, MIG_LINK_ON_RESUMED };
+
 	enum mig_event for_source, for_target;
 	uint32_t source_actions, target_actions;
 	int source_error = mig_source_settle(source, target, &for_source, &source_actions);
 	int target_error = mig_target_settle(target, source, &for_target, &target_actions);
 
+	for (unsigned i = 0; i < sizeof events / sizeof *events; i++)
+		feed_link(events[i]);
+	if (mig_target_over(target))
+		feed_link(MIG_LINK_ON_UNHEARD);
 	if (!source_error) {
 		sent |= source_actions;
 		if (for_source != MIG_EVENT_COUNT)
@@ -103,6 +140,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	source = MIG_SOURCE_IDLE;
 	target = MIG_TARGET_AWAIT;
 	sent = 0;
+	link = MIG_LINK_GONE;
+	feed_link(MIG_LINK_ON_BEGIN);
+	feed_link(MIG_LINK_ON_KEYS);
 	for (size_t i = 0; i < size; i++) {
 		if (data[i] < 128)
 			deliver(data[i]);

@@ -24,13 +24,25 @@ void mig_queue(unsigned what)
 	mig.queue[mig.queue_count++] = (uint8_t)what;
 }
 
-/* The first reason counts. */
-static void note_reason(int error, const char *words)
+void mig_reason(int error, const char *words)
 {
 	if (mig.status.error)
 		return;
 	mig.status.error = error;
 	mig_words(mig.status.reason, sizeof mig.status.reason, words);
+}
+
+void mig_reason_then(int error, const char *words)
+{
+	static const char then[] = "; and then ";
+	size_t size = strlen(mig.status.reason);
+
+	mig_reason(error, words);
+	if (size == 0 || size + sizeof then >= sizeof mig.status.reason)
+		return;
+	mig_words(mig.status.reason + size, sizeof mig.status.reason - size, then);
+	size += sizeof then - 1;
+	mig_words(mig.status.reason + size, sizeof mig.status.reason - size, words);
 }
 
 /* ---- actions ---- */
@@ -49,7 +61,7 @@ static void rebuild(void)
 	mig.rebuild_ns = mig_now() - start;
 	mig.status.rebuild_ns = (uint64_t)mig.rebuild_ns;
 	if (error) {
-		note_reason(error, words);
+		mig_reason(error, words);
 		mig_fail(error, "descriptors or threads could not be made again");
 		return;
 	}
@@ -116,6 +128,12 @@ static void queue_frames(uint32_t actions)
 			mig_queue(frames[i].what);
 }
 
+static void link_event(enum mig_link_event event)
+{
+	if (mig_link_event(event))
+		mig_fail(OM_ESTATE, "the link's state does not allow what happened");
+}
+
 static void act(uint32_t actions)
 {
 	if (actions & MIG_DO_RUN)
@@ -133,8 +151,10 @@ static void act(uint32_t actions)
 		mig_source_resume_app();
 	if (actions & MIG_DO_WAIT_LINK)
 		mig_link_lost();
+	if (actions & MIG_DO_ANSWER)
+		link_event(MIG_LINK_ON_UNHEARD);
 	if (actions & MIG_DO_WIPE)
-		mig.wipe = true;
+		link_event(MIG_LINK_ON_END);
 	if (actions & MIG_DO_REBUILD)
 		rebuild();
 }
@@ -163,31 +183,16 @@ static bool session_over(void)
 	return mig.role == OM_ROLE_SOURCE ? mig_source_over(mig.source) : mig_target_over(mig.target);
 }
 
-/*
- * The last frames are out (or cannot leave): destroy what is not needed. A destination that gave up after PREPARED, or
- * runs, keeps the secret: the source may come back to ask, and must get its answer.
- */
-static void finish_if_over(void)
+bool mig_over(void)
 {
-	bool target_may_be_asked = mig.role == OM_ROLE_DESTINATION && mig.complete.type == OM_CTL_COMPLETE;
-
-	if (mig.over || !mig.wipe || !session_over() || (mig.queue_count && atomic_load(&mig.link)))
-		return;
-	mig.wipe = false;
-	mig_link_wipe(!target_may_be_asked);
-	mig.lost = mig.reconnect = target_may_be_asked;
-	mig.over = true;
-	mig.ended = mig_now();
+	return mig.role && session_over() && mig_link() == MIG_LINK_GONE;
 }
 
-/* The source knows, or is not waited for: nobody will ask again. */
-static void peer_finish(void)
+/* The last frames are out. */
+static void flushed(void)
 {
-	if (mig.target != MIG_TARGET_COMPLETE)
-		return;
-	mig.complete.type = (enum om_control_type)0;
-	mig.wipe = true;
-	finish_if_over();
+	if (mig_link() == MIG_LINK_CLOSING && mig.queue_count == 0)
+		link_event(MIG_LINK_ON_FLUSHED);
 }
 
 static bool failed(void)
@@ -195,37 +200,42 @@ static bool failed(void)
 	return mig.role == OM_ROLE_SOURCE ? mig.source == MIG_SOURCE_FAILED : mig.target == MIG_TARGET_ABORTED;
 }
 
+/* The reason is noted first, for what is undone may fail too. If the session goes on it was none. */
+static void trouble(enum mig_event event, int error, const char *words)
+{
+	bool first = mig.status.error == 0;
+
+	mig_reason(error, words);
+	mig_event(event);
+	if (!failed() && first) {
+		mig.status.error = 0;
+		mig.status.reason[0] = 0;
+	}
+}
+
 static void take_posted(void)
 {
 	uint32_t posted = atomic_exchange(&mig.posted, 0);
 
 	if (posted & MIG_POST_FAIL) {
-		mig_event(MIG_ON_FAIL);
-		if (failed())
-			note_reason(atomic_load(&mig.failure), atomic_load(&mig.failure_words));
-		else
+		trouble(MIG_ON_FAIL, atomic_load(&mig.failure), atomic_load(&mig.failure_words));
+		if (!failed())
 			atomic_store(&mig.failure, 0); /* waited out */
 	}
 	if (posted & MIG_POST_LOST) {
-		mig_event(MIG_ON_LOST);
-		if (failed())
-			note_reason(OM_ECONNECTION, "the connection was lost");
-		if (session_over())
-			mig.queue_count = 0;
-		/* The program is whole here, but the source does not know it yet. */
-		if (mig.role == OM_ROLE_DESTINATION && mig.target == MIG_TARGET_COMPLETE && !mig.over)
-			mig_link_lost();
+		mig_link_lost();
+		trouble(MIG_ON_LOST, OM_ECONNECTION, "the connection was lost");
 	}
 	if (posted & MIG_POST_CANCEL && mig.source < MIG_SOURCE_COMMITTED) {
-		note_reason(OM_ECANCELLED, "cancelled by command");
+		mig_reason(OM_ECANCELLED, "cancelled by command");
 		mig_event(MIG_ON_CANCEL);
 	}
 	if (posted & MIG_POST_ABORT && !mig_target_may_run(mig.target)) {
-		note_reason(OM_ECANCELLED, "given up by command at the destination");
+		mig_reason(OM_ECANCELLED, "given up by command at the destination");
 		mig_event(MIG_ON_ABORT);
 	}
-	if (posted & MIG_POST_FORGET)
-		peer_finish();
+	if (posted & MIG_POST_FORGET && session_over())
+		link_event(MIG_LINK_ON_HEARD);
 	if (posted & MIG_POST_POSTCOPY && mig.source <= MIG_SOURCE_ROUNDS)
 		mig_source_postcopy_now();
 }
@@ -268,11 +278,11 @@ uint64_t mig_progress(void)
 		take_posted();
 		wait = mig.role == OM_ROLE_SOURCE ? mig_source_progress() : target_progress();
 	} while (atomic_load(&mig.posted) || (wait == 0 && mig.queue_count == 0));
-	finish_if_over();
+	flushed();
 	return mig.queue_count ? 0 : wait;
 }
 
-void mig_settle(unsigned peer_state)
+void mig_settle(unsigned peer_state, int reason)
 {
 	enum mig_event event;
 	uint32_t actions;
@@ -282,7 +292,9 @@ void mig_settle(unsigned peer_state)
 		error = mig_target_settle(mig.target, (enum mig_source_state)peer_state, &event, &actions);
 		if (error)
 			mig_fail(error, "after the reconnection the two sides do not fit together");
-		else if (mig.target == MIG_TARGET_COMPLETE)
+		if (session_over())
+			link_event(MIG_LINK_ON_UNHEARD); /* RESUME says the state; ABORTED is the token itself */
+		if (mig.target == MIG_TARGET_COMPLETE)
 			mig_queue(OM_CTL_PLACED);
 		else if (mig.target == MIG_TARGET_RUNNING && mig.launch == MIG_LAUNCH_DONE)
 			mig_queue(OM_CTL_RUNS);
@@ -295,6 +307,8 @@ void mig_settle(unsigned peer_state)
 			return;
 		}
 		queue_frames(actions);
+		if (event == MIG_ON_ABORT)
+			mig_reason(reason < 0 ? reason : OM_EABORTED, "the other side gave up while the connection was down");
 		if (event != MIG_EVENT_COUNT)
 			mig_event(event);
 	} while (event == MIG_ON_STARTED);
@@ -310,7 +324,7 @@ static int make_quote(struct om_control *m)
 	long size = mig_evidence_make(mig.role, mig.hash, quote, sizeof quote, &words);
 
 	if (size < 0) {
-		note_reason((int)size, words);
+		mig_reason((int)size, words);
 		return (int)size;
 	}
 	m->quote.role = mig.role;
@@ -384,7 +398,7 @@ static long send_message(uint8_t *data, enum om_control_type type)
 	size_t size;
 	int error;
 
-	if (!atomic_load(&mig.link))
+	if (!mig_link_usable())
 		return 0;
 	error = make_message(&m);
 	if (!error)
@@ -411,7 +425,7 @@ long mig_control_out(uint8_t *data)
 		ret = send_message(data, (enum om_control_type)what);
 	if (ret < 0)
 		mig_fail((int)ret, "a control message could not be made");
-	finish_if_over();
+	flushed();
 	return ret;
 }
 
@@ -429,7 +443,7 @@ static int peer_quote(const struct om_control *m)
 		return OM_ESTATE;
 	error = mig_evidence_check(m->quote.role, mig.hash, m->quote.quote, m->quote.quote_size, &mig.status, &words);
 	if (error) {
-		note_reason(error, words);
+		mig_reason(error, words);
 		return error;
 	}
 	mig_event(MIG_ON_PEER_OK);
@@ -449,7 +463,7 @@ static int peer_params(const struct om_control *m)
 	else if (m->params.cpu_features & ~mig.facts.features)
 		words = "the source's processor has features that this one lacks, and the program may be using them";
 	if (words) {
-		note_reason(OM_EUNSUPPORTED, words);
+		mig_reason(OM_EUNSUPPORTED, words);
 		return OM_EUNSUPPORTED;
 	}
 	mig.status.ram_total = m->params.pages * OM_PAGE_SIZE;
@@ -492,7 +506,7 @@ static void peer_reason(const struct om_control *m)
 
 	memcpy(words + 12, m->reason.words, m->reason.words_size);
 	words[12 + m->reason.words_size] = 0;
-	note_reason(m->reason.error < 0 ? m->reason.error : OM_EABORTED, words);
+	mig_reason(m->reason.error < 0 ? m->reason.error : OM_EABORTED, words);
 }
 
 /* All is over there: what was still owed has arrived, and this is how it went. */
@@ -578,8 +592,7 @@ static int target_message(const struct om_control *m)
 		mig_event(MIG_ON_CANCEL);
 		return 0;
 	case OM_CTL_FINISH:
-		peer_finish();
-		return 0;
+		return mig_target_over(mig.target) ? mig_link_event(MIG_LINK_ON_HEARD) : OM_ESTATE;
 	default:
 		return OM_ETYPE;
 	}
@@ -596,7 +609,7 @@ int mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_H
 		return mig_link_resume_in(frame, header, payload);
 	if (frame->kind != OM_FRAME_CONTROL)
 		return OM_ETYPE;
-	if (!atomic_load(&mig.link))
+	if (!mig_link_usable())
 		return OM_ESTATE;
 	error = mig_stream_open(&mig.conn[OM_CONNECTION_CONTROL].in, frame, header, payload, received);
 	if (!error)

@@ -119,18 +119,28 @@ static enum om_mig_state state_now(void)
 		return OM_MIG_NONE;
 	if (mig.rehearsed)
 		return OM_MIG_REHEARSED;
-	if (mig.lost && !mig.over && !(mig.role == OM_ROLE_DESTINATION && mig.target == MIG_TARGET_COMPLETE))
+	if (mig_link_is_lost(mig_link()) && !(mig.role == OM_ROLE_SOURCE ? mig_source_over(mig.source) : mig_target_over(mig.target)))
 		return OM_MIG_WAITING;
 	return mig.role == OM_ROLE_SOURCE ? source_state() : target_state();
+}
+
+/* The source may have given the program up in favour of this destination: it must learn what became of it. */
+static bool awaited(void)
+{
+	if (mig.role != OM_ROLE_DESTINATION)
+		return false;
+	return mig.target == MIG_TARGET_PREPARED || mig.target == MIG_TARGET_RUNNING ||
+		(mig.target == MIG_TARGET_ABORTED && (mig_link() == MIG_LINK_ANSWERING || mig_link_is_lost(mig_link())));
 }
 
 static uint32_t flags_now(void)
 {
 	bool source = mig.role == OM_ROLE_SOURCE;
 
-	return (mig.over ? OM_MIG_F_OVER : 0) |
+	return (mig_over() ? OM_MIG_F_OVER : 0) |
 		(mig.role == 0 || (source ? mig_source_may_run(mig.source) : mig_target_may_run(mig.target)) ? OM_MIG_F_RUNNING : 0) |
-		(mig.reconnect && !mig.over ? OM_MIG_F_RECONNECT : 0) |
+		(mig_link() == MIG_LINK_DOWN ? OM_MIG_F_RECONNECT : 0) |
+		(awaited() ? OM_MIG_F_AWAITED : 0) |
 		(source && mig.source == MIG_SOURCE_DONE ? OM_MIG_F_EXIT : 0);
 }
 
@@ -154,7 +164,7 @@ static uint64_t ready_mask(void)
 {
 	uint64_t ready = control_wanted() ? 1 : 0, pass = atomic_load(&mig.pass);
 
-	if (!atomic_load(&mig.link))
+	if (!mig_link_usable())
 		return ready;
 	for (uint32_t i = 0; i < mig.params.channels; i++) {
 		struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + i];
@@ -255,8 +265,8 @@ static bool may_begin(enum om_role role)
 	if (role == OM_ROLE_DESTINATION)
 		return mig.role == OM_ROLE_DESTINATION && mig.target == MIG_TARGET_AWAIT;
 	if (mig.role == OM_ROLE_DESTINATION)
-		return mig.target == MIG_TARGET_COMPLETE && mig.over;
-	return mig.source == MIG_SOURCE_IDLE || (mig.over && mig_source_may_run(mig.source));
+		return mig.target == MIG_TARGET_COMPLETE && mig_over();
+	return mig.source == MIG_SOURCE_IDLE || (mig_over() && mig_source_may_run(mig.source));
 }
 
 static bool own_all(void)
@@ -330,7 +340,7 @@ static long out(uint64_t connection, uint64_t room, uint8_t *data, uint64_t *ret
 		*ret_wait = mig_progress();
 		return mig_control_out(data);
 	}
-	if (!atomic_load(&mig.link))
+	if (!mig_link_usable())
 		return 0;
 	ret = mig.role == OM_ROLE_SOURCE ? mig_export_out(channel, data) : mig_import_ack_out(channel, data);
 	if (ret < 0)
@@ -355,7 +365,7 @@ static long in(uint64_t connection, uint64_t size, const uint8_t *data)
 		error = OM_ETYPE;
 	if (!error && connection == OM_CONNECTION_CONTROL)
 		error = mig_control_in(&frame, header, data + OM_FRAME_HEADER);
-	else if (!error && !atomic_load(&mig.link))
+	else if (!error && !mig_link_usable())
 		error = OM_ESTATE;
 	else if (!error)
 		error = mig.role == OM_ROLE_SOURCE ? mig_export_ack(channel, &frame, header, data + OM_FRAME_HEADER) :
@@ -386,7 +396,7 @@ static int command(uint64_t what, uint64_t value)
 		mig_post(MIG_POST_ABORT);
 		return 0;
 	case OM_COMMAND_FORGET:
-		if (mig.role != OM_ROLE_DESTINATION || mig.target != MIG_TARGET_COMPLETE)
+		if (mig.role != OM_ROLE_DESTINATION || !mig_target_over(mig.target))
 			return OM_ESTATE;
 		mig_post(MIG_POST_FORGET);
 		return 0;

@@ -44,7 +44,7 @@ int mig_link_begin(void)
 		om_noise_init(&mig.noise, mig.role == OM_ROLE_SOURCE ? OM_NOISE_INITIATOR : OM_NOISE_RESPONDER, ephemeral,
 			prologue, sizeof prologue - 1);
 	om_wipe(ephemeral, sizeof ephemeral);
-	return error;
+	return error ? error : mig_link_event(MIG_LINK_ON_BEGIN);
 }
 
 /* All streams of an epoch. The caller owns all connections, or nobody uses them yet. */
@@ -67,7 +67,6 @@ static void open_streams(uint32_t epoch)
 	mig.requests = (struct mig_window) { .top = 0 };
 	mig_export_reset();
 	atomic_store(&mig.epoch, epoch);
-	atomic_store_explicit(&mig.link, true, memory_order_release);
 }
 
 static int handshake_done(void)
@@ -80,8 +79,7 @@ static int handshake_done(void)
 		error = om_noise_split(&mig.noise, send, receive);
 	if (!error) {
 		mig_secret_derive(mig.hash, source ? send : receive, source ? receive : send, &mig.secret);
-		mig.have_secret = true;
-		open_streams(0);
+		error = mig_link_event(MIG_LINK_ON_KEYS);
 	}
 	om_wipe(send, sizeof send);
 	om_wipe(receive, sizeof receive);
@@ -152,9 +150,9 @@ static void disown_others(void)
 		mig_disown(i);
 }
 
-void mig_link_lost(void)
+/* Nothing is sealed or opened any more: the state says so already. */
+static void shut(void)
 {
-	atomic_store(&mig.link, false);
 	own_others();
 	if (mig.role == OM_ROLE_SOURCE && mig.source == MIG_SOURCE_ROUNDS)
 		mig_export_unsent(mig_todo);
@@ -162,38 +160,61 @@ void mig_link_lost(void)
 	wipe_streams();
 	disown_others();
 	mig.queue_count = 0;
-	mig.lost = mig.reconnect = true;
 }
 
-void mig_link_wipe(bool all)
+static void forget(void)
 {
-	atomic_store(&mig.link, false);
-	own_others();
-	wipe_streams();
-	disown_others();
-	if (!all)
-		return;
 	om_wipe(&mig.secret, sizeof mig.secret);
 	om_wipe(mig.hash, sizeof mig.hash);
 	om_noise_done(&mig.noise);
-	mig.have_secret = false;
+	mig.ended = mig_now();
+}
+
+static void next_epoch(void)
+{
+	if (mig.role != OM_ROLE_SOURCE)
+		return;
+	mig.resume_epoch++;
+	mig.queue_count = 0;
+	mig_queue(MIG_QUEUE_RESUME);
+}
+
+int mig_link_event(enum mig_link_event event)
+{
+	enum mig_link_state next;
+	uint32_t actions;
+	int error = mig_link_step(mig_link(), event, &next, &actions);
+
+	if (error)
+		return error;
+	if (actions & MIG_LINK_DO_OPEN) {
+		own_others();
+		open_streams(mig.resume_epoch);
+		disown_others();
+	}
+	/* Release: who sees an open link sees its streams. */
+	atomic_store_explicit(&mig.link, (uint8_t)next, memory_order_release);
+	if (actions & MIG_LINK_DO_SHUT)
+		shut();
+	if (actions & MIG_LINK_DO_FORGET)
+		forget();
+	if (actions & MIG_LINK_DO_RESUME)
+		next_epoch();
+	return 0;
+}
+
+void mig_link_lost(void)
+{
+	(void)mig_link_event(MIG_LINK_ON_LOST); /* the loss of a transport has a row in every state */
 }
 
 /* ---- resumption ---- */
 
 int mig_link_resume(void)
 {
-	if (!mig.have_secret || atomic_load(&mig.link) || !mig.reconnect || atomic_load(&mig.posted) & MIG_POST_LOST)
+	if (atomic_load(&mig.posted) & MIG_POST_LOST)
 		return OM_ESTATE;
-	if (mig.role == OM_ROLE_SOURCE) {
-		if (mig.resume_epoch == UINT32_MAX)
-			return OM_EEXHAUSTED;
-		mig.resume_epoch++;
-		mig.queue_count = 0;
-		mig_queue(MIG_QUEUE_RESUME);
-	}
-	mig.reconnect = false;
-	return 0;
+	return mig.resume_epoch == UINT32_MAX ? OM_EEXHAUSTED : mig_link_event(MIG_LINK_ON_CONNECTED);
 }
 
 static uint8_t own_state(void)
@@ -204,10 +225,17 @@ static uint8_t own_state(void)
 long mig_link_resume_out(uint8_t *data)
 {
 	bool source = mig.role == OM_ROLE_SOURCE;
-	uint8_t plain[RESUME_PLAIN] = { (uint8_t)mig.role, own_state() };
+	uint8_t plain[RESUME_PLAIN];
 	struct mig_stream stream;
+	struct om_put p;
 	size_t size = 0;
 	int error;
+
+	om_put_init(&p, plain, sizeof plain);
+	om_put_u8(&p, (uint8_t)mig.role);
+	om_put_u8(&p, own_state());
+	om_put_zeros(&p, 2);
+	om_put_u32(&p, (uint32_t)mig.status.error);
 
 	mig_stream_init(&stream, &mig.secret, mig.resume_epoch, OM_CONNECTION_CONTROL,
 		source ? MIG_TO_DESTINATION : MIG_TO_SOURCE, MIG_KEY_RESUME, mig.facts.features);
@@ -229,9 +257,9 @@ int mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRA
 	struct mig_stream stream;
 	struct om_get c;
 	unsigned role, state;
-	int error;
+	int error, reason;
 
-	if (!mig.have_secret || atomic_load(&mig.link) || frame->length != RESUME_PLAIN + OM_FRAME_TAG)
+	if (mig_link() != MIG_LINK_RESUMING || frame->length != RESUME_PLAIN + OM_FRAME_TAG)
 		return OM_ESTATE;
 	if (!epoch_expected(frame->epoch))
 		return OM_ESEQ;
@@ -244,7 +272,8 @@ int mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRA
 	om_get_init(&c, plain, sizeof plain);
 	role = om_get_u8(&c);
 	state = om_get_u8(&c);
-	om_get_zeros(&c, RESUME_PLAIN - 2);
+	om_get_zeros(&c, 2);
+	reason = (int)om_get_u32(&c);
 	error = om_get_end(&c);
 	if (error || role == mig.role || role > OM_ROLE_DESTINATION)
 		return error ? error : OM_ETYPE;
@@ -254,10 +283,8 @@ int mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRA
 		mig.queue_count = 0;
 		mig_queue(MIG_QUEUE_RESUME);
 	}
-	own_others();
-	open_streams(frame->epoch);
-	disown_others();
-	mig.lost = mig.reconnect = false;
-	mig_settle(state);
-	return 0;
+	error = mig_link_event(MIG_LINK_ON_RESUMED);
+	if (!error)
+		mig_settle(state, reason);
+	return error;
 }

@@ -29,6 +29,7 @@
 #include <stdint.h>
 #include "engine.h"
 #include "frame.h"
+#include "mig/link.h"
 #include "mig/predict.h"
 #include "mig/session.h"
 #include "mig/stream.h"
@@ -118,8 +119,6 @@ struct mig {
 	uint32_t queue_count;
 	uint32_t echo_round;
 	uint64_t echo_stamp;
-	bool     wipe;                             /* destroy the keys when the queue is empty */
-	bool     over;
 
 	/* posted by others */
 	_Atomic uint32_t posted;
@@ -129,12 +128,9 @@ struct mig {
 	/* link */
 	struct om_noise noise;
 	struct mig_secret secret;
-	bool     have_secret;
 	uint8_t  hash[32];                         /* of the handshake */
 	_Atomic uint32_t epoch;
-	_Atomic bool link;                         /* the streams of this epoch may be used */
-	bool     lost;                             /* from the loss until both sides have settled again */
-	bool     reconnect;                        /* the host shall make new connections */
+	_Atomic uint8_t link;                      /* enum mig_link_state */
 	uint32_t resume_epoch;                     /* highest epoch a RESUME was sealed or opened for */
 	struct mig_conn conn[MIG_CONNECTIONS];
 	struct rt_lock urgent_lock;                /* destination: conn[1].out */
@@ -224,6 +220,13 @@ static inline bool mig_is_runtimes(uint64_t page)
 	return page >= mig.facts.tracked_limit || (page >= mig.facts.image_tracked_end && page < mig.facts.image_end);
 }
 
+static inline enum mig_link_state mig_link(void)
+{
+	return (enum mig_link_state)atomic_load(&mig.link);
+}
+/* The streams of this epoch may be used. */
+static inline bool mig_link_usable(void) { return mig_link_is_open(mig_link()); }
+
 /* This host's clock: the program's virtual one arrives with the pages. For measuring only. */
 static inline int64_t mig_now(void) { return rt_host_monotonic_ns(); }
 
@@ -236,29 +239,35 @@ void mig_post(uint32_t what);
 void mig_fail(int error, const char *words);
 void mig_note_max(_Atomic uint64_t *max, uint64_t value);
 void mig_words(char *to, size_t size, const char *words);
+/* The session has ended for good, and the other side knows it or need not: nothing is sent any more. */
+bool mig_over(void);
 
 /* ---- control.c: owner of the control connection ---- */
 #define MIG_QUEUE_NOISE  0x80u
 #define MIG_QUEUE_RESUME 0x81u
 void mig_queue(unsigned what);
 void mig_event(enum mig_event event);
+/* Why the session ends. The first reason stands; what goes wrong behind it is said too: "...; and then ...". */
+void mig_reason(int error, const char *words);
+void mig_reason_then(int error, const char *words);
 /* React to what was posted and to what has become true. Return: ns until it should be called again, ~0: no need. */
 uint64_t mig_progress(void);
 /* One frame into data, or 0; or OM_E*. */
 long mig_control_out(uint8_t *data);
 int  mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload);
-/* Both sides know each other's state again. */
-void mig_settle(unsigned peer_state);
+/* Both sides know each other's state again. @error: why the other one's session ended, if it did. */
+void mig_settle(unsigned peer_state, int error);
 
 /* ---- link.c ---- */
 int  mig_link_begin(void);                         /* a handshake's first step */
 int  mig_link_noise_in(const struct om_frame *frame, const void *payload);
 long mig_link_noise_out(uint8_t *data);
+/* The link's own machine. Return: OM_ESTATE. */
+int  mig_link_event(enum mig_link_event event);
 void mig_link_lost(void);
 int  mig_link_resume(void);                        /* the host has made new connections */
 long mig_link_resume_out(uint8_t *data);
 int  mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload);
-void mig_link_wipe(bool all);                      /* stream keys; all: the session's secret too */
 
 /* ---- source.c: owner of the control connection ---- */
 void mig_source_rounds(void);                      /* begin */

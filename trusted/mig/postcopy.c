@@ -63,7 +63,7 @@ static size_t make_request(uint64_t page, uint32_t *ret_epoch, uint64_t *ret_seq
 	rt_lock(&mig.urgent_lock);
 	*ret_epoch = out->epoch;
 	*ret_sequence = out->next;
-	if (!atomic_load(&mig.link) || mig_stream_seal(out, OM_FRAME_REQUEST, 0, plain, sizeof plain, frame, &size))
+	if (!mig_link_usable() || mig_stream_seal(out, OM_FRAME_REQUEST, 0, plain, sizeof plain, frame, &size))
 		size = 0;
 	rt_unlock(&mig.urgent_lock);
 	if (size)
@@ -261,7 +261,7 @@ long mig_postcopy_answer(uint8_t *data, size_t size)
 	int error, count;
 
 	/* COMMITTED: the request may overtake STARTED, on another connection; it proves as much. */
-	if (!atomic_load(&mig.link) || mig.role != OM_ROLE_SOURCE ||
+	if (!mig_link_usable() || mig.role != OM_ROLE_SOURCE ||
 	    (mig.source != MIG_SOURCE_POSTCOPY && mig.source != MIG_SOURCE_COMMITTED))
 		return OM_ESTATE;
 	error = open_request(data, size, &request, &page);

@@ -255,7 +255,7 @@ void mig_source_again(void)
 void mig_source_postcopy_now(void)
 {
 	mig.params.mode = OM_MODE_POSTCOPY;
-	if (mig.source == MIG_SOURCE_ROUNDS && atomic_load(&mig.link) && !mig.postcopy)
+	if (mig.source == MIG_SOURCE_ROUNDS && mig_link_usable() && !mig.postcopy)
 		begin_owing(mig.status.dirty_sync_count ? OM_MODE_HYBRID : OM_MODE_POSTCOPY, "post-copy was asked for during the rounds");
 }
 
@@ -459,8 +459,7 @@ void mig_source_freeze(void)
 	mig.frozen = true;                     /* a freeze that fails half-way is thawed too */
 	error = rt_io_freeze(words, sizeof words);
 	if (error) {
-		mig.status.error = error;
-		mig_words(mig.status.reason, sizeof mig.status.reason, words);
+		mig_reason(error, words);
 		mig_fail(error, "host state could not be saved");
 		return;
 	}
@@ -509,7 +508,7 @@ void mig_source_resume_app(void)
 		int error = rt_io_thaw(words, sizeof words);
 
 		if (error)
-			mig_words(mig.status.reason, sizeof mig.status.reason, words);
+			mig_reason_then(error, words);
 	}
 	mig.frozen = false;
 	if (mig.app_stopped)
@@ -552,7 +551,7 @@ void mig_source_push(void)
  */
 static uint64_t postcopy_progress(void)
 {
-	if (!mig.postcopy || !atomic_load(&mig.link) || atomic_load(&mig.owed) == 0 || !mig_pass_acknowledged()) {
+	if (!mig.postcopy || !mig_link_usable() || atomic_load(&mig.owed) == 0 || !mig_pass_acknowledged()) {
 		mig.push_idle = 0;
 		return mig.postcopy ? PUSH_CHECK_NS : UINT64_MAX;
 	}
@@ -573,7 +572,7 @@ uint64_t mig_source_progress(void)
 {
 	switch (mig.source) {
 	case MIG_SOURCE_ROUNDS:
-		return atomic_load(&mig.link) ? rounds_progress() : UINT64_MAX;
+		return mig_link_usable() ? rounds_progress() : UINT64_MAX;
 	case MIG_SOURCE_STOPPING:
 		if (rt_stop_poll() != 0)
 			return PARK_NS;

@@ -43,7 +43,7 @@ struct fake {
 	_Atomic uint64_t placed_twice;      /* accept_copy onto a page that was there */
 	_Atomic uint32_t copies_refused;    /* so many calls of accept_copy fail from now on */
 	bool trim_fails;                    /* the host does not trim */
-	int freeze_error, rebuild_error;
+	int freeze_error, thaw_error, rebuild_error;
 	long (*urgent)(uint8_t *data, uint64_t size);   /* the test's transport */
 	const char *evidence_error;         /* refuse the other side's quote, with these words */
 	/* Answers the other host calls: evidence. NULL: there are none. */

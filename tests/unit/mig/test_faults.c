@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One thing goes wrong at the k-th frame, for every k of a session: the frame is altered, dropped, doubled or truncated,
- * the link dies (for a while or for ever), the source cancels, the destination gives up. Whatever it is: never two
- * runnable instances, the one that runs has its memory whole, a source that was not committed runs on, and can then
+ * the link dies (for a while, again and again, or for ever), the source cancels, the destination gives up, and what it says
+ * then is lost, once or more often. Whatever it is: never two runnable instances, a source that was committed learns what
+ * became of its program as long as the link comes back, the one that runs has its memory whole, a source that was not committed runs on, and can then
  * migrate to a fresh destination.
  *
  * MIG_FAULT_STRIDE=1 tries every frame (minutes); the default takes every fifteenth, another offset for each fault and mode.
@@ -13,18 +14,38 @@
 #include "errors.h"
 #include "tests/unit/mig/pair.h"
 
-enum fault { ALTER, ALTER_HEADER, DROP, TWICE, TRUNCATE, LOSE, LOSE_FOR_EVER, CANCEL, ABORT, ABORT_AND_LOSE, KILL_TARGET, FAULTS };
+enum fault { ALTER, ALTER_HEADER, DROP, TWICE, TRUNCATE, LOSE, LOSE_TWICE, LOSE_OFTEN, LOSE_FOR_EVER, CANCEL, ABORT,
+	ABORT_AND_LOSE, ABORT_AND_LOSE_OFTEN, KILL_TARGET, FAULTS };
+#define OFTEN 6         /* losses: each the first frame, or one of the next, of the connections before */
 static const char *const fault_names[FAULTS] = { "alter", "alter header", "drop", "twice", "truncate", "lose link",
-	"lose link for ever", "cancel", "abort", "abort and lose link", "kill target" };
+	"lose link twice", "lose link often", "lose link for ever", "cancel", "abort", "abort and lose link",
+	"abort and lose often", "kill target" };
 
 static enum fault fault;
 static bool struck;
+static unsigned losses;                 /* so far */
+static uint64_t next_loss;              /* at which frame */
 static unsigned outcomes[FAULTS][4];
+
+/* Once more: a RESUME, its answer, or what follows. */
+static int lose_again(struct pair *p)
+{
+	unsigned wanted = fault == LOSE_TWICE ? 2 : fault == LOSE_OFTEN || fault == ABORT_AND_LOSE_OFTEN ? OFTEN : 0;
+
+	if (losses >= wanted || p->frames < next_loss)
+		return 1;
+	losses++;
+	next_loss = p->frames + 1 + (p->arg + losses) % 3;
+	pair_lose_link(p);
+	return 0;
+}
 
 /* @p->arg: at which frame. */
 static int strike(struct pair *p, int from, unsigned connection, uint8_t *frame, size_t *size)
 {
 	(void)from;
+	if (struck && connection != OM_CONNECTION_URGENT)
+		return lose_again(p);
 	if (p->frames < p->arg || struck)
 		return 1;
 	if (connection == OM_CONNECTION_URGENT && fault > TRUNCATE)
@@ -44,6 +65,9 @@ static int strike(struct pair *p, int from, unsigned connection, uint8_t *frame,
 	case TRUNCATE:
 		*size -= p->arg % 2 ? 1 : *size / 2;
 		return 1;
+	case LOSE_TWICE:
+	case LOSE_OFTEN:
+		return lose_again(p);
 	case LOSE:
 	case LOSE_FOR_EVER:
 		p->no_recovery = fault == LOSE_FOR_EVER;
@@ -53,8 +77,11 @@ static int strike(struct pair *p, int from, unsigned connection, uint8_t *frame,
 		(void)side_call(&p->side[SOURCE], OM_ENGINE_COMMAND, OM_COMMAND_CANCEL, 0, NULL, 0);
 		return 1;
 	case ABORT_AND_LOSE:
+	case ABORT_AND_LOSE_OFTEN:
 	case ABORT:
 		(void)side_call(&p->side[TARGET], OM_ENGINE_COMMAND, OM_COMMAND_ABORT, 0, NULL, 0);
+		if (fault == ABORT_AND_LOSE_OFTEN)
+			return lose_again(p);
 		if (fault == ABORT_AND_LOSE)
 			pair_lose_link(p);
 		return fault == ABORT;
@@ -150,6 +177,8 @@ static bool session(enum om_mig_mode mode, uint64_t at)
 	p.hook = strike;
 	p.arg = at;
 	struck = false;
+	losses = 0;
+	next_loss = 0;
 	pair_run(&p, 2, 200);
 	pair_begin(&p);
 	judge(&p);
@@ -163,22 +192,25 @@ static bool session(enum om_mig_mode mode, uint64_t at)
 static void refusals(void)
 {
 	static const char *const expected[] = { "a descriptor of the test", "other side: a socket of the test",
-		"other side: refused by the test", "refused by the test" };
+		"other side: refused by the test", "refused by the test",
+		/* What fails while all is undone comes second. */
+		"a descriptor of the test; and then a lock of the test", "other side: a socket of the test; and then a lock of the test" };
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		struct pair p;
 		struct om_mig_status s;
 
 		pair_open(&p, OM_MODE_STOP, 1);
 		pair_run(&p, 1, 100);
-		if (i == 0)
+		if (i == 0 || i == 4)
 			p.side[SOURCE].fake->freeze_error = OM_EHOSTSTATE;
-		if (i == 1)
+		if (i == 1 || i == 5)
 			p.side[TARGET].fake->rebuild_error = OM_EHOSTSTATE;
 		if (i == 2)
 			p.side[TARGET].fake->evidence_error = "refused by the test";
 		if (i == 3)
 			p.side[SOURCE].fake->evidence_error = "refused by the test";
+		p.side[SOURCE].fake->thaw_error = i < 4 ? 0 : OM_EHOSTSTATE;
 		pair_begin(&p);
 		CHECK(pair_pump(&p, 500));
 		s = side_status(&p.side[SOURCE]);
@@ -188,7 +220,7 @@ static void refusals(void)
 			CHECK(!"reason is the expected one");
 		}
 		CHECK(pair_runnable(&p) == 1 && side_runs(&p, SOURCE));
-		p.side[SOURCE].fake->freeze_error = 0;
+		p.side[SOURCE].fake->freeze_error = p.side[SOURCE].fake->thaw_error = 0;
 		p.side[SOURCE].fake->evidence_error = NULL;
 		again(&p);
 		pair_close(&p);

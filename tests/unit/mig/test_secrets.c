@@ -47,9 +47,9 @@ static void note_all(struct pair *p)
 		const char *side = s ? "destination's" : "source's";
 
 		CHECK(m != NULL);
-		if (m->have_secret)
+		if (m->link != MIG_LINK_GONE && m->link != MIG_LINK_NEW)
 			note(&m->secret, side, "secret", 0);
-		for (unsigned i = 0; i < OM_CONNECTION_PAGES + 2 && m->have_secret && atomic_load(&m->link); i++) {
+		for (unsigned i = 0; i < OM_CONNECTION_PAGES + 2 && (m->link == MIG_LINK_UP || m->link == MIG_LINK_ANSWERING || m->link == MIG_LINK_CLOSING); i++) {
 			note(&m->conn[i].in.key, side, "key in", i);
 			note(&m->conn[i].out.key, side, "key out", i);
 		}
