@@ -10,6 +10,7 @@
 #include "fake.h"
 #include "net/hold.h"
 #include "net/tcp.h"
+#include "rt/mapped.h"
 #include "rt/rt.h"
 
 struct fake fake;
@@ -33,6 +34,9 @@ bool rt_random(void *to, size_t size) { return getrandom(to, size, 0) == (ssize_
 void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; fake.signals[signo]++; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
 void rt_time_restore(void) { }
+uint32_t rt_mapped_count;
+void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size) { (void)device; (void)inode; (void)offset; (void)size; }
+void rt_mapped_resized(void) { }
 
 static int64_t now(clockid_t clock)
 {
