@@ -218,10 +218,10 @@ static void resize(struct record *r, int64_t size)
 
 /* ---- for mmap.c -------------------------------------------------------------------------------------------------------- */
 
-long rt_mapped_add(uint64_t index, uint64_t count, const struct rt_mapped_what *what, uint64_t filled)
+long rt_mapped_add(uint64_t index, uint64_t count, const struct rt_mapped_what *what)
 {
 	struct record content = { .first = index, .count = count, .offset = what->offset, .file = what->file, .shared = what->shared,
-		.protection = RT_PAGE_R | RT_PAGE_W }, *r;
+		.protection = what->protection }, *r;
 	int64_t size;
 	long result;
 
@@ -230,15 +230,7 @@ long rt_mapped_add(uint64_t index, uint64_t count, const struct rt_mapped_what *
 	size = r ? size_of(what->file) : -1;
 	result = !r ? -ENOMEM : size < 0 ? -EIO : 0;
 	if (!result) {
-		uint64_t valid = valid_pages(&content, size);
-
-		result = read_pages(&content, filled, valid);
-		content.valid = valid;
-	}
-	if (!result) {
-		content.protection = what->protection;
-		if (!(what->protection & RT_PAGE_W))
-			rt_mem_protect(index, content.valid, what->protection);
+		content.valid = valid_pages(&content, size);
 		withdraw(&content, content.valid);
 		record_set(r, &content);
 	}
@@ -290,10 +282,11 @@ void rt_mapped_protected(uint64_t index, uint64_t count, uint8_t protection)
 	let_go();
 }
 
-uint64_t rt_mapped_reload(uint64_t index, uint64_t count, bool shared_only)
+int64_t rt_mapped_reload(uint64_t index, uint64_t count, bool shared_only)
 {
 	struct record *r;
 	uint64_t from, done = 0;
+	long result = 0;
 
 	if (none())
 		return 0;
@@ -307,11 +300,11 @@ uint64_t rt_mapped_reload(uint64_t index, uint64_t count, bool shared_only)
 		if (!shared_only || r->shared) {
 			resize(r, size_of(r->file));
 			if (from < r->valid)
-				(void)read_piece(r, from, r->valid - from < done ? r->valid - from : done); /* an error leaves what was there */
+				result = read_piece(r, from, r->valid - from < done ? r->valid - from : done);
 		}
 	}
 	let_go();
-	return done;
+	return result < 0 ? result : (int64_t)done;
 }
 
 uint64_t rt_mapped_gap(uint64_t index, uint64_t count)

@@ -26,9 +26,10 @@ long rt_io_map_read(uint32_t file, uint64_t offset, uint64_t app, size_t size);
 /* Ranges are pages. Every function may call the host, and then leaves nothing in the transfer buffer; none parks. */
 
 struct rt_mapped_what { uint32_t file; bool shared; uint8_t protection; uint64_t offset; /* bytes */ };
-/* Pages that are mapped readable and writable: fills those from `filled` on and gives all of them their protection. The reference
- * on what->file is the mapping's from then on; on failure it is dropped. Return: 0 or a negative errno. */
-long rt_mapped_add(uint64_t index, uint64_t count, const struct rt_mapped_what *what, uint64_t filled);
+/* Pages that are mapped readable and writable show a file from now on, which rt_mapped_reload() is to fill in; then they get
+ * what->protection by the caller. The reference on what->file is the mapping's; on failure it is dropped. Return: 0 or a negative
+ * errno. */
+long rt_mapped_add(uint64_t index, uint64_t count, const struct rt_mapped_what *what);
 /* These pages are unmapped or replaced next. */
 void rt_mapped_forget(uint64_t index, uint64_t count);
 /* Is any of it a shared mapping of a file? */
@@ -36,8 +37,8 @@ bool rt_mapped_shared(uint64_t index, uint64_t count);
 /* After mprotect: what lies behind the end of its file stays out of reach. */
 void rt_mapped_protected(uint64_t index, uint64_t count, uint8_t protection);
 /* The file's content again: from `index` on, as far as one mapping goes, `count` pages and a piece's size. Return: pages done;
- * 0: the page at `index` shows no file. @shared_only: private ones are passed over. */
-uint64_t rt_mapped_reload(uint64_t index, uint64_t count, bool shared_only);
+ * 0: the page at `index` shows no file; a negative errno. @shared_only: private ones are passed over. */
+int64_t rt_mapped_reload(uint64_t index, uint64_t count, bool shared_only);
 /* Pages from `index` on, up to `count`, that show no file. */
 uint64_t rt_mapped_gap(uint64_t index, uint64_t count);
 /* Is all of it one mapping of a file? */

@@ -111,25 +111,59 @@ static long decode_file(struct rt_thread *t)
 	return what;
 }
 
-/* Scratch ([3] is rt_mem_release's): [0] = address of the mapping that is being filled. */
+/* Lets a stop happen: everything that the call has done so far is in its scratch. */
+static void may_stop(void)
+{
+	rt_self()->epoch_seen = atomic_load(&rt_epoch);
+	if (rt_stop_requested())
+		rt_park_self();
+}
+
+/* Pages from *next to `end` are read from the file that they show. */
+static long fill(uint64_t *next, uint64_t end, bool stoppable)
+{
+	while (*next < end) {
+		int64_t done = rt_mapped_reload(*next, end - *next, false);
+
+		if (done < 0)
+			return (long)done;
+		if (done == 0)
+			break;                     /* unmapped by another thread already */
+		*next += (uint64_t)done;
+		if (stoppable)
+			may_stop();
+	}
+	return 0;
+}
+
+/* Scratch ([3] is rt_mem_release's): [0] = address of the mapping that is being filled, [1] = its page that is next. */
 static long map_file(struct rt_thread *t, long prot)
 {
 	struct rt_mapped_what what = { .shared = (t->arg[3] & MAP_TYPE) != MAP_PRIVATE, .protection = rt_mem_protection(prot),
 		.offset = (uint64_t)t->arg[5] };
-	uint64_t size = (uint64_t)t->arg[1];
-	long r;
+	uint64_t size = (uint64_t)t->arg[1], count = rt_page_up(size) >> 12, index;
+	long r = 0;
 
 	if (t->syscall_scratch[0] == 0) {
 		r = place(t, (uint64_t)t->arg[0], size, RT_PAGE_R | RT_PAGE_W, t->arg[3]);
 		if (r < 0)
 			return r;
 		t->syscall_scratch[0] = (uint64_t)r;
+		t->syscall_scratch[1] = rt_page_index((uint64_t)r);
+		what.file = rt_io_map_hold((int)t->arg[4]);
+		r = what.file ? rt_mapped_add(t->syscall_scratch[1], count, &what) : -EBADF;
 	}
-	what.file = rt_io_map_hold((int)t->arg[4]);
-	r = what.file ? rt_mapped_add(rt_page_index(t->syscall_scratch[0]), rt_page_up(size) >> 12, &what, 0) : -EBADF;
+	index = rt_page_index(t->syscall_scratch[0]);
+	if (r >= 0)
+		r = fill(&t->syscall_scratch[1], index + count, true);
 	if (r < 0) {
+		t->syscall_scratch[3] = 0;
 		(void)rt_mem_unmap(t->syscall_scratch[0], size); /* it was mapped above */
 		return r;
+	}
+	if (!(prot & PROT_WRITE)) {
+		rt_mem_protect(index, count, what.protection);
+		rt_mapped_protected(index, count, what.protection);
 	}
 	return (long)t->syscall_scratch[0];
 }
@@ -188,9 +222,10 @@ static bool advice_known(long advice)
 
 /* Everything that shows a file is read again, everything else reads as zero again if `zero`. Scratch: [0] = the page that is
  * next (no page has index 0). */
-static void renew(struct rt_thread *t, uint64_t index, uint64_t count, bool zero)
+static long renew(struct rt_thread *t, uint64_t index, uint64_t count, bool zero)
 {
 	uint64_t end = index + count, *next = &t->syscall_scratch[0];
+	int64_t done;
 
 	if (!*next)
 		*next = index;
@@ -199,11 +234,13 @@ static void renew(struct rt_thread *t, uint64_t index, uint64_t count, bool zero
 
 		if (gap && zero)
 			rt_mem_release(t, *next, gap, true);
-		*next += gap ? gap : rt_mapped_reload(*next, end - *next, !zero);
-		rt_self()->epoch_seen = atomic_load(&rt_epoch);
-		if (rt_stop_requested())
-			rt_park_self();
+		done = gap ? (int64_t)gap : rt_mapped_reload(*next, end - *next, !zero);
+		if (done < 0)
+			return (long)done;
+		*next += (uint64_t)done;
+		may_stop();
 	}
+	return 0;
 }
 
 /* Outside of the heap. What the image has brought cannot be had again: only the host has it, and it would have to be believed. */
@@ -219,7 +256,7 @@ static long dontneed_image(uint64_t address, uint64_t size)
 static long sys_madvise(struct rt_thread *t)
 {
 	uint64_t address = (uint64_t)t->arg[0], index, count;
-	long advice = (int32_t)t->arg[2];
+	long advice = (int32_t)t->arg[2], r;
 
 	if ((address & (OM_PAGE_SIZE - 1)) || !advice_known(advice))
 		return -EINVAL;
@@ -235,8 +272,8 @@ static long sys_madvise(struct rt_thread *t)
 		return -EINVAL;
 	if (!decode_heap(address, (uint64_t)t->arg[1], &index, &count))
 		return dontneed_image(address, count << 12);
-	renew(t, index, count, true);
-	return rt_mem_all_mapped(index, count) ? 0 : -ENOMEM;
+	r = renew(t, index, count, true);
+	return r < 0 ? r : rt_mem_all_mapped(index, count) ? 0 : -ENOMEM;
 }
 
 static long sys_msync(struct rt_thread *t)
@@ -253,8 +290,7 @@ static long sys_msync(struct rt_thread *t)
 		return -ENOMEM;
 	if ((flags & MS_INVALIDATE) && rt_memlock_any(index, count))
 		return -EBUSY;
-	renew(t, index, count, false);
-	return 0;
+	return renew(t, index, count, false);
 }
 
 /* ---- mlock and its kin ------------------------------------------------------------------------------------------------- */
@@ -336,6 +372,7 @@ static void make_readable(uint64_t index)
 /* The new place of a mapping shows its file as the old one did; what it has grown by is read. */
 static long move_file(uint64_t old, uint64_t old_size, uint64_t at, uint64_t new_size, uint8_t protection)
 {
+	uint64_t index = rt_page_index(at), count = new_size >> 12, next = index + ((old_size < new_size ? old_size : new_size) >> 12);
 	struct rt_mapped_what what;
 	long r;
 
@@ -343,10 +380,17 @@ static long move_file(uint64_t old, uint64_t old_size, uint64_t at, uint64_t new
 		return 0;
 	what.protection = protection;
 	rt_io_map_again(what.file);
-	r = rt_mapped_add(rt_page_index(at), new_size >> 12, &what, (old_size < new_size ? old_size : new_size) >> 12);
+	r = rt_mapped_add(index, count, &what);
 	if (r == 0)
-		rt_mapped_forget(rt_page_index(old), old_size >> 12);
-	return r;
+		r = fill(&next, index + count, false);
+	if (r < 0)
+		return r;
+	rt_mapped_forget(rt_page_index(old), old_size >> 12);
+	if (!(protection & RT_PAGE_W)) {
+		rt_mem_protect(index, count, protection);
+		rt_mapped_protected(index, count, protection);
+	}
+	return 0;
 }
 
 /* Scratch: [0] = new address, [1] = bytes moved, [2] = protection and MOVE_COPIED. Pages never touched stay so. */
@@ -412,6 +456,7 @@ static bool grow_here(uint64_t index, uint64_t count, uint64_t more, const struc
 {
 	uint8_t protection = rt_pagemap()[index + count - 1] & (RT_PAGE_R | RT_PAGE_W);
 	struct rt_mapped_what what;
+	uint64_t next;
 
 	if (!rt_mem_claim_at(index + count, more, file ? RT_PAGE_R | RT_PAGE_W : protection))
 		return false;
@@ -421,8 +466,12 @@ static bool grow_here(uint64_t index, uint64_t count, uint64_t more, const struc
 	what = *file;
 	what.offset += count << 12;
 	rt_io_map_again(what.file);
-	if (rt_mapped_add(index + count, more, &what, 0) == 0)
+	next = index + count;
+	if (rt_mapped_add(next, more, &what) == 0 && fill(&next, next + more, false) == 0) {
+		rt_mem_protect(index + count, more, what.protection);
+		rt_mapped_protected(index + count, more, what.protection);
 		return true;
+	}
 	(void)rt_mem_unmap(rt_page_address(index + count), more << 12); /* it was mapped above */
 	return false;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "core.h"
 #include "rt/internal.h"
+#include "rt/mapped.h"
 
 /* Of the linker script: what a boot finds zeroed. */
 extern char __rt_state_start[], __rt_state_end[];
@@ -40,6 +41,10 @@ bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)mask; }
 bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
+uint32_t rt_mapped_count;
+void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size) { (void)device; (void)inode; (void)offset; (void)size; }
+void rt_mapped_resized(void) { }
+uint64_t rt_main_stack_size(const struct om_boot *boot) { (void)boot; return 8 << 20; }
 uint32_t rt_slot_count(void) { return SLOT + 1; }
 struct rt_thread *rt_thread_by_tid(int32_t tid) { (void)tid; return &rt_threads[SLOT]; }
 void rt_sigqueue_limit(uint64_t soft_limit) { (void)soft_limit; }

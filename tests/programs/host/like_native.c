@@ -45,6 +45,19 @@ int main(int argc, char **argv)
 		signal(SIGPIPE, SIG_DFL);
 		for (int i = 0; i < 100000; i++)
 			puts("a line that nobody reads");
+	} else if (strcmp(what, "queue") == 0) {
+		siginfo_t info;
+		sigset_t set;
+
+		sigemptyset(&set);
+		sigaddset(&set, 40);
+		sigprocmask(SIG_BLOCK, &set, NULL);
+		puts("ready");
+		fflush(stdout);
+		for (int i = 0; i < 100; i++) {
+			sigwaitinfo(&set, &info);
+			printf("%d %d %d %d\n", info.si_signo, info.si_code, info.si_pid == getppid(), info.si_value.sival_int);
+		}
 	} else if (strcmp(what, "handler") == 0) {
 		signal(SIGTERM, handler);
 		puts("ready");

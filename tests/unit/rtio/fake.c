@@ -12,6 +12,7 @@
 #include "net/hold.h"
 #include "net/options.h"
 #include "net/tcp.h"
+#include "rt/mapped.h"
 #include "rt/rt.h"
 
 struct fake fake;
@@ -38,6 +39,9 @@ bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
 void rt_time_restore(void) { }
 void rt_log(const char *words) { (void)words; }
+uint32_t rt_mapped_count;
+void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size) { (void)device; (void)inode; (void)offset; (void)size; }
+void rt_mapped_resized(void) { }
 
 static int64_t now(clockid_t clock)
 {
