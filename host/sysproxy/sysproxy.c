@@ -85,7 +85,7 @@ static const struct call calls[] = {
 	/* time, limits, facts */
 	CALL(nanosleep, "tt"), CALL(clock_nanosleep, "..tt"), CALL(clock_gettime, ".t"), CALL(clock_getres, ".t"),
 	CALL(gettimeofday, "t8"), CALL(time, "8"), CALL(getrandom, "b.."), CALL(sched_yield, ""), CALL(sched_getaffinity, ".b."),
-	CALL(getrusage, ".R"), CALL(times, "T"), CALL(sysinfo, "I"), CALL(uname, "U"), CALL(getrlimit, ".t"), CALL(getpid, ""),
+	CALL(getrusage, ".R"), CALL(times, "T"), CALL(sysinfo, "I"), CALL(uname, "U"), CALL(getrlimit, ".t"), CALL(prlimit64, "0.tt"), CALL(getpid, ""),
 	CALL(setuid, "."), CALL(setgid, "."), CALL(setreuid, ".."), CALL(setregid, ".."), CALL(setresuid, "..."), CALL(setresgid, "..."),
 	CALL(getresuid, "888"), CALL(getresgid, "888"), CALL(setgroups, ".G"), CALL(getgroups, ".G"), CALL(capget, "8T"), CALL(capset, "8T"),
 	CALL(prctl, "?...."), CALL(kill, ".."),
