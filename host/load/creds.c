@@ -182,16 +182,18 @@ static unsigned signal_new(int32_t self)
 
 		if (tid <= 0 || tid == self || known(tid))
 			continue;
-		if (at == THREADS_MAX)
-			give_up("too many threads");
+		count++;
+		if (at >= THREADS_MAX)
+			break;
 		followers[at].tid = tid;
 		atomic_store(&followers[at].done, false);
 		atomic_store(&follower_count, at + 1);
 		if (call(SYS_tgkill, (uint64_t)getpid(), (uint64_t)tid, HOST_CREDS_SIGNAL, 0, 0) < 0)
 			atomic_store(&followers[at].done, true); /* it has ended */
-		count++;
 	}
 	closedir(list);
+	if (atomic_load(&follower_count) == THREADS_MAX)
+		give_up("there are too many");
 	return count;
 }
 

@@ -20,6 +20,8 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -298,6 +300,73 @@ static void signal_driven(void)
 		close(fd);
 }
 
+/* ---- limits ---- */
+
+static volatile sig_atomic_t too_big;
+
+static void on_too_big(int signo)
+{
+	too_big = signo;
+}
+
+static void set_limit(const char *what, int resource, rlim_t soft)
+{
+	struct rlimit limit, now;
+
+	SAY("getrlimit", getrlimit(resource, &limit));
+	limit.rlim_cur = soft;
+	SAY(what, setrlimit(resource, &limit));
+	getrlimit(resource, &now);
+	printf("obeyed: %d %d\n", now.rlim_cur == soft, now.rlim_max == limit.rlim_max);
+}
+
+static void no_limit(int resource)
+{
+	struct rlimit limit;
+
+	getrlimit(resource, &limit);
+	limit.rlim_cur = limit.rlim_max;
+	SAY("no limit", setrlimit(resource, &limit));
+}
+
+static void limits(void)
+{
+	static char block[300000];
+	char name[] = "/tmp/optmig-calls-XXXXXX";
+	int file = mkstemp(name), fd;
+	void *p;
+
+	signal(SIGXFSZ, on_too_big);
+	set_limit("RLIMIT_FSIZE", RLIMIT_FSIZE, 1000);
+	SAY("write", write(file, block, sizeof block));
+	SAY("write", write(file, block, sizeof block));
+	printf("signal %d\n", too_big);
+	no_limit(RLIMIT_FSIZE);
+	SAY("write", write(file, block, sizeof block));
+	unlink(name);
+	close(file);
+	set_limit("RLIMIT_CORE", RLIMIT_CORE, 0);
+	set_limit("RLIMIT_CPU", RLIMIT_CPU, 3600);
+	set_limit("RLIMIT_AS", RLIMIT_AS, 700 << 20);
+	p = mmap(NULL, 800 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	printf("800 MiB: %s\n", p == MAP_FAILED && errno == ENOMEM ? "ENOMEM" : "mapped");
+	p = mmap(NULL, 200 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	printf("200 MiB: %s\n", p == MAP_FAILED ? "refused" : "mapped");
+	munmap(p, 200 << 20);
+	no_limit(RLIMIT_AS);
+	set_limit("RLIMIT_NOFILE", RLIMIT_NOFILE, 64);
+	while ((fd = dup(0)) >= 0)
+		continue;
+	SAY("dup", dup(0));
+	SAY("dup2", dup2(0, 64));
+	SAY("F_DUPFD", fcntl(0, F_DUPFD, 64));
+	SAY("last", fcntl(63, F_GETFD));
+	for (fd = 3; fd < 64; fd++)
+		close(fd);
+	no_limit(RLIMIT_NOFILE);
+	SAY("unknown", syscall(SYS_setrlimit, 99, &(struct rlimit){ 0, 0 }));
+}
+
 /* ---- others ---- */
 
 static void others(void)
@@ -379,6 +448,7 @@ int main(void)
 	traffic_class();
 	terminal();
 	signal_driven();
+	limits();
 	others();
 	nothing();
 	return 0;

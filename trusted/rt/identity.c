@@ -5,6 +5,7 @@
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"
+#include "rt/mem.h"
 
 #define PR_SET_NAME 15
 #define PR_GET_NAME 16
@@ -144,9 +145,51 @@ static long sys_sysinfo(struct rt_thread *t)
 	return rt_app_put((uint64_t)t->arg[0], &s, 112);
 }
 
+uint64_t rt_file_limit_max(void)
+{
+	return identity.limits[RLIMIT_NOFILE].maximum;
+}
+
+/* What the kernel looks at when the host process works for the program. It is asked each time: another host has others. */
+static bool of_host(unsigned resource)
+{
+	return resource == RLIMIT_CPU || resource == RLIMIT_FSIZE || resource == RLIMIT_CORE;
+}
+
+static long host_limit(unsigned resource, const struct lx_rlimit *next, struct lx_rlimit *ret_old)
+{
+	uint64_t ub = (uint64_t)rt_ub_alloc(sizeof *next), old_ub = (uint64_t)rt_ub_alloc(sizeof *next);
+	long result;
+
+	if (!ub || !old_ub)
+		return -ENOMEM;
+	if (next)
+		rt_ub_put((void *)ub, next, sizeof *next);
+	result = rt_host(__NR_prlimit64, 0, resource, next ? ub : 0, old_ub, 0, 0);
+	if (result == 0 && ret_old)
+		rt_ub_get(ret_old, (void *)old_ub, sizeof *ret_old);
+	return result < 0 ? result : 0;
+}
+
+static long current_limit(unsigned resource, struct lx_rlimit *ret_limit)
+{
+	*ret_limit = identity.limits[resource];
+	return of_host(resource) ? host_limit(resource, NULL, ret_limit) : 0;
+}
+
 static long get_limit(unsigned resource, uint64_t app)
 {
-	return rt_app_put(app, &identity.limits[resource], sizeof identity.limits[resource]);
+	struct lx_rlimit limit;
+	long r = current_limit(resource, &limit);
+
+	return r < 0 ? r : rt_app_put(app, &limit, sizeof limit);
+}
+
+bool rt_file_size_limited(void)
+{
+	struct lx_rlimit limit;
+
+	return current_limit(RLIMIT_FSIZE, &limit) == 0 && limit.current != RLIM_INFINITY;
 }
 
 static long set_limit(unsigned resource, uint64_t app)
@@ -157,9 +200,13 @@ static long set_limit(unsigned resource, uint64_t app)
 		return -EFAULT;
 	if (next.current > next.maximum)
 		return -EINVAL;
+	if (of_host(resource))
+		return host_limit(resource, &next, NULL);
 	if (next.maximum > limit->maximum)
 		return -EPERM;
 	*limit = next;
+	if (resource == RLIMIT_AS || resource == RLIMIT_DATA)
+		rt_mem_limit(identity.limits[RLIMIT_AS].current, identity.limits[RLIMIT_DATA].current);
 	if (resource == RLIMIT_NOFILE)
 		rt_io_set_limit(next.current);
 	if (resource == RLIMIT_SIGPENDING)
@@ -186,8 +233,8 @@ static long sys_prlimit(struct rt_thread *t)
 		return -ESRCH;
 	if ((uint64_t)t->arg[1] >= RLIMIT_COUNT)
 		return -EINVAL;
-	old = identity.limits[t->arg[1]];
-	if (t->arg[2])
+	r = current_limit((unsigned)t->arg[1], &old);
+	if (r == 0 && t->arg[2])
 		r = set_limit((unsigned)t->arg[1], (uint64_t)t->arg[2]);
 	if (r == 0 && t->arg[3])
 		r = rt_app_put((uint64_t)t->arg[3], &old, sizeof old);
@@ -300,9 +347,9 @@ const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_uname, RT_SYS_INSIDE, sys_uname },
 	{ __NR_sethostname, RT_SYS_INSIDE, sys_eperm },
 	{ __NR_sysinfo, RT_SYS_INSIDE, sys_sysinfo },
-	{ __NR_getrlimit, RT_SYS_INSIDE, sys_getrlimit },
-	{ __NR_setrlimit, RT_SYS_INSIDE, sys_setrlimit },
-	{ __NR_prlimit64, RT_SYS_INSIDE, sys_prlimit },
+	{ __NR_getrlimit, 0, sys_getrlimit },
+	{ __NR_setrlimit, 0, sys_setrlimit },
+	{ __NR_prlimit64, 0, sys_prlimit },
 	{ __NR_getrusage, 0, sys_getrusage },
 	{ __NR_getrandom, RT_SYS_INSIDE, sys_getrandom },
 	{ __NR_prctl, 0, sys_prctl },

@@ -42,6 +42,23 @@ uint64_t rt_mem_used_bytes(void)
 	return atomic_load_explicit(&mapped_pages, memory_order_relaxed) << 12;
 }
 
+static RT_RESIDENT uint64_t limit_pages;                     /* of mapped_pages; 0: none */
+
+void rt_mem_limit(uint64_t address_space, uint64_t data)
+{
+	uint64_t image = rt_image->image_end_offset;
+	uint64_t heap = address_space > image ? address_space - image : 0;
+
+	heap = heap < data ? heap : data;
+	limit_pages = heap < rt_image->heap_size ? (heap >> 12) + 1 : 0; /* one more than may be: 0 is taken */
+}
+
+/* As a kernel, which looks before it maps: threads that map at the same moment may get beyond it together. */
+static bool allowed(uint64_t count)
+{
+	return !limit_pages || atomic_load_explicit(&mapped_pages, memory_order_relaxed) + count < limit_pages;
+}
+
 void rt_mem_boot(void)
 {
 	uint64_t reserve = rt_page_up(rt_image->heap_size / 8);
@@ -170,6 +187,8 @@ static uint64_t claim_run(uint64_t count, uint8_t protection)
 	uint64_t index;
 	bool some_kept = false, again;
 
+	if (!allowed(count))
+		return 0;
 	rt_lock(&mem_lock);
 	index = take_recent(count);
 	again = index;
@@ -201,7 +220,7 @@ bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection)
 {
 	bool ok, some_kept = false;
 
-	if (index < heap_first() || index >= heap_last() || count > heap_last() - index)
+	if (index < heap_first() || index >= heap_last() || count > heap_last() - index || !allowed(count))
 		return false;
 	rt_lock(&mem_lock);
 	ok = skip(index, index + count, true) == index + count;

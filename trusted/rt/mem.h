@@ -11,6 +11,8 @@
 #include "rt/rt.h"
 
 uint8_t rt_mem_protection(long prot);
+/* RLIMIT_AS and RLIMIT_DATA: no run is found any more, and the break does not move, beyond either. */
+void rt_mem_limit(uint64_t address_space, uint64_t data);
 bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection);
 /* Whatever is there becomes fresh memory, without being free in between. Parks like rt_mem_release. */
 void rt_mem_replace(struct rt_thread *t, uint64_t index, uint64_t count, uint8_t protection);

@@ -296,6 +296,8 @@ extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_sy
 /* ---- facts for /proc and the like (rt/thread.c, mem.c, identity.c) ------------------------------------------- */
 extern int32_t rt_pid;
 uint64_t rt_mem_used_bytes(void);
+uint64_t rt_file_limit_max(void);                    /* RLIMIT_NOFILE's hard limit */
+bool rt_file_size_limited(void);                     /* RLIMIT_FSIZE: asks the host */
 bool rt_random(void *to, size_t size);               /* RDRAND; false if it keeps failing */
 uint32_t rt_cpu_count(void);                         /* as when the program started */
 struct rt_ids { uint32_t ppid, uid, euid, suid, gid, egid, sgid; };

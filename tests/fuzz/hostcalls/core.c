@@ -35,6 +35,7 @@ static bool inside;
 void rt_lock(struct rt_lock *lock) { (void)lock; }
 void rt_unlock(struct rt_lock *lock) { (void)lock; }
 uint64_t rt_mem_used_bytes(void) { return 123 << 12; }
+void rt_mem_limit(uint64_t address_space, uint64_t data) { (void)address_space; (void)data; }
 void rt_signal_thread(struct rt_thread *t, int signo) { (void)t; (void)signo; }
 void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd) { (void)tid; (void)signo; (void)code; (void)band; (void)fd; }
 bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }

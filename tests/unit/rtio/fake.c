@@ -30,6 +30,8 @@ enum { LEAVE_FATAL = 1, LEAVE_STOP };
 void rt_lock(struct rt_lock *lock) { (void)lock; }
 void rt_unlock(struct rt_lock *lock) { (void)lock; }
 uint64_t rt_mem_used_bytes(void) { return 123 << 12; }
+uint64_t rt_file_limit_max(void) { return 256; }
+bool rt_file_size_limited(void) { return false; }
 uint32_t rt_cpu_count(void) { return 2; }
 const struct rt_ids *rt_ids(void) { static const struct rt_ids ids = { .ppid = 1 }; return &ids; }
 bool rt_random(void *to, size_t size) { return getrandom(to, size, 0) == (ssize_t)size; }

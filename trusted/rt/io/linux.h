@@ -68,6 +68,7 @@
 #define LX_SCM_RIGHTS   1
 
 #define LX_SIGPIPE      13
+#define LX_SIGXFSZ      25
 
 /* <asm/ioctls.h> makes these of a structure that <asm/termbits.h> has for kernels only. */
 #define LX_TCGETS2      0x802c542au

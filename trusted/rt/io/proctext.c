@@ -199,5 +199,5 @@ void rt_io_make_limits(struct rt_io_words *w, const struct rt_thread *unused)
 	(void)unused;
 	rt_io_words_add(w, "Limit                     Soft Limit           Hard Limit           Units     \n");
 	rt_io_words_line(w, "Max open files            ", rt_io_limit(), "                 ");
-	rt_io_words_line(w, "", rt_image->file_max ? rt_image->file_max : 1024, "                 files     \n");
+	rt_io_words_line(w, "", rt_file_limit_max(), "                 files     \n");
 }

@@ -92,6 +92,14 @@ static long write_piece(struct rt_io_ofd *ofd, struct rt_io_span *span, uint64_t
 	return put > 0 && rt_io_span_skip(span, (uint64_t)put) ? -EFAULT : put;
 }
 
+/* Beyond RLIMIT_FSIZE the kernel signals the thread that writes: the host's, which does not listen. */
+static void file_too_big(struct rt_thread *t)
+{
+	rt_ub_reset(); /* the data has been refused */
+	if (rt_file_size_limited())
+		rt_signal_thread(t, LX_SIGXFSZ);
+}
+
 static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
 {
 	uint64_t chunk, ub;
@@ -110,6 +118,8 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 
 		if (put == -EPIPE && !DONE)
 			rt_io_broken_pipe(t);
+		if (put == -EFBIG && !DONE)
+			file_too_big(t);
 		if (put < 0)
 			return DONE ? (long)DONE : put;
 		DONE += (uint64_t)put;

@@ -16,6 +16,10 @@
  *     bin of a chunk = its size / 16 - 1         bins 1 .. BINS-1: chunks of 32 .. 1024 bytes
  *     first 16 bytes of a cached block: { next, the cache }   the second one betrays a block that is freed twice
  *
+ * Blocks that are mappings of their own (more than 112 KiB) are kept, too: the last few that were freed, of up to 2 MiB, for
+ * whoever asks for nearly that much. A mapping costs two calls and, worse, the zeroing of every page. The oldest goes when
+ * another comes; 8 MiB stay at most.
+ *
  * Bounds: a bin holds at most `most_of` blocks (in all 190 KiB per thread); the one too many sends half of them back. An
  * ending thread returns all: pthread_exit calls __dl_thread_cleanup when nothing that could allocate follows.
  * Not async-signal-safe, as no malloc is. A stop or a migration in the middle is harmless: all state is ordinary memory.
@@ -27,6 +31,7 @@
 #define __libc_malloc_impl chunk_malloc
 #define __libc_realloc chunk_realloc
 #define __libc_free chunk_free
+#define __malloc_allzerop chunk_allzerop
 static void *chunk_malloc(size_t);
 static void *chunk_realloc(void *, size_t);
 static void chunk_free(void *);
@@ -40,6 +45,7 @@ static void chunk_free(void *);
 #undef __libc_malloc_impl
 #undef __libc_realloc
 #undef __libc_free
+#undef __malloc_allzerop
 #undef malloc
 #undef realloc
 #undef free
@@ -73,8 +79,74 @@ static void grow_for(size_t n)
 		chunk_free(chunk_malloc(GROW));
 }
 
+#define MAPPINGS 4u
+#define MAPPING_MAX (2u << 20)
+
+static struct chunk *mappings[MAPPINGS];    /* under the lock */
+static unsigned mapping_next;
+static volatile int mapping_lock[2];
+static _Thread_local const void *reused;    /* what this thread's last large block was, if it is not zero */
+
+/* The smallest that has room for n bytes, unless it wastes a quarter. */
+static void *take_mapping(size_t n)
+{
+	struct chunk *found = NULL;
+	unsigned best = MAPPINGS;
+
+	if (n > MAPPING_MAX)
+		return NULL;
+	lock(mapping_lock);
+	for (unsigned i = 0; i < MAPPINGS; i++) {
+		size_t room = mappings[i] ? CHUNK_SIZE(mappings[i]) - OVERHEAD : 0;
+
+		if (room >= n && room - n <= n / 4 + PAGE_SIZE && (best == MAPPINGS || CHUNK_SIZE(mappings[i]) < CHUNK_SIZE(mappings[best])))
+			best = i;
+	}
+	if (best < MAPPINGS) {
+		found = mappings[best];
+		mappings[best] = NULL;
+	}
+	unlock(mapping_lock);
+	reused = found ? CHUNK_TO_MEM(found) : NULL;
+	return found ? CHUNK_TO_MEM(found) : NULL;
+}
+
+/* In the place of an empty one, else of the oldest, more or less. One that aligned_alloc has cut begins elsewhere in its pages. */
+static void free_mapping(struct chunk *chunk)
+{
+	struct chunk *old = chunk;
+	unsigned at;
+
+	if (chunk->psize == SIZE_ALIGN - OVERHEAD && CHUNK_SIZE(chunk) <= MAPPING_MAX) {
+		lock(mapping_lock);
+		at = mapping_next;
+		for (unsigned i = 0; i < MAPPINGS; i++) {
+			if (mappings[i] == chunk)
+				a_crash();
+			if (!mappings[i])
+				at = i;
+		}
+		old = mappings[at];
+		mappings[at] = chunk;
+		mapping_next = (at + 1) % MAPPINGS;
+		unlock(mapping_lock);
+	}
+	if (old)
+		chunk_free(CHUNK_TO_MEM(old));
+}
+
+/* calloc asks at once whether it need not clear what it has got. */
+int __malloc_allzerop(void *p)
+{
+	return IS_MMAPPED(MEM_TO_CHUNK(p)) && p != reused;
+}
+
 static void *large_malloc(size_t n)
 {
+	void *p = n > GROW ? take_mapping(n) : NULL;
+
+	if (p)
+		return p;
 	grow_for(n);
 	return chunk_malloc(n);
 }
@@ -165,7 +237,10 @@ void __libc_free(void *p)
 	chunk = MEM_TO_CHUNK(p);
 	bin = CHUNK_SIZE(chunk) / SIZE_ALIGN - 1;
 	if (bin >= BINS || IS_MMAPPED(chunk)) {
-		chunk_free(p);
+		if (IS_MMAPPED(chunk))
+			free_mapping(chunk);
+		else
+			chunk_free(p);
 		return;
 	}
 	if (!LIKELY(block->owner != c))
