@@ -17,6 +17,8 @@
 #include "acceptor.h"
 #include "util.h"
 
+#define ACCEPT_AGAIN_US 100000u
+
 void mig_answer(struct host_mig *mig, int fd, const struct mig_hello *hello, int status)
 {
 	struct mig_hello answer = *hello;
@@ -84,10 +86,16 @@ static void *acceptor_main(void *argument)
 		char peer[MIG_ADDRESS_TEXT];
 		int fd, error = mig_accept(mig->listen_fd, mig->stop_fd, 3600000, &fd, peer);
 
+		if (error == OM_ECANCELLED)
+			return NULL;
 		if (error == OM_ETIMEDOUT)
 			continue;
-		if (error)
-			return NULL;
+		/* No descriptor or no memory just now: a source that has committed has nobody else to ask. */
+		if (error) {
+			host_detail("%s", host_reason());
+			usleep(ACCEPT_AGAIN_US);
+			continue;
+		}
 		error = mig_hello_receive(fd, mig->stop_fd, MIG_HELLO_MS, &hello);
 		if (!error) {
 			error = take(mig, fd, &hello);
