@@ -402,13 +402,7 @@ bool rt_thread_exists(int32_t tid)
 static long sys_kill(struct rt_thread *t)
 {
 	int32_t pid = (int32_t)t->arg[0];
-	long r;
 
-	if (pid > 0 && pid != rt_pid) {
-		/* Somebody else on this host: its kernel decides. */
-		r = rt_host(__NR_kill, (uint64_t)pid, (uint64_t)(int32_t)t->arg[1], 0, 0, 0, 0);
-		return r < 0 ? r : 0;
-	}
 	if (pid != rt_pid && pid != 0 && pid != -rt_pid && pid != -1)
 		return rt_kill_other(pid, (int32_t)t->arg[1]);
 	return send(NULL, true, (int32_t)t->arg[1], SI_USER);
