@@ -18,8 +18,12 @@
 #include <time.h>
 #include <unistd.h>
 #include "options.h"
+#include "tcp.h"
 #include "tcp_closed.h"
 
+#ifndef SO_BUF_LOCK
+#define SO_BUF_LOCK 72
+#endif
 #define WAITS    2000
 #define PAUSE_NS 500000
 
@@ -164,6 +168,25 @@ static void close_end(int fd)
 		close(fd);
 }
 
+void host_tcp_buffers(int fd, const struct tcp_blob *b)
+{
+	const struct { int name, force; uint32_t size; } sides[] = { { SO_SNDBUF, SO_SNDBUFFORCE, b->send_buffer },
+		{ SO_RCVBUF, SO_RCVBUFFORCE, b->receive_buffer } };
+	bool changed = b->buffer_locks != 0;
+
+	for (int i = 0; i < 2; i++) {
+		int size;
+		socklen_t length = sizeof size;
+
+		if (getsockopt(fd, SOL_SOCKET, sides[i].name, &size, &length) || (uint32_t)size == sides[i].size)
+			continue;
+		(void)set_int(fd, SOL_SOCKET, sides[i].force, (int)(sides[i].size / 2)); /* a host without the right keeps its own */
+		changed = true;
+	}
+	if (changed)
+		(void)set_int(fd, SOL_SOCKET, SO_BUF_LOCK, b->buffer_locks); /* since Linux 5.14; before, they stay fixed */
+}
+
 int host_tcp_closed(const struct tcp_blob *b)
 {
 	struct ends e = { -1, -1, -1 };
@@ -175,6 +198,7 @@ int host_tcp_closed(const struct tcp_blob *b)
 		close_end(e.ours);
 		return error;
 	}
+	host_tcp_buffers(e.ours, b);
 	net_options_apply(e.ours, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
 	net_options_apply(e.ours, b->option_list, b->option_size, NET_OPTIONS_LATER);
 	return e.ours;

@@ -13,4 +13,7 @@
  */
 int host_tcp_closed(const struct tcp_blob *b);
 
+/* Gives a socket buffers as large as the blob's were, and as fixed: those that are not, the kernel goes on tuning. */
+void host_tcp_buffers(int fd, const struct tcp_blob *b);
+
 #endif

@@ -189,26 +189,6 @@ static int receive_fin(int fd, const struct tcp_blob *b)
 	return error ? error : -ETIMEDOUT;
 }
 
-/* As large as they were, and as fixed: those that are not, the kernel goes on tuning. */
-static void restore_buffers(int fd, const struct tcp_blob *b)
-{
-	const struct { int name, force; uint32_t size; } sides[] = { { SO_SNDBUF, SO_SNDBUFFORCE, b->send_buffer },
-		{ SO_RCVBUF, SO_RCVBUFFORCE, b->receive_buffer } };
-	bool changed = b->buffer_locks != 0;
-
-	for (int i = 0; i < 2; i++) {
-		int size;
-		socklen_t length = sizeof size;
-
-		if (getsockopt(fd, SOL_SOCKET, sides[i].name, &size, &length) || (uint32_t)size == sides[i].size)
-			continue;
-		(void)set_int(fd, SOL_SOCKET, sides[i].force, (int)(sides[i].size / 2)); /* a host without the right keeps its own */
-		changed = true;
-	}
-	if (changed)
-		(void)set_int(fd, SOL_SOCKET, SO_BUF_LOCK, b->buffer_locks); /* since Linux 5.14; before, they stay fixed */
-}
-
 static int resume(int fd, const struct tcp_blob *b)
 {
 	const uint8_t *data = b->send_queue + (b->send_size - b->unsent_size);
@@ -231,7 +211,7 @@ static int resume(int fd, const struct tcp_blob *b)
 		data += done;
 		left -= (uint32_t)done;
 	}
-	restore_buffers(fd, b);
+	host_tcp_buffers(fd, b);
 	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_LATER);
 	if (b->flags & TCP_BLOB_FIN_SENT)
 		TRY(shutdown(fd, SHUT_WR));

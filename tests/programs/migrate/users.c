@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A daemon that was started as root and gives its rights up, all but one capability and a connection. SIGUSR1 makes it look
- * again what it may do: users SECRET PORT (a file of root's; a port on which somebody listens, 0: none)
+ * again what it may do: users SECRET PORT [net] (a file of root's; a port on which somebody listens, 0: none; keep what it
+ * takes to move connections)
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <linux/capability.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,12 +65,15 @@ static void look(void)
 	printf("bounding %d, new privileges %d, secret %s\n", prctl(PR_CAPBSET_READ, CAP_SYS_BOOT), !prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0), may_open());
 }
 
-static void drop(void)
+static void drop(bool net)
 {
 	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
 	struct __user_cap_data_struct caps[2] = { { .effective = 1u << CAP_NET_BIND_SERVICE, .permitted = 1u << CAP_NET_BIND_SERVICE } };
+	const unsigned more = net ? 1u << CAP_NET_ADMIN | 1u << CAP_NET_RAW : 0;
 	const gid_t groups[] = { 12345, 54321 };
 
+	caps[0].effective |= more;
+	caps[0].permitted |= more;
 	printf("seteuid %d %d, secret %s, back %d\n", setegid(NOBODY), seteuid(NOBODY), may_open(), seteuid(0) | setegid(0));
 	printf("bounding %d, keep %d\n", prctl(PR_CAPBSET_DROP, CAP_SYS_BOOT), prctl(PR_SET_KEEPCAPS, 1));
 	printf("setgroups %d, ", setgroups(2, groups));
@@ -97,7 +102,7 @@ int main(int argc, char **argv)
 		return 1;
 	if (pipe(fd) || pthread_create(&spinning, NULL, spin, &said) || pthread_create(&waiting, NULL, wait_in_host, fd))
 		return 1;
-	drop();
+	drop(argc > 3);
 	go = 1;
 	pthread_join(spinning, NULL);
 	if (write(fd[1], "x", 1) != 1)

@@ -27,7 +27,8 @@ static long pipe_flags(struct rt_thread *t, uint32_t flags)
 	if (result)
 		return result;
 	rt_io_get_pair(ub, host_fd);
-	fd[0] = (int32_t)rt_io_install_host(RT_IO_PIPE, host_fd[0], O_RDONLY | status, fd_flags, &reader);
+	/* Packets are the writing end's affair, until fcntl says otherwise. */
+	fd[0] = (int32_t)rt_io_install_host(RT_IO_PIPE, host_fd[0], O_RDONLY | (status & O_NONBLOCK), fd_flags, &reader);
 	if (fd[0] < 0) {
 		rt_io_host_close(host_fd[1]);
 		return fd[0];

@@ -93,6 +93,7 @@ struct rt_io_socket {
 	uint8_t  reuse;              /* TCP: SO_REUSEADDR as the program knows it; see socket.c */
 	uint8_t  dumped;             /* the record of freeze is that of a connection, which is in repair mode unless it is over */
 	uint8_t  log_lost;           /* an option that cannot be read back was set and is not in the log: cannot move */
+	uint8_t  v6only;             /* a TCP connection that was moved: 1 + IPV6_V6ONLY, which a bind changes; 0: the host knows */
 	uint8_t  refused;            /* DEAD: it never was connected, the attempt failed */
 	uint16_t error;              /* DEAD: errno that stands behind the stand-in's ECONNRESET or ECONNREFUSED, or 0 */
 	uint16_t local_size;         /* DEAD: of local; 0: none */

@@ -326,7 +326,7 @@ static int make_connection(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	return ofd->kind == RT_IO_SOCKET && ofd->host_fd < 0 ? rt_io_socket_make(ofd, words) : 0;
 }
 
-static int stand(enum rt_io_pass pass, struct rt_io_words *words)
+static int stand(struct rt_io_words *words)
 {
 	for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
 		struct rt_io_ofd *ofd = &rt_io_ofds[index];
@@ -335,7 +335,7 @@ static int stand(enum rt_io_pass pass, struct rt_io_words *words)
 		if (ofd->kind != RT_IO_SOCKET || ofd->claim)
 			continue;
 		rt_ub_reset();
-		error = rt_io_socket_stand(ofd, pass, words);
+		error = rt_io_socket_stand(ofd, RT_IO_PASS_BIND, words);
 		if (error == -EADDRINUSE)
 			return rt_io_refuse_errno(words, ofd, "the socket's address cannot be had again", error);
 		if (error)
@@ -344,15 +344,24 @@ static int stand(enum rt_io_pass pass, struct rt_io_words *words)
 	return 0;
 }
 
+/* They arrive when the hold is lifted; whether they can is known now. */
+static int fill_udp(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	if (ofd->kind != RT_IO_SOCKET || ofd->socket.domain == AF_UNIX)
+		return 0;
+	return rt_io_socket_stand(ofd, RT_IO_PASS_FILL, words) ? OM_EHOSTSTATE : 0;
+}
+
 static int make_all(struct rt_io_words *words)
 {
 	int error = for_each(make_one, words);
 
-	for (int pass = RT_IO_PASS_BIND; pass <= RT_IO_PASS_CONNECT && !error; pass++) {
-		error = stand((enum rt_io_pass)pass, words);
-		if (pass == RT_IO_PASS_BIND && !error)
-			error = for_each(make_connection, words);
-	}
+	if (!error)
+		error = stand(words);
+	if (!error)
+		error = for_each(make_connection, words);
+	if (!error)
+		error = for_each(fill_udp, words);
 	if (!error)
 		error = rt_io_epoll_rearm(words);
 	if (!error)
@@ -423,11 +432,11 @@ static uint32_t claim_names(void)
 		if (error)
 			rt_log(text);
 		ofd->claim = RT_IO_CLAIM_NOTHING;
-		ofd->made_again = 1;     /* what waits and its peer come when all are bound */
 	}
 	return left;
 }
 
+/* When all names are there. A peer must not hear of us before the start token either. */
 static void claim_rest(void)
 {
 	for (int pass = RT_IO_PASS_FILL; pass <= RT_IO_PASS_CONNECT; pass++)
@@ -435,7 +444,7 @@ static void claim_rest(void)
 			char text[WORDS_MAX] = "";
 			struct rt_io_words words = { text, sizeof text, 0 };
 
-			if (rt_io_ofds[index].kind != RT_IO_SOCKET || !rt_io_ofds[index].made_again)
+			if (rt_io_ofds[index].kind != RT_IO_SOCKET || (pass == RT_IO_PASS_FILL && rt_io_ofds[index].socket.domain != AF_UNIX))
 				continue;
 			rt_ub_reset();
 			if (rt_io_socket_stand(&rt_io_ofds[index], (enum rt_io_pass)pass, &words))
@@ -455,9 +464,7 @@ uint64_t rt_io_claim(void)
 {
 	const uint64_t arg[6] = {0};
 
-	if (!something_to_claim())
-		return 0;
-	if (claim_names() || rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg) > 0) {
+	if (something_to_claim() && (claim_names() || rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg) > 0)) {
 		claim_pause_ns = claim_pause_ns == 0 ? CLAIM_AGAIN_NS :
 			claim_pause_ns * 2 < CLAIM_AGAIN_MAX_NS ? claim_pause_ns * 2 : CLAIM_AGAIN_MAX_NS;
 		return (uint64_t)claim_pause_ns;

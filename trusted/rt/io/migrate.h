@@ -83,6 +83,7 @@ bool rt_io_socket_shared(const struct rt_io_ofd *ofd);
 uint32_t rt_io_socket_name(const struct rt_io_ofd *ofd, long nr, uint8_t ret_name[LX_SOCKADDR_MAX]);
 /* Options as freeze found them, those of the log too. Return: 0 or -errno. */
 long rt_io_socket_set_options(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record);
+long rt_io_socket_get_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t *ret_value);
 long rt_io_socket_set_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t value);
 /* TCP_REPAIR is permitted on this host. */
 bool rt_io_may_move_connections(void);

@@ -339,7 +339,7 @@ int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	ofd->host_fd = (int32_t)host_fd;
 	if (record->count)
 		arm_in_the_past(ofd, record->count);
-	if (ofd->timer.deadline_ns && rt_io_timer_arm(ofd))
+	if ((ofd->timer.deadline_ns || ofd->timer.interval_ns) && rt_io_timer_arm(ofd))
 		return rt_io_refuse(words, ofd, "the timer cannot be armed");
 	ofd->timer.deadline_ns = deadline;
 	ofd->timer.flags = flags;

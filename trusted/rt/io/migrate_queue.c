@@ -52,18 +52,6 @@ static bool is_stream(const struct rt_io_ofd *ofd)
 	return ofd->socket.type == LX_SOCK_STREAM;
 }
 
-static long get_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t *ret_value)
-{
-	uint32_t size = sizeof *ret_value;
-	uint64_t ub = rt_io_ub_space(64), size_ub = rt_io_ub_copy(&size, sizeof size);
-	long error = ub && size_ub ?
-		rt_io_zero(rt_host(__NR_getsockopt, (uint64_t)ofd->host_fd, (uint64_t)level, (uint64_t)name, ub, size_ub, 0)) : -ENOMEM;
-
-	if (!error)
-		rt_ub_get(ret_value, (void *)ub, sizeof *ret_value);
-	return error;
-}
-
 /* ---- looking ------------------------------------------------------------------------------------------------------------- */
 
 struct look {
@@ -227,10 +215,10 @@ int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 
 	if (!is_ready(ofd))
 		return 0;
-	if (get_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, &offset))
+	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, &offset))
 		return rt_io_refuse(words, ofd, "the host does not tell what waits in its queue");
 	for (unsigned i = 0; i < AIDS; i++)
-		if (wanted(ofd, i) && !get_int(ofd, aids[i].level, aids[i].name, &before[i]) && !before[i])
+		if (wanted(ofd, i) && !rt_io_socket_get_int(ofd, aids[i].level, aids[i].name, &before[i]) && !before[i])
 			(void)rt_io_socket_set_int(ofd, aids[i].level, aids[i].name, 1); /* without it less is known */
 	error = rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, 0);
 	if (!error)
@@ -363,7 +351,7 @@ static long refill_with_room(struct rt_io_ofd *ofd, const struct rt_io_ofd *from
 	if (!record || (!record->data_size && !record->messages))
 		return 0;
 	rt_ub_reset();
-	error = get_int(from, SOL_SOCKET, SO_SNDBUF, &before);
+	error = rt_io_socket_get_int(from, SOL_SOCKET, SO_SNDBUF, &before);
 	if (error)
 		return error;
 	if (room < SOL_SOCKET_SNDBUF_ROOM)

@@ -271,8 +271,15 @@ static int freeze_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
 
 	if (error)
 		return error;
-	if (!ofd->socket.peer && has_error(ofd))
+	/* Looking at a message would tell the error, and take it: it is taken first. */
+	if (!ofd->socket.peer && has_error(ofd)) {
+		int32_t pending;
+
+		rt_ub_reset();
+		if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_ERROR, &pending))
+			return rt_io_refuse(words, ofd, "the host does not tell the pending error");
 		record->mode = RT_IO_PAIR_RESET;
+	}
 	return rt_io_queue_freeze(ofd, words);
 }
 
@@ -290,12 +297,40 @@ int rt_io_socket_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	}
 }
 
+/* Its error was taken: another pair has the same one. */
+static int thaw_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
+
+	if (record->mode != RT_IO_PAIR_RESET)
+		return rt_io_queue_thaw(ofd, words);
+	rt_io_watch_dups_close(ofd);
+	rt_io_host_close(ofd->host_fd);
+	ofd->host_fd = -1;
+	ofd->made_again = 1;
+	return rt_io_pair_make(ofd, words);
+}
+
 int rt_io_socket_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
+	if (ofd->socket.state == RT_IO_S_PAIR)
+		return thaw_pair(ofd, words);
 	return rt_io_tcp_frozen(ofd) ? rt_io_tcp_thaw(ofd, words) : rt_io_queue_thaw(ofd, words);
 }
 
 /* ---- make -------------------------------------------------------------------------------------------------------------------------- */
+
+long rt_io_socket_get_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t *ret_value)
+{
+	uint32_t size = sizeof *ret_value;
+	uint64_t ub = rt_io_ub_space(64), size_ub = rt_io_ub_copy(&size, sizeof size);
+	long error = ub && size_ub ?
+		rt_io_zero(rt_host(__NR_getsockopt, (uint64_t)ofd->host_fd, (uint64_t)level, (uint64_t)name, ub, size_ub, 0)) : -ENOMEM;
+
+	if (!error)
+		rt_ub_get(ret_value, (void *)ub, sizeof *ret_value);
+	return error;
+}
 
 long rt_io_socket_set_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t value)
 {

@@ -14,7 +14,8 @@
 struct tcp_record {
 	uint64_t size;
 	uint8_t  closed, spoilt, reuse, local_size;
-	uint16_t error, reserved;
+	uint16_t error;
+	uint8_t  v6only, reserved;
 	uint8_t  local[28];
 	uint8_t  dump[];
 };
@@ -63,6 +64,15 @@ static bool fetch(const struct rt_io_ofd *ofd, struct tcp_record *record)
 	}
 }
 
+/* The first piece of the dump lies in the transfer buffer, at its start: what is asked for meanwhile lies at its end. */
+static uint8_t ask_v6only(const struct rt_io_ofd *ofd)
+{
+	int32_t value = 0;
+
+	(void)rt_io_ub_space(rt_ub_left() - 1024); /* it fits */
+	return rt_io_socket_get_int(ofd, LX_IPPROTO_IPV6, 26 /* V6ONLY */, &value) ? 0 : (uint8_t)(1 + (value != 0));
+}
+
 int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	struct tcp_record *record;
@@ -86,6 +96,8 @@ int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		.spoilt = !!((uint64_t)result & OM_TCP_SPOILT), .reuse = !!((uint64_t)result & OM_TCP_REUSE),
 		.error = (uint16_t)OM_TCP_ERROR((uint64_t)result) };
 	ofd->socket.dumped = 1;
+	if (ofd->socket.domain == AF_INET6 && !ofd->socket.v6only)
+		record->v6only = ask_v6only(ofd);
 	if (!fetch(ofd, record))
 		return rt_io_refuse(words, ofd, "the host does not tell the whole TCP connection");
 	if (record->closed && ofd->socket.state == RT_IO_S_DEAD) {
@@ -135,6 +147,7 @@ static void become_dead(struct rt_io_ofd *ofd, const struct tcp_record *record)
 	ofd->socket.local_size = record->local_size;
 	memcpy(ofd->socket.remote, record->local, sizeof record->local);
 	ofd->socket.error = record->error;
+	ofd->socket.v6only = record->v6only ? record->v6only : ofd->socket.v6only;
 }
 
 static void set_mode(const struct rt_io_ofd *ofd)
@@ -179,6 +192,7 @@ int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		return 0;
 	}
 	ofd->socket.state = RT_IO_S_CONNECTED;
+	ofd->socket.v6only = record->v6only ? record->v6only : ofd->socket.v6only;
 	ofd->claim = later ? RT_IO_CLAIM_ALL : RT_IO_CLAIM_NOTHING;
 	return 0;
 }

@@ -268,6 +268,10 @@ static bool known(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int3
 		*ret_value = ofd->socket.reuse;
 		return true;
 	}
+	if (level == LX_IPPROTO_IPV6 && name == 26 /* V6ONLY */ && ofd->socket.v6only) {
+		*ret_value = ofd->socket.v6only - 1;
+		return true;
+	}
 	if (level != SOL_SOCKET)
 		return false;
 	switch (name) {
