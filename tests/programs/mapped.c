@@ -4,8 +4,10 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -271,6 +273,81 @@ static void discards(void)
 	printf("bss: %d\n", anonymous_only[5000]);
 }
 
+/* ---- all at once: whoever unmaps while a file is read again must not find that content in memory of its own ---- */
+
+static int shared_fd;
+static atomic_int bad;
+
+static void *map_files(void *seed)
+{
+	unsigned s = (unsigned)(uintptr_t)seed;
+
+	for (int i = 0; i < 300; i++) {
+		size_t pages = 1 + rand_r(&s) % 60, offset = rand_r(&s) % 60;
+		unsigned char *map = MAP(pages * PAGE, PROT_READ, rand_r(&s) % 2 ? MAP_SHARED : MAP_PRIVATE, shared_fd, (off_t)offset * PAGE);
+
+		for (size_t k = 0; k < pages && k + offset < 64; k++)
+			bad += map[k * PAGE + 1] != 'b';
+		if (rand_r(&s) % 3 == 0)
+			madvise(map, pages * PAGE, MADV_DONTNEED);
+		if (rand_r(&s) % 3 == 0) {
+			map = mremap(map, pages * PAGE, (pages + 5) * PAGE, MREMAP_MAYMOVE);
+			pages += 5;
+		}
+		munmap(map, pages * PAGE);
+	}
+	return NULL;
+}
+
+static void *map_nothing(void *seed)
+{
+	unsigned s = (unsigned)(uintptr_t)seed;
+
+	for (int i = 0; i < 1000; i++) {
+		size_t pages = 1 + rand_r(&s) % 60;
+		unsigned char *map = MAP(pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (size_t k = 0; k < pages; k++) {
+			bad += map[k * PAGE] != 0;
+			map[k * PAGE] = 1;
+		}
+		for (size_t k = 0; k < pages; k++)
+			bad += map[k * PAGE] != 1 || map[k * PAGE + 1] != 0;
+		munmap(map, pages * PAGE);
+	}
+	return NULL;
+}
+
+static void *write_file(void *seed)
+{
+	unsigned s = (unsigned)(uintptr_t)seed;
+
+	for (int i = 0; i < 1500; i++) {
+		char byte = (char)('a' + rand_r(&s) % 20);
+
+		bad += pwrite(shared_fd, &byte, 1, rand_r(&s) % 64 * PAGE) != 1;
+	}
+	return NULL;
+}
+
+static void together(void)
+{
+	void *(*const what[])(void *) = { map_files, map_files, map_nothing, map_nothing, write_file, write_file };
+	pthread_t threads[6];
+	unsigned char page[PAGE];
+
+	shared_fd = fresh_file(0);
+	memset(page, 'b', PAGE);
+	for (int i = 0; i < 64; i++)
+		bad += write(shared_fd, page, PAGE) != PAGE;
+	for (size_t i = 0; i < 6; i++)
+		pthread_create(&threads[i], NULL, what[i], (void *)(uintptr_t)(i + 1));
+	for (size_t i = 0; i < 6; i++)
+		pthread_join(threads[i], NULL);
+	printf("together: %d bad\n", (int)bad);
+	close(shared_fd);
+}
+
 int main(void)
 {
 	struct sigaction action = { .sa_sigaction = fault, .sa_flags = SA_SIGINFO };
@@ -282,6 +359,7 @@ int main(void)
 	ends();
 	writes();
 	discards();
+	together();
 	unlink(path);
 	return 0;
 }
