@@ -353,9 +353,9 @@ class Run:
         return self
 
     def play(self):
-        while True:
+        while not self.unjudged:
             line = self.here.line(time.monotonic() + SECONDS)
-            if line is None or self.unjudged:
+            if line is None:
                 break
             if line.startswith("@"):
                 number, *words = line[1:].split(" ")
@@ -366,7 +366,7 @@ class Run:
                 self.said.append(line)
                 if line == "end":
                     break
-        status = self.here.end(10)
+        status = self.here.end(0 if self.unjudged else 10)
         if status != 0:
             word = f"ended by {signal.Signals(-status).name}" if isinstance(status, int) and status < 0 else f"ended with {status}"
             complaint = [l for l in self.here.err.read_text(errors="replace").splitlines() if "FAULT INJECTION" not in l]

@@ -16,6 +16,7 @@ TAGS = {
     "tcp-waiting": "connections not accepted yet", "tcp-lshut": "listeners shut down", "tcp-timewait": "TIME_WAIT beside a listener", "tcp6": "IPv6",
     "during": "what peers do while the program is moved",
     "option": "socket options", "udp": "UDP", "mcast": "groups", "udp-queue": "datagrams waiting",
+    "udp-nowhere": "UDP sockets connected to port 0",
     "event": "eventfd", "timer": "timerfd", "timer-past": "timerfd set in the past", "epoll": "sets of events", "epoll-oneshot": "EPOLLONESHOT", "epoll-edge": "EPOLLET",
     "epoll-exclusive": "EPOLLEXCLUSIVE", "epoll-nested": "sets of sets",
     "file": "files", "file-names": "files renamed, or with a name less", "lock": "locks", "dir": "directories", "process": "umask and working directory",
@@ -305,7 +306,8 @@ class Script:
             for group in self.random.sample(GROUPS, 2):
                 self.say("msend", s, group)
             return
-        self.say("usock", s, family, self.pick(1, 1, 1, 0))
+        bound = 0 if self.on("udp-nowhere", 0.25) else 1
+        self.say("usock", s, family, bound)
         self.options(s, list(OPTIONS))
         if self.random.random() < 0.5:
             c = self.slot()

@@ -126,6 +126,7 @@ static long write_tcp(struct slot *s, long size)
 {
 	long done = 0, idle = 0, n = 0;
 
+	settle(s);              /* whether it has been reset */
 	while (done < size && idle < 60) {
 		long piece = size - done < (long)sizeof buffer ? size - done : (long)sizeof buffer;
 
@@ -176,7 +177,7 @@ static void do_write(void)
 	if (s->kind != TCP && size > (long)sizeof buffer)
 		size = sizeof buffer;
 	n = write_some(s, size);
-	if (n < 0)
+	if (n < 0 && !(s->large && errno == EAGAIN))
 		say("%s", error_name(errno));
 	else if (s->large)
 		say("taken");
@@ -221,7 +222,7 @@ void settle(struct slot *s)
 		if (!s->in->end && (due <= 0 || s->in->reset || s->bound_reading))
 			return;
 		/* The end may stand behind what the kernel here has no room for. */
-		if (!s->in->end && ioctl(s->fd, FIONREAD, &unread) == 0 && (unread >= due || unread >= LARGE || (s->large && unread > 0)))
+		if (!s->in->end && ioctl(s->fd, FIONREAD, &unread) == 0 && (unread >= due || (s->large && unread > 0)))
 			return;
 		if (now_ms() > (s->in->reset ? now + RESET_MS : end))
 			return;
@@ -477,6 +478,7 @@ static void do_shut(void)
 
 	if (!s)
 		return;
+	settle(s);
 	if (how != 'r' && s->out && s->kind != UDP)
 		s->out->end = 1;
 	if (how != 'w')

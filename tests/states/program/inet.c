@@ -4,15 +4,6 @@
 #include <net/if.h>
 #include <netinet/tcp.h>
 
-/* Port numbers are the kernel's choice; what is said is whose they are. */
-static char port_names[65536][12];
-
-void name_port(int port, const char *kind, int n)
-{
-	if (port > 0 && port < 65536)
-		snprintf(port_names[port], sizeof port_names[port], "%s%d", kind, n);
-}
-
 union address {
 	struct sockaddr any;
 	struct sockaddr_in v4;
@@ -34,7 +25,8 @@ static void set_port(union address *a, int port)
 		a->v4.sin_port = htons((uint16_t)port);
 }
 
-static const char *address_words(const union address *a, socklen_t size)
+/* Port numbers are the kernel's choice; what is said is whether they are what they were at first. */
+static const char *address_words(const union address *a, socklen_t size, int *first)
 {
 	static char said[200];
 	char host[INET6_ADDRSTRLEN] = "?";
@@ -53,20 +45,32 @@ static const char *address_words(const union address *a, socklen_t size)
 	else
 		inet_ntop(AF_INET, &a->v4.sin_addr, host, sizeof host);
 	port = port_of(a);
-	snprintf(said, sizeof said, "%s %s", host, port == 0 ? "port 0" : port_names[port][0] ? port_names[port] : "some port");
+	if (*first == 0)
+		*first = port;
+	snprintf(said, sizeof said, "%s, %s port", host, port == 0 ? "no" : port == *first ? "its" : "ANOTHER");
 	return said;
+}
+
+/* Says nothing if it is only to remember the ports. */
+static void names(struct slot *s, int aloud)
+{
+	union address here, there;
+	socklen_t size = sizeof here, size_there = sizeof there;
+	const char *words_here, *words_there;
+
+	memset(&here, 0, sizeof here);
+	memset(&there, 0, sizeof there);
+	words_here = getsockname(s->fd, &here.any, &size) < 0 ? error_name(errno) : address_words(&here, size, &s->port_here);
+	if (aloud)
+		say("name %s", words_here);
+	words_there = getpeername(s->fd, &there.any, &size_there) < 0 ? error_name(errno) : address_words(&there, size_there, &s->port_there);
+	if (aloud)
+		say("peer %s", words_there);
 }
 
 void say_names(struct slot *s)
 {
-	union address a;
-	socklen_t size = sizeof a;
-
-	memset(&a, 0, sizeof a);
-	say("name %s", getsockname(s->fd, &a.any, &size) < 0 ? error_name(errno) : address_words(&a, size));
-	size = sizeof a;
-	memset(&a, 0, sizeof a);
-	say("peer %s", getpeername(s->fd, &a.any, &size) < 0 ? error_name(errno) : address_words(&a, size));
+	names(s, 1);
 }
 
 static union address any_address(const char *family, int port)
@@ -132,7 +136,7 @@ static void bind_there(struct slot *s, const char *family)
 	union address a = any_address(family, 0);
 
 	say("bind %s", result(bind(s->fd, &a.any, size_of(&a))));
-	name_port(local_port(s->fd), "P", slot_number(s));
+	names(s, 0);
 }
 
 /* tlisten SLOT FAMILY BACKLOG REUSE; family 4, 6, a (any IPv4), m (any, both) */
@@ -191,7 +195,7 @@ static int finish_connect(struct slot *s, const union address *a)
 			getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size);
 	}
 	say("connect %s", error ? error_name(error) : "ok");
-	name_port(local_port(s->fd), "C", slot_number(s));
+	names(s, 0);
 	return error;
 }
 
@@ -236,10 +240,11 @@ static void do_taccept(void)
 	s->type = SOCK_STREAM;
 	s->family = l->family;
 	s->buffers_set = l->buffers_set;
-	/* Which client is it? By its port; unknown is the driver's (peer connections have flows of their own). */
+	names(s, 0);
+	/* Which client is it? What the kernel lets wait here may be the driver's. */
 	client = NULL;
 	for (struct slot *c = slots; c < slots + SLOTS; c++)
-		if (c->kind == TCP && c != s && local_port(c->fd) == port_of(&a))
+		if (c->kind == TCP && c != s && c->port_here == port_of(&a) && c->port_there == s->port_here)
 			client = c;
 	if (client && client->out) {
 		s->in = client->out;
@@ -252,7 +257,7 @@ static void do_taccept(void)
 		s->in = new_flow(0);
 		s->out = new_flow(0);
 	}
-	say("ok from %s", address_words(&a, size));
+	say("ok from %s", client ? "one of ours" : "somebody");
 }
 
 /* To a port that nobody listens on. */
@@ -293,7 +298,6 @@ static void do_tpconnect(void)
 		return;
 	port = (int)strtol(ask_driver("listen %s %ld", *text(2) == '6' ? "6" : "4", number(3)), NULL, 10);
 	a = any_address(*text(2) == '6' ? "6" : "4", port);
-	name_port(port, "peer", (int)number(3));
 	if (finish_connect(s, &a) == 0) {
 		attach_peer(s, number(3));
 		ask_driver("accept %ld", number(3));
@@ -312,7 +316,6 @@ static void do_tpdial(void)
 		return;
 	a = reach(l->fd, &size);
 	port = (int)strtol(ask_driver("dial %s %d %ld", a.any.sa_family == AF_INET6 ? "6" : "4", port_of(&a), number(2)), NULL, 10);
-	name_port(port, "peer", (int)number(2));
 	say("%s", port > 0 ? "ok" : "refused");
 }
 
@@ -332,6 +335,7 @@ static void do_tpaccept(void)
 	s->type = SOCK_STREAM;
 	s->family = l->family;
 	s->buffers_set = l->buffers_set;
+	names(s, 0);
 	attach_peer(s, number(3));
 	say("ok");
 }
@@ -355,8 +359,8 @@ static void do_peer(void)
 		return;
 	}
 	if (strcmp(what, "psend") == 0 && !to_us->end) {
-		to_us->sent += number(2);
-		if (number(2) > LARGE)
+		to_us->sent += size;
+		if (to_us->sent - to_us->got > LARGE)
 			for (struct slot *s = slots; s < slots + SLOTS; s++)
 				if (s->in == to_us)
 					s->large = 1;
@@ -403,7 +407,7 @@ static void do_uconn(void)
 	a = reach(to->fd, &size);
 	say("%s", result(connect(s->fd, &a.any, size)));
 	s->out = to->in;
-	name_port(local_port(s->fd), "U", slot_number(s));
+	names(s, 0);
 }
 
 /* usend TO SIZE: a datagram from nobody in particular */
@@ -485,7 +489,7 @@ static void do_msend(void)
 		;
 	say("sendto %s", result(sendto(fd, "group", 5, 0, &a.any, size_of(&a))));
 	p = (struct pollfd){ s->fd, POLLIN, 0 };
-	poll(&p, 1, 30);
+	poll(&p, 1, 150);
 	while (recv(s->fd, data, sizeof data, MSG_DONTWAIT) == 5)
 		arrives++;
 	say("arrives %d times", arrives);

@@ -76,6 +76,7 @@ struct slot {
 	struct flow *in, *out;
 	int bound_reading;      /* SHUT_RD by ourselves: what comes does not count */
 	int buffers_set;        /* 1 SO_SNDBUF, 2 SO_RCVBUF: from then on their values are ours */
+	int port_here, port_there; /* at first */
 	int fresh;              /* the connection has not been accepted yet */
 	int taken;              /* a thread stands in a call on it: nobody else touches it */
 	int large;              /* more than LARGE has been sent through it */
@@ -132,7 +133,6 @@ void forget(struct slot *s);        /* closes it */
 void say_names(struct slot *s);
 void say_options(struct slot *s);
 void listener_ends(const struct slot *l);
-void name_port(int port, const char *kind, int number);
 
 /* the others: what is said of all that they have made, at the end */
 void look_events(void);
