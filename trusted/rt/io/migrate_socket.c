@@ -520,6 +520,8 @@ static void stand_connected(struct rt_io_ofd *ofd, const struct rt_io_socket_rec
 {
 	if (record->remote_size)
 		connect_again(ofd, record->remote, record->remote_size);
+	else if (ofd->socket.type == LX_SOCK_DGRAM && ofd->socket.state == RT_IO_S_CONNECTED && ofd->socket.remote_size)
+		connect_again(ofd, ofd->socket.remote, ofd->socket.remote_size); /* to port 0, which has no name */
 	/* A blocked thread issues its connect itself. */
 	if (ofd->socket.state == RT_IO_S_CONNECTING && !rt_io_blocking(ofd))
 		connect_again(ofd, ofd->socket.remote, ofd->socket.remote_size);
