@@ -38,7 +38,7 @@ enum {
 static const struct entry { uint8_t level; uint16_t name; uint8_t flags; } table[] = {
 	{ LEVEL_SOCKET, SO_REUSEADDR, AFTER_REPAIR }, { LEVEL_SOCKET, SO_REUSEPORT, ALL }, { LEVEL_SOCKET, SO_BINDTODEVICE, AFTER_REPAIR },
 	{ LEVEL_SOCKET, SO_KEEPALIVE, ALL }, { LEVEL_SOCKET, SO_BROADCAST, ALL }, { LEVEL_SOCKET, SO_DONTROUTE, ALL },
-	{ LEVEL_SOCKET, SO_OOBINLINE, ALL }, { LEVEL_SOCKET, SO_LINGER, ALL }, { LEVEL_SOCKET, SO_PRIORITY, ALL },
+	{ LEVEL_SOCKET, SO_OOBINLINE, ALL }, { LEVEL_SOCKET, SO_LINGER, ALL },
 	{ LEVEL_SOCKET, SO_RCVLOWAT, AFTER_REPAIR }, { LEVEL_SOCKET, SO_RCVTIMEO, ALL }, { LEVEL_SOCKET, SO_SNDTIMEO, ALL },
 	{ LEVEL_SOCKET, SO_TIMESTAMP, ALL }, { LEVEL_SOCKET, SO_TIMESTAMPNS, ALL }, { LEVEL_SOCKET, SO_TIMESTAMPING, ALL },
 	{ LEVEL_SOCKET, SO_PASSCRED, ALL }, { LEVEL_SOCKET, SO_PASSSEC, ALL }, { LEVEL_SOCKET, SO_MARK, ALL },
@@ -73,6 +73,7 @@ static const struct entry { uint8_t level; uint16_t name; uint8_t flags; } table
 	{ LEVEL_TCP, TCP_FASTOPEN_NO_COOKIE, NOT_CONNECTION }, { LEVEL_TCP, TCP_INQ, ALL }, { LEVEL_TCP, TCP_TX_DELAY, ALL },
 	{ LEVEL_UDP, UDP_CORK, ALL }, { LEVEL_UDP, UDP_NO_CHECK6_TX, ALL }, { LEVEL_UDP, UDP_NO_CHECK6_RX, ALL },
 	{ LEVEL_UDP, UDP_SEGMENT, ALL }, { LEVEL_UDP, UDP_GRO, ALL },
+	{ LEVEL_SOCKET, SO_PRIORITY, ALL },      /* behind IP_TOS, which changes it */
 	{ LEVEL_NETLINK, 3 /* PKTINFO */, ALL }, { LEVEL_NETLINK, 4 /* BROADCAST_ERROR */, ALL }, { LEVEL_NETLINK, 5 /* NO_ENOBUFS */, ALL },
 	{ LEVEL_NETLINK, 10 /* CAP_ACK */, ALL }, { LEVEL_NETLINK, 11 /* EXT_ACK */, ALL }, { LEVEL_NETLINK, 12 /* GET_STRICT_CHK */, ALL },
 };
@@ -185,6 +186,7 @@ int net_options_read(int fd, uint8_t *list)
 	int family = get_int(fd, SO_DOMAIN), type = get_int(fd, SO_TYPE), protocol = get_int(fd, SO_PROTOCOL);
 	const struct reference *r = family < 0 ? NULL : reference_of(family, type, protocol);
 	struct value now;
+	bool tos = false;
 	size_t at = 0;
 
 	if (!r)
@@ -193,7 +195,8 @@ int net_options_read(int fd, uint8_t *list)
 		if (!r->values[i].size && table[i].name != SO_BINDTODEVICE && table[i].name != IP_OPTIONS)
 			continue;
 		get(fd, &table[i], &now);
-		if (now.size && !same(&now, &r->values[i]))
+		tos = tos || (table[i].level == LEVEL_IP && table[i].name == IP_TOS && !same(&now, &r->values[i]));
+		if (now.size && (!same(&now, &r->values[i]) || (tos && table[i].level == LEVEL_SOCKET && table[i].name == SO_PRIORITY)))
 			at = put(list, at, &table[i], &now);
 	}
 	return (int)put_buffers(fd, list, at);

@@ -540,6 +540,10 @@ int rt_io_epoll_thaw(struct rt_io_words *words)
 {
 	int first = 0;
 
+	/* Messages that were received and sent once more have made edges. */
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		if (rt_io_ofds[index].kind == RT_IO_EPOLL && any_with_memory(&rt_io_ofds[index]))
+			ask(&rt_io_ofds[index], false);
 	for (uint32_t index = 1; index <= watch_end; index++) {
 		struct rt_io_watch *watch = &watches[index];
 		long error = 0;

@@ -264,7 +264,7 @@ static void for_each_alone(each_fn *fn, struct rt_io_words *words, int *ret_firs
 
 static int thaw_one(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
-	return ofd->kind == RT_IO_SOCKET && ofd->frozen ? rt_io_socket_thaw(ofd, words) : 0;
+	return ofd->kind == RT_IO_SOCKET && (ofd->frozen || ofd->socket.state == RT_IO_S_PAIR) ? rt_io_socket_thaw(ofd, words) : 0;
 }
 
 static int take_flock(struct rt_io_ofd *ofd, struct rt_io_words *words)

@@ -56,15 +56,17 @@ void rt_io_net_here(void);
 /* ---- sockets (migrate_socket.c) ---- */
 struct rt_io_socket_record {
 	uint32_t local_size, remote_size, options_size;
-	uint32_t mode, uid, gid;      /* UNIX: of the file it is bound to; mode 0: no file */
+	uint32_t mode, uid, gid;      /* UNIX: of the file it is bound to; mode 0: no file. A pair: RT_IO_PAIR_* */
 	uint64_t device, inode;
 	uint64_t data_size;           /* of what waits in its queue, see migrate_queue.c */
-	uint32_t messages, empty;     /* how many, and how many of them without a byte */
+	uint32_t messages, reserved;  /* how many */
 	uint8_t  local[LX_SOCKADDR_MAX], remote[LX_SOCKADDR_MAX];
 	uint8_t  options[];           /* opaque, the host's; data follow at rt_io_queue_of() */
 };
-/* mode of a pair whose other end was closed with something unread. */
+/* mode of a pair. Its other end was closed with something unread. */
 #define RT_IO_PAIR_RESET 1u
+/* What waited was taken, and could not be sent once more. */
+#define RT_IO_PAIR_TAKEN 2u
 const char *rt_io_socket_problem(const struct rt_io_ofd *ofd);
 /* Connections that wait in the kernel's accept queues become descriptions. */
 int rt_io_socket_accept_waiting(struct rt_io_ofd *ofd, struct rt_io_words *words);
@@ -101,8 +103,8 @@ bool rt_io_tcp_frozen(const struct rt_io_ofd *ofd);
 /* ---- queues of messages and bytes (migrate_queue.c) ---- */
 /* What waits is copied behind the socket's record, not taken. */
 int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
-/* Having been looked at, an empty message cannot be looked at again: it is received and sent once more. */
-int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* The same of a pair of messages, which are received and sent once more: looking would pass over what has been looked at. */
+int rt_io_queue_turn(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* All frozen: could every UNIX datagram be sent again by whoever sent it? */
 int rt_io_queue_senders(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words);

@@ -2,9 +2,9 @@
 /*
  * What waits in the queues of socketpairs, UDP and UNIX datagram sockets.
  *
- * It is looked at, not taken: SO_PEEK_OFF makes the kernel go on behind what it has shown. Two things are special. An empty
- * message is shown once and never again, so if the migration does not happen it is received and sent once more. And the end of
- * a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
+ * It is looked at, not taken: SO_PEEK_OFF makes the kernel go on behind what it has shown. But it passes over empty messages that
+ * have been looked at before, by whomever. So the messages of a pair, both ends of which are ours, are received and sent once
+ * more. The end of a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
  *
  * A stream is kept as bytes; messages are kept each behind a head, at multiples of 16. A UDP datagram is sent on by the host as
  * a packet from its sender (host/net/hold.h). A UNIX datagram is sent again by whoever sent it: by the socket of ours that has
@@ -71,7 +71,7 @@ static bool look_begin(struct look *l)
 }
 
 /* The next message. Return: its size, or -errno; *ret is the header as the host left it. */
-static long look_next(const struct rt_io_ofd *ofd, const struct look *l, struct lx_msghdr *ret)
+static long look_next(const struct rt_io_ofd *ofd, const struct look *l, uint32_t peek, struct lx_msghdr *ret)
 {
 	struct lx_iovec iov = { l->data, l->room };
 	long got;
@@ -81,7 +81,7 @@ static long look_next(const struct rt_io_ofd *ofd, const struct look *l, struct 
 	ret->iov = l->header + sizeof *ret;
 	rt_ub_put((void *)l->header, ret, sizeof *ret);
 	rt_ub_put((void *)ret->iov, &iov, sizeof iov);
-	got = rt_io_checked(rt_host(__NR_recvmsg, (uint64_t)ofd->host_fd, l->header, LX_MSG_PEEK | LX_MSG_DONTWAIT, 0, 0, 0), l->room);
+	got = rt_io_checked(rt_host(__NR_recvmsg, (uint64_t)ofd->host_fd, l->header, peek | LX_MSG_DONTWAIT, 0, 0, 0), l->room);
 	if (got < 0)
 		return got;
 	rt_ub_get(ret, (void *)l->header, sizeof *ret);
@@ -143,7 +143,6 @@ static int add_message(struct rt_io_ofd *ofd, const struct look *l, const struct
 	rt_ub_get(m->bytes, (void *)l->data, size);
 	record->data_size = (uint64_t)(m->bytes + size - queue_of(record));
 	record->messages++;
-	record->empty += size == 0;
 	return 0;
 }
 
@@ -153,14 +152,15 @@ static bool is_end(const struct rt_io_ofd *ofd, const struct lx_msghdr *header, 
 	return size == 0 && (is_stream(ofd) || (ofd->socket.type == LX_SOCK_SEQPACKET && header->control_size == 0));
 }
 
-static long look_at_all(struct rt_io_ofd *ofd)
+/* @peek: LX_MSG_PEEK, or 0 to take them. */
+static long look_at_all(struct rt_io_ofd *ofd, uint32_t peek)
 {
 	struct look l;
 	long error = look_begin(&l) ? 0 : -ENOMEM;
 
 	while (!error) {
 		struct lx_msghdr header;
-		long got = look_next(ofd, &l, &header);
+		long got = look_next(ofd, &l, peek, &header);
 
 		if (got < 0)
 			return got == -EAGAIN ? 0 : got;
@@ -174,17 +174,15 @@ static long look_at_all(struct rt_io_ofd *ofd)
 }
 
 /* Options that the look needs, and what they were. */
-static const struct { int32_t level, name; bool udp4, udp6, packets; } aids[] = {
-	{ SOL_SOCKET, SO_PASSCRED, false, false, true },
-	{ LX_IPPROTO_IP, 8 /* IP_PKTINFO */, true, true, false },
-	{ LX_IPPROTO_IPV6, 49 /* IPV6_RECVPKTINFO */, false, true, false },
+static const struct { int32_t level, name; bool udp4, udp6; } aids[] = {
+	{ LX_IPPROTO_IP, 8 /* IP_PKTINFO */, true, true },
+	{ LX_IPPROTO_IPV6, 49 /* IPV6_RECVPKTINFO */, false, true },
 };
 #define AIDS (sizeof aids / sizeof *aids)
 
 static bool wanted(const struct rt_io_ofd *ofd, unsigned i)
 {
-	return ofd->socket.domain == AF_INET ? aids[i].udp4 : ofd->socket.domain == AF_INET6 ? aids[i].udp6 :
-		aids[i].packets && ofd->socket.type == LX_SOCK_SEQPACKET;
+	return ofd->socket.domain == AF_INET ? aids[i].udp4 : ofd->socket.domain == AF_INET6 && aids[i].udp6;
 }
 
 static bool is_ready(const struct rt_io_ofd *ofd)
@@ -222,7 +220,7 @@ int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 			(void)rt_io_socket_set_int(ofd, aids[i].level, aids[i].name, 1); /* without it less is known */
 	error = rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, 0);
 	if (!error)
-		error = look_at_all(ofd);
+		error = look_at_all(ofd, LX_MSG_PEEK);
 	rt_ub_reset();
 	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, offset); /* as it was: cannot fail */
 	for (unsigned i = 0; i < AIDS; i++)
@@ -296,47 +294,6 @@ static long refill(struct rt_io_ofd *ofd, int32_t host_fd)
 	return is_stream(ofd) ? send_stream(ofd, host_fd) : each_message(ofd, send_through_pair, host_fd);
 }
 
-/* ---- pairs ------------------------------------------------------------------------------------------------------------------ */
-
-/* Shown once, an empty message is not shown again. Nobody has looked meanwhile: all that is there is in the record. */
-int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
-{
-	struct rt_io_socket_record *record = record_of(ofd);
-	const struct rt_io_ofd *peer = ofd->socket.peer ? &rt_io_ofds[ofd->socket.peer] : NULL;
-	long error;
-	uint64_t ub;
-
-	if (!record || !record->empty || ofd->socket.state != RT_IO_S_PAIR || !peer || peer->socket.shut & 2 || ofd->socket.shut & 1)
-		return 0;
-	ub = rt_io_ub_space(64);
-	for (uint32_t i = 0; i < record->messages; i++)
-		(void)rt_host(__NR_recvfrom, (uint64_t)ofd->host_fd, ub, 64, LX_MSG_DONTWAIT, 0, 0); /* counted before */
-	error = refill(ofd, peer->host_fd);
-	return error ? rt_io_refuse_errno(words, ofd, "messages in its queue are lost", error) : 0;
-}
-
-static long new_pair(const struct rt_io_ofd *ofd, int32_t ret_fd[2])
-{
-	uint64_t ub;
-	long error;
-
-	rt_ub_reset();
-	ub = rt_io_ub_space(256);
-	error = rt_io_zero(rt_host(__NR_socketpair, ofd->socket.domain, ofd->socket.type | LX_SOCK_CLOEXEC, ofd->socket.protocol, ub, 0, 0));
-	if (!error)
-		rt_io_get_pair(ub, ret_fd);
-	return error;
-}
-
-static void set_end(const struct rt_io_ofd *ofd)
-{
-	/* Neither can fail on a connected pair. */
-	if (ofd->status & O_NONBLOCK)
-		(void)rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, O_NONBLOCK, 0, 0, 0);
-	if (ofd->socket.shut)
-		(void)rt_host(__NR_shutdown, (uint64_t)ofd->host_fd, ofd->socket.shut - 1u, 0, 0, 0, 0);
-}
-
 /*
  * Sends what `ofd` had not read through `from`, the other end. It was put there in other pieces, of which the kernel counts
  * another overhead, and perhaps while the sender's buffer was larger: so there is room enough meanwhile.
@@ -362,6 +319,59 @@ static long refill_with_room(struct rt_io_ofd *ofd, const struct rt_io_ofd *from
 	rt_ub_reset();
 	(void)rt_io_socket_set_int(from, SOL_SOCKET, SO_SNDBUF, before / 2); /* as it was: cannot fail */
 	return error;
+}
+
+/*
+ * All threads stand still, so that nobody sees the queue empty. Who waits for it has been asked before: an edge that this makes is
+ * none (epoll.c).
+ */
+int rt_io_queue_turn(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	struct rt_io_socket_record *record = record_of(ofd);
+	const struct rt_io_ofd *peer = ofd->socket.peer ? &rt_io_ofds[ofd->socket.peer] : NULL;
+	int32_t credentials = 1;
+	long error;
+
+	if (!is_ready(ofd))
+		return 0;
+	rt_ub_reset();
+	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PASSCRED, &credentials) || rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, 1))
+		return rt_io_refuse(words, ofd, "the host does not tell what waits in its queue");
+	error = look_at_all(ofd, 0);
+	record->mode |= record->messages ? RT_IO_PAIR_TAKEN : 0;
+	rt_ub_reset();
+	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, credentials); /* as it was: cannot fail */
+	if (error)
+		return refuse_queue(words, ofd, error);
+	if (!peer || peer->socket.shut & 2 || ofd->socket.shut & 1)
+		return 0;
+	if (!refill_with_room(ofd, peer))
+		record->mode &= ~RT_IO_PAIR_TAKEN;
+	return 0;
+}
+
+/* ---- pairs ------------------------------------------------------------------------------------------------------------------ */
+
+static long new_pair(const struct rt_io_ofd *ofd, int32_t ret_fd[2])
+{
+	uint64_t ub;
+	long error;
+
+	rt_ub_reset();
+	ub = rt_io_ub_space(256);
+	error = rt_io_zero(rt_host(__NR_socketpair, ofd->socket.domain, ofd->socket.type | LX_SOCK_CLOEXEC, ofd->socket.protocol, ub, 0, 0));
+	if (!error)
+		rt_io_get_pair(ub, ret_fd);
+	return error;
+}
+
+static void set_end(const struct rt_io_ofd *ofd)
+{
+	/* Neither can fail on a connected pair. */
+	if (ofd->status & O_NONBLOCK)
+		(void)rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, O_NONBLOCK, 0, 0, 0);
+	if (ofd->socket.shut)
+		(void)rt_host(__NR_shutdown, (uint64_t)ofd->host_fd, ofd->socket.shut - 1u, 0, 0, 0, 0);
 }
 
 /* Both ends at once. If the other end was closed, it lives just long enough to send what was left. */
@@ -390,7 +400,7 @@ int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		set_end(peer);
 	} else {
 		/* It was closed with something unread: this end has an error that says so. */
-		if (record_of(ofd) && record_of(ofd)->mode == RT_IO_PAIR_RESET)
+		if (record_of(ofd) && record_of(ofd)->mode & RT_IO_PAIR_RESET)
 			(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 1, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
 		rt_io_host_close(fd[1]);
 	}

@@ -247,6 +247,9 @@ int rt_io_named_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		record->remote_size = rt_io_socket_name(ofd, __NR_getpeername, record->remote);
 	if (ofd->socket.domain == AF_UNIX)
 		save_file(record);
+	/* connect chose the address, and will again; a bind to one address would be seen. */
+	if (is_inet(ofd) && ofd->socket.type == LX_SOCK_DGRAM && !ofd->socket.bound && record->local_size)
+		memset(record->local + (ofd->socket.domain == AF_INET ? 4 : 8), 0, ofd->socket.domain == AF_INET ? 4 : 16);
 	return ofd->socket.type == LX_SOCK_DGRAM && ofd->socket.domain != AF_NETLINK ? rt_io_queue_freeze(ofd, words) : 0;
 }
 
@@ -280,7 +283,7 @@ static int freeze_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
 			return rt_io_refuse(words, ofd, "the host does not tell the pending error");
 		record->mode = RT_IO_PAIR_RESET;
 	}
-	return rt_io_queue_freeze(ofd, words);
+	return ofd->socket.type == LX_SOCK_STREAM ? rt_io_queue_freeze(ofd, words) : rt_io_queue_turn(ofd, words);
 }
 
 int rt_io_socket_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
@@ -297,17 +300,34 @@ int rt_io_socket_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	}
 }
 
-/* Its error was taken: another pair has the same one. */
-static int thaw_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
+static bool was_spoilt(const struct rt_io_ofd *ofd)
 {
-	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
+	const struct rt_io_socket_record *record = ofd->frozen ? rt_io_frozen_at(ofd->frozen) : NULL;
 
-	if (record->mode != RT_IO_PAIR_RESET)
-		return rt_io_queue_thaw(ofd, words);
+	return record && record->mode & (RT_IO_PAIR_RESET | RT_IO_PAIR_TAKEN);
+}
+
+static void give_up_end(struct rt_io_ofd *ofd)
+{
 	rt_io_watch_dups_close(ofd);
 	rt_io_host_close(ofd->host_fd);
 	ofd->host_fd = -1;
 	ofd->made_again = 1;
+}
+
+/* An error or messages were taken that could not be put back: another pair has the same ones. */
+static int thaw_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	struct rt_io_ofd *peer = ofd->socket.peer ? &rt_io_ofds[ofd->socket.peer] : NULL;
+
+	if (ofd->made_again || !(was_spoilt(ofd) || (peer && was_spoilt(peer))))
+		return 0;
+	/* A freeze that failed half-way has not seen the other end. */
+	if ((!ofd->frozen && freeze_pair(ofd, words)) || (peer && !peer->frozen && freeze_pair(peer, words)))
+		return OM_EHOSTSTATE;
+	give_up_end(ofd);
+	if (peer)
+		give_up_end(peer);
 	return rt_io_pair_make(ofd, words);
 }
 
@@ -315,7 +335,7 @@ int rt_io_socket_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	if (ofd->socket.state == RT_IO_S_PAIR)
 		return thaw_pair(ofd, words);
-	return rt_io_tcp_frozen(ofd) ? rt_io_tcp_thaw(ofd, words) : rt_io_queue_thaw(ofd, words);
+	return rt_io_tcp_frozen(ofd) ? rt_io_tcp_thaw(ofd, words) : 0;
 }
 
 /* ---- make -------------------------------------------------------------------------------------------------------------------------- */

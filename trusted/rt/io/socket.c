@@ -415,6 +415,9 @@ static long sys_shutdown(struct rt_thread *t)
 	if (how > LX_SHUT_RDWR)
 		return -EINVAL;
 	error = rt_io_zero(rt_host(__NR_shutdown, (uint64_t)ofd->host_fd, how, 0, 0, 0, 0));
+	/* Linux says so and does it all the same: what poll tells of such a socket has changed. */
+	if (error == -ENOTCONN && (ofd->socket.domain == AF_INET || ofd->socket.domain == AF_INET6))
+		ofd->socket.shut |= (uint8_t)(how + 1);
 	if (error)
 		return error;
 	/* A TCP listener that is shut down for reading listens no more, and may do so again. */
