@@ -52,6 +52,9 @@ static void expect(struct part *p, bool right, const char *what)
 		printf("wrong: %s\n", what);
 }
 
+/* While there is a hole that one thread is about to fill by its address, no other may be given it. */
+static pthread_mutex_t holes = PTHREAD_MUTEX_INITIALIZER;
+
 /* Pages from `first` on hold `value` from now on. */
 static void disturb(struct part *p, size_t first, size_t count, unsigned what)
 {
@@ -64,19 +67,24 @@ static void disturb(struct part *p, size_t first, size_t count, unsigned what)
 		expect(p, madvise(at, size, MADV_DONTNEED) == 0, "madvise");
 		break;
 	case 1:
+		pthread_mutex_lock(&holes);
 		expect(p, munmap(at, size) == 0 && map(at, size) == at, "munmap and mmap");
+		pthread_mutex_unlock(&holes);
 		break;
 	case 2:
 		expect(p, map(at, size) == at, "mmap over it");
 		break;
 	case 3:
+		pthread_mutex_lock(&holes);
 		other = map(NULL, size);
+		pthread_mutex_unlock(&holes);
 		for (size_t i = 0; i < count; i++)
 			other[i * PAGE] = 9;
 		expect(p, mremap(other, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at, "mremap over it");
 		value = 9;
 		break;
 	case 4:
+		pthread_mutex_lock(&holes);
 		other = mremap(at, size, size + PAGE, MREMAP_MAYMOVE);
 		if (other == MAP_FAILED)   /* Linux: it was mapped in pieces */
 			other = at;
@@ -86,6 +94,7 @@ static void disturb(struct part *p, size_t first, size_t count, unsigned what)
 		if (other != at)
 			munmap(other, size + PAGE);
 		expect(p, map(at, size) == at, "mmap behind it");
+		pthread_mutex_unlock(&holes);
 		break;
 	default:
 		value = (uint8_t)next(p);
