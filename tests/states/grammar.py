@@ -313,7 +313,8 @@ class Script:
             c = self.slot()
             self.say("usock", c, family, self.pick(0, 1))
             self.say("uconn", c, s)
-            self.some(3, lambda: self.say("write", c, self.size() if self.on("udp-queue") else 0))
+            if self.on("udp-queue"):
+                self.some(3, lambda: self.say("write", c, self.pick(0, self.size())))
         elif self.on("udp-queue"):
             self.some(4, lambda: self.say("usend", s, self.pick(0, self.size())), lambda: self.say("read", s, self.size()))
 
