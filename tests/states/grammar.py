@@ -341,7 +341,7 @@ class Script:
             self.say("settimer", s, 2, self.pick(0, 0, 1000000))
         else:
             self.say("settimer", s, self.pick(1000000, 0), self.pick(0, 1000000))
-        self.some(2, lambda: self.say("tread", s), lambda: self.say("settimer", s, self.pick(0, 2, 1000000), 0))
+        self.some(2, lambda: self.say("expired", s), lambda: self.say("settimer", s, self.pick(0, 2, 1000000), 0))
 
     def watched(self):
         """Something that becomes ready: (slots, line that makes it so)."""

@@ -221,6 +221,6 @@ void look_events(void)
 
 const struct op ops_events[] = {
 	{ "event", do_event }, { "ewrite", do_signal_event }, { "eread", do_read_event }, { "timer", do_timer }, { "settimer", do_settimer },
-	{ "abstimer", do_abstimer }, { "tread", do_read_timer }, { "epoll", do_epoll }, { "eadd", do_eadd }, { "emod", do_emod },
+	{ "abstimer", do_abstimer }, { "expired", do_read_timer }, { "epoll", do_epoll }, { "eadd", do_eadd }, { "emod", do_emod },
 	{ "edel", do_edel }, { "ewait", do_ewait }, { NULL, NULL },
 };
