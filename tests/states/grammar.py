@@ -64,7 +64,7 @@ class Script:
         for _ in range(self.random.choice((1, 1, 1, 2, 3))):
             at = self.random.randint(len(self.lines) * 2 // 3, len(self.lines)) if self.random.random() < 0.7 else self.random.randint(0, len(self.lines))
             self.lines.insert(at, "move")
-        self.lines = self.late(self.lines)
+        self.lines = [line for lines in self.late(self.lines) for line in lines.split("\n")]
 
     # ---- choices
     def on(self, tag, chance=1.0):
@@ -103,6 +103,11 @@ class Script:
     # ---- pieces
     def say(self, *words):
         self.lines.append(" ".join(map(str, words)))
+
+    def together(self):
+        """Nothing comes between the last two lines if no connection shall wait."""
+        if not self.on("tcp-waiting"):
+            self.lines[-2:] = ["\n".join(self.lines[-2:])]
 
     def slot(self):
         n = self.free.pop(0) if self.free else 39
@@ -209,6 +214,7 @@ class Script:
             c, s = self.slot(), self.slot()
             self.say("tconnect", c, l)
             self.say("taccept", s, l, c)
+            self.together()
             self.say("close", s)
             self.say("close", c)
         if self.on("tcp-lshut", 0.1):
@@ -225,6 +231,7 @@ class Script:
             self.some(2, lambda: self.say("write", c, self.size()))
             return
         self.say("taccept", s, l, c)
+        self.together()
         self.options(self.pick(c, s), list(OPTIONS))
         self.talk(c, s)
 
@@ -265,6 +272,7 @@ class Script:
                     self.options(l, list(OPTIONS), 2)
                 self.say("tpdial", l, k)
                 self.say("tpaccept", s, l, k)
+                self.together()
             self.options(s, list(OPTIONS), 2)
             self.talk_with_peer(s, k)
 
@@ -313,7 +321,8 @@ class Script:
             c = self.slot()
             self.say("usock", c, family, self.pick(0, 1))
             self.say("uconn", c, s)
-            self.some(3, lambda: self.say("write", c, self.size() if self.on("udp-queue") else 0))
+            if self.on("udp-queue"):
+                self.some(3, lambda: self.say("write", c, self.pick(0, self.size())))
         elif self.on("udp-queue"):
             self.some(4, lambda: self.say("usend", s, self.pick(0, self.size())), lambda: self.say("read", s, self.size()))
 
@@ -332,7 +341,7 @@ class Script:
             self.say("settimer", s, 2, self.pick(0, 0, 1000000))
         else:
             self.say("settimer", s, self.pick(1000000, 0), self.pick(0, 1000000))
-        self.some(2, lambda: self.say("tread", s), lambda: self.say("settimer", s, self.pick(0, 2, 1000000), 0))
+        self.some(2, lambda: self.say("expired", s), lambda: self.say("settimer", s, self.pick(0, 2, 1000000), 0))
 
     def watched(self):
         """Something that becomes ready: (slots, line that makes it so)."""
@@ -351,6 +360,7 @@ class Script:
             self.say("tlisten", l, "4", 5, 1)
             self.say("tconnect", b, l)
             self.say("taccept", a, l, b)
+            self.together()
         closing = f"close {b}" if kind != "tcp" or self.on("tcp-closed") else f"write {b} 3"
         return a, f"write {b} 9", f"read {a} 100", closing
 

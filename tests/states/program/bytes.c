@@ -160,6 +160,9 @@ long write_some(struct slot *s, long size)
 	n = write_raw(s, size);
 	if (n >= 0)
 		flow_sent(s->out, n);
+	/* How much more goes in depends on how the kernel has packed what is there. */
+	if (s->out->sent - s->out->got > PACKED || s->buffers_set)
+		s->out->filled = 1;
 	return n;
 }
 
@@ -177,9 +180,9 @@ static void do_write(void)
 	if (s->kind != TCP && size > (long)sizeof buffer)
 		size = sizeof buffer;
 	n = write_some(s, size);
-	if (n < 0 && !(s->large && errno == EAGAIN))
+	if (n < 0 && !((s->large || s->out->filled) && errno == EAGAIN))
 		say("%s", error_name(errno));
-	else if (s->large)
+	else if (s->large || s->out->filled)
 		say("taken");
 	else
 		say("%ld bytes", n);

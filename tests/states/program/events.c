@@ -172,7 +172,7 @@ static void do_edel(void)
 static void say_ready(struct slot *e, int most)
 {
 	struct epoll_event events[SLOTS];
-	char said[600] = "";
+	char said[600] = "", loosely[300] = "";
 	int n;
 
 	for (struct slot *s = slots; s < slots + SLOTS; s++)
@@ -184,9 +184,13 @@ static void say_ready(struct slot *e, int most)
 			if (events[j].data.u64 == ((uint64_t)i | 0x123400000000)) {
 				int got = steady(&slots[i], (int)events[j].events);
 
-				snprintf(said + strlen(said), sizeof said - strlen(said), " %d:%#x", i, (unsigned)got);
+				if (slots[i].kind == UDP)       /* datagrams may be lost */
+					snprintf(loosely + strlen(loosely), sizeof loosely - strlen(loosely), " %d:%#x", i, (unsigned)got);
+				else
+					snprintf(said + strlen(said), sizeof said - strlen(said), " %d:%#x", i, (unsigned)got);
 			}
-	say("%s%s", n < 0 ? error_name(errno) : n == 0 ? "nothing" : "ready", said);
+	say("ready %s%s", n < 0 ? error_name(errno) : "", said);
+	say_loosely("ready%s", loosely);
 }
 
 static void do_ewait(void)
@@ -217,6 +221,6 @@ void look_events(void)
 
 const struct op ops_events[] = {
 	{ "event", do_event }, { "ewrite", do_signal_event }, { "eread", do_read_event }, { "timer", do_timer }, { "settimer", do_settimer },
-	{ "abstimer", do_abstimer }, { "tread", do_read_timer }, { "epoll", do_epoll }, { "eadd", do_eadd }, { "emod", do_emod },
+	{ "abstimer", do_abstimer }, { "expired", do_read_timer }, { "epoll", do_epoll }, { "eadd", do_eadd }, { "emod", do_emod },
 	{ "edel", do_edel }, { "ewait", do_ewait }, { NULL, NULL },
 };

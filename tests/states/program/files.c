@@ -5,7 +5,7 @@
 #include <sys/file.h>
 #include <sys/syscall.h>
 
-/* open SLOT NAME FLAGS MODE: r, w, b(oth); a(ppend), c(reate), t(runcate), x (exclusive) */
+/* open SLOT NAME FLAGS MODE: r, w, b (both); a appends, c makes it, t truncates, x wants it new */
 static void do_open(void)
 {
 	const char *how = text(3);

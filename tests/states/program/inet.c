@@ -431,6 +431,19 @@ static void do_usend(void)
 	close(fd);
 }
 
+/* A group of this run only: a socket hears the groups that any socket of the host has joined. */
+static struct in_addr own_group(const char *name)
+{
+	struct in_addr group = { 0 };
+	unsigned hash = 5381;
+
+	for (const char *p = work_path("x"); *p; p++)
+		hash = hash * 33 + (unsigned char)*p;
+	inet_pton(AF_INET, name, &group);
+	group.s_addr = htonl((ntohl(group.s_addr) & 0xff0000ff) | (hash & 0xffff) << 8);
+	return group;
+}
+
 /* mcast SLOT join|leave GROUP: by address, by index, or IPv6 */
 static void do_mcast(void)
 {
@@ -450,12 +463,12 @@ static void do_mcast(void)
 		struct sockaddr_in *address = (void *)&g.gr_group;
 
 		address->sin_family = AF_INET;
-		inet_pton(AF_INET, text(3), &address->sin_addr);
+		address->sin_addr = own_group(text(3));
 		n = setsockopt(s->fd, IPPROTO_IP, leave ? MCAST_LEAVE_GROUP : MCAST_JOIN_GROUP, &g, sizeof g);
 	} else {
 		struct ip_mreq m = { .imr_interface.s_addr = htonl(INADDR_LOOPBACK) };
 
-		inet_pton(AF_INET, text(3), &m.imr_multiaddr);
+		m.imr_multiaddr = own_group(text(3));
 		n = setsockopt(s->fd, IPPROTO_IP, leave ? IP_DROP_MEMBERSHIP : IP_ADD_MEMBERSHIP, &m, sizeof m);
 	}
 	say("%s", result(n));
@@ -482,7 +495,7 @@ static void do_msend(void)
 	} else {
 		struct in_addr lo = { htonl(INADDR_LOOPBACK) };
 
-		inet_pton(AF_INET, text(2), &a.v4.sin_addr);
+		a.v4.sin_addr = own_group(text(2));
 		setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &lo, sizeof lo);
 	}
 	while (recv(s->fd, data, sizeof data, MSG_DONTWAIT) >= 0)

@@ -259,7 +259,7 @@ static void look(void)
 			say_loosely("poll %s", poll_words(poll_now(s->fd, POLLIN | POLLRDHUP)));
 		else
 			say("poll %s", poll_words(poll_now(s->fd, POLLIN | POLLRDHUP | POLLOUT) & steady(s, ~0)));
-		if (s->in && !s->large && s->kind != UDP)
+		if (s->in && !s->large && !s->in->filled && s->kind != UDP)
 			say("unread %s %d", result(ioctl(s->fd, FIONREAD, &unread)), unread);
 		if (s->kind == PIPE_READ)
 			say("size %d", fcntl(s->fd, F_GETPIPE_SZ));

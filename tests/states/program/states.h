@@ -36,6 +36,7 @@ enum {
 	WORDS = 12,
 	PATIENCE_MS = 8000,     /* for what must come */
 	RESET_MS = 1500,        /* for what may */
+	PACKED = 16384,         /* a pipe or pair with more may be nearly full */
 	LARGE = 30000,          /* a stream of more may lie in both queues of its connection */
 };
 
