@@ -82,7 +82,8 @@ enum om_hostcall {
 	OM_HC_QUOTE_TARGET,  /* data = struct sgx_targetinfo on return */
 	OM_HC_QUOTE,         /* data = struct sgx_report in; quote out; ret = size or OM_E* */
 	OM_HC_COLLATERAL,    /* arg[0] = size of quote in data; collateral out; ret = size or OM_E* */
-	OM_HC_TCP_DUMP,      /* arg[0] = host fd, arg[1] = offset, arg[2] = 1 if its connect() has not been seen to end: the
+	OM_HC_TCP_DUMP,      /* arg[0] = host fd, arg[1] = offset, arg[2] = 1 if its connect() has not been seen to end, arg[3] = 0 or
+	                        a number that connections with the same options have, arg[4] = 1 if it does not block: the
 	                        connection is put into repair mode and dumped (opaque, host/net); data = what fits of the dump
 	                        from the offset on; at offset 0 it is made anew. ret = size of the whole and OM_TCP_*, or -errno:
 	                        -EINPROGRESS for one that is being set up. It tells the peer nothing if it is closed then */

@@ -195,8 +195,10 @@ static int64_t do_urgent_page(struct host_slot *slot, struct om_tbuf *tbuf, uint
 
 static int64_t do_tcp_dump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
+	const struct host_tcp_hints hints = { .attempt = tbuf->arg[2] == 1, .kind = tbuf->arg[3], .nonblock = tbuf->arg[4] == 1 };
+
 	(void)slot;
-	return host_tcp_dump((int)tbuf->arg[0], tbuf->arg[2] == 1, tbuf->arg[1], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
+	return host_tcp_dump((int)tbuf->arg[0], &hints, tbuf->arg[1], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
 }
 
 static int64_t do_tcp_undump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)

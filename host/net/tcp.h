@@ -22,14 +22,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What the caller knows of a connection. */
+struct host_tcp_hints {
+	bool attempt;        /* its connect() has not been seen to end */
+	bool nonblock;
+	uint64_t kind;       /* not 0: connections with the same number have the same options */
+};
+
 /*
  * Puts the connection behind `fd` into repair mode and dumps it; offset 0 makes the dump, others go on copying it. It takes
  * nothing from the connection but a pending error, without which it is not as before: OM_TCP_SPOILT says so.
- * @attempt: its connect() has not been seen to end.
  * Return: size of the whole dump, with the OM_TCP_* bits of abi/hostcall.h; -EINPROGRESS for one that is still being set up,
  * -EOPNOTSUPP for what is not TCP, -EPERM without CAP_NET_ADMIN, or another -errno, and it is as before.
  */
-int64_t host_tcp_dump(int fd, bool attempt, uint64_t offset, uint8_t *piece, uint64_t room);
+int64_t host_tcp_dump(int fd, const struct host_tcp_hints *hints, uint64_t offset, uint8_t *piece, uint64_t room);
 /* It goes on here. @reuse: what OM_TCP_REUSE said. Return: 0 or -errno. */
 int64_t host_tcp_undump(int fd, bool reuse);
 

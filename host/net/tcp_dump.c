@@ -11,7 +11,6 @@
  * SIOCOUTQ counts. Its last bytes are the ones that count.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -148,13 +147,9 @@ static int read_state(int fd, struct tcp_blob *b)
 {
 	struct tcp_info info;
 	socklen_t size = sizeof info;
-	int flags;
 
 	memset(&info, 0, sizeof info);
 	TRY(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size));
-	TRY(flags = fcntl(fd, F_GETFL));
-	if (flags & O_NONBLOCK)
-		b->flags |= TCP_BLOB_NONBLOCK;
 	b->state = info.tcpi_state;
 	switch (info.tcpi_state) {
 	case TCP_ESTABLISHED:
@@ -195,14 +190,23 @@ static int read_parameters(int fd, struct tcp_blob *b)
 	return 0;
 }
 
-/* What connections have that stand and that are over. `list` lives as long as the blob is filled in. */
-static int read_settings(int fd, struct tcp_blob *b, uint8_t list[NET_OPTIONS_MAX])
+/* What connections have that stand and that are over. The list is good until the next one is asked for. */
+static int read_settings(int fd, const struct host_tcp_hints *hints, struct tcp_blob *b)
 {
+	static uint8_t list[NET_OPTIONS_MAX];
+	static uint64_t kind;
+	static int size;
 	uint32_t locks;
-	int size = net_options_read(fd, list);
 
-	if (size < 0)
-		return size;
+	if (!hints->kind || kind != hints->kind) {
+		kind = 0;
+		size = net_options_read(fd, list);
+		if (size < 0)
+			return size;
+		kind = hints->kind;
+	}
+	if (hints->nonblock)
+		b->flags |= TCP_BLOB_NONBLOCK;
 	b->option_list = list;
 	b->option_size = (uint16_t)size;
 	TRY(get_u32(fd, SOL_SOCKET, SO_SNDBUF, &b->send_buffer));
@@ -302,12 +306,11 @@ static int dump_once(int fd, struct tcp_blob *b)
 	return again == rcv_nxt ? 0 : -EAGAIN;
 }
 
-static int dump_standing(int fd, bool *ret_reuse)
+static int dump_standing(int fd, const struct host_tcp_hints *hints, bool *ret_reuse)
 {
 	struct tcp_blob settings = { 0 };
-	uint8_t list[NET_OPTIONS_MAX];
 	uint32_t reuse;
-	int error = read_settings(fd, &settings, list);
+	int error = read_settings(fd, hints, &settings);
 
 	if (error)
 		return error;
@@ -345,10 +348,9 @@ static int take_error(int fd, uint16_t *ret_error)
 	return 0;
 }
 
-static int64_t dump_closed(int fd, struct tcp_blob *b, bool attempt)
+static int64_t dump_closed(int fd, struct tcp_blob *b, const struct host_tcp_hints *hints)
 {
-	uint8_t list[NET_OPTIONS_MAX];
-	int family, in = 0, error = read_settings(fd, b, list);
+	int family, in = 0, error = read_settings(fd, hints, b);
 
 	if (error)
 		return error;
@@ -359,7 +361,7 @@ static int64_t dump_closed(int fd, struct tcp_blob *b, bool attempt)
 	b->family = family == AF_INET ? 4 : 6;
 	b->options = b->send_scale = b->receive_scale = 0;
 	b->receive_size = (uint32_t)in;
-	if (attempt)
+	if (hints->attempt)
 		b->flags |= TCP_BLOB_REFUSED;
 	error = take_error(fd, &b->error);
 	if (!error && !encode(b))
@@ -378,25 +380,25 @@ static int64_t dump_closed(int fd, struct tcp_blob *b, bool attempt)
 
 /* ---- */
 
-static int64_t make_dump(int fd, bool attempt)
+static int64_t make_dump(int fd, const struct host_tcp_hints *hints)
 {
 	struct tcp_blob b = { 0 };
 	bool reuse = false;
 	int error = read_state(fd, &b);
 
 	if (!error && b.state != TCP_CLOSE) {
-		error = dump_standing(fd, &reuse);
+		error = dump_standing(fd, hints, &reuse);
 		if (error != -ECONNRESET)
 			return error ? error : (int64_t)(dump_size | (reuse ? OM_TCP_REUSE : 0));
 		b = (struct tcp_blob){ 0 };
 		error = read_state(fd, &b);
 	}
-	return error ? error : dump_closed(fd, &b, attempt);
+	return error ? error : dump_closed(fd, &b, hints);
 }
 
-int64_t host_tcp_dump(int fd, bool attempt, uint64_t offset, uint8_t *piece, uint64_t room)
+int64_t host_tcp_dump(int fd, const struct host_tcp_hints *hints, uint64_t offset, uint8_t *piece, uint64_t room)
 {
-	int64_t result = offset ? (int64_t)dump_size : make_dump(fd, attempt);
+	int64_t result = offset ? (int64_t)dump_size : make_dump(fd, hints);
 
 	if (result < 0 || offset >= dump_size)
 		return result;

@@ -32,9 +32,7 @@
 #include "tcp_closed.h"
 #include "util.h"
 
-#ifndef SO_BUF_LOCK
-#define SO_BUF_LOCK 72
-#endif
+#define REPAIR_OFF_SILENTLY (-1)     /* TCP_REPAIR_OFF_NO_WP: no window probe */
 
 #define TRY(call) do { \
 	if ((call) < 0) \
@@ -201,7 +199,8 @@ static int resume(int fd, const struct tcp_blob *b)
 			return error;
 	}
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_NO_QUEUE));
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_OFF));
+	/* The probe makes the peer acknowledge what it has of the queue; without one there is nothing to ask. */
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, b->send_size ? TCP_REPAIR_OFF : REPAIR_OFF_SILENTLY));
 	if (left > 0)
 		make_room(fd, SO_SNDBUFFORCE, b->send_size);
 	while (left > 0) {

@@ -151,12 +151,13 @@ static uint64_t hold_ns, dump_ns, restore_ns, release_ns, moves;
 /* In pieces that do not divide it. Return: the dump's size, with its OM_TCP_* bits. */
 static int64_t dump(int fd, bool attempt)
 {
-	int64_t result = host_tcp_dump(fd, attempt, 0, blob, 8192);
+	const struct host_tcp_hints hints = { .attempt = attempt };
+	int64_t result = host_tcp_dump(fd, &hints, 0, blob, 8192);
 	uint64_t size = result < 0 ? 0 : OM_TCP_SIZE((uint64_t)result);
 
 	CHECK(size <= BLOB_MAX);
 	for (uint64_t done = 8192; done < size; done += 70001)
-		CHECK(host_tcp_dump(fd, attempt, done, blob + done, 70001) == (int64_t)size);
+		CHECK(host_tcp_dump(fd, &hints, done, blob + done, 70001) == (int64_t)size);
 	return result;
 }
 

@@ -146,7 +146,7 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 	(void)nr;
 	switch (op) {
 	case OM_HC_TCP_DUMP:
-		return host_tcp_dump((int)arg[0], arg[2] == 1, arg[1], ub, fake.ub_size);
+		return host_tcp_dump((int)arg[0], &(struct host_tcp_hints){ arg[2] == 1, arg[4] == 1, arg[3] }, arg[1], ub, fake.ub_size);
 	case OM_HC_TCP_UNDUMP:
 		return host_tcp_undump((int)arg[0], arg[1] == 1);
 	case OM_HC_TCP_RESTORE:

@@ -103,6 +103,10 @@ struct rt_io_socket {
 	int64_t  timeout_ns[2];      /* SO_RCVTIMEO, SO_SNDTIMEO; 0: none */
 	uint32_t pending_first, pending_last; /* LISTENING: connections accepted by rt_io_freeze; served before the host's */
 	uint32_t pending_next;       /* link in that list */
+	uint32_t listen_id;          /* LISTENING: this time it listens, never 0 */
+	uint32_t origin, origin_id;  /* a connection that was accepted: its listener, and that one's listen_id */
+	uint16_t settings;           /* LISTENING: how often its options were set. A connection: its listener's number then */
+	uint8_t  settings_own;       /* a connection: its options are not its listener's any more */
 	uint8_t  remote[28];         /* CONNECTING: where to. DEAD: the local name */
 };
 

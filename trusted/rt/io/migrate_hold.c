@@ -97,6 +97,11 @@ static bool known(const struct om_net_flow *flows, uint32_t count, const struct 
 	return false;
 }
 
+static bool listens_still(const struct rt_io_ofd *listener, uint32_t id)
+{
+	return id && listener->kind == RT_IO_SOCKET && listener->socket.state == RT_IO_S_LISTENING && listener->socket.listen_id == id;
+}
+
 int rt_io_net_hold(struct rt_io_words *words)
 {
 	struct om_net_flow flows[FLOWS_MAX];
@@ -111,6 +116,9 @@ int rt_io_net_hold(struct rt_io_words *words)
 		if (!is_inet(ofd))
 			continue;
 		connections = connections || rt_io_is_connection(ofd);
+		/* Its listener's endpoint is its own, or takes it in. */
+		if (rt_io_is_connection(ofd) && listens_still(&rt_io_ofds[ofd->socket.origin], ofd->socket.origin_id))
+			continue;
 		rt_ub_reset();
 		if (!flow_of(ofd, &flows[count]) || known(flows, count, &flows[count]))
 			continue;

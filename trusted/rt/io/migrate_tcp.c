@@ -30,9 +30,16 @@ bool rt_io_tcp_frozen(const struct rt_io_ofd *ofd)
 	return ofd->kind == RT_IO_SOCKET && ofd->frozen && ofd->socket.dumped;
 }
 
+/* Connections of one listener, which have its options still, need not be asked for them one by one. 0: none of these. */
+static uint64_t kind_of(const struct rt_io_ofd *ofd)
+{
+	return ofd->socket.origin_id && !ofd->socket.settings_own ? (uint64_t)ofd->socket.origin_id << 16 | ofd->socket.settings : 0;
+}
+
 static long dump_from(const struct rt_io_ofd *ofd, uint64_t offset)
 {
-	const uint64_t arg[6] = { (uint64_t)ofd->host_fd, offset, ofd->socket.state == RT_IO_S_CONNECTING || ofd->socket.refused };
+	const uint64_t arg[6] = { (uint64_t)ofd->host_fd, offset, ofd->socket.state == RT_IO_S_CONNECTING || ofd->socket.refused,
+		kind_of(ofd), !rt_io_blocking(ofd) };
 
 	rt_ub_reset();
 	return rt_hostcall(OM_HC_TCP_DUMP, 0, 0, arg);

@@ -13,6 +13,7 @@
 #define ARG(i) ((uint64_t)t->arg[i])
 
 RT_RESIDENT uint32_t rt_io_pending_total;
+static RT_RESIDENT uint32_t listen_ids;
 
 static long get(uint64_t fd, struct rt_io_ofd **ret_ofd)
 {
@@ -218,6 +219,7 @@ static long sys_listen(struct rt_thread *t)
 	rt_io_keep_reusable(ofd, true);
 	error = rt_io_zero(rt_host(__NR_listen, (uint64_t)ofd->host_fd, ARG(1), 0, 0, 0, 0));
 	if (!error) {
+		ofd->socket.listen_id = __atomic_add_fetch(&listen_ids, 1, __ATOMIC_RELAXED);
 		ofd->socket.state = RT_IO_S_LISTENING;
 		ofd->socket.backlog = (uint32_t)t->arg[1];
 	} else if (ofd->socket.state == RT_IO_S_NEW) {

@@ -180,6 +180,9 @@ int64_t rt_io_option_timeout_ns(const struct rt_io_ofd *ofd, bool writing)
 
 void rt_io_options_inherit(struct rt_io_ofd *ofd, const struct rt_io_ofd *listener)
 {
+	ofd->socket.origin = rt_io_index(listener);
+	ofd->socket.origin_id = listener->socket.listen_id;
+	ofd->socket.settings = listener->socket.settings;
 	ofd->socket.reuse = listener->socket.reuse;
 	memcpy(ofd->socket.timeout_ns, listener->socket.timeout_ns, sizeof ofd->socket.timeout_ns);
 }
@@ -255,6 +258,8 @@ long rt_io_setsockopt(struct rt_thread *t)
 	error = rt_io_zero(rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, ARG(1), ARG(2), ub, size, 0));
 	if (error)
 		return error;
+	ofd->socket.settings++;
+	ofd->socket.settings_own = 1;
 	log_option(ofd, level, name, value, size);
 	if (level == SOL_SOCKET)
 		note_timeout(ofd, name, value, size);
