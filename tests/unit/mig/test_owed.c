@@ -18,7 +18,7 @@ enum event {
 	MAPPED_ANEW,          /* ... which then mapped others in their place */
 	ON_THEIR_WAY,         /* ... and some thread is accepting, trimming or protecting those, for long */
 	PLACING_FAILS,        /* another thread was about to place them; it could not */
-	REFUSED,              /* the first copies do not get in */
+	REFUSED,              /* no copy gets in, until the link is lost over it */
 	NOT_TRIMMED,          /* the source wants to free what has arrived, and its host does not let it */
 	EVENTS
 };
@@ -63,7 +63,7 @@ static void strike_at(struct pair *p)
 	if (event == PLACING_FAILS)
 		pthread_create(&other, NULL, fail_to_place, p);
 	if (event == REFUSED)
-		atomic_store(&t->fake->copies_refused, 5);
+		atomic_store(&t->fake->copies_refused, UINT32_MAX / 2);  /* until the link has been made anew: see watch() */
 }
 
 /* Before the first page frame that reaches the running destination. */
@@ -71,6 +71,8 @@ static int watch(struct pair *p, int from, unsigned connection, uint8_t *frame, 
 {
 	(void)frame;
 	(void)size;
+	if (event == REFUSED && p->recoveries > 0)
+		atomic_store(&p->side[TARGET].fake->copies_refused, 0);
 	if (from == SOURCE && connection >= OM_CONNECTION_PAGES && atomic_load(&p->side[TARGET].fake->resumed) && !struck) {
 		struck = true;
 		strike_at(p);
