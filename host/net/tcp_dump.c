@@ -351,6 +351,7 @@ static int take_error(int fd, uint16_t *ret_error)
 static int64_t dump_closed(int fd, struct tcp_blob *b, const struct host_tcp_hints *hints)
 {
 	int family, in = 0, error = read_settings(fd, hints, b);
+	bool agreed = b->options != 0;
 
 	if (error)
 		return error;
@@ -361,7 +362,8 @@ static int64_t dump_closed(int fd, struct tcp_blob *b, const struct host_tcp_hin
 	b->family = family == AF_INET ? 4 : 6;
 	b->options = b->send_scale = b->receive_scale = 0;
 	b->receive_size = (uint32_t)in;
-	if (hints->attempt)
+	/* Nobody has looked whether the attempt succeeded; what the peer has agreed to, or sent, says that it did. */
+	if (hints->attempt && !agreed && in == 0)
 		b->flags |= TCP_BLOB_REFUSED;
 	error = take_error(fd, &b->error);
 	if (!error && !encode(b))

@@ -418,6 +418,42 @@ static void over(struct sockaddr *address, socklen_t size, bool reset, uint64_t 
 	close(p.server), close(listener);
 }
 
+/* The peer resets while all is held, and what it had sent before is still unread: on the host that it leaves, or comes to. */
+static void reset_while_held(struct sockaddr *address, socklen_t size, bool moves_on)
+{
+	int listener = listen_on(address, size), in = -1;
+	struct linger linger = { 1, 0 };
+	struct om_net_flow flow;
+	struct pair p;
+	int64_t dumped;
+	char c;
+
+	now_doing = "reset while held";
+	connect_pair(&p, listener, address, size);
+	stream_write(&p.up, p.client, 7);
+	flow = flow_of(p.server);
+	CHECK(host_net_hold(&flow, 1) == 0);
+	CHECK(setsockopt(p.client, SOL_SOCKET, SO_LINGER, &linger, sizeof linger) == 0);
+	close(p.client);
+	dumped = dump(p.server, false);
+	CHECK(dumped > 0 && !((uint64_t)dumped & OM_TCP_CLOSED));
+	if (moves_on) {
+		close(p.server);
+		p.server = (int)restore(dumped);
+		CHECK(p.server >= 0);
+	} else {
+		CHECK(host_tcp_undump(p.server, (uint64_t)dumped & OM_TCP_REUSE) == 0);
+	}
+	CHECK(host_net_release() == 0);
+	for (int i = 0; state_of(p.server) != TCP_CLOSE && i < 1000; i++)
+		usleep(1000);
+	CHECK(state_of(p.server) == TCP_CLOSE);
+	CHECK(ioctl(p.server, FIONREAD, &in) == 0 && in == 7);
+	stream_read(&p.up, p.server, 7);
+	CHECK(recv(p.server, &c, 1, MSG_DONTWAIT) < 0 && errno == ECONNRESET);
+	close(p.server), close(listener);
+}
+
 /* An attempt to connect that failed, of which the program does not know yet. */
 static void refused(struct sockaddr *address, socklen_t size)
 {
@@ -677,8 +713,15 @@ int main(void)
 		v4.sin_port = v6.sin6_port = 0;
 		over((struct sockaddr *)&v4, sizeof v4, i, 0);
 		v4.sin_port = 0;
+		over((struct sockaddr *)&v4, sizeof v4, i, 1);
+		v4.sin_port = 0;
 		over((struct sockaddr *)&v4, sizeof v4, i, 100000);
 		over((struct sockaddr *)&v6, sizeof v6, i, 3000000);
+	}
+	for (int i = 0; i < 2; i++) {
+		v4.sin_port = v6.sin6_port = 0;
+		reset_while_held((struct sockaddr *)&v4, sizeof v4, i);
+		reset_while_held((struct sockaddr *)&v6, sizeof v6, i);
 	}
 	v4.sin_port = v6.sin6_port = 0;
 	refused((struct sockaddr *)&v4, sizeof v4);

@@ -485,9 +485,12 @@ static void ask(const struct rt_io_ofd *epoll, bool note)
 	}
 }
 
+static bool asked;                   /* `due` says what the host knows no more */
+
 int rt_io_epoll_freeze(struct rt_io_words *words)
 {
 	(void)words;
+	asked = true;
 	for (uint32_t index = 1; index <= watch_end; index++)
 		watches[index].due = 0;
 	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
@@ -536,28 +539,67 @@ static long look_again(struct rt_io_watch *watch)
 	return host_ctl(watch, EPOLL_CTL_ADD, watch->events);
 }
 
-int rt_io_epoll_thaw(struct rt_io_words *words)
-{
-	int first = 0;
+/* Instances watch instances: what is looked at anew in one makes edges in those that watch it, so the innermost come first. */
+#define DEPTH_MAX 6u                 /* the kernel allows 5 */
 
-	/* Messages that were received and sent once more have made edges. */
+static unsigned depth_of(const struct rt_io_ofd *epoll, unsigned limit)
+{
+	unsigned deepest = 0;
+
+	for (uint32_t index = epoll->epoll.first; index && limit; index = watches[index].next_of_epoll) {
+		const struct rt_io_ofd *ofd = &rt_io_ofds[watches[index].ofd];
+		unsigned depth = ofd->kind == RT_IO_EPOLL ? 1 + depth_of(ofd, limit - 1) : 0;
+
+		deepest = depth > deepest ? depth : deepest;
+	}
+	return deepest;
+}
+
+typedef void each_epoll_fn(struct rt_io_ofd *epoll, struct rt_io_words *words, int *ret_first);
+
+static void each_epoll(each_epoll_fn *fn, struct rt_io_words *words, int *ret_first)
+{
+	bool nested = false;
+
 	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
-		if (rt_io_ofds[index].kind == RT_IO_EPOLL && any_with_memory(&rt_io_ofds[index]))
-			ask(&rt_io_ofds[index], false);
-	for (uint32_t index = 1; index <= watch_end; index++) {
+		if (rt_io_ofds[index].kind == RT_IO_EPOLL) {
+			nested = nested || depth_of(&rt_io_ofds[index], DEPTH_MAX) > 0;
+			if (depth_of(&rt_io_ofds[index], DEPTH_MAX) == 0)
+				fn(&rt_io_ofds[index], words, ret_first);
+		}
+	for (unsigned depth = 1; nested && depth <= DEPTH_MAX; depth++)
+		for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+			if (rt_io_ofds[index].kind == RT_IO_EPOLL && depth_of(&rt_io_ofds[index], DEPTH_MAX) == depth)
+				fn(&rt_io_ofds[index], words, ret_first);
+}
+
+static void thaw_epoll(struct rt_io_ofd *epoll, struct rt_io_words *words, int *ret_first)
+{
+	/* Messages that were received and sent once more have made edges. */
+	if (asked && any_with_memory(epoll))
+		ask(epoll, false);
+	for (uint32_t index = epoll->epoll.first; index; index = watches[index].next_of_epoll) {
 		struct rt_io_watch *watch = &watches[index];
 		long error = 0;
 
-		if (!watch->epoll || watch->absent)
+		if (watch->absent)
 			continue;
 		if (rt_io_ofds[watch->ofd].made_again)
 			error = watch_again(watch, false);
 		else if (watch->due)
 			error = look_again(watch);
 		watch->due = 0;
-		if (error && !first)
-			first = refuse_watch(words, watch, error);
+		if (error && !*ret_first)
+			*ret_first = refuse_watch(words, watch, error);
 	}
+}
+
+int rt_io_epoll_thaw(struct rt_io_words *words)
+{
+	int first = 0;
+
+	each_epoll(thaw_epoll, words, &first);
+	asked = false;
 	return first;
 }
 
@@ -592,15 +634,17 @@ int rt_io_epoll_rearm(struct rt_io_words *words)
 	return 0;
 }
 
-void rt_io_epoll_settle(void)
+static void settle_epoll(struct rt_io_ofd *epoll, struct rt_io_words *words, int *ret_first)
 {
-	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
-		if (rt_io_ofds[index].kind == RT_IO_EPOLL && any_with_memory(&rt_io_ofds[index]))
-			ask(&rt_io_ofds[index], false);
-	for (uint32_t index = 1; index <= watch_end; index++) {
+	(void)words;
+	(void)ret_first;
+	if (!any_with_memory(epoll))
+		return;
+	ask(epoll, false);
+	for (uint32_t index = epoll->epoll.first; index; index = watches[index].next_of_epoll) {
 		struct rt_io_watch *watch = &watches[index];
 
-		if (!watch->epoll || is_spent(watch) || is_told(watch) || !any_with_memory(&rt_io_ofds[watch->epoll]))
+		if (is_spent(watch) || is_told(watch))
 			continue;
 		/* Neither can fail but for want of memory: the host has the interest, or room for it. */
 		if (watch->absent)
@@ -609,6 +653,13 @@ void rt_io_epoll_settle(void)
 			(void)look_again(watch);
 		watch->due = 0;
 	}
+}
+
+void rt_io_epoll_settle(void)
+{
+	int first = 0;
+
+	each_epoll(settle_epoll, NULL, &first);
 }
 
 const struct rt_syscall_entry rt_syscalls_epoll[] = {

@@ -8,8 +8,8 @@
  *                 discard   close everything, silently                                  (the destination has begun)
  *                 let_go    lift the hold                                                  (and runs the program)
  *
- *   destination   rebuild   hold -> make everything -> names, waiting datagrams, peers -> watch -> locks
- *                 claim     what the source had to let go of first
+ *   destination   rebuild   hold -> make everything -> names -> watch -> could the locks be had?
+ *                 claim     what the source had to let go of first -> waiting datagrams, peers -> locks
  *                 let_go    connections go on -> edges -> lift the hold
  *
  * A freeze gives nothing up: sockets stay bound and listening, queues are looked at, connections are silent and no more. So a
@@ -31,6 +31,8 @@
 #define CLEAR_AT_ONCE (512u << 10)
 #define WORDS_MAX 192u
 #define CLAIM_AGAIN_NS 50000
+#define LOCK_TRIES 40u
+#define LOCK_PAUSE_NS 250000
 #define CLAIM_AGAIN_MAX_NS 5000000
 
 static RT_RESIDENT bool frozen;
@@ -206,12 +208,12 @@ int rt_io_freeze(char *text, size_t size)
 	struct rt_io_words words = { text, size, 0 };
 	int error;
 
-	frozen = true;
-	rt_io_frozen_reset();
 	rt_ub_reset();
 	rt_io_inherit_settle();
 	if (find_problems(&words, true))
-		return OM_EHOSTSTATE;
+		return OM_EHOSTSTATE;          /* nothing has been touched */
+	frozen = true;
+	rt_io_frozen_reset();
 	rt_io_note_host();
 	note_file_mask();
 	error = rt_io_net_hold(&words);
@@ -267,9 +269,46 @@ static int thaw_one(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	return ofd->kind == RT_IO_SOCKET && (ofd->frozen || ofd->socket.state == RT_IO_S_PAIR) ? rt_io_socket_thaw(ofd, words) : 0;
 }
 
+static int drop_flock(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	(void)words;
+	if (ofd->kind == RT_IO_FILE && ofd->file.flock)
+		(void)rt_host(__NR_flock, (uint64_t)ofd->host_fd, LX_LOCK_UN, 0, 0, 0, 0);
+	return 0;
+}
+
 static int take_flock(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	return ofd->kind == RT_IO_FILE && ofd->file.flock ? rt_io_flock_take(ofd, words) : 0;
+}
+
+/* The other side may just be trying whether it could have them. */
+static void take_locks(struct rt_io_words *words, int *ret_first)
+{
+	static const struct lx_timespec pause = { 0, LOCK_PAUSE_NS };
+	char text[WORDS_MAX] = "";
+	struct rt_io_words own = { text, sizeof text, 0 };
+	int error = 1;
+
+	for (unsigned i = 0; i < LOCK_TRIES && error; i++) {
+		uint64_t ub;
+
+		rt_ub_reset();
+		ub = i ? rt_io_ub_copy(&pause, sizeof pause) : 0;
+		if (ub)
+			(void)rt_host(__NR_nanosleep, ub, 0, 0, 0, 0, 0);
+		own.used = 0;
+		error = for_each(take_flock, &own);
+		if (!error)
+			error = rt_io_lock_take_all(text, sizeof text);
+	}
+	if (!error)
+		return;
+	if (*ret_first)
+		rt_log(text);
+	else
+		rt_io_words_add(words, text);
+	*ret_first = *ret_first ? *ret_first : error;
 }
 
 int rt_io_thaw(char *text, size_t size)
@@ -284,12 +323,11 @@ int rt_io_thaw(char *text, size_t size)
 	error = rt_io_epoll_thaw(&words);
 	if (error && !first)
 		first = error;
-	for_each_alone(take_flock, &words, &first);
-	error = rt_io_lock_take_all(first ? NULL : text, first ? 0 : size);
+	take_locks(&words, &first);
 	rt_io_net_release();
 	(void)for_each(settle, &words); /* cannot fail */
 	frozen = false;
-	return first ? first : error;
+	return first;
 }
 
 /* ---- making ------------------------------------------------------------------------------------------------------------ */
@@ -352,6 +390,21 @@ static int fill_udp(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	return rt_io_socket_stand(ofd, RT_IO_PASS_FILL, words) ? OM_EHOSTSTATE : 0;
 }
 
+/*
+ * The locks can be had now. They are taken when the program is this host's for good: a source that goes on must be able to take
+ * them again, while this side does not know yet that it will not.
+ */
+static int try_locks(struct rt_io_words *words)
+{
+	int error = for_each(take_flock, words);
+
+	if (!error)
+		error = rt_io_lock_take_all(words->text, words->size);
+	(void)for_each(drop_flock, words);              /* cannot fail */
+	(void)rt_io_lock_release_all();                 /* what cannot be given up is taken anew later */
+	return error;
+}
+
 static int make_all(struct rt_io_words *words)
 {
 	int error = for_each(make_one, words);
@@ -366,9 +419,7 @@ static int make_all(struct rt_io_words *words)
 		error = rt_io_epoll_rearm(words);
 	if (!error)
 		error = for_each(rt_io_reapply_async, words);
-	if (!error)
-		error = for_each(take_flock, words);
-	return error ? error : rt_io_lock_take_all(words->text, words->size);
+	return error ? error : try_locks(words);
 }
 
 /* Host descriptors of the tables are numbers of another process. */
@@ -463,6 +514,9 @@ static bool something_to_claim(void)
 uint64_t rt_io_claim(void)
 {
 	const uint64_t arg[6] = {0};
+	char text[WORDS_MAX] = "";
+	struct rt_io_words words = { text, sizeof text, 0 };
+	int first = 0;
 
 	if (something_to_claim() && (claim_names() || rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg) > 0)) {
 		claim_pause_ns = claim_pause_ns == 0 ? CLAIM_AGAIN_NS :
@@ -470,6 +524,9 @@ uint64_t rt_io_claim(void)
 		return (uint64_t)claim_pause_ns;
 	}
 	claim_rest();
+	take_locks(&words, &first);
+	if (first)
+		rt_log(text);
 	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
 		rt_io_ofds[index].claim = RT_IO_CLAIM_NOTHING;
 	return 0;

@@ -395,15 +395,14 @@ int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		error = rt_io_socket_set_options(ofd, record_of(ofd));
 	if (!error && peer != &gone)
 		error = rt_io_socket_set_options(peer, record_of(peer));
+	/* It was closed with something unread: this end has an error that says so. Sent before this end is shut down. */
+	if (peer == &gone && record_of(ofd) && record_of(ofd)->mode & RT_IO_PAIR_RESET)
+		(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 1, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
 	set_end(ofd);
-	if (peer != &gone) {
+	if (peer != &gone)
 		set_end(peer);
-	} else {
-		/* It was closed with something unread: this end has an error that says so. */
-		if (record_of(ofd) && record_of(ofd)->mode & RT_IO_PAIR_RESET)
-			(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 1, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
+	else
 		rt_io_host_close(fd[1]);
-	}
 	return error ? rt_io_refuse_errno(words, ofd, "the socketpair's content cannot be sent again", error) : 0;
 }
 

@@ -71,18 +71,21 @@ static bool fetch(const struct rt_io_ofd *ofd, struct tcp_record *record)
 	}
 }
 
-/* The first piece of the dump lies in the transfer buffer, at its start: what is asked for meanwhile lies at its end. */
+/* As it will be told from here on; 0: the host may be asked. */
 static uint8_t ask_v6only(const struct rt_io_ofd *ofd)
 {
 	int32_t value = 0;
 
-	(void)rt_io_ub_space(rt_ub_left() - 1024); /* it fits */
+	if (ofd->socket.domain != AF_INET6 || ofd->socket.v6only)
+		return 0;
+	rt_ub_reset();
 	return rt_io_socket_get_int(ofd, LX_IPPROTO_IPV6, 26 /* V6ONLY */, &value) ? 0 : (uint8_t)(1 + (value != 0));
 }
 
 int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	struct tcp_record *record;
+	uint8_t v6only = ask_v6only(ofd);           /* first: the dump lies in the transfer buffer */
 	long result = dump_from(ofd, 0);
 	uint64_t size = OM_TCP_SIZE((uint64_t)result);
 
@@ -103,8 +106,7 @@ int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		.spoilt = !!((uint64_t)result & OM_TCP_SPOILT), .reuse = !!((uint64_t)result & OM_TCP_REUSE),
 		.error = (uint16_t)OM_TCP_ERROR((uint64_t)result) };
 	ofd->socket.dumped = 1;
-	if (ofd->socket.domain == AF_INET6 && !ofd->socket.v6only)
-		record->v6only = ask_v6only(ofd);
+	record->v6only = v6only;
 	if (!fetch(ofd, record))
 		return rt_io_refuse(words, ofd, "the host does not tell the whole TCP connection");
 	if (record->closed && ofd->socket.state == RT_IO_S_DEAD) {
