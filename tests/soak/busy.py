@@ -41,6 +41,8 @@ class Server:
     """What differs between the programs. `probe`, `answer`: a short request; `ask`, `expect`: the long one, with a short one
     behind it that stays unread as long as the server cannot write."""
 
+    ends = [0]              # exit statuses on TERM
+
     def load(self, hosts, count):
         return Lively(hosts, self.port, count, command=TOOLS / self.client, arguments=self.arguments)
 
@@ -76,6 +78,7 @@ class LighttpdServer(Server):
     """Its files are on both hosts; the one that is being sent is open at the move."""
     program = APPS / "lighttpd" / "lighttpd"
     client, arguments = "http_client", [str(FILES), str(FILE_SIZE), RATE]
+    ends = [0, 1]           # 1: some connections were open still
     probe = b"GET /small HTTP/1.1\r\nHost: test\r\n\r\n"
     ask = b"GET /big HTTP/1.1\r\nHost: test\r\n\r\n" + probe
 
