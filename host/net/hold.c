@@ -7,7 +7,8 @@
  *   release   let restored connections go on, send what was caught (with a mark that passes the rules), empty the sets,
  *             send what came meanwhile
  *
- * Outgoing traffic flows: what a restored connection sends at once must not wait. Only resets are stopped.
+ * Outgoing traffic flows: what a restored connection sends at once must not wait. Only resets are stopped, and what the kernel
+ * would repeat for connections that have been dumped (tcp_dump.c).
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -70,6 +71,7 @@ static const char rules[] =
 	"meta l4proto . th dport @any drop\n"
 	"}\n"
 	"chain out { type filter hook output priority raw; policy accept;\n"
+	"meta mark 0x%x drop\n"
 	"tcp flags & rst == rst meta l4proto . ip saddr . th sport @v4 drop\n"
 	"tcp flags & rst == rst meta l4proto . ip6 saddr . th sport @v6 drop\n"
 	"tcp flags & rst == rst meta l4proto . th sport @any drop\n"
@@ -129,7 +131,7 @@ static int prepare(void)
 	if (error)
 		return error;
 	snprintf(table, sizeof table, "optmig_%d", (int)getpid());
-	snprintf(command, sizeof command, rules, table, HOST_NET_MARK);
+	snprintf(command, sizeof command, rules, table, HOST_NET_MARK, HOST_NET_SILENT);
 	error = run_nft(command);
 	if (error)
 		table[0] = 0;

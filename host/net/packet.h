@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole IP packets sent through a raw socket (CAP_NET_RAW), with a mark that the hold's rules let pass.
+ * Whole IP packets sent through a raw socket (CAP_NET_RAW), with a mark that the hold's rules let pass; and the mark of those
+ * that they never do.
  */
 #ifndef OPTMIG_HOST_NET_PACKET_H
 #define OPTMIG_HOST_NET_PACKET_H
@@ -9,7 +10,8 @@
 #include <stdint.h>
 #include "tcp_blob.h"
 
-#define HOST_NET_MARK 0x6f6d6967u
+#define HOST_NET_MARK   0x6f6d6967u
+#define HOST_NET_SILENT 0x6f6d6969u     /* of a socket that has been dumped: none of its packets leaves */
 
 /* Sends an IPv4 or IPv6 packet as it is but for its checksums, which are made anew; a TCP packet larger than the route
  * takes is cut into segments. Where it goes the routing table says: to a socket here, or to the host that has the

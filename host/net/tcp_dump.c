@@ -7,6 +7,11 @@
  * The connection stays as it is, in repair mode. Repair mode keeps a closing descriptor silent, so a source that goes away
  * tells the peer nothing; and leaving it costs the connection SO_REUSEADDR, which host_tcp_undump gives back as it was.
  *
+ * Repair mode does not stop the kernel's timers: it would go on repeating what is not acknowledged, with timestamps that are later
+ * than the dump's. A peer that has seen one refuses all that the restored connection sends until its clock has come so far, which
+ * is as long as the program stood. So a dumped socket has a mark that the hold's rules let nothing pass with. One that has a mark of
+ * its own keeps that, and may be refused for a while: nobody could give it back.
+ *
  * What the peer has acknowledged of a segment stays in the kernel's queue until all of it is: the queue may hold more than
  * SIOCOUTQ counts. Its last bytes are the ones that count.
  */
@@ -24,6 +29,7 @@
 #include <unistd.h>
 #include "hostcall.h"
 #include "options.h"
+#include "packet.h"
 #include "tcp.h"
 #include "tcp_blob.h"
 
@@ -306,6 +312,14 @@ static int dump_once(int fd, struct tcp_blob *b)
 	return again == rcv_nxt ? 0 : -EAGAIN;
 }
 
+static void mark(int fd, uint32_t from, uint32_t to)
+{
+	uint32_t now;
+
+	if (get_u32(fd, SOL_SOCKET, SO_MARK, &now) == 0 && now == from)
+		(void)set_int(fd, SOL_SOCKET, SO_MARK, (int)to); /* allowed: so is repair mode */
+}
+
 static int dump_standing(int fd, const struct host_tcp_hints *hints, bool *ret_reuse)
 {
 	struct tcp_blob settings = { 0 };
@@ -317,6 +331,7 @@ static int dump_standing(int fd, const struct host_tcp_hints *hints, bool *ret_r
 	TRY(get_u32(fd, SOL_SOCKET, SO_REUSEADDR, &reuse));
 	*ret_reuse = reuse != 0;
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, 1));
+	mark(fd, 0, HOST_NET_SILENT);
 	error = -EAGAIN;
 	for (int i = 0; i < DUMP_TRIES && error == -EAGAIN; i++) {
 		struct tcp_blob b = settings;
@@ -410,6 +425,7 @@ int64_t host_tcp_dump(int fd, const struct host_tcp_hints *hints, uint64_t offse
 
 int64_t host_tcp_undump(int fd, bool reuse)
 {
+	mark(fd, HOST_NET_SILENT, 0);
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF_SILENTLY));
 	TRY(set_int(fd, SOL_SOCKET, SO_REUSEADDR, reuse));
 	return 0;

@@ -46,6 +46,10 @@ class Hosts:
             self.remove()
             print(f"  no network namespaces here ({error.stderr.decode().strip()}): loopback", flush=True)
 
+    def space(self, host):
+        """The name of its namespace."""
+        return self.tag + host
+
     @staticmethod
     def ip(command):
         subprocess.run(["ip", *command.split()], check=True, capture_output=True)
@@ -56,7 +60,7 @@ class Hosts:
 
     def on(self, host):
         """Command prefix."""
-        return ["ip", "netns", "exec", self.tag + host] if self.namespaces else []
+        return ["ip", "netns", "exec", self.space(host)] if self.namespaces else []
 
     @contextlib.contextmanager
     def inside(self, host):
@@ -64,7 +68,7 @@ class Hosts:
         if not self.namespaces:
             yield
             return
-        with open("/proc/thread-self/ns/net") as old, open(f"/run/netns/{self.tag}{host}") as new:
+        with open("/proc/thread-self/ns/net") as old, open(f"/run/netns/{self.space(host)}") as new:
             if LIBC.setns(new.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), f"setns to {host}")
             try:
@@ -102,6 +106,38 @@ class Hosts:
         if len(holders) > 1:
             found.append(f"the service's address is on {holders}")
         return found
+
+
+class Together(Hosts):
+    """Both hosts and their clients in one namespace: a connection cannot stand twice, and no address moves."""
+
+    def __init__(self):
+        self.tag, self.namespaces = f"om{os.getpid()}", False
+        if os.geteuid() != 0 or not shutil.which("ip"):
+            return
+        miglib.atexit.register(self.remove)
+        try:
+            self.ip(f"netns add {self.tag}a")
+            self.ip(f"-n {self.tag}a link set lo up")
+            self.namespaces = True
+        except subprocess.CalledProcessError as error:
+            print(f"  no network namespaces here ({error.stderr.decode().strip()}): loopback", flush=True)
+
+    def space(self, host):
+        return self.tag + "a"
+
+    def address(self, host, namespaces=None):
+        return self.service
+
+    @property
+    def service(self):
+        return "127.0.0.1"
+
+    def move(self):
+        return []
+
+    def left(self, pids):
+        return [f for f in super().left(pids) if f.startswith("a: ")]
 
 
 class LinkFrom:

@@ -4,8 +4,9 @@
  *
  *   http_client files DIRECTORY COUNT SIZE
  *        makes DIRECTORY/0, DIRECTORY/1, ...
- *   http_client drive HOST PORT CONNECTIONS COUNT SIZE
- *        until standard input is closed, each connection gets one after the other and compares every byte; prints JSON like
+ *   http_client drive HOST PORT CONNECTIONS COUNT SIZE [RATE]
+ *        until standard input is closed, each connection gets one after the other, without pause or RATE of them a second, and
+ *        compares every byte; prints JSON like
  *        memcached_client drive, also when asked by a line. "writes_lost" counts wrong answers: nothing is written here
  */
 #include <stdio.h>
@@ -84,8 +85,10 @@ static bool get(struct worker *w, size_t number)
 static void *drive_thread(void *argument)
 {
 	struct worker *w = argument;
+	double next = 0;
 	worker_connect(w);
 	for (uint64_t n = 0; worker_goes_on(); n++) {
+		worker_pace(&next);
 		if (!get(w, ((uint64_t)w->index * 7919 + n) % g_count))
 			worker_connect_again(w);
 		worker_replied(w);
@@ -96,13 +99,13 @@ static void *drive_thread(void *argument)
 int main(int argc, char **argv)
 {
 	bool files = argc == 5 && strcmp(argv[1], "files") == 0;
-	if (!files && !(argc == 7 && strcmp(argv[1], "drive") == 0)) {
+	if (!files && !((argc == 7 || argc == 8) && strcmp(argv[1], "drive") == 0)) {
 		fprintf(stderr, "usage: http_client files DIRECTORY COUNT SIZE\n"
-			"       http_client drive HOST PORT CONNECTIONS COUNT SIZE\n");
+			"       http_client drive HOST PORT CONNECTIONS COUNT SIZE [RATE]\n");
 		return 2;
 	}
-	g_count = strtoull(argv[argc - 2], NULL, 10);
-	g_size = strtoull(argv[argc - 1], NULL, 10);
+	g_count = strtoull(argv[files ? 3 : 5], NULL, 10);
+	g_size = strtoull(argv[files ? 4 : 6], NULL, 10);
 	if (g_count < 1 || g_count > COUNT_MAX || g_size < 8 || g_size > SIZE_MAX_BYTES || !(g_values = malloc(g_count * g_size)))
 		die("COUNT is 1 to 10000, SIZE 8 to 524288");
 	for (size_t i = 0; i < g_count; i++)
@@ -111,5 +114,7 @@ int main(int argc, char **argv)
 		return make_files(argv[2]);
 	g_host = argv[2];
 	g_port = argv[3];
+	if (argc > 7)
+		worker_set_rate(argv[7]);
 	return workers_drive((int)strtol(argv[4], NULL, 10), drive_thread);
 }

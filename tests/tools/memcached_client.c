@@ -2,9 +2,9 @@
 /*
  * A memcached client that keeps score, and a plain load generator.
  *
- *   memcached_client drive HOST PORT CONNECTIONS
- *        on each connection: incr a counter (must be exactly one more), set a key and read it back, until standard input
- *        is closed; prints JSON like redis_client drive, also when asked by a line
+ *   memcached_client drive HOST PORT CONNECTIONS [RATE]
+ *        on each connection: incr a counter (must be exactly one more), set a key and read it back, without pause or RATE
+ *        times a second, until standard input is closed; prints JSON like redis_client drive, also when asked by a line
  *   memcached_client bench HOST PORT CONNECTIONS REQUESTS [PIPELINE]
  *        REQUESTS in all, one set to nine gets of 100-byte values; prints {"requests_per_second": ...}
  */
@@ -55,12 +55,14 @@ static void *drive_thread(void *argument)
 {
 	struct worker *w = argument;
 	char text[64], *line;
+	double next = 0;
 	worker_connect(w);
 	put(&w->c, text, (size_t)snprintf(text, sizeof text, "set ctr%d 0 0 1\r\n0\r\n", w->index));
 	if (!flush_out(&w->c) || !(line = read_line(&w->c)) || strcmp(line, "STORED") != 0)
 		die("set");
 	w->score.last_reply = now_s();
 	for (uint64_t n = 0; worker_goes_on(); n++) {
+		worker_pace(&next);
 		if (!set_get_incr(w, n))
 			worker_connect_again(w);
 		worker_replied(w);
@@ -106,8 +108,8 @@ static int bench(int count, uint64_t requests)
 int main(int argc, char **argv)
 {
 	bool benchmark = argc >= 6 && strcmp(argv[1], "bench") == 0;
-	if (!benchmark && !(argc == 5 && strcmp(argv[1], "drive") == 0)) {
-		fprintf(stderr, "usage: memcached_client drive HOST PORT CONNECTIONS\n"
+	if (!benchmark && !((argc == 5 || argc == 6) && strcmp(argv[1], "drive") == 0)) {
+		fprintf(stderr, "usage: memcached_client drive HOST PORT CONNECTIONS [RATE]\n"
 			"       memcached_client bench HOST PORT CONNECTIONS REQUESTS [PIPELINE]\n");
 		return 2;
 	}
@@ -116,6 +118,8 @@ int main(int argc, char **argv)
 	int count = (int)strtol(argv[4], NULL, 10);
 	if (count < 1 || count > 1000)
 		die("CONNECTIONS is 1 to 1000");
+	if (!benchmark && argc > 5)
+		worker_set_rate(argv[5]);
 	if (argc > 6)
 		g_pipeline = (int)strtol(argv[6], NULL, 10);
 	if (g_pipeline < 1 || g_pipeline > 1000)

@@ -138,7 +138,7 @@ void make_value(char *value, size_t size, uint64_t number)
 /* ---- workers ---- */
 
 atomic_bool g_stop;
-double g_start;
+double g_start, g_pause;
 
 void worker_connect(struct worker *w)
 {
@@ -167,6 +167,24 @@ double worker_replied(struct worker *w)
 	}
 	s->last_reply = now;
 	return now;
+}
+
+void worker_set_rate(const char *rate)
+{
+	double n = strtod(rate, NULL);
+
+	g_pause = n > 0 ? 1 / n : 0;
+}
+
+void worker_pace(double *next)
+{
+	double now = now_s(), left = *next - now;
+
+	if (g_pause <= 0)
+		return;
+	if (left > 0)
+		nanosleep(&(struct timespec){ .tv_nsec = left < 1 ? (long)(left * 1e9) : 999999999 }, NULL);
+	*next = (left > 0 ? *next : now) + g_pause;
 }
 
 void worker_counted(struct worker *w, uint64_t value, uint64_t slack)

@@ -60,6 +60,7 @@ struct total {
 
 extern atomic_bool g_stop;       /* the workers end */
 extern double g_start;
+extern double g_pause;           /* from one round of requests to the next, seconds; 0: none */
 
 /* `count` workers, 1 to 1000; each is in run(worker) from now on. */
 struct worker *workers_start(int count, void *(*run)(void *));
@@ -73,6 +74,10 @@ void worker_connect(struct worker *w);
 void worker_connect_again(struct worker *w);
 /* Notes the time since the last reply. Return: now. */
 double worker_replied(struct worker *w);
+/* Rounds a second on each connection, as the command line says it; 0: as many as there are. */
+void worker_set_rate(const char *rate);
+/* Waits until it is time for the next round; what was missed is not made up for. *next: 0 at first. */
+void worker_pace(double *next);
 static inline bool worker_goes_on(void) { return !atomic_load_explicit(&g_stop, memory_order_relaxed); }
 /* The counter must be one more than before, or up to `slack` more than that. */
 void worker_counted(struct worker *w, uint64_t value, uint64_t slack);

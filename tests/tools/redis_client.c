@@ -112,7 +112,6 @@ static int fill_or_verify(bool verify, uint64_t bytes, size_t value_size)
 
 static const char *g_prefix = "";
 static uint64_t g_keys = UINT64_MAX;
-static double g_pause; /* from one pair of requests to the next, seconds; 0: none */
 static _Atomic uint32_t g_timeline[TIMELINE_BINS];
 
 static bool request(struct connection *c, int count, const char *const *words, const size_t *sizes, char **ret_line)
@@ -121,26 +120,16 @@ static bool request(struct connection *c, int count, const char *const *words, c
 	return flush_out(c) && (*ret_line = read_line(c)) != NULL;
 }
 
-static void pause_until(double *next)
-{
-	double left = *next - now_s();
-
-	if (left > 0)
-		nanosleep(&(struct timespec){ .tv_nsec = left < 1 ? (long)(left * 1e9) : 999999999 }, NULL);
-	*next = left > 0 ? *next + g_pause : now_s() + g_pause;
-}
-
 static void *drive_thread(void *argument)
 {
 	struct worker *w = argument;
 	uint64_t slack = 0;
-	double next = now_s();
+	double next = 0;
 	worker_connect(w);
 	while (worker_goes_on()) {
 		char key[96], value[64], *line;
 		size_t key_size = (size_t)snprintf(key, sizeof key, "%sctr:%d", g_prefix, w->index), value_size;
-		if (g_pause > 0)
-			pause_until(&next);
+		worker_pace(&next);
 		if (!request(&w->c, 2, (const char *[]){ "INCR", key }, (size_t[]){ 4, key_size }, &line))
 			goto broken_incr;
 		if (line[0] != ':')
@@ -268,8 +257,8 @@ int main(int argc, char **argv)
 			fprintf(stderr, "redis_client: KEYS is at least 1\n");
 			return 2;
 		}
-		if (argc > 8 && strtod(argv[8], NULL) > 0)
-			g_pause = 1 / strtod(argv[8], NULL);
+		if (argc > 8)
+			worker_set_rate(argv[8]);
 		return drive((int)number, argc > 6 ? argv[6] : NULL);
 	}
 	size_t value_size = argc > 5 ? strtoul(argv[5], NULL, 10) : 4096;

@@ -515,6 +515,56 @@ static void stamps(struct sockaddr *address, socklen_t size)
 	close(listener);
 }
 
+/* tcpi_segs_in, which libc's struct tcp_info lacks. */
+static uint32_t segments_in(int fd)
+{
+	uint32_t info[36];
+	socklen_t size = sizeof info;
+
+	CHECK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, info, &size) == 0 && size == sizeof info);
+	return info[35];
+}
+
+/* Between dump and restore the kernel repeats nothing: with later timestamps the peer would refuse the restored connection, for
+ * as long as it took. */
+static void silence(struct sockaddr *address, socklen_t size, bool moves_on)
+{
+	int listener = listen_on(address, size);
+	struct om_net_flow flow;
+	uint64_t begin;
+	uint32_t mark, before;
+	socklen_t mark_size = sizeof mark;
+	struct pair p;
+	int64_t dumped;
+
+	now_doing = "silence";
+	connect_pair(&p, listener, address, size);
+	flow = flow_of(p.server);
+	CHECK(host_net_hold(&flow, 1) == 0);
+	stream_write(&p.down, p.server, 5000);  /* it arrives; the acknowledgement is held */
+	stream_read(&p.down, p.client, p.down.sent);
+	stream_write(&p.up, p.client, 5000);
+	dumped = dump(p.server, false);
+	CHECK(dumped > 0);
+	before = segments_in(p.client);
+	usleep(1500000);
+	CHECK(segments_in(p.client) == before);
+	if (moves_on) {
+		close(p.server);
+		p.server = (int)restore(dumped);
+		CHECK(p.server >= 0);
+	} else {
+		CHECK(host_tcp_undump(p.server, true) == 0);
+	}
+	CHECK(getsockopt(p.server, SOL_SOCKET, SO_MARK, &mark, &mark_size) == 0 && mark == 0);
+	CHECK(host_net_release() == 0);
+	begin = host_monotonic_ns();
+	stream_write(&p.down, p.server, 5000);
+	everything_arrives(&p);
+	CHECK(host_monotonic_ns() - begin < 1000000000);
+	close(p.server), close(p.client), close(listener);
+}
+
 /* The host has lost the address, and the connection stands: here as there. */
 static void without_address(void)
 {
@@ -728,6 +778,10 @@ int main(void)
 	refused((struct sockaddr *)&v6, sizeof v6);
 	v4.sin_port = 0;
 	stamps((struct sockaddr *)&v4, sizeof v4);
+	for (int i = 0; i < 2; i++) {
+		v4.sin_port = 0;
+		silence((struct sockaddr *)&v4, sizeof v4, i);
+	}
 	without_address();
 	return 0;
 }
