@@ -55,6 +55,34 @@ static void burn(int64_t ns)
 		;
 }
 
+/* ITIMER_REAL has a period and stands still until its signal is taken. */
+static void standing(void)
+{
+	struct itimerval set = { { 1000, 0 }, { 0, 5000 } }, got;
+	sigset_t alarm_only;
+	int signo = 0;
+
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	sigprocmask(SIG_BLOCK, &alarm_only, NULL);
+	setitimer(ITIMER_REAL, &set, NULL);
+	usleep(100000);
+	getitimer(ITIMER_REAL, &got);
+	printf("alarm pending: left %ld.%06ld every %ld\n", (long)got.it_value.tv_sec, (long)got.it_value.tv_usec, (long)got.it_interval.tv_sec);
+	sigwait(&alarm_only, &signo);
+	getitimer(ITIMER_REAL, &got);
+	printf("alarm taken: %d left %d every %ld\n", signo, got.it_value.tv_sec >= 990, (long)got.it_interval.tv_sec);
+	set.it_value.tv_usec = 0;
+	setitimer(ITIMER_REAL, &set, NULL);
+	getitimer(ITIMER_REAL, &got);
+	printf("alarm off: left %ld every %ld\n", (long)got.it_value.tv_sec, (long)got.it_interval.tv_sec);
+	raise(SIGALRM);
+	sigwait(&alarm_only, &signo);
+	getitimer(ITIMER_REAL, &got);
+	printf("alarm of another: left %ld every %ld\n", (long)got.it_value.tv_sec, (long)got.it_interval.tv_sec);
+	sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
+}
+
 /* The kernel's own answers: libc has some of its own. */
 static void clocks(void)
 {
@@ -240,6 +268,7 @@ static void scheduling(void)
 
 int main(void)
 {
+	standing();
 	clocks();
 	cpu_clocks();
 	cpu_timers();

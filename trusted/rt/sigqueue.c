@@ -168,6 +168,8 @@ bool rt_sigqueue_take(struct rt_thread *t, int signo, struct rt_siginfo *ret_inf
 	rt_unlock(&queue_lock);
 	if (timer)
 		ret_info->a |= (uint64_t)rt_timer_taken(timer) << 32;
+	if (pending && !t && signo == SIGALRM)
+		rt_alarm_taken();
 	return pending;
 }
 

@@ -5,7 +5,8 @@
  * next deadline and sends the signals; it is made with the first timer and takes one application thread slot. For CPU clocks,
  * which pass at no known speed, it looks again and again: as seldom as they can allow, every LOOK_IDLE_NS if they stand still.
  *
- * A timer has one signal queued at most. What expires until that is delivered is counted, and told by si_overrun and
+ * ITIMER_REAL stands still from its signal until that is taken, and takes up its period then (rt_alarm_taken), as on Linux. Another
+ * timer goes on, and has one signal queued at most. What expires until that is delivered is counted, and told by si_overrun and
  * timer_getoverrun (sigqueue.c calls rt_timer_taken).
  */
 #include "rt/internal.h"
@@ -15,6 +16,7 @@
 
 struct timer {
 	int64_t deadline_ns, interval_ns;  /* deadline 0: disarmed */
+	int64_t expired_ns;                /* ITIMER_REAL: the deadline that it stands still since */
 	uint32_t used, signo;
 	int32_t  tid;                      /* whom to send it to; 0: the process */
 	uint32_t itimer;                   /* SI_KERNEL instead of SI_TIMER */
@@ -85,7 +87,10 @@ static bool expire(struct timer *timer, int64_t now)
 
 	if (!timer->used || !timer->deadline_ns || timer->deadline_ns > now)
 		return false;
-	if (timer->interval_ns) {
+	if (timer == &timers[0]) {
+		timer->expired_ns = timer->deadline_ns;
+		timer->deadline_ns = 0;
+	} else if (timer->interval_ns) {
 		periods = (now - timer->deadline_ns) / timer->interval_ns;
 		timer->deadline_ns = add(timer->deadline_ns + periods * timer->interval_ns, timer->interval_ns);
 	} else {
@@ -235,6 +240,23 @@ static struct lx_timeval to_timeval(int64_t ns)
 	return (struct lx_timeval){ ns / 1000000000, ns % 1000000000 / 1000 };
 }
 
+void rt_alarm_taken(void)
+{
+	struct timer *timer = &timers[0];
+	int64_t late;
+	bool again;
+
+	rt_lock(&timer_lock);
+	again = timer->interval_ns && !timer->deadline_ns;
+	if (again) {
+		late = rt_monotonic_ns() - timer->expired_ns;
+		timer->deadline_ns = add(timer->expired_ns + late / timer->interval_ns * timer->interval_ns, timer->interval_ns);
+	}
+	rt_unlock(&timer_lock);
+	if (again)
+		(void)wake_loop(); /* it has been started */
+}
+
 static long put_itimer(uint64_t app, const struct timer *timer, int64_t now)
 {
 	struct lx_itimerval v = { to_timeval(timer->interval_ns), to_timeval(left(timer, now)) };
@@ -272,6 +294,8 @@ long rt_sys_setitimer(struct rt_thread *t)
 		return -EFAULT;
 	if (!timeval_ns(&v.value, &value) || !timeval_ns(&v.interval, &interval))
 		return -EINVAL;
+	if (timer == &timers[0] && !value)
+		interval = 0;
 	r = arm(timer, value ? add(now, value) : 0, interval, &old);
 	return r < 0 ? r : put_itimer((uint64_t)t->arg[2], &old, now);
 }
