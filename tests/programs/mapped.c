@@ -318,6 +318,20 @@ static void *map_nothing(void *seed)
 	return NULL;
 }
 
+/* Given back in many pieces, between which others run and map some of them; a stop makes the call begin again. */
+static void *map_holes(void *unused)
+{
+	(void)unused;
+	for (int i = 0; i < 300; i++) {
+		unsigned char *map = MAP(120 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		for (size_t k = 0; k < 120; k += 2)
+			map[k * PAGE] = 1;
+		munmap(map, 120 * PAGE);
+	}
+	return NULL;
+}
+
 static void *write_file(void *seed)
 {
 	unsigned s = (unsigned)(uintptr_t)seed;
@@ -332,17 +346,17 @@ static void *write_file(void *seed)
 
 static void together(void)
 {
-	void *(*const what[])(void *) = { map_files, map_files, map_nothing, map_nothing, write_file, write_file };
-	pthread_t threads[6];
+	void *(*const what[])(void *) = { map_files, map_files, map_holes, map_holes, map_nothing, write_file, write_file };
+	pthread_t threads[7];
 	unsigned char page[PAGE];
 
 	shared_fd = fresh_file(0);
 	memset(page, 'b', PAGE);
 	for (int i = 0; i < 64; i++)
 		bad += write(shared_fd, page, PAGE) != PAGE;
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 7; i++)
 		pthread_create(&threads[i], NULL, what[i], (void *)(uintptr_t)(i + 1));
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 7; i++)
 		pthread_join(threads[i], NULL);
 	printf("together: %d bad\n", (int)bad);
 	close(shared_fd);

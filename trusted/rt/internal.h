@@ -89,7 +89,6 @@ enum rt_fault_result rt_map_touch(uint64_t page_index, bool write);
 void rt_mem_boot(void);
 /* Reserve anonymous memory for the runtime's own use of application memory (main stack). 0 or address. */
 uint64_t rt_mem_map(uint64_t size, uint8_t protection);
-long rt_mem_unmap(uint64_t address, uint64_t size);
 int  rt_page_protect(uint64_t index, uint64_t count, uint8_t old_protection, uint8_t protection);
 int  rt_page_trim(uint64_t index, uint64_t count);
 static inline bool rt_in_heap(uint64_t address)

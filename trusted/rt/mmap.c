@@ -35,7 +35,9 @@ static bool decode_heap(uint64_t address, uint64_t size, uint64_t *ret_index, ui
 		rt_in_heap(rt_page_address(*ret_index + *ret_count - 1));
 }
 
-long rt_mem_unmap(uint64_t address, uint64_t size)
+/* Scratch: rt_mem_release's. What it has given back may be another thread's mapping by the time the call is run again: nothing
+ * but the rest of the pages is touched then. */
+static long unmap(struct rt_thread *t, uint64_t address, uint64_t size)
 {
 	uint64_t index, count;
 
@@ -43,15 +45,27 @@ long rt_mem_unmap(uint64_t address, uint64_t size)
 		return -EINVAL;
 	if (!decode_heap(address, size, &index, &count))
 		return rt_untrusted_ok((void *)address, size) ? 0 : -EINVAL; /* nothing of ours is mapped outside */
-	rt_mapped_forget(index, count);
-	rt_memlock_set(index, count, false);
-	rt_mem_release(rt_self()->thread, index, count, false);
+	if (!t->syscall_scratch[3]) {
+		rt_mapped_forget(index, count);
+		rt_memlock_set(index, count, false);
+	}
+	rt_mem_release(t, index, count, false);
 	return 0;
 }
 
 static long sys_munmap(struct rt_thread *t)
 {
-	return rt_mem_unmap((uint64_t)t->arg[0], (uint64_t)t->arg[1]);
+	return unmap(t, (uint64_t)t->arg[0], (uint64_t)t->arg[1]);
+}
+
+/* What a call has mapped and cannot give to the program. Parks nowhere: the call would be run again. */
+static void unmap_again(uint64_t address, uint64_t size)
+{
+	uint64_t index = rt_page_index(address), count = rt_page_up(size) >> 12;
+
+	rt_mapped_forget(index, count);
+	rt_memlock_set(index, count, false);
+	rt_mem_release(NULL, index, count, false);
 }
 
 static long place_pages(struct rt_thread *t, uint64_t hint, uint64_t size, uint8_t protection, long flags)
@@ -157,8 +171,7 @@ static long map_file(struct rt_thread *t, long prot)
 	if (r >= 0)
 		r = fill(&t->syscall_scratch[1], index + count, true);
 	if (r < 0) {
-		t->syscall_scratch[3] = 0;
-		(void)rt_mem_unmap(t->syscall_scratch[0], size); /* it was mapped above */
+		unmap_again(t->syscall_scratch[0], size);
 		return r;
 	}
 	if (!(prot & PROT_WRITE)) {
@@ -427,7 +440,7 @@ static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t 
 	if (!(t->syscall_scratch[2] & MOVE_COPIED)) {
 		r = move_file(old, old_size, t->syscall_scratch[0], new_size, protection);
 		if (r < 0) {
-			(void)rt_mem_unmap(t->syscall_scratch[0], new_size); /* it was mapped above */
+			unmap_again(t->syscall_scratch[0], new_size);
 			return r;
 		}
 		rt_memlock_set(rt_page_index(old), old_size >> 12, false);
@@ -472,7 +485,7 @@ static bool grow_here(uint64_t index, uint64_t count, uint64_t more, const struc
 		rt_mapped_protected(index + count, more, what.protection);
 		return true;
 	}
-	(void)rt_mem_unmap(rt_page_address(index + count), more << 12); /* it was mapped above */
+	unmap_again(rt_page_address(index + count), more << 12);
 	return false;
 }
 
