@@ -146,6 +146,8 @@ bool  rt_untrusted_ok(const void *untrusted, size_t size);
 
 /* ---- host calls (rt/hostcall.c) --------------------------------------------------------------------------- */
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6]);
+/* Before the process ends (io/socket.c): its unaccepted connections shall be reset. */
+void rt_io_pending_reset_all(void);
 /* A Linux system call by the host that does not block for long; ret is checked to be >= -4095. */
 long rt_host(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 /* One that may block. Parks (never returns) if a stop is requested; -EINTR only if a signal is deliverable;

@@ -615,19 +615,23 @@ static bool is_told(const struct rt_io_watch *watch)
 
 int rt_io_epoll_rearm(struct rt_io_words *words)
 {
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		if (rt_io_ofds[index].kind == RT_IO_EPOLL)
+			rt_io_ofds[index].epoll.memory = any_with_memory(&rt_io_ofds[index]);
 	for (uint32_t index = 1; index <= watch_end; index++)
 		watches[index].host_dup = -1;            /* a number of the source's */
 	for (uint32_t index = 1; index <= watch_end; index++) {
 		struct rt_io_watch *watch = &watches[index];
+		bool memory = watch->epoll && rt_io_ofds[watch->epoll].epoll.memory;
 		bool exclusive = watch->events & EPOLLEXCLUSIVE;
 		long error;
 
 		if (!watch->epoll)
 			continue;
-		watch->absent = is_spent(watch) || (exclusive && !is_told(watch) && any_with_memory(&rt_io_ofds[watch->epoll]));
+		watch->absent = is_spent(watch) || (exclusive && !is_told(watch) && memory);
 		if (watch->absent)
 			continue;
-		error = watch_again(watch, !is_told(watch) && any_with_memory(&rt_io_ofds[watch->epoll]));
+		error = watch_again(watch, !is_told(watch) && memory);
 		if (error)
 			return refuse_watch(words, watch, error);
 	}

@@ -84,7 +84,10 @@ struct rt_io_timerfd {
 	int64_t  interval_ns;
 	uint64_t extra_ticks;        /* expirations to be added to the next read: from before a migration */
 };
-struct rt_io_epoll { uint32_t first; };
+struct rt_io_epoll {
+	uint32_t first;
+	uint8_t  memory;             /* used by rt_io_epoll_rearm: a watch has an edge or a single shot */
+};
 struct rt_io_socket {
 	uint16_t domain, type, protocol;
 	uint8_t  state;              /* enum rt_io_socket_state */
@@ -370,6 +373,7 @@ rt_syscall_fn rt_io_setsockopt, rt_io_getsockopt, rt_io_sendto, rt_io_recvfrom, 
 	rt_io_recvmmsg;
 /* Connections accepted by rt_io_freeze that wait for accept, over all listeners. */
 extern uint32_t rt_io_pending_total;
+void rt_io_pending_reset(struct rt_io_ofd *listener);
 
 /* ---- epoll.c ----------------------------------------------------------------------------------------------- */
 struct rt_io_watch {

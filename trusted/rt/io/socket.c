@@ -389,21 +389,35 @@ static bool is_inet_stream(const struct rt_io_ofd *ofd)
 	return (ofd->socket.domain == AF_INET || ofd->socket.domain == AF_INET6) && ofd->socket.type == LX_SOCK_STREAM;
 }
 
-/* Connections that wait are reset, those that a freeze took from the host's queue too. */
-static void stop_listening(struct rt_io_ofd *listener)
+static void reset_when_closed(const struct rt_io_ofd *ofd)
 {
 	static const struct { int32_t on, seconds; } reset = { 1, 0 };
+	uint64_t ub = rt_io_ub_copy(&reset, sizeof reset);
+
+	if (ub)
+		(void)rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, SOL_SOCKET, SO_LINGER, ub, sizeof reset, 0); /* cannot fail */
+}
+
+/* The listener listens no more: connections that wait are reset, those that a freeze took from the host's queue too. */
+void rt_io_pending_reset(struct rt_io_ofd *listener)
+{
 	struct rt_io_ofd *ofd;
 
-	listener->socket.state = RT_IO_S_NEW;
-	rt_io_keep_reusable(listener, false);
 	while ((ofd = pending_take(listener)) != NULL) {
-		uint64_t ub = rt_io_ub_copy(&reset, sizeof reset);
-
-		if (ub)
-			(void)rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, SOL_SOCKET, SO_LINGER, ub, sizeof reset, 0); /* cannot fail */
+		reset_when_closed(ofd);
 		rt_io_ofd_put(ofd);
 	}
+}
+
+/* The process ends. Takes no lock: its threads may stand anywhere. */
+void rt_io_pending_reset_all(void)
+{
+	uint32_t left = rt_io_pending_total;
+
+	for (uint32_t i = 1; left && i < rt_io_ofd_end; i++)
+		if (rt_io_ofds[i].kind == RT_IO_SOCKET)
+			for (uint32_t at = rt_io_ofds[i].socket.pending_first; at && left; at = rt_io_ofds[at].socket.pending_next, left--)
+				rt_ub_reset(), reset_when_closed(&rt_io_ofds[at]);
 }
 
 static long sys_shutdown(struct rt_thread *t)
@@ -424,8 +438,11 @@ static long sys_shutdown(struct rt_thread *t)
 		return error;
 	/* A TCP listener that is shut down for reading listens no more, and may do so again. */
 	if (ofd->socket.state == RT_IO_S_LISTENING && is_inet_stream(ofd)) {
-		if (how != LX_SHUT_WR)
-			stop_listening(ofd);
+		if (how != LX_SHUT_WR) {
+			ofd->socket.state = RT_IO_S_NEW;
+			rt_io_keep_reusable(ofd, false);
+			rt_io_pending_reset(ofd);
+		}
 		return 0;
 	}
 	ofd->socket.shut |= (uint8_t)(how + 1);

@@ -157,17 +157,11 @@ static void pipe_closing(struct rt_io_ofd *ofd)
 
 static void socket_closing(struct rt_io_ofd *ofd)
 {
-	uint32_t next;
-
 	rt_io_lock();
 	if (ofd->socket.state == RT_IO_S_PAIR && ofd->socket.peer)
 		rt_io_ofds[ofd->socket.peer].socket.peer = 0;
 	rt_io_unlock();
-	for (uint32_t index = ofd->socket.pending_first; index; index = next) {
-		next = rt_io_ofds[index].socket.pending_next;
-		__atomic_fetch_sub(&rt_io_pending_total, 1, __ATOMIC_RELAXED);
-		rt_io_ofd_put(&rt_io_ofds[index]);
-	}
+	rt_io_pending_reset(ofd);
 	rt_io_log_free(ofd);
 }
 
