@@ -42,6 +42,11 @@ $(B)/bench/programs/checkpoint: $(B)/host/bench/programs/checkpoint.o $(DATAPATH
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@ -lpthread
 
+## make bench-connections  downtime with many TCP connections
+.PHONY: bench-connections
+bench-connections: all
+	bench/connections $(BENCH_ARGS)
+
 # The whole: results gather in $(B)/bench, bench/page writes docs/benchmarks.md of them.
 BENCH_SUITE := $(foreach v,optmig native,$(foreach a,kernels sqlite libsvm openssl,$(B)/apps/$(v)/$(a)/.built)) $(foreach a,redis memcached lighttpd,$(B)/apps/optmig/$(a)/.built)
 .PHONY: bench bench-full bench-programs
