@@ -485,6 +485,22 @@ static void ask(const struct rt_io_ofd *epoll, bool note)
 	}
 }
 
+/* Instances watch instances: what is looked at anew in one makes edges in those that watch it, so the innermost come first. */
+#define DEPTH_MAX 6u                 /* the kernel allows 5 */
+
+static unsigned depth_of(const struct rt_io_ofd *epoll, unsigned limit)
+{
+	unsigned deepest = 0;
+
+	for (uint32_t index = epoll->epoll.first; index && limit; index = watches[index].next_of_epoll) {
+		const struct rt_io_ofd *ofd = &rt_io_ofds[watches[index].ofd];
+		unsigned depth = ofd->kind == RT_IO_EPOLL ? 1 + depth_of(ofd, limit - 1) : 0;
+
+		deepest = depth > deepest ? depth : deepest;
+	}
+	return deepest;
+}
+
 static bool asked;                   /* `due` says what the host knows no more */
 
 int rt_io_epoll_freeze(struct rt_io_words *words)
@@ -493,9 +509,12 @@ int rt_io_epoll_freeze(struct rt_io_words *words)
 	asked = true;
 	for (uint32_t index = 1; index <= watch_end; index++)
 		watches[index].due = 0;
-	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
-		if (rt_io_ofds[index].kind == RT_IO_EPOLL && any_with_memory(&rt_io_ofds[index]))
-			ask(&rt_io_ofds[index], true);
+	/* Sets of sets first: what they report of a set is gone when that one has been asked. */
+	for (unsigned depth = DEPTH_MAX + 1; depth-- > 0;)
+		for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+			if (rt_io_ofds[index].kind == RT_IO_EPOLL && any_with_memory(&rt_io_ofds[index]) &&
+			    depth_of(&rt_io_ofds[index], DEPTH_MAX) == depth)
+				ask(&rt_io_ofds[index], true);
 	/* A listener's edge is told with the connections that freeze accepts, if it has not been told already. */
 	for (uint32_t index = 1; index <= watch_end; index++)
 		if (watches[index].epoll && watches[index].events & EPOLLET)
@@ -537,22 +556,6 @@ static long look_again(struct rt_io_watch *watch)
 		return host_ctl(watch, EPOLL_CTL_MOD, watch->events);
 	(void)host_ctl(watch, EPOLL_CTL_DEL, 0); /* an exclusive interest cannot be modified */
 	return host_ctl(watch, EPOLL_CTL_ADD, watch->events);
-}
-
-/* Instances watch instances: what is looked at anew in one makes edges in those that watch it, so the innermost come first. */
-#define DEPTH_MAX 6u                 /* the kernel allows 5 */
-
-static unsigned depth_of(const struct rt_io_ofd *epoll, unsigned limit)
-{
-	unsigned deepest = 0;
-
-	for (uint32_t index = epoll->epoll.first; index && limit; index = watches[index].next_of_epoll) {
-		const struct rt_io_ofd *ofd = &rt_io_ofds[watches[index].ofd];
-		unsigned depth = ofd->kind == RT_IO_EPOLL ? 1 + depth_of(ofd, limit - 1) : 0;
-
-		deepest = depth > deepest ? depth : deepest;
-	}
-	return deepest;
 }
 
 typedef void each_epoll_fn(struct rt_io_ofd *epoll, struct rt_io_words *words, int *ret_first);
