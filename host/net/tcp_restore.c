@@ -171,8 +171,9 @@ static int receive_fin(int fd, const struct tcp_blob *b)
 	int error;
 
 	unmapped(b->family, &b->remote, &remote);
-	error = host_packet_send_fin(family, &remote, &local, b->receive_seq + b->receive_size,
-		b->send_seq + b->send_size - b->unsent_size, window < 65535 ? (uint16_t)window : 65535);
+	/* What the peer had acknowledged, and the window that came with that: anything more would be believed. */
+	error = host_packet_send_fin(family, &remote, &local, b->receive_seq + b->receive_size, b->send_seq,
+		window < 65535 ? (uint16_t)window : 65535);
 	/* Delivered by a softirq of our own send, or soon after. */
 	for (int i = 0; !error && i < 100; i++) {
 		struct timespec pause = { .tv_nsec = 200000 };

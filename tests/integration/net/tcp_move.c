@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -245,6 +246,15 @@ static void hundred_moves(struct sockaddr *listen_address, struct sockaddr *to, 
 	close(p.server), close(p.client), close(listener);
 }
 
+static int state_of(int fd)
+{
+	struct tcp_info info;
+	socklen_t size = sizeof info;
+
+	CHECK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
+	return info.tcpi_state;
+}
+
 static void peer_closed(struct sockaddr *address, socklen_t size)
 {
 	int listener = listen_on(address, size);
@@ -277,6 +287,43 @@ static void peer_closed(struct sockaddr *address, socklen_t size)
 		close(p.client);
 	}
 	close(listener);
+}
+
+static int unacknowledged(int fd)
+{
+	int size = -1;
+
+	CHECK(ioctl(fd, SIOCOUTQ, &size) == 0);
+	return size;
+}
+
+/* The forged FIN must not acknowledge what the peer has not: that would never be sent again, and a closed window never opened. */
+static void peer_closed_and_owes_acknowledgements(struct sockaddr *address, socklen_t size)
+{
+	int listener = listen_on(address, size);
+	struct om_net_flow flow;
+	struct pair p;
+	int64_t dumped;
+
+	now_doing = "peer has closed and has not acknowledged";
+	connect_pair(&p, listener, address, size);
+	CHECK(shutdown(p.client, SHUT_WR) == 0);
+	while (state_of(p.server) != TCP_CLOSE_WAIT)
+		sched_yield();
+	flow = flow_of(p.server);
+	CHECK(host_net_hold(&flow, 1) == 0);
+	stream_write(&p.down, p.server, 2500);
+	CHECK(unacknowledged(p.server) == 2500);
+	dumped = dump(p.server, false);
+	CHECK(dumped > 0);
+	close(p.server);
+	p.server = (int)restore(dumped);
+	CHECK(p.server >= 0);
+	CHECK(host_tcp_resume_all() == 0);
+	CHECK(unacknowledged(p.server) == 2500);
+	CHECK(host_net_release() == 0);
+	stream_read(&p.down, p.client, p.down.sent);
+	close(p.server), close(p.client), close(listener);
 }
 
 static void we_closed(struct sockaddr *address, socklen_t size)
@@ -356,15 +403,6 @@ static void failures_change_nothing(struct sockaddr *address, socklen_t size)
 	stream_write(&p.up, p.client, 5000);
 	everything_arrives(&p);
 	close(p.server), close(p.client), close(listener);
-}
-
-static int state_of(int fd)
-{
-	struct tcp_info info;
-	socklen_t size = sizeof info;
-
-	CHECK(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0);
-	return info.tcpi_state;
 }
 
 static short events_of(int fd)
@@ -566,11 +604,11 @@ static void silence(struct sockaddr *address, socklen_t size, bool moves_on)
 }
 
 /* The host has lost the address, and the connection stands: here as there. */
-static void without_address(void)
+static void without_address(int transparent)
 {
 	struct sockaddr_in address = { .sin_family = AF_INET }, from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof address;
-	int listener;
+	int listener, now = -1;
 	struct pair p = { .up = { .seed = 3 }, .down = { .seed = 4 } };
 	int64_t dumped;
 
@@ -586,6 +624,7 @@ static void without_address(void)
 	CHECK(p.server >= 0);
 	stream_write(&p.up, p.client, 1000);
 	CHECK(sh("ip addr del 10.99.0.1/32 dev lo") == 0);
+	CHECK(setsockopt(p.server, IPPROTO_IP, IP_TRANSPARENT, &transparent, sizeof transparent) == 0);
 	usleep(1100000);         /* what was known of the address is looked at anew after a second */
 	dumped = dump(p.server, false);
 	CHECK(dumped > 0);
@@ -593,6 +632,8 @@ static void without_address(void)
 	p.server = (int)restore(dumped);
 	CHECK(p.server >= 0 && host_tcp_resume_all() == 0);
 	stream_read(&p.up, p.server, p.up.sent);
+	size = sizeof now;
+	CHECK(getsockopt(p.server, IPPROTO_IP, IP_TRANSPARENT, &now, &size) == 0 && now == transparent);
 	close(p.server), close(p.client), close(listener);
 }
 
@@ -754,6 +795,8 @@ int main(void)
 	printf("each: hold %.0f us, dump %.0f us, restore %.0f us, release %.0f us\n", (double)hold_ns / (double)moves / 1e3,
 		(double)dump_ns / (double)moves / 1e3, (double)restore_ns / (double)moves / 1e3, (double)release_ns / (double)moves / 1e3);
 	peer_closed((struct sockaddr *)&v4, sizeof v4);
+	peer_closed_and_owes_acknowledgements((struct sockaddr *)&v4, sizeof v4);
+	peer_closed_and_owes_acknowledgements((struct sockaddr *)&v6, sizeof v6);
 	peer_closed((struct sockaddr *)&v6, sizeof v6);
 	v4.sin_port = v6.sin6_port = 0;
 	we_closed((struct sockaddr *)&v4, sizeof v4);
@@ -782,6 +825,7 @@ int main(void)
 		v4.sin_port = 0;
 		silence((struct sockaddr *)&v4, sizeof v4, i);
 	}
-	without_address();
+	without_address(0);
+	without_address(1);
 	return 0;
 }
