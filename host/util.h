@@ -40,6 +40,9 @@ const char *host_did_you_mean(const char *word, const char *const *words);
 /* Whether a seccomp filter decides about this process' system calls, as in most containers. */
 bool host_filtered(void);
 
+/* Whether this thread has it in force: CAP_*. */
+bool host_has_capability(unsigned capability);
+
 /* True for a variable that is set to anything but "", "0", "no", "off". */
 bool host_env_true(const char *name);
 

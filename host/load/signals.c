@@ -37,6 +37,8 @@ static void add_unless_ignored(int signo)
 
 void host_signals_block(void)
 {
+	sigset_t own;
+
 	sigemptyset(&forwarded);
 	for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
 		add_unless_ignored(candidates[i]);
@@ -46,6 +48,11 @@ void host_signals_block(void)
 	sigaddset(&forwarded, OM_IO_SIGNAL);
 	signal(OM_IO_SIGNAL, SIG_DFL); /* ignored, it would not be queued */
 	pthread_sigmask(SIG_BLOCK, &forwarded, NULL);
+	/* A parent may have left them blocked. */
+	sigemptyset(&own);
+	sigaddset(&own, HOST_KICK_SIGNAL);
+	sigaddset(&own, HOST_CREDS_SIGNAL);
+	pthread_sigmask(SIG_UNBLOCK, &own, NULL);
 	/* The host's writes report EPIPE; the signal is the enclave's own affair. */
 	signal(SIGPIPE, SIG_IGN);
 }

@@ -68,14 +68,6 @@ static int ask_generation(int fd)
 	return refusal->error;
 }
 
-static bool has_net_admin(void)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { { 0 } };
-
-	return syscall(SYS_capget, &header, data) == 0 && (data[0].effective >> CAP_NET_ADMIN & 1);
-}
-
 static const char *why_no_socket(int error)
 {
 	switch (error) {
@@ -94,7 +86,7 @@ static const char *why_no_socket(int error)
 static const char *why_no_answer(int error)
 {
 	switch (error) {
-	case -EPERM: return has_net_admin() ? "nf_tables of this network namespace belongs to another user namespace" : "needs CAP_NET_ADMIN";
+	case -EPERM: return host_has_capability(CAP_NET_ADMIN) ? "nf_tables of this network namespace belongs to another user namespace" : "needs CAP_NET_ADMIN";
 	case -EINVAL:
 	case -EOPNOTSUPP:
 	case -ENOENT: return "the kernel has no nf_tables";
@@ -144,7 +136,7 @@ static uint32_t connections(void)
 uint32_t net_netfilter_stops(const char **ret_why)
 {
 	/* Without the capability they cannot be taken apart either, and the runtime says so. */
-	if (!has_net_admin() || net_netfilter_answers(ret_why) == 0)
+	if (!host_has_capability(CAP_NET_ADMIN) || net_netfilter_answers(ret_why) == 0)
 		return 0;
 	return connections();
 }

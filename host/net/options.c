@@ -16,10 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "options.h"
+#include "sockopt.h"
 
-#ifndef SO_BUF_LOCK
-#define SO_BUF_LOCK 72
-#endif
 #define LOCKED_SNDBUF 1
 #define LOCKED_RCVBUF 2
 
@@ -31,7 +29,7 @@ static const int levels[] = { [LEVEL_SOCKET] = SOL_SOCKET, [LEVEL_TCP] = IPPROTO
 enum {
 	ALL = 0,
 	NOT_CONNECTION = 1,      /* means something else, or nothing, once connected */
-	AFTER_REPAIR = 2,        /* leaving repair mode resets it, or it acts at once */
+	AFTER_REPAIR = 2,        /* connecting or leaving repair mode resets it, or it acts at once */
 };
 
 /* Numbers where the C library's headers are older than the kernels that have them. */
@@ -46,7 +44,7 @@ static const struct entry { uint8_t level; uint16_t name; uint8_t flags; } table
 	{ LEVEL_SOCKET, SO_SELECT_ERR_QUEUE, ALL }, { LEVEL_SOCKET, SO_BUSY_POLL, ALL }, { LEVEL_SOCKET, SO_MAX_PACING_RATE, ALL },
 	{ LEVEL_SOCKET, SO_PEEK_OFF, ALL }, { LEVEL_SOCKET, SO_TXTIME, ALL }, { LEVEL_SOCKET, 69 /* PREFER_BUSY_POLL */, ALL },
 	{ LEVEL_SOCKET, 74 /* TXREHASH */, ALL }, { LEVEL_SOCKET, 76 /* PASSPIDFD */, ALL },
-	{ LEVEL_IP, IP_FREEBIND, ALL }, { LEVEL_IP, IP_TRANSPARENT, ALL }, { LEVEL_IP, IP_BIND_ADDRESS_NO_PORT, NOT_CONNECTION },
+	{ LEVEL_IP, IP_FREEBIND, ALL }, { LEVEL_IP, IP_TRANSPARENT, AFTER_REPAIR }, { LEVEL_IP, IP_BIND_ADDRESS_NO_PORT, NOT_CONNECTION },
 	{ LEVEL_IP, 51 /* LOCAL_PORT_RANGE */, NOT_CONNECTION },
 	{ LEVEL_IP, IP_TOS, ALL }, { LEVEL_IP, IP_TTL, ALL }, { LEVEL_IP, IP_MINTTL, ALL }, { LEVEL_IP, IP_OPTIONS, NOT_CONNECTION },
 	{ LEVEL_IP, IP_MTU_DISCOVER, ALL }, { LEVEL_IP, IP_PKTINFO, ALL }, { LEVEL_IP, IP_RECVERR, ALL }, { LEVEL_IP, IP_RECVTTL, ALL },
@@ -54,7 +52,7 @@ static const struct entry { uint8_t level; uint16_t name; uint8_t flags; } table
 	{ LEVEL_IP, IP_RECVORIGDSTADDR, ALL }, { LEVEL_IP, IP_NODEFRAG, ALL }, { LEVEL_IP, IP_CHECKSUM, ALL },
 	{ LEVEL_IP, IP_RECVFRAGSIZE, ALL }, { LEVEL_IP, 26 /* RECVERR_RFC4884 */, ALL }, { LEVEL_IP, IP_MULTICAST_TTL, ALL },
 	{ LEVEL_IP, IP_MULTICAST_LOOP, ALL }, { LEVEL_IP, IP_MULTICAST_ALL, ALL }, { LEVEL_IP, IP_UNICAST_IF, ALL },
-	{ LEVEL_IP6, IPV6_V6ONLY, ALL }, { LEVEL_IP6, IPV6_FREEBIND, ALL }, { LEVEL_IP6, IPV6_TRANSPARENT, ALL },
+	{ LEVEL_IP6, IPV6_V6ONLY, ALL }, { LEVEL_IP6, IPV6_FREEBIND, ALL }, { LEVEL_IP6, IPV6_TRANSPARENT, AFTER_REPAIR },
 	{ LEVEL_IP6, IPV6_TCLASS, ALL }, { LEVEL_IP6, IPV6_UNICAST_HOPS, ALL }, { LEVEL_IP6, IPV6_MINHOPCOUNT, ALL },
 	{ LEVEL_IP6, IPV6_MTU_DISCOVER, ALL }, { LEVEL_IP6, IPV6_DONTFRAG, ALL }, { LEVEL_IP6, IPV6_AUTOFLOWLABEL, ALL },
 	{ LEVEL_IP6, IPV6_ADDR_PREFERENCES, ALL }, { LEVEL_IP6, IPV6_RECVERR, ALL }, { LEVEL_IP6, 31 /* RECVERR_RFC4884 */, ALL },

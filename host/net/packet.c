@@ -111,7 +111,8 @@ static void set_lengths_and_sums(uint8_t *p, const struct layout *l)
 	if (l->protocol == IPPROTO_UDP)
 		put16(p + l->transport + 4, (uint32_t)transport_size);
 	put16(p + sum_at, 0);
-	put16(p + sum_at, ~sum_words(sum, p + l->transport, transport_size));
+	sum = ~sum_words(sum, p + l->transport, transport_size) & 0xffff;
+	put16(p + sum_at, sum || l->protocol != IPPROTO_UDP ? sum : 0xffff); /* RFC 768: 0 says that there is none */
 }
 
 /* One socket per family for the whole process; they are bound to its network namespace. */

@@ -18,19 +18,13 @@
 #include <time.h>
 #include <unistd.h>
 #include "options.h"
+#include "sockopt.h"
 #include "tcp.h"
 #include "tcp_closed.h"
 
-#ifndef SO_BUF_LOCK
-#define SO_BUF_LOCK 72
-#endif
 #define WAITS    2000
 #define PAUSE_NS 500000
-
-#define TRY(call) do { \
-	if ((call) < 0) \
-		return -errno; \
-} while (0)
+#define STRANGERS_MAX 64
 
 struct ends { int ours, other, listener; };
 
@@ -43,18 +37,32 @@ static socklen_t loopback(uint8_t family, struct sockaddr_storage *to)
 	return tcp_blob_to_sockaddr(family, &address, 0, to);
 }
 
-static int set_int(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof value);
-}
-
 /* Room for all the data at once: nobody reads. The window's scale is agreed upon when they connect. */
 static void make_room(int fd, int name, int force, uint32_t size)
 {
-	int wanted = (int)(size * 2 + 65536);
+	int wanted = room_for(size);
 
 	if (set_int(fd, SOL_SOCKET, force, wanted))
 		(void)set_int(fd, SOL_SOCKET, name, wanted); /* what is too little shows when the data do not fit */
+}
+
+/* The listener is anybody's to connect to; the data are nobody else's. */
+static int accept_ours(struct ends *e)
+{
+	struct sockaddr_storage ours = { 0 }, peer;
+	socklen_t size = sizeof ours;
+
+	TRY(getsockname(e->ours, (struct sockaddr *)&ours, &size));
+	for (int i = 0; i < STRANGERS_MAX; i++) {
+		memset(&peer, 0, sizeof peer);
+		size = sizeof peer;
+		TRY(e->other = accept4(e->listener, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC));
+		if (!memcmp(&ours, &peer, sizeof ours))
+			return 0;
+		close(e->other);
+		e->other = -1;
+	}
+	return -ECONNABORTED;
 }
 
 static int connect_to_ourselves(struct ends *e, const struct tcp_blob *b)
@@ -71,8 +79,7 @@ static int connect_to_ourselves(struct ends *e, const struct tcp_blob *b)
 	if (b->receive_size)
 		make_room(e->ours, SO_RCVBUF, SO_RCVBUFFORCE, b->receive_size);
 	TRY(connect(e->ours, (struct sockaddr *)&address, size));
-	TRY(e->other = accept4(e->listener, NULL, NULL, SOCK_CLOEXEC));
-	return 0;
+	return accept_ours(e);
 }
 
 static int wait_until(int fd, bool (*reached)(int fd, uint32_t what), uint32_t what)

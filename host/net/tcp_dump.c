@@ -30,29 +30,16 @@
 #include "hostcall.h"
 #include "options.h"
 #include "packet.h"
+#include "sockopt.h"
 #include "tcp.h"
 #include "tcp_blob.h"
 
-#ifndef SO_BUF_LOCK
-#define SO_BUF_LOCK 72
-#endif
-#define REPAIR_OFF_SILENTLY (-1)     /* TCP_REPAIR_OFF_NO_WP: no window probe */
 #define DUMP_TRIES          3
 #define SEGMENT_MAX         (1u << 19)   /* of one buffer in the kernel's queue, whatever the device: IPv6's BIG TCP */
-
-#define TRY(call) do { \
-	if ((call) < 0) \
-		return -errno; \
-} while (0)
 
 /* The dump at hand. One program is frozen at a time, by one thread. */
 static uint8_t *dump, *scratch;
 static size_t dump_capacity, dump_size, scratch_capacity;
-
-static int set_int(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof value);
-}
 
 static int get_u32(int fd, int level, int name, uint32_t *value)
 {
@@ -380,11 +367,8 @@ static int64_t dump_closed(int fd, struct tcp_blob *b, const struct host_tcp_hin
 	/* Nobody has looked whether the attempt succeeded; what the peer has agreed to, or sent, says that it did. */
 	if (hints->attempt && !agreed && in == 0)
 		b->flags |= TCP_BLOB_REFUSED;
-	error = take_error(fd, &b->error);
-	if (!error && !encode(b))
-		error = -ENOMEM;
-	if (error)
-		return error;
+	if (!encode(b))
+		return -ENOMEM;
 	if (in > 0) {
 		ssize_t got;
 
@@ -392,6 +376,11 @@ static int64_t dump_closed(int fd, struct tcp_blob *b, const struct host_tcp_hin
 		if (got != in)
 			return -EPROTO;
 	}
+	/* Last, since nothing gives it back. */
+	error = take_error(fd, &b->error);
+	if (error)
+		return error;
+	(void)encode(b); /* as before, with the error: it has the room */
 	return (int64_t)(dump_size | OM_TCP_CLOSED | (uint64_t)b->error << 44 | (b->error ? OM_TCP_SPOILT : 0));
 }
 

@@ -27,22 +27,11 @@
 #include <unistd.h>
 #include "options.h"
 #include "packet.h"
+#include "sockopt.h"
 #include "tcp.h"
 #include "tcp_blob.h"
 #include "tcp_closed.h"
 #include "util.h"
-
-#define REPAIR_OFF_SILENTLY (-1)     /* TCP_REPAIR_OFF_NO_WP: no window probe */
-
-#define TRY(call) do { \
-	if ((call) < 0) \
-		return -errno; \
-} while (0)
-
-static int set_int(int fd, int level, int name, int value)
-{
-	return setsockopt(fd, level, name, &value, sizeof value);
-}
 
 /* ---- restore ----------------------------------------------------------------------------------------------- */
 
@@ -111,10 +100,9 @@ static int set_parameters(int fd, const struct tcp_blob *b)
 	return 0;
 }
 
-/* The buffer must take the whole queue at once; the kernel counts its own overhead against it. */
 static void make_room(int fd, int option, uint32_t size)
 {
-	int room, wanted = (int)(size * 2 + 65536);
+	int room, wanted = room_for(size);
 	socklen_t length = sizeof room;
 
 	if (getsockopt(fd, SOL_SOCKET, option == SO_RCVBUFFORCE ? SO_RCVBUF : SO_SNDBUF, &room, &length) == 0 && room < 2 * wanted)
