@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -273,6 +274,46 @@ static void discards(void)
 	printf("bss: %d\n", anonymous_only[5000]);
 }
 
+/* Record locks go with a descriptor, not with a mapping. */
+static void locks(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 10, .l_len = 5 }, seen;
+	int fd = fresh_file(3 * PAGE), other = open(path, O_RDWR), third = open(path, O_RDWR);
+	void *map = MAP(3 * PAGE, PROT_READ, MAP_SHARED, fd, 0), *alone = MAP(3 * PAGE, PROT_READ, MAP_PRIVATE, third, 0);
+
+	close(third);
+	printf("lock: %d", fcntl(fd, F_SETLK, &lock));
+	for (int i = 0; i < 3; i++) {
+		seen = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		printf(" %s", fcntl(other, F_OFD_GETLK, &seen) ? "?" : seen.l_type == F_UNLCK ? "none" : "there");
+		if (i == 0)
+			munmap(map, 3 * PAGE);
+		else if (i == 1)
+			munmap(alone, 3 * PAGE);       /* the last of its description */
+	}
+	close(other);
+	other = open(path, O_RDWR);
+	seen = (struct flock){ .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	printf(", after a close %s\n", fcntl(other, F_OFD_GETLK, &seen) ? "?" : seen.l_type == F_UNLCK ? "none" : "there");
+	close(other), close(fd);
+}
+
+/* MAP_FIXED where the limit leaves no room. */
+static void limited(void)
+{
+	struct rlimit before, none = { 1 << 20, RLIM_INFINITY };
+	char *map = MAP(64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	munmap(map + 32 * PAGE, 32 * PAGE);
+	getrlimit(RLIMIT_AS, &before);
+	none.rlim_max = before.rlim_max;
+	setrlimit(RLIMIT_AS, &none);
+	SAY("fixed beyond the limit", mmap(map + 32 * PAGE, 32 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	SAY("fixed over what is there", mmap(map, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+	setrlimit(RLIMIT_AS, &before);
+	munmap(map, 32 * PAGE);
+}
+
 /* ---- all at once: whoever unmaps while a file is read again must not find that content in memory of its own ---- */
 
 static int shared_fd;
@@ -373,6 +414,8 @@ int main(void)
 	ends();
 	writes();
 	discards();
+	locks();
+	limited();
 	together();
 	unlink(path);
 	return 0;

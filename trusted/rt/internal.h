@@ -87,6 +87,8 @@ bool rt_map_fault(uint64_t address);                 /* address in page map or c
 enum rt_fault_result { RT_FAULT_RETRY, RT_FAULT_ACCESS, RT_FAULT_UNMAPPED, RT_FAULT_OWED };
 enum rt_fault_result rt_map_touch(uint64_t page_index, bool write);
 void rt_mem_boot(void);
+/* A range of the heap that is mapped. Parks nowhere: for what a call has mapped and cannot give to the program, and for a last stack. */
+void rt_mem_unmap(uint64_t address, uint64_t size);
 /* Reserve anonymous memory for the runtime's own use of application memory (main stack). 0 or address. */
 uint64_t rt_mem_map(uint64_t size, uint8_t protection);
 int  rt_page_protect(uint64_t index, uint64_t count, uint8_t old_protection, uint8_t protection);

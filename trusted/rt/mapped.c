@@ -264,11 +264,14 @@ bool rt_mapped_shared(uint64_t index, uint64_t count)
 	return found;
 }
 
-void rt_mapped_protected(uint64_t index, uint64_t count, uint8_t protection)
+void rt_mapped_protect(uint64_t index, uint64_t count, uint8_t protection)
 {
-	if (none())
+	if (none()) {
+		rt_mem_protect(index, count, protection);
 		return;
-	hold();
+	}
+	hold();                                    /* who reads pages again gives them back the protection that they had before */
+	rt_mem_protect(index, count, protection);
 	for (uint32_t i = 0; i < end; i++) {
 		struct record *r = &records[i];
 		uint64_t behind = r->first + r->valid;
@@ -319,6 +322,20 @@ uint64_t rt_mapped_gap(uint64_t index, uint64_t count)
 	return count;
 }
 
+uint64_t rt_mapped_reach(uint64_t index, uint64_t count)
+{
+	uint64_t reach = index;
+
+	if (none())
+		return 0;
+	hold();
+	for (uint32_t i = 0; i < end; i++)
+		if (overlaps(&records[i], index, count) && records[i].valid && records[i].first + records[i].valid > reach)
+			reach = records[i].first + records[i].valid;
+	let_go();
+	return reach - index < count ? reach - index : count;
+}
+
 /* The record that covers the last page before `last`, if the file goes on until there without a gap. */
 static struct record *whole(struct record *r, uint64_t last)
 {
@@ -335,7 +352,8 @@ static struct record *whole(struct record *r, uint64_t last)
 enum rt_mapped_kind rt_mapped_get(uint64_t index, uint64_t count, struct rt_mapped_what *ret_what)
 {
 	enum rt_mapped_kind kind = RT_MAPPED_NONE;
-	struct record *r;
+	struct record *first;
+	bool one;
 
 	if (none())
 		return RT_MAPPED_NONE;
@@ -343,13 +361,15 @@ enum rt_mapped_kind rt_mapped_get(uint64_t index, uint64_t count, struct rt_mapp
 	for (uint32_t i = 0; i < end; i++)
 		if (overlaps(&records[i], index, count))
 			kind = RT_MAPPED_MANY;
-	r = record_at(index);
-	if (r) {
-		*ret_what = (struct rt_mapped_what){ r->file, r->shared, r->protection, r->offset + ((index - r->first) << 12) };
-		r = whole(r, index + count);
+	first = record_at(index);
+	one = whole(first, index + count) != NULL;
+	if (one && ret_what) {
+		*ret_what = (struct rt_mapped_what){ first->file, first->shared, first->protection,
+			first->offset + ((index - first->first) << 12) };
+		rt_io_map_again(first->file);
 	}
 	let_go();
-	return r ? RT_MAPPED_ONE : kind;
+	return one ? RT_MAPPED_ONE : kind;
 }
 
 bool rt_mapped_beyond(uint64_t index, bool write)
@@ -385,13 +405,13 @@ void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_
 	let_go();
 }
 
-void rt_mapped_resized(void)
+void rt_mapped_resized(uint64_t device, uint64_t inode)
 {
 	if (none())
 		return;
 	hold();
 	for (uint32_t i = 0; i < end; i++)
-		if (records[i].count)
+		if (records[i].count && ((!device && !inode) || rt_io_map_is(records[i].file, device, inode)))
 			resize(&records[i], size_of(records[i].file));
 	let_go();
 }

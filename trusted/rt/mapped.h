@@ -34,14 +34,16 @@ long rt_mapped_add(uint64_t index, uint64_t count, const struct rt_mapped_what *
 void rt_mapped_forget(uint64_t index, uint64_t count);
 /* Is any of it a shared mapping of a file? */
 bool rt_mapped_shared(uint64_t index, uint64_t count);
-/* After mprotect: what lies behind the end of its file stays out of reach. */
-void rt_mapped_protected(uint64_t index, uint64_t count, uint8_t protection);
+/* mprotect of pages that may show files: what lies behind the end of its file stays out of reach. */
+void rt_mapped_protect(uint64_t index, uint64_t count, uint8_t protection);
 /* The file's content again: from `index` on, as far as one mapping goes, `count` pages and a piece's size. Return: pages done;
  * 0: the page at `index` shows no file; a negative errno. @shared_only: private ones are passed over. */
 int64_t rt_mapped_reload(uint64_t index, uint64_t count, bool shared_only);
 /* Pages from `index` on, up to `count`, that show no file. */
 uint64_t rt_mapped_gap(uint64_t index, uint64_t count);
-/* Is all of it one mapping of a file? */
+/* So many pages, from `index` on, end where the last of them ends that a file reaches. */
+uint64_t rt_mapped_reach(uint64_t index, uint64_t count);
+/* Is all of it one mapping of a file? Then *ret_what, unless NULL, has a reference on the file, which is the caller's. */
 enum rt_mapped_kind { RT_MAPPED_NONE, RT_MAPPED_ONE, RT_MAPPED_MANY };
 enum rt_mapped_kind rt_mapped_get(uint64_t index, uint64_t count, struct rt_mapped_what *ret_what);
 /* A page without access, because it lies behind the end of its file: the access is allowed otherwise. Runs at CSSA 1. */
@@ -50,6 +52,6 @@ bool rt_mapped_beyond(uint64_t index, bool write);
 /* For io: the program has changed a file's content or size. Cheap while no file is mapped. */
 extern uint32_t rt_mapped_count;
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size);
-void rt_mapped_resized(void);                        /* of which file, is not known */
+void rt_mapped_resized(uint64_t device, uint64_t inode); /* 0, 0: of which file, is not known */
 
 #endif

@@ -468,6 +468,15 @@ void rt_mem_protect(uint64_t index, uint64_t count, uint8_t protection)
 	}
 }
 
+bool rt_mem_may_replace(uint64_t index, uint64_t count)
+{
+	uint64_t more = 0;
+
+	for (uint64_t i = index; i < index + count; i++)
+		more += !rt_mem_used(i) || RT_PAGE_STATE(rt_pagemap()[i]) == RT_PAGE_FREE;
+	return allowed(more);
+}
+
 void rt_mem_replace(struct rt_thread *t, uint64_t index, uint64_t count, uint8_t protection)
 {
 	if (rt_mem_claim_at(index, count, protection))
@@ -497,8 +506,12 @@ uint64_t rt_mem_brk(struct rt_thread *t, uint64_t wanted)
 		return brk_end;
 	if (next > old && !rt_mem_claim_at(rt_page_index(old), (next - old) >> 12, RT_PAGE_R | RT_PAGE_W))
 		return brk_end;
-	if (next < old)
+	if (next > old)
+		rt_memlock_new(rt_page_index(old), (next - old) >> 12);
+	if (next < old) {
+		rt_memlock_set(rt_page_index(next), (old - next) >> 12, false);
 		rt_mem_release(t, rt_page_index(next), (old - next) >> 12, false);
+	}
 	brk_end = wanted;
 	return wanted;
 }

@@ -14,6 +14,8 @@ uint8_t rt_mem_protection(long prot);
 /* RLIMIT_AS and RLIMIT_DATA: no run is found any more, and the break does not move, beyond either. */
 void rt_mem_limit(uint64_t address_space, uint64_t data);
 bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection);
+/* The limits of address space and data have room for those pages of the range that are not mapped. */
+bool rt_mem_may_replace(uint64_t index, uint64_t count);
 /* Whatever is there becomes fresh memory, without being free in between. Parks like rt_mem_release. */
 void rt_mem_replace(struct rt_thread *t, uint64_t index, uint64_t count, uint8_t protection);
 /* To FREE, or back to RESERVED (reads as zero again) if `keep`. May park between pieces if t is not NULL; safe to run

@@ -58,8 +58,7 @@ static long sys_munmap(struct rt_thread *t)
 	return unmap(t, (uint64_t)t->arg[0], (uint64_t)t->arg[1]);
 }
 
-/* What a call has mapped and cannot give to the program. Parks nowhere: the call would be run again. */
-static void unmap_again(uint64_t address, uint64_t size)
+void rt_mem_unmap(uint64_t address, uint64_t size)
 {
 	uint64_t index = rt_page_index(address), count = rt_page_up(size) >> 12;
 
@@ -78,6 +77,8 @@ static long place_pages(struct rt_thread *t, uint64_t hint, uint64_t size, uint8
 	if (flags & MAP_FIXED_NOREPLACE)
 		return rt_mem_claim_at(index, count, protection) ? (long)hint : -EEXIST;
 	if (fixed) {
+		if (!rt_mem_may_replace(index, count))
+			return -ENOMEM;
 		rt_mapped_forget(index, count);
 		rt_mem_replace(t, index, count, protection);
 		return (long)hint;
@@ -171,13 +172,11 @@ static long map_file(struct rt_thread *t, long prot)
 	if (r >= 0)
 		r = fill(&t->syscall_scratch[1], index + count, true);
 	if (r < 0) {
-		unmap_again(t->syscall_scratch[0], size);
+		rt_mem_unmap(t->syscall_scratch[0], size);
 		return r;
 	}
-	if (!(prot & PROT_WRITE)) {
-		rt_mem_protect(index, count, what.protection);
-		rt_mapped_protected(index, count, what.protection);
-	}
+	if (!(prot & PROT_WRITE))
+		rt_mapped_protect(index, count, what.protection);
 	return (long)t->syscall_scratch[0];
 }
 
@@ -186,6 +185,9 @@ static long sys_mmap(struct rt_thread *t)
 	uint64_t size = (uint64_t)t->arg[1];
 	long prot = t->arg[2], flags = t->arg[3], type = flags & MAP_TYPE, what = RT_IO_MAP_ZEROS;
 
+	/* Begun already, and checked then: the descriptor may be closed by now. */
+	if (t->syscall_scratch[0])
+		return map_file(t, prot);
 	if (type != MAP_SHARED && type != MAP_PRIVATE && (type != MAP_SHARED_VALIDATE || (flags & MAP_ANONYMOUS)))
 		return -EINVAL;
 	if (!(flags & MAP_ANONYMOUS))
@@ -220,8 +222,7 @@ static long sys_mprotect(struct rt_thread *t)
 		return -ENOMEM;
 	if ((prot & PROT_WRITE) && rt_mapped_shared(index, count))
 		return -EACCES;
-	rt_mem_protect(index, count, rt_mem_protection(prot));
-	rt_mapped_protected(index, count, rt_mem_protection(prot));
+	rt_mapped_protect(index, count, rt_mem_protection(prot));
 	return 0;
 }
 
@@ -382,32 +383,33 @@ static void make_readable(uint64_t index)
 		rt_mem_protect(index, 1, RT_PAGE_R);
 }
 
-/* The new place of a mapping shows its file as the old one did; what it has grown by is read. */
-static long move_file(uint64_t old, uint64_t old_size, uint64_t at, uint64_t new_size, uint8_t protection)
+/* The new place of a mapping shows its file as the old one did; what it has grown by is read. `reach`: pages of it that the file had
+ * when they began to be copied; what has been written to the file since is in the old place only, so a shared one is read anew. */
+static long move_file(uint64_t old, uint64_t old_size, uint64_t at, uint64_t new_size, uint8_t protection, uint64_t reach)
 {
-	uint64_t index = rt_page_index(at), count = new_size >> 12, next = index + ((old_size < new_size ? old_size : new_size) >> 12);
+	uint64_t index = rt_page_index(at), count = new_size >> 12, next;
 	struct rt_mapped_what what;
 	long r;
 
 	if (rt_mapped_get(rt_page_index(old), old_size >> 12, &what) != RT_MAPPED_ONE)
 		return 0;
 	what.protection = protection;
-	rt_io_map_again(what.file);
+	next = index + (what.shared ? 0 : reach < count ? reach : count);
 	r = rt_mapped_add(index, count, &what);
 	if (r == 0)
 		r = fill(&next, index + count, false);
 	if (r < 0)
 		return r;
 	rt_mapped_forget(rt_page_index(old), old_size >> 12);
-	if (!(protection & RT_PAGE_W)) {
-		rt_mem_protect(index, count, protection);
-		rt_mapped_protected(index, count, protection);
-	}
+	if (!(protection & RT_PAGE_W))
+		rt_mapped_protect(index, count, protection);
 	return 0;
 }
 
-/* Scratch: [0] = new address, [1] = bytes moved, [2] = protection and MOVE_COPIED. Pages never touched stay so. */
+/* Scratch: [0] = new address, [1] = bytes moved, [2] = protection, MOVE_COPIED, and from MOVE_REACH on the pages that the
+ * file had. Pages never touched stay so. */
 #define MOVE_COPIED 0x100u
+#define MOVE_REACH  16
 static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t new_size, long flags)
 {
 	struct rt_tcb *tcb = rt_self();
@@ -419,7 +421,8 @@ static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t 
 			(flags & MREMAP_FIXED) ? MAP_FIXED : 0);
 		if (r < 0)
 			return r;
-		t->syscall_scratch[2] = rt_pagemap()[rt_page_index(old)] & (RT_PAGE_R | RT_PAGE_W);
+		t->syscall_scratch[2] = (rt_pagemap()[rt_page_index(old)] & (RT_PAGE_R | RT_PAGE_W)) |
+			rt_mapped_reach(rt_page_index(old), old_size >> 12) << MOVE_REACH;
 		t->syscall_scratch[0] = (uint64_t)r;
 	}
 	protection = (uint8_t)t->syscall_scratch[2];
@@ -438,9 +441,9 @@ static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t 
 		}
 	}
 	if (!(t->syscall_scratch[2] & MOVE_COPIED)) {
-		r = move_file(old, old_size, t->syscall_scratch[0], new_size, protection);
+		r = move_file(old, old_size, t->syscall_scratch[0], new_size, protection, t->syscall_scratch[2] >> MOVE_REACH);
 		if (r < 0) {
-			unmap_again(t->syscall_scratch[0], new_size);
+			rt_mem_unmap(t->syscall_scratch[0], new_size);
 			return r;
 		}
 		rt_memlock_set(rt_page_index(old), old_size >> 12, false);
@@ -465,34 +468,33 @@ static long shrink(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_
 }
 
 /* In place, if what follows is free. */
-static bool grow_here(uint64_t index, uint64_t count, uint64_t more, const struct rt_mapped_what *file)
+static bool grow_here(uint64_t index, uint64_t count, uint64_t more)
 {
 	uint8_t protection = rt_pagemap()[index + count - 1] & (RT_PAGE_R | RT_PAGE_W);
 	struct rt_mapped_what what;
+	bool file = rt_mapped_get(index, count, &what) == RT_MAPPED_ONE;
 	uint64_t next;
 
-	if (!rt_mem_claim_at(index + count, more, file ? RT_PAGE_R | RT_PAGE_W : protection))
+	if (!rt_mem_claim_at(index + count, more, file ? RT_PAGE_R | RT_PAGE_W : protection)) {
+		if (file)
+			rt_io_map_put(what.file);
 		return false;
+	}
 	rt_memlock_new(index + count, more);
 	if (!file)
 		return true;
-	what = *file;
 	what.offset += count << 12;
-	rt_io_map_again(what.file);
 	next = index + count;
 	if (rt_mapped_add(next, more, &what) == 0 && fill(&next, next + more, false) == 0) {
-		rt_mem_protect(index + count, more, what.protection);
-		rt_mapped_protected(index + count, more, what.protection);
+		rt_mapped_protect(index + count, more, what.protection);
 		return true;
 	}
-	unmap_again(rt_page_address(index + count), more << 12);
+	rt_mem_unmap(rt_page_address(index + count), more << 12);
 	return false;
 }
 
 static long sys_mremap(struct rt_thread *t)
 {
-	struct rt_mapped_what what;
-	enum rt_mapped_kind kind;
 	uint64_t old = (uint64_t)t->arg[0], old_size = rt_page_up((uint64_t)t->arg[1]), new_size = rt_page_up((uint64_t)t->arg[2]);
 	uint64_t index, count;
 	long flags = t->arg[3];
@@ -506,8 +508,7 @@ static long sys_mremap(struct rt_thread *t)
 		return -EINVAL;
 	if (!rt_mem_all_mapped(index, count))
 		return -EFAULT;
-	kind = rt_mapped_get(index, count, &what);
-	if (kind == RT_MAPPED_MANY)
+	if (rt_mapped_get(index, count, NULL) == RT_MAPPED_MANY)
 		return -EFAULT;                    /* as Linux for a range of several mappings */
 	if (new_size > rt_image->heap_size)
 		return -ENOMEM;
@@ -520,7 +521,7 @@ static long sys_mremap(struct rt_thread *t)
 		return shrink(t, old, old_size, new_size);
 	if (new_size == old_size)
 		return (long)old;
-	if (grow_here(index, count, (new_size - old_size) >> 12, kind == RT_MAPPED_ONE ? &what : NULL))
+	if (grow_here(index, count, (new_size - old_size) >> 12))
 		return (long)old;
 	return (flags & MREMAP_MAYMOVE) ? move(t, old, old_size, new_size, flags) : -ENOMEM;
 }

@@ -201,7 +201,7 @@ static long sys_unmapself(struct rt_thread *t)
 	t->arg[0] = 0;
 	atomic_store(state_of(t), RT_T_EXITING);
 	if (rt_in_heap(base) && rt_in_heap(base + size - 1))
-		rt_mem_trim(base, size);
+		rt_mem_unmap(base, size);
 	rt_thread_end(t);
 }
 

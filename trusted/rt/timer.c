@@ -243,13 +243,13 @@ static struct lx_timeval to_timeval(int64_t ns)
 void rt_alarm_taken(void)
 {
 	struct timer *timer = &timers[0];
-	int64_t late;
+	int64_t now = rt_monotonic_ns(), late; /* may be a host call */
 	bool again;
 
 	rt_lock(&timer_lock);
 	again = timer->interval_ns && !timer->deadline_ns;
 	if (again) {
-		late = rt_monotonic_ns() - timer->expired_ns;
+		late = now - timer->expired_ns;
 		timer->deadline_ns = add(timer->expired_ns + late / timer->interval_ns * timer->interval_ns, timer->interval_ns);
 	}
 	rt_unlock(&timer_lock);

@@ -43,7 +43,7 @@ void rt_time_restore(void) { }
 void rt_log(const char *words) { (void)words; }
 uint32_t rt_mapped_count;
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size) { (void)device; (void)inode; (void)offset; (void)size; }
-void rt_mapped_resized(void) { }
+void rt_mapped_resized(uint64_t device, uint64_t inode) { (void)device; (void)inode; }
 
 static int64_t now(clockid_t clock)
 {

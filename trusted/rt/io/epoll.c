@@ -143,6 +143,20 @@ static void remove(struct rt_io_watch *watch)
 	rt_io_host_close(host_dup);
 }
 
+/* The host's interest in one descriptor twice: by a number of its own. */
+static long own_dup(struct rt_io_watch *watch)
+{
+	long number;
+
+	if (!watch->twice || watch->host_dup >= 0)
+		return 0;
+	number = rt_io_checked_fd(rt_host(__NR_fcntl, (uint64_t)rt_io_ofds[watch->ofd].host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0));
+	if (number < 0)
+		return number;
+	watch->host_dup = (int32_t)number;
+	return 0;
+}
+
 static long ctl_add(struct rt_io_ofd *epoll, struct rt_io_ofd *ofd, uint32_t fd, const struct lx_epoll_event *event)
 {
 	struct rt_io_watch *watch = NULL;
@@ -166,16 +180,10 @@ static long ctl_add(struct rt_io_ofd *epoll, struct rt_io_ofd *ofd, uint32_t fd,
 	rt_io_unlock();
 	if (!watch)
 		return -ENOSPC;
-	if (twice) {
-		error = rt_io_checked_fd(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0));
-		if (error < 0) {
-			remove(watch);
-			return error;
-		}
-		watch->host_dup = (int32_t)error;
-		watch->twice = 1;
-	}
-	error = host_ctl(watch, EPOLL_CTL_ADD, event->events);
+	watch->twice = twice;
+	error = own_dup(watch);
+	if (!error)
+		error = host_ctl(watch, EPOLL_CTL_ADD, event->events);
 	if (error)
 		remove(watch);
 	return error;
@@ -194,7 +202,9 @@ static long ctl_mod(struct rt_io_watch *watch, const struct lx_epoll_event *even
 	watch->arming++;
 	watch->spent = 0;
 	watch->pending_seen = 0;
-	error = host_ctl(watch, watch->absent ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, event->events);
+	error = own_dup(watch);
+	if (!error)
+		error = host_ctl(watch, watch->absent ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, event->events);
 	if (!error)
 		watch->absent = 0;
 	if (error) {
@@ -435,6 +445,12 @@ void rt_io_watch_dups_close(struct rt_io_ofd *ofd)
 	}
 }
 
+void rt_io_watch_dups_forget(void)
+{
+	for (uint32_t index = 1; index <= watch_end; index++)
+		watches[index].host_dup = -1;
+}
+
 static bool has_memory(const struct rt_io_watch *watch)
 {
 	return watch->events & (EPOLLET | EPOLLONESHOT);
@@ -501,6 +517,29 @@ static unsigned depth_of(const struct rt_io_ofd *epoll, unsigned limit)
 	return deepest;
 }
 
+/* Connections of an earlier freeze wait, and the program has not heard of them. */
+static bool untold(const struct rt_io_watch *watch)
+{
+	const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
+
+	return ofd->kind == RT_IO_SOCKET && ofd->socket.pending_first && !watch->pending_seen;
+}
+
+/* While the program stands still somebody else can make it ready, for the first time: an edge that is due when it comes. What is held
+ * off from the host's network, and what the program alone can fill, are none of these; neither is what is writable, which would be
+ * told again. */
+static bool may_become_ready(const struct rt_io_watch *watch)
+{
+	const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
+	bool others = ofd->kind == RT_IO_TIMERFD || ofd->kind == RT_IO_STD ||
+		(ofd->kind == RT_IO_SOCKET && ofd->socket.domain == AF_UNIX && ofd->socket.state != RT_IO_S_PAIR);
+
+	if (!others || !(watch->events & EPOLLIN) || (watch->events & EPOLLOUT && ofd->kind != RT_IO_TIMERFD))
+		return false;
+	rt_ub_reset();
+	return !rt_io_host_ready(ofd, POLLIN);
+}
+
 static bool asked;                   /* `due` says what the host knows no more */
 
 int rt_io_epoll_freeze(struct rt_io_words *words)
@@ -517,8 +556,10 @@ int rt_io_epoll_freeze(struct rt_io_words *words)
 				ask(&rt_io_ofds[index], true);
 	/* A listener's edge is told with the connections that freeze accepts, if it has not been told already. */
 	for (uint32_t index = 1; index <= watch_end; index++)
-		if (watches[index].epoll && watches[index].events & EPOLLET)
-			watches[index].pending_seen = !watches[index].due;
+		if (watches[index].epoll && watches[index].events & EPOLLET) {
+			watches[index].pending_seen = !watches[index].due && !untold(&watches[index]);
+			watches[index].due = watches[index].due || may_become_ready(&watches[index]);
+		}
 	return 0;
 }
 
@@ -529,12 +570,9 @@ static long watch_again(struct rt_io_watch *watch, bool quiet)
 	long error;
 
 	rt_ub_reset();
-	if (watch->twice && watch->host_dup < 0) {
-		error = rt_io_checked_fd(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0));
-		if (error < 0)
-			return error;
-		watch->host_dup = (int32_t)error;
-	}
+	error = own_dup(watch);
+	if (error)
+		return error;
 	error = host_ctl(watch, EPOLL_CTL_ADD, quiet ? watch->events & MODIFIERS : watch->events);
 	watch->absent = 0;
 	/* The other host's standard streams may be of a kind that epoll does not take: always ready there. */
@@ -621,8 +659,6 @@ int rt_io_epoll_rearm(struct rt_io_words *words)
 	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
 		if (rt_io_ofds[index].kind == RT_IO_EPOLL)
 			rt_io_ofds[index].epoll.memory = any_with_memory(&rt_io_ofds[index]);
-	for (uint32_t index = 1; index <= watch_end; index++)
-		watches[index].host_dup = -1;            /* a number of the source's */
 	for (uint32_t index = 1; index <= watch_end; index++) {
 		struct rt_io_watch *watch = &watches[index];
 		bool memory = watch->epoll && rt_io_ofds[watch->epoll].epoll.memory;

@@ -52,8 +52,8 @@ static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t 
 		ofd->file.device = stat.st_dev;
 		ofd->file.inode = stat.st_ino;
 	}
-	if (flags & O_TRUNC)
-		rt_mapped_resized();
+	if (result >= 0 && flags & O_TRUNC)
+		rt_mapped_resized(stat.st_dev, stat.st_ino);
 	return result;
 }
 
@@ -191,10 +191,11 @@ static long sys_fchown(struct rt_thread *t) { return with_fd(__NR_fchown, ARG(0)
 
 static long sys_ftruncate(struct rt_thread *t)
 {
+	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
 	long result = with_fd(__NR_ftruncate, ARG(0), ARG(1), 0, 0);
 
-	if (!result)
-		rt_mapped_resized();
+	if (!result && ofd && ofd->kind == RT_IO_FILE)
+		rt_mapped_resized(ofd->file.device, ofd->file.inode);
 	return result;
 }
 
@@ -203,8 +204,8 @@ static long sys_fallocate(struct rt_thread *t)
 	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
 	long result = with_fd(__NR_fallocate, ARG(0), ARG(1), ARG(2), ARG(3));
 
-	if (!result)
-		rt_mapped_resized();
+	if (!result && ofd && ofd->kind == RT_IO_FILE)
+		rt_mapped_resized(ofd->file.device, ofd->file.inode);
 	if (!result && t->arg[1] && ofd && ofd->kind == RT_IO_FILE) /* a hole, zeros, or what was behind */
 		rt_io_file_changed(ofd);
 	return result;

@@ -13,6 +13,7 @@
  * Invariant: a waiting number is taken in table.c and has no description.
  */
 #include "rt/io/io.h"
+#include "rt/io/migrate.h"
 
 #define WORDS (OM_INHERITED_MAX / 64)
 
@@ -43,47 +44,26 @@ void rt_io_inherit_boot(const uint64_t *bits)
 	}
 }
 
-static bool option(uint64_t fd, int32_t name, uint32_t *ret_value)
-{
-	uint32_t size = sizeof *ret_value;
-	uint64_t ub = rt_io_ub_space(16), size_ub = rt_io_ub_copy(&size, sizeof size);
-
-	if (!ub || !size_ub || rt_io_zero(rt_host(__NR_getsockopt, fd, SOL_SOCKET, (uint64_t)name, ub, size_ub, 0)))
-		return false;
-	rt_ub_get(ret_value, (void *)ub, sizeof *ret_value);
-	return true;
-}
-
-static bool has_name(uint64_t fd, long call, uint16_t *ret_family, uint32_t *ret_size)
-{
-	uint32_t room = LX_SOCKADDR_MAX;
-	uint64_t ub = rt_io_ub_space(LX_SOCKADDR_MAX), size_ub = rt_io_ub_copy(&room, sizeof room);
-
-	if (!ub || !size_ub || rt_io_zero(rt_host(call, fd, ub, size_ub, 0, 0, 0)))
-		return false;
-	rt_ub_get(ret_family, (void *)ub, sizeof *ret_family);
-	rt_ub_get(ret_size, (void *)size_ub, sizeof *ret_size);
-	return true;
-}
-
 /* False: of a kind that no program inside could have made; it stays a thing to read and write. */
 static bool find_socket(uint64_t fd, struct rt_io_socket *ret)
 {
-	uint32_t domain, type, protocol, listening, size = 0;
-	uint16_t family = 0;
+	const struct rt_io_ofd probe = { .kind = RT_IO_SOCKET, .host_fd = (int32_t)fd };
+	int32_t domain, type, protocol, listening;
+	uint8_t name[LX_SOCKADDR_MAX];
 
-	if (!option(fd, SO_DOMAIN, &domain) || !option(fd, SO_TYPE, &type) || !option(fd, SO_PROTOCOL, &protocol) ||
-	    !option(fd, SO_ACCEPTCONN, &listening))
+	if (rt_io_socket_get_int(&probe, SOL_SOCKET, SO_DOMAIN, &domain) || rt_io_socket_get_int(&probe, SOL_SOCKET, SO_TYPE, &type) ||
+	    rt_io_socket_get_int(&probe, SOL_SOCKET, SO_PROTOCOL, &protocol) ||
+	    rt_io_socket_get_int(&probe, SOL_SOCKET, SO_ACCEPTCONN, &listening))
 		return false;
-	if ((domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX && domain != AF_NETLINK) || type > LX_SOCK_TYPE_MASK)
+	if ((domain != AF_INET && domain != AF_INET6 && domain != AF_UNIX && domain != AF_NETLINK) || type < 0 || type > LX_SOCK_TYPE_MASK)
 		return false;
 	*ret = (struct rt_io_socket){ .domain = (uint16_t)domain, .type = (uint16_t)type, .protocol = (uint16_t)protocol };
 	/* Linux names a socket that was never bound by its family alone, or by port 0; bind() itself tells those apart. */
-	ret->bound = has_name(fd, __NR_getsockname, &family, &size) && size > sizeof family;
+	ret->bound = rt_io_socket_name(&probe, __NR_getsockname, name) > sizeof(uint16_t);
 	if (listening) {
 		ret->state = RT_IO_S_LISTENING;
 		ret->backlog = 4096; /* the host's limit cuts it; what it was cannot be asked */
-	} else if (has_name(fd, __NR_getpeername, &family, &size)) {
+	} else if (rt_io_socket_name(&probe, __NR_getpeername, name)) {
 		ret->state = RT_IO_S_CONNECTED;
 	}
 	return true;

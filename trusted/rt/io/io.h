@@ -109,7 +109,8 @@ struct rt_io_socket {
 	uint32_t listen_id;          /* LISTENING: this time it listens, never 0 */
 	uint32_t origin, origin_id;  /* a connection that was accepted: its listener, and that one's listen_id */
 	uint16_t settings;           /* LISTENING: how often its options were set. A connection: its listener's number then */
-	uint8_t  settings_own;       /* a connection: its options are not its listener's any more */
+	uint8_t  settings_own;       /* a connection: its options may not be its listener's */
+	uint8_t  settings_late;      /* LISTENING: its options were changed while it listened */
 	uint8_t  remote[28];         /* CONNECTING: where to. DEAD: the local name */
 };
 
@@ -164,6 +165,8 @@ void rt_io_inherit_forget(void);
 void rt_io_number_reserve(uint32_t number);          /* table.c: taken, with nothing behind it yet */
 void rt_io_number_release(uint32_t number);
 
+/* The description behind fd with one more reference, or NULL. Not under the lock. */
+struct rt_io_ofd *rt_io_refer(uint64_t fd);
 /* The description behind fd, or NULL. Not under the lock. No reference is taken: descriptions live in a static table, so a racing close
  * leads to a host error or another description's answer, as it would between threads of any program. */
 static inline struct rt_io_ofd *rt_io_get(uint64_t fd)
@@ -297,7 +300,9 @@ long rt_io_position_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
 /* ---- lock.c: record locks ---------------------------------------------------------------------------------- */
 long rt_io_lock_call(struct rt_thread *t, struct rt_io_ofd *ofd, uint32_t command, uint64_t app);
 /* A descriptor of the file is being closed: POSIX drops the process' locks. */
-void rt_io_lock_closing(struct rt_io_ofd *ofd, bool last);
+void rt_io_lock_number_closed(const struct rt_io_ofd *ofd);
+void rt_io_lock_ended(const struct rt_io_ofd *ofd);          /* of the description itself: OFD locks */
+void rt_io_lock_host_closed(const struct rt_io_file *file);
 int  rt_io_lock_release_all(void);                   /* freeze: give them up on the host, remember them */
 int  rt_io_lock_take_all(char *words, size_t size);  /* thaw, rebuild */
 
@@ -394,6 +399,7 @@ struct rt_io_watch {
 void rt_io_watches_drop(struct rt_io_ofd *ofd);
 /* The host duplicates of what is made again. */
 void rt_io_watch_dups_close(struct rt_io_ofd *ofd);
+void rt_io_watch_dups_forget(void);                          /* they are numbers of another process */
 /* Freeze: which edges and single shots are ready and not told yet. Asking takes them from the host; rt_io_epoll_thaw gives them
  * back, and watches again what rt_io_thaw made anew. */
 int rt_io_epoll_freeze(struct rt_io_words *words);
@@ -404,6 +410,8 @@ int rt_io_epoll_rearm(struct rt_io_words *words);
 void rt_io_epoll_settle(void);
 
 /* ---- poll.c ------------------------------------------------------------------------------------------------ */
+/* The host says now that one of these is so of its descriptor; false if it does not answer. Takes 8 bytes of the transfer buffer. */
+bool rt_io_host_ready(const struct rt_io_ofd *ofd, int16_t events);
 /* Milliseconds left, rounded up, for a timeout set once per call in t->deadline_ns; -1 for none. */
 int rt_io_remaining_ms(struct rt_thread *t, int64_t timeout_ns);
 /*

@@ -149,7 +149,8 @@ long rt_io_ioctl(struct rt_thread *t)
 	case FIONBIO:
 		return change_status(ofd, O_NONBLOCK, app);
 	case FIOASYNC:
-		ofd->async_fd = (int32_t)fd;
+		if (!(ofd->status & FASYNC))
+			ofd->async_fd = (int32_t)fd;
 		return change_status(ofd, FASYNC, app);
 	case FIOSETOWN: case SIOCSPGRP:
 		return ofd->kind == RT_IO_SOCKET ? rt_io_async_ioctl(ofd, true, app) : -ENOTTY;

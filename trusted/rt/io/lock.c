@@ -200,32 +200,43 @@ long rt_io_lock_call(struct rt_thread *t, struct rt_io_ofd *ofd, uint32_t comman
 }
 
 /* A note never has to move to another description of the inode: closing any of them drops all. */
-void rt_io_lock_closing(struct rt_io_ofd *ofd, bool last)
+/* What an owner holds of a file is forgotten. True if there was anything. */
+static bool forget_all(const struct rt_io_file *file, uint32_t owner)
 {
-	struct lx_flock all = { .type = F_UNLCK, .whence = LX_SEEK_SET };
 	bool had_any = false;
-	uint64_t ub;
 
-	if (!held_count)
-		return;
 	rt_io_lock();
-	for (uint32_t *link = bucket_of(&ofd->file); *link;) {
+	for (uint32_t *link = bucket_of(file); *link;) {
 		struct held *held = &helds[*link];
 
-		if (same(held, &ofd->file, 0) || (last && held->owner == rt_io_index(ofd))) {
-			had_any = had_any || held->owner == 0;
+		if (same(held, file, owner)) {
+			had_any = true;
 			held_unlink(link);
 		} else {
 			link = &held->next;
 		}
 	}
 	rt_io_unlock();
-	/* The host descriptor stays open for the other numbers, so the host must be told. */
-	if (!had_any || last)
+	return had_any;
+}
+
+void rt_io_lock_number_closed(const struct rt_io_ofd *ofd)
+{
+	struct lx_flock all = { .type = F_UNLCK, .whence = LX_SEEK_SET };
+	uint64_t ub;
+
+	if (!held_count || !forget_all(&ofd->file, 0))
 		return;
+	/* The host descriptor may stay open for other numbers and mappings, so the host must be told. */
 	ub = rt_io_ub_copy(&all, sizeof all);
 	if (ub)
 		(void)rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETLK, ub, 0, 0, 0);
+}
+
+void rt_io_lock_ended(const struct rt_io_ofd *ofd)
+{
+	if (held_count)
+		(void)forget_all(&ofd->file, rt_io_index(ofd));
 }
 
 /* ---- migration ----------------------------------------------------------------------------------------------------- */
@@ -239,6 +250,27 @@ static long set_on_host(const struct held *held, uint32_t type)
 	rt_ub_reset();
 	ub = rt_io_ub_copy(&lock, sizeof lock);
 	return rt_io_zero(rt_host(__NR_fcntl, (uint64_t)rt_io_ofds[held->ofd].host_fd, held->owner ? F_OFD_SETLK : F_SETLK, ub, 0, 0, 0));
+}
+
+/* The host's close has taken them, where the program has unmapped only. Until they are back somebody else may get one. */
+void rt_io_lock_host_closed(const struct rt_io_file *file)
+{
+	for (uint32_t n = 0; held_count; n++) {
+		struct held found = { .inode = 0 };
+		uint32_t passed = 0, index;
+
+		rt_io_lock();
+		for (index = *bucket_of(file); index; index = helds[index].next)
+			if (same(&helds[index], file, 0) && passed++ == n) {
+				found = helds[index];
+				break;
+			}
+		rt_io_unlock();
+		if (!index)
+			return;
+		if (set_on_host(&found, found.type))
+			rt_log("a record lock was lost to another process while a mapping of its file ended");
+	}
 }
 
 #define LOCKS_PIECE 32768u

@@ -31,15 +31,12 @@ long rt_io_map_check(int fd, bool shared, bool writing)
 
 uint32_t rt_io_map_hold(int fd)
 {
-	struct rt_io_ofd *ofd;
+	struct rt_io_ofd *ofd = rt_io_refer((uint32_t)fd);
 
-	rt_io_lock();
-	ofd = rt_io_get((uint32_t)fd);
-	if (ofd && ofd->kind == RT_IO_FILE)
-		ofd->refs++;
-	else
+	if (ofd && ofd->kind != RT_IO_FILE) {
+		rt_io_ofd_put(ofd);
 		ofd = NULL;
-	rt_io_unlock();
+	}
 	return ofd ? rt_io_index(ofd) : 0;
 }
 

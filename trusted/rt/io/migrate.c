@@ -311,6 +311,11 @@ static void take_locks(struct rt_io_words *words, int *ret_first)
 	*ret_first = *ret_first ? *ret_first : error;
 }
 
+static int async_again(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	return ofd->made_again ? rt_io_reapply_async(ofd, words) : 0;
+}
+
 int rt_io_thaw(char *text, size_t size)
 {
 	struct rt_io_words words = { text, size, 0 };
@@ -320,6 +325,7 @@ int rt_io_thaw(char *text, size_t size)
 		return 0;
 	rt_io_net_here();
 	for_each_alone(thaw_one, &words, &first);
+	for_each_alone(async_again, &words, &first);
 	error = rt_io_epoll_thaw(&words);
 	if (error && !first)
 		first = error;
@@ -435,6 +441,7 @@ static int close_host(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	if (ofd->kind != RT_IO_STD)
 		rt_io_host_close(ofd->host_fd);
+	rt_io_watch_dups_close(ofd);
 	return forget_host(ofd, words);
 }
 
@@ -447,6 +454,7 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_time_restore();
 	(void)rt_host(__NR_umask, file_mask, 0, 0, 0, 0, 0); /* cannot fail */
 	(void)for_each(forget_host, &words);            /* cannot fail */
+	rt_io_watch_dups_forget();
 	rt_io_inherit_forget();
 	rt_ub_reset();
 	rt_io_know_host();

@@ -61,7 +61,7 @@ struct rt_io_socket_record {
 	uint64_t data_size;           /* of what waits in its queue, see migrate_queue.c */
 	uint32_t messages, reserved;  /* how many */
 	uint8_t  local[LX_SOCKADDR_MAX], remote[LX_SOCKADDR_MAX];
-	uint8_t  options[];           /* opaque, the host's; data follow at rt_io_queue_of() */
+	uint8_t  options[];           /* opaque, the host's; data follow, see queue_of() in migrate_queue.c */
 };
 /* mode of a pair. Its other end was closed with something unread. */
 #define RT_IO_PAIR_RESET 1u

@@ -71,21 +71,26 @@ static int hold_result(struct rt_io_words *words, long error, bool connections)
 	return rt_io_refuse_errno(words, NULL, "TCP connections cannot be held while they move", error);
 }
 
+static bool any_connection(void)
+{
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
+		if (rt_io_is_connection(&rt_io_ofds[index]))
+			return true;
+	return false;
+}
+
 int rt_io_net_hold_again(struct rt_io_words *words)
 {
-	bool connections = false;
 	long error = 0;
 
 	if (rt_io_same_net)
 		return 0;
-	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
-		connections = connections || rt_io_is_connection(&rt_io_ofds[index]);
 	for (uint32_t at = held_first; at && !error; at = ((struct held *)rt_io_frozen_at(at))->next) {
 		const struct held *held = rt_io_frozen_at(at);
 
 		error = hold(held->flows, held->count);
 	}
-	return hold_result(words, error, connections);
+	return hold_result(words, error, any_connection());
 }
 
 /* Most connections of a server share one endpoint. */
@@ -106,7 +111,6 @@ int rt_io_net_hold(struct rt_io_words *words)
 {
 	struct om_net_flow flows[FLOWS_MAX];
 	uint32_t count = 0;
-	bool connections = false;
 	long error = 0;
 
 	held_first = 0;
@@ -115,7 +119,6 @@ int rt_io_net_hold(struct rt_io_words *words)
 
 		if (!is_inet(ofd))
 			continue;
-		connections = connections || rt_io_is_connection(ofd);
 		/* Its listener's endpoint is its own, or takes it in. */
 		if (rt_io_is_connection(ofd) && listens_still(&rt_io_ofds[ofd->socket.origin], ofd->socket.origin_id))
 			continue;
@@ -129,7 +132,7 @@ int rt_io_net_hold(struct rt_io_words *words)
 	}
 	if (!error && count)
 		error = hold_and_note(flows, count);
-	return hold_result(words, error, connections);
+	return hold_result(words, error, any_connection());
 }
 
 static void tell(enum om_net_hold what)

@@ -185,19 +185,6 @@ static bool wanted(const struct rt_io_ofd *ofd, unsigned i)
 	return ofd->socket.domain == AF_INET ? aids[i].udp4 : ofd->socket.domain == AF_INET6 && aids[i].udp6;
 }
 
-static bool is_ready(const struct rt_io_ofd *ofd)
-{
-	struct { int32_t fd; int16_t events, revents; } entry = { ofd->host_fd, POLLIN, 0 };
-	uint64_t ub;
-
-	rt_ub_reset();
-	ub = rt_io_ub_copy(&entry, sizeof entry);
-	if (!ub || rt_io_checked(rt_host(__NR_poll, ub, 1, 0, 0, 0, 0), 1) <= 0)
-		return false;
-	rt_ub_get(&entry, (void *)ub, sizeof entry);
-	return entry.revents & POLLIN;
-}
-
 static int refuse_queue(struct rt_io_words *words, const struct rt_io_ofd *ofd, long error)
 {
 	if (error == -ENOBUFS)
@@ -211,8 +198,10 @@ int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	int32_t before[AIDS], offset = -1;
 	long error;
 
-	if (!is_ready(ofd))
+	rt_ub_reset();
+	if (!rt_io_host_ready(ofd, POLLIN))
 		return 0;
+	memset(before, 1, sizeof before);            /* where the host does not tell, nothing is changed */
 	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, &offset))
 		return rt_io_refuse(words, ofd, "the host does not tell what waits in its queue");
 	for (unsigned i = 0; i < AIDS; i++)
@@ -332,7 +321,8 @@ int rt_io_queue_turn(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	int32_t credentials = 1;
 	long error;
 
-	if (!is_ready(ofd))
+	rt_ub_reset();
+	if (!rt_io_host_ready(ofd, POLLIN))
 		return 0;
 	rt_ub_reset();
 	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PASSCRED, &credentials) || rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, 1))

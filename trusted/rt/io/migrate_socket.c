@@ -51,24 +51,13 @@ static uint16_t port_of(const uint8_t *name)
 
 /* ---- before a migration ---------------------------------------------------------------------------------------------------- */
 
-static bool events_wait(const struct rt_io_ofd *ofd)
-{
-	struct { int32_t fd; int16_t events, revents; } entry = { ofd->host_fd, POLLIN, 0 };
-	uint64_t ub = rt_io_ub_copy(&entry, sizeof entry);
-
-	if (!ub || rt_io_checked(rt_host(__NR_poll, ub, 1, 0, 0, 0, 0), 1) <= 0)
-		return false;
-	rt_ub_get(&entry, (void *)ub, sizeof entry);
-	return entry.revents & POLLIN;
-}
-
 static const char *unix_problem(const struct rt_io_ofd *ofd)
 {
 	if (ofd->socket.type == LX_SOCK_DGRAM)
 		return NULL;
 	if (ofd->socket.state == RT_IO_S_CONNECTED || ofd->socket.state == RT_IO_S_CONNECTING)
 		return "a UNIX socket connected to another process cannot move";
-	if (ofd->socket.state == RT_IO_S_LISTENING && !(ofd->socket.shut & 1) && events_wait(ofd))
+	if (ofd->socket.state == RT_IO_S_LISTENING && !(ofd->socket.shut & 1) && rt_io_host_ready(ofd, POLLIN))
 		return "a connection waits at the UNIX listener, and it could not move; it is in the way only until it is accepted and closed";
 	return NULL;
 }
@@ -94,7 +83,7 @@ const char *rt_io_socket_problem(const struct rt_io_ofd *ofd)
 	if (ofd->socket.domain == AF_UNIX)
 		return unix_problem(ofd);
 	if (ofd->socket.domain == AF_NETLINK)
-		return events_wait(ofd) ? "messages of the kernel wait at the netlink socket; they could not move" : NULL;
+		return rt_io_host_ready(ofd, POLLIN) ? "messages of the kernel wait at the netlink socket; they could not move" : NULL;
 	return inet_problem(ofd);
 }
 
@@ -253,20 +242,6 @@ int rt_io_named_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	return ofd->socket.type == LX_SOCK_DGRAM && ofd->socket.domain != AF_NETLINK ? rt_io_queue_freeze(ofd, words) : 0;
 }
 
-/* An end whose other end was closed with something unread in it has an error; so has none other. */
-static bool has_error(const struct rt_io_ofd *ofd)
-{
-	struct { int32_t fd; int16_t events, revents; } entry = { ofd->host_fd, 0, 0 };
-	uint64_t ub;
-
-	rt_ub_reset();
-	ub = rt_io_ub_copy(&entry, sizeof entry);
-	if (!ub || rt_io_checked(rt_host(__NR_poll, ub, 1, 0, 0, 0, 0), 1) <= 0)
-		return false;
-	rt_ub_get(&entry, (void *)ub, sizeof entry);
-	return entry.revents & POLLERR;
-}
-
 static int freeze_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	struct rt_io_socket_record *record = NULL;
@@ -274,8 +249,10 @@ static int freeze_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
 
 	if (error)
 		return error;
-	/* Looking at a message would tell the error, and take it: it is taken first. */
-	if (!ofd->socket.peer && has_error(ofd)) {
+	rt_ub_reset();
+	/* An end whose other end was closed with something unread in it has an error; so has none other. Looking at a message would
+	 * tell the error, and take it: it is taken first. */
+	if (!ofd->socket.peer && rt_io_host_ready(ofd, POLLERR)) {
 		int32_t pending;
 
 		rt_ub_reset();

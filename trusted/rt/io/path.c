@@ -270,7 +270,7 @@ static long sys_truncate(struct rt_thread *t)
 	if (!error)
 		error = rt_io_zero(rt_host(__NR_truncate, path.untrusted, ARG(1), 0, 0, 0, 0));
 	if (!error)
-		rt_mapped_resized();
+		rt_mapped_resized(0, 0);
 	return error;
 }
 

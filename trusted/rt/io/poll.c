@@ -84,6 +84,17 @@ static int16_t result_of(const struct poll_entry *host, int16_t events)
 	return host->revents & (events | POLLERR | POLLHUP | POLLNVAL);
 }
 
+bool rt_io_host_ready(const struct rt_io_ofd *ofd, int16_t events)
+{
+	struct poll_entry entry = { .fd = ofd->host_fd, .events = events };
+	uint64_t ub = rt_io_ub_copy(&entry, sizeof entry);
+
+	if (!ub || rt_io_checked(rt_host(__NR_poll, ub, 1, 0, 0, 0, 0), 1) <= 0)
+		return false;
+	rt_ub_get(&entry, (void *)ub, sizeof entry);
+	return entry.revents & events;
+}
+
 /* Waits; result >= 0 means the list is filled in. */
 static long host_poll(struct rt_thread *t, uint64_t ub, uint32_t count, bool ready, int64_t timeout_ns)
 {

@@ -12,7 +12,7 @@
 
 #define ARG(i) ((uint64_t)t->arg[i])
 
-RT_RESIDENT uint32_t rt_io_pending_total;
+RT_RESIDENT_EARLY uint32_t rt_io_pending_total; /* the process may end at CSSA 1 */
 static RT_RESIDENT uint32_t listen_ids;
 
 static long get(uint64_t fd, struct rt_io_ofd **ret_ofd)

@@ -183,6 +183,7 @@ void rt_io_options_inherit(struct rt_io_ofd *ofd, const struct rt_io_ofd *listen
 	ofd->socket.origin = rt_io_index(listener);
 	ofd->socket.origin_id = listener->socket.listen_id;
 	ofd->socket.settings = listener->socket.settings;
+	ofd->socket.settings_own = listener->socket.settings_late; /* the kernel copied them at the handshake, before or after */
 	ofd->socket.reuse = listener->socket.reuse;
 	memcpy(ofd->socket.timeout_ns, listener->socket.timeout_ns, sizeof ofd->socket.timeout_ns);
 }
@@ -260,6 +261,8 @@ long rt_io_setsockopt(struct rt_thread *t)
 		return error;
 	ofd->socket.settings++;
 	ofd->socket.settings_own = 1;
+	if (ofd->socket.state == RT_IO_S_LISTENING)
+		ofd->socket.settings_late = 1;
 	log_option(ofd, level, name, value, size);
 	if (level == SOL_SOCKET)
 		note_timeout(ofd, name, value, size);

@@ -170,7 +170,7 @@ static void destroy(struct rt_io_ofd *ofd)
 {
 	switch ((enum rt_io_kind)ofd->kind) {
 	case RT_IO_FILE:
-		rt_io_lock_closing(ofd, true);
+		rt_io_lock_ended(ofd);
 		break;
 	case RT_IO_PIPE:
 		pipe_closing(ofd);
@@ -188,6 +188,8 @@ static void destroy(struct rt_io_ofd *ofd)
 	/* The host part lives in the same process and keeps standard streams for its own last words. */
 	if (ofd->kind != RT_IO_STD)
 		rt_io_host_close(ofd->host_fd);
+	if (ofd->kind == RT_IO_FILE)
+		rt_io_lock_host_closed(&ofd->file);
 	rt_io_lock();
 	ofd->kind = RT_IO_FREE;
 	ofd->host_fd = -1;
@@ -206,8 +208,16 @@ void rt_io_ofd_put(struct rt_io_ofd *ofd)
 	rt_io_unlock();
 	if (last)
 		destroy(ofd);
-	else if (ofd->kind == RT_IO_FILE)
-		rt_io_lock_closing(ofd, false);
+}
+
+/* A number that the program had is gone, and with it the process' record locks on the file, whatever else refers to it. */
+static void number_put(uint32_t index)
+{
+	struct rt_io_ofd *ofd = &rt_io_ofds[index];
+
+	if (ofd->kind == RT_IO_FILE)
+		rt_io_lock_number_closed(ofd);
+	rt_io_ofd_put(ofd);
 }
 
 long rt_io_install(struct rt_io_ofd *ofd, uint32_t least, uint32_t fd_flags)
@@ -259,7 +269,7 @@ long rt_io_close(uint64_t fd)
 	rt_io_unlock();
 	if (!index)
 		return -EBADF;
-	rt_io_ofd_put(&rt_io_ofds[index]);
+	number_put(index);
 	return 0;
 }
 
@@ -271,8 +281,7 @@ static struct rt_io_ofd *behind(uint64_t fd)
 	return fd < RT_IO_FD_MAX && rt_io_fds[fd].ofd ? &rt_io_ofds[rt_io_fds[fd].ofd] : NULL;
 }
 
-/* The description behind fd with one more reference. */
-static struct rt_io_ofd *refer(uint64_t fd)
+struct rt_io_ofd *rt_io_refer(uint64_t fd)
 {
 	struct rt_io_ofd *ofd = NULL;
 
@@ -292,7 +301,7 @@ static long duplicate(uint64_t fd, uint64_t least, uint32_t fd_flags)
 
 	if (least >= number_limit)
 		return -EINVAL;
-	ofd = refer(fd);
+	ofd = rt_io_refer(fd);
 	return ofd ? rt_io_install(ofd, (uint32_t)least, fd_flags) : -EBADF;
 }
 
@@ -304,10 +313,13 @@ static long replace(uint64_t fd, uint64_t to, uint32_t fd_flags)
 
 	if (to >= number_limit)
 		return -EBADF;
-	ofd = refer(fd);
+	ofd = rt_io_refer(fd);
 	if (!ofd)
 		return -EBADF;
-	(void)rt_io_get(to); /* an inherited one has to be there to be closed */
+	if (!rt_io_get(to) && rt_io_inherited(to)) { /* it has to be there to be closed */
+		rt_io_ofd_put(ofd);
+		return -EBUSY;
+	}
 	rt_io_lock();
 	old = rt_io_fds[to].ofd;
 	if (!old)
@@ -316,7 +328,7 @@ static long replace(uint64_t fd, uint64_t to, uint32_t fd_flags)
 	__atomic_store_n(&rt_io_fds[to].ofd, rt_io_index(ofd), __ATOMIC_RELEASE);
 	rt_io_unlock();
 	if (old)
-		rt_io_ofd_put(&rt_io_ofds[old]);
+		number_put(old);
 	return (long)to;
 }
 
@@ -408,7 +420,8 @@ static long sys_fcntl(struct rt_thread *t)
 	case F_GETFL:
 		return (long)(ofd->status & ~(uint32_t)O_CLOEXEC);
 	case F_SETFL:
-		ofd->async_fd = (int32_t)fd;
+		if (t->arg[2] & ~(long)ofd->status & FASYNC)
+			ofd->async_fd = (int32_t)fd;
 		return rt_io_set_status(ofd, (uint32_t)t->arg[2]);
 	case F_GETOWN: case F_SETOWN: case F_GETOWN_EX: case F_SETOWN_EX: case F_GETSIG: case F_SETSIG:
 		return rt_io_async_call(ofd, (uint32_t)t->arg[1], (uint64_t)t->arg[2]);
