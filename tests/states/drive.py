@@ -290,7 +290,7 @@ class Run:
         there = self.start([self.tools.optmig, "receive", "--listen", "127.0.0.1:0", "--once"], env)
         address = self.wait_for(there, r"listening on (\S+),")
         if not address:
-            self.unjudged = f"no receiver: {there.err.read_text(errors='replace')[-300:]}"
+            self.said.append(f"no receiver: {there.err.read_text(errors='replace')[-300:]}")
             there.end()
             return
         pid = self.here.process.pid

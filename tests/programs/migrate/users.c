@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A daemon that was started as root and gives its rights up, all but one capability and a connection. SIGUSR1 makes it look
- * again what it may do: users SECRET PORT [net] (a file of root's; a port on which somebody listens, 0: none; keep what it
+ * again what it may do, and say so on the connection if it moves: users SECRET PORT [net] (a file of root's; a port on which somebody listens, 0: none; keep what it
  * takes to move connections)
  */
 #include <arpa/inet.h>
@@ -112,5 +112,7 @@ int main(int argc, char **argv)
 	for (;;) {
 		look();
 		sigwait(&usr1, &signo);
+		if (argc > 3 && write(s, "?", 1) != 1)
+			return 1;
 	}
 }

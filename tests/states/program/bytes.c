@@ -91,34 +91,34 @@ static int without_waiting(int fd, int on)
 	return !!(flags & O_NONBLOCK);
 }
 
+/* What a call returned and left in errno, as the descriptor becomes what it was. */
+static long and_back(int fd, int before, long result)
+{
+	int error = errno;
+
+	without_waiting(fd, before);
+	errno = error;
+	return result;
+}
+
 static long read_raw(struct slot *s, long size, int flags)
 {
-	long n;
 	int before;
 
 	if (is_socket(s))
 		return recv(s->fd, buffer, (size_t)size, flags | MSG_DONTWAIT | (s->in && s->in->messages ? MSG_TRUNC : 0));
 	before = without_waiting(s->fd, 1);
-	n = read(s->fd, buffer, (size_t)size);
-	flags = errno;
-	without_waiting(s->fd, before);
-	errno = flags;
-	return n;
+	return and_back(s->fd, before, read(s->fd, buffer, (size_t)size));
 }
 
 static long write_raw(struct slot *s, long size)
 {
-	long n;
-	int before, error;
+	int before;
 
 	if (is_socket(s))
 		return send(s->fd, buffer, (size_t)size, MSG_NOSIGNAL | MSG_DONTWAIT);
 	before = without_waiting(s->fd, 1);
-	n = write(s->fd, buffer, (size_t)size);
-	error = errno;
-	without_waiting(s->fd, before);
-	errno = error;
-	return n;
+	return and_back(s->fd, before, write(s->fd, buffer, (size_t)size));
 }
 
 /* A large stream's bytes go in piece by piece as the other end's kernel takes them, until it takes no more for a while. */

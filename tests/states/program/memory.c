@@ -2,6 +2,7 @@
 /* Mappings: what is in them, and what may be done to them. */
 #include "states.h"
 #include <setjmp.h>
+#include <stdbool.h>
 #include <sys/mman.h>
 
 enum { MAPPINGS = 8, PAGE = 4096, PAGES = 600 };
@@ -17,8 +18,8 @@ static void fault(int signo)
 	siglongjmp(back, signo);
 }
 
-/* The signal that a store brings, or 0. It stores what was there. */
-static int store(volatile unsigned char *p)
+/* The signal that an access brings, or 0. A store stores what was there. */
+static int access_page(volatile unsigned char *p, bool stores, unsigned char *ret_value)
 {
 	struct sigaction a = { .sa_handler = fault }, segv, bus;
 	int signo;
@@ -26,8 +27,11 @@ static int store(volatile unsigned char *p)
 	sigaction(SIGSEGV, &a, &segv);
 	sigaction(SIGBUS, &a, &bus);
 	signo = sigsetjmp(back, 1);
-	if (signo == 0)
-		*p = *p;
+	if (signo == 0) {
+		*ret_value = *p;
+		if (stores)
+			*p = *ret_value;
+	}
 	sigaction(SIGSEGV, &segv, NULL);
 	sigaction(SIGBUS, &bus, NULL);
 	return signo;
@@ -35,17 +39,14 @@ static int store(volatile unsigned char *p)
 
 static int load(volatile unsigned char *p, unsigned char *ret_value)
 {
-	struct sigaction a = { .sa_handler = fault }, segv, bus;
-	int signo;
+	return access_page(p, false, ret_value);
+}
 
-	sigaction(SIGSEGV, &a, &segv);
-	sigaction(SIGBUS, &a, &bus);
-	signo = sigsetjmp(back, 1);
-	if (signo == 0)
-		*ret_value = *p;
-	sigaction(SIGSEGV, &segv, NULL);
-	sigaction(SIGBUS, &bus, NULL);
-	return signo;
+static int store(volatile unsigned char *p)
+{
+	unsigned char value;
+
+	return access_page(p, true, &value);
 }
 
 static struct mapping *mapping(int i)
