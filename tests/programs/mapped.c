@@ -269,6 +269,14 @@ static void discards(void)
 		abort();
 	sum("shared, moved, grown, written", moved, 9);
 	close(fd);
+	map = MAP(8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mprotect(map + 4 * PAGE, 4 * PAGE, PROT_READ);
+	SAY("grow what has two protections", mremap(map, 8 * PAGE, 12 * PAGE, MREMAP_MAYMOVE));
+	SAY("grow its second part", mremap(map + 4 * PAGE, 4 * PAGE, 12 * PAGE, MREMAP_MAYMOVE) == MAP_FAILED ? -1 : 0);
+	SAY("make its first part smaller", mremap(map, 4 * PAGE, 2 * PAGE, 0));
+	map = MAP(8 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mprotect(map + 4 * PAGE, 4 * PAGE, PROT_READ);
+	SAY("make what has two protections smaller", mremap(map, 8 * PAGE, 3 * PAGE, 0));
 	memset(anonymous_only, 1, sizeof anonymous_only);
 	SAY("discard bss", madvise(anonymous_only, sizeof anonymous_only, MADV_DONTNEED));
 	printf("bss: %d\n", anonymous_only[5000]);

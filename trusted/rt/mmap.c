@@ -493,6 +493,17 @@ static bool grow_here(uint64_t index, uint64_t count, uint64_t more)
 	return false;
 }
 
+/* What Linux would have as one mapping: one protection, and one file or none. */
+static bool one_piece(uint64_t index, uint64_t count)
+{
+	const uint8_t *byte = rt_pagemap() + index;
+
+	for (uint64_t i = 1; i < count; i++)
+		if ((byte[i] ^ byte[0]) & (RT_PAGE_R | RT_PAGE_W))
+			return false;
+	return rt_mapped_get(index, count, NULL) != RT_MAPPED_MANY;
+}
+
 static long sys_mremap(struct rt_thread *t)
 {
 	uint64_t old = (uint64_t)t->arg[0], old_size = rt_page_up((uint64_t)t->arg[1]), new_size = rt_page_up((uint64_t)t->arg[2]);
@@ -508,8 +519,8 @@ static long sys_mremap(struct rt_thread *t)
 		return -EINVAL;
 	if (!rt_mem_all_mapped(index, count))
 		return -EFAULT;
-	if (rt_mapped_get(index, count, NULL) == RT_MAPPED_MANY)
-		return -EFAULT;                    /* as Linux for a range of several mappings */
+	if (((flags & MREMAP_FIXED) || new_size > old_size) && !one_piece(index, count))
+		return -EFAULT;                    /* since 6.17 Linux would move several, if they keep their size */
 	if (new_size > rt_image->heap_size)
 		return -ENOMEM;
 	if (flags & MREMAP_FIXED) {
