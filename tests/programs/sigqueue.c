@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/utsname.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -210,6 +211,48 @@ static void overruns(void)
 	printf(" %d\n", errno == EINVAL);
 }
 
+/* A pending signal of a timer that has been set anew or deleted: nobody gets it (Linux since 6.13; inside always). */
+static void stale(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 10, .sigev_value.sival_int = 78 };
+	struct itimerspec soon = { { 0, 0 }, { 0, 1000000 } }, off = { { 0, 0 }, { 0, 0 } };
+	struct timespec nap = { 0, 60000000 };
+	siginfo_t info;
+	timer_t timer;
+
+	timer_create(CLOCK_MONOTONIC, &event, &timer);
+	timer_settime(timer, 0, &soon, NULL);
+	nanosleep(&nap, NULL);
+	timer_settime(timer, 0, &off, NULL);
+	if (wait_one(SIGRTMIN + 10, &info) != -1)
+		puts("WRONG: the signal of a timer that has been set anew");
+	timer_settime(timer, 0, &soon, NULL);
+	nanosleep(&nap, NULL);
+	timer_settime(timer, 0, &soon, NULL);
+	nanosleep(&nap, NULL);
+	if (wait_one(SIGRTMIN + 10, &info) != SIGRTMIN + 10 || info.si_overrun != 0 || wait_one(SIGRTMIN + 10, &info) != -1)
+		puts("WRONG: it is to come once");
+	timer_settime(timer, 0, &soon, NULL);
+	nanosleep(&nap, NULL);
+	timer_delete(timer);
+	if (wait_one(SIGRTMIN + 10, &info) != -1)
+		puts("WRONG: the signal of a timer that is gone");
+}
+
+#ifdef __GLIBC__
+static int before_6_13(void)
+{
+	struct utsname kernel;
+	unsigned major = 0, minor = 0;
+
+	uname(&kernel);
+	(void)sscanf(kernel.release, "%u.%u", &major, &minor);
+	return major < 6 || (major == 6 && minor < 13);
+}
+#else
+static int before_6_13(void) { return 0; }      /* inside */
+#endif
+
 int main(void)
 {
 	sigfillset(&all);
@@ -222,5 +265,7 @@ int main(void)
 	ignoring();
 	limits();
 	overruns();
+	if (!before_6_13())
+		stale();
 	return 0;
 }

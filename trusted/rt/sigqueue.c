@@ -110,13 +110,22 @@ static bool holds(const struct list *list, int signo)
 	return false;
 }
 
+static uint32_t find_timer(const struct list *list, int signo, uint32_t timer)
+{
+	uint32_t at = list->first;
+
+	while (at && (entries[at].info.signo != signo || (entries[at].timer & 255) != (timer & 255)))
+		at = entries[at].next;
+	return at;
+}
+
 static void drop(struct list *list, int signo)
 {
 	uint32_t at;
 
 	while ((at = unlink_first(list, signo)) != 0) {
 		if (entries[at].timer)
-			(void)rt_timer_taken(entries[at].timer);   /* nobody hears of what it missed */
+			(void)rt_timer_taken(entries[at].timer, &(uint32_t){ 0 });   /* nobody hears of what it missed */
 		entry_free(at);
 	}
 }
@@ -133,6 +142,9 @@ enum rt_sigqueue_result rt_sigqueue_add(struct rt_thread *t, const struct rt_sig
 	rt_lock(&queue_lock);
 	if (info->signo < SIG_RT_FIRST && !timer && (atomic_load_explicit(bits, memory_order_relaxed) & bit)) {
 		result = RT_SIGQUEUE_THERE;
+	} else if (timer && (at = find_timer(list_of(t), info->signo, timer)) != 0) {
+		entries[at].info = *info;           /* one that nobody would have got any more is good again, in its place */
+		entries[at].timer = timer;
 	} else if ((at = entry_new(info, timer)) != 0) {
 		entries[at].info = *info;
 		entries[at].timer = timer;
@@ -146,19 +158,21 @@ enum rt_sigqueue_result rt_sigqueue_add(struct rt_thread *t, const struct rt_sig
 	return result;
 }
 
-bool rt_sigqueue_take(struct rt_thread *t, int signo, struct rt_siginfo *ret_info)
+/* @ret_timer: whose it is, or 0. */
+static bool take_one(struct rt_thread *t, int signo, struct rt_siginfo *ret_info, uint32_t *ret_timer)
 {
 	struct list *list = list_of(t);
 	_Atomic uint64_t *bits = bits_of(t);
-	uint32_t at, timer = 0;
+	uint32_t at;
 	bool pending;
 
+	*ret_timer = 0;
 	rt_lock(&queue_lock);
 	pending = atomic_load_explicit(bits, memory_order_relaxed) & SIG_BIT(signo);
 	at = pending ? unlink_first(list, signo) : 0;
 	if (at) {
 		*ret_info = entries[at].info;
-		timer = entries[at].timer;
+		*ret_timer = entries[at].timer;
 		entry_free(at);
 	} else if (pending) {
 		*ret_info = (struct rt_siginfo){ .signo = signo, .code = SI_USER };
@@ -166,8 +180,19 @@ bool rt_sigqueue_take(struct rt_thread *t, int signo, struct rt_siginfo *ret_inf
 	if (pending && !holds(list, signo))
 		atomic_fetch_and(bits, ~SIG_BIT(signo));
 	rt_unlock(&queue_lock);
+	return pending;
+}
+
+bool rt_sigqueue_take(struct rt_thread *t, int signo, struct rt_siginfo *ret_info)
+{
+	uint32_t timer, overrun = 0;
+	bool pending;
+
+	do
+		pending = take_one(t, signo, ret_info, &timer);
+	while (pending && timer && !rt_timer_taken(timer, &overrun));
 	if (timer)
-		ret_info->a |= (uint64_t)rt_timer_taken(timer) << 32;
+		ret_info->a |= (uint64_t)overrun << 32;
 	if (pending && !t && signo == SIGALRM)
 		rt_alarm_taken();
 	return pending;

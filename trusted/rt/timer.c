@@ -23,7 +23,7 @@ struct timer {
 	uint64_t value;
 	uint32_t clock;                    /* enum timer_clock */
 	struct rt_cpu_clock cpu;
-	uint32_t generation;               /* which timer of this place */
+	uint32_t generation;               /* which timer of this place, set for the how-manieth time */
 	uint32_t queued;                   /* its signal is */
 	uint64_t missed;                   /* expirations since */
 	uint32_t overrun;                  /* those of the last signal delivered */
@@ -64,20 +64,22 @@ static uint32_t name_of(unsigned place, const struct timer *timer)
 	return place + 1 + (timer->generation << 8);
 }
 
-uint32_t rt_timer_taken(uint32_t name)
+bool rt_timer_taken(uint32_t name, uint32_t *ret_overrun)
 {
 	unsigned place = (name & 255) - 1;
 	struct timer *timer = &timers[place];
-	uint32_t overrun = 0;
+	bool current;
 
+	*ret_overrun = 0;
 	rt_lock(&timer_lock);
-	if (timer->used && name_of(place, timer) == name) {
-		overrun = timer->overrun = timer->missed > INT32_MAX ? INT32_MAX : (uint32_t)timer->missed;
+	current = timer->used && name_of(place, timer) == name;
+	if (current) {
+		*ret_overrun = timer->overrun = timer->missed > INT32_MAX ? INT32_MAX : (uint32_t)timer->missed;
 		timer->queued = 0;
 		timer->missed = 0;
 	}
 	rt_unlock(&timer_lock);
-	return overrun;
+	return current;
 }
 
 /* Context: timer_lock. Brings the timer past `now`; true if its signal is to be sent. */
@@ -121,7 +123,7 @@ static void send(unsigned place, const struct timer *due)
 	info.a = place - ITIMERS;
 	info.b = due->value;
 	if ((due->tid && !t) || rt_signal_post_timer(t, &info, name) != RT_SIGQUEUE_ADDED)
-		(void)rt_timer_taken(name);        /* ignored, or nobody is there: as if it had been delivered */
+		(void)rt_timer_taken(name, &(uint32_t){ 0 });        /* ignored, or nobody is there: as if it had been delivered */
 }
 
 /* When to look at a timer that has not expired, in virtual monotonic time. */
@@ -223,6 +225,10 @@ static long arm(struct timer *timer, int64_t deadline_ns, int64_t interval_ns, s
 	timer->interval_ns = interval_ns;
 	timer->overrun = 0;
 	timer->missed = 0;
+	if (!timer->itimer) {
+		timer->generation++;
+		timer->queued = 0;
+	}
 	rt_unlock(&timer_lock);
 	return deadline_ns ? wake_loop() : 0;
 }
