@@ -21,6 +21,7 @@
 #define EVENTS_MAX 4096u
 #define NONE_LEFT INT32_MIN
 #define ALWAYS ((uint32_t)(EPOLLERR | EPOLLHUP))
+#define DEPTH_MAX 6u                 /* of sets in sets; the kernel allows 5 */
 #define MODIFIERS ((uint32_t)(EPOLLET | EPOLLONESHOT | EPOLLEXCLUSIVE | EPOLLWAKEUP))
 
 static RT_RESIDENT struct rt_io_watch watches[RT_IO_WATCH_MAX];
@@ -317,18 +318,41 @@ static long deliver(const struct rt_io_ofd *epoll, uint64_t ub, uint32_t count, 
 	return given;
 }
 
-/* Connections that rt_io_freeze accepted make their listeners readable; the host knows nothing of them. */
+static bool pending(const struct rt_io_watch *watch, unsigned depth);
+
+/* Sets in sets are no deeper than the kernel lets them be. */
+static bool any_pending(const struct rt_io_ofd *epoll, unsigned depth)
+{
+	for (uint32_t index = epoll->epoll.first; index && depth; index = watches[index].next_of_epoll)
+		if (pending(&watches[index], depth))
+			return true;
+	return false;
+}
+
+/* Connections that rt_io_freeze accepted make their listeners readable, and sets with them; the host knows nothing of them. */
+static bool pending(const struct rt_io_watch *watch, unsigned depth)
+{
+	const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
+
+	if (!(watch->events & EPOLLIN) || watch->spent || (watch->events & EPOLLET && watch->pending_seen))
+		return false;
+	return ofd->kind == RT_IO_EPOLL ? any_pending(ofd, depth - 1) : ofd->kind == RT_IO_SOCKET && ofd->socket.pending_first;
+}
+
+bool rt_io_epoll_pending(const struct rt_io_ofd *epoll)
+{
+	return rt_io_pending_total && any_pending(epoll, DEPTH_MAX);
+}
+
 static long deliver_pending(const struct rt_io_ofd *epoll, uint64_t app, uint32_t room)
 {
 	uint32_t given = 0;
 
 	for (uint32_t index = epoll->epoll.first; index && given < room; index = watches[index].next_of_epoll) {
 		struct rt_io_watch *watch = &watches[index];
-		const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
 		struct lx_epoll_event event = { EPOLLIN, watch->data };
 
-		if (ofd->kind != RT_IO_SOCKET || !ofd->socket.pending_first || !(watch->events & EPOLLIN) || watch->spent ||
-		    (watch->events & EPOLLET && watch->pending_seen))
+		if (!pending(watch, DEPTH_MAX))
 			continue;
 		watch->pending_seen = 1;
 		watch->spent = !!(watch->events & EPOLLONESHOT);
@@ -502,7 +526,6 @@ static void ask(const struct rt_io_ofd *epoll, bool note)
 }
 
 /* Instances watch instances: what is looked at anew in one makes edges in those that watch it, so the innermost come first. */
-#define DEPTH_MAX 6u                 /* the kernel allows 5 */
 
 static unsigned depth_of(const struct rt_io_ofd *epoll, unsigned limit)
 {
@@ -520,9 +543,7 @@ static unsigned depth_of(const struct rt_io_ofd *epoll, unsigned limit)
 /* Connections of an earlier freeze wait, and the program has not heard of them. */
 static bool untold(const struct rt_io_watch *watch)
 {
-	const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
-
-	return ofd->kind == RT_IO_SOCKET && ofd->socket.pending_first && !watch->pending_seen;
+	return !watch->pending_seen && pending(watch, DEPTH_MAX);
 }
 
 /* While the program stands still somebody else can make it ready, for the first time: an edge that is due when it comes. What is held

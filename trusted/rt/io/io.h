@@ -397,6 +397,8 @@ struct rt_io_watch {
 };
 /* All watches on a description, or of an epoll instance, go away with it. */
 void rt_io_watches_drop(struct rt_io_ofd *ofd);
+/* Does it hold a listener with connections that rt_io_freeze accepted, of which it has not told yet? */
+bool rt_io_epoll_pending(const struct rt_io_ofd *epoll);
 /* The host duplicates of what is made again. */
 void rt_io_watch_dups_close(struct rt_io_ofd *ofd);
 void rt_io_watch_dups_forget(void);                          /* they are numbers of another process */

@@ -67,6 +67,8 @@ struct rt_io_socket_record {
 #define RT_IO_PAIR_RESET 1u
 /* What waited was taken, and could not be sent once more. */
 #define RT_IO_PAIR_TAKEN 2u
+/* Datagrams: it has sent to an end that was closed, and has no peer since then. */
+#define RT_IO_PAIR_ALONE 4u
 const char *rt_io_socket_problem(const struct rt_io_ofd *ofd);
 /* Connections that wait in the kernel's accept queues become descriptions. */
 int rt_io_socket_accept_waiting(struct rt_io_ofd *ofd, struct rt_io_words *words);

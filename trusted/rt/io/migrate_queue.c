@@ -291,22 +291,28 @@ static long refill_with_room(struct rt_io_ofd *ofd, const struct rt_io_ofd *from
 {
 	struct rt_io_socket_record *record = record_of(ofd);
 	uint64_t room = record ? 2 * record->data_size + 65536 : 0;
-	int32_t before;
+	int32_t before, credentials;
 	long error;
 
 	if (!record || (!record->data_size && !record->messages))
 		return 0;
 	rt_ub_reset();
 	error = rt_io_socket_get_int(from, SOL_SOCKET, SO_SNDBUF, &before);
+	if (!error)
+		error = rt_io_socket_get_int(from, SOL_SOCKET, SO_PASSCRED, &credentials);
 	if (error)
 		return error;
+	/* With it a socket gets a name when it sends. */
+	(void)rt_io_socket_set_int(from, SOL_SOCKET, SO_PASSCRED, 0);
 	if (room < SOL_SOCKET_SNDBUF_ROOM)
 		room = SOL_SOCKET_SNDBUF_ROOM;
 	if (rt_io_socket_set_int(from, SOL_SOCKET, SO_SNDBUFFORCE, (int32_t)room))
 		(void)rt_io_socket_set_int(from, SOL_SOCKET, SO_SNDBUF, (int32_t)room); /* without the right: as much as is allowed */
 	error = refill(ofd, from->host_fd);
 	rt_ub_reset();
-	(void)rt_io_socket_set_int(from, SOL_SOCKET, SO_SNDBUF, before / 2); /* as it was: cannot fail */
+	/* As they were: cannot fail. */
+	(void)rt_io_socket_set_int(from, SOL_SOCKET, SO_SNDBUF, before / 2);
+	(void)rt_io_socket_set_int(from, SOL_SOCKET, SO_PASSCRED, credentials);
 	return error;
 }
 
@@ -355,6 +361,27 @@ static long new_pair(const struct rt_io_ofd *ofd, int32_t ret_fd[2])
 	return error;
 }
 
+/* An end gets an abstract name when it sends with SO_PASSCRED, or by bind. Until the source has closed its own it may be there still. */
+static void set_name(struct rt_io_ofd *ofd)
+{
+	struct rt_io_words none = { NULL, 0, 0 };
+
+	if (ofd->made_again)
+		(void)rt_io_socket_stand(ofd, RT_IO_PASS_BIND, &none); /* somebody else's by now: then it has none */
+	else if (ofd->frozen && rt_io_socket_shared(ofd))
+		ofd->claim = RT_IO_CLAIM_ALL;
+}
+
+/* It has sent into nothing, and knows since then that it has no peer: so does this one. */
+static void forget_peer(const struct rt_io_ofd *ofd)
+{
+	const struct rt_io_socket_record *record = record_of(ofd);
+
+	rt_ub_reset();
+	if (record && record->mode & RT_IO_PAIR_ALONE)
+		(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 0, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
+}
+
 static void set_end(const struct rt_io_ofd *ofd)
 {
 	/* Neither can fail on a connected pair. */
@@ -389,10 +416,14 @@ int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	if (peer == &gone && record_of(ofd) && record_of(ofd)->mode & RT_IO_PAIR_RESET)
 		(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 1, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
 	set_end(ofd);
-	if (peer != &gone)
+	set_name(ofd);
+	if (peer != &gone) {
 		set_end(peer);
-	else
+		set_name(peer);
+	} else {
 		rt_io_host_close(fd[1]);
+		forget_peer(ofd);
+	}
 	return error ? rt_io_refuse_errno(words, ofd, "the socketpair's content cannot be sent again", error) : 0;
 }
 

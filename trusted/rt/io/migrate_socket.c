@@ -250,6 +250,8 @@ static int freeze_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	if (error)
 		return error;
 	rt_ub_reset();
+	record->local_size = rt_io_socket_name(ofd, __NR_getsockname, record->local);
+	rt_ub_reset();
 	/* An end whose other end was closed with something unread in it has an error; so has none other. Looking at a message would
 	 * tell the error, and take it: it is taken first. */
 	if (!ofd->socket.peer && rt_io_host_ready(ofd, POLLERR)) {
@@ -259,6 +261,12 @@ static int freeze_pair(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_ERROR, &pending))
 			return rt_io_refuse(words, ofd, "the host does not tell the pending error");
 		record->mode = RT_IO_PAIR_RESET;
+	}
+	if (!ofd->socket.peer && ofd->socket.type == LX_SOCK_DGRAM) {
+		uint8_t name[LX_SOCKADDR_MAX];
+
+		rt_ub_reset();
+		record->mode |= rt_io_socket_name(ofd, __NR_getpeername, name) ? 0 : RT_IO_PAIR_ALONE;
 	}
 	return ofd->socket.type == LX_SOCK_STREAM ? rt_io_queue_freeze(ofd, words) : rt_io_queue_turn(ofd, words);
 }
@@ -381,6 +389,8 @@ static long new_socket(struct rt_io_ofd *ofd)
 
 static bool must_bind(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
 {
+	if (ofd->socket.state == RT_IO_S_PAIR)
+		return record->local_size > 2 && !has_path(record->local, record->local_size);
 	if (ofd->socket.bound)
 		return true;
 	/* The kernel chose: listen or send without bind. A new attempt to connect may get another port. */
@@ -530,7 +540,7 @@ long rt_io_socket_stand(struct rt_io_ofd *ofd, enum rt_io_pass pass, struct rt_i
 	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
 	long error = 0;
 
-	if (!ofd->frozen || ofd->socket.state == RT_IO_S_PAIR || ofd->socket.dumped)
+	if (!ofd->frozen || ofd->socket.dumped || (ofd->socket.state == RT_IO_S_PAIR && pass != RT_IO_PASS_BIND))
 		return 0;
 	switch (pass) {
 	case RT_IO_PASS_BIND:

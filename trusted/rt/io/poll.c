@@ -67,7 +67,7 @@ static int16_t ready_inside(const struct rt_io_ofd *ofd, int16_t events)
 		return events & (POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM);
 	if (ofd->kind == RT_IO_SOCKET && ofd->socket.pending_first)
 		return events & (POLLIN | POLLRDNORM);
-	return 0;
+	return ofd->kind == RT_IO_EPOLL && rt_io_epoll_pending(ofd) ? events & (POLLIN | POLLRDNORM) : 0;
 }
 
 /* Fills in the host's side of one entry. True if it is ready already. */
