@@ -12,6 +12,7 @@
 #include "crypto/rsa.h"
 #include "crypto/sha256.h"
 #include "crypto/sha512.h"
+#include "attest/x509.h"
 
 static const char *string(json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
 static long number(json_t *object, const char *key) { return (long)json_integer_value(json_object_get(object, key)); }
@@ -145,6 +146,21 @@ static bool ecdsa_case(json_t *group, json_t *test)
 	return good;
 }
 
+/* Signatures in DER, as certificates and CRLs have them: the reader of DER refuses what is not the one right form. */
+static bool ecdsa_der_case(json_t *group, json_t *test)
+{
+	size_t size, der_size;
+	uint8_t *public = unit_hex(string(json_object_get(group, "publicKey"), "uncompressed"), NULL);
+	uint8_t *msg = unit_hex(string(test, "msg"), &size), *der = unit_hex(string(test, "sig"), &der_size);
+	uint8_t hash[32], signature[64];
+	bool good;
+
+	om_sha256(msg, size, hash);
+	good = !om_x509_ecdsa((struct om_view) { der, der_size }, signature) && !om_p256_verify(public + 1, hash, signature);
+	free(public); free(msg); free(der);
+	return good;
+}
+
 static bool p384_case(json_t *group, json_t *test)
 {
 	size_t size, signature_size;
@@ -207,6 +223,7 @@ static void test_cmac(void **state)   { (void)state; run("wycheproof_aes_cmac_te
 static void test_hkdf(void **state)   { (void)state; run("wycheproof_hkdf_sha256_test.json", NULL, hkdf_case); }
 static void test_x25519(void **state) { (void)state; run("wycheproof_x25519_test.json", NULL, x25519_case); }
 static void test_ecdsa(void **state)  { (void)state; run("wycheproof_ecdsa_secp256r1_sha256_p1363_test.json", NULL, ecdsa_case); }
+static void test_ecdsa_der(void **state) { (void)state; run("wycheproof_ecdsa_secp256r1_sha256_test.json", NULL, ecdsa_der_case); }
 static void test_p384(void **state)   { (void)state; run("wycheproof_ecdsa_secp384r1_sha384_p1363_test.json", NULL, p384_case); }
 static void test_pss(void **state)    { (void)state; run("wycheproof_rsa_pss_4096_sha384_mgf1_48_test.json", NULL, pss_case); }
 static void test_sha384(void **state) { (void)state; run("wycheproof_hmac_sha384_test.json", NULL, hmac384_case); }
@@ -220,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_hkdf),
 		cmocka_unit_test(test_x25519),
 		cmocka_unit_test(test_ecdsa),
+		cmocka_unit_test(test_ecdsa_der),
 		cmocka_unit_test(test_p384),
 		cmocka_unit_test(test_pss),
 		cmocka_unit_test(test_sha384),
