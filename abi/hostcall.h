@@ -4,7 +4,7 @@
  * memory both use. Everything the host writes here is hostile to the enclave, which copies in once, checks,
  * and only then uses it. Structures are packed by construction (no padding) and fully initialised.
  *
- * Entering.  The host enters slot s with  sgx_enter(enclave, EENTER, rdi, rsi, rdx, r8, r9):
+ * Entering.  The host enters slot s with  tee_enter(enclave, EENTER, rdi, rsi, rdx, r8, r9):
  *     rdi  enum om_ecall       rsi  address of a struct om_tbuf, outside ELRANGE, 4,096-byte aligned
  *     rdx  its size in bytes   r8, r9  arguments of the call
  * Leaving.   The enclave writes tbuf->exit (enum om_exit) and executes EEXIT.
@@ -17,7 +17,7 @@
  *   OM_EXIT_THREAD     the application thread of this slot ended; the slot may be used again after this exit
  *   OM_EXIT_FATAL      the enclave refuses to go on; arg[0] = OM_E*, arg[1] = detail, data = words (NUL-terminated)
  *
- * Exceptions. When sgx_enter reports an exception, the host enters the same slot with OM_ECALL_EXCEPTION and a
+ * Exceptions. When tee_enter reports an exception, the host enters the same slot with OM_ECALL_EXCEPTION and a
  * SECOND tbuf (the first may be in use by the interrupted code). Host calls may come out of it as well. After
  * OM_EXIT_DONE the host continues with ERESUME; OM_EXIT_FATAL ends the process by tbuf->arg[2] = signal number.
  */
@@ -26,7 +26,7 @@
 
 #include <stdint.h>
 
-#define OM_HOSTCALL_VERSION 2
+#define OM_HOSTCALL_VERSION 3
 #define OM_TBUF_DATA        4096u              /* data begins here */
 #define OM_TBUF_SIZE_MIN    (64u * 1024u)
 #define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
@@ -159,6 +159,8 @@ struct om_boot {
 	uint64_t file_limit_max;    /* and how many this host has for it, now or when it raises its limit */
 	uint64_t stack_limit;       /* bytes for the main thread's stack */
 	char     host_name[64];
+	uint64_t signals_ignored;   /* as exec leaves them, bit n - 1 for signal n */
+	uint64_t signals_blocked;
 	uint64_t inherited[OM_INHERITED_MAX / 64]; /* bit n: descriptor n > 2 was open when the process started */
 };
 #define OM_BOOT_RECEIVE 1u      /* do not start the program: wait for a migration */

@@ -20,6 +20,6 @@ codespell: $(B)/.deps-check
 	codespell -L crate,ue,te,nd,fo,inout,mis,ser,bu,ois,childs,onces,chanels,verfy,cancle,uptodate,tje -S './.git,./build,*.json,*.csv,*.b64,*.pem,*.der' .
 cppcheck: $(B)/.deps-check
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
-		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective --suppress=unknownMacro -j$(JOBS) -Iabi -Icore -Isgx -Ihost core host sgx
+		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective --suppress=unknownMacro -j$(JOBS) -Iabi -Icore -Itee -Ihost core host tee
 TESTS += tools/gates tests/model/handover tests/model/states
 TEST_DEPS += $(B)/.deps-check

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # core/: pure C for every world, and BearSSL: its elliptic curves and RSA, and its AES-GCM to compare ours with.
 #
-#   $(B)/<world>/libcore.a      core/crypto, core/attest, core/noise, cursor, errors
+#   $(B)/<world>/libcore.a      core/crypto, core/evidence, core/noise, cursor, errors
 #   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl
 #
-# Link both, libcore.a first. $(CORE_SRC) is what every world can compile; $(CORE_HOST_SRC) is not for enclaves: quotes and
-# certificates of the emulated platform, policies as people write them.
-CORE_HOST_SRC := core/attest/quote_build.c core/attest/der_build.c core/attest/policy_text.c \
-	core/crypto/p384_sign.c core/crypto/rsa_sign.c
+# Link both, libcore.a first. $(CORE_SRC) is what every world can compile; $(CORE_HOST_SRC) is not for enclaves: policies as people
+# write them, signing. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo platform's certificates and evidence.
+CORE_HOST_SRC := core/evidence/accept/policy_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c
+FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c)
 CORE_SRC := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) \
-	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c) $(wildcard core/attest/*.c))
+	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c) $(wildcard core/evidence/*/*.c))
 
 BEARSSL_VERSION := 0.6+dfsg.1-3
 BEARSSL_TAR     := bearssl_0.6+dfsg.1.orig.tar.xz
@@ -46,6 +46,8 @@ $(B)/$(1)/libbearssl.a: $(patsubst %,$(B)/$(1)/bearssl/%.o,$(BEARSSL_SRC) $(if $
 	rm -f $$@; $$(AR) rcs $$@ $$^
 $(B)/$(1)/libcore.a: $(call objs,$(1),$(CORE_SRC) $(if $(filter trusted,$(1)),,$(CORE_HOST_SRC)))
 	rm -f $$@; $$(AR) rcs $$@ $$^
+$(B)/$(1)/libforge.a: $(call objs,$(1),$(FORGE_SRC))
+	rm -f $$@; $$(AR) rcs $$@ $$^
 # Vector instructions stay in the objects that say so; gcm.c and sha256.c choose among them.
 CFLAGS_$(1)_core_crypto_gcm_aesni := -maes -mpclmul -mssse3
 CFLAGS_$(1)_core_crypto_gcm_vaes := -mavx512f -mavx512bw -mvaes -mvpclmulqdq -maes -mpclmul
@@ -63,7 +65,7 @@ CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 # Unit tests, plain and under ASan and UBSan.
 CORE_TESTS := attest cursor crypto crypto_vectors crypto_wide gcm noise predict
 define core_test
-$(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
+$(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libforge.a $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto
 CFLAGS_$(1)_tests_unit_test_$(2) := -isystem $(BEARSSL)/inc
 $(B)/$(1)/tests/unit/test_$(2).o: $(BEARSSL)/.unpacked
@@ -74,13 +76,13 @@ $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(eval $(call core_test,$(w),$(t)
 # Fuzz targets of core/; tests/fuzz/replay runs them over their seeds.
 CORE_FUZZ := quote x509 collateral_json policy cursor noise
 define core_fuzz
-$(B)/fuzz/fuzz_$(1): $(B)/fuzz/tests/fuzz/fuzz_$(1).o $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a
+$(B)/fuzz/fuzz_$(1): $(B)/fuzz/tests/fuzz/fuzz_$(1).o $(B)/fuzz/libforge.a $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a
 	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$^
 fuzz-$(1): $(B)/fuzz/fuzz_$(1)
 .PHONY: fuzz-$(1)
 endef
 $(foreach f,$(CORE_FUZZ),$(eval $(call core_fuzz,$(f))))
-$(B)/host/tests/fuzz/seeds: $(B)/host/tests/fuzz/seeds.o $(B)/host/libcore.a $(B)/host/libbearssl.a
+$(B)/host/tests/fuzz/seeds: $(B)/host/tests/fuzz/seeds.o $(B)/host/libforge.a $(B)/host/libcore.a $(B)/host/libbearssl.a
 	$(CLANG) -o $@ $^
 TEST_DEPS += $(foreach f,$(CORE_FUZZ),$(B)/fuzz/fuzz_$(f)) $(B)/host/tests/fuzz/seeds
 TESTS += tests/fuzz/replay

@@ -2,8 +2,8 @@
 # The host side: `optmig` with its loader, and the images' program interpreter.
 HOST_SRCS := $(wildcard host/*.c host/*/*.c host/*/*.S)
 HOST_SRCS := $(filter-out host/load/interp.c,$(HOST_SRCS))
-HOST_CORE_SRCS := $(wildcard core/*.c core/*/*.c)
-HOST_SGX_SRCS := $(wildcard sgx/*.c sgx/*/*.c sgx/*/*.S)
+HOST_CORE_SRCS := $(wildcard core/*.c core/*/*.c core/*/*/*.c)
+HOST_TEE_SRCS := $(wildcard tee/*.c tee/*/*.c tee/*/*.S tee/*/*/*.c)
 HOST_LIBS := -ljansson -lnftables -lmnl -lssl -lcrypto -lpthread -ldl
 CFLAGS_host_host_cli_main := -DOPTMIG_VERSION='"$(VERSION)"'
 CFLAGS_san_host_cli_main := $(CFLAGS_host_host_cli_main)
@@ -11,13 +11,13 @@ CFLAGS_san_host_cli_main := $(CFLAGS_host_host_cli_main)
 ## make optmig         the host program, $(B)/bin/optmig
 .PHONY: optmig
 optmig: $(B)/bin/optmig $(B)/libexec/optmig-interp
-ifneq ($(wildcard sgx/platform.c),)
+ifneq ($(wildcard tee/platform.c),)
 all: optmig
 endif
-$(B)/bin/optmig: $(call objs,host,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_SGX_SRCS)) $(HOST_EXTRA_ARCHIVES)
+$(B)/bin/optmig: $(call objs,host,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(HOST_EXTRA_ARCHIVES)
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ $(HOST_LIBS) -o $@
-$(B)/bin/optmig-san: $(call objs,san,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_SGX_SRCS)) $(SAN_EXTRA_ARCHIVES)
+$(B)/bin/optmig-san: $(call objs,san,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(SAN_EXTRA_ARCHIVES)
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined -pie $^ $(HOST_LIBS) -o $@
 

@@ -3,13 +3,13 @@
 # that a test loads twice.
 MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c,$(wildcard trusted/mig/*.c)) tests/unit/mig/fake.c
 MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c core/crypto/*.c)
-MIG_EVIDENCE_SRC := trusted/mig/evidence.c $(filter-out $(CORE_HOST_SRC),$(wildcard core/attest/*.c))
+MIG_EVIDENCE_SRC := trusted/mig/evidence.c $(filter-out $(CORE_HOST_SRC),$(wildcard core/evidence/*/*.c))
 MIG_TESTS     := modes faults launch owed
 
 define mig_world
 $(B)/$(1)/mig/%.o: %.c | deps
 	@mkdir -p $$(@D)
-	$$(CLANG) $$(CFLAGS_$(1)) -fPIC -Iabi -Icore -Itrusted -I. -include tests/unit/mig/base.h $$(CFLAGS_$(1)_$$(subst /,_,$$*)) \
+	$$(CLANG) $$(CFLAGS_$(1)) -fPIC -Iabi -Icore -Itrusted -Itee -I. -include tests/unit/mig/base.h $$(CFLAGS_$(1)_$$(subst /,_,$$*)) \
 		-MMD -MP -c $$< -o $$@
 $(B)/$(1)/mig/core/crypto/ec.o: $(BEARSSL)/.unpacked
 $(B)/$(1)/mig/bearssl/%.o: $(BEARSSL)/.unpacked
@@ -34,7 +34,7 @@ endef
 $(foreach w,host san,$(eval $(call mig_world,$(w)))$(foreach t,$(MIG_TESTS),$(eval $(call mig_test,$(w),$(t)))))
 $(eval $(call mig_test,san,nonces))
 $(eval $(call mig_test,san,spoilt))
-$(eval $(call mig_test,san,evidence,-evidence,$(B)/san/libcore.a $(B)/san/libbearssl.a))
+$(eval $(call mig_test,san,evidence,-evidence,$(B)/san/libforge.a $(B)/san/libcore.a $(B)/san/libbearssl.a))
 # Searches its own memory, all of it: not with ASan's redzones.
 $(eval $(call mig_test,host,secrets))
 -include $(shell find $(B)/host/mig $(B)/san/mig -name '*.d' 2>/dev/null)

@@ -28,10 +28,10 @@ CFLAGS_trusted := $(CFLAGS_common) $(WARN_STRICT) -O2 --target=x86_64-linux-musl
 INC_abi       := -Iabi
 INC_core      := -Iabi -Icore
 INC_trusted   := -Iabi -Icore -Itrusted
-INC_sgx       := -Iabi -Isgx
+INC_tee       := -Iabi -Itee
 INC_toolchain := -Iabi -Icore -Itoolchain
-INC_host      := -Iabi -Icore -Isgx -Ihost
-INC_tests     := -Iabi -Icore -Isgx -Ihost -Itrusted -Itoolchain -Itests
+INC_host      := -Iabi -Icore -Itee -Ihost
+INC_tests     := -Iabi -Icore -Itee -Ihost -Itrusted -Itoolchain -Itests
 INC_bench     := -Iabi -Icore
 
 top_folder = $(firstword $(subst /, ,$(1)))

@@ -9,11 +9,11 @@ int cli_enclave_defaults(struct host_load_options *options)
 {
 	const char *kind = getenv("OPTMIG_SGX"), *profile = getenv("OPTMIG_EMU_PROFILE");
 
-	options->kind = SGX_AUTO;
+	options->kind = TEE_AUTO;
 	if (kind && strcmp(kind, "emu") == 0)
-		options->kind = SGX_EMU;
+		options->kind = TEE_SOFT;
 	else if (kind && strcmp(kind, "hw") == 0)
-		options->kind = SGX_HW;
+		options->kind = TEE_HW;
 	else if (kind && *kind && strcmp(kind, "auto") != 0)
 		return host_fail(OM_EINVAL, "OPTMIG_SGX is \"%s\"; it may be emu, hw or auto", kind);
 	options->emu.strict = host_env_true("OPTMIG_EMU_STRICT");
@@ -27,10 +27,10 @@ bool cli_enclave_option(struct host_load_options *options, int option, const cha
 {
 	switch (option) {
 	case CLI_OPT_EMU:
-		options->kind = SGX_EMU;
+		options->kind = TEE_SOFT;
 		return true;
 	case CLI_OPT_HW:
-		options->kind = SGX_HW;
+		options->kind = TEE_HW;
 		return true;
 	case CLI_OPT_EMU_STRICT:
 		options->emu.strict = true;
@@ -45,10 +45,10 @@ bool cli_enclave_option(struct host_load_options *options, int option, const cha
 
 void cli_enclave_announce(struct host_enclave *enclave)
 {
-	struct sgx_capabilities caps;
+	struct tee_capabilities caps;
 
-	sgx_platform_capabilities(host_platform(enclave), &caps);
+	tee_platform_capabilities(host_platform(enclave), &caps);
 	/* OPTMIG_QUIET: for build systems that take any word on standard error for a failure (Tcl's exec). */
-	if (caps.kind == SGX_EMU && !host_env_true("OPTMIG_QUIET"))
-		host_note("running on the SGX emulator, which protects nothing (%s)", sgx_platform_describe(host_platform(enclave)));
+	if (!caps.protects && !host_env_true("OPTMIG_QUIET"))
+		host_note("running on the SGX emulator, which protects nothing (%s)", tee_platform_describe(host_platform(enclave)));
 }

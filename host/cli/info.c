@@ -22,7 +22,7 @@
 #include <nftables/libnftables.h>
 #include "cli.h"
 #include "net/netfilter.h"
-#include "sgx.h"
+#include "tee.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -92,27 +92,27 @@ static bool probe_driver(char *words, size_t size)
 	return false;
 }
 
-static bool probe_platform(enum sgx_kind kind, char *words, size_t size)
+static bool probe_platform(enum tee_kind kind, char *words, size_t size)
 {
-	struct sgx_emu_options none = { 0 };
-	struct sgx_platform *platform;
-	struct sgx_capabilities caps;
-	int error = sgx_platform_open(kind, &none, &platform);
+	struct tee_soft_options none = { 0 };
+	struct tee_platform *platform;
+	struct tee_capabilities caps;
+	int error = tee_platform_open(kind, &none, &platform);
 
 	if (error) {
-		WORDS("%s", sgx_last_error());
+		WORDS("%s", tee_last_error());
 		return false;
 	}
-	sgx_platform_capabilities(platform, &caps);
-	WORDS("%s; EDMM %s, XFRM 0x%llx", sgx_platform_describe(platform), caps.edmm ? "yes" : "no (too old a kernel)",
+	tee_platform_capabilities(platform, &caps);
+	WORDS("%s; EDMM %s, XFRM 0x%llx", tee_platform_describe(platform), caps.edmm ? "yes" : "no (too old a kernel)",
 		(unsigned long long)caps.xfrm);
-	sgx_platform_close(platform);
+	tee_platform_close(platform);
 	return caps.edmm;
 }
 
 static bool probe_hw(char *words, size_t size)
 {
-	return probe_platform(SGX_HW, words, size);
+	return probe_platform(TEE_HW, words, size);
 }
 
 /* Behind the words on a call that failed: where a filter decides, it is the likely cause. */
@@ -149,7 +149,7 @@ static bool probe_emu(char *words, size_t size)
 		WORDS("no userfaultfd (see below)");
 		return false;
 	}
-	return probe_platform(SGX_EMU, words, size);
+	return probe_platform(TEE_SOFT, words, size);
 }
 
 /* As the emulator does it, over addresses where there is no code. */

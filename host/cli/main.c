@@ -51,6 +51,7 @@ int main(int argc, char **argv)
 	const char *base = strrchr(argv[0] ? argv[0] : "", '/');
 
 	host_streams_note();
+	host_signals_note();
 	host_log_options(host_env_true("OPTMIG_QUIET"), host_env_true("OPTMIG_VERBOSE"));
 	if (strcmp(base ? base + 1 : argv[0] ? argv[0] : "", "optmig-exec") == 0)
 		return cli_run_direct(argc, argv);

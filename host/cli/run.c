@@ -161,7 +161,7 @@ static int start(const char *path, char *const *argv)
 	options.load.argv = argv;
 	options.load.envp = environ;
 	options.load.stats = options.stats || options.stats_json;
-	host_signals_block();
+	host_signals_block(false);
 	error = host_fault_setup();
 	if (!error)
 		error = mig_fault_setup();

@@ -49,19 +49,19 @@ static json_t *do_info(struct request *r)
 {
 	const struct om_image_header *header = host_image_header(r->control->enclave);
 	const uint8_t *mrenclave = host_image_mrenclave(r->control->enclave);
-	struct sgx_capabilities caps;
+	struct tee_capabilities caps;
 	struct mig_report report;
 	char hex[65];
 	bool here;
 
 	for (unsigned i = 0; i < 32; i++)
 		snprintf(hex + 2 * i, 3, "%02x", mrenclave[i]);
-	sgx_platform_capabilities(host_platform(r->control->enclave), &caps);
+	tee_platform_capabilities(host_platform(r->control->enclave), &caps);
 	mig_report_get(r->control->mig, &report);
 	here = !report.any || report.engine.flags & OM_MIG_F_RUNNING || (report.engine.role == 1 &&
 		report.engine.state != OM_MIG_COMMITTED && report.engine.state != OM_MIG_POSTCOPY && report.engine.state != OM_MIG_COMPLETED);
 	return done(0, json_pack("{ss si ss ss ss ss ss sI}", "program", header->program_name, "pid", (int)getpid(),
-		"image", host_image_path(r->control->enclave), "mrenclave", hex, "sgx", caps.kind == SGX_EMU ? "emulator" : "hardware",
+		"image", host_image_path(r->control->enclave), "mrenclave", hex, "sgx", caps.name,
 		"state", here ? "running" : report.engine.role == 1 ? "moved" : "receiving", "migration", mig_status_name(&report),
 		"uptime-ms", (json_int_t)((host_monotonic_ns() - r->control->started_ns) / 1000000)));
 }

@@ -16,7 +16,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 #include "blocking.h"
-#include "sgx.h"
+#include "tee.h"
 #include "util.h"
 
 int64_t host_blocking_call(const _Atomic uint32_t *wake, uint64_t nr, const uint64_t arg[6]);
@@ -37,7 +37,7 @@ static void kicked(int signo, void *info, void *context)
 int host_wait_setup(void)
 {
 	/* No SA_RESTART: the call shall end. */
-	return sgx_sigaction(HOST_KICK_SIGNAL, kicked, 0);
+	return tee_sigaction(HOST_KICK_SIGNAL, kicked, 0);
 }
 
 void host_wait_bind(struct host_wait *wait)

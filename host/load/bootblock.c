@@ -138,7 +138,7 @@ static uint32_t usable_cpus(void)
 }
 
 int host_bootblock_build(const struct host_enclave *e, const struct host_load_options *options,
-	const struct sgx_capabilities *caps, struct om_boot **ret_boot, uint64_t *ret_size)
+	const struct tee_capabilities *caps, struct om_boot **ret_boot, uint64_t *ret_size)
 {
 	uint64_t strings_size = 0;
 	uint32_t argc = count_strings(options->argv, &strings_size), envc = count_strings(options->envp, &strings_size);
@@ -171,6 +171,7 @@ int host_bootblock_build(const struct host_enclave *e, const struct host_load_op
 	host_sysproxy_files(boot->file_limit_max);
 	if (!(options->boot_flags & OM_BOOT_RECEIVE))
 		memcpy(boot->inherited, inherited, sizeof boot->inherited);
+	host_signals_noted(&boot->signals_ignored, &boot->signals_blocked);
 	boot->stack_limit = limit(RLIMIT_STACK);
 	(void)gethostname(boot->host_name, sizeof boot->host_name - 1); /* an empty name is a fine answer */
 	append_strings(append_strings((char *)(boot + 1), options->argv), options->envp);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * glibc has the same for itself (setxid), but neither for capabilities nor for threads that are inside an emulated enclave
- * when its signal comes. Here the signal is one of ours, whose handler may come at any time (sgx_sigaction).
+ * when its signal comes. Here the signal is one of ours, whose handler may come at any time (tee_sigaction).
  *
  *   the calling thread makes the call itself; if the kernel says no, that is the answer, and nobody else has done anything
  *   every other thread is sent the signal and makes the same call in its handler; whoever asked waits for all
@@ -23,7 +23,7 @@
 #include <unistd.h>
 #include "creds.h"
 #include "enclave.h"
-#include "sgx.h"
+#include "tee.h"
 #include "util.h"
 
 #define JOBS_MAX    64u        /* a bounding set may lose each of 41 capabilities alone */
@@ -149,7 +149,7 @@ static void on_signal(int signo, void *info, void *context)
 
 int host_creds_setup(void)
 {
-	return sgx_sigaction(HOST_CREDS_SIGNAL, on_signal, SA_RESTART);
+	return tee_sigaction(HOST_CREDS_SIGNAL, on_signal, SA_RESTART);
 }
 
 /* Half of the threads with other rights than the rest must not go on. */

@@ -100,7 +100,7 @@ static int64_t do_exit(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tb
 static int64_t do_sgx(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	uint64_t offset = tbuf->arg[0], length = tbuf->arg[1], done = 0, size = slot->enclave->image.header.elrange_size;
-	struct sgx_enclave *sgx = slot->enclave->sgx;
+	struct tee_enclave *sgx = slot->enclave->sgx;
 	int64_t injected;
 	int error = 0;
 
@@ -111,20 +111,20 @@ static int64_t do_sgx(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbu
 		return OM_EINVAL;
 	switch (tbuf->op) {
 	case OM_HC_SGX_RESTRICT:
-		error = sgx_restrict_permissions(sgx, offset, length, tbuf->arg[2], &done);
+		error = tee_restrict_permissions(sgx, offset, length, tbuf->arg[2], &done);
 		break;
 	case OM_HC_SGX_MODIFY:
-		error = sgx_modify_types(sgx, offset, length, tbuf->arg[2], &done);
+		error = tee_modify_types(sgx, offset, length, tbuf->arg[2], &done);
 		break;
 	case OM_HC_SGX_REMOVE:
-		error = sgx_remove_pages(sgx, offset, length, &done);
+		error = tee_remove_pages(sgx, offset, length, &done);
 		break;
 	case OM_HC_SGX_AUGMENT:
-		sgx_augment_hint(sgx, offset, length);
+		tee_augment_hint(sgx, offset, length);
 		break;
 	}
 	if (error)
-		host_detail("%s (op %u, offset 0x%llx, length 0x%llx, done 0x%llx)", sgx_last_error(), tbuf->op,
+		host_detail("%s (op %u, offset 0x%llx, length 0x%llx, done 0x%llx)", tee_last_error(), tbuf->op,
 			(unsigned long long)offset, (unsigned long long)length, (unsigned long long)done);
 	return error;
 }
@@ -132,11 +132,11 @@ static int64_t do_sgx(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbu
 static int64_t do_quote_target(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	struct sgx_targetinfo target;
-	int error = sgx_quote_target(slot->enclave->platform, &target);
+	int error = tee_evidence_target(slot->enclave->platform, &target);
 
 	(void)tbuf_size;
 	if (error) {
-		host_detail("%s", sgx_last_error());
+		host_detail("%s", tee_last_error());
 		return error;
 	}
 	memcpy(host_tbuf_data(tbuf), &target, sizeof target);
@@ -150,9 +150,9 @@ static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	int error;
 
 	memcpy(&report, host_tbuf_data(tbuf), sizeof report);
-	error = sgx_quote(slot->enclave->platform, &report, host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
+	error = tee_evidence(slot->enclave->platform, &report, host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
 	if (error)
-		host_detail("%s", sgx_last_error());
+		host_detail("%s", tee_last_error());
 	return error ? error : (int64_t)size;
 }
 
@@ -170,11 +170,11 @@ static int64_t do_collateral(struct host_slot *slot, struct om_tbuf *tbuf, uint6
 	if (!quote)
 		return OM_ENOMEM;
 	memcpy(quote, host_tbuf_data(tbuf), quote_size);
-	error = sgx_collateral(slot->enclave->platform, quote, quote_size, (int64_t)time(NULL), host_tbuf_data(tbuf),
+	error = tee_collateral(slot->enclave->platform, quote, quote_size, (int64_t)time(NULL), host_tbuf_data(tbuf),
 		tbuf_size - OM_TBUF_DATA, &size);
 	free(quote);
 	if (error)
-		host_detail("%s", sgx_last_error());
+		host_detail("%s", tee_last_error());
 	return error ? error : (int64_t)size;
 }
 

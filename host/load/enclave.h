@@ -2,7 +2,7 @@
 /*
  * An enclave and the host threads that serve it. One enclave per process.
  *
- *   host_enclave_load     image file -> plan -> sgx_create, add, init -> boot block -> OM_ECALL_INIT on slot 0
+ *   host_enclave_load     image file -> plan -> tee_create, add, init -> boot block -> OM_ECALL_INIT on slot 0
  *   host_start_thread     a host thread of its own enters an application slot and serves its host calls
  *   host_ecall            the calling thread enters a service slot, once, and serves the host calls of that call
  *   host_serve_signals    the main thread of the process: forwards signals into the enclave, for ever
@@ -35,7 +35,7 @@
 #include <stdint.h>
 #include "hostcall.h"
 #include "image.h"
-#include "sgx.h"
+#include "tee.h"
 
 struct host_enclave;
 
@@ -48,8 +48,8 @@ struct host_enclave;
 
 struct host_load_options {
 	const char *path;               /* image file */
-	enum sgx_kind kind;
-	struct sgx_emu_options emu;
+	enum tee_kind kind;
+	struct tee_soft_options emu;
 	uint32_t boot_flags;            /* OM_BOOT_* */
 	char *const *argv;              /* of the program, NULL-terminated; argv[0] is its own name */
 	char *const *envp;
@@ -86,8 +86,8 @@ void host_set_hooks(struct host_enclave *enclave, const struct host_hooks *hooks
 const struct om_image_header *host_image_header(const struct host_enclave *enclave);
 const char *host_image_path(const struct host_enclave *enclave);      /* absolute */
 const uint8_t *host_image_mrenclave(const struct host_enclave *enclave); /* 32 bytes, from SIGSTRUCT */
-struct sgx_platform *host_platform(const struct host_enclave *enclave);
-struct sgx_enclave *host_sgx(const struct host_enclave *enclave);
+struct tee_platform *host_platform(const struct host_enclave *enclave);
+struct tee_enclave *host_sgx(const struct host_enclave *enclave);
 
 /* ---- calls on service slots ------------------------------------------------------------------------------- */
 
@@ -130,7 +130,10 @@ int host_wait_idle(struct host_enclave *enclave, uint64_t timeout_ms);
 /* ---- signals and the end ---------------------------------------------------------------------------------- */
 
 /* Blocks the signals that are to be forwarded; before the first thread is created, in the main thread. */
-void host_signals_block(void);
+void host_signals_block(bool received);
+/* Before that, once: what a parent has left ignored and blocked is the program's to find. */
+void host_signals_note(void);
+void host_signals_noted(uint64_t *ret_ignored, uint64_t *ret_blocked);
 /* Forwards them for ever. Context: the main thread, attached. */
 _Noreturn void host_serve_signals(struct host_enclave *enclave);
 /* SIGTERM or SIGINT were asked for while the enclave waits for a migration: what to do instead of forwarding.

@@ -38,8 +38,8 @@ struct host_slot {
 };
 
 struct host_enclave {
-	struct sgx_platform *platform;
-	struct sgx_enclave *sgx;
+	struct tee_platform *platform;
+	struct tee_enclave *sgx;
 	struct om_image image;
 	void *file;
 	uint64_t file_size;
@@ -68,7 +68,7 @@ void host_clock_anchor(void);               /* as early as possible: the first p
 
 /* bootblock.c. One allocation, to be given to free(). */
 int  host_bootblock_build(const struct host_enclave *e, const struct host_load_options *options,
-	const struct sgx_capabilities *caps, struct om_boot **ret_boot, uint64_t *ret_size);
+	const struct tee_capabilities *caps, struct om_boot **ret_boot, uint64_t *ret_size);
 
 /* serve.c: enter a slot and serve it until it is done. Returns the enum om_exit that ended it. */
 int  host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, uint64_t r9, uint32_t *ret_exit);

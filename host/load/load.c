@@ -65,15 +65,15 @@ static int add_pages(struct host_enclave *e)
 	om_image_plan_begin(&plan, &e->image);
 	while (om_image_plan_next(&plan, &run)) {
 		struct sgx_secinfo secinfo = { .flags = run.secinfo_flags };
-		int error = sgx_add_pages(e->sgx, run.offset, run.source, run.length, &secinfo, true);
+		int error = tee_add_pages(e->sgx, run.offset, run.source, run.length, &secinfo, true);
 
 		if (error)
-			return host_fail(error, "adding pages at offset 0x%llx: %s", (unsigned long long)run.offset, sgx_last_error());
+			return host_fail(error, "adding pages at offset 0x%llx: %s", (unsigned long long)run.offset, tee_last_error());
 	}
 	return 0;
 }
 
-static int build(struct host_enclave *e, const struct sgx_capabilities *caps)
+static int build(struct host_enclave *e, const struct tee_capabilities *caps)
 {
 	struct sgx_sigstruct sigstruct;
 	struct sgx_attributes attributes;
@@ -85,18 +85,18 @@ static int build(struct host_enclave *e, const struct sgx_capabilities *caps)
 		return host_fail(OM_EELRANGE, "the image asks for %llu MiB of address range, this CPU allows %llu MiB",
 			(unsigned long long)e->image.header.elrange_size >> 20, (unsigned long long)caps->elrange_max >> 20);
 	om_image_attributes(&e->image, caps->xfrm, &attributes);
-	error = sgx_create(e->platform, OM_ELRANGE_BASE, e->image.header.elrange_size, OM_SSA_FRAME_PAGES, &attributes,
+	error = tee_create(e->platform, OM_ELRANGE_BASE, e->image.header.elrange_size, OM_SSA_FRAME_PAGES, &attributes,
 		SGX_MISC_EXINFO, &e->sgx);
 	if (error)
-		return host_fail(error, "creating the enclave: %s", sgx_last_error());
+		return host_fail(error, "creating the enclave: %s", tee_last_error());
 	error = add_pages(e);
 	if (error)
 		return error;
 	memcpy(&sigstruct, (const uint8_t *)e->file + e->image.sigstruct_file_offset, sizeof sigstruct);
 	memcpy(e->mrenclave, sigstruct.enclavehash, sizeof e->mrenclave);
-	error = sgx_init(e->sgx, &sigstruct);
+	error = tee_init(e->sgx, &sigstruct);
 	if (error)
-		return host_fail(error, "%s", sgx_last_error());
+		return host_fail(error, "%s", tee_last_error());
 	return 0;
 }
 
@@ -117,7 +117,7 @@ static int make_slots(struct host_enclave *e, bool stats)
 	return 0;
 }
 
-static int boot(struct host_enclave *e, const struct host_load_options *options, const struct sgx_capabilities *caps,
+static int boot(struct host_enclave *e, const struct host_load_options *options, const struct tee_capabilities *caps,
 	uint32_t *ret_main_slot)
 {
 	struct om_boot *block;
@@ -145,7 +145,7 @@ static int boot(struct host_enclave *e, const struct host_load_options *options,
 
 int host_enclave_load(const struct host_load_options *options, struct host_enclave **ret_enclave, uint32_t *ret_main_slot)
 {
-	struct sgx_capabilities caps;
+	struct tee_capabilities caps;
 	struct host_enclave *e = calloc(1, sizeof *e);
 	uint64_t begin = host_monotonic_ns(), built;
 	int error;
@@ -156,12 +156,12 @@ int host_enclave_load(const struct host_load_options *options, struct host_encla
 	error = open_image(e, options->path);
 	if (error)
 		goto fail;
-	error = sgx_platform_open(options->kind, &options->emu, &e->platform);
+	error = tee_platform_open(options->kind, &options->emu, &e->platform);
 	if (error) {
-		error = host_fail(error, "%s", sgx_last_error());
+		error = host_fail(error, "%s", tee_last_error());
 		goto fail;
 	}
-	sgx_platform_capabilities(e->platform, &caps);
+	tee_platform_capabilities(e->platform, &caps);
 	error = build(e, &caps);
 	if (error)
 		goto fail;
@@ -209,7 +209,7 @@ void host_enclave_free(struct host_enclave *e)
 		host_threads_end(e);
 	host_clock_stop(e);
 	if (e->sgx)
-		sgx_destroy(e->sgx);
+		tee_destroy(e->sgx);
 	if (e->slots) {
 		for (uint32_t i = 0; i < e->slot_count; i++)
 			free_slot(&e->slots[i]);
@@ -218,7 +218,7 @@ void host_enclave_free(struct host_enclave *e)
 		pthread_mutex_destroy(&e->lock);
 	}
 	if (e->platform)
-		sgx_platform_close(e->platform);
+		tee_platform_close(e->platform);
 	if (e->file)
 		munmap(e->file, e->file_size);
 	free(e);
@@ -244,12 +244,12 @@ const uint8_t *host_image_mrenclave(const struct host_enclave *e)
 	return e->mrenclave;
 }
 
-struct sgx_platform *host_platform(const struct host_enclave *e)
+struct tee_platform *host_platform(const struct host_enclave *e)
 {
 	return e->platform;
 }
 
-struct sgx_enclave *host_sgx(const struct host_enclave *e)
+struct tee_enclave *host_sgx(const struct host_enclave *e)
 {
 	return e->sgx;
 }

@@ -38,14 +38,14 @@ static int ask(const char *path, const char *words, size_t size)
 void host_oracle(struct host_enclave *enclave, const char *point, const uint8_t *session)
 {
 	const char *path = getenv("OPTMIG_ORACLE");
-	struct sgx_capabilities caps;
+	struct tee_capabilities caps;
 	char words[4352], hex[33] = "-";
 	int size, error;
 
 	if (!path || !*path)
 		return;
-	sgx_platform_capabilities(host_platform(enclave), &caps);
-	if (caps.kind != SGX_EMU)
+	tee_platform_capabilities(host_platform(enclave), &caps);
+	if (!caps.oracle)
 		return;
 	for (int i = 0; session && i < 16; i++)
 		snprintf(hex + 2 * i, 3, "%02x", session[i]);

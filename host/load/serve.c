@@ -66,18 +66,18 @@ static uint64_t tcs_address(const struct host_slot *slot)
 }
 
 /* CSSA is 1. Returns when the interrupted code can be resumed. */
-static int serve_exception(struct host_slot *slot, const struct sgx_run *cause)
+static int serve_exception(struct host_slot *slot, const struct tee_run *cause)
 {
 	enum om_ecall ecall = OM_ECALL_EXCEPTION;
 
 	if (slot->stats && cause->exception_vector < 32)
 		slot->stats->faults[cause->exception_vector]++;
 	for (;;) {
-		struct sgx_run run = { .tcs = tcs_address(slot) };
-		int error = sgx_enter(slot->enclave->sgx, SGX_EENTER, ecall, (uintptr_t)slot->exc_tbuf, OM_TBUF_SIZE_EXC, 0, 0, &run);
+		struct tee_run run = { .tcs = tcs_address(slot) };
+		int error = tee_enter(slot->enclave->sgx, SGX_EENTER, ecall, (uintptr_t)slot->exc_tbuf, OM_TBUF_SIZE_EXC, 0, 0, &run);
 
 		if (error)
-			return host_fail(error, "entering the exception handler of slot %u: %s", slot->index, sgx_last_error());
+			return host_fail(error, "entering the exception handler of slot %u: %s", slot->index, tee_last_error());
 		if (run.function != SGX_EEXIT)
 			return host_fail(OM_ESGX, "exception %u at 0x%llx inside the exception handler of slot %u (after exception %u at 0x%llx)",
 				run.exception_vector, (unsigned long long)run.exception_addr, slot->index,
@@ -102,11 +102,11 @@ int host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, ui
 	uint32_t leaf = SGX_EENTER;
 
 	for (;;) {
-		struct sgx_run run = { .tcs = tcs_address(slot) };
-		int error = sgx_enter(slot->enclave->sgx, leaf, ecall, (uintptr_t)slot->tbuf, slot->tbuf_size, r8, r9, &run);
+		struct tee_run run = { .tcs = tcs_address(slot) };
+		int error = tee_enter(slot->enclave->sgx, leaf, ecall, (uintptr_t)slot->tbuf, slot->tbuf_size, r8, r9, &run);
 
 		if (error)
-			return host_fail(error, "entering slot %u: %s", slot->index, sgx_last_error());
+			return host_fail(error, "entering slot %u: %s", slot->index, tee_last_error());
 		if (run.function != SGX_EEXIT) {
 			error = serve_exception(slot, &run);
 			if (error)
@@ -138,27 +138,27 @@ uint32_t host_try_slots(struct host_enclave *e)
 {
 	uint32_t entered = 0;
 
-	if (sgx_thread_attach(e->platform))
+	if (tee_thread_attach(e->platform))
 		return 0;
 	for (uint32_t i = 0; i < e->slot_count; i++) {
-		struct sgx_run run = { .tcs = tcs_address(&e->slots[i]) };
+		struct tee_run run = { .tcs = tcs_address(&e->slots[i]) };
 
 		if (host_slot_prepare(&e->slots[i], OM_TBUF_SIZE_APP) == 0)
-			entered += sgx_enter(e->sgx, SGX_EENTER, OM_ECALL_THREAD, (uintptr_t)e->slots[i].tbuf, OM_TBUF_SIZE_APP, 0, 0, &run) == 0;
+			entered += tee_enter(e->sgx, SGX_EENTER, OM_ECALL_THREAD, (uintptr_t)e->slots[i].tbuf, OM_TBUF_SIZE_APP, 0, 0, &run) == 0;
 	}
 	return entered;
 }
 
 int host_thread_attach(struct host_enclave *e)
 {
-	int error = sgx_thread_attach(e->platform);
+	int error = tee_thread_attach(e->platform);
 
-	return error ? host_fail(error, "%s", sgx_last_error()) : 0;
+	return error ? host_fail(error, "%s", tee_last_error()) : 0;
 }
 
 void host_thread_detach(struct host_enclave *e)
 {
-	sgx_thread_detach(e->platform);
+	tee_thread_detach(e->platform);
 }
 
 int host_ecall(struct host_enclave *e, uint32_t index, enum om_ecall ecall, uint64_t r8, uint64_t r9)

@@ -4,8 +4,8 @@
  *
  * Signals meant for the program are blocked in every thread and fetched by one, which carries them into the enclave on
  * its own service slot; what they do (handler, default action, nothing) is decided inside. Not forwarded: faults (they
- * belong to the SGX layer), stop and continue (the kernel stops the process as usual), KILL, two signals of our own, and
- * signals that were ignored when the process started (nohup): those stay ignored.
+ * belong to the SGX layer), stop and continue (the kernel stops the process as usual), KILL, and two signals of our own. What was
+ * ignored or blocked when the process started (nohup) is so inside, and the program may change it.
  *
  * A program that dies of a signal dies of it for its parent too: the host process takes the default action.
  */
@@ -27,32 +27,61 @@ static sigset_t forwarded;
 static const int candidates[] = { SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGCHLD, SIGURG,
 	SIGXCPU, SIGXFSZ, SIGVTALRM, SIGPROF, SIGWINCH, SIGIO, SIGPWR };
 
-static void add_unless_ignored(int signo)
-{
-	struct sigaction action;
+static uint64_t noted_ignored, noted_blocked;
+static uint64_t bit_of(int signo) { return 1ull << (signo - 1); }
 
-	if (sigaction(signo, NULL, &action) == 0 && action.sa_handler != SIG_IGN)
-		sigaddset(&forwarded, signo);
+/* A receiver that was begun with nohup: its terminal's hangup is not meant for the program that has moved there. */
+static uint64_t deaf_to_terminal;
+
+void host_signals_note(void)
+{
+	sigset_t blocked;
+
+	pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+	for (int signo = 1; signo <= SIGRTMAX; signo++) {
+		struct sigaction action;
+
+		if (sigaction(signo, NULL, &action) == 0 && action.sa_handler == SIG_IGN)
+			noted_ignored |= bit_of(signo);
+		if (sigismember(&blocked, signo) == 1)
+			noted_blocked |= bit_of(signo);
+	}
 }
 
-void host_signals_block(void)
+void host_signals_noted(uint64_t *ret_ignored, uint64_t *ret_blocked)
 {
-	sigset_t own;
+	*ret_ignored = noted_ignored;
+	*ret_blocked = noted_blocked;
+}
 
+/* Ignored, it would not be queued. */
+static void forward(int signo)
+{
+	sigaddset(&forwarded, signo);
+	signal(signo, SIG_DFL);
+}
+
+void host_signals_block(bool received)
+{
+	static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
+	sigset_t mask;
+
+	/* Blocked before they are no longer ignored. */
+	sigfillset(&mask);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
 	sigemptyset(&forwarded);
 	for (size_t i = 0; i < sizeof candidates / sizeof candidates[0]; i++)
-		add_unless_ignored(candidates[i]);
+		forward(candidates[i]);
 	for (int signo = SIGRTMIN; signo <= SIGRTMAX; signo++)
 		if (signo != HOST_KICK_SIGNAL && signo != HOST_CREDS_SIGNAL)
-			add_unless_ignored(signo);
-	sigaddset(&forwarded, OM_IO_SIGNAL);
-	signal(OM_IO_SIGNAL, SIG_DFL); /* ignored, it would not be queued */
-	pthread_sigmask(SIG_BLOCK, &forwarded, NULL);
-	/* A parent may have left them blocked. */
-	sigemptyset(&own);
-	sigaddset(&own, HOST_KICK_SIGNAL);
-	sigaddset(&own, HOST_CREDS_SIGNAL);
-	pthread_sigmask(SIG_UNBLOCK, &own, NULL);
+			forward(signo);
+	/* What a parent has left blocked may be a fault's, or our own; but the terminal's stops act here, as the parent wants it. */
+	mask = forwarded;
+	for (size_t i = 0; i < sizeof stops / sizeof stops[0]; i++)
+		if (noted_blocked & bit_of(stops[i]))
+			sigaddset(&mask, stops[i]);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	deaf_to_terminal = received ? noted_ignored : 0;
 	/* The host's writes report EPIPE; the signal is the enclave's own affair. */
 	signal(SIGPIPE, SIG_IGN);
 }
@@ -97,7 +126,7 @@ _Noreturn void host_serve_signals(struct host_enclave *e)
 				(uint64_t)info.si_code | (uint64_t)info.si_band << 32);
 			continue;
 		}
-		if (signo < 0 || diverted(signo))
+		if (signo < 0 || (info.si_code == SI_KERNEL && deaf_to_terminal & bit_of(signo)) || diverted(signo))
 			continue;
 		memcpy(e->slots[HOST_SLOT_SIGNALS].tbuf->arg, (const char *)&info + INFO_FIELDS, 16);
 		error = host_ecall(e, HOST_SLOT_SIGNALS, OM_ECALL_SIGNAL, (uint64_t)signo, (uint64_t)info.si_code);

@@ -14,7 +14,7 @@
 struct totals {
 	struct host_slot_stats host;
 	struct om_enclave_stats inside;
-	struct sgx_stats sgx;
+	struct tee_stats sgx;
 	bool inside_known;
 };
 
@@ -71,7 +71,7 @@ static struct totals *gather(struct host_enclave *e)
 	for (uint32_t i = 0; i < e->slot_count; i++)
 		if (e->slots[i].stats)
 			add_slot(t, e->slots[i].stats);
-	sgx_stats_get(e->sgx, &t->sgx);
+	tee_stats_get(e->sgx, &t->sgx);
 	return t;
 }
 
@@ -149,7 +149,7 @@ static json_t *inside_json(const struct om_enclave_stats *s)
 		"handshakes", (json_int_t)s->handshakes, "threads", (json_int_t)s->threads, "syscall-count", calls);
 }
 
-static json_t *sgx_json(const struct sgx_stats *s)
+static json_t *sgx_json(const struct tee_stats *s)
 {
 	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "eenter", (json_int_t)s->enter, "eresume", (json_int_t)s->resume,
 		"aex", (json_int_t)s->aex, "eaug", (json_int_t)s->eaug, "eaccept", (json_int_t)s->eaccept,

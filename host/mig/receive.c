@@ -401,7 +401,7 @@ int mig_receive(const struct mig_receive_options *options)
 		return error;
 	mig_tune(fd, OM_CONNECTION_CONTROL);
 	mig_fault_step(NULL, MIG_STEP_TARGET_HELLO);
-	host_signals_block();
+	host_signals_block(true);
 	error = build(options, &hello, &enclave);
 	mig_fault_step(NULL, MIG_STEP_TARGET_BUILT);
 	if (!error)

@@ -4,9 +4,9 @@
  * status is one we know; a platform with higher versions is never below every level that a lower one reaches.
  */
 #include "fuzz.h"
-#include "attest/json.h"
-#include "attest/quote_build.h"
-#include "attest/tcb.h"
+#include "evidence/parse/json.h"
+#include "evidence/demo/quote_build.h"
+#include "evidence/authentic/tcb.h"
 
 static void whole(const uint8_t *data, size_t size)
 {

@@ -4,7 +4,7 @@
  * enclave together with a production one.
  */
 #include "fuzz.h"
-#include "attest/policy_text.h"
+#include "evidence/accept/policy_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -4,7 +4,7 @@
  * collateral that decodes encodes to the same bytes.
  */
 #include "fuzz.h"
-#include "attest/quote.h"
+#include "evidence/parse/quote.h"
 
 static void quote(const uint8_t *data, size_t size)
 {

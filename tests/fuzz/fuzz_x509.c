@@ -4,7 +4,7 @@
  * a CRL revokes nothing it does not contain; PEM that decodes consumes its text and yields no more than it holds.
  */
 #include "fuzz.h"
-#include "attest/x509.h"
+#include "evidence/parse/x509.h"
 
 static void certificate(const uint8_t *data, size_t size)
 {

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "attest/policy.h"
-#include "attest/quote_build.h"
+#include "evidence/accept/policy.h"
+#include "evidence/demo/quote_build.h"
 
 static const char *directory;
 

@@ -26,7 +26,7 @@ def found_in(data):
 
 
 def slots(pid):
-    """The emulator's slots of 128 KiB, one for each thread (sgx/emu/thread.c), known by their guard pages: signal stack and
+    """The emulator's slots of 128 KiB, one for each thread (tee/soft/thread.c), known by their guard pages: signal stack and
     register area of a CPU made of software. The hardware saves an enclave's registers inside the enclave."""
     found = set()
     for line in open(f"/proc/{pid}/maps"):

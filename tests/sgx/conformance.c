@@ -10,17 +10,17 @@
 
 static bool on_hardware_path(void)
 {
-	struct sgx_capabilities caps;
+	struct tee_capabilities caps;
 
-	sgx_platform_capabilities(platform, &caps);
-	return caps.kind == SGX_HW;
+	tee_platform_capabilities(platform, &caps);
+	return caps.kind == TEE_HW;
 }
 
 /* ---- EDMM ------------------------------------------------------------------------------------------------ */
 
 static void test_pending(void)
 {
-	struct sgx_stats s;
+	struct tee_stats s;
 
 	/* [driver: the touch adds the page]; [EAUG: PENDING := 1]. "Access-control requirements": a PENDING page is inaccessible. */
 	load_must_fault(T_BASE + T_HOLE, 0x8005);
@@ -37,7 +37,7 @@ static void test_pending(void)
 	load_must_fault(HEAP(3), 0x8005);
 	CHECK_EQ(eaccept(0, NEW_PAGE, HEAP(0)), SGX_PAGE_ATTRIBUTES_MISMATCH);   /* [EACCEPT: PENDING is not SECINFO's] */
 	must_load(HEAP(1) + 7, 77);
-	sgx_stats_get(enclave, &s);
+	tee_stats_get(enclave, &s);
 	CHECK(s.eaccept >= 3 || on_hardware_path());
 }
 
@@ -171,39 +171,39 @@ static void test_trim(void)
 		new_page(HEAP(i));
 		must_store(HEAP(i), 9);
 	}
-	CHECK_EQ(sgx_remove_pages(enclave, T_HEAP + 20 * 4096, 4096, &done), OM_ESGX);   /* [driver: type is not TRIM: EPERM] */
-	MUST(sgx_modify_types(enclave, T_HEAP + 20 * 4096, 2 * 4096, SGX_PT_TRIM, &done));
+	CHECK_EQ(tee_remove_pages(enclave, T_HEAP + 20 * 4096, 4096, &done), OM_ESGX);   /* [driver: type is not TRIM: EPERM] */
+	MUST(tee_modify_types(enclave, T_HEAP + 20 * 4096, 2 * 4096, SGX_PT_TRIM, &done));
 	CHECK_EQ(done, 2 * 4096);
 	load_must_fault(HEAP(20), 0x8005);       /* [EMODT: MODIFIED := 1, R := 0, W := 0, X := 0] */
 	store_must_fault(HEAP(21), 0x8007);
-	CHECK_EQ(sgx_remove_pages(enclave, T_HEAP + 20 * 4096, 4096, &done), OM_ESGX);   /* [driver: not accepted: EPERM] */
-	CHECK_EQ(sgx_modify_types(enclave, T_HEAP + 20 * 4096, 4096, SGX_PT_TRIM, &done), OM_EINVAL);   /* [driver: neither REG nor TCS] */
+	CHECK_EQ(tee_remove_pages(enclave, T_HEAP + 20 * 4096, 4096, &done), OM_ESGX);   /* [driver: not accepted: EPERM] */
+	CHECK_EQ(tee_modify_types(enclave, T_HEAP + 20 * 4096, 4096, SGX_PT_TRIM, &done), OM_EINVAL);   /* [driver: neither REG nor TCS] */
 	CHECK_EQ(eaccept(0, SGX_SECINFO_TRIM | SGX_SECINFO_MODIFIED | SGX_SECINFO_R, HEAP(20)),
 		SGX_PAGE_ATTRIBUTES_MISMATCH);   /* [EACCEPT: EPCM(DS:RCX).R is not SECINFO's] */
 	CHECK_EQ(eaccept(0, SGX_SECINFO_TRIM | SGX_SECINFO_MODIFIED, HEAP(20)), SGX_SUCCESS);
 	load_must_fault(HEAP(20), 0x8005);       /* "Access-control requirements": PT_TRIM is no page to be accessed */
 	must_load(HEAP(22), 9);
-	MUST(sgx_remove_pages(enclave, T_HEAP + 20 * 4096, 4096, &done));
+	MUST(tee_remove_pages(enclave, T_HEAP + 20 * 4096, 4096, &done));
 	load_must_fault(HEAP(20), 0x8005);
 	new_page(HEAP(20));                      /* and it starts again at zero */
 	must_load(HEAP(20), 0);
 	CHECK_EQ(eaccept(0, SGX_SECINFO_TRIM | SGX_SECINFO_MODIFIED, HEAP(21)), SGX_SUCCESS);
-	MUST(sgx_remove_pages(enclave, T_HEAP + 21 * 4096, 4096, &done));
+	MUST(tee_remove_pages(enclave, T_HEAP + 21 * 4096, 4096, &done));
 	trim(HEAP(22), 38 * 4096);               /* across lazily filled chunks */
 	for (int i = 21; i < 60; i += 5)
 		load_must_fault(HEAP(i), 0x8005);
-	CHECK_EQ(sgx_modify_types(enclave, T_HEAP + 600 * 4096, 4096, SGX_PT_TRIM, &done), OM_ESGX);   /* [driver: no page there: EFAULT] */
-	CHECK_EQ(sgx_modify_types(enclave, T_HEAP, 4096, SGX_PT_REG, &done), OM_EINVAL);               /* [driver: neither TCS nor TRIM] */
-	CHECK_EQ(sgx_modify_types(enclave, T_SIZE, 4096, SGX_PT_TRIM, &done), OM_EINVAL);              /* [driver: beyond the enclave] */
+	CHECK_EQ(tee_modify_types(enclave, T_HEAP + 600 * 4096, 4096, SGX_PT_TRIM, &done), OM_ESGX);   /* [driver: no page there: EFAULT] */
+	CHECK_EQ(tee_modify_types(enclave, T_HEAP, 4096, SGX_PT_REG, &done), OM_EINVAL);               /* [driver: neither TCS nor TRIM] */
+	CHECK_EQ(tee_modify_types(enclave, T_SIZE, 4096, SGX_PT_TRIM, &done), OM_EINVAL);              /* [driver: beyond the enclave] */
 	/* [driver: TCS to TCS: EINVAL; a page added without R or W to TCS: EPERM; EMODT: PENDING: SGX_PAGE_NOT_MODIFIABLE, EFAULT] */
-	CHECK_EQ(sgx_modify_types(enclave, T_SLOTS, 4096, SGX_PT_TCS, &done), OM_EINVAL);
-	CHECK_EQ(sgx_modify_types(enclave, T_RODATA, 4096, SGX_PT_TCS, &done), OM_ESGX);
+	CHECK_EQ(tee_modify_types(enclave, T_SLOTS, 4096, SGX_PT_TCS, &done), OM_EINVAL);
+	CHECK_EQ(tee_modify_types(enclave, T_RODATA, 4096, SGX_PT_TCS, &done), OM_ESGX);
 	load_must_fault(HEAP(61), 0x8005);
-	CHECK_EQ(sgx_modify_types(enclave, T_HEAP + 61 * 4096, 4096, SGX_PT_TRIM, &done), OM_ESGX);
+	CHECK_EQ(tee_modify_types(enclave, T_HEAP + 61 * 4096, 4096, SGX_PT_TRIM, &done), OM_ESGX);
 	CHECK_EQ(done, 0);
 	new_page(HEAP(61));
 	/* [EMODT: PR := 0]: a restriction that nobody accepted does not stand in the way. */
-	MUST(sgx_restrict_permissions(enclave, T_HEAP + 61 * 4096, 4096, SGX_SECINFO_R, &done));
+	MUST(tee_restrict_permissions(enclave, T_HEAP + 61 * 4096, 4096, SGX_SECINFO_R, &done));
 	trim(HEAP(61), 4096);
 }
 
@@ -219,7 +219,7 @@ static void test_watch(void)
 		must_store(first + i * 4096, (uint8_t)(i + 1));
 	/* A host that says it did, and did nothing. */
 	CHECK_EQ(eaccept(0, read_only | SGX_SECINFO_PR, first), SGX_PAGE_ATTRIBUTES_MISMATCH);
-	MUST(sgx_restrict_permissions(enclave, first - T_BASE, count * 4096, SGX_SECINFO_R, &done));
+	MUST(tee_restrict_permissions(enclave, first - T_BASE, count * 4096, SGX_SECINFO_R, &done));
 	CHECK_EQ(done, count * 4096);
 	/* Or only half of it: what is asked for is compared with what is [EACCEPT: R, W, X]. */
 	CHECK_EQ(eaccept(0, RW | SGX_SECINFO_PR, first), SGX_PAGE_ATTRIBUTES_MISMATCH);
@@ -230,7 +230,7 @@ static void test_watch(void)
 		store_must_fault(first + i * 4096, 0x8007);
 		must_load(first + i * 4096, i % 3 ? 0 : (uint8_t)(i + 1));
 		/* Restricting again does not give anything back [EMODPR: W := W & SCRATCH_SECINFO.FLAGS.W]; EACCEPT is due again. */
-		MUST(sgx_restrict_permissions(enclave, first + i * 4096 - T_BASE, 4096, SGX_SECINFO_R | SGX_SECINFO_W, &done));
+		MUST(tee_restrict_permissions(enclave, first + i * 4096 - T_BASE, 4096, SGX_SECINFO_R | SGX_SECINFO_W, &done));
 		CHECK_EQ(eaccept(0, read_only | SGX_SECINFO_PR, first + i * 4096), SGX_SUCCESS);
 		store_must_fault(first + i * 4096, 0x8007);
 		(void)leaf(0, SGX_EMODPE, RW, first + i * 4096, 0, NULL);
@@ -241,7 +241,7 @@ static void test_watch(void)
 			store_must_fault(first + (i + 1) * 4096, 0x8007);
 	}
 	/* EMODPE before EACCEPT: the request no longer fits, and the page is writable. */
-	MUST(sgx_restrict_permissions(enclave, first - T_BASE, 4096, SGX_SECINFO_R, &done));
+	MUST(tee_restrict_permissions(enclave, first - T_BASE, 4096, SGX_SECINFO_R, &done));
 	(void)leaf(0, SGX_EMODPE, RW, first, 0, NULL);
 	CHECK_EQ(eaccept(0, read_only | SGX_SECINFO_PR, first), SGX_PAGE_ATTRIBUTES_MISMATCH);
 	must_store(first, 8);
@@ -256,7 +256,7 @@ static void test_restrict(void)
 	new_page(page);
 	new_page(page + 4096);                   /* stays untouched until it is read-only */
 	must_store(page, 5);
-	MUST(sgx_restrict_permissions(enclave, page - T_BASE, 2 * 4096, SGX_SECINFO_R, &done));
+	MUST(tee_restrict_permissions(enclave, page - T_BASE, 2 * 4096, SGX_SECINFO_R, &done));
 	CHECK_EQ(done, 2 * 4096);
 	must_load(page, 5);                      /* [EMODPR: R := R & SCRATCH_SECINFO.FLAGS.R; PR := 1, which forbids nothing] */
 	store_must_fault(page, 0x8007);
@@ -270,18 +270,18 @@ static void test_restrict(void)
 	(void)leaf(0, SGX_EMODPE, RW, page, 0, NULL);
 	must_store(page, 6);
 	must_load(page, 6);
-	CHECK_EQ(sgx_restrict_permissions(enclave, T_HEAP + 601 * 4096, 4096, SGX_SECINFO_R, &done), OM_ESGX);   /* [driver: no page: EFAULT] */
+	CHECK_EQ(tee_restrict_permissions(enclave, T_HEAP + 601 * 4096, 4096, SGX_SECINFO_R, &done), OM_ESGX);   /* [driver: no page: EFAULT] */
 	load_must_fault(HEAP(72), 0x8005);
-	CHECK_EQ(sgx_restrict_permissions(enclave, page + 2 * 4096 - T_BASE, 4096, SGX_SECINFO_R, &done), OM_ESGX);   /* [EMODPR: PENDING] */
+	CHECK_EQ(tee_restrict_permissions(enclave, page + 2 * 4096 - T_BASE, 4096, SGX_SECINFO_R, &done), OM_ESGX);   /* [EMODPR: PENDING] */
 	CHECK_EQ(eaccept(0, read_only | SGX_SECINFO_PR, page + 4096), SGX_SUCCESS);
 	trim(page + 4096, 4096);
 	new_page(page + 4096);                   /* a new life, writable */
 	must_store(page + 4096, 3);
 	/* [driver: not a regular page: EINVAL] */
-	CHECK_EQ(sgx_restrict_permissions(enclave, T_SLOTS, 4096, SGX_SECINFO_R, &done), OM_EINVAL);
+	CHECK_EQ(tee_restrict_permissions(enclave, T_SLOTS, 4096, SGX_SECINFO_R, &done), OM_EINVAL);
 	/* [EMODPR: R = 0 and W = 1: #GP(0)], which the driver answers with EINVAL: all else may be asked for. */
-	CHECK_EQ(sgx_restrict_permissions(enclave, page + 4096 - T_BASE, 4096, SGX_SECINFO_W, &done), OM_EINVAL);
-	CHECK_EQ(sgx_restrict_permissions(enclave, page + 4096 - T_BASE, 4096, 8, &done), OM_EINVAL);
+	CHECK_EQ(tee_restrict_permissions(enclave, page + 4096 - T_BASE, 4096, SGX_SECINFO_W, &done), OM_EINVAL);
+	CHECK_EQ(tee_restrict_permissions(enclave, page + 4096 - T_BASE, 4096, 8, &done), OM_EINVAL);
 }
 
 static void trim_tcs(uint64_t page)
@@ -289,7 +289,7 @@ static void trim_tcs(uint64_t page)
 	uint64_t done;
 
 	/* [EMODT: MODIFIED is not 0: SGX_PAGE_NOT_MODIFIABLE] */
-	CHECK_EQ(sgx_modify_types(enclave, page - T_BASE, 4096, SGX_PT_TRIM, &done), OM_ESGX);
+	CHECK_EQ(tee_modify_types(enclave, page - T_BASE, 4096, SGX_PT_TRIM, &done), OM_ESGX);
 	put_secinfo(0, SEC, SGX_SECINFO_TCS | SGX_SECINFO_MODIFIED);
 	leaf_must_fault(0, SGX_EACCEPT, SEC, page, 0, SGX_VECTOR_GP, 0);   /* [EACCEPT: CSSA >= NSSA, or STATE is not 0: #GP(0)] */
 }
@@ -302,7 +302,7 @@ static void test_restrict_all(void)
 
 	new_page(page);
 	must_store(page, 0xc3);                  /* ret */
-	MUST(sgx_restrict_permissions(enclave, page - T_BASE, 4096, 0, &done));
+	MUST(tee_restrict_permissions(enclave, page - T_BASE, 4096, 0, &done));
 	CHECK_EQ(done, 4096);
 	load_must_fault(page, 0x8005);
 	store_must_fault(page, 0x8007);
@@ -314,7 +314,7 @@ static void test_restrict_all(void)
 	(void)leaf(0, SGX_EMODPE, SGX_SECINFO_REG | SGX_SECINFO_W, page, 0, NULL);   /* ... but with R there, W alone is well */
 	must_store(page, 0xc3);
 	(void)leaf(0, SGX_EMODPE, RW | SGX_SECINFO_X, page, 0, NULL);
-	MUST(sgx_restrict_permissions(enclave, page - T_BASE, 4096, SGX_SECINFO_X, &done));
+	MUST(tee_restrict_permissions(enclave, page - T_BASE, 4096, SGX_SECINFO_X, &done));
 	CHECK_EQ(eaccept(0, SGX_SECINFO_REG | SGX_SECINFO_X | SGX_SECINFO_PR, page), SGX_SUCCESS);
 	do_command(0, &(struct command){ .op = OP_CALL, .a = { page } });
 	store_must_fault(page, 0x8007);
@@ -322,8 +322,8 @@ static void test_restrict_all(void)
 	new_page(page);
 	must_store(page, 1);
 	/* A page that nobody may read can become a TCS: [EMODT] asks for no permission. */
-	MUST(sgx_restrict_permissions(enclave, page - T_BASE, 4096, 0, &done));
-	MUST(sgx_modify_types(enclave, page - T_BASE, 4096, SGX_PT_TCS, &done));
+	MUST(tee_restrict_permissions(enclave, page - T_BASE, 4096, 0, &done));
+	MUST(tee_modify_types(enclave, page - T_BASE, 4096, SGX_PT_TCS, &done));
 	trim_tcs(page);
 }
 
@@ -371,10 +371,10 @@ static void *race_thread(void *argument)
 	int slot = (int)(intptr_t)argument;
 	uint64_t *won = calloc(1, sizeof *won);
 
-	MUST(sgx_thread_attach(platform));
+	MUST(tee_thread_attach(platform));
 	for (int i = 0; i < RACE_PAGES; i++)
 		*won += eaccept(slot, NEW_PAGE, HEAP(1000 + i)) == SGX_SUCCESS;
-	sgx_thread_detach(platform);
+	tee_thread_detach(platform);
 	return won;
 }
 
@@ -410,7 +410,7 @@ int main(void)
 	test_emodpe();
 	test_accept_race();
 	enclave_down();
-	sgx_thread_detach(platform);
-	sgx_platform_close(platform);
+	tee_thread_detach(platform);
+	tee_platform_close(platform);
 	return finish_tests("conformance");
 }

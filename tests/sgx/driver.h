@@ -7,13 +7,13 @@
 #define OPTMIG_TESTS_SGX_DRIVER_H
 
 #include <asm/sgx.h>
-#include "sgx.h"
+#include "../../tee/tee.h"
 
 /* One open /dev/sgx_enclave. */
 struct driver {
-	struct sgx_platform *emulator;   /* the caller's */
+	struct tee_platform *emulator;   /* the caller's */
 	unsigned interrupt_every;        /* a signal before each so-many-th page that is added; 0: never */
-	struct sgx_enclave *enclave;     /* NULL: not created */
+	struct tee_enclave *enclave;     /* NULL: not created */
 	uint64_t base, size;
 	bool initialized;
 	uint8_t *vetted;                 /* per page: SECINFO's R, W, X at EADD (a TCS: R and W), DRIVER_NOT_ADDED: it was not */

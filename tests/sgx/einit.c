@@ -8,15 +8,15 @@ static void create_must_fail(uint64_t base, uint64_t size, uint64_t flags, uint6
 	int error)
 {
 	struct sgx_attributes a = { flags, xfrm };
-	struct sgx_enclave *e;
+	struct tee_enclave *e;
 
-	CHECK_EQ(sgx_create(platform, base, size, ssa_pages, &a, misc, &e), error);
+	CHECK_EQ(tee_create(platform, base, size, ssa_pages, &a, misc, &e), error);
 }
 
 static void test_create(void)
 {
 	struct sgx_attributes a;
-	struct sgx_enclave *second;
+	struct tee_enclave *second;
 
 	default_attributes(&a);
 	create_must_fail(T_BASE, T_SIZE + 4096, a.flags, a.xfrm, 1, 1, OM_EINVAL);
@@ -28,7 +28,7 @@ static void test_create(void)
 	create_must_fail(T_BASE, T_SIZE, a.flags, a.xfrm, 0, 1, OM_ESGX);
 	create_must_fail(T_BASE, T_SIZE, a.flags, a.xfrm, 1, 0x80, OM_ESGX);
 	enclave_add(&a);
-	CHECK_EQ(sgx_create(platform, T_BASE, T_SIZE, 1, &a, 1, &second), OM_EEXISTS);
+	CHECK_EQ(tee_create(platform, T_BASE, T_SIZE, 1, &a, 1, &second), OM_EEXISTS);
 	enclave_down();
 }
 
@@ -36,7 +36,7 @@ static void add_must_fail(uint64_t offset, uint64_t flags, const void *source, i
 {
 	struct sgx_secinfo s = { .flags = flags };
 
-	CHECK_EQ(sgx_add_pages(enclave, offset, source, 4096, &s, true), error);
+	CHECK_EQ(tee_add_pages(enclave, offset, source, 4096, &s, true), error);
 }
 
 static void test_add(void)
@@ -45,7 +45,7 @@ static void test_add(void)
 	struct sgx_tcs tcs = { .nssa = 1, .reserved = { [4007] = 1 } };
 	struct sgx_secinfo s = { .flags = SGX_SECINFO_REG | SGX_SECINFO_R };
 	struct command c = { .op = OP_ENTRY };
-	struct sgx_run run;
+	struct tee_run run;
 
 	default_attributes(&a);
 	enclave_add(&a);
@@ -59,7 +59,7 @@ static void test_add(void)
 	add_must_fail(T_HEAP, SGX_SECINFO_TCS | SGX_SECINFO_R, NULL, OM_ESGX);   /* [driver: EINVAL] */
 	add_must_fail(T_HEAP, SGX_SECINFO_TCS, &tcs, OM_ESGX);                   /* [EADD: DS:RCX.RESERVED is not 0: #GP(0)] */
 	s.reserved[3] = 1;
-	CHECK_EQ(sgx_add_pages(enclave, T_HEAP, NULL, 4096, &s, true), OM_ESGX);
+	CHECK_EQ(tee_add_pages(enclave, T_HEAP, NULL, 4096, &s, true), OM_ESGX);
 	CHECK_EQ(enter(0, &c, &run), OM_ESGX);   /* before EINIT */
 	MUST(enclave_init(&a));                  /* what was refused was not measured either */
 	do_command(0, &c);
@@ -75,7 +75,7 @@ static void test_add_tcs(void)
 	struct sgx_tcs tcs = { .stage = 1, .flags = SGX_TCS_DBGOPTIN, .cssa = 5, .nssa = 1, .aep = 0x1000, .ofsbase = 8 };
 	struct sgx_tcs added = { .nssa = 1, .ofsbase = 8 };
 	struct sgx_secinfo s = { .flags = SGX_SECINFO_TCS };
-	struct sgx_run run = { .tcs = T_BASE + T_HEAP };
+	struct tee_run run = { .tcs = T_BASE + T_HEAP };
 	struct sgx_attributes a;
 	struct sgx_sigstruct sigstruct;
 	struct om_measure m;
@@ -83,13 +83,13 @@ static void test_add_tcs(void)
 
 	default_attributes(&a);
 	enclave_add(&a);
-	MUST(sgx_add_pages(enclave, T_HEAP, &tcs, 4096, &s, true));
+	MUST(tee_add_pages(enclave, T_HEAP, &tcs, 4096, &s, true));
 	measure_added(&m);
 	om_measure_page(&m, T_HEAP, (const uint8_t *)&added, SGX_SECINFO_TCS, true);
 	om_measure_result(&m, mrenclave);
 	MUST(make_sigstruct(mrenclave, &a, &sigstruct));
-	MUST(sgx_init(enclave, &sigstruct));
-	CHECK_EQ(sgx_enter(enclave, SGX_EENTER, 0, 0, 0, 0, 0, &run), OM_ESGX);
+	MUST(tee_init(enclave, &sigstruct));
+	CHECK_EQ(tee_enter(enclave, SGX_EENTER, 0, 0, 0, 0, 0, &run), OM_ESGX);
 	CHECK_EQ(run.exception_vector, SGX_VECTOR_GP);   /* [EENTER: OFSBASE is not 4KByte Aligned: #GP(0)] */
 	enclave_down();
 }
@@ -114,20 +114,20 @@ static void test_sigstruct(void)
 	for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
 		bad = good;
 		((uint8_t *)&bad)[changes[i].at] ^= 1;
-		if (sgx_init(enclave, &bad) != OM_ESIGSTRUCT) {
+		if (tee_init(enclave, &bad) != OM_ESIGSTRUCT) {
 			fprintf(stderr, "SIGSTRUCT with another %s was accepted\n", changes[i].what);
 			failures++;
 		}
 	}
 	mrenclave[5] ^= 1;                       /* properly signed, but for another enclave */
 	MUST(make_sigstruct(mrenclave, &a, &bad));
-	CHECK_EQ(sgx_init(enclave, &bad), OM_ESIGSTRUCT);
+	CHECK_EQ(tee_init(enclave, &bad), OM_ESIGSTRUCT);
 	mrenclave[5] ^= 1;
 	other = a;
 	other.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
 	MUST(make_sigstruct(mrenclave, &other, &bad));
-	CHECK_EQ(sgx_init(enclave, &bad), OM_ESIGSTRUCT);
-	MUST(sgx_init(enclave, &good));
+	CHECK_EQ(tee_init(enclave, &bad), OM_ESIGSTRUCT);
+	MUST(tee_init(enclave, &good));
 	enclave_down();
 }
 

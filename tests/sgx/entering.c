@@ -13,10 +13,10 @@
 
 static bool on_hardware_path(void)
 {
-	struct sgx_capabilities caps;
+	struct tee_capabilities caps;
 
-	sgx_platform_capabilities(platform, &caps);
-	return caps.kind == SGX_HW;
+	tee_platform_capabilities(platform, &caps);
+	return caps.kind == TEE_HW;
 }
 
 /* ---- EENTER, ERESUME, EEXIT -------------------------------------------------------------------------------- */
@@ -24,7 +24,7 @@ static bool on_hardware_path(void)
 static void test_entry_state(void)
 {
 	struct command c = { .op = OP_ENTRY };
-	struct sgx_run run;
+	struct tee_run run;
 
 	do_command(1, &c);
 	CHECK_EQ(c.a[0], (uint64_t)&c);
@@ -34,8 +34,8 @@ static void test_entry_state(void)
 	CHECK_EQ(c.a[8], DATA);                   /* ... and GS likewise */
 	c.op = OP_ENTRY;
 	memset(c.a, 0, sizeof c.a);
-	run = (struct sgx_run){ .tcs = tcs_of(2) };
-	MUST(sgx_enter(enclave, SGX_EENTER, (uint64_t)&c, 11, 22, 33, 44, &run));
+	run = (struct tee_run){ .tcs = tcs_of(2) };
+	MUST(tee_enter(enclave, SGX_EENTER, (uint64_t)&c, 11, 22, 33, 44, &run));
 	CHECK_EQ(run.function, SGX_EEXIT);
 	CHECK_EQ(c.a[1], 11);                     /* the other registers pass: EENTER's Operation names none of them */
 	CHECK_EQ(c.a[2], 22);
@@ -46,10 +46,10 @@ static void test_entry_state(void)
 static void entry_must_fail(uint64_t tcs, uint32_t leaf_number, int vector)
 {
 	struct command c = { .op = OP_ENTRY };
-	struct sgx_run run = { .tcs = tcs };
+	struct tee_run run = { .tcs = tcs };
 
 	/* The vDSO reports ERESUME's own faults like those of the enclave. */
-	int r = sgx_enter(enclave, leaf_number, (uint64_t)&c, 0, 0, 0, 0, &run);
+	int r = tee_enter(enclave, leaf_number, (uint64_t)&c, 0, 0, 0, 0, &run);
 	if (leaf_number != SGX_ERESUME || !on_hardware_path())
 		CHECK_EQ(r, OM_ESGX);
 	CHECK_EQ(run.function, leaf_number);
@@ -79,9 +79,9 @@ static struct command spin = { .op = OP_SPIN, .a = { (uint64_t)&spin_flag } };
 static void *spin_thread(void *unused)
 {
 	(void)unused;
-	MUST(sgx_thread_attach(platform));
+	MUST(tee_thread_attach(platform));
 	do_command(3, &spin);
-	sgx_thread_detach(platform);
+	tee_thread_detach(platform);
 	return NULL;
 }
 
@@ -101,7 +101,7 @@ static void test_tcs_busy(void)
 static void test_cssa_limit(void)
 {
 	struct command ud = { .op = OP_UD2 };
-	struct sgx_run run;
+	struct tee_run run;
 
 	for (int i = 0; i < T_NSSA; i++) {
 		MUST(enter(1, &ud, &run));
@@ -120,7 +120,7 @@ static void test_cssa_limit(void)
 static void resume_must_fail(int slot, uint64_t at, uint64_t value)
 {
 	struct command get = { .op = OP_LOAD64, .a = { at } }, put = { .op = OP_STORE64, .a = { at, value } };
-	struct sgx_run run = { .tcs = tcs_of(slot) };
+	struct tee_run run = { .tcs = tcs_of(slot) };
 	int r;
 
 	do_command(slot, &get);
@@ -136,7 +136,7 @@ static void test_resumed_state(void)
 {
 	const uint64_t frame = tcs_of(2) + T_SSA, gpr = frame + 4096 - SGX_GPRSGX_SIZE;
 	struct command ud = { .op = OP_UD2 }, put = { .op = OP_STORE64 };
-	struct sgx_run run;
+	struct tee_run run;
 
 	MUST(enter(2, &ud, &run));
 	resume_must_fail(2, gpr + SGX_GPR_RIP, 1ull << 47);      /* [ERESUME: TMP_TARGET is not canonical: #GP(0)] */
@@ -185,7 +185,7 @@ static void raw_exit_target(void)
 static void test_exit_from_enclave_stack(void)
 {
 	struct command c = { .op = OP_EXIT_RAW, .a = { (uint64_t)raw_exit_target } };
-	struct sgx_run run;
+	struct tee_run run;
 
 #if __has_feature(address_sanitizer)
 	return;   /* its longjmp wants to know every stack */
@@ -195,7 +195,7 @@ static void test_exit_from_enclave_stack(void)
 		CHECK(!"EEXIT went elsewhere");
 	}
 	/* TLS works, and the TCS is free again. */
-	CHECK(strlen(sgx_last_error()) < 256);
+	CHECK(strlen(tee_last_error()) < 256);
 	do_command(2, &(struct command){ .op = OP_ENTRY });
 }
 
@@ -260,7 +260,7 @@ static void make_tcs(uint64_t at, const struct sgx_tcs *tcs)
 
 	new_page(at);
 	do_command(0, &copy);
-	MUST(sgx_modify_types(enclave, at - T_BASE, 4096, SGX_PT_TCS, &done));
+	MUST(tee_modify_types(enclave, at - T_BASE, 4096, SGX_PT_TCS, &done));
 }
 
 static struct sgx_tcs good_tcs(void)
@@ -277,13 +277,13 @@ static void test_dynamic_tcs(void)
 	const uint64_t at = HEAP(100);
 	struct sgx_tcs tcs = good_tcs();
 	struct command c = { .op = OP_ENTRY };
-	struct sgx_run run = { .tcs = at };
+	struct tee_run run = { .tcs = at };
 
 	make_tcs(at, &tcs);
 	entry_must_fail(at, SGX_EENTER, SGX_VECTOR_PF);          /* [EENTER: MODIFIED = 1: #PF(DS:RBX)] */
 	load_must_fault(at, 0x8005);                             /* [EMODT: R := 0, W := 0, X := 0] */
 	CHECK_EQ(eaccept(0, SGX_SECINFO_TCS | SGX_SECINFO_MODIFIED, at), SGX_SUCCESS);
-	MUST(sgx_enter(enclave, SGX_EENTER, (uint64_t)&c, 0, 0, 0, 0, &run));
+	MUST(tee_enter(enclave, SGX_EENTER, (uint64_t)&c, 0, 0, 0, 0, &run));
 	CHECK_EQ(run.function, SGX_EEXIT);
 	CHECK_EQ(c.a[9], at);
 	load_must_fault(at, 0x8005);
@@ -313,21 +313,21 @@ static void test_large_frame(void)
 {
 	const uint64_t ssa = T_SLOTS + T_SSA;
 	struct command c = { .op = OP_UD2 };
-	struct sgx_run run;
+	struct tee_run run;
 	uint64_t done;
 
 	ssa_frame_pages = T_NSSA;
 	enclave_up();
-	MUST(sgx_modify_types(enclave, ssa + 4096, 2 * 4096, SGX_PT_TRIM, &done));
+	MUST(tee_modify_types(enclave, ssa + 4096, 2 * 4096, SGX_PT_TRIM, &done));
 	MUST(enter(0, &c, &run));                 /* and the exit finds its frame */
 	CHECK_EQ(run.exception_vector, SGX_VECTOR_UD);
 	MUST(resume(0, &run));
 	CHECK_EQ(run.exception_vector, SGX_VECTOR_UD);
-	MUST(sgx_modify_types(enclave, ssa + 3 * 4096 + T_SLOT_SIZE, 4096, SGX_PT_TRIM, &done));
+	MUST(tee_modify_types(enclave, ssa + 3 * 4096 + T_SLOT_SIZE, 4096, SGX_PT_TRIM, &done));
 	CHECK_EQ(enter(1, &c, &run), OM_ESGX);    /* [EPCM(DS:TMP_GPR).MODIFIED = 1: #PF(DS:TMP_GPR)] */
 	CHECK_EQ(run.exception_vector, SGX_VECTOR_PF);
 	CHECK_EQ(run.exception_addr, T_BASE + ssa + 3 * 4096 + T_SLOT_SIZE);
-	MUST(sgx_modify_types(enclave, ssa + 2 * T_SLOT_SIZE, 4096, SGX_PT_TRIM, &done));
+	MUST(tee_modify_types(enclave, ssa + 2 * T_SLOT_SIZE, 4096, SGX_PT_TRIM, &done));
 	CHECK_EQ(enter(2, &c, &run), OM_ESGX);
 	CHECK_EQ(run.exception_addr, T_BASE + ssa + 2 * T_SLOT_SIZE);
 	enclave_down();
@@ -361,15 +361,15 @@ static void test_tcs_fields(void)
 	make_tcs(at, &t);
 	CHECK_EQ(eaccept(0, SGX_SECINFO_TCS | SGX_SECINFO_MODIFIED, at), SGX_SUCCESS);
 	struct command c = { .op = OP_ENTRY };
-	struct sgx_run run = { .tcs = at };
-	MUST(sgx_enter(enclave, SGX_EENTER, (uint64_t)&c, 0, 0, 0, 0, &run));
+	struct tee_run run = { .tcs = at };
+	MUST(tee_enter(enclave, SGX_EENTER, (uint64_t)&c, 0, 0, 0, 0, &run));
 	CHECK_EQ(c.a[6], 1);
 	/* An SSA frame that is not there: [EENTER: PENDING = 1 (EAUG), VALID = 0: #PF(DS:TMP_SSA_PAGE)]. */
 	t = good_tcs(), t.ossa = HEAP(200) - T_BASE, at += 4096;
 	make_tcs(at, &t);
 	CHECK_EQ(eaccept(0, SGX_SECINFO_TCS | SGX_SECINFO_MODIFIED, at), SGX_SUCCESS);
-	run = (struct sgx_run){ .tcs = at };
-	CHECK_EQ(sgx_enter(enclave, SGX_EENTER, (uint64_t)&c, 0, 0, 0, 0, &run), OM_ESGX);
+	run = (struct tee_run){ .tcs = at };
+	CHECK_EQ(tee_enter(enclave, SGX_EENTER, (uint64_t)&c, 0, 0, 0, 0, &run), OM_ESGX);
 	CHECK_EQ(run.exception_vector, SGX_VECTOR_PF);
 	CHECK_EQ(run.exception_addr, HEAP(200));
 }
@@ -381,7 +381,7 @@ static void test_tcs_fields(void)
 static void test_host_protection(uint64_t page, bool touched, int protection, const struct command *access, int code)
 {
 	struct command c = *access;
-	struct sgx_run run;
+	struct tee_run run;
 
 	if (touched)
 		must_store(page, 3);
@@ -401,7 +401,7 @@ static void test_host_protection(uint64_t page, bool touched, int protection, co
 static void test_page_tables(void)
 {
 	const uint64_t old = DATA + 0x2000, fresh = HEAP(300), empty = HEAP(301);
-	struct sgx_run run;
+	struct tee_run run;
 
 	alarm(60);                                /* an endless loop is a failure, not a reason to wait */
 	test_host_protection(old, true, PROT_READ, &STORE(old), 7);
@@ -422,7 +422,7 @@ static void test_page_tables(void)
 	/* A page whose permissions have been taken by both: given back one after the other. */
 	MUST(mprotect((void *)old, 4096, PROT_READ));
 	uint64_t done = 0;
-	MUST(sgx_restrict_permissions(enclave, old - T_BASE, 4096, SGX_SECINFO_R, &done));
+	MUST(tee_restrict_permissions(enclave, old - T_BASE, 4096, SGX_SECINFO_R, &done));
 	struct command store = STORE(old);
 	MUST(enter(0, &store, &run));
 	CHECK_EQ(run.exception_error_code, 7);
@@ -455,7 +455,7 @@ int main(void)
 	do_command(0, &(struct command){ .op = OP_ENTRY });
 	enclave_down();
 	test_large_frame();
-	sgx_thread_detach(platform);
-	sgx_platform_close(platform);
+	tee_thread_detach(platform);
+	tee_platform_close(platform);
 	return finish_tests("entering");
 }

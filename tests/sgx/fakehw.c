@@ -8,9 +8,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "driver.h"
-#include "emu/emu.h"
+#include "../../tee/soft/soft.h"
 #include "fakehw.h"
-#include "hw/hw.h"
+#include "../../tee/hw/hw.h"
 
 #define PAGE SGX_PAGE_SIZE
 
@@ -37,7 +37,7 @@ static int create(struct driver *d, const struct sgx_enclave_create *arg)
 		return fail(EINVAL);
 	if (secs->size == 0 || (secs->size & (secs->size - 1)))
 		return fail(EINVAL);
-	r = sgx_create(d->emulator, secs->base, secs->size, secs->ssa_frame_size, &secs->attributes, secs->miscselect, &d->enclave);
+	r = tee_create(d->emulator, secs->base, secs->size, secs->ssa_frame_size, &secs->attributes, secs->miscselect, &d->enclave);
 	if (r < 0) {
 		d->enclave = NULL;
 		return fail(r == OM_ENOMEM ? ENOMEM : r == OM_EEXISTS ? EEXIST : EIO);
@@ -74,7 +74,7 @@ static bool range_valid(const struct driver *d, uint64_t offset, uint64_t length
 
 static int add_page(struct driver *d, const struct sgx_enclave_add_pages *arg, const struct sgx_secinfo *secinfo, uint64_t at)
 {
-	int r = sgx_add_pages(d->enclave, arg->offset + at, (const uint8_t *)arg->src + at, PAGE, secinfo, arg->flags & SGX_PAGE_MEASURE);
+	int r = tee_add_pages(d->enclave, arg->offset + at, (const uint8_t *)arg->src + at, PAGE, secinfo, arg->flags & SGX_PAGE_MEASURE);
 
 	if (r == 0)
 		d->vetted[(arg->offset + at) / PAGE] = (secinfo->flags & SGX_SECINFO_PT_MASK) == SGX_SECINFO_TCS ?
@@ -113,7 +113,7 @@ static int init(struct driver *d, const struct sgx_enclave_init *arg)
 
 	if (!d->enclave || d->initialized || (s->vendor != 0 && s->vendor != 0x8086))
 		return fail(EINVAL);
-	r = sgx_init(d->enclave, s);
+	r = tee_init(d->enclave, s);
 	if (r < 0)
 		return fail(r == OM_ESIGSTRUCT ? EPERM : EIO);
 	d->initialized = true;
@@ -139,7 +139,7 @@ static int restrict_permissions(struct driver *d, struct sgx_enclave_restrict_pe
 
 	if (!d->initialized || !range_valid(d, arg->offset, arg->length) || arg->result || arg->count)
 		return fail(EINVAL);
-	r = edmm_result(sgx_restrict_permissions(d->enclave, arg->offset, arg->length, arg->permissions, &done), &code);
+	r = edmm_result(tee_restrict_permissions(d->enclave, arg->offset, arg->length, arg->permissions, &done), &code);
 	arg->count = done;
 	arg->result = code;
 	return r;
@@ -152,7 +152,7 @@ static int modify_types(struct driver *d, struct sgx_enclave_modify_types *arg)
 
 	if (!d->initialized || !range_valid(d, arg->offset, arg->length) || arg->result || arg->count)
 		return fail(EINVAL);
-	r = edmm_result(sgx_modify_types(d->enclave, arg->offset, arg->length, arg->page_type, &done), &code);
+	r = edmm_result(tee_modify_types(d->enclave, arg->offset, arg->length, arg->page_type, &done), &code);
 	arg->count = done;
 	arg->result = code;
 	return r;
@@ -165,7 +165,7 @@ static int remove_pages(struct driver *d, struct sgx_enclave_remove_pages *arg)
 
 	if (!d->initialized || !range_valid(d, arg->offset, arg->length) || arg->count)
 		return fail(EINVAL);
-	r = edmm_result(sgx_remove_pages(d->enclave, arg->offset, arg->length, &done), NULL);
+	r = edmm_result(tee_remove_pages(d->enclave, arg->offset, arg->length, &done), NULL);
 	arg->count = done;
 	memset(d->vetted + arg->offset / PAGE, DRIVER_NOT_ADDED, done / PAGE);
 	return r;
@@ -204,7 +204,7 @@ bool driver_may_map(const struct driver *d, uint64_t start, uint64_t end, int pr
 
 void driver_release(struct driver *d)
 {
-	sgx_destroy(d->enclave);
+	tee_destroy(d->enclave);
 	free(d->vetted);
 	d->enclave = NULL;
 	d->vetted = NULL;
@@ -218,10 +218,10 @@ int driver_enter(unsigned long rdi, unsigned long rsi, unsigned long rdx, unsign
 {
 	int next = (int)function;
 
-	if (sgx_thread_attach(selected->emulator) < 0)
+	if (tee_thread_attach(selected->emulator) < 0)
 		abort();
 	do {
-		struct sgx_run r = { .tcs = run->tcs };
+		struct tee_run r = { .tcs = run->tcs };
 		int error;
 
 		for (size_t i = 0; i < sizeof run->reserved; i++)
@@ -229,7 +229,7 @@ int driver_enter(unsigned long rdi, unsigned long rsi, unsigned long rdx, unsign
 				return -EINVAL;
 		if (next != SGX_EENTER && next != SGX_ERESUME)
 			return -EINVAL;
-		error = sgx_enter(selected->enclave, (uint32_t)next, rdi, rsi, rdx, r8, r9, &r);
+		error = tee_enter(selected->enclave, (uint32_t)next, rdi, rsi, rdx, r8, r9, &r);
 		if (error < 0 && error != OM_ESGX)
 			return -EINVAL;
 		run->function = r.function;
@@ -246,7 +246,7 @@ int driver_enter(unsigned long rdi, unsigned long rsi, unsigned long rdx, unsign
 	return next;
 }
 
-/* ---- the operating system as sgx/hw sees it ----------------------------------------------------------------- */
+/* ---- the operating system as tee/hw sees it ----------------------------------------------------------------- */
 
 #define DEVICE 1000
 
@@ -289,10 +289,10 @@ static int fake_ioctl(int fd, unsigned long request, void *argument)
 }
 
 static vdso_sgx_enter_enclave_t enter_function(void) { return driver_enter; }
-static void capabilities(struct sgx_capabilities *caps)
+static void capabilities(struct tee_capabilities *caps)
 {
-	sgx_platform_capabilities(device.emulator, caps);
-	caps->kind = SGX_HW;
+	tee_platform_capabilities(device.emulator, caps);
+	caps->kind = TEE_HW;
 }
 
 void fakehw_install(void)
@@ -300,7 +300,7 @@ void fakehw_install(void)
 	static const struct hw_os os = { usable, open_device, close_device, fake_ioctl, fake_map, fake_unmap, enter_function,
 		capabilities };
 
-	MUST(sgx_platform_open(SGX_EMU, NULL, &device.emulator));
+	MUST(tee_platform_open(TEE_SOFT, NULL, &device.emulator));
 	driver_select(&device);
 	hw_set_os(&os);
 }

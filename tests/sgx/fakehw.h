@@ -4,7 +4,7 @@
 
 #include "harness.h"
 
-/* From now on SGX_HW platforms talk to the emulator. */
+/* From now on TEE_HW platforms talk to the emulator. */
 void fakehw_install(void);
 /* How many device mappings were made so far. */
 int fakehw_mappings(void);

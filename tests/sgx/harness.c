@@ -8,8 +8,8 @@
 #include "sign/sign.h"
 
 int failures;
-struct sgx_platform *platform;
-struct sgx_enclave *enclave;
+struct tee_platform *platform;
+struct tee_enclave *enclave;
 uint32_t ssa_frame_pages = 1;
 
 static uint8_t page[4096] __attribute__((aligned(4096)));
@@ -47,7 +47,7 @@ static void add_to_enclave(uint64_t offset, const void *source, uint64_t length,
 	struct sgx_secinfo secinfo = { .flags = flags };
 
 	(void)context;
-	MUST(sgx_add_pages(enclave, offset, source, length, &secinfo, true));
+	MUST(tee_add_pages(enclave, offset, source, length, &secinfo, true));
 }
 
 static void add_to_measure(uint64_t offset, const void *source, uint64_t length, uint64_t flags, void *context)
@@ -72,16 +72,16 @@ void expected_mrenclave(uint8_t mrenclave[32])
 
 void default_attributes(struct sgx_attributes *attributes)
 {
-	struct sgx_capabilities caps;
+	struct tee_capabilities caps;
 
-	sgx_platform_capabilities(platform, &caps);
+	tee_platform_capabilities(platform, &caps);
 	attributes->flags = SGX_ATTR_MODE64BIT | SGX_ATTR_DEBUG;
 	attributes->xfrm = caps.xfrm;
 }
 
 void enclave_add(struct sgx_attributes *attributes)
 {
-	MUST(sgx_create(platform, T_BASE, T_SIZE, ssa_frame_pages, attributes, SGX_MISC_EXINFO, &enclave));
+	MUST(tee_create(platform, T_BASE, T_SIZE, ssa_frame_pages, attributes, SGX_MISC_EXINFO, &enclave));
 	walk(add_to_enclave, NULL);
 }
 
@@ -113,7 +113,7 @@ int enclave_init(const struct sgx_attributes *attributes)
 
 	expected_mrenclave(mrenclave);
 	MUST(make_sigstruct(mrenclave, attributes, &s));
-	return sgx_init(enclave, &s);
+	return tee_init(enclave, &s);
 }
 
 void enclave_up(void)
@@ -127,7 +127,7 @@ void enclave_up(void)
 
 void enclave_down(void)
 {
-	sgx_destroy(enclave);
+	tee_destroy(enclave);
 	enclave = NULL;
 }
 
@@ -135,16 +135,16 @@ void enclave_down(void)
  * Every entry is made from the top of the same stack: enclave code that was interrupted leaves through the frame it
  * was entered from, so ERESUME must build its frame at the same place.
  */
-struct entry { int slot; uint32_t leaf; uint64_t rdi; struct sgx_run *run; int result; };
+struct entry { int slot; uint32_t leaf; uint64_t rdi; struct tee_run *run; int result; };
 static __thread uint8_t entry_stack[65536] __attribute__((aligned(64)));
 
 static void enter_on_stack(struct entry *e)
 {
-	*e->run = (struct sgx_run){ .tcs = tcs_of(e->slot) };
-	e->result = sgx_enter(enclave, e->leaf, e->rdi, 0, 0, 0, 0, e->run);
+	*e->run = (struct tee_run){ .tcs = tcs_of(e->slot) };
+	e->result = tee_enter(enclave, e->leaf, e->rdi, 0, 0, 0, 0, e->run);
 }
 
-static int enter_leaf(int slot, uint32_t number, uint64_t rdi, struct sgx_run *run)
+static int enter_leaf(int slot, uint32_t number, uint64_t rdi, struct tee_run *run)
 {
 	struct entry e = { slot, number, rdi, run, 0 };
 
@@ -154,19 +154,19 @@ static int enter_leaf(int slot, uint32_t number, uint64_t rdi, struct sgx_run *r
 	return e.result;
 }
 
-int enter(int slot, struct command *c, struct sgx_run *run)
+int enter(int slot, struct command *c, struct tee_run *run)
 {
 	return enter_leaf(slot, SGX_EENTER, (uint64_t)c, run);
 }
 
-int resume(int slot, struct sgx_run *run)
+int resume(int slot, struct tee_run *run)
 {
 	return enter_leaf(slot, SGX_ERESUME, 0, run);
 }
 
 void do_command(int slot, struct command *c)
 {
-	struct sgx_run run;
+	struct tee_run run;
 
 	MUST(enter(slot, c, &run));
 	if (run.function != SGX_EEXIT) {
@@ -182,7 +182,7 @@ void abandon(int slot)
 	uint64_t frame = tcs_of(slot) + T_SSA, gpr = frame + 4096 - SGX_GPRSGX_SIZE;
 	struct command fix = { .op = OP_STORE64, .a = { gpr + SGX_GPR_RIP, T_BASE + T_CODE } };
 	struct command quit = { .op = OP_ENTRY };
-	struct sgx_run run;
+	struct tee_run run;
 
 	/* Restart at the entry point with the registers EENTER would give at CSSA 0. */
 	do_command(slot, &fix);
@@ -207,7 +207,7 @@ void abandon(int slot)
 
 void must_fault(int slot, struct command *c, int vector, int error_code, uint64_t address)
 {
-	struct sgx_run run;
+	struct tee_run run;
 
 	MUST(enter(slot, c, &run));
 	CHECK_EQ(run.function, SGX_ERESUME);
@@ -274,12 +274,12 @@ uint64_t eaccept(int slot, uint64_t secinfo_flags, uint64_t address)
 void open_platform(void)
 {
 	const char *mode = getenv("SGX_TEST");
-	struct sgx_emu_options options = { .strict = mode && strcmp(mode, "strict") == 0 };
+	struct tee_soft_options options = { .strict = mode && strcmp(mode, "strict") == 0 };
 
 	if (mode && strcmp(mode, "hw") == 0)
 		fakehw_install();
-	MUST(sgx_platform_open(mode && strcmp(mode, "hw") == 0 ? SGX_HW : SGX_EMU, &options, &platform));
-	MUST(sgx_thread_attach(platform));
+	MUST(tee_platform_open(mode && strcmp(mode, "hw") == 0 ? TEE_HW : TEE_SOFT, &options, &platform));
+	MUST(tee_thread_attach(platform));
 }
 
 int finish_tests(const char *name)

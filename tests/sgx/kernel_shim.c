@@ -53,8 +53,8 @@ int shim_open(const char *path, int flags, ...)
 	va_end(args);
 	if (strcmp(path, DEVICE) != 0)
 		return open(path, flags, mode);
-	if (!device.emulator && sgx_platform_open(SGX_EMU, NULL, &device.emulator) < 0) {
-		fprintf(stderr, "%s\n", sgx_last_error());
+	if (!device.emulator && tee_platform_open(TEE_SOFT, NULL, &device.emulator) < 0) {
+		fprintf(stderr, "%s\n", tee_last_error());
 		errno = ENODEV;
 		return -1;
 	}

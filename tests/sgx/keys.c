@@ -3,7 +3,7 @@
 #include <openssl/core_names.h>
 #include <openssl/evp.h>
 #include <string.h>
-#include "attest/verify.h"
+#include "evidence/authentic/verify.h"
 #include "harness.h"
 
 #define RW       (SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_W)
@@ -150,15 +150,15 @@ static void test_quote(void)
 	struct om_attest_result result;
 	enum om_attest_reason reason;
 	size_t quote_size, collateral_size;
-	int r = sgx_quote_target(platform, &target);
+	int r = tee_evidence_target(platform, &target);
 
 	if (r == OM_EUNSUPPORTED)
 		return;   /* hardware path without Intel's library */
 	CHECK_EQ(r, 0);
 	get_report(&target, &report);
-	CHECK_EQ(sgx_quote(platform, &report, quote, 100, &quote_size), OM_ENOMEM);
-	CHECK_EQ(sgx_quote(platform, &report, quote, sizeof quote, &quote_size), 0);
-	CHECK_EQ(sgx_collateral(platform, quote, quote_size, in.now, collateral, sizeof collateral, &collateral_size), 0);
+	CHECK_EQ(tee_evidence(platform, &report, quote, 100, &quote_size), OM_ENOMEM);
+	CHECK_EQ(tee_evidence(platform, &report, quote, sizeof quote, &quote_size), 0);
+	CHECK_EQ(tee_collateral(platform, quote, quote_size, in.now, collateral, sizeof collateral, &collateral_size), 0);
 	in.quote = (struct om_view){ quote, quote_size };
 	in.collateral = (struct om_view){ collateral, collateral_size };
 	r = om_attest_verify(&in, &result, &reason);
@@ -166,10 +166,10 @@ static void test_quote(void)
 	CHECK_EQ(reason, OM_WHY_NONE);
 	CHECK(memcmp(&result.body, &report.body, sizeof report.body) == 0);
 	report.body.reportdata[0] ^= 1;
-	CHECK_EQ(sgx_quote(platform, &report, quote, sizeof quote, &quote_size), OM_EAUTH);
+	CHECK_EQ(tee_evidence(platform, &report, quote, sizeof quote, &quote_size), OM_EAUTH);
 	target.measurement[0] ^= 1;
 	get_report(&target, &report);
-	CHECK_EQ(sgx_quote(platform, &report, quote, sizeof quote, &quote_size), OM_EAUTH);
+	CHECK_EQ(tee_evidence(platform, &report, quote, sizeof quote, &quote_size), OM_EAUTH);
 }
 
 static void test_operands(void)

@@ -59,10 +59,10 @@ static inline void trim(uint64_t at, uint64_t length)
 {
 	uint64_t done;
 
-	MUST(sgx_modify_types(enclave, at - T_BASE, length, SGX_PT_TRIM, &done));
+	MUST(tee_modify_types(enclave, at - T_BASE, length, SGX_PT_TRIM, &done));
 	for (uint64_t i = 0; i < length; i += 4096)
 		CHECK_EQ(eaccept(0, SGX_SECINFO_TRIM | SGX_SECINFO_MODIFIED, at + i), SGX_SUCCESS);
-	MUST(sgx_remove_pages(enclave, at - T_BASE, length, &done));
+	MUST(tee_remove_pages(enclave, at - T_BASE, length, &done));
 	CHECK_EQ(done, length);
 }
 

@@ -55,7 +55,7 @@ static void check_dump(const uint8_t *pattern, const uint8_t *dump, int slot, ui
 static void one_round(int slot, uint64_t page, uint8_t *pattern, uint8_t *dump, bool copy)
 {
 	struct command c = { .op = OP_REGS, .a = { page, (uint64_t)pattern, (uint64_t)dump } }, get = { .op = OP_LOAD64 };
-	struct sgx_run run;
+	struct tee_run run;
 	uint64_t flags;
 
 	memset(dump, 0, 4096);
@@ -81,14 +81,14 @@ static void *worker(void *argument)
 	uint32_t mxcsr = 0x7f80;
 	uint16_t control = 0x0f7f;
 
-	MUST(sgx_thread_attach(platform));
+	MUST(tee_thread_attach(platform));
 	for (int i = 0; i < 4096; i++)
 		pattern[i] = (uint8_t)(i * 37 + (i >> 8) + slot);
 	memcpy(pattern + 2104, &mxcsr, 4);
 	memcpy(pattern + 2108, &control, 2);
 	for (int i = 0; i < ROUNDS && failures < 10; i++)
 		one_round(slot, T_BASE + T_HEAP + 4096ull * (uint64_t)(slot * ROUNDS + i), pattern, dump, i & 1);
-	sgx_thread_detach(platform);
+	tee_thread_detach(platform);
 	free(pattern);
 	free(dump);
 	return NULL;
@@ -101,12 +101,12 @@ static void *steady_worker(void *argument)
 	struct command count = { .op = OP_COUNT, .a = { T_BASE + T_DATA + 0x1000 * (uint64_t)slot, 4000000 } };
 	struct command red = { .op = OP_RED_ZONE, .a = { 1000000 } };
 
-	MUST(sgx_thread_attach(platform));
+	MUST(tee_thread_attach(platform));
 	do_command(slot, &count);
 	CHECK_EQ(count.a[2], 0);
 	do_command(slot, &red);
 	CHECK_EQ(red.a[1], 0);
-	sgx_thread_detach(platform);
+	tee_thread_detach(platform);
 	return NULL;
 }
 
@@ -122,18 +122,18 @@ static void run_two(void *(*function)(void *))
 
 int main(void)
 {
-	struct sgx_capabilities caps;
+	struct tee_capabilities caps;
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGALRM };
 	struct itimerspec every = { { 0, 50000 }, { 0, 50000 } };
 	timer_t timer;
 
 	open_platform();
-	sgx_platform_capabilities(platform, &caps);
+	tee_platform_capabilities(platform, &caps);
 	if (caps.xfrm != SGX_XFRM_AVX512) {
 		puts("skipped: no AVX-512 here");
 		return 77;
 	}
-	MUST(sgx_sigaction(SIGALRM, on_storm, SA_RESTART));
+	MUST(tee_sigaction(SIGALRM, on_storm, SA_RESTART));
 	enclave_up();
 	run_two(worker);
 	enclave_down();

@@ -10,13 +10,13 @@
 
 int main(void)
 {
-	const struct sgx_emu_options options = { .sealed = true };
+	const struct tee_soft_options options = { .sealed = true };
 	const uint64_t page = HEAP(0);
 	struct command call = { .op = OP_CALL, .a = { page } };
 	uint64_t done = 0;
 
-	MUST(sgx_platform_open(SGX_EMU, &options, &platform));
-	MUST(sgx_thread_attach(platform));
+	MUST(tee_platform_open(TEE_SOFT, &options, &platform));
+	MUST(tee_thread_attach(platform));
 	enclave_up();
 	if (mprotect((void *)page, 4096, PROT_READ) == 0) {
 		puts("this kernel has no mseal");
@@ -27,22 +27,22 @@ int main(void)
 	new_page(page);
 	must_store(page, 0xc3);
 	/* W is write protection's, and works. */
-	MUST(sgx_restrict_permissions(enclave, page - T_BASE, 4096, SGX_SECINFO_R, &done));
+	MUST(tee_restrict_permissions(enclave, page - T_BASE, 4096, SGX_SECINFO_R, &done));
 	store_must_fault(page, 0x8007);
 	(void)leaf(0, SGX_EMODPE, RW, page, 0, NULL);
 	must_store(page, 0xc3);
 	/* R and X are the mapping's. */
-	CHECK_EQ(sgx_restrict_permissions(enclave, page - T_BASE, 4096, 0, &done), OM_EUNSUPPORTED);
+	CHECK_EQ(tee_restrict_permissions(enclave, page - T_BASE, 4096, 0, &done), OM_EUNSUPPORTED);
 	CHECK_EQ(done, 0);
 	must_load(page, 0xc3);
-	CHECK_EQ(sgx_restrict_permissions(enclave, T_CODE, 4096, SGX_SECINFO_R, &done), OM_EUNSUPPORTED);
+	CHECK_EQ(tee_restrict_permissions(enclave, T_CODE, 4096, SGX_SECINFO_R, &done), OM_EUNSUPPORTED);
 	alarm(60);                               /* an endless loop is a failure, not a reason to wait */
 	must_fault(0, &call, SGX_VECTOR_PF, 0x8015, page);
 	(void)leaf(0, SGX_EMODPE, RW | SGX_SECINFO_X, page, 0, NULL);
 	must_fault(0, &call, SGX_VECTOR_PF, 0x15, page);
-	MUST(sgx_restrict_permissions(enclave, page - T_BASE, 4096, SGX_SECINFO_R | SGX_SECINFO_X, &done));
+	MUST(tee_restrict_permissions(enclave, page - T_BASE, 4096, SGX_SECINFO_R | SGX_SECINFO_X, &done));
 	store_must_fault(page, 0x8007);
-	MUST(sgx_restrict_permissions(enclave, page - T_BASE, 4096, SGX_SECINFO_R, &done));
+	MUST(tee_restrict_permissions(enclave, page - T_BASE, 4096, SGX_SECINFO_R, &done));
 	must_fault(0, &call, SGX_VECTOR_PF, 0x8015, page);
 	/* ... and do not stand in the way of a page's end and new life. */
 	trim(page, 4096);

@@ -34,9 +34,9 @@ static void remove_page(int slot, uint64_t at)
 {
 	uint64_t done;
 
-	MUST(sgx_modify_types(enclave, at - T_BASE, 4096, SGX_PT_TRIM, &done));
+	MUST(tee_modify_types(enclave, at - T_BASE, 4096, SGX_PT_TRIM, &done));
 	CHECK_EQ(eaccept(slot, SGX_SECINFO_TRIM | SGX_SECINFO_MODIFIED, at), SGX_SUCCESS);
-	MUST(sgx_remove_pages(enclave, at - T_BASE, 4096, &done));
+	MUST(tee_remove_pages(enclave, at - T_BASE, 4096, &done));
 }
 
 static void step(int slot, uint64_t at, struct owned *o, uint64_t random)
@@ -77,7 +77,7 @@ static void step(int slot, uint64_t at, struct owned *o, uint64_t random)
 			remove_page(slot, at);
 			*o = (struct owned){ ABSENT, 0 };
 		} else if (random & 4) {
-			MUST(sgx_restrict_permissions(enclave, at - T_BASE, 4096, SGX_SECINFO_R, &done));
+			MUST(tee_restrict_permissions(enclave, at - T_BASE, 4096, SGX_SECINFO_R, &done));
 			CHECK_EQ(eaccept(slot, SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_PR, at), SGX_SUCCESS);
 			o->state = READ_ONLY;
 		}
@@ -92,13 +92,13 @@ static void *worker(void *argument)
 	uint64_t x = 0x9e3779b97f4a7c15u * (uint64_t)(slot + 1);
 
 	memset(owned, 0, sizeof owned);
-	MUST(sgx_thread_attach(platform));
+	MUST(tee_thread_attach(platform));
 	for (int i = 0; i < ROUNDS && failures < 10; i++) {
 		x ^= x << 13, x ^= x >> 7, x ^= x << 17;
 		uint64_t mine = x % PAGES;
 		step(slot, T_BASE + T_HEAP + 4096 * (mine * THREADS + (uint64_t)slot), &owned[mine], x >> 20);
 	}
-	sgx_thread_detach(platform);
+	tee_thread_detach(platform);
 	return NULL;
 }
 

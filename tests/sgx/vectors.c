@@ -62,14 +62,14 @@ static void test_einit(const struct sgx_sigstruct *s)
 	struct sgx_attributes a = { SGX_ATTR_MODE64BIT, SGX_XFRM_LEGACY };
 	struct sgx_sigstruct bad = *s;
 
-	MUST(sgx_create(platform, T_BASE, 0x8000, 1, &a, 0, &enclave));
+	MUST(tee_create(platform, T_BASE, 0x8000, 1, &a, 0, &enclave));
 	for (int i = 0; i < PAGES; i++) {
 		struct sgx_secinfo secinfo = { .flags = flags_of(i) };
-		MUST(sgx_add_pages(enclave, (uint64_t)i * 4096, image + i * 4096, 4096, &secinfo, true));
+		MUST(tee_add_pages(enclave, (uint64_t)i * 4096, image + i * 4096, 4096, &secinfo, true));
 	}
 	bad.signature[7] ^= 1;
-	CHECK_EQ(sgx_init(enclave, &bad), OM_ESIGSTRUCT);
-	CHECK_EQ(sgx_init(enclave, s), 0);
+	CHECK_EQ(tee_init(enclave, &bad), OM_ESIGSTRUCT);
+	CHECK_EQ(tee_init(enclave, s), 0);
 	enclave_down();
 }
 

@@ -5,9 +5,9 @@
  */
 #include <jansson.h>
 #include "unit.h"
-#include "attest/policy.h"
-#include "attest/policy_text.h"
-#include "attest/quote_build.h"
+#include "evidence/accept/policy.h"
+#include "evidence/accept/policy_text.h"
+#include "evidence/demo/quote_build.h"
 #include "crypto/sha256.h"
 
 #define NOW 1767225600   /* 2026-01-01 */

@@ -12,7 +12,7 @@
 #include "crypto/rsa.h"
 #include "crypto/sha256.h"
 #include "crypto/sha512.h"
-#include "attest/x509.h"
+#include "evidence/parse/x509.h"
 
 static const char *string(json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
 static long number(json_t *object, const char *key) { return (long)json_integer_value(json_object_get(object, key)); }

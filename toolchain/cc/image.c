@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "attest/policy_text.h"
+#include "evidence/accept/policy_text.h"
 #include "cc.h"
 #include "imagefile.h"
 

@@ -203,6 +203,7 @@ void rt_boot(uint64_t at, uint64_t size)
 		rt_stop_begin();
 	} else {
 		start_main_thread(&boot, at + sizeof boot);
+		rt_signal_boot(boot.signals_ignored);
 		main_slot[0] = rt_image->service_slots;
 	}
 	if (rt_image->flags & OM_IMAGE_VERIFY) {

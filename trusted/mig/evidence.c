@@ -13,7 +13,7 @@
  * quote fails verification at the other side, a wrong clock can at most let outdated collateral pass.
  */
 #include <string.h>
-#include "attest/policy.h"
+#include "evidence/accept/policy.h"
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"
 #include "mig/mig.h"
@@ -42,7 +42,7 @@ static void session_data(enum om_role role, const uint8_t hash[32], uint8_t ret[
 /* EREPORT for `target` over `report_data` into `report`. */
 static void ereport(void)
 {
-	/* The two bytes behind ENCLU belong to it: sgx/emu may replace all five by a call. */
+	/* The two bytes behind ENCLU belong to it: tee/soft may replace all five by a call. */
 	__asm__ volatile(".byte 0x0f, 0x01, 0xd7, 0x66, 0x90"
 		: : "a"(SGX_EREPORT), "b"(&target), "c"(report_data), "d"(&report) : "memory", "cc");
 }
@@ -80,17 +80,12 @@ long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_q
 	return size;
 }
 
-static const char *word_of(const struct om_attest_result *result)
-{
-	return memcmp(result->root, om_emulated_root, sizeof result->root) == 0 ? "emulated platform" : "SGX platform";
-}
-
 static void describe(const struct om_attest_result *result, struct om_mig_status *status)
 {
 	size_t used;
 
 	memcpy(status->peer_mrenclave, result->body.mrenclave, sizeof status->peer_mrenclave);
-	mig_words(status->peer, sizeof status->peer, word_of(result));
+	mig_words(status->peer, sizeof status->peer, om_attest_platform(result));
 	used = strlen(status->peer);
 	mig_words(status->peer + used, sizeof status->peer - used, ", TCB ");
 	used = strlen(status->peer);

@@ -158,6 +158,8 @@ struct rt_siginfo { int32_t signo, error, code, pad; uint64_t a, b; };   /* a, b
 struct rt_sigaction { uint64_t handler, flags, restorer, mask; };
 extern struct rt_sigaction rt_sigactions[65];
 /* t NULL: the process. 0, or -EAGAIN if the queue has no room for it. */
+/* @ignored_before: what a parent has left ignored, bit n - 1 for signal n. */
+void rt_signal_boot(uint64_t ignored_before);
 long rt_signal_post(struct rt_thread *t, const struct rt_siginfo *info);
 /* Pending signals (sigqueue.c). @timer: what rt_timer_taken() shall hear when the signal is taken; 0: nothing. */
 enum rt_sigqueue_result { RT_SIGQUEUE_ADDED, RT_SIGQUEUE_THERE /* or ignored */, RT_SIGQUEUE_FULL };

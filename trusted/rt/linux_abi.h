@@ -19,6 +19,7 @@ enum { SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SI
 #define SIG_MAX 64
 #define SIG_RT_FIRST 32      /* from here on signals queue up */
 #define SIG_BIT(signo) (1ULL << ((signo) - 1))
+#define SIG_BITS_FIXED (SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP))   /* neither blocked nor ignored */
 #define SIG_DFL 0
 #define SIG_IGN 1
 

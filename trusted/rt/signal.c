@@ -26,6 +26,14 @@ static uint64_t ignored(void)
 	return ignored_explicitly | (BITS_IGNORED_BY_DEFAULT & ~custom);
 }
 
+void rt_signal_boot(uint64_t ignored_before)
+{
+	for (int signo = 1; signo <= SIG_MAX; signo++)
+		if (ignored_before & SIG_BIT(signo) & ~SIG_BITS_FIXED)
+			rt_sigactions[signo].handler = SIG_IGN;
+	ignored_explicitly = ignored_before & ~SIG_BITS_FIXED;
+}
+
 static uint64_t pending_of_thread(const struct rt_thread *t)
 {
 	return atomic_load_explicit((_Atomic uint64_t *)(uintptr_t)&t->sig_pending, memory_order_acquire);
@@ -177,7 +185,7 @@ void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask)
 		return;
 	t->flags |= RT_TF_MASK_SAVED;
 	t->sig_saved_mask = t->sig_mask;
-	t->sig_mask = mask & ~(SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP));
+	t->sig_mask = mask & ~SIG_BITS_FIXED;
 }
 
 bool rt_signal_next(struct rt_thread *t, struct rt_siginfo *ret_info, struct rt_sigaction *ret_action, uint64_t *ret_mask)
@@ -258,7 +266,7 @@ static long sys_sigaction(struct rt_thread *t)
 	old = rt_sigactions[signo];
 	if (t->arg[1]) {
 		uint64_t bit = SIG_BIT(signo);
-		next.mask &= ~(SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP));
+		next.mask &= ~SIG_BITS_FIXED;
 		rt_sigactions[signo] = next;
 		custom = next.handler > SIG_IGN ? custom | bit : custom & ~bit;
 		ignored_explicitly = next.handler == SIG_IGN ? ignored_explicitly | bit : ignored_explicitly & ~bit;
@@ -284,7 +292,7 @@ static long sys_sigprocmask(struct rt_thread *t)
 		case 2: break;
 		default: return -EINVAL;
 		}
-		t->sig_mask = set & ~(SIG_BIT(SIGKILL) | SIG_BIT(SIGSTOP));
+		t->sig_mask = set & ~SIG_BITS_FIXED;
 	}
 	return t->arg[2] ? rt_app_put((uint64_t)t->arg[2], &old, sizeof old) : 0;
 }

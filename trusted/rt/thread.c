@@ -77,6 +77,7 @@ void rt_thread_boot(const struct om_boot *boot, uint64_t stack_low, uint64_t sta
 	next_tid = rt_pid;
 	t = allocate();
 	t->flags = RT_TF_MAIN;
+	t->sig_mask = boot->signals_blocked & ~SIG_BITS_FIXED;
 	rt_sched_first(t);
 	t->nr = OM_SYS_SAFEPOINT;
 	t->app_rsp = app_rsp;

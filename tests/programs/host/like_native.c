@@ -15,6 +15,22 @@ static void handler(int signo)
 	got = signo;
 }
 
+/* What a parent has left ignored and blocked; not 32 to 34, which C libraries keep to themselves. */
+static void dispositions(void)
+{
+	sigset_t blocked;
+
+	sigprocmask(SIG_BLOCK, NULL, &blocked);
+	for (int signo = 1; signo < 65; signo++) {
+		struct sigaction action;
+
+		if ((signo >= 32 && signo <= 34) || sigaction(signo, NULL, &action))
+			continue;
+		printf("%d:%s%s ", signo, action.sa_handler == SIG_IGN ? "ignored" : "default", sigismember(&blocked, signo) ? ",blocked" : "");
+	}
+	putchar('\n');
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -60,6 +76,17 @@ int main(int argc, char **argv)
 		}
 	} else if (strcmp(what, "handler") == 0) {
 		signal(SIGTERM, handler);
+		puts("ready");
+		fflush(stdout);
+		while (!got)
+			pause();
+		printf("signal %d\n", (int)got);
+	} else if (strcmp(what, "inherited") == 0) {
+		dispositions();
+		puts("ready");
+		fflush(stdout);
+		(void)!read(0, &(char){ 0 }, 1);       /* a HUP has come meanwhile, and was ignored */
+		signal(SIGHUP, handler);
 		puts("ready");
 		fflush(stdout);
 		while (!got)

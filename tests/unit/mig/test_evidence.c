@@ -13,8 +13,8 @@
 #include <string.h>
 #include <time.h>
 #include <ucontext.h>
-#include "attest/policy.h"
-#include "attest/quote_build.h"
+#include "evidence/accept/policy.h"
+#include "evidence/demo/quote_build.h"
 #include "errors.h"
 #include "frame.h"
 #include "tests/unit/mig/pair.h"

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Verification of a DCAP quote against pinned roots, inside the enclave or outside.
+ *
+ *   root (pinned) ─┬─ PCK CA ── PCK ── QE report ── attestation key ── quote ── report body
+ *                  │    └─ CRL of PCKs
+ *                  ├─ CRL of CAs
+ *                  └─ TCB signing ─┬─ TCB info      judges the PCK's security versions
+ *                                  └─ QE identity   judges the QE report
+ *
+ * A verified quote says what ran where; whether that is acceptable, om_policy_check() (policy.h) decides.
+ */
+#ifndef OPTMIG_CORE_EVIDENCE_AUTHENTIC_VERIFY_H
+#define OPTMIG_CORE_EVIDENCE_AUTHENTIC_VERIFY_H
+
+#include "evidence/parse/quote.h"
+#include "evidence/authentic/tcb.h"
+
+/* Why a quote, a report or a peer was refused; for people and reports. Numbers are stable: 40 to 69 are of SEV-SNP. */
+#define OM_ATTEST_REASONS(X) \
+	X(OM_WHY_NONE,               0, "accepted") \
+	X(OM_WHY_QUOTE_FORMAT,       1, "the quote is malformed") \
+	X(OM_WHY_COLLATERAL_FORMAT,  2, "the collateral is malformed") \
+	X(OM_WHY_PCK_CHAIN,          3, "the platform's certificate chain is not valid") \
+	X(OM_WHY_ROOT,               4, "the platform's root certificate is not one the policy trusts") \
+	X(OM_WHY_CERT_TIME,          5, "a certificate is not valid at this time") \
+	X(OM_WHY_CRL,                6, "a revocation list is not valid") \
+	X(OM_WHY_CRL_TIME,           7, "a revocation list is out of date") \
+	X(OM_WHY_REVOKED,            8, "a certificate of the platform is revoked") \
+	X(OM_WHY_TCB_INFO,           9, "the TCB info is not valid for this platform") \
+	X(OM_WHY_QE_IDENTITY,       10, "the quoting enclave is not the one its maker names") \
+	X(OM_WHY_COLLATERAL_TIME,   11, "TCB info or QE identity is out of date") \
+	X(OM_WHY_QE_REPORT,         12, "the quoting enclave's report is not signed by the platform") \
+	X(OM_WHY_QE_BINDING,        13, "the attestation key is not the quoting enclave's") \
+	X(OM_WHY_QUOTE_SIGNATURE,   14, "the quote's signature does not hold") \
+	X(OM_WHY_TCB_STATUS,        15, "the platform's TCB status is not accepted by the policy") \
+	X(OM_WHY_MRENCLAVE,         16, "the enclave is neither this program nor one the policy lists") \
+	X(OM_WHY_DEBUG,             17, "one enclave is debuggable and the other is not") \
+	X(OM_WHY_SVN,               18, "the enclave's security version is lower than the policy demands") \
+	X(OM_WHY_NOT_INITIALIZED,   19, "the report is not of an initialised 64-bit enclave") \
+	X(OM_WHY_POLICY_FORMAT,     20, "this image's own attestation policy is malformed") \
+	X(OM_WHY_REPORT_DATA,       21, "the quote was made for another session") \
+	X(OM_WHY_SNP_FORMAT,        40, "the security processor's report is malformed") \
+	X(OM_WHY_SNP_VERSION,       41, "the report's version is not known for this processor, or what it reserves is in use") \
+	X(OM_WHY_SNP_PRODUCT,       42, "the report is of a processor that is unknown, or that these certificates are not for") \
+	X(OM_WHY_SNP_CHAIN,         43, "the security processor's certificate chain is not valid") \
+	X(OM_WHY_SNP_NO_CRL,        44, "there is no revocation list, and one is demanded") \
+	X(OM_WHY_SNP_CERTIFICATE,   45, "the certificate does not say which chip, provider or TCB its key is for") \
+	X(OM_WHY_SNP_KEY,           46, "the report names another kind of key, VCEK or VLEK, than its certificates") \
+	X(OM_WHY_SNP_TCB,           47, "the report's TCB is not the one that its certificate is for") \
+	X(OM_WHY_SNP_CHIP,          48, "the report's chip is not the one that its certificate is for") \
+	X(OM_WHY_SNP_SIGNATURE,     49, "the report's signature does not hold") \
+	X(OM_WHY_SNP_DEBUG,         50, "the guest may be debugged by its host") \
+	X(OM_WHY_SNP_AGENT,         51, "the guest may be moved by a migration agent") \
+	X(OM_WHY_SNP_POLICY,        52, "the guest was launched with a policy that is not accepted") \
+	X(OM_WHY_SNP_VLEK,          53, "the report is signed with a cloud provider's key (VLEK), which the policy does not accept") \
+	X(OM_WHY_SNP_OLD_TCB,       54, "the processor's TCB is older than the policy demands") \
+	X(OM_WHY_SNP_PLATFORM,      55, "the machine is not set up as the policy demands") \
+	X(OM_WHY_SNP_MASKED,        56, "the report masks its chip, and the policy demands to know it") \
+	X(OM_WHY_SNP_VMPL,          57, "the report was made at a privilege level (VMPL) that the policy does not accept") \
+	X(OM_WHY_SNP_MEASUREMENT,   58, "the guest's launch digest is not one that the policy lists") \
+	X(OM_WHY_SNP_IDENTITY,      59, "the guest's id key or author key is not the one that the policy demands") \
+	X(OM_WHY_SNP_GUEST_SVN,     60, "the guest's security version is lower than the policy demands")
+enum om_attest_reason {
+#define X(name, number, words) name = (number),
+	OM_ATTEST_REASONS(X)
+#undef X
+};
+const char *om_attest_reason_words(enum om_attest_reason reason);
+
+#define OM_ROOT_HASH_SIZE 32   /* SHA-256 of the root's SubjectPublicKeyInfo */
+extern const uint8_t om_intel_root[OM_ROOT_HASH_SIZE];
+/* Root of the emulated platform (quote_build.h). Its private key is public knowledge: it vouches for nothing. */
+extern const uint8_t om_emulated_root[OM_ROOT_HASH_SIZE];
+
+struct om_attest_input {
+	struct om_view quote, collateral;
+	int64_t now;                                  /* seconds since 1970 */
+	const uint8_t (*roots)[OM_ROOT_HASH_SIZE];
+	size_t root_count;
+};
+
+struct om_attest_result {
+	struct sgx_report_body body;                  /* MRENCLAVE, MRSIGNER, attributes, ISV SVN, REPORTDATA */
+	uint8_t  root[OM_ROOT_HASH_SIZE];
+	uint8_t  fmspc[6];
+	uint16_t pce_svn;
+	enum om_tcb_status status;                    /* platform and QE together */
+	enum om_tcb_status platform_status, qe_status;
+	int64_t  tcb_date;
+	int64_t  valid_until;                         /* first end of validity among all that was used */
+	uint32_t advisory[OM_ADVISORIES_MAX];         /* the platform's */
+	unsigned advisory_count;
+};
+
+/* "SGX platform", "emulated platform". */
+const char *om_attest_platform(const struct om_attest_result *result);
+
+/*
+ * Return: 0, and *ret_reason = OM_WHY_NONE. Otherwise the reason and OM_EQUOTE (invalid), OM_EEXPIRED, OM_EREVOKED or
+ * OM_EPOLICY (the root); *ret_result is untouched. A low TCB status is no error here, unless it is Revoked.
+ * Context: needs about 24 KiB of stack. Trust: quote and collateral are hostile, and so may be the clock: a wrong one
+ * can make outdated collateral look fresh, never a forged one good.
+ */
+__attribute__((warn_unused_result))
+int om_attest_verify(const struct om_attest_input *in, struct om_attest_result *ret_result, enum om_attest_reason *ret_reason);
+
+#endif

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The front of the TEE contract: chooses a CPU and its evidence, and checks what all CPUs demand alike. Everything else is a call
+ * through one of the two tables; an enclave knows its platform, so no global says which one runs.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "tables.h"
+
+static int pair(int error, const struct tee_evidence *evidence, struct tee_platform **platform)
+{
+	if (error == 0)
+		(*platform)->evidence = evidence;
+	return error;
+}
+
+int tee_platform_open(enum tee_kind kind, const struct tee_soft_options *soft, struct tee_platform **ret_platform)
+{
+	static const struct tee_soft_options defaults;
+	const char *why;
+	int r;
+
+	if (!soft)
+		soft = &defaults;
+	if (kind == TEE_SOFT)
+		return pair(tee_soft_open(soft, ret_platform), &tee_demo, ret_platform);
+	why = tee_hw_unavailable();
+	if (!why)
+		return pair(tee_hw_open(ret_platform), &tee_dcap, ret_platform);
+	if (kind == TEE_HW)
+		return tee_fail(OM_ENOSGX, "%s", why);
+	r = pair(tee_soft_open(soft, ret_platform), &tee_demo, ret_platform);
+	if (r == 0)
+		snprintf((*ret_platform)->description, sizeof (*ret_platform)->description,
+			"SGX2 emulator, no security boundary; no hardware: %s", why);
+	return r;
+}
+
+void tee_platform_close(struct tee_platform *platform)
+{
+	if (platform)
+		platform->cpu->close(platform);
+}
+
+void tee_platform_capabilities(const struct tee_platform *platform, struct tee_capabilities *ret_caps)
+{
+	*ret_caps = platform->caps;
+}
+
+const char *tee_platform_describe(const struct tee_platform *platform)
+{
+	return platform->description;
+}
+
+/* Offsets and lengths of every call on an enclave: page-aligned and inside ELRANGE. */
+static int check_range(const struct tee_enclave *enclave, uint64_t offset, uint64_t length)
+{
+	if (((offset | length) & (SGX_PAGE_SIZE - 1)) || offset > enclave->size || length > enclave->size - offset)
+		return tee_fail(OM_EINVAL, "pages [0x%llx, +0x%llx) are not inside ELRANGE", (unsigned long long)offset,
+			(unsigned long long)length);
+	return 0;
+}
+
+int tee_create(struct tee_platform *platform, uint64_t base, uint64_t size, uint32_t ssa_frame_pages,
+	const struct sgx_attributes *attributes, uint32_t miscselect, struct tee_enclave **ret_enclave)
+{
+	if (size < 2 * SGX_PAGE_SIZE || (size & (size - 1)) || (base & (size - 1)))
+		return tee_fail(OM_EINVAL, "ECREATE: ELRANGE must be a power of two, aligned to its size");
+	return platform->cpu->create(platform, base, size, ssa_frame_pages, attributes, miscselect, ret_enclave);
+}
+
+int tee_add_pages(struct tee_enclave *enclave, uint64_t offset, const void *source, uint64_t length,
+	const struct sgx_secinfo *secinfo, bool measure)
+{
+	int r = check_range(enclave, offset, length);
+
+	return r < 0 ? r : enclave->platform->cpu->add_pages(enclave, offset, source, length, secinfo, measure);
+}
+
+int tee_init(struct tee_enclave *enclave, const struct sgx_sigstruct *sigstruct)
+{
+	return enclave->platform->cpu->init(enclave, sigstruct);
+}
+
+void tee_destroy(struct tee_enclave *enclave)
+{
+	if (enclave)
+		enclave->platform->cpu->destroy(enclave);
+}
+
+int tee_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t rsi, uint64_t rdx,
+	uint64_t r8, uint64_t r9, struct tee_run *run)
+{
+	return enclave->platform->cpu->enter(enclave, leaf, rdi, rsi, rdx, r8, r9, run);
+}
+
+int tee_thread_attach(struct tee_platform *platform)
+{
+	return platform->cpu->thread_attach(platform);
+}
+
+void tee_thread_detach(struct tee_platform *platform)
+{
+	platform->cpu->thread_detach(platform);
+}
+
+int tee_restrict_permissions(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t permissions,
+	uint64_t *ret_done)
+{
+	int r = check_range(enclave, offset, length);
+
+	*ret_done = 0;
+	return r < 0 ? r : enclave->platform->cpu->restrict_permissions(enclave, offset, length, permissions,
+		ret_done);
+}
+
+int tee_modify_types(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t page_type,
+	uint64_t *ret_done)
+{
+	int r = check_range(enclave, offset, length);
+
+	*ret_done = 0;
+	return r < 0 ? r : enclave->platform->cpu->modify_types(enclave, offset, length, page_type, ret_done);
+}
+
+int tee_remove_pages(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t *ret_done)
+{
+	int r = check_range(enclave, offset, length);
+
+	*ret_done = 0;
+	return r < 0 ? r : enclave->platform->cpu->remove_pages(enclave, offset, length, ret_done);
+}
+
+void tee_augment_hint(struct tee_enclave *enclave, uint64_t offset, uint64_t length)
+{
+	if (check_range(enclave, offset, length) == 0)
+		enclave->platform->cpu->augment_hint(enclave, offset, length);
+}
+
+int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *ret_target)
+{
+	return platform->evidence->target(platform, ret_target);
+}
+
+int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *quote, size_t quote_size,
+	size_t *ret_size)
+{
+	return platform->evidence->evidence(platform, report, quote, quote_size, ret_size);
+}
+
+int tee_collateral(struct tee_platform *platform, const uint8_t *quote, size_t quote_size, int64_t now, uint8_t *buffer,
+	size_t buffer_size, size_t *ret_size)
+{
+	return platform->evidence->collateral(platform, quote, quote_size, now, buffer, buffer_size, ret_size);
+}
+
+void tee_stats_get(const struct tee_enclave *enclave, struct tee_stats *ret_stats)
+{
+	enclave->platform->cpu->stats(enclave, ret_stats);
+}

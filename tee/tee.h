@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The TEE contract: an SGX2 CPU, its driver and its evidence, as the host sees them. Two CPUs stand behind it, hw/ (the Linux driver
+ * and the vDSO) and soft/ (in process), and for each the evidence of where an enclave runs; nothing outside this folder and
+ * core/evidence knows which.
+ *
+ * Preconditions of the whole interface: offsets and lengths are multiples of 4,096 and inside the enclave;
+ * one process may hold one enclave at a given base. Functions return 0 or a negative OM_E* (abi/errors.h);
+ * tee_last_error() then has the leaf or ioctl and its code in words. All may be called from any thread unless
+ * said otherwise.
+ */
+#ifndef OPTMIG_TEE_TEE_H
+#define OPTMIG_TEE_TEE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "errors.h"
+#include "sgx_arch.h"
+
+struct tee_platform;
+struct tee_enclave;
+
+enum tee_kind { TEE_AUTO, TEE_HW, TEE_SOFT };
+
+/* Options of the emulator; all zero is a good default. */
+struct tee_soft_options {
+	bool strict;               /* never patch ENCLU sites: each one traps */
+	const char *cost_profile;  /* NULL, or a name such as "icelake": cycles charged per leaf */
+	bool watch_writes;         /* tests: PAGEMAP_SCAN of this process tells which pages were written (slower) */
+	bool sealed;               /* after EINIT nothing can be mapped over ELRANGE, as an EPC page cannot be replaced (Linux 6.10; not
+	                              with watch_writes). Such an enclave's address range stays taken as long as its process lives */
+	const char *platform_dir;  /* emulated platform's keys; NULL: derived from a fixed development seed */
+};
+
+struct tee_capabilities {
+	enum tee_kind kind;        /* for tests; nothing else asks which it is (tools/gates) */
+	const char *name;          /* for people: "hardware", "emulator" */
+	bool     protects;         /* a security boundary stands between the enclave and this process */
+	bool     oracle;           /* the enclave's memory can be compared from outside */
+	bool     edmm;
+	uint64_t xfrm;             /* XFRM bits an enclave may have here */
+	uint64_t epc_bytes;        /* 0: unknown */
+	uint64_t elrange_max;
+};
+
+__attribute__((warn_unused_result))
+int tee_platform_open(enum tee_kind kind, const struct tee_soft_options *emu, struct tee_platform **ret_platform);
+void tee_platform_close(struct tee_platform *platform);
+void tee_platform_capabilities(const struct tee_platform *platform, struct tee_capabilities *ret_caps);
+/* One line for people: why this kind was chosen, or why hardware cannot be used. */
+const char *tee_platform_describe(const struct tee_platform *platform);
+
+/* ECREATE. Reserves [base, base + size) of this process at exactly `base` and fails with OM_EEXISTS if taken. */
+__attribute__((warn_unused_result))
+int tee_create(struct tee_platform *platform, uint64_t base, uint64_t size, uint32_t ssa_frame_pages,
+	const struct sgx_attributes *attributes, uint32_t miscselect, struct tee_enclave **ret_enclave);
+/* EADD (+ EEXTEND of every 256 bytes if `measure`). @source: length bytes, or NULL for zero pages. */
+__attribute__((warn_unused_result))
+int tee_add_pages(struct tee_enclave *enclave, uint64_t offset, const void *source, uint64_t length,
+	const struct sgx_secinfo *secinfo, bool measure);
+/* EINIT. */
+__attribute__((warn_unused_result))
+int tee_init(struct tee_enclave *enclave, const struct sgx_sigstruct *sigstruct);
+/* Waits for no one: the caller guarantees that no thread is inside. */
+void tee_destroy(struct tee_enclave *enclave);
+
+/* Modelled on struct sgx_enclave_run of <asm/sgx.h>. */
+struct tee_run {
+	uint64_t tcs;               /* address of the TCS */
+	uint32_t function;          /* out: the leaf that ended the run: EEXIT (4), or EENTER/ERESUME (2, 3) with an exception */
+	uint16_t exception_vector;  /* out: #PF 14, #UD 6, #GP 13, ... */
+	uint16_t exception_error_code;
+	uint64_t exception_addr;    /* out: page-aligned */
+};
+
+/*
+ * EENTER (leaf 2) or ERESUME (leaf 3), as __vdso_sgx_enter_enclave: the registers rdi, rsi, rdx, r8, r9 reach
+ * the enclave. Asynchronous signals of the host thread are handled and the enclave resumed, transparently.
+ * Context: any thread that called tee_thread_attach(); not from a signal handler. An ERESUME must come from the same stack
+ * depth as the EENTER whose code it continues: that code leaves through the frame it was entered from.
+ * Return: 0 with *run filled in (EEXIT or exception), or OM_ESGX (TCS busy, not a TCS, CSSA >= NSSA).
+ * On hardware ERESUME's own faults cannot be told from the enclave's and are reported as such.
+ */
+__attribute__((warn_unused_result))
+int tee_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t rsi, uint64_t rdx,
+	uint64_t r8, uint64_t r9, struct tee_run *run);
+
+/* Once per host thread before its first tee_enter (signal stack, syscall trap); and before it ends. */
+__attribute__((warn_unused_result))
+int tee_thread_attach(struct tee_platform *platform);
+void tee_thread_detach(struct tee_platform *platform);
+
+/* Host signal handlers that must run while a thread may be inside the enclave are installed through this
+ * (as sigaction with SA_SIGINFO), so that the emulator can restore the host's FS and GS first. */
+__attribute__((warn_unused_result))
+int tee_sigaction(int signo, void (*handler)(int, void *siginfo, void *ucontext), int sa_flags);
+
+/* EMODPR / EMODT / EREMOVE by the driver's ioctls; `ret_done` counts bytes done before an error. Return: OM_EINVAL where Linux's driver
+ * says EINVAL: W without R, a page type that the change does not fit; OM_ESGX for all else that it or the leaf refuses: no page, PENDING,
+ * MODIFIED, not trimmed or not accepted; OM_EUNSUPPORTED: what the emulator cannot enforce in a sealed enclave (docs/emulator.md). */
+__attribute__((warn_unused_result))
+int tee_restrict_permissions(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t permissions, uint64_t *ret_done);
+__attribute__((warn_unused_result))
+int tee_modify_types(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t page_type, uint64_t *ret_done);
+__attribute__((warn_unused_result))
+int tee_remove_pages(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t *ret_done);
+/* A hint that the enclave will soon EACCEPT [offset, offset + length): EAUG ahead where the driver can. Never fails. */
+void tee_augment_hint(struct tee_enclave *enclave, uint64_t offset, uint64_t length);
+
+/* Target information of the platform's quoting enclave, and a DCAP v3 quote over a report made for it.
+ * @report: 432 bytes from EREPORT. @quote: caller's buffer. Return: OM_ENOMEM if too small (then *ret_size is the need). */
+__attribute__((warn_unused_result))
+int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *ret_target);
+__attribute__((warn_unused_result))
+int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *quote, size_t quote_size, size_t *ret_size);
+
+/* Collateral for verifying `quote`, as core/evidence takes it, in force at `now` (seconds since 1970). Return: OM_ENOMEM as
+ * above; OM_EUNSUPPORTED where the platform's vendor would have to be asked. */
+__attribute__((warn_unused_result))
+int tee_collateral(struct tee_platform *platform, const uint8_t *quote, size_t quote_size, int64_t now,
+	uint8_t *buffer, size_t buffer_size, size_t *ret_size);
+
+struct tee_stats { uint64_t enter, resume, aex, eaccept, eacceptcopy, emodpe, eaug, pages_resident; };
+void tee_stats_get(const struct tee_enclave *enclave, struct tee_stats *ret_stats);
+
+/* Words for the last failure of this thread. Static buffer per thread. */
+const char *tee_last_error(void);
+
+#endif
