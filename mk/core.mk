@@ -73,6 +73,18 @@ TESTS += $(B)/$(1)/tests/unit/test_$(2)
 endef
 $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(eval $(call core_test,$(w),$(t)))))
 
+# Published evidence and its verdicts, plain and under ASan and UBSan.
+define tee_vectors
+$(B)/$(1)/tests/vectors/tee_vectors: $(call objs,$(1),$(wildcard tests/vectors/*.c)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
+	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^
+TESTS += $(B)/$(1)/tests/vectors/tee_vectors
+endef
+$(foreach w,host san,$(eval $(call tee_vectors,$(w))))
+.PHONY: tee-vectors
+## make tee-vectors    published evidence of every kind: one line each with its verdict and the expected one, and the total
+tee-vectors: $(B)/host/tests/vectors/tee_vectors
+	$<
+
 # Fuzz targets of core/; tests/fuzz/replay runs them over their seeds.
 CORE_FUZZ := quote snp x509 collateral_json policy cursor noise
 define core_fuzz
