@@ -52,7 +52,8 @@ struct om_snp_result {
 /*
  * Return: 0, and *ret_reason = OM_WHY_NONE. Otherwise the reason and OM_EQUOTE (invalid), OM_EEXPIRED, OM_EREVOKED or
  * OM_EPOLICY (the root); *ret_result is untouched.
- * Context: needs about 16 KiB of stack. Trust: report, chain and CRL are hostile, and so may be the clock: a wrong one can
+ * Context: needs about 16 KiB of stack. Trust: report, chain and CRL are hostile, but must not change meanwhile: copy them out of
+ * memory that others can write. The clock may be hostile, too: a wrong one can
  * make an old certificate or CRL look fresh, never a forged one good.
  */
 __attribute__((warn_unused_result))

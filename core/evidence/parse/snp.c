@@ -177,6 +177,7 @@ int om_snp_report_parse(struct om_view bytes, struct om_snp_report *ret)
 
 /*
  * AMD's arcs below 1.3.6.1.4.1.3704.1, each one bit of what has been seen: 1, 2, 4, 5 stand for themselves, 3.N is 8 + N.
+ * An SPL that is not known may be a component of the TCB, so it is refused; anything else that is not known says nothing here.
  */
 static const uint8_t amd[] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x01 };
 #define STRUCT_VERSION 1
@@ -184,6 +185,7 @@ static const uint8_t amd[] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x9c, 0x78, 0x01 };
 #define HWID           4
 #define CSP_ID         5
 #define SPL(n)         (8 + (n))
+#define SPL_UNKNOWN    SPL(10)
 #define SEEN(arc)      (UINT32_C(1) << (arc))
 
 static unsigned arc_of(struct om_view oid)
@@ -192,11 +194,11 @@ static unsigned arc_of(struct om_view oid)
 
 	if (oid.size < sizeof amd || memcmp(oid.data, amd, sizeof amd))
 		return 0;
-	if (oid.size == sizeof amd + 1 && tail[0] <= 5 && tail[0] != 3)
-		return tail[0];
-	if (oid.size == sizeof amd + 2 && tail[0] == 3 && tail[1] >= 1 && tail[1] <= 9)
-		return SPL(tail[1]);
-	return 0;
+	if (oid.size == sizeof amd)
+		return 0;
+	if (tail[0] == 3)
+		return oid.size == sizeof amd + 2 && tail[1] >= 1 && tail[1] <= 9 ? SPL(tail[1]) : SPL_UNKNOWN;
+	return oid.size == sizeof amd + 1 && tail[0] <= 5 ? tail[0] : 0;
 }
 
 struct found {
@@ -260,6 +262,8 @@ static int interpret(unsigned arc, struct om_view value, struct found *f)
 		return hwid(value, &f->hwid);
 	case CSP_ID:
 		return text(value, OM_SNP_CSP_MAX, &f->csp);
+	case SPL_UNKNOWN:
+		return OM_EUNSUPPORTED;
 	default:
 		error = number(value, 255, &n);
 		f->spl[arc - SPL(0)] = (uint8_t)n;
