@@ -248,6 +248,70 @@ static void test_roots(void **state)
 	}
 }
 
+/*
+ * AMD's own list for Genoa, as its service gave it from 2026-08-19 on: it names one CA that was replaced in 2022.
+ */
+static void test_real_crl(void **state)
+{
+	static const char hex[] =
+		"308203763082012a020101304106092a864886f70d01010a3034a00f300d06096086480165030402020500a11c301a06092a864886f70d01"
+		"0108300d06096086480165030402020500a203020130307b31143012060355040b0c0b456e67696e656572696e67310b3009060355040613"
+		"0255533114301206035504070c0b53616e746120436c617261310b300906035504080c024341311f301d060355040a0c16416476616e6365"
+		"64204d6963726f20446576696365733112301006035504030c0941524b2d47656e6f61170d3236303831393134303930315a170d32363130"
+		"30343030303030305a301630140203020001170d3232313033313132303030305aa02f302d301f0603551d230418301680149f5df9fe0dd8"
+		"f35ad0331a25ef81294fbe31a85b300a0603551d14040302010a304106092a864886f70d01010a3034a00f300d0609608648016503040202"
+		"0500a11c301a06092a864886f70d010108300d06096086480165030402020500a20302013003820201007a9ae04bee3b67005651b34493ed"
+		"42fe5657d436df28795ef9a61b3547f8d5cb47ad8b5a5f5b0c9b6f35fa85ea904c6859f971c04f21e15c7f6908427944b691f5ea14c24fff"
+		"3179628e6d27e24f7297c619ea9ce18cb52a9c47f531562c6c2e34178b5769c72436130462b93f7b16e1c8d28ad82d55fd92a2dd2e138122"
+		"21312c395e9ca5497c15f43ecc050fcda9253829709621eb4ffcbfdd4a18cabdebb6e197b38ec00a8541385b0d5398b5ef60810625d0f5b8"
+		"7f1ac8c237f1a2590e18af225f74a1c75110a5a8767cd59ef71d7886f209cc90dc4f1ab6b0868115d2434b680f28cbf4de41b37a5304cb23"
+		"c2c3787e41f1d43874fddf6bee11080a0c3a403bbf827f413a4d8ac35df623e931a382178e532737a1d64eea2a91b80e1fda33113f6296ea"
+		"4132efcc470e8c4a1c66cf65b8cd570a5af671dda27d2050c887dc5c23f27af0678bb42f76810de5d36e324765fc141fe5f0eb1a73e5ceaf"
+		"2b1c72b1c967b5c27bb7a3794a70cae9c38f48365320bbe79518541615f813bd82ff4be36903dcda9d9fe68fbb62e4ba45da27591cff7081"
+		"cca0477262def49d5f0d8664d4490f3fe2ab7f6a4018c32950ae7ebf9ba06753b33bb1cae5a33d4672e30bb9e04dd4993b02706dac63cd32"
+		"5c03dd6fee6668b32564a11b9b10a878be68f68720062e93070315b7fb027da5ed6eb912c464fca5fffc08b3460c02ea7f0a";
+	static const uint8_t replaced[] = { 2, 0, 1 }, in_use[] = { 2, 0, 2 };
+	size_t size;
+	uint8_t *der = unit_hex(hex, &size);
+	struct real *r;
+	struct om_snp_result result;
+	struct om_snp_input in = { .crl = { der, size }, .roots = om_amd_roots, .root_count = OM_AMD_ROOTS };
+	enum om_attest_reason why;
+	struct om_crl crl;
+
+	(void)state;
+	assert_int_equal(size, 890);
+	assert_int_equal(om_crl_parse_amd(in.crl, &crl), 0);
+	assert_true(om_crl_revokes(&crl, OM_VIEW(replaced)));
+	assert_false(om_crl_revokes(&crl, OM_VIEW(in_use)));
+	if (!unit_vector_path("snp/genoa_v5_report.bin")) {
+		free(der);
+		skip();
+	}
+	r = genoa();
+	in.report = (struct om_view) { r->report, sizeof r->report };
+	in.chain = (struct om_view) { r->chain, r->chain_size };
+	in.now = 1789000000; /* 2026-09-10 */
+	assert_int_equal(om_snp_verify(&in, &result, &why), 0);
+	assert_true(result.crl_checked);
+	assert_true(result.valid_until == crl.next_update && crl.next_update == 1791072000);
+	in.now = 1791072001;
+	assert_int_equal(om_snp_verify(&in, &result, &why), OM_EEXPIRED);
+	assert_int_equal(why, OM_WHY_CRL_TIME);
+	in.now = 1787148540; /* a second before its thisUpdate */
+	assert_int_equal(om_snp_verify(&in, &result, &why), OM_EEXPIRED);
+	assert_int_equal(why, OM_WHY_CRL_TIME);
+	free(r);
+	r = milan();
+	in.report = (struct om_view) { r->report, sizeof r->report };
+	in.chain = (struct om_view) { r->chain, r->chain_size };
+	in.now = 1789000000;
+	assert_int_equal(om_snp_verify(&in, &result, &why), OM_EQUOTE);
+	assert_int_equal(why, OM_WHY_CRL);
+	free(r);
+	free(der);
+}
+
 /* Both ways to write a HWID, in certificates that nobody signed. */
 static void test_hwid_forms(void **state)
 {
@@ -906,6 +970,7 @@ int main(void)
 		cmocka_unit_test(test_report_values),
 		cmocka_unit_test(test_certificate_bytes),
 		cmocka_unit_test(test_roots),
+		cmocka_unit_test(test_real_crl),
 		cmocka_unit_test(test_hwid_forms),
 		cmocka_unit_test(test_products),
 		cmocka_unit_test(test_forged_good),
