@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include "evidence/accept/policy.h"
 #include "evidence/demo/quote_build.h"
+#include "evidence/demo/snp_build.h"
 
 static const char *directory;
 
@@ -44,6 +45,43 @@ static void chain(const char *prefix, struct om_view pem)
 	}
 }
 
+/* A report, its certificates and the list of a pretended machine; and all of it as one. */
+static void snp(const char *prefix, enum om_snp_product product, enum om_snp_key key, uint32_t version)
+{
+	static uint8_t all[OM_SNP_REPORT_SIZE + OM_SNP_CHAIN_MAX], crl[OM_X509_MAX];
+	const uint8_t id[32] = { 1 };
+	struct om_snp_machine m;
+	struct om_snp_report fields;
+	struct om_x509 c;
+	struct om_der d;
+	size_t size, crl_size;
+	char name[64];
+
+	om_snp_machine_init(&m, id, product, key);
+	m.trailer = version & 1;
+	om_snp_machine_fields(&m, version, &fields);
+	om_snp_machine_report(&m, &fields, all);
+	if (om_snp_machine_chain(&m, all + OM_SNP_REPORT_SIZE, OM_SNP_CHAIN_MAX, &size) ||
+	    om_snp_machine_crl(&m, 1767225600, crl, sizeof crl, &crl_size))
+		exit(1);
+	snprintf(name, sizeof name, "%s-report", prefix);
+	seed("snp", name, (struct om_view) { all, OM_SNP_REPORT_SIZE });
+	snprintf(name, sizeof name, "%s-evidence", prefix);
+	seed("snp", name, (struct om_view) { all, OM_SNP_REPORT_SIZE + size });
+	snprintf(name, sizeof name, "%s-crl", prefix);
+	seed("snp", name, (struct om_view) { crl, crl_size });
+	om_der_init(&d, (struct om_view) { all + OM_SNP_REPORT_SIZE, size });
+	for (int i = 0; om_der_peek(&d); i++) {
+		const struct om_view der = om_der_element(&d, OM_DER_SEQUENCE);
+
+		snprintf(name, sizeof name, "%s-certificate-%d", prefix, i);
+		seed("snp", name, der);
+		snprintf(name, sizeof name, "%s-extensions-%d", prefix, i);
+		if (!om_x509_parse_amd(der, &c))
+			seed("snp", name, c.extensions);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	static uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX], policy[4096];
@@ -73,6 +111,9 @@ int main(int argc, char **argv)
 	seed("x509", "pck-crl", c.pck_crl);
 	seed("collateral_json", "tcb-info", c.tcb_info);
 	seed("collateral_json", "qe-identity", c.qe_identity);
+	snp("milan", OM_SNP_MILAN, OM_SNP_VCEK, 2);
+	snp("genoa", OM_SNP_GENOA, OM_SNP_VLEK, 3);
+	snp("turin", OM_SNP_TURIN, OM_SNP_VCEK, 5);
 	om_policy_default(&p);
 	p.mrenclave_count = 2;
 	if (om_policy_encode(&p, policy, sizeof policy, &size))

@@ -35,13 +35,6 @@ static bool pinned(const struct om_x509 *root, const struct om_attest_input *in)
 	return false;
 }
 
-/* May `issuer`, with `below` CA certificates between it and the leaf, have issued `subject`? */
-static bool may_issue(const struct om_x509 *issuer, const struct om_x509 *subject, unsigned below)
-{
-	return issuer->ca && issuer->usage & OM_X509_CERT_SIGN && issuer->path_length >= below &&
-		om_view_equal(issuer->subject, subject->issuer);
-}
-
 int om_chain_verify(struct om_chain *chain, struct om_view pem, unsigned count, const struct om_attest_input *in,
 	int64_t *valid_until, enum om_attest_reason *ret_reason)
 {
@@ -60,7 +53,7 @@ int om_chain_verify(struct om_chain *chain, struct om_view pem, unsigned count, 
 		const struct om_x509 *issuer = i == count - 1 ? root : &chain->cert[i + 1];
 		const unsigned below = i == count - 1 ? count - 2 : i;
 
-		if (!may_issue(issuer, c, below) || om_x509_signed(c->tbs, c->signature, issuer->public))
+		if (!om_x509_may_issue(issuer, c, below) || om_x509_signed(c->tbs, c->signature, issuer->public))
 			return OM_EQUOTE;
 		if (in->now < c->not_before || in->now > c->not_after) {
 			*ret_reason = OM_WHY_CERT_TIME;

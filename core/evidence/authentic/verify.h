@@ -16,7 +16,7 @@
 #include "evidence/parse/quote.h"
 #include "evidence/authentic/tcb.h"
 
-/* Why a quote or a peer was refused; for people and reports. Numbers are stable. */
+/* Why a quote, a report or a peer was refused; for people and reports. Numbers are stable: 40 to 69 are of SEV-SNP. */
 #define OM_ATTEST_REASONS(X) \
 	X(OM_WHY_NONE,               0, "accepted") \
 	X(OM_WHY_QUOTE_FORMAT,       1, "the quote is malformed") \
@@ -39,7 +39,28 @@
 	X(OM_WHY_SVN,               18, "the enclave's security version is lower than the policy demands") \
 	X(OM_WHY_NOT_INITIALIZED,   19, "the report is not of an initialised 64-bit enclave") \
 	X(OM_WHY_POLICY_FORMAT,     20, "this image's own attestation policy is malformed") \
-	X(OM_WHY_REPORT_DATA,       21, "the quote was made for another session")
+	X(OM_WHY_REPORT_DATA,       21, "the quote was made for another session") \
+	X(OM_WHY_SNP_FORMAT,        40, "the security processor's report is malformed") \
+	X(OM_WHY_SNP_VERSION,       41, "the report's version is not known for this processor, or what it reserves is in use") \
+	X(OM_WHY_SNP_PRODUCT,       42, "the report is of a processor that is unknown, or that these certificates are not for") \
+	X(OM_WHY_SNP_CHAIN,         43, "the security processor's certificate chain is not valid") \
+	X(OM_WHY_SNP_NO_CRL,        44, "there is no revocation list, and one is demanded") \
+	X(OM_WHY_SNP_CERTIFICATE,   45, "the certificate does not say which chip, provider or TCB its key is for") \
+	X(OM_WHY_SNP_KEY,           46, "the report names another kind of key, VCEK or VLEK, than its certificates") \
+	X(OM_WHY_SNP_TCB,           47, "the report's TCB is not the one that its certificate is for") \
+	X(OM_WHY_SNP_CHIP,          48, "the report's chip is not the one that its certificate is for") \
+	X(OM_WHY_SNP_SIGNATURE,     49, "the report's signature does not hold") \
+	X(OM_WHY_SNP_DEBUG,         50, "the guest may be debugged by its host") \
+	X(OM_WHY_SNP_AGENT,         51, "the guest may be moved by a migration agent") \
+	X(OM_WHY_SNP_POLICY,        52, "the guest was launched with a policy that is not accepted") \
+	X(OM_WHY_SNP_VLEK,          53, "the report is signed with a cloud provider's key (VLEK), which the policy does not accept") \
+	X(OM_WHY_SNP_OLD_TCB,       54, "the processor's TCB is older than the policy demands") \
+	X(OM_WHY_SNP_PLATFORM,      55, "the machine is not set up as the policy demands") \
+	X(OM_WHY_SNP_MASKED,        56, "the report masks its chip, and the policy demands to know it") \
+	X(OM_WHY_SNP_VMPL,          57, "the report was made at a privilege level (VMPL) that the policy does not accept") \
+	X(OM_WHY_SNP_MEASUREMENT,   58, "the guest's launch digest is not one that the policy lists") \
+	X(OM_WHY_SNP_IDENTITY,      59, "the guest's id key or author key is not the one that the policy demands") \
+	X(OM_WHY_SNP_GUEST_SVN,     60, "the guest's security version is lower than the policy demands")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)

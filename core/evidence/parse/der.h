@@ -35,6 +35,8 @@ void om_der_init(struct om_der *d, struct om_view input);
 void om_der_fail(struct om_der *d, int error);
 /* Tag of the next element; 0 at the end or after an error. */
 uint8_t om_der_peek(const struct om_der *d);
+/* Bytes not read yet. */
+static inline size_t om_der_left(const struct om_der *d) { return (size_t)(d->end - d->p); }
 /* Content of the next element, which must have this tag. */
 struct om_view om_der_content(struct om_der *d, uint8_t tag);
 /* The whole next element with its header. */

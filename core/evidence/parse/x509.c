@@ -6,7 +6,9 @@
 #include <string.h>
 #include "evidence/parse/x509.h"
 #include "crypto/ec.h"
+#include "crypto/rsa.h"
 #include "crypto/sha256.h"
+#include "crypto/sha512.h"
 
 /* AlgorithmIdentifier ecdsa-with-SHA256, whole element. */
 static const uint8_t ecdsa_sha256[] = { 0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02 };
@@ -15,39 +17,76 @@ static const uint8_t p256_spki[] = {
 	0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
 	0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
 };
+/* The two ways to write RSASSA-PSS with SHA-384, MGF1 with SHA-384, 48 bytes of salt: trailerField written out, or left out. */
+static const uint8_t pss_sha384_trailer[] = {
+	0x30, 0x46, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30, 0x39,
+	0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+	0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08,
+	0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+	0xa2, 0x03, 0x02, 0x01, 0x30, 0xa3, 0x03, 0x02, 0x01, 0x01,
+};
+static const uint8_t pss_sha384[] = {
+	0x30, 0x41, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a, 0x30, 0x34,
+	0xa0, 0x0f, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+	0xa1, 0x1c, 0x30, 0x1a, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x08,
+	0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02, 0x05, 0x00,
+	0xa2, 0x03, 0x02, 0x01, 0x30,
+};
+/* The same as p256_spki for P-384; and an RSA key of 4096 bits, up to the modulus and behind it (exponent 65537). */
+static const uint8_t p384_spki[] = {
+	0x30, 0x76, 0x30, 0x10, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x05, 0x2b, 0x81, 0x04, 0x00, 0x22,
+	0x03, 0x62, 0x00, 0x04,
+};
+static const uint8_t rsa_spki[] = {
+	0x30, 0x82, 0x02, 0x22, 0x30, 0x0d, 0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01, 0x05, 0x00,
+	0x03, 0x82, 0x02, 0x0f, 0x00, 0x30, 0x82, 0x02, 0x0a, 0x02, 0x82, 0x02, 0x01, 0x00,
+};
+static const uint8_t rsa_exponent[] = { 0x02, 0x03, 0x01, 0x00, 0x01 };
 static const uint8_t oid_key_usage[] = { 0x55, 0x1d, 0x0f };
 static const uint8_t oid_constraints[] = { 0x55, 0x1d, 0x13 };
 static const uint8_t oid_sgx[] = { 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 0x01, 0x0d, 0x01 };
 
-static void algorithm(struct om_der *d)
+/* What a certificate or CRL may be signed with, and what for: everything below is told which profile it reads. */
+enum profile { INTEL, AMD };
+
+static struct om_view algorithm(struct om_der *d, enum profile profile)
 {
-	if (!om_view_equal(om_der_element(d, OM_DER_SEQUENCE), OM_VIEW(ecdsa_sha256)))
+	const struct om_view id = om_der_element(d, OM_DER_SEQUENCE);
+	const bool good = profile == INTEL ? om_view_equal(id, OM_VIEW(ecdsa_sha256)) :
+		om_view_equal(id, OM_VIEW(pss_sha384)) || om_view_equal(id, OM_VIEW(pss_sha384_trailer));
+
+	if (!good)
 		om_der_fail(d, OM_EUNSUPPORTED);
+	return id;
 }
 
-/* BIT STRING { SEQUENCE { r, s } } */
-static void signature_value(struct om_der *d, uint8_t ret[64])
+int om_x509_ecdsa(struct om_view der, uint8_t ret_signature[64])
 {
-	struct om_view bits = om_der_content(d, OM_DER_BITS);
-	struct om_der inner, pair;
+	uint8_t signature[64];
+	struct om_der d, pair;
 	int error;
 
-	memset(ret, 0, 64);
-	if (d->error)
-		return;
-	if (bits.size < 1 || bits.data[0] != 0) {
-		om_der_fail(d, OM_EINVAL);
-		return;
-	}
-	om_der_init(&inner, (struct om_view) { bits.data + 1, bits.size - 1 });
-	pair = om_der_enter(&inner, OM_DER_SEQUENCE);
-	om_der_scalar(&pair, ret);
-	om_der_scalar(&pair, ret + 32);
+	om_der_init(&d, der);
+	pair = om_der_enter(&d, OM_DER_SEQUENCE);
+	om_der_scalar(&pair, signature);
+	om_der_scalar(&pair, signature + 32);
 	error = om_der_end(&pair);
 	if (!error)
-		error = om_der_end(&inner);
+		error = om_der_end(&d);
 	if (error)
-		om_der_fail(d, error);
+		return error;
+	memcpy(ret_signature, signature, sizeof signature);
+	return 0;
+}
+
+/* What a BIT STRING of whole bytes holds. */
+static struct om_view whole_bytes(struct om_der *d)
+{
+	struct om_view bits = om_der_content(d, OM_DER_BITS);
+
+	if (!d->error && (bits.size < 1 || bits.data[0] != 0))
+		om_der_fail(d, OM_EINVAL);
+	return d->error ? (struct om_view) { d->end, 0 } : (struct om_view) { bits.data + 1, bits.size - 1 };
 }
 
 static int constraints(struct om_view value, struct om_x509 *c)
@@ -118,6 +157,7 @@ static int extensions(struct om_der *tbs, struct om_x509 *c)
 	unsigned seen = 0;
 	int error;
 
+	c->extensions = (struct om_view) { list.p, om_der_left(&list) };
 	while (om_der_peek(&list)) {
 		error = extension(&list, c, &seen);
 		if (error)
@@ -127,7 +167,33 @@ static int extensions(struct om_der *tbs, struct om_x509 *c)
 	return error ? error : om_der_end(&wrapper);
 }
 
-static int tbs_certificate(struct om_x509 *c)
+/* The key that the profile allows, out of its SubjectPublicKeyInfo. */
+static int public_key(struct om_x509 *c, enum profile profile)
+{
+	const struct om_view v = c->spki;
+
+	if (profile == INTEL) {
+		if (v.size != sizeof p256_spki + sizeof c->public || memcmp(v.data, p256_spki, sizeof p256_spki))
+			return OM_EUNSUPPORTED;
+		memcpy(c->public, v.data + sizeof p256_spki, sizeof c->public);
+		c->key = OM_X509_P256;
+		return 0;
+	}
+	if (v.size == sizeof p384_spki + 96 && !memcmp(v.data, p384_spki, sizeof p384_spki)) {
+		c->amd_key = (struct om_view) { v.data + sizeof p384_spki, 96 };
+		c->key = OM_X509_P384;
+		return 0;
+	}
+	if (v.size != sizeof rsa_spki + OM_RSA_SIZE + sizeof rsa_exponent || memcmp(v.data, rsa_spki, sizeof rsa_spki) ||
+	    v.data[sizeof rsa_spki] < 0x80 || memcmp(v.data + sizeof rsa_spki + OM_RSA_SIZE, rsa_exponent, sizeof rsa_exponent))
+		return OM_EUNSUPPORTED;
+	c->amd_key = (struct om_view) { v.data + sizeof rsa_spki, OM_RSA_SIZE };
+	c->key = OM_X509_RSA;
+	return 0;
+}
+
+/* @id: the algorithm named outside the signed part, which must be the one inside (RFC 5280, 4.1.1.2). */
+static int tbs_certificate(struct om_x509 *c, enum profile profile, struct om_view id)
 {
 	struct om_der outer, d, inner;
 	int error;
@@ -140,7 +206,8 @@ static int tbs_certificate(struct om_x509 *c)
 	c->serial = om_der_content(&d, OM_DER_INTEGER);
 	if (!d.error && (c->serial.size < 1 || c->serial.size > 21) /* 20 bytes and a sign: Intel has such */)
 		om_der_fail(&d, OM_EINVAL);
-	algorithm(&d);
+	if (!om_view_equal(algorithm(&d, profile), id))
+		om_der_fail(&d, OM_EINVAL);
 	c->issuer = om_der_element(&d, OM_DER_SEQUENCE);
 	inner = om_der_enter(&d, OM_DER_SEQUENCE);
 	c->not_before = om_der_time(&inner);
@@ -152,39 +219,58 @@ static int tbs_certificate(struct om_x509 *c)
 	c->spki = om_der_element(&d, OM_DER_SEQUENCE);
 	if (d.error)
 		return d.error;
-	if (c->spki.size != sizeof p256_spki + 64 || memcmp(c->spki.data, p256_spki, sizeof p256_spki))
-		return OM_EUNSUPPORTED;
-	memcpy(c->public, c->spki.data + sizeof p256_spki, 64);
-	error = extensions(&d, c);
+	error = public_key(c, profile);
+	if (!error)
+		error = extensions(&d, c);
 	return error ? error : om_der_end(&d);
 }
 
 /* SIGNED (RFC 5280, sections 4.1 and 5.1): what is signed, the algorithm, the signature; nothing behind it. */
-static int signed_parts(struct om_view der, struct om_view *ret_tbs, uint8_t ret_signature[64])
+struct signed_parts { struct om_view tbs, id, signature; };
+
+static int take_apart(struct om_view der, enum profile profile, struct signed_parts *ret)
 {
 	struct om_der outer, d;
 	int error;
 
 	om_der_init(&outer, der);
 	d = om_der_enter(&outer, OM_DER_SEQUENCE);
-	*ret_tbs = om_der_element(&d, OM_DER_SEQUENCE);
-	algorithm(&d);
-	signature_value(&d, ret_signature);
+	ret->tbs = om_der_element(&d, OM_DER_SEQUENCE);
+	ret->id = algorithm(&d, profile);
+	ret->signature = whole_bytes(&d);
+	if (profile == AMD && !d.error && ret->signature.size != OM_RSA_SIZE)
+		om_der_fail(&d, OM_EINVAL);
 	error = om_der_end(&d);
 	return error ? error : om_der_end(&outer);
 }
 
-int om_x509_parse(struct om_view der, struct om_x509 *ret)
+static int parse_certificate(struct om_view der, enum profile profile, struct om_x509 *ret)
 {
 	struct om_x509 c = { .path_length = UINT_MAX };
-	int error = signed_parts(der, &c.tbs, c.signature);
+	struct signed_parts parts;
+	int error = take_apart(der, profile, &parts);
 
-	if (!error)
-		error = tbs_certificate(&c);
+	if (!error && profile == INTEL)
+		error = om_x509_ecdsa(parts.signature, c.signature);
+	if (error)
+		return error;
+	c.tbs = parts.tbs;
+	if (profile == AMD)
+		c.amd_signature = parts.signature;
+	error = tbs_certificate(&c, profile, parts.id);
 	if (error)
 		return error;
 	*ret = c;
 	return 0;
+}
+
+int om_x509_parse(struct om_view der, struct om_x509 *ret) { return parse_certificate(der, INTEL, ret); }
+int om_x509_parse_amd(struct om_view der, struct om_x509 *ret) { return parse_certificate(der, AMD, ret); }
+
+bool om_x509_may_issue(const struct om_x509 *issuer, const struct om_x509 *subject, unsigned below)
+{
+	return issuer->ca && issuer->usage & OM_X509_CERT_SIGN && issuer->path_length >= below &&
+		om_view_equal(issuer->subject, subject->issuer);
 }
 
 /* Extensions of a CRL or of its entries: none is interpreted, so none may be critical. */
@@ -222,7 +308,7 @@ static int revoked_entry(struct om_der *list, struct om_view *ret_serial)
 	return om_der_end(&d);
 }
 
-static int tbs_crl(struct om_crl *c)
+static int tbs_crl(struct om_crl *c, enum profile profile, struct om_view id)
 {
 	struct om_der outer, d, wrapper, list;
 	struct om_view serial;
@@ -232,7 +318,8 @@ static int tbs_crl(struct om_crl *c)
 	d = om_der_enter(&outer, OM_DER_SEQUENCE);
 	if (om_der_number(&d, OM_DER_INTEGER, UINT64_MAX) != 1)
 		om_der_fail(&d, OM_EVERSION);
-	algorithm(&d);
+	if (!om_view_equal(algorithm(&d, profile), id))
+		om_der_fail(&d, OM_EINVAL);
 	c->issuer = om_der_element(&d, OM_DER_SEQUENCE);
 	c->this_update = om_der_time(&d);
 	c->next_update = om_der_time(&d);
@@ -252,18 +339,28 @@ static int tbs_crl(struct om_crl *c)
 	return error ? error : om_der_end(&d);
 }
 
-int om_crl_parse(struct om_view der, struct om_crl *ret)
+static int parse_crl(struct om_view der, enum profile profile, struct om_crl *ret)
 {
 	struct om_crl c = { 0 };
-	int error = signed_parts(der, &c.tbs, c.signature);
+	struct signed_parts parts;
+	int error = take_apart(der, profile, &parts);
 
-	if (!error)
-		error = tbs_crl(&c);
+	if (!error && profile == INTEL)
+		error = om_x509_ecdsa(parts.signature, c.signature);
+	if (error)
+		return error;
+	c.tbs = parts.tbs;
+	if (profile == AMD)
+		c.amd_signature = parts.signature;
+	error = tbs_crl(&c, profile, parts.id);
 	if (error)
 		return error;
 	*ret = c;
 	return 0;
 }
+
+int om_crl_parse(struct om_view der, struct om_crl *ret) { return parse_crl(der, INTEL, ret); }
+int om_crl_parse_amd(struct om_view der, struct om_crl *ret) { return parse_crl(der, AMD, ret); }
 
 bool om_crl_revokes(const struct om_crl *crl, struct om_view serial)
 {
@@ -283,4 +380,14 @@ int om_x509_signed(struct om_view tbs, const uint8_t signature[64], const uint8_
 
 	om_sha256(tbs.data, tbs.size, hash);
 	return om_p256_verify(public, hash, signature);
+}
+
+int om_x509_signed_amd(struct om_view tbs, struct om_view signature, const struct om_x509 *issuer)
+{
+	uint8_t hash[OM_SHA384_SIZE];
+
+	if (issuer->key != OM_X509_RSA || signature.size != OM_RSA_SIZE)
+		return OM_EAUTH;
+	om_sha384(tbs.data, tbs.size, hash);
+	return om_rsa_pss_verify(issuer->amd_key.data, hash, signature.data);
 }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Just as much X.509 (RFC 5280) as DCAP uses: version 3 certificates and version 2 CRLs, P-256 keys, ecdsa-with-SHA256.
+ * Just as much X.509 (RFC 5280) as evidence uses: version 3 certificates and version 2 CRLs, in two profiles that never mix.
+ *
+ *   Intel (DCAP)   P-256 keys, ecdsa-with-SHA256                          om_x509_parse, om_crl_parse
+ *   AMD (SNP)      RSA-4096 and P-384 keys, RSASSA-PSS with SHA-384       om_x509_parse_amd, om_crl_parse_amd
+ *
  * Anything else, an unknown critical extension among it, is refused. Views point into the input, which must stay.
  */
 #ifndef OPTMIG_CORE_EVIDENCE_PARSE_X509_H
@@ -14,14 +18,20 @@
 #define OM_X509_CERT_SIGN         0x04
 #define OM_X509_CRL_SIGN          0x02
 
+enum om_x509_key { OM_X509_P256 = 1, OM_X509_P384, OM_X509_RSA };
+
 struct om_x509 {
 	struct om_view tbs;              /* the signed bytes */
 	struct om_view issuer, subject;  /* whole Name elements: equal bytes are equal names */
 	struct om_view serial;           /* content of the INTEGER */
 	struct om_view spki;             /* whole SubjectPublicKeyInfo */
 	struct om_view sgx;              /* Intel's SGX extension (1.2.840.113741.1.13.1), size 0 if absent */
-	uint8_t public[64];
+	struct om_view extensions;       /* content of the list of all of them */
+	uint8_t public[64];              /* Intel's profile */
 	uint8_t signature[64];
+	enum om_x509_key key;
+	struct om_view amd_key;          /* AMD's profile: x || y, or the modulus of 512 bytes */
+	struct om_view amd_signature;    /* 512 bytes */
 	int64_t not_before, not_after;   /* seconds since 1970 */
 	bool ca;
 	unsigned path_length;            /* UINT_MAX: no limit */
@@ -31,7 +41,8 @@ struct om_x509 {
 /* A CRL keeps its list as it stands; om_crl_revokes() walks it. */
 struct om_crl {
 	struct om_view tbs, issuer, revoked;
-	uint8_t signature[64];
+	uint8_t signature[64];           /* Intel's profile */
+	struct om_view amd_signature;    /* AMD's: 512 bytes */
 	int64_t this_update, next_update;
 };
 
@@ -46,10 +57,19 @@ struct om_pck {
 
 /* Return: 0; OM_ETRUNCATED, OM_ETRAILING, OM_ETYPE, OM_EINVAL, OM_EOVERFLOW: not DER or not this; OM_EUNSUPPORTED. */
 __attribute__((warn_unused_result)) int om_x509_parse(struct om_view der, struct om_x509 *ret);
+__attribute__((warn_unused_result)) int om_x509_parse_amd(struct om_view der, struct om_x509 *ret);
 __attribute__((warn_unused_result)) int om_crl_parse(struct om_view der, struct om_crl *ret);
+__attribute__((warn_unused_result)) int om_crl_parse_amd(struct om_view der, struct om_crl *ret);
 __attribute__((warn_unused_result)) int om_pck_parse(struct om_view extension, struct om_pck *ret);
 /* Return: 0 or OM_EAUTH. */
 __attribute__((warn_unused_result)) int om_x509_signed(struct om_view tbs, const uint8_t signature[64], const uint8_t public[64]);
+/* AMD's profile: by an issuer with an RSA key. Return: 0 or OM_EAUTH. */
+__attribute__((warn_unused_result))
+int om_x509_signed_amd(struct om_view tbs, struct om_view signature, const struct om_x509 *issuer);
+/* May `issuer`, with `below` CA certificates between it and the leaf, have issued `subject`? Names, CA flag, usage, path length. */
+bool om_x509_may_issue(const struct om_x509 *issuer, const struct om_x509 *subject, unsigned below);
+/* SEQUENCE { r, s } as P-256 has it. Return: 0, or errors of om_der. */
+__attribute__((warn_unused_result)) int om_x509_ecdsa(struct om_view der, uint8_t ret_signature[64]);
 bool om_crl_revokes(const struct om_crl *crl, struct om_view serial);
 
 /*
