@@ -26,7 +26,7 @@
 
 #include <stdint.h>
 
-#define OM_HOSTCALL_VERSION 2
+#define OM_HOSTCALL_VERSION 3
 #define OM_TBUF_DATA        4096u              /* data begins here */
 #define OM_TBUF_SIZE_MIN    (64u * 1024u)
 #define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
@@ -149,7 +149,6 @@ struct om_boot {
 	uint32_t argc, envc;
 	uint64_t strings_size;
 	uint64_t clock;             /* address of struct om_clock in untrusted memory */
-	uint64_t xfrm;              /* XFRM of this enclave */
 	uint64_t cpu_features;      /* OM_CPU_*: what the host says the CPU can do; wrong answers cost only availability */
 	uint32_t pid, ppid;         /* made virtual: fixed at first boot, kept across migrations */
 	uint32_t uid, euid, gid, egid;

@@ -329,7 +329,8 @@ int emu_platform_open(const struct sgx_emu_options *options, struct sgx_platform
 	if (!p)
 		return sgx_fail(OM_ENOMEM, "no memory");
 	p->common.backend = &backend;
-	p->common.caps = (struct sgx_capabilities){ .kind = SGX_EMU, .edmm = true, .xfrm = sgx_host_xfrm(),
+	p->common.caps = (struct sgx_capabilities){ .kind = SGX_EMU, .edmm = true,
+		.xfrm = sgx_host_xfrm() & (options->xfrm ? options->xfrm : ~0ull),
 		.elrange_max = 1ull << 40 };
 	p->strict = options->strict;
 	p->watch_writes = options->watch_writes;
