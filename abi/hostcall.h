@@ -149,7 +149,6 @@ struct om_boot {
 	uint32_t argc, envc;
 	uint64_t strings_size;
 	uint64_t clock;             /* address of struct om_clock in untrusted memory */
-	uint64_t xfrm;              /* XFRM of this enclave */
 	uint64_t cpu_features;      /* OM_CPU_*: what the host says the CPU can do; wrong answers cost only availability */
 	uint32_t pid, ppid;         /* made virtual: fixed at first boot, kept across migrations */
 	uint32_t uid, euid, gid, egid;

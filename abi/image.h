@@ -47,11 +47,13 @@
 #define OM_SLOT_STACK         0xe000
 #define OM_SLOT_STACK_SIZE    0x10000
 
-/* XFRM the enclave is created with: x87, SSE, AVX, AVX-512; what the CPU lacks is cleared by the loader. */
-#define OM_XFRM_WANTED        0xe7
+/* XFRM that an image may ask for; the enclave has just this, everywhere. AVX is the default, for every maker's servers have it. */
+#define OM_XFRM_SSE           0x03
+#define OM_XFRM_AVX           0x07
+#define OM_XFRM_AVX512        0xe7
 
 #define OM_IMAGE_MAGIC        0x31474d4954504fULL   /* "OPTIMG1" */
-#define OM_IMAGE_VERSION      1
+#define OM_IMAGE_VERSION      2
 #define OM_HEADER_SECTION     ".optmig.header"      /* in rodata, so measured; filled in by optmig-cc after linking */
 #define OM_SIGSTRUCT_SECTION  ".optmig.sigstruct"   /* not loaded; 1,808 bytes */
 #define OM_POLICY_MAX         4096
@@ -79,7 +81,8 @@ struct om_image_header {
 	uint32_t policy_size;      /* bytes used in policy */
 	uint8_t  program_id[32];   /* SHA-256 of name and options; for people, identity is MRENCLAVE */
 	char     program_name[64]; /* NUL-terminated */
-	uint8_t  reserved[64];     /* zero */
+	uint64_t xfrm;             /* OM_XFRM_*: the processor state that exists in the enclave */
+	uint8_t  reserved[56];     /* zero */
 	uint8_t  policy[OM_POLICY_MAX]; /* attestation policy, see docs/spec/policy.md */
 };
 #endif

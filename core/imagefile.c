@@ -239,6 +239,8 @@ int om_image_check_header(const struct om_image_header *h, uint64_t image_end_of
 		reason = "number of threads out of range";
 	else if (h->policy_size > OM_POLICY_MAX || !memchr(h->program_name, 0, sizeof h->program_name))
 		reason = "policy or program name too long";
+	else if (h->xfrm != OM_XFRM_SSE && h->xfrm != OM_XFRM_AVX && h->xfrm != OM_XFRM_AVX512)
+		reason = "the processor state (xfrm) is none that OptMig knows";
 	if (reason)
 		goto fail;
 
@@ -273,11 +275,11 @@ uint64_t om_image_end(const struct om_image *image)
 	return page_up(last->offset + last->memory_size);
 }
 
-void om_image_attributes(const struct om_image *image, uint64_t xfrm, struct sgx_attributes *ret_attributes)
+void om_image_attributes(const struct om_image *image, struct sgx_attributes *ret_attributes)
 {
 	ret_attributes->flags = SGX_ATTR_MODE64BIT |
 		((image->header.flags & OM_IMAGE_DEBUG) ? (uint64_t)SGX_ATTR_DEBUG : 0);
-	ret_attributes->xfrm = (xfrm & OM_XFRM_WANTED) | SGX_XFRM_LEGACY;
+	ret_attributes->xfrm = image->header.xfrm;
 }
 
 void om_image_plan_begin(struct om_image_plan *plan, const struct om_image *image)

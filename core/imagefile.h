@@ -61,8 +61,8 @@ int om_image_check_header(const struct om_image_header *header, uint64_t image_e
 /* End of the last segment, rounded up to a page. */
 uint64_t om_image_end(const struct om_image *image);
 
-/* SECS fields and the attributes an image asks for. XFRM is what the caller's CPU can do of OM_XFRM_WANTED. */
-void om_image_attributes(const struct om_image *image, uint64_t xfrm, struct sgx_attributes *ret_attributes);
+/* The attributes an image asks for. */
+void om_image_attributes(const struct om_image *image, struct sgx_attributes *ret_attributes);
 
 struct om_image_run {
 	uint64_t offset, length;    /* multiples of 4,096 */

@@ -54,6 +54,12 @@ $(B)/tests/unit/boot/initial_state: tests/unit/boot/test_initial_state.c tests/u
 	$(CLANG) $(CFLAGS_host) $(INC_trusted) $(filter %.c %.S,$^) -o $@
 TESTS += $(B)/tests/unit/boot/initial_state
 
+# Those that a thread takes along, wherever its CPU puts them.
+$(B)/tests/unit/boot/vector: tests/unit/boot/test_vector.c tests/unit/boot/trial.S trusted/boot/vector.h trusted/rt/offsets.h | deps
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_host) $(INC_trusted) $(filter %.c %.S,$^) -o $@
+TESTS += $(B)/tests/unit/boot/vector
+
 # The write watch with a pretended EPCM and host.
 $(B)/san/tests/unit/test_watch: $(call objs,san,tests/unit/rt/test_watch.c trusted/rt/watch.c)
 	@mkdir -p $(@D)

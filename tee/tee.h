@@ -30,6 +30,7 @@ struct tee_soft_options {
 	bool watch_writes;         /* tests: PAGEMAP_SCAN of this process tells which pages were written (slower) */
 	bool sealed;               /* after EINIT nothing can be mapped over ELRANGE, as an EPC page cannot be replaced (Linux 6.10; not
 	                              with watch_writes). Such an enclave's address range stays taken as long as its process lives */
+	uint64_t xfrm;             /* tests: XFRM bits to offer of those that this CPU has; 0: all */
 	const char *platform_dir;  /* emulated platform's keys; NULL: derived from a fixed development seed */
 };
 

@@ -22,6 +22,8 @@ uint64_t cpu_features(void)
 {
 	uint64_t f = OM_CPU_AESNI;
 	__builtin_cpu_init();
+	if (__builtin_cpu_supports("avx2"))
+		f |= OM_CPU_AVX2;
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
 		f |= OM_CPU_AVX512;
 	if (__builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq"))

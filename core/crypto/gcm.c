@@ -10,17 +10,18 @@
 
 void om_gcm_init(struct om_gcm *g, const uint8_t key[OM_GCM_KEY_SIZE], uint64_t features)
 {
-	const uint64_t needed = OM_CPU_VAES | OM_CPU_AVX512;
-
 	memset(g, 0, sizeof *g);
 	om_gcm_setkey_aesni(g, key);
-	g->vaes = (features & needed) == needed;
+	if (features & OM_CPU_VAES)
+		g->vaes = features & OM_CPU_AVX512 ? 512 : features & OM_CPU_AVX2 ? 256 : 0;
 }
 
 static void crypt(const struct om_gcm_call *call, bool encrypt, uint8_t ret_tag[16])
 {
-	if (call->g->vaes)
+	if (call->g->vaes == 512)
 		om_gcm_crypt_vaes(call, encrypt, ret_tag);
+	else if (call->g->vaes == 256)
+		om_gcm_crypt_vaes256(call, encrypt, ret_tag);
 	else
 		om_gcm_crypt_aesni(call, encrypt, ret_tag);
 }

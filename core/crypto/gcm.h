@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AES-256-GCM, the cipher of every byte that leaves an enclave: 12-byte nonce, 16-byte tag, any length of text and
- * additional data. Two implementations give the same bytes; om_gcm_init() chooses:
+ * additional data. Three implementations give the same bytes; om_gcm_init() chooses:
  *
- *   VAES    4 x 512 bits of AES and carry-less multiplication at once (Ice Lake, Zen 4 and later)
- *   AES-NI  8 x 128 bits; every CPU with SGX has it
+ *   VAES, 512   4 x 512 bits of AES and carry-less multiplication at once (Ice Lake, Zen 4 and later, where XFRM has AVX-512)
+ *   VAES, 256   8 x 256 bits (the same CPUs and Zen 3)
+ *   AES-NI      8 x 128 bits; every CPU with SGX has it
  *
- * Both read each input byte once and never read the output back, so that input or output may lie in memory the host
+ * All read each input byte once and never read the output back, so that input or output may lie in memory the host
  * can change meanwhile: what is authenticated is what was decrypted.
  * Source: NIST SP 800-38D.
  */
@@ -27,13 +28,13 @@
 struct om_gcm {
 	alignas(16) uint8_t round_key[15][16];
 	uint8_t power[20][16];   /* H^16 ... H^1 as the multiplication wants them, then zeros */
-	uint32_t vaes;           /* 1: use VAES */
+	uint32_t vaes;           /* bits of a register to use VAES on: 512, 256, or 0 for none */
 	uint32_t reserved[3];
 };
 
 /*
- * @features: OM_CPU_* (abi/hostcall.h), already reduced to what XFRM enables in an enclave: OM_CPU_VAES and
- *            OM_CPU_AVX512 together choose VAES. A wrong claim ends in an invalid-opcode exception, nothing worse.
+ * @features: OM_CPU_* (abi/hostcall.h), already reduced to what XFRM enables in an enclave: OM_CPU_VAES
+ *            together with OM_CPU_AVX512 or OM_CPU_AVX2 chooses VAES. A wrong claim ends in an invalid-opcode exception, nothing worse.
  */
 void om_gcm_init(struct om_gcm *g, const uint8_t key[OM_GCM_KEY_SIZE], uint64_t features);
 

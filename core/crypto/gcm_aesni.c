@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * AES-256-GCM with AES-NI and PCLMULQDQ: eight counter blocks at a time, their ciphertext absorbed with one
- * reduction. Also the key expansion for both implementations. Compiled with -maes -mpclmul -mssse3.
+ * reduction. Also the key expansion for all implementations. Compiled with -maes -mpclmul -mssse3.
  */
 #include "crypto/gcm_impl.h"
 #include "crypto/wipe.h"

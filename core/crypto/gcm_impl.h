@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between gcm.c and the two implementations, and the arithmetic these share.
+ * Between gcm.c and the three implementations, and the arithmetic these share.
  *
  * GHASH works on byte-reversed blocks with H multiplied by x once in advance, so that a product of two such values
  * needs no bit shift (Gueron, Kounavis: "Carry-Less Multiplication and Its Usage for Computing the GCM Mode").
@@ -26,6 +26,7 @@ void om_gcm_setkey_aesni(struct om_gcm *g, const uint8_t key[32]);
 /* ret_tag: the computed tag, also when decrypting. */
 void om_gcm_crypt_aesni(const struct om_gcm_call *call, bool encrypt, uint8_t ret_tag[16]);
 void om_gcm_crypt_vaes(const struct om_gcm_call *call, bool encrypt, uint8_t ret_tag[16]);
+void om_gcm_crypt_vaes256(const struct om_gcm_call *call, bool encrypt, uint8_t ret_tag[16]);
 
 #ifdef __PCLMUL__
 #include <immintrin.h>

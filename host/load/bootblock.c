@@ -138,7 +138,7 @@ static uint32_t usable_cpus(void)
 }
 
 int host_bootblock_build(const struct host_enclave *e, const struct host_load_options *options,
-	const struct tee_capabilities *caps, struct om_boot **ret_boot, uint64_t *ret_size)
+	struct om_boot **ret_boot, uint64_t *ret_size)
 {
 	uint64_t strings_size = 0;
 	uint32_t argc = count_strings(options->argv, &strings_size), envc = count_strings(options->envp, &strings_size);
@@ -156,7 +156,6 @@ int host_bootblock_build(const struct host_enclave *e, const struct host_load_op
 	boot->envc = envc;
 	boot->strings_size = strings_size;
 	boot->clock = (uintptr_t)e->clock;
-	boot->xfrm = (caps->xfrm & OM_XFRM_WANTED) | SGX_XFRM_LEGACY;
 	boot->cpu_features = cpu_features();
 	boot->pid = (uint32_t)getpid();
 	boot->ppid = (uint32_t)getppid();

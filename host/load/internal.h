@@ -68,7 +68,7 @@ void host_clock_anchor(void);               /* as early as possible: the first p
 
 /* bootblock.c. One allocation, to be given to free(). */
 int  host_bootblock_build(const struct host_enclave *e, const struct host_load_options *options,
-	const struct tee_capabilities *caps, struct om_boot **ret_boot, uint64_t *ret_size);
+	struct om_boot **ret_boot, uint64_t *ret_size);
 
 /* serve.c: enter a slot and serve it until it is done. Returns the enum om_exit that ended it. */
 int  host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, uint64_t r9, uint32_t *ret_exit);

@@ -73,6 +73,14 @@ static int add_pages(struct host_enclave *e)
 	return 0;
 }
 
+static int lacks_state(uint64_t missing)
+{
+	bool avx = missing & ~(uint64_t)OM_XFRM_AVX;
+
+	return host_fail(OM_EUNSUPPORTED, "the image was linked with %s, which this CPU or its kernel does not offer to enclaves; "
+		"run it where it is offered, or link it with -Xoptmig xfrm=%s", avx ? "xfrm=avx512" : "AVX", avx ? "avx" : "sse");
+}
+
 static int build(struct host_enclave *e, const struct tee_capabilities *caps)
 {
 	struct sgx_sigstruct sigstruct;
@@ -84,7 +92,9 @@ static int build(struct host_enclave *e, const struct tee_capabilities *caps)
 	if (caps->elrange_max && e->image.header.elrange_size > caps->elrange_max)
 		return host_fail(OM_EELRANGE, "the image asks for %llu MiB of address range, this CPU allows %llu MiB",
 			(unsigned long long)e->image.header.elrange_size >> 20, (unsigned long long)caps->elrange_max >> 20);
-	om_image_attributes(&e->image, caps->xfrm, &attributes);
+	om_image_attributes(&e->image, &attributes);
+	if (attributes.xfrm & ~caps->xfrm)
+		return lacks_state(attributes.xfrm & ~caps->xfrm);
 	error = tee_create(e->platform, OM_ELRANGE_BASE, e->image.header.elrange_size, OM_SSA_FRAME_PAGES, &attributes,
 		SGX_MISC_EXINFO, &e->sgx);
 	if (error)
@@ -117,8 +127,7 @@ static int make_slots(struct host_enclave *e, bool stats)
 	return 0;
 }
 
-static int boot(struct host_enclave *e, const struct host_load_options *options, const struct tee_capabilities *caps,
-	uint32_t *ret_main_slot)
+static int boot(struct host_enclave *e, const struct host_load_options *options, uint32_t *ret_main_slot)
 {
 	struct om_boot *block;
 	uint64_t size;
@@ -129,7 +138,7 @@ static int boot(struct host_enclave *e, const struct host_load_options *options,
 	error = host_slot_prepare(&e->slots[HOST_SLOT_CONTROL], OM_TBUF_SIZE_APP);
 	if (error)
 		return error;
-	error = host_bootblock_build(e, options, caps, &block, &size);
+	error = host_bootblock_build(e, options, &block, &size);
 	if (error)
 		return error;
 	error = host_ecall(e, HOST_SLOT_CONTROL, OM_ECALL_INIT, (uintptr_t)block, size);
@@ -177,7 +186,7 @@ int host_enclave_load(const struct host_load_options *options, struct host_encla
 		goto fail;
 	built = host_monotonic_ns();
 	e->load_ns = built - begin;
-	error = boot(e, options, &caps, ret_main_slot);
+	error = boot(e, options, ret_main_slot);
 	if (error) {
 		host_thread_detach(e);
 		goto fail;

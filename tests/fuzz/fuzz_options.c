@@ -31,6 +31,7 @@ static void check(const struct cc_options *o)
 {
 	PROPERTY(o->heap >= 1u << 20 && o->heap <= OM_ELRANGE_MAX);
 	PROPERTY(o->elrange >= OM_ELRANGE_MIN && o->elrange <= OM_ELRANGE_MAX);
+	PROPERTY(o->xfrm == OM_XFRM_SSE || o->xfrm == OM_XFRM_AVX || o->xfrm == OM_XFRM_AVX512);
 	PROPERTY(o->threads >= 1 && o->threads <= OM_APP_THREADS_MAX && o->files >= 16 && o->files <= 1u << 20);
 	PROPERTY(!o->name || strlen(o->name) <= 63);
 	for (size_t i = 0; i < o->allow.count; i++)

@@ -28,6 +28,7 @@ static inline void bi_fill_header(struct om_image_header *h)
 	h->magic = OM_IMAGE_MAGIC;
 	h->version = OM_IMAGE_VERSION;
 	h->elrange_size = OM_ELRANGE_MIN;
+	h->xfrm = OM_XFRM_AVX;
 	h->image_end_offset = 0x9000;
 	h->heap_offset = 0x100000;
 	h->heap_size = 0x8000000;

@@ -98,7 +98,12 @@ static void test_refused(void)
 	REFUSED(OM_EELRANGE, bi_header(&b)->pagemap_size -= 4096);
 	REFUSED(OM_EIMAGE, bi_header(&b)->policy_size = OM_POLICY_MAX + 1);
 	REFUSED(OM_EIMAGE, memset(bi_header(&b)->program_name, 'x', 64));
-	REFUSED(OM_EIMAGE, bi_header(&b)->reserved[63] = 1);
+	REFUSED(OM_EIMAGE, bi_header(&b)->xfrm = 0);
+	REFUSED(OM_EIMAGE, bi_header(&b)->xfrm = 0xe5);
+	REFUSED(OM_EIMAGE, bi_header(&b)->xfrm |= 1 << 17);
+	REFUSED(0, bi_header(&b)->xfrm = OM_XFRM_SSE);
+	REFUSED(0, bi_header(&b)->xfrm = OM_XFRM_AVX512);
+	REFUSED(OM_EIMAGE, bi_header(&b)->reserved[55] = 1);
 	REFUSED(0, (void)b);
 }
 

@@ -48,6 +48,7 @@ static void test_sign(const struct built_image *image)
 	memcpy(&s, a.bytes + BI_SIGSTRUCT, sizeof s);
 	CHECK(memcmp(s.enclavehash, mrenclave, 32) == 0);
 	CHECK(s.attributes.flags == SGX_ATTR_MODE64BIT && s.attributemask.flags == ~0ull);
+	CHECK(s.attributes.xfrm == OM_XFRM_AVX && s.attributemask.xfrm == ~0ull);
 	memset(a.bytes + BI_SIGSTRUCT, 0, sizeof s);
 	CHECK(memcmp(&a, image, sizeof a) == 0);   /* nothing else was touched */
 	CHECK(sign_make_key(other_key) == 0);

@@ -81,6 +81,8 @@ static bool gcm_case(json_t *group, json_t *test)
 	(void)group;
 	if ((unit_features() & UNIT_VAES) == UNIT_VAES)
 		assert_int_equal(gcm_with(test, UNIT_VAES), good);
+	if ((unit_features() & UNIT_VAES256) == UNIT_VAES256)
+		assert_int_equal(gcm_with(test, UNIT_VAES256), good);
 	return good;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AES-256-GCM: both implementations against OpenSSL and BearSSL at every length around the block, step and record
+ * AES-256-GCM: all implementations against OpenSSL and BearSSL at every length around the block, step and record
  * sizes; in place and out of place, at every alignment; forgeries are refused and leave nothing behind.
  */
 #include <bearssl_aead.h>
@@ -121,6 +121,16 @@ static void test_vaes(void **state)
 	sweep(UNIT_VAES);
 }
 
+static void test_vaes256(void **state)
+{
+	(void)state;
+	if ((unit_features() & UNIT_VAES256) != UNIT_VAES256) {
+		print_message("this CPU has no VAES\n");
+		return;
+	}
+	sweep(UNIT_VAES256);
+}
+
 /* One half of the claim does not choose VAES. */
 static void test_choice(void **state)
 {
@@ -132,8 +142,12 @@ static void test_choice(void **state)
 	assert_int_equal(g.vaes, 0);
 	om_gcm_init(&g, key, OM_CPU_AVX512);
 	assert_int_equal(g.vaes, 0);
-	om_gcm_init(&g, key, UNIT_VAES);
-	assert_int_equal(g.vaes, 1);
+	om_gcm_init(&g, key, OM_CPU_AVX512 | OM_CPU_AVX2 | OM_CPU_AESNI);
+	assert_int_equal(g.vaes, 0);
+	om_gcm_init(&g, key, UNIT_VAES256);
+	assert_int_equal(g.vaes, 256);
+	om_gcm_init(&g, key, UNIT_VAES | UNIT_VAES256);
+	assert_int_equal(g.vaes, 512);
 }
 
 static void test_limits(void **state)
@@ -157,6 +171,7 @@ int main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_aesni),
 		cmocka_unit_test(test_vaes),
+		cmocka_unit_test(test_vaes256),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

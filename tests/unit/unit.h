@@ -96,6 +96,8 @@ static inline uint64_t unit_features(void)
 {
 	uint64_t features = OM_CPU_AESNI;
 
+	if (__builtin_cpu_supports("avx2"))
+		features |= OM_CPU_AVX2;
 	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw"))
 		features |= OM_CPU_AVX512;
 	if (__builtin_cpu_supports("vaes") && __builtin_cpu_supports("vpclmulqdq"))
@@ -104,6 +106,7 @@ static inline uint64_t unit_features(void)
 		features |= OM_CPU_SHANI;
 	return features;
 }
-#define UNIT_VAES (OM_CPU_VAES | OM_CPU_AVX512)
+#define UNIT_VAES    (OM_CPU_VAES | OM_CPU_AVX512)
+#define UNIT_VAES256 (OM_CPU_VAES | OM_CPU_AVX2)
 
 #endif

@@ -51,6 +51,7 @@ int cc_env_read(struct cc_env *ret_env);
 struct cc_options {
 	uint64_t heap, elrange, threads, files, stack;   /* stack: of a thread whose attributes do not say */
 	bool debug, verify;
+	uint64_t xfrm;             /* OM_XFRM_* */
 	const char *policy, *name;
 	struct strv allow;         /* objects that need no stamp */
 	bool untracked;            /* out: the link took one of them */

@@ -24,6 +24,7 @@ static int scan(const struct cc_plan *plan, const struct cc_env *env, const stru
 	strv_add(&command, plan->output);
 	strv_add(&command, plan->map);
 	strv_add(&command, options->runtime);
+	strv_addf(&command, "0x%llx", (unsigned long long)options->xfrm);
 	return cc_run(&command, env->verbose);
 }
 

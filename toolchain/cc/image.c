@@ -85,6 +85,7 @@ int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const c
 		.app_threads = (uint32_t)options->threads,
 		.service_slots = OM_SERVICE_SLOTS,
 		.file_max = (uint32_t)options->files,
+		.xfrm = options->xfrm,
 	};
 	if (h.elrange_size & (h.elrange_size - 1)) { cc_error("elrange=%lluM is not a power of two", (unsigned long long)h.elrange_size >> 20); return 1; }
 	lay_out(&h, options->heap);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "cc.h"
 
-enum kind { SIZE, NUMBER, FLAG, TEXT, PATH, LIST };
+enum kind { SIZE, NUMBER, FLAG, STATE, TEXT, PATH, LIST };
 struct option { const char *key; enum kind kind; size_t offset; uint64_t low, high; };
 
 #define AT(member) offsetof(struct cc_options, member)
@@ -20,6 +20,7 @@ static const struct option options[] = {
 	{"files", NUMBER, AT(files), 16, 1u << 16},
 	{"debug", FLAG, AT(debug), 0, 1},
 	{"verify", FLAG, AT(verify), 0, 1},
+	{"xfrm", STATE, AT(xfrm), 0, 0},
 	{"policy", PATH, AT(policy), 0, 0},
 	{"name", TEXT, AT(name), 0, 63},
 	{"allow-uninstrumented", LIST, AT(allow), 0, 0},
@@ -36,6 +37,7 @@ void cc_options_default(struct cc_options *o)
 {
 	*o = (struct cc_options){
 		.heap = 8ull << 30, .elrange = OM_ELRANGE_DEFAULT, .threads = 64, .files = 16384, .stack = OM_THREAD_STACK_DEFAULT,
+		.xfrm = OM_XFRM_AVX,
 		.scan = true, .sign = true, .interp = true,
 	};
 }
@@ -59,6 +61,18 @@ static bool parse_number(const char *text, bool units, uint64_t *ret_value)
 	}
 	*ret_value = value;
 	return *end == 0;
+}
+
+/* The processor state that the program may use. */
+static bool parse_state(const char *text, uint64_t *ret_xfrm)
+{
+	static const struct { const char *name; uint64_t xfrm; } states[] = {{"sse", OM_XFRM_SSE}, {"avx", OM_XFRM_AVX}, {"avx512", OM_XFRM_AVX512}};
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		if (strcmp(text, states[i].name) != 0) continue;
+		*ret_xfrm = states[i].xfrm;
+		return true;
+	}
+	return false;
 }
 
 static const struct option *find(const char *key, const char *where)
@@ -94,6 +108,10 @@ int cc_options_set(struct cc_options *o, const char *key, const char *value, con
 		else if (strcmp(value, "0") == 0 || strcmp(value, "false") == 0) *(bool *)into = false;
 		else { cc_error("%s: %s is 0 or 1", where, key); return 1; }
 		return 0;
+	case STATE:
+		if (parse_state(value, into)) return 0;
+		cc_error("%s: %s=%s: sse, avx or avx512", where, key, value);
+		return 1;
 	case TEXT:
 		if (strlen(value) > option->high) { cc_error("%s: %s is too long", where, key); return 1; }
 		*(const char **)into = cc_format("%s", value);

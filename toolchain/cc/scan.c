@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * optmig-scan IMAGE [MAP [RUNTIME]]: disassembles what the image may execute and names every instruction that an enclave must not
- * contain. RUNTIME is the archive whose code is trusted. Exit status 1 if there is one. A program of its own, because LLVM takes time to load and most runs of
+ * optmig-scan IMAGE [MAP [RUNTIME [XFRM]]]: disassembles what the image may execute and names every instruction that an enclave must not
+ * contain. RUNTIME is the archive whose code is trusted. Exit status 1 if there is one. Vector instructions for registers that
+ * XFRM (OM_XFRM_*) has not are only noted, for the program may never come to them. A program of its own, because LLVM takes time to load and most runs of
  * optmig-cc do not need it.
  *
  * The disassembly is linear, begun anew at every symbol, so that data between functions cannot put it out of step.
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "image.h"
 #include "map.h"
 
 struct ban { const char *mnemonic; const char *cure; };
@@ -50,7 +52,9 @@ struct scan {
 	LLVMDisasmContextRef disassembler;
 	const struct cc_map *map;
 	const char *runtime;
-	unsigned found;
+	uint64_t xfrm;
+	unsigned found, missing;   /* missing: instructions for registers that there will not be; the first is at: */
+	uint64_t missing_at;
 };
 
 static const struct ban *banned(const struct scan *s, const char *mnemonic, uint64_t address)
@@ -69,12 +73,32 @@ static void report(struct scan *s, const struct ban *ban, uint64_t address)
 			cc_map_object(s->map, address), (unsigned long long)address, ban->cure);
 }
 
+/* Which of OM_XFRM_* the instruction wants. Source: SDM 2, 2.3 (VEX) and 2.7 (EVEX): in 64-bit mode C4, C5 and 62 are nothing else. */
+static uint64_t state_needed(const uint8_t *code, size_t size, const char *text)
+{
+	size_t at = 0;
+	while (at + 1 < size && (code[at] == 0x64 || code[at] == 0x65 || code[at] == 0x67)) at++;
+	if (code[at] == 0x62) return OM_XFRM_AVX512;
+	if (code[at] != 0xc4 && code[at] != 0xc5) return OM_XFRM_SSE;
+	for (const char *p = strchr(text, '%'); p; p = strchr(p + 1, '%'))
+		if (p[1] == 'k') return OM_XFRM_AVX512;
+	return strstr(text, "%ymm") || strstr(text, "%xmm") ? OM_XFRM_AVX : OM_XFRM_SSE; /* the rest has general registers only */
+}
+
+static void judge_state(struct scan *s, const uint8_t *code, size_t size, const char *text, uint64_t address)
+{
+	if (!(state_needed(code, size, text) & ~s->xfrm)) return;
+	if (s->runtime && starts_with(cc_map_object(s->map, address), s->runtime)) return; /* it asks first */
+	if (s->missing++ == 0) s->missing_at = address;
+}
+
 static void scan_range(struct scan *s, uint8_t *bytes, uint64_t size, uint64_t address)
 {
 	char text[256];
 	for (uint64_t at = 0; at < size;) {
 		size_t n = LLVMDisasmInstruction(s->disassembler, bytes + at, size - at, address + at, text, sizeof text);
 		if (!n) { at++; continue; }
+		if (s->xfrm) judge_state(s, bytes + at, n, text, address + at);
 		/* Prefixes are printed before the mnemonic. */
 		for (char *rest = text, *word; (word = strsep(&rest, " \t"));) {
 			if (!*word) continue;
@@ -128,7 +152,7 @@ int main(int argc, char **argv)
 {
 	struct cc_map map = {0};
 	size_t size = 0;
-	if (argc < 2 || argc > 4) { fputs("usage: optmig-scan IMAGE [LINK-MAP [RUNTIME]]\n", stderr); return 2; }
+	if (argc < 2 || argc > 5) { fputs("usage: optmig-scan IMAGE [LINK-MAP [RUNTIME [XFRM]]]\n", stderr); return 2; }
 	uint8_t *data = (uint8_t *)cc_read_file(argv[1], &size);
 	if (!data || (argc > 2 && cc_map_read(argv[2], &map))) { cc_error("%s cannot be read", data ? argv[2] : argv[1]); return 2; }
 	LLVMInitializeX86TargetInfo();
@@ -138,9 +162,14 @@ int main(int argc, char **argv)
 		.disassembler = LLVMCreateDisasm("x86_64-unknown-linux-musl", NULL, 0, NULL, NULL),
 		.map = &map,
 		.runtime = argc > 3 ? argv[3] : NULL,
+		.xfrm = argc > 4 ? strtoull(argv[4], NULL, 0) : 0,
 	};
 	if (!s.disassembler) { cc_error("LLVM has no disassembler for x86-64"); return 2; }
 	int status = scan_file(&s, data, size, argv[1]);
 	if (s.found > 20) cc_error("... and %u more", s.found - 20);
+	if (s.missing)
+		cc_note("function %s of %s and %u instructions in all are for %s, which the image will not have: if the program gets to "
+			"them, it dies of SIGILL (-Xoptmig xfrm=%s)", cc_map_symbol(&map, s.missing_at), cc_map_object(&map, s.missing_at), s.missing,
+			s.xfrm == OM_XFRM_SSE ? "AVX" : "AVX-512", s.xfrm == OM_XFRM_SSE ? "avx" : "avx512");
 	return status;
 }

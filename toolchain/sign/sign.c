@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Measures an image and writes its SIGSTRUCT into the file. The attributes signed: exactly those the header asks
- * for, DEBUG only if it does; XFRM free within OM_XFRM_WANTED, so that one image runs on every CPU; EXINFO required,
+ * for, DEBUG only if it does; XFRM exactly the header's, so that it is the same at both ends of every move; EXINFO required,
  * since the runtime trusts no one else about fault addresses.
  */
 #include <cpuid.h>
@@ -59,9 +59,9 @@ static void params_of(const struct om_image *image, struct sign_params *p)
 {
 	memset(p, 0, sizeof *p);
 	om_measure_image(image, cpu_features(), p->mrenclave);
-	om_image_attributes(image, SGX_XFRM_LEGACY, &p->attributes);
+	om_image_attributes(image, &p->attributes);
 	p->attributemask.flags = ~0ull;
-	p->attributemask.xfrm = ~((uint64_t)OM_XFRM_WANTED & ~(uint64_t)SGX_XFRM_LEGACY);
+	p->attributemask.xfrm = ~0ull;
 	p->miscselect = SGX_MISC_EXINFO;
 	p->miscmask = ~0u;
 }

@@ -5,13 +5,14 @@
  *   __optmig_syscall      struct rt_call_frame on the application stack, number and arguments into rt_thread, runtime
  *                         stack, rt_syscall_run(). The way back, rt_app_return, needs nothing but rt_thread.app_rsp:
  *                         start of a thread, return of a call and resumption elsewhere all end there.
- *   __optmig_safepoint    struct rt_full_frame and an XSAVE area, then a system call like any other
+ *   __optmig_safepoint    struct rt_full_frame and a vector area, then a system call like any other
  *   rt_fault_entry        the same, entered by the exception handler instead of the faulting instruction
  *   rt_app_restore        all registers at once: enter or leave a signal handler
  *
  * Code here runs on application stacks and may take owed faults at any push; it keeps no state in the thread block
  * across one that a second fault would need.
  */
+#include "boot/vector.h"
 #include "passrt.h"
 #include "rt/offsets.h"
 
@@ -79,14 +80,12 @@ rt_app_return:
 	jmp	1b
 	.size	rt_app_return, . - rt_app_return
 
-/* _Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *xsave): both in the runtime's memory or on
+/* _Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *vectors): both in the runtime's memory or on
  * the application stack below the new rsp - 144. Two words below the new red zone are overwritten. */
 	.globl	rt_app_restore
 	.type	rt_app_restore, @function
 rt_app_restore:
-	movl	$RT_XSAVE_MASK, %eax
-	xorl	%edx, %edx
-	xrstor64 (%rsi)
+	VECTOR_RESTORE %rsi
 	movq	15*8(%rdi), %rax
 	subq	$144, %rax
 	movq	16*8(%rdi), %rcx
@@ -151,21 +150,13 @@ full_frame:
 	pushq	%r15
 	cld
 	movq	%rsp, %rbx
-	subq	$RT_XSAVE_SIZE, %rsp
+	subq	$RT_VECTOR_ROOM, %rsp
 	andq	$-64, %rsp
-	xorl	%eax, %eax
-	.irp	i, 0, 1, 2, 3, 4, 5, 6, 7
-	movq	%rax, 512+8*\i(%rsp)
-	.endr
 	movl	%ecx, %edi
-	movl	$RT_XSAVE_MASK, %eax
-	xorl	%edx, %edx
-	xsave64	(%rsp)
+	VECTOR_SAVE %rsp
 	movq	%rsp, %r12
 	call	__optmig_syscall
-	movl	$RT_XSAVE_MASK, %eax
-	xorl	%edx, %edx
-	xrstor64 (%r12)
+	VECTOR_RESTORE %r12
 	movq	%rbx, %rsp
 	popq	%r15
 	popq	%r14
@@ -246,7 +237,8 @@ __optmig_range:
 	ret
 	.size	__optmig_range, . - __optmig_range
 
-/* `syscall` in the application's own assembly: the kernel's convention, everything but rax, rcx and r11 preserved. */
+/* `syscall` in the application's own assembly: the kernel's convention, everything but rax, rcx and r11 preserved, and so
+ * vector and x87 registers, too. */
 	.globl	__optmig_syscall_asm
 	.type	__optmig_syscall_asm, @function
 __optmig_syscall_asm:
@@ -258,17 +250,26 @@ __optmig_syscall_asm:
 	pushq	%r8
 	pushq	%r9
 	pushq	%r10
-	andq	$-16, %rsp
+	pushq	%rbx
+	subq	$RT_VECTOR_ROOM, %rsp
+	andq	$-64, %rsp
+	movq	%rsp, %rbx
+	movq	%rax, %r11
+	VECTOR_SAVE %rbx
+	movq	-24(%rbp), %rcx
 	pushq	%r9
 	pushq	%r9
 	movq	%r8, %r9
 	movq	%r10, %r8
-	movq	%rdx, %rcx
 	movq	%rsi, %rdx
 	movq	%rdi, %rsi
-	movq	%rax, %rdi
+	movq	%r11, %rdi
 	call	__optmig_syscall
-	leaq	-48(%rbp), %rsp
+	movq	%rax, %r11
+	VECTOR_RESTORE %rbx
+	movq	%r11, %rax
+	leaq	-56(%rbp), %rsp
+	popq	%rbx
 	popq	%r10
 	popq	%r9
 	popq	%r8

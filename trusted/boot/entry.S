@@ -198,13 +198,13 @@ rt_x87_control:
 rt_mxcsr:
 	.long	0x1f80
 
-/* An XSAVE area whose XSTATE_BV is zero: XRSTOR puts everything into its initial state; MXCSR is read from here. */
+/* A vector area whose XSTATE_BV is zero: XRSTOR puts everything into its initial state; MXCSR is read from here. */
 	.balign 64
 	.globl	rt_initial_state
 rt_initial_state:
 	.zero	24
 	.long	0x1f80
-	.zero	RT_XSAVE_SIZE - 28
+	.zero	RT_VECTOR_ROOM - 28
 
 /* Filled in by optmig-cc after linking. */
 	.section .optmig.header, "a", @progbits

@@ -21,7 +21,7 @@
 	xgetbv
 	testl	$1, %eax
 	jz	.Lno_x87\@
-	movl	$RT_XSAVE_MASK, %eax
+	movl	$RT_VECTOR_ALL, %eax
 	xorl	%edx, %edx
 	xrstor64 rt_initial_state(%rip)
 	jmp	.Linitial\@

@@ -459,7 +459,7 @@ static int peer_params(const struct om_control *m)
 	else if (m->params.page_limit != mig.facts.page_limit)
 		words = "the enclave's address range has another size there";
 	else if (m->params.xfrm != mig.facts.xfrm)
-		words = "the source's enclave has other processor state enabled (XFRM) than this machine offers";
+		words = "the source's enclave has other processor state enabled (XFRM) than this one";
 	else if (m->params.cpu_features & ~mig.facts.features)
 		words = "the source's processor has features that this one lacks, and the program may be using them";
 	if (words) {

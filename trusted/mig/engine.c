@@ -62,15 +62,17 @@ bool mig_busy(void)
 void mig_boot(const struct om_boot *boot)
 {
 	mig.facts.features = boot->cpu_features;
-	mig.facts.xfrm = boot->xfrm;
+	mig.facts.xfrm = rt_image->xfrm;
 	mig.facts.page_limit = rt_image->elrange_size >> 12;
 	mig.facts.tracked_limit = rt_image->slots_offset >> 12;
 	mig.facts.image_end = rt_image->image_end_offset >> 12;
 	while (mig.facts.image_tracked_end < mig.facts.image_end && RT_PAGE_STATE(mig_page_state(mig.facts.image_tracked_end)) != RT_PAGE_RESIDENT)
 		mig.facts.image_tracked_end++;
-	/* Wide vectors only if the enclave's XSAVE state has them. */
-	if ((mig.facts.xfrm & 0xe6) != 0xe6)
-		mig.facts.features &= ~(uint64_t)(OM_CPU_AVX512 | OM_CPU_VAES);
+	/* Wide vectors only if the enclave has the registers. */
+	if (mig.facts.xfrm != OM_XFRM_AVX512)
+		mig.facts.features &= ~(uint64_t)OM_CPU_AVX512;
+	if (mig.facts.xfrm == OM_XFRM_SSE)
+		mig.facts.features &= ~(uint64_t)(OM_CPU_AVX2 | OM_CPU_VAES);
 	if (boot->flags & OM_BOOT_RECEIVE)
 		mig.role = OM_ROLE_DESTINATION;
 }

@@ -122,6 +122,11 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 		*ret_words = "the other enclave is not the same program (MRENCLAVE differs)";
 		return OM_EIDENTITY;
 	}
+	/* Parked vector state is only what the image says, and whoever signed it says the same to the CPU. */
+	if (report.body.attributes.xfrm != rt_image->xfrm || result.body.attributes.xfrm != rt_image->xfrm) {
+		*ret_words = "an enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else";
+		return OM_EIDENTITY;
+	}
 	describe(&result, ret_status);
 	return 0;
 }

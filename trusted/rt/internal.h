@@ -25,7 +25,7 @@ void rt_leave_for_call_exception(struct rt_tcb *tcb);
 _Noreturn void rt_leave(struct rt_tcb *tcb);
 _Noreturn void rt_leave_exception(struct rt_tcb *tcb);
 _Noreturn void rt_app_return(struct rt_thread *t, long result);
-_Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *xsave);
+_Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *vectors);
 long rt_copy_try(void *to, const void *from, size_t size);
 RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[], rt_marks_begin[], rt_marks_end[],
 	rt_verify_begin[], rt_verify_end[];

@@ -33,4 +33,6 @@ AT(rt_thread, app_rsp, THREAD_APP_RSP);
 
 AT(rt_call_frame, rip, 64);
 AT(rt_full_frame, rip, 17 * 8);
+AT(om_image_header, xfrm, IMAGE_XFRM);
+static_assert((int)RT_VECTOR_ALL == (int)OM_XFRM_AVX512, "components of the vector area");
 static_assert(sizeof(struct om_image_header) == 4360, "entry.S reserves the header");

@@ -27,14 +27,30 @@
 #define THREAD_ARG          24
 #define THREAD_APP_RSP      72
 
+#define IMAGE_XFRM          200        /* struct om_image_header */
+
 /* System calls that only trusted/boot/calls.S issues: a poll and a fault, both with a struct rt_full_frame in rbx and
- * the XSAVE area in r12 of their call frame. */
+ * the vector area in r12 of their call frame. */
 #define RT_SYS_POLL         0x1100
 #define RT_SYS_FAULT        0x1101
 
-/* What XSAVE and XRSTOR cover: x87, SSE, AVX, AVX-512 (OM_XFRM_WANTED); the CPU takes less where it has less. */
-#define RT_XSAVE_MASK       0xe7
-#define RT_XSAVE_SIZE       2816
+/* The vector area (boot/vector.h, docs/spec/vector-state.md): where components lie, whatever the CPU's own layout, and their
+ * bits in XSTATE_BV. */
+#define RT_VECTOR_HEADER    512
+#define RT_VECTOR_AVX       576
+#define RT_VECTOR_OPMASK    1088
+#define RT_VECTOR_ZMM_HI256 1152
+#define RT_VECTOR_HI16_ZMM  1664
+#define RT_VECTOR_SIZE      2688
+#define RT_VECTOR_ROOM      2752       /* with what Linux's signal frames have behind it; a multiple of 64 */
+
+#define RT_VECTOR_BIT_AVX       0x04
+#define RT_VECTOR_BIT_OPMASK    0x20
+#define RT_VECTOR_BIT_ZMM_HI256 0x40
+#define RT_VECTOR_BIT_HI16_ZMM  0x80
+#define RT_VECTOR_LEGACY        0x03   /* x87 and SSE, by XSAVE and XRSTOR */
+#define RT_VECTOR_EXTENDED      0xe4
+#define RT_VECTOR_ALL           (RT_VECTOR_LEGACY | RT_VECTOR_EXTENDED)   /* as OM_XFRM_AVX512 */
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

@@ -8,8 +8,11 @@
  *             what sigreturn needs to run an interrupted system call again
  *
  * The interrupted context is either a system call (struct rt_call_frame: only what a call preserves is defined, the
- * result is in rax) or a poll or fault (struct rt_full_frame and an XSAVE area: everything). sigreturn loads all of it
- * back from the ucontext, where the handler may have changed it.
+ * result is in rax) or a poll or fault (struct rt_full_frame and a vector area: everything). sigreturn loads all of it
+ * back from the ucontext, where the handler may have changed it, maybe on another machine.
+ *
+ * fpregs is as Linux documents it: the legacy 512 bytes, what follows them (in their bytes 464 to 511), XSTATE_BV, and at
+ * 576 the upper halves of YMM registers. Behind that Linux has the CPU's layout, and this has docs/spec/vector-state.md's.
  *
  * A call that was interrupted and shall be restarted shows as an rip one byte before its return address (abi/passrt.h).
  */
@@ -24,7 +27,7 @@ struct lx_ucontext {
 	uint32_t stack_flags, pad;
 	uint64_t stack_size;
 	uint64_t regs[RT_REG_COUNT];
-	uint64_t fpregs;                      /* address of an XSAVE area, or of fpregs_mem */
+	uint64_t fpregs;                      /* address of a vector area, or of fpregs_mem */
 	uint64_t reserved[8];
 	uint64_t mask, mask_rest[15];
 	uint8_t  fpregs_mem[512];
@@ -36,7 +39,7 @@ struct sigframe {
 	uint8_t  info_rest[128 - sizeof(struct rt_siginfo)];
 	struct lx_ucontext uc;
 	uint64_t magic;
-	uint64_t xsave;                       /* application address, 0: none, the legacy area in uc counts */
+	uint64_t vectors;                     /* application address, 0: none, the legacy area in uc counts */
 	uint64_t restart_rip;                 /* rip is still this: run the stored call again; 0: no */
 	uint64_t restart_app_rsp;
 	long     nr, arg[6];
@@ -48,7 +51,7 @@ struct sigframe {
 /* An interrupted place in the application. */
 struct context {
 	uint64_t regs[RT_REG_COUNT];
-	uint64_t xsave;
+	uint64_t vectors;                     /* address of the vector area, 0: a system call */
 	uint32_t mxcsr;
 	uint16_t x87_control;
 	bool     restartable, in_interval;
@@ -127,7 +130,7 @@ static void from_full(const struct rt_call_frame *call, struct context *c)
 	c->regs[RT_REG_RSP] = f.rsp;
 	c->regs[RT_REG_RIP] = f.rip;
 	c->regs[RT_REG_EFL] = f.rflags;
-	c->xsave = call->r12;
+	c->vectors = call->r12;
 }
 
 static void context_of(struct rt_thread *t, long result, struct context *c)
@@ -160,6 +163,44 @@ static void store_legacy(struct lx_ucontext *uc, const struct context *c)
 	memcpy(&uc->fpregs_mem[24], &c->mxcsr, 4);
 }
 
+/* Source: Linux, arch/x86/include/uapi/asm/sigcontext.h (struct _fpx_sw_bytes) and ucontext.h. */
+#define FP_XSTATE_MAGIC1 0x46505853u
+#define FP_XSTATE_MAGIC2 0x46505845u
+#define UC_FP_XSTATE     1u
+
+struct extended {
+	uint32_t magic1, size_with_magic2;
+	uint64_t components;
+	uint32_t size, padding[7];
+};
+#define AT_EXTENDED 464
+
+/* What the vector area holds beyond its legacy part, where programs look for that. */
+static void describe_vectors(uint64_t area)
+{
+	const uint32_t magic2 = FP_XSTATE_MAGIC2, size = rt_image->xfrm & RT_VECTOR_BIT_HI16_ZMM ? RT_VECTOR_SIZE :
+		rt_image->xfrm & RT_VECTOR_BIT_AVX ? RT_VECTOR_AVX + 256 : RT_VECTOR_AVX;
+	const struct extended words = { .magic1 = FP_XSTATE_MAGIC1, .size_with_magic2 = size + (uint32_t)sizeof magic2,
+		.components = rt_image->xfrm, .size = size };
+
+	if (rt_app_put(area + AT_EXTENDED, &words, sizeof words) < 0 || rt_app_put(area + size, &magic2, sizeof magic2) < 0)
+		stack_fault();
+}
+
+/* What the handler has made of it is loaded by instructions that fault in the runtime: judged as the kernel does. */
+static bool vectors_good(uint64_t area)
+{
+	uint64_t header[8], reserved = 0;
+	uint32_t mxcsr;
+
+	if ((area & 63) || !rt_app_range_ok(area, RT_VECTOR_ROOM, true) || rt_app_get(header, area + RT_VECTOR_HEADER, sizeof header) < 0 ||
+	    rt_app_get(&mxcsr, area + 24, sizeof mxcsr) < 0)
+		return false;
+	for (unsigned i = 1; i < 8; i++)
+		reserved |= header[i];
+	return !(header[0] & ~rt_image->xfrm) && !reserved && !(mxcsr & ~0xffffu);
+}
+
 static _Noreturn void deliver(struct rt_thread *t, const struct rt_siginfo *info, const struct rt_sigaction *action,
 	struct context *c, uint64_t stack_rsp, uint64_t return_mask)
 {
@@ -171,7 +212,7 @@ static _Noreturn void deliver(struct rt_thread *t, const struct rt_siginfo *info
 	f.return_address = action->restorer;
 	f.info = *info;
 	f.magic = FRAME_MAGIC;
-	f.xsave = c->xsave;
+	f.vectors = c->vectors;
 	f.in_interval = c->in_interval;
 	if (c->restartable && (action->flags & SA_RESTART))
 		store_restart(&f, t, c);
@@ -183,8 +224,11 @@ static _Noreturn void deliver(struct rt_thread *t, const struct rt_siginfo *info
 	f.uc.stack_size = t->altstack_size;
 	memcpy(f.uc.regs, c->regs, sizeof f.uc.regs);
 	f.uc.mask = return_mask;
-	f.uc.fpregs = c->xsave ? c->xsave : at + offsetof(struct sigframe, uc.fpregs_mem);
-	if (!c->xsave)
+	f.uc.fpregs = c->vectors ? c->vectors : at + offsetof(struct sigframe, uc.fpregs_mem);
+	f.uc.flags = c->vectors ? UC_FP_XSTATE : 0;
+	if (c->vectors)
+		describe_vectors(c->vectors);
+	else
 		store_legacy(&f.uc, c);
 	if (rt_app_put(at, &f, sizeof f) < 0)
 		stack_fault();
@@ -209,18 +253,19 @@ _Noreturn void rt_sigframe_enter(struct rt_thread *t, const struct rt_siginfo *i
 	deliver(t, info, action, &c, t->app_rsp, return_mask);
 }
 
-/* What XRSTOR loads for a context that was a system call: control words, everything else initial. */
-static void build_xsave(uint8_t area[RT_XSAVE_SIZE], const struct lx_ucontext *uc)
+/* What is loaded for a context that was a system call: control words, everything else initial. */
+static bool build_vectors(uint8_t area[RT_VECTOR_AVX], const struct lx_ucontext *uc)
 {
-	memset(area, 0, RT_XSAVE_SIZE);
+	memset(area, 0, RT_VECTOR_AVX);
 	memcpy(&area[0], &uc->fpregs_mem[0], 2);
 	memcpy(&area[24], &uc->fpregs_mem[24], 4);
-	area[512] = 1; /* XSTATE_BV: x87 */
+	area[RT_VECTOR_HEADER] = 1; /* XSTATE_BV: x87 */
+	return !area[26] && !area[27];
 }
 
 long rt_sigreturn(struct rt_thread *t)
 {
-	uint8_t area[RT_XSAVE_SIZE] __attribute__((aligned(64)));
+	uint8_t area[RT_VECTOR_AVX] __attribute__((aligned(64)));
 	uint64_t at = t->app_rsp + sizeof(struct rt_call_frame) - 8, mask;
 	struct rt_sigaction action;
 	struct rt_siginfo info;
@@ -245,18 +290,17 @@ long rt_sigreturn(struct rt_thread *t)
 	if (rt_signal_next(t, &info, &action, &mask)) {
 		memset(&c, 0, sizeof c);
 		memcpy(c.regs, f.uc.regs, sizeof c.regs);
-		c.xsave = f.xsave;
+		c.vectors = f.vectors;
 		c.in_interval = f.in_interval != 0;
 		memcpy(&c.x87_control, &f.uc.fpregs_mem[0], 2);
 		memcpy(&c.mxcsr, &f.uc.fpregs_mem[24], 4);
-		/* The XSAVE area of the interrupted place lies below its stack pointer: stay below both. */
-		deliver(t, &info, &action, &c, f.xsave ? f.xsave : c.regs[RT_REG_RSP], mask);
+		/* The vector area of the interrupted place lies below its stack pointer: stay below both. */
+		deliver(t, &info, &action, &c, f.vectors ? f.vectors : c.regs[RT_REG_RSP], mask);
 	}
 	/* The rest of the interval stores, too, and its marks may have been before the fault. */
 	if (f.in_interval)
 		rt_cards_mark_all();
-	if (f.xsave && rt_app_range_ok(f.xsave, RT_XSAVE_SIZE, true))
-		rt_app_restore(f.uc.regs, (const void *)f.xsave);
-	build_xsave(area, &f.uc);
-	rt_app_restore(f.uc.regs, area);
+	if (!(f.vectors ? vectors_good(f.vectors) : build_vectors(area, &f.uc)))
+		stack_fault();
+	rt_app_restore(f.uc.regs, f.vectors ? (const void *)f.vectors : area);
 }

@@ -22,7 +22,7 @@ struct rt_thread rt_threads[OM_SLOTS_MAX];
 int32_t rt_pid = 4242;
 volatile unsigned char __optmig_attention;
 static const struct om_image_header image = { .heap_size = 1 << 30, .image_end_offset = 1 << 20, .heap_offset = 1 << 21,
-	.elrange_size = 1ull << 36, .app_threads = 4, .service_slots = OM_SERVICE_SLOTS, .file_max = 64, .program_name = "fuzz" };
+	.elrange_size = 1ull << 36, .app_threads = 4, .service_slots = OM_SERVICE_SLOTS, .file_max = 64, .program_name = "fuzz", .xfrm = OM_XFRM_AVX };
 const struct om_image_header *rt_image = &image;
 
 static struct rt_tcb tcbs[2];

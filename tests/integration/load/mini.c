@@ -19,7 +19,7 @@ __attribute__((section(OM_HEADER_SECTION), used)) static const struct om_image_h
 	.magic = OM_IMAGE_MAGIC, .version = OM_IMAGE_VERSION, .flags = OM_IMAGE_DEBUG, .elrange_size = OM_ELRANGE_MIN,
 	.image_end_offset = 0x8000, .heap_offset = HEAP, .heap_size = 0x100000, .slots_offset = 0x200000,
 	.app_threads = 8, .service_slots = OM_SERVICE_SLOTS, .pagemap_offset = 0x400000, .pagemap_size = 0x40000,
-	.cards_offset = 0x440000, .cards_size = 0x40000, .file_max = 16, .program_name = "mini",
+	.cards_offset = 0x440000, .cards_size = 0x40000, .file_max = 16, .program_name = "mini", .xfrm = OM_XFRM_AVX,
 };
 
 __attribute__((section(".interp"), used)) static const char interpreter[] = OPTMIG_INTERPRETER;

@@ -23,5 +23,5 @@ soil_wash_look:
 rt_initial_state:
 	.zero	24
 	.long	0x1f80
-	.zero	RT_XSAVE_SIZE - 28
+	.zero	RT_VECTOR_ROOM - 28
 	.section .note.GNU-stack, "", @progbits

@@ -38,7 +38,7 @@ static void set_pages(uint64_t from, uint64_t to, uint8_t byte)
 void fake_boot(bool receive)
 {
 	struct om_boot boot = { .version = 1, .flags = receive ? OM_BOOT_RECEIVE : 0,
-		.xfrm = 0xe7, .cpu_features = OM_CPU_AESNI };
+		.cpu_features = OM_CPU_AESNI };
 
 	fake_elrange = fake.memory = mmap(NULL, (size_t)FAKE_PAGES << 12, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -52,6 +52,7 @@ void fake_boot(bool receive)
 	header.slots_offset = (uint64_t)FAKE_SLOTS << 12;
 	header.service_slots = OM_SERVICE_SLOTS;
 	header.app_threads = 8;
+	header.xfrm = OM_XFRM_AVX512;
 	set_pages(0, FAKE_DATA, RT_PAGE_IMAGE | RT_PAGE_R);
 	set_pages(FAKE_DATA, FAKE_RESIDENT, RT_PAGE_ACCEPTED | RT_PAGE_R | RT_PAGE_W);
 	set_pages(FAKE_RESIDENT, FAKE_RESIDENT + 8, RT_PAGE_RESIDENT);

@@ -286,6 +286,10 @@ static void enclaves(void)
 		set_policy(!s, &policy);
 		identity[s].isvsvn = 2;
 		refused("an old version of the enclave", words_of(OM_WHY_SVN));
+		identity[s].attributes.xfrm = SGX_XFRM_AVX;
+		refused("an enclave with less processor state", "an enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else");
+		identity[s].attributes.xfrm |= 1 << 17;
+		refused("an enclave with more processor state", "an enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else");
 	}
 	for (int s = 0; s < 2; s++)
 		identity[s].attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
