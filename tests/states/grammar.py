@@ -206,7 +206,7 @@ class Script:
             self.say("trefused", self.slot(), self.pick("4", "6") if self.on("tcp6") else "4")
             return
         l = self.slot()
-        self.say("tlisten", l, family, self.pick(1, 5, 128), self.pick(0, 1, 1))
+        self.say("tlisten", l, family, self.pick(4, 6, 128), self.pick(0, 1, 1))    # more than will wait: a full queue leaves half-done handshakes
         self.options(l, list(OPTIONS))
         for _ in range(self.random.choice((0, 1, 1, 2, 3))):
             self.connection(l, family)

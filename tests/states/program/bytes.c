@@ -382,7 +382,7 @@ void read_and_say(struct slot *s, long size, int flags)
 		s->in->got += n;
 		s->in->unread--;
 	}
-	if (s->large && n > 0)
+	if ((s->large || s->in->filled) && n > 0)
 		say("something%s", wrong ? ", WRONG" : "");
 	else if (n >= 0)
 		(s->kind == UDP ? say_loosely : say)("%ld bytes%s", n, wrong ? ", WRONG" : "");

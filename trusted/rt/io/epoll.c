@@ -282,6 +282,8 @@ static bool translate(const struct rt_io_ofd *epoll, struct lx_epoll_event *even
 	if (watch->epoll != rt_io_index(epoll) || watch->life != event->data >> 48)
 		return false;
 	event->events &= (watch->events & ~MODIFIERS) | ALWAYS;
+	if (watch->told)
+		event->events &= ~(uint32_t)EPOLLIN;
 	if (!event->events)
 		return false;
 	/* An event of an arming that was replaced meanwhile, or used up already. */
@@ -355,12 +357,27 @@ static long deliver_pending(const struct rt_io_ofd *epoll, uint64_t app, uint32_
 		if (!pending(watch, DEPTH_MAX))
 			continue;
 		watch->pending_seen = 1;
+		watch->told = 1;
 		watch->spent = !!(watch->events & EPOLLONESHOT);
 		if (rt_app_put(app + given * sizeof event, &event, sizeof event))
 			return -EFAULT;
 		given++;
 	}
 	return given;
+}
+
+/* Together with what the host has, as one list. */
+static long deliver_both(const struct rt_io_ofd *epoll, uint64_t ub, uint64_t app, uint32_t room)
+{
+	long given = deliver_pending(epoll, app, room), count = 0;
+
+	if (given > 0 && given < (long)room)
+		count = rt_io_checked(rt_host(__NR_epoll_wait, (uint64_t)epoll->host_fd, ub, room - (uint64_t)given, 0, 0, 0), room - (uint64_t)given);
+	if (count > 0)
+		count = deliver(epoll, ub, (uint32_t)count, app + (uint64_t)given * sizeof(struct lx_epoll_event));
+	for (uint32_t index = epoll->epoll.first; index; index = watches[index].next_of_epoll)
+		watches[index].told = 0;
+	return count < 0 ? count : given + count;
 }
 
 static long wait_events(struct rt_thread *t, int64_t timeout_ns)
@@ -385,7 +402,7 @@ static long wait_events(struct rt_thread *t, int64_t timeout_ns)
 		long count;
 
 		if (rt_io_pending_total) {
-			count = deliver_pending(epoll, ARG(1), room);
+			count = deliver_both(epoll, ub, ARG(1), room);
 			if (count)
 				return count;
 		}

@@ -392,6 +392,7 @@ struct rt_io_watch {
 	uint8_t  absent;             /* the host does not know of it: what is spent need not be watched until it is armed again */
 	uint8_t  twice;              /* needs a host_dup */
 	uint8_t  due;                /* freeze: edge or one shot that the host had ready for the program */
+	uint8_t  told;               /* of such connections, in this very call */
 	uint32_t pending_seen;       /* EPOLLET: told about rt_io_freeze's accepted connections */
 	uint32_t next_of_ofd, prev_of_ofd, next_of_epoll, prev_of_epoll;
 };
