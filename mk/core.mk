@@ -5,8 +5,8 @@
 #   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl
 #
 # Link both, libcore.a first. $(CORE_SRC) is what every world can compile; $(CORE_HOST_SRC) is not for enclaves: policies as people
-# write them. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo platform's certificates and evidence.
-CORE_HOST_SRC := core/evidence/accept/policy_text.c
+# write them, collateral as services send it. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo platform's certificates and evidence.
+CORE_HOST_SRC := core/evidence/accept/policy_text.c core/evidence/parse/collateral_text.c
 FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c)
 CORE_SRC := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) $(wildcard core/crypto/*.c) \
 	$(filter-out $(CORE_HOST_SRC),$(wildcard core/evidence/*/*.c))
@@ -70,6 +70,18 @@ $(B)/$(1)/tests/unit/test_$(2).o: $(BEARSSL)/.unpacked
 TESTS += $(B)/$(1)/tests/unit/test_$(2)
 endef
 $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(eval $(call core_test,$(w),$(t)))))
+
+# Published evidence and its verdicts, plain and under ASan and UBSan.
+define tee_vectors
+$(B)/$(1)/tests/vectors/tee_vectors: $(call objs,$(1),$(wildcard tests/vectors/*.c)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
+	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -ljansson
+TESTS += $(B)/$(1)/tests/vectors/tee_vectors
+endef
+$(foreach w,host san,$(eval $(call tee_vectors,$(w))))
+.PHONY: tee-vectors
+## make tee-vectors    published evidence of every kind: one line each with its verdict and the expected one, and the total
+tee-vectors: $(B)/host/tests/vectors/tee_vectors
+	$<
 
 # Fuzz targets of core/; tests/fuzz/replay runs them over their seeds.
 CORE_FUZZ := quote x509 collateral_json policy cursor noise

@@ -20,8 +20,8 @@ static void whole(const uint8_t *data, size_t size)
 static void check(const struct om_tcb_result *r)
 {
 	PROPERTY(r->status <= OM_TCB_REVOKED);
-	PROPERTY(r->advisory_count <= OM_ADVISORIES_MAX);
-	PROPERTY(r->status != OM_TCB_UNKNOWN || r->advisory_count == 0);
+	PROPERTY(r->advisories.count <= OM_ADVISORIES_MAX);
+	PROPERTY(r->status != OM_TCB_UNKNOWN || r->advisories.count == 0);
 	PROPERTY(om_tcb_merge(r->status, OM_TCB_UP_TO_DATE) == r->status);
 }
 
@@ -41,14 +41,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	low.pce_svn = 1;
 	memset(high.svn, 255, sizeof high.svn);
 	high.pce_svn = 65535;
-	if (!om_tcb_info_evaluate(text, &low, &a)) {
+	if (!om_tcb_info_evaluate(text, &low, NULL, &a)) {
 		whole(data, size);
 		check(&a);
-		PROPERTY(!om_tcb_info_evaluate(text, &high, &b));
+		PROPERTY(!om_tcb_info_evaluate(text, &high, NULL, &b));
 		check(&b);
 		PROPERTY(a.status == OM_TCB_UNKNOWN || b.status != OM_TCB_UNKNOWN);
 	}
-	if (!om_qe_identity_evaluate(text, &qe, &a)) {
+	if (!om_qe_identity_evaluate(text, OM_TEE_SGX, &qe, &a)) {
 		whole(data, size);
 		check(&a);
 	}

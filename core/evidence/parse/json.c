@@ -238,6 +238,16 @@ void om_json_skip(struct om_json *j)
 	}
 }
 
+struct om_view om_json_raw(struct om_json *j)
+{
+	const uint8_t *start;
+
+	(void)next(j); /* only to stand at it: om_json_skip() looks at it */
+	start = j->p;
+	om_json_skip(j);
+	return j->error ? (struct om_view) { j->end, 0 } : (struct om_view) { start, (size_t)(j->p - start) };
+}
+
 int om_json_end(struct om_json *j)
 {
 	if (!j->error && j->depth)
