@@ -61,7 +61,7 @@ SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a
 CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 
 # Unit tests, plain and under ASan and UBSan.
-CORE_TESTS := attest cursor crypto crypto_vectors gcm noise predict
+CORE_TESTS := attest cursor crypto crypto_vectors evidence_tdx gcm noise predict
 define core_test
 $(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libforge.a $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto
@@ -70,6 +70,7 @@ $(B)/$(1)/tests/unit/test_$(2).o: $(BEARSSL)/.unpacked
 TESTS += $(B)/$(1)/tests/unit/test_$(2)
 endef
 $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(eval $(call core_test,$(w),$(t)))))
+$(foreach w,host san,$(eval $(B)/$(w)/tests/unit/test_evidence_tdx: $(B)/$(w)/tests/vectors/dcap_files.o))
 
 # Published evidence and its verdicts, plain and under ASan and UBSan.
 define tee_vectors
