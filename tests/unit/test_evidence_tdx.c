@@ -418,6 +418,52 @@ static enum om_attest_reason issue(struct forged *f, struct om_attest_result *re
 
 static struct om_attest_result result;
 
+/* What contradicts itself, by the code of the parser: sizes would give it away as well. */
+static void test_contradictions(void **state)
+{
+	static struct om_quote q;
+	struct om_attest_result r;
+	struct forged *f = forge(5, OM_BODY_TD10);
+
+	(void)state;
+	assert_int_equal(issue(f, &r), OM_WHY_NONE);
+	f->quote[4] = OM_TEE_SGX;
+	assert_int_equal(om_quote_parse(f->quote, f->quote_size, &q), OM_EINVAL);
+	f->quote[4] = OM_TEE_TDX;
+	f->quote[48] = OM_BODY_SGX;
+	assert_int_equal(om_quote_parse(f->quote, f->quote_size, &q), OM_EINVAL);
+	f->quote[50] = (uint8_t)sizeof(struct sgx_report_body);
+	f->quote[51] = sizeof(struct sgx_report_body) >> 8;
+	assert_int_equal(om_quote_parse(f->quote, f->quote_size, &q), OM_EINVAL);
+	f->quote[48] = 0;
+	assert_int_equal(om_quote_parse(f->quote, f->quote_size, &q), OM_EUNSUPPORTED);
+	f->quote[48] = 4;
+	assert_int_equal(om_quote_parse(f->quote, f->quote_size, &q), OM_EUNSUPPORTED);
+	free(f);
+	/* version 3 is of enclaves, and ends with its signature */
+	f = forge(3, OM_BODY_SGX);
+	assert_int_equal(issue(f, &r), OM_WHY_NONE);
+	assert_int_equal(om_quote_parse(f->quote, f->quote_size, &q), 0);
+	assert_int_equal(om_quote_parse(f->quote, f->quote_size + 1, &q), OM_ETRAILING);
+	f->quote[4] = OM_TEE_TDX;
+	assert_int_equal(om_quote_parse(f->quote, f->quote_size, &q), OM_EUNSUPPORTED);
+	free(f);
+}
+
+/* The same names, another key. */
+static void test_root(void **state)
+{
+	const uint8_t seed[32] = { 7 };
+	struct forged *f = forge(5, OM_BODY_TD15);
+	struct om_attest_result r;
+
+	(void)state;
+	om_platform_init(&f->platform, seed, "another root");
+	f->platform.tdx = true;
+	assert_int_equal(issue(f, &r), OM_WHY_ROOT);
+	free(f);
+}
+
 /* Every version with every body that it can have. */
 static void test_bodies(void **state)
 {
@@ -933,6 +979,8 @@ int main(void)
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_contradictions),
+		cmocka_unit_test(test_root),
 		cmocka_unit_test(test_other_documents),
 		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_pck),

@@ -10,10 +10,7 @@
  * outdated, or find no level for them.)
  */
 #include <string.h>
-#include "evidence/parse/json.h"
-#include "evidence/authentic/tcb.h"
-
-#define COMPONENTS 16
+#include "evidence/authentic/levels.h"
 
 const char *om_tcb_status_words(enum om_tcb_status status)
 {
@@ -25,212 +22,15 @@ const char *om_tcb_status_words(enum om_tcb_status status)
 	}
 }
 
-static enum om_tcb_status status_of(struct om_json *j)
-{
-	const struct om_view word = om_json_string(j);
-
-#define X(name, number, text) if (name <= OM_TCB_REVOKED && om_json_is(word, text)) return name;
-	OM_TCB_STATUSES(X)
-#undef X
-	om_json_fail(j, OM_EINVAL);
-	return OM_TCB_UNKNOWN;
-}
-
-/* Marks a field as seen; the second time is an error. */
-static void once(struct om_json *j, unsigned *seen, unsigned bit)
-{
-	if (*seen & bit)
-		om_json_fail(j, OM_EINVAL);
-	*seen |= bit;
-}
-
-static void require(struct om_json *j, unsigned seen, unsigned bits)
-{
-	if ((seen & bits) != bits)
-		om_json_fail(j, OM_EINVAL);
-}
-
-static bool add_advisory(struct om_advisories *to, uint32_t number)
-{
-	for (unsigned i = 0; i < to->count; i++)
-		if (to->number[i] == number)
-			return true;
-	if (to->count == OM_ADVISORIES_MAX)
-		return false;
-	to->number[to->count++] = number;
-	return true;
-}
-
-bool om_advisories_add(struct om_advisories *to, const struct om_advisories *more)
-{
-	struct om_advisories all = *to;
-
-	for (unsigned i = 0; i < more->count; i++)
-		if (!add_advisory(&all, more->number[i]))
-			return false;
-	*to = all;
-	return true;
-}
-
-/* What an entry of a platform's levels consists of. */
-enum { FORM_FLAT = 1, FORM_SGX = 2, FORM_TDX = 4 };
-
-/* One entry of tcbLevels, of a platform, of a TDX module or of a QE. */
-struct level {
-	uint8_t  sgx[COMPONENTS], tdx[COMPONENTS];
-	uint16_t pce_svn, isv_svn;
-	unsigned forms;                  /* of a platform */
-	enum om_tcb_status status;
-	int64_t  date;
-	struct om_advisories advisories;
-};
-
-enum { SEEN_TCB = 1, SEEN_STATUS = 2, SEEN_DATE = 4, SEEN_ADVISORIES = 8 };
-
-static void component(struct om_json *j, uint8_t *ret_svn)
-{
-	struct om_view key;
-	unsigned seen = 0;
-
-	om_json_object(j);
-	while (om_json_key(j, &key)) {
-		if (om_json_is(key, "svn")) {
-			once(j, &seen, 1);
-			*ret_svn = (uint8_t)om_json_number(j, 255);
-		} else {
-			om_json_skip(j);
-		}
-	}
-	require(j, seen, 1);
-}
-
-static void components(struct om_json *j, uint8_t svn[COMPONENTS])
-{
-	unsigned count = 0;
-
-	om_json_array(j);
-	while (om_json_item(j)) {
-		if (count == COMPONENTS)
-			om_json_fail(j, OM_EOVERFLOW);
-		else
-			component(j, &svn[count++]);
-	}
-	if (count != COMPONENTS)
-		om_json_fail(j, OM_EINVAL);
-}
-
-/* "sgxtcbcomp01svn" of version 2. Return: 0 to 15, or COMPONENTS. */
-static unsigned flat_component(struct om_view key)
-{
-	static const char form[] = "sgxtcbcompNNsvn";
-	unsigned number = 0;
-
-	if (key.size != sizeof form - 1 || memcmp(key.data, form, 10) || memcmp(key.data + 12, form + 12, 3) ||
-	    !om_digits(key.data + 10, 2, &number) || number < 1 || number > COMPONENTS)
-		return COMPONENTS;
-	return number - 1;
-}
-
-static void platform_tcb(struct om_json *j, struct level *l)
-{
-	enum { SEEN_SGX = 1, SEEN_PCE = 2, SEEN_TDX = 4, SEEN_FLAT = 8 /* 16 bits */, ALL_FLAT = 0xffff * SEEN_FLAT };
-	struct om_view key;
-	unsigned seen = 0, flat;
-
-	om_json_object(j);
-	while (om_json_key(j, &key)) {
-		if (om_json_is(key, "sgxtcbcomponents")) {
-			once(j, &seen, SEEN_SGX);
-			components(j, l->sgx);
-		} else if (om_json_is(key, "tdxtcbcomponents")) {
-			once(j, &seen, SEEN_TDX);
-			components(j, l->tdx);
-		} else if (om_json_is(key, "pcesvn")) {
-			once(j, &seen, SEEN_PCE);
-			l->pce_svn = (uint16_t)om_json_number(j, 65535);
-		} else if ((flat = flat_component(key)) < COMPONENTS) {
-			once(j, &seen, (unsigned)SEEN_FLAT << flat);
-			l->sgx[flat] = (uint8_t)om_json_number(j, 255);
-		} else {
-			om_json_skip(j);
-		}
-	}
-	require(j, seen, SEEN_PCE);
-	if (seen & ALL_FLAT)
-		require(j, seen, ALL_FLAT);
-	l->forms = (seen & ALL_FLAT ? FORM_FLAT : 0) | (seen & SEEN_SGX ? FORM_SGX : 0) | (seen & SEEN_TDX ? FORM_TDX : 0);
-}
-
-static void isv_tcb(struct om_json *j, struct level *l)
-{
-	struct om_view key;
-	unsigned seen = 0;
-
-	om_json_object(j);
-	while (om_json_key(j, &key)) {
-		if (om_json_is(key, "isvsvn")) {
-			once(j, &seen, 1);
-			l->isv_svn = (uint16_t)om_json_number(j, 65535);
-		} else {
-			om_json_skip(j);
-		}
-	}
-	require(j, seen, 1);
-}
-
-static void advisories(struct om_json *j, struct om_advisories *a)
-{
-	static const char prefix[] = "INTEL-SA-";
-
-	om_json_array(j);
-	while (om_json_item(j)) {
-		const struct om_view s = om_json_string(j);
-		unsigned number = 0;
-
-		if (s.size == sizeof prefix - 1 + 5 && !memcmp(s.data, prefix, sizeof prefix - 1) &&
-		    !om_digits(s.data + sizeof prefix - 1, 5, &number))
-			number = 0;
-		if (!j->error && !add_advisory(a, number))
-			om_json_fail(j, OM_EOVERFLOW);
-	}
-}
-
-static void level(struct om_json *j, void (*tcb)(struct om_json *, struct level *), struct level *l)
-{
-	struct om_view key;
-	unsigned seen = 0;
-
-	memset(l, 0, sizeof *l);
-	om_json_object(j);
-	while (om_json_key(j, &key)) {
-		if (om_json_is(key, "tcb")) {
-			once(j, &seen, SEEN_TCB);
-			tcb(j, l);
-		} else if (om_json_is(key, "tcbStatus")) {
-			once(j, &seen, SEEN_STATUS);
-			l->status = status_of(j);
-		} else if (om_json_is(key, "tcbDate")) {
-			once(j, &seen, SEEN_DATE);
-			l->date = om_json_time(j);
-		} else if (om_json_is(key, "advisoryIDs")) {
-			once(j, &seen, SEEN_ADVISORIES);
-			advisories(j, &l->advisories);
-		} else {
-			om_json_skip(j);
-		}
-	}
-	require(j, seen, SEEN_TCB | SEEN_STATUS | SEEN_DATE);
-}
-
 /* Levels of an enclave or a TDX module. The first that is reached is copied; else it stays Unknown. */
-static void isv_levels(struct om_json *j, unsigned isv_svn, struct level *ret, unsigned *ret_newest)
+static void isv_levels(struct om_json *j, unsigned isv_svn, struct om_level *ret, unsigned *ret_newest)
 {
-	struct level l;
+	struct om_level l;
 	bool any = false;
 
 	om_json_array(j);
 	while (om_json_item(j)) {
-		level(j, isv_tcb, &l);
+		om_level_isv(j, &l);
 		if (!any)
 			*ret_newest = l.isv_svn;
 		any = true;
@@ -241,33 +41,33 @@ static void isv_levels(struct om_json *j, unsigned isv_svn, struct level *ret, u
 
 /* What a platform's levels say. */
 struct platform_levels {
-	struct level chosen;             /* Unknown: none is reached */
+	struct om_level chosen;          /* Unknown: none is reached */
 	enum om_tcb_status sgx_status;   /* of the first that is reached without regard to TDX */
-	uint8_t  newest_tdx[COMPONENTS];
+	uint8_t  newest_tdx[OM_TCB_COMPONENTS];
 	unsigned forms_any, forms_all;
 	bool     any;
 };
 
 static bool reaches(const uint8_t *svn, const uint8_t *level_svn, unsigned from)
 {
-	for (unsigned i = from; i < COMPONENTS; i++)
+	for (unsigned i = from; i < OM_TCB_COMPONENTS; i++)
 		if (svn[i] < level_svn[i])
 			return false;
 	return true;
 }
 
-static bool td_reaches(const struct om_td_body *td, const struct level *l)
+static bool td_reaches(const struct om_td_body *td, const struct om_level *l)
 {
 	return reaches(td->tee_tcb_svn, l->tdx, td->tee_tcb_svn[1] ? 2 : 0);
 }
 
 static void platform_levels(struct om_json *j, const struct om_pck *pck, const struct om_td_body *td, struct platform_levels *p)
 {
-	struct level l;
+	struct om_level l;
 
 	om_json_array(j);
 	while (om_json_item(j)) {
-		level(j, platform_tcb, &l);
+		om_level_platform(j, &l);
 		if (!p->any) {
 			memcpy(p->newest_tdx, l.tdx, sizeof p->newest_tdx);
 			p->forms_all = l.forms;
@@ -291,20 +91,20 @@ static bool common(struct om_json *j, struct om_view key, const char *id, unsign
 	struct om_tcb_result *r)
 {
 	if (om_json_is(key, "id")) {
-		once(j, seen, SEEN_ID);
+		om_json_once(j, seen, SEEN_ID);
 		if (!om_json_is(om_json_string(j), id))
 			om_json_fail(j, OM_EIDENTITY);
 	} else if (om_json_is(key, "version")) {
-		once(j, seen, SEEN_VERSION);
+		om_json_once(j, seen, SEEN_VERSION);
 		*ret_version = (unsigned)om_json_number(j, UINT32_MAX);
 	} else if (om_json_is(key, "issueDate")) {
-		once(j, seen, SEEN_ISSUED);
+		om_json_once(j, seen, SEEN_ISSUED);
 		r->issued = om_json_time(j);
 	} else if (om_json_is(key, "nextUpdate")) {
-		once(j, seen, SEEN_NEXT);
+		om_json_once(j, seen, SEEN_NEXT);
 		r->next_update = om_json_time(j);
 	} else if (om_json_is(key, "tcbEvaluationDataNumber")) {
-		once(j, seen, SEEN_EVALUATION);
+		om_json_once(j, seen, SEEN_EVALUATION);
 		r->evaluation = (uint32_t)om_json_number(j, UINT32_MAX);
 	} else {
 		return false;
@@ -326,7 +126,7 @@ static bool hex_fields(struct om_json *j, struct om_view key, const struct hex_f
 	for (size_t i = 0; i < count; i++) {
 		if (!om_json_is(key, fields[i].name))
 			continue;
-		once(j, seen, fields[i].bit);
+		om_json_once(j, seen, fields[i].bit);
 		om_json_hex(j, fields[i].to, fields[i].size);
 		return true;
 	}
@@ -347,7 +147,7 @@ static bool masked_equal(const void *value, const uint8_t *want, const uint8_t *
 struct module {
 	uint8_t  mrsigner[OM_TD_HASH], attributes[8], mask[8];
 	unsigned version;                /* of an entry: the number in its id */
-	struct level level;              /* that the TD reaches; Unknown: none */
+	struct om_level level;           /* that the TD reaches; Unknown: none */
 	unsigned newest;                 /* ISV SVN of its newest level */
 	bool     there;
 };
@@ -387,16 +187,16 @@ static void module(struct om_json *j, bool identity, unsigned isv_svn, struct mo
 		if (hex_fields(j, key, fields, sizeof fields / sizeof *fields, &seen)) {
 			continue;
 		} else if (identity && om_json_is(key, "id")) {
-			once(j, &seen, SEEN_ID);
+			om_json_once(j, &seen, SEEN_ID);
 			m->version = module_version(om_json_string(j));
 		} else if (identity && om_json_is(key, "tcbLevels")) {
-			once(j, &seen, SEEN_LEVELS);
+			om_json_once(j, &seen, SEEN_LEVELS);
 			isv_levels(j, isv_svn, &m->level, &m->newest);
 		} else {
 			om_json_skip(j);
 		}
 	}
-	require(j, seen, SEEN_SIGNER | SEEN_ATTRIBUTES | SEEN_MASK | (identity ? SEEN_ID | SEEN_LEVELS : 0));
+	om_json_require(j, seen, SEEN_SIGNER | SEEN_ATTRIBUTES | SEEN_MASK | (identity ? SEEN_ID | SEEN_LEVELS : 0));
 	m->there = true;
 }
 
@@ -478,7 +278,7 @@ static int judge_td(const struct om_td_body *td, const struct modules *ms, const
 /* Which forms of levels a document of this kind consists of, all of them. */
 static bool right_forms(const struct platform_levels *p, unsigned version, bool tdx)
 {
-	const unsigned want = tdx ? FORM_SGX | FORM_TDX : version == 2 ? FORM_FLAT : FORM_SGX;
+	const unsigned want = tdx ? OM_FORM_SGX | OM_FORM_TDX : version == 2 ? OM_FORM_FLAT : OM_FORM_SGX;
 
 	return !p->any || (p->forms_all == want && p->forms_any == want);
 }
@@ -505,23 +305,23 @@ int om_tcb_info_evaluate(struct om_view json, const struct om_pck *pck, const st
 		    hex_fields(&j, key, fields, sizeof fields / sizeof *fields, &seen)) {
 			continue;
 		} else if (om_json_is(key, "tcbType")) {
-			once(&j, &seen, SEEN_TYPE);
+			om_json_once(&j, &seen, SEEN_TYPE);
 			if (om_json_number(&j, UINT32_MAX) != 0)
 				om_json_fail(&j, OM_EUNSUPPORTED);
 		} else if (td && om_json_is(key, "tdxModule")) {
-			once(&j, &seen, SEEN_MODULE);
+			om_json_once(&j, &seen, SEEN_MODULE);
 			module(&j, false, 0, &ms.zero);
 		} else if (td && om_json_is(key, "tdxModuleIdentities")) {
-			once(&j, &seen, SEEN_MODULES);
+			om_json_once(&j, &seen, SEEN_MODULES);
 			module_identities(&j, td, &ms);
 		} else if (om_json_is(key, "tcbLevels")) {
-			once(&j, &seen, SEEN_LEVELS);
+			om_json_once(&j, &seen, SEEN_LEVELS);
 			platform_levels(&j, pck, td, &levels);
 		} else {
 			om_json_skip(&j);
 		}
 	}
-	require(&j, seen, SEEN_COMMON | SEEN_FMSPC | SEEN_PCEID | SEEN_TYPE | (td ? SEEN_MODULE : 0));
+	om_json_require(&j, seen, SEEN_COMMON | SEEN_FMSPC | SEEN_PCEID | SEEN_TYPE | (td ? SEEN_MODULE : 0));
 	error = om_json_end(&j);
 	if (error)
 		return error;
@@ -565,7 +365,7 @@ static bool is_that_qe(const struct qe_identity *q, const struct sgx_report_body
 int om_qe_identity_evaluate(struct om_view json, enum om_tee tee, const struct sgx_report_body *qe, struct om_tcb_result *ret)
 {
 	struct om_tcb_result r = { .status = OM_TCB_UNKNOWN, .module_status = OM_TCB_UP_TO_DATE };
-	struct level chosen = { .status = OM_TCB_UNKNOWN };
+	struct om_level chosen = { .status = OM_TCB_UNKNOWN };
 	struct qe_identity q = { 0 };
 	const struct hex_field fields[] = {
 		{ "miscselect", 1, q.miscselect, sizeof q.miscselect },
@@ -586,16 +386,16 @@ int om_qe_identity_evaluate(struct om_view json, enum om_tee tee, const struct s
 		    hex_fields(&j, key, fields, sizeof fields / sizeof *fields, &seen)) {
 			continue;
 		} else if (om_json_is(key, "isvprodid")) {
-			once(&j, &seen, 0x2000);
+			om_json_once(&j, &seen, 0x2000);
 			q.isv_prod_id = (uint16_t)om_json_number(&j, 65535);
 		} else if (om_json_is(key, "tcbLevels")) {
-			once(&j, &seen, SEEN_LEVELS);
+			om_json_once(&j, &seen, SEEN_LEVELS);
 			isv_levels(&j, qe->isvsvn, &chosen, &newest);
 		} else {
 			om_json_skip(&j);
 		}
 	}
-	require(&j, seen, SEEN_COMMON | SEEN_ID | 0x300f);
+	om_json_require(&j, seen, SEEN_COMMON | SEEN_ID | 0x300f);
 	error = om_json_end(&j);
 	if (error)
 		return error;

@@ -198,6 +198,19 @@ bad:
 	return 0;
 }
 
+void om_json_once(struct om_json *j, unsigned *seen, unsigned bit)
+{
+	if (*seen & bit)
+		om_json_fail(j, OM_EINVAL);
+	*seen |= bit;
+}
+
+void om_json_require(struct om_json *j, unsigned seen, unsigned bits)
+{
+	if ((seen & bits) != bits)
+		om_json_fail(j, OM_EINVAL);
+}
+
 bool om_json_is(struct om_view string, const char *word)
 {
 	return string.size == strlen(word) && memcmp(string.data, word, string.size) == 0;

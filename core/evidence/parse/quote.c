@@ -112,8 +112,6 @@ int om_quote_parse(const uint8_t *quote, size_t size, struct om_quote *ret)
 	uint32_t length;
 	int error;
 
-	if (size > OM_QUOTE_MAX)
-		return OM_EOVERFLOW;
 	om_get_init(&g, quote, size);
 	get_header(&g, &q);
 	get_descriptor(&g, &q);
@@ -134,6 +132,8 @@ int om_quote_parse(const uint8_t *quote, size_t size, struct om_quote *ret)
 	om_get_init(&g, g.p, length);
 	get_signature_data(&g, &q);
 	error = om_get_end(&g);
+	if (!error && q.size > OM_QUOTE_MAX) /* what follows may be as long as it likes */
+		error = OM_EOVERFLOW;
 	if (error)
 		return error;
 	memcpy(&q.qe_body, q.qe_report.data, sizeof q.qe_body);
