@@ -489,32 +489,37 @@ static void test_bodies(void **state)
 	}
 }
 
+/* A QE identity that fits the platform of trust domains. @level: what follows the ISV SVN in its only level. */
+static void qe_identity(const struct om_platform *p, const char *id, const char *level, char *ret, size_t size)
+{
+	char mrsigner[65];
+
+	for (int i = 0; i < 32; i++)
+		snprintf(mrsigner + 2 * i, 3, "%02x", p->qe_mrsigner[i]);
+	snprintf(ret, size, "{\"id\":\"%s\",\"version\":2," TIMES "\"tcbEvaluationDataNumber\":1,\"miscselect\":\"00000000\","
+		"\"miscselectMask\":\"FFFFFFFF\",\"attributes\":\"11000000000000000000000000000000\","
+		"\"attributesMask\":\"FBFFFFFFFFFFFFFF0000000000000000\",\"mrsigner\":\"%s\",\"isvprodid\":2,\"tcbLevels\":"
+		"[{\"tcb\":{\"isvsvn\":1},%s}]}", id, mrsigner, level);
+}
+
 /* Documents of the other TEE, or of other enclaves, do not do, however well they are signed. */
 static void test_other_documents(void **state)
 {
+	static const char *const ids[] = { "TD_QE", "QE", "QAE", "QVE", "td_qe" };
 	struct forged *td = forge(4, OM_BODY_TD10), *sgx = forge(3, OM_BODY_SGX);
 	char text[4096];
-	static const char *const others[] = { "QE", "QAE", "QVE", "td_qe" };
-	char mrsigner[65];
 
 	(void)state;
 	EXPECT(sgx, OM_WHY_NONE);
 	sgx->platform.tdx = true; /* its QE becomes TDX's as well, so: */
 	EXPECT(sgx, OM_WHY_TCB_INFO);
-	sgx->platform.tdx = false;
 	td->platform.tdx = false;
 	EXPECT(td, OM_WHY_TCB_INFO);
 	td->platform.tdx = true;
-	for (int i = 0; i < 32; i++)
-		snprintf(mrsigner + 2 * i, 3, "%02x", td->platform.qe_mrsigner[i]);
-	for (size_t i = 0; i <= sizeof others / sizeof *others; i++) {
-		snprintf(text, sizeof text, "{\"id\":\"%s\",\"version\":2," TIMES "\"tcbEvaluationDataNumber\":1,\"miscselect\":\"00000000\","
-			"\"miscselectMask\":\"FFFFFFFF\",\"attributes\":\"11000000000000000000000000000000\","
-			"\"attributesMask\":\"FBFFFFFFFFFFFFFF0000000000000000\",\"mrsigner\":\"%s\",\"isvprodid\":2,\"tcbLevels\":"
-			"[{\"tcb\":{\"isvsvn\":1},\"tcbDate\":\"2024-01-01T00:00:00Z\",\"tcbStatus\":\"UpToDate\"}]}",
-			i < sizeof others / sizeof *others ? others[i] : "TD_QE", mrsigner);
-		td->platform.qe_identity = text;
-		EXPECT(td, i < sizeof others / sizeof *others ? OM_WHY_QE_IDENTITY : OM_WHY_NONE);
+	td->platform.qe_identity = text;
+	for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
+		qe_identity(&td->platform, ids[i], "\"tcbDate\":\"2024-01-01T00:00:00Z\",\"tcbStatus\":\"UpToDate\"", text, sizeof text);
+		EXPECT(td, i ? OM_WHY_QE_IDENTITY : OM_WHY_NONE);
 	}
 	free(td);
 	free(sgx);
@@ -582,7 +587,8 @@ static void test_accept(void **state)
 /* ---- TCB info, made of pieces */
 
 #define ZERO_SIGNER "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
-#define MODULE_0 "\"tdxModule\":{\"mrsigner\":\"" ZERO_SIGNER "\",\"attributes\":\"0000000000000000\",\"attributesMask\":\"FFFFFFFFFFFFFFFF\"},"
+#define MODULE_0 "\"tdxModule\":{\"mrsigner\":\"" ZERO_SIGNER "\"," \
+	"\"attributes\":\"0000000000000000\",\"attributesMask\":\"FFFFFFFFFFFFFFFF\"},"
 #define IDENTITY(id, levels) "{\"id\":\"" id "\",\"mrsigner\":\"" ZERO_SIGNER "\",\"attributes\":\"0000000000000000\"," \
 	"\"attributesMask\":\"FFFFFFFFFFFFFFFF\",\"tcbLevels\":[" levels "]}"
 #define ISV(svn, date, status) "{\"tcb\":{\"isvsvn\":" #svn "},\"tcbDate\":\"" date "T00:00:00Z\",\"tcbStatus\":\"" status "\"}"
@@ -719,6 +725,9 @@ static void test_convergence(void **state)
 /* The oldest date and every advisory of what was used; nothing of what was not. */
 static void test_dates(void **state)
 {
+	struct forged *f = forge(4, OM_BODY_TD10);
+	char text[4096];
+
 	(void)state;
 	assert_int_equal(info(INFO(MODULES(IDENTITY("TDX_01", ISV_SA(9, "2025-01-01", "UpToDate", "\"INTEL-SA-00001\"") ","
 		ISV_SA(4, "2022-02-02", "OutOfDate", "\"INTEL-SA-00300\",\"INTEL-SA-00400\"") "," ISV(1, "2020-01-01", "OutOfDate"))),
@@ -734,9 +743,18 @@ static void test_dates(void **state)
 	assert_int_equal(result.advisories.number[0], 200);
 	assert_int_equal(result.advisories.number[1], 300);
 	assert_int_equal(result.advisories.number[2], 400);
-	/* the QE's level is of 2024-01-01 */
-	assert_int_equal(info(INFO(GOOD_MODULE, GOOD_LEVEL)), OM_WHY_NONE);
-	assert_true(result.tcb_date == om_time_of(2024, 1, 1, 0, 0, 0));
+	/* the QE's */
+	qe_identity(&f->platform, "TD_QE", "\"tcbDate\":\"2021-01-01T00:00:00Z\",\"tcbStatus\":\"OutOfDate\","
+		"\"advisoryIDs\":[\"INTEL-SA-00500\",\"INTEL-SA-00007\",\"INTEL-SA-00500\"]", text, sizeof text);
+	f->platform.qe_identity = text;
+	f->platform.tcb_info = INFO(GOOD_MODULE, LEVEL_SA(1, 5, 0, 3, "2023-03-03", "UpToDate", "\"INTEL-SA-00007\""));
+	EXPECT(f, OM_WHY_NONE);
+	assert_int_equal(result.status, OM_TCB_OUT_OF_DATE);
+	assert_true(result.tcb_date == om_time_of(2021, 1, 1, 0, 0, 0));
+	assert_int_equal(result.advisories.count, 2);
+	assert_int_equal(result.advisories.number[0], 7);
+	assert_int_equal(result.advisories.number[1], 500);
+	free(f);
 }
 
 /* Launched under an old module, which was updated under it since. */
