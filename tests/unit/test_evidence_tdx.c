@@ -6,7 +6,6 @@
  */
 #include "unit.h"
 #include "crypto/sha256.h"
-#include "evidence/accept/policy.h"
 #include "evidence/accept/td.h"
 #include "evidence/demo/quote_build.h"
 #include "evidence/parse/collateral_text.h"
@@ -88,7 +87,7 @@ static enum om_attest_reason judge(const struct published *p, struct om_attest_r
 {
 	const struct om_attest_input in = {
 		.quote = p->quote, .collateral = { p->collateral, p->collateral_size }, .now = p->now, .roots = &om_intel_root,
-		.root_count = 1,
+		.root_count = 1, .tee = OM_TEE_TDX,
 	};
 	enum om_attest_reason reason = OM_WHY_NONE;
 	const int error = om_attest_verify(&in, ret, &reason);
@@ -132,6 +131,7 @@ static void test_published(void **state)
 	assert_int_equal(r.quote_version, 4);
 	check_body(&r, a->quote.data + 48, OM_BODY_TD10);
 	assert_int_equal(r.status, OM_TCB_UP_TO_DATE);
+	assert_int_equal(r.evaluation, 17);
 	assert_int_equal(r.tcb_evaluation, 17);
 	assert_int_equal(r.qe_evaluation, 17);
 	assert_true(r.tcb_date == om_time_of(2024, 3, 13, 0, 0, 0));
@@ -369,6 +369,7 @@ struct forged {
 	struct om_platform platform;
 	uint16_t version;
 	enum om_quote_body kind;
+	enum om_tee tee;                 /* that the verifier asks about */
 	struct sgx_report_body body;
 	struct om_td_body td;
 	uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX];
@@ -384,6 +385,7 @@ static struct forged *forge(uint16_t version, enum om_quote_body kind)
 	f->platform.tdx = kind != OM_BODY_SGX;
 	f->version = version;
 	f->kind = kind;
+	f->tee = kind == OM_BODY_SGX ? OM_TEE_SGX : OM_TEE_TDX;
 	f->body.attributes.flags = SGX_ATTR_INIT | SGX_ATTR_MODE64BIT;
 	memset(f->body.mrenclave, 0x11, sizeof f->body.mrenclave);
 	memcpy(f->td.tee_tcb_svn, f->platform.td_svn, 16);
@@ -399,7 +401,7 @@ static struct forged *forge(uint16_t version, enum om_quote_body kind)
 
 static enum om_attest_reason issue(struct forged *f, struct om_attest_result *ret)
 {
-	struct om_attest_input in = { .now = NOW, .roots = &om_emulated_root, .root_count = 1 };
+	struct om_attest_input in = { .now = NOW, .roots = &om_emulated_root, .root_count = 1, .tee = f->tee };
 	enum om_attest_reason reason = OM_WHY_NONE;
 
 	assert_int_equal(om_platform_quote_as(&f->platform, f->version, f->kind, &f->body, &f->td, f->quote, sizeof f->quote,
@@ -557,20 +559,16 @@ static void test_pck(void **state)
 	free(f);
 }
 
-/* Debugging gives a TD to its host: no policy takes it; nor does one of enclaves take a TD. */
-static void test_accept(void **state)
+/* Debugging gives a TD to its host: no policy takes it. */
+static void test_debug(void **state)
 {
 	struct forged *f = forge(4, OM_BODY_TD10), *sgx = forge(3, OM_BODY_SGX);
 	enum om_attest_reason reason;
-	struct om_policy policy;
 
 	(void)state;
 	EXPECT(f, OM_WHY_NONE);
 	assert_int_equal(om_td_check(&result, &reason), 0);
 	assert_int_equal(reason, OM_WHY_NONE);
-	om_policy_default(&policy);
-	assert_int_equal(om_policy_check(&policy, &f->body, &result, &reason), OM_EPOLICY);
-	assert_int_equal(reason, OM_WHY_TEE);
 	for (int bit = 0; bit < 8; bit++) {
 		f->td.attributes = OM_TD_SEPT_VE_DISABLE | UINT64_C(1) << bit;
 		EXPECT(f, OM_WHY_NONE);
@@ -581,6 +579,20 @@ static void test_accept(void **state)
 	assert_int_equal(om_td_check(&result, &reason), OM_EPOLICY);
 	assert_int_equal(reason, OM_WHY_NOT_TD);
 	free(f);
+	free(sgx);
+}
+
+/* Who asks for an enclave's quote gets no TD's, however good it is, and the other way round. */
+static void test_other_tee(void **state)
+{
+	struct forged *td = forge(5, OM_BODY_TD15), *sgx = forge(5, OM_BODY_SGX);
+
+	(void)state;
+	td->tee = OM_TEE_SGX;
+	EXPECT(td, OM_WHY_TEE);
+	sgx->tee = OM_TEE_TDX;
+	EXPECT(sgx, OM_WHY_NOT_TD);
+	free(td);
 	free(sgx);
 }
 
@@ -739,6 +751,7 @@ static void test_dates(void **state)
 	assert_true(result.tcb_date == om_time_of(2022, 2, 2, 0, 0, 0));
 	assert_int_equal(result.tcb_evaluation, 9);
 	assert_int_equal(result.qe_evaluation, 1);
+	assert_int_equal(result.evaluation, 1);
 	assert_int_equal(result.advisories.count, 3);
 	assert_int_equal(result.advisories.number[0], 200);
 	assert_int_equal(result.advisories.number[1], 300);
@@ -1002,7 +1015,8 @@ int main(void)
 		cmocka_unit_test(test_other_documents),
 		cmocka_unit_test(test_revoked),
 		cmocka_unit_test(test_pck),
-		cmocka_unit_test(test_accept),
+		cmocka_unit_test(test_debug),
+		cmocka_unit_test(test_other_tee),
 		cmocka_unit_test(test_module),
 		cmocka_unit_test(test_module_identity),
 		cmocka_unit_test(test_components),

@@ -166,6 +166,8 @@ static void judge(const struct tee_vector *v, const struct om_view files[TEE_FIL
 
 	while (count < DCAP_PARTS && files[1 + count].size)
 		count++;
+	if (files[0].size > 4 && files[0].data[4] == OM_TEE_TDX)
+		in.tee = OM_TEE_TDX;
 	(void)dcap_fmspc(files[0], fmspc); /* the verifier will say what is wrong with the quote */
 	if (!dcap_collateral(files + 1, count, fmspc, collateral, &size))
 		in.collateral = (struct om_view) { collateral, size };

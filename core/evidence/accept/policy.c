@@ -116,9 +116,6 @@ int om_policy_check(const struct om_policy *p, const struct sgx_report_body *own
 	const uint64_t needed = SGX_ATTR_INIT | SGX_ATTR_MODE64BIT;
 	const struct sgx_report_body *body = &peer->body;
 
-	*ret_reason = OM_WHY_TEE;
-	if (peer->tee != OM_TEE_SGX)
-		return OM_EPOLICY;
 	*ret_reason = OM_WHY_NOT_INITIALIZED;
 	if ((body->attributes.flags & needed) != needed)
 		return OM_EPOLICY;

@@ -204,6 +204,7 @@ static void commit(const struct context *c, struct om_attest_result *ret)
 	ret->module_status = c->tcb.module_status;
 	ret->qe_status = c->qe.status;
 	ret->tcb_date = c->tcb.tcb_date < c->qe.tcb_date ? c->tcb.tcb_date : c->qe.tcb_date;
+	ret->evaluation = c->tcb.evaluation < c->qe.evaluation ? c->tcb.evaluation : c->qe.evaluation;
 	ret->tcb_evaluation = c->tcb.evaluation;
 	ret->qe_evaluation = c->qe.evaluation;
 	ret->tcb_issued = c->tcb.issued;
@@ -212,7 +213,7 @@ static void commit(const struct context *c, struct om_attest_result *ret)
 	ret->advisories = c->advisories;
 }
 
-/* 0. Everything has its form. */
+/* 0. Everything has its form, and the quote is of the TEE that the caller asks about. */
 static int parse(struct context *c)
 {
 	const struct om_attest_input *in = c->in;
@@ -222,6 +223,8 @@ static int parse(struct context *c)
 		return no(c, OM_WHY_QUOTE_UNSUPPORTED, OM_EQUOTE);
 	if (error)
 		return no(c, OM_WHY_QUOTE_FORMAT, OM_EQUOTE);
+	if (c->quote.tee != in->tee)
+		return no(c, in->tee == OM_TEE_TDX ? OM_WHY_NOT_TD : OM_WHY_TEE, OM_EPOLICY);
 	if (om_collateral_decode(in->collateral.data, in->collateral.size, &c->collateral))
 		return no(c, OM_WHY_COLLATERAL_FORMAT, OM_EQUOTE);
 	return 0;

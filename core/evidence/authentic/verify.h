@@ -64,6 +64,7 @@ struct om_attest_input {
 	int64_t now;                                  /* seconds since 1970 */
 	const uint8_t (*roots)[OM_ROOT_HASH_SIZE];
 	size_t root_count;
+	enum om_tee tee;                              /* whose quote it must be; an enclave's unless said otherwise */
 };
 
 struct om_attest_result {
@@ -79,7 +80,8 @@ struct om_attest_result {
 	enum om_tcb_status platform_status;           /* with its TDX module */
 	enum om_tcb_status module_status, qe_status;
 	int64_t  tcb_date;                            /* the oldest among platform, TDX module and QE */
-	uint32_t tcb_evaluation, qe_evaluation;       /* tcbEvaluationDataNumber of TCB info and QE identity */
+	uint32_t evaluation;                          /* tcbEvaluationDataNumber, the lower one of both: */
+	uint32_t tcb_evaluation, qe_evaluation;       /* of TCB info and QE identity */
 	int64_t  tcb_issued, qe_issued;               /* when these were issued */
 	int64_t  valid_until;                         /* first end of validity among all that was used */
 	struct om_advisories advisories;              /* of every level used */
@@ -90,7 +92,7 @@ const char *om_attest_platform(const struct om_attest_result *result);
 
 /*
  * Return: 0, and *ret_reason = OM_WHY_NONE. Otherwise the reason and OM_EQUOTE (invalid), OM_EEXPIRED, OM_EREVOKED or
- * OM_EPOLICY (the root; a TCB below every level); *ret_result is untouched. A low TCB status is no error here, unless it is Revoked.
+ * OM_EPOLICY (the root; another TEE; a TCB below every level); *ret_result is untouched. A low TCB status is no error here, unless it is Revoked.
  * Context: needs about 24 KiB of stack. Trust: quote and collateral are hostile, and so may be the clock: a wrong one
  * can make outdated collateral look fresh, never a forged one good.
  */
