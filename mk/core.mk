@@ -5,8 +5,9 @@
 #   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl
 #
 # Link both, libcore.a first. $(CORE_SRC) is what every world can compile; $(CORE_HOST_SRC) is not for enclaves: policies as people
-# write them, signing. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo platform's certificates and evidence.
-CORE_HOST_SRC := core/evidence/accept/policy_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c
+# write them, collateral as services send it, signing. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo
+# platform's certificates and evidence.
+CORE_HOST_SRC := core/evidence/accept/policy_text.c core/evidence/parse/collateral_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c
 FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c) tee/evidence/demo/snp_keys.c
 CORE_SRC := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) \
 	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c) $(wildcard core/evidence/*/*.c))
@@ -64,7 +65,7 @@ SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a
 CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 
 # Unit tests, plain and under ASan and UBSan.
-CORE_TESTS := attest cursor crypto crypto_vectors crypto_wide evidence_snp gcm noise predict
+CORE_TESTS := attest cursor crypto crypto_vectors crypto_wide evidence_snp evidence_tdx gcm noise predict
 define core_test
 $(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libforge.a $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto
@@ -73,11 +74,12 @@ $(B)/$(1)/tests/unit/test_$(2).o: $(BEARSSL)/.unpacked
 TESTS += $(B)/$(1)/tests/unit/test_$(2)
 endef
 $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(eval $(call core_test,$(w),$(t)))))
+$(foreach w,host san,$(eval $(B)/$(w)/tests/unit/test_evidence_tdx: $(B)/$(w)/tests/vectors/dcap_files.o))
 
 # Published evidence and its verdicts, plain and under ASan and UBSan.
 define tee_vectors
 $(B)/$(1)/tests/vectors/tee_vectors: $(call objs,$(1),$(wildcard tests/vectors/*.c)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
-	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^
+	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -ljansson
 TESTS += $(B)/$(1)/tests/vectors/tee_vectors
 endef
 $(foreach w,host san,$(eval $(call tee_vectors,$(w))))

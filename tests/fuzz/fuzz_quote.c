@@ -1,24 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quotes and collateral. Properties: what was accepted lies inside the input and accounts for every byte of it;
- * collateral that decodes encodes to the same bytes.
+ * Quotes and collateral. Properties: what was accepted lies inside the input and accounts for every byte of it, in versions 4 and 5
+ * for every byte up to the end of the signature, and what follows changes nothing; collateral that decodes encodes to the same bytes;
+ * collateral as services send it becomes one that decodes.
  */
 #include "fuzz.h"
-#include "evidence/parse/quote.h"
+#include "evidence/parse/collateral_text.h"
 
 static void quote(const uint8_t *data, size_t size)
 {
-	struct om_quote q;
+	static const size_t bodies[] = { 0, sizeof(struct sgx_report_body), OM_TD_BODY_10, OM_TD_BODY_15 };
+	static struct om_quote q, again;
+	const uint8_t *body;
+	size_t used;
 
+	memset(&q, 0, sizeof q);
+	memset(&again, 0, sizeof again);
 	if (om_quote_parse(data, size, &q))
 		return;
+	PROPERTY(q.size <= size && (q.version != 3 || q.size == size));
 	INSIDE(q.signed_part);
 	INSIDE(q.qe_report);
 	INSIDE(q.qe_auth);
 	INSIDE(q.chain);
-	PROPERTY(OM_QUOTE_MIN + q.qe_auth.size + q.chain.size == size);
-	PROPERTY(!memcmp(&q.body, data + OM_QUOTE_HEADER, sizeof q.body));
-	PROPERTY(q.chain.size == 0 || q.chain.data + q.chain.size == data + size);
+	PROPERTY((q.kind == OM_BODY_SGX) == (q.tee == OM_TEE_SGX));
+	used = OM_QUOTE_HEADER + (q.version == 5 ? OM_QUOTE_DESCRIPTOR : 0) + bodies[q.kind];
+	PROPERTY(q.signed_part.data == data && q.signed_part.size == used);
+	used += 4 + 64 + 64 + (q.version > 3 ? OM_QUOTE_WRAPPER : 0) + sizeof q.qe_body + 64 + 2 + q.qe_auth.size + 2 + 4 + q.chain.size;
+	PROPERTY(used == q.size);
+	PROPERTY(q.chain.size == 0 || q.chain.data + q.chain.size == data + q.size);
+	body = data + OM_QUOTE_HEADER + (q.version == 5 ? OM_QUOTE_DESCRIPTOR : 0);
+	if (q.tee == OM_TEE_SGX)
+		PROPERTY(!memcmp(&q.body, body, sizeof q.body));
+	else
+		PROPERTY(!memcmp(q.td.reportdata, body + 0x208, 64) && !memcmp(q.td.mrtd, body + 0x88, OM_TD_HASH));
+	PROPERTY(!om_quote_parse(data, q.size, &again) && !memcmp(&q, &again, sizeof q));
+}
+
+/* Input is a document, a chain and a list in turn: none may be read past its end, and what is made of it is of its form. */
+static void texts(const uint8_t *data, size_t size)
+{
+	static uint8_t buffer[OM_COLLATERAL_MAX];
+	const struct om_view text = { data, size };
+	struct om_view got;
+	uint8_t signature[64];
+
+	if (!om_collateral_document(text, "tcbInfo", &got, signature)) {
+		INSIDE(got);
+		PROPERTY(got.size);
+	}
+	if (!om_collateral_chain(text, buffer, sizeof buffer, &got))
+		PROPERTY(got.data == buffer && got.size <= size && !memcmp(buffer, "-----BEGIN", 10));
+	if (!om_collateral_crl(text, buffer, sizeof buffer, &got))
+		PROPERTY(got.size >= 2 && got.data[0] == OM_DER_SEQUENCE);
 }
 
 static void collateral(const uint8_t *data, size_t size)
@@ -39,5 +73,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	quote(data, size);
 	collateral(data, size);
+	texts(data, size);
 	return 0;
 }

@@ -82,6 +82,47 @@ static void snp(const char *prefix, enum om_snp_product product, enum om_snp_key
 	}
 }
 
+/* Trust domains: each version and body with something behind it, and their collateral. */
+static void trust_domains(void)
+{
+	static const struct { const char *name; uint16_t version; enum om_quote_body kind; } quotes[] = {
+		{ "v4-sgx", 4, OM_BODY_SGX }, { "v4-td", 4, OM_BODY_TD10 }, { "v5-sgx", 5, OM_BODY_SGX }, { "v5-td10", 5, OM_BODY_TD10 },
+		{ "v5-td15", 5, OM_BODY_TD15 },
+	};
+	static uint8_t buffer[OM_COLLATERAL_MAX], text[OM_COLLATERAL_MAX];
+	const uint8_t id[32] = { 2 };
+	const struct sgx_report_body body = { .isvsvn = 1 };
+	struct om_td_body td = { .tee_tcb_svn = { 5, 1, 3 }, .tee_tcb_svn_2 = { 6, 1, 3 } };
+	struct om_platform platform;
+	struct om_collateral c;
+	size_t size;
+	int n;
+
+	om_platform_init(&platform, id, NULL);
+	platform.tdx = true;
+	for (size_t i = 0; i < sizeof quotes / sizeof *quotes; i++) {
+		if (om_platform_quote_as(&platform, quotes[i].version, quotes[i].kind, &body, &td, buffer, OM_QUOTE_MAX, &size))
+			exit(1);
+		memset(buffer + size, 0, 70);
+		seed("quote", quotes[i].name, (struct om_view) { buffer, size + 70 });
+	}
+	/* the fuzz target's TD is of SVN 4 */
+	platform.td_svn[0] = 4;
+	platform.td_svn[2] = 2;
+	for (int i = 0; i < 2; i++) {
+		platform.module_status = i ? OM_TCB_OUT_OF_DATE : OM_TCB_UP_TO_DATE;
+		if (om_platform_collateral(&platform, 1767225600, buffer, sizeof buffer, &size) || om_collateral_decode(buffer, size, &c))
+			exit(1);
+		seed("collateral_json", i ? "tdx-tcb-info-old" : "tdx-tcb-info", c.tcb_info);
+	}
+	seed("collateral_json", "td-qe-identity", c.qe_identity);
+	seed("quote", "pck-crl", c.pck_crl);
+	seed("quote", "chain", c.tcb_chain);
+	n = snprintf((char *)text, sizeof text, "{\"tcbInfo\":%.*s,\"signature\":\"%0128d\"}", (int)c.tcb_info.size,
+		(const char *)c.tcb_info.data, 0);
+	seed("quote", "document", (struct om_view) { text, (size_t)n });
+}
+
 int main(int argc, char **argv)
 {
 	static uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX], policy[4096];
@@ -114,6 +155,7 @@ int main(int argc, char **argv)
 	snp("milan", OM_SNP_MILAN, OM_SNP_VCEK, 2);
 	snp("genoa", OM_SNP_GENOA, OM_SNP_VLEK, 3);
 	snp("turin", OM_SNP_TURIN, OM_SNP_VCEK, 5);
+	trust_domains();
 	om_policy_default(&p);
 	p.mrenclave_count = 2;
 	if (om_policy_encode(&p, policy, sizeof policy, &size))

@@ -8,7 +8,7 @@
 #include <string.h>
 #include "vectors/tee_vectors.h"
 
-static const struct tee_group *const groups[] = { &tee_group_snp };
+static const struct tee_group *const groups[] = { &tee_group_dcap, &tee_group_snp };
 
 /* A buffer of exactly the file's size, so that ASan sees a byte too many. False if it is not there. */
 static bool read_file(const char *folder, const char *name, struct om_view *ret)

@@ -33,6 +33,6 @@ struct tee_group {
 	void (*judge)(const struct tee_vector *v, const struct om_view files[TEE_FILES_MAX], struct tee_verdict *ret);
 };
 
-extern const struct tee_group tee_group_snp;
+extern const struct tee_group tee_group_dcap, tee_group_snp;
 
 #endif

@@ -39,6 +39,8 @@ struct context {
 	struct om_pck pck;
 	struct om_crl root_crl;
 	struct om_tcb_result tcb, qe;
+	struct om_advisories advisories;
+	enum om_tcb_status status;
 	int64_t valid_until;
 	enum om_attest_reason reason;
 };
@@ -59,6 +61,9 @@ static int verify_pck_chain(struct context *c)
 		return error;
 	if (om_pck_parse(pck->sgx, &c->pck) || root->spki.size > sizeof c->root_spki)
 		return no(c, OM_WHY_PCK_CHAIN, OM_EQUOTE);
+	/* The same number twice: verifiers that read one or the other must come to the same. */
+	if (memcmp(c->pck.svn, c->pck.cpu_svn, sizeof c->pck.svn))
+		return no(c, OM_WHY_PCK_SVN, OM_EQUOTE);
 	memcpy(c->pck_key, pck->public, sizeof c->pck_key);
 	memcpy(c->root_key, root->public, sizeof c->root_key);
 	memcpy(c->root_spki, root->spki.data, root->spki.size);
@@ -93,9 +98,8 @@ static int verify_crls(struct context *c)
 	return 0;
 }
 
-/* 3. A signed document: its signer's chain ends in the same root, is not revoked, and the signature holds. */
-static int verify_document(struct context *c, struct om_view pem, struct om_view json, struct om_view signature,
-	enum om_attest_reason reason)
+/* 3. Who signs documents: the chain ends in the same root and is not revoked. */
+static int verify_signer(struct context *c, struct om_view pem, enum om_attest_reason reason)
 {
 	const struct om_x509 *root = &c->chain.cert[1];
 	int error = om_chain_verify(&c->chain, pem, 2, c->in, &c->valid_until, &c->reason);
@@ -106,8 +110,6 @@ static int verify_document(struct context *c, struct om_view pem, struct om_view
 		return no(c, reason, OM_EQUOTE);
 	if (om_crl_revokes(&c->root_crl, c->chain.cert[0].serial))
 		return no(c, OM_WHY_REVOKED, OM_EREVOKED);
-	if (om_x509_signed(json, signature.data, c->chain.cert[0].public))
-		return no(c, reason, OM_EQUOTE);
 	return 0;
 }
 
@@ -120,27 +122,52 @@ static int check_times(struct context *c, const struct om_tcb_result *r)
 	return 0;
 }
 
-/* 4. TCB info and QE identity: authentic, in force, about this platform and this QE. */
-static int verify_tcb(struct context *c)
+/* 4. TCB info: authentic, in force, about this platform and TDX module. */
+static int verify_tcb_info(struct context *c)
 {
 	const struct om_collateral *l = &c->collateral;
-	int error = verify_document(c, l->tcb_chain, l->tcb_info, l->tcb_signature, OM_WHY_TCB_INFO);
+	const struct om_td_body *td = c->quote.tee == OM_TEE_TDX ? &c->quote.td : NULL;
+	int error = verify_signer(c, l->tcb_chain, OM_WHY_TCB_INFO);
 
 	if (error)
 		return error;
-	if (om_tcb_info_evaluate(l->tcb_info, &c->pck, &c->tcb))
+	if (om_x509_signed(l->tcb_info, l->tcb_signature.data, c->chain.cert[0].public))
 		return no(c, OM_WHY_TCB_INFO, OM_EQUOTE);
-	error = check_times(c, &c->tcb);
-	if (!error)
-		error = verify_document(c, l->qe_chain, l->qe_identity, l->qe_signature, OM_WHY_QE_IDENTITY);
+	error = om_tcb_info_evaluate(l->tcb_info, &c->pck, td, &c->tcb);
+	if (error)
+		return no(c, error == OM_ENOTFOUND ? OM_WHY_TDX_MODULE : OM_WHY_TCB_INFO, OM_EQUOTE);
+	return check_times(c, &c->tcb);
+}
+
+/* 5. QE identity: the same, about this QE. Its signer is nearly always the one that has just been verified. */
+static int verify_qe_identity(struct context *c)
+{
+	const struct om_collateral *l = &c->collateral;
+	int error = om_view_equal(l->qe_chain, l->tcb_chain) ? 0 : verify_signer(c, l->qe_chain, OM_WHY_QE_IDENTITY);
+
 	if (error)
 		return error;
-	if (om_qe_identity_evaluate(l->qe_identity, &c->quote.qe_body, &c->qe))
+	if (om_x509_signed(l->qe_identity, l->qe_signature.data, c->chain.cert[0].public) ||
+	    om_qe_identity_evaluate(l->qe_identity, c->quote.tee, &c->quote.qe_body, &c->qe))
 		return no(c, OM_WHY_QE_IDENTITY, OM_EQUOTE);
 	return check_times(c, &c->qe);
 }
 
-/* 5. The PCK vouches for the QE, the QE for the attestation key, that for the quote. */
+/* 7. What platform, TDX module and QE are together: nothing that their maker has given up. */
+static int verify_status(struct context *c)
+{
+	c->advisories = c->tcb.advisories;
+	if (!om_advisories_add(&c->advisories, &c->qe.advisories))
+		return no(c, OM_WHY_QE_IDENTITY, OM_EQUOTE);
+	c->status = om_tcb_conclude(&c->tcb, &c->qe);
+	if (c->status == OM_TCB_REVOKED)
+		return no(c, OM_WHY_REVOKED, OM_EREVOKED);
+	if (c->status == OM_TCB_UNKNOWN)
+		return no(c, OM_WHY_TCB_LEVEL, OM_EPOLICY);
+	return 0;
+}
+
+/* 6. The PCK vouches for the QE, the QE for the attestation key, that for the quote. */
 static int verify_signatures(struct context *c)
 {
 	static const uint8_t zero[32];
@@ -164,38 +191,55 @@ static int verify_signatures(struct context *c)
 static void commit(const struct context *c, struct om_attest_result *ret)
 {
 	memset(ret, 0, sizeof *ret);
+	ret->tee = c->quote.tee;
+	ret->quote_version = c->quote.version;
+	ret->kind = c->quote.kind;
 	ret->body = c->quote.body;
+	ret->td = c->quote.td;
 	om_sha256(c->root_spki, c->root_spki_size, ret->root);
 	memcpy(ret->fmspc, c->pck.fmspc, sizeof ret->fmspc);
 	ret->pce_svn = c->pck.pce_svn;
+	ret->status = c->status;
 	ret->platform_status = c->tcb.status;
+	ret->module_status = c->tcb.module_status;
 	ret->qe_status = c->qe.status;
-	ret->status = om_tcb_merge(c->tcb.status, c->qe.status);
-	ret->tcb_date = c->tcb.tcb_date;
+	ret->tcb_date = c->tcb.tcb_date < c->qe.tcb_date ? c->tcb.tcb_date : c->qe.tcb_date;
+	ret->evaluation = c->tcb.evaluation < c->qe.evaluation ? c->tcb.evaluation : c->qe.evaluation;
+	ret->tcb_evaluation = c->tcb.evaluation;
+	ret->qe_evaluation = c->qe.evaluation;
+	ret->tcb_issued = c->tcb.issued;
+	ret->qe_issued = c->qe.issued;
 	ret->valid_until = c->valid_until;
-	memcpy(ret->advisory, c->tcb.advisory, sizeof ret->advisory);
-	ret->advisory_count = c->tcb.advisory_count;
+	ret->advisories = c->advisories;
+}
+
+/* 0. Everything has its form, and the quote is of the TEE that the caller asks about. */
+static int parse(struct context *c)
+{
+	const struct om_attest_input *in = c->in;
+	const int error = om_quote_parse(in->quote.data, in->quote.size, &c->quote);
+
+	if (error == OM_EVERSION || error == OM_EUNSUPPORTED)
+		return no(c, OM_WHY_QUOTE_UNSUPPORTED, OM_EQUOTE);
+	if (error)
+		return no(c, OM_WHY_QUOTE_FORMAT, OM_EQUOTE);
+	if (c->quote.tee != in->tee)
+		return no(c, in->tee == OM_TEE_TDX ? OM_WHY_NOT_TD : OM_WHY_TEE, OM_EPOLICY);
+	if (om_collateral_decode(in->collateral.data, in->collateral.size, &c->collateral))
+		return no(c, OM_WHY_COLLATERAL_FORMAT, OM_EQUOTE);
+	return 0;
 }
 
 int om_attest_verify(const struct om_attest_input *in, struct om_attest_result *ret_result, enum om_attest_reason *ret_reason)
 {
+	static int (*const steps[])(struct context *) = {
+		parse, verify_pck_chain, verify_crls, verify_tcb_info, verify_qe_identity, verify_signatures, verify_status,
+	};
 	struct context c = { .in = in, .valid_until = INT64_MAX };
-	int error;
+	int error = 0;
 
-	if (om_quote_parse(in->quote.data, in->quote.size, &c.quote))
-		error = no(&c, OM_WHY_QUOTE_FORMAT, OM_EQUOTE);
-	else if (om_collateral_decode(in->collateral.data, in->collateral.size, &c.collateral))
-		error = no(&c, OM_WHY_COLLATERAL_FORMAT, OM_EQUOTE);
-	else
-		error = verify_pck_chain(&c);
-	if (!error)
-		error = verify_crls(&c);
-	if (!error)
-		error = verify_tcb(&c);
-	if (!error)
-		error = verify_signatures(&c);
-	if (!error && om_tcb_merge(c.tcb.status, c.qe.status) == OM_TCB_REVOKED)
-		error = no(&c, OM_WHY_REVOKED, OM_EREVOKED);
+	for (size_t i = 0; !error && i < sizeof steps / sizeof *steps; i++)
+		error = steps[i](&c);
 	*ret_reason = error ? c.reason : OM_WHY_NONE;
 	if (!error)
 		commit(&c, ret_result);
@@ -204,5 +248,7 @@ int om_attest_verify(const struct om_attest_input *in, struct om_attest_result *
 
 const char *om_attest_platform(const struct om_attest_result *result)
 {
-	return memcmp(result->root, om_emulated_root, sizeof result->root) == 0 ? "emulated platform" : "SGX platform";
+	if (memcmp(result->root, om_emulated_root, sizeof result->root) == 0)
+		return "emulated platform";
+	return result->tee == OM_TEE_TDX ? "TDX platform" : "SGX platform";
 }

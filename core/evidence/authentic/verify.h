@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verification of a DCAP quote against pinned roots, inside the enclave or outside.
+ * Verification of a DCAP quote, of an SGX enclave or a TDX trust domain, against pinned roots, inside the enclave or outside.
  *
- *   root (pinned) ─┬─ PCK CA ── PCK ── QE report ── attestation key ── quote ── report body
+ *   root (pinned) ─┬─ PCK CA ── PCK ── QE report ── attestation key ── quote ── body of an enclave or trust domain
  *                  │    └─ CRL of PCKs
  *                  ├─ CRL of CAs
- *                  └─ TCB signing ─┬─ TCB info      judges the PCK's security versions
+ *                  └─ TCB signing ─┬─ TCB info      judges the PCK's security versions, and the TDX module
  *                                  └─ QE identity   judges the QE report
  *
  * A verified quote says what ran where; whether that is acceptable, om_policy_check() (policy.h) decides.
@@ -60,7 +60,14 @@
 	X(OM_WHY_SNP_VMPL,          57, "the report was made at a privilege level (VMPL) that the policy does not accept") \
 	X(OM_WHY_SNP_MEASUREMENT,   58, "the guest's launch digest is not one that the policy lists") \
 	X(OM_WHY_SNP_IDENTITY,      59, "the guest's id key or author key is not the one that the policy demands") \
-	X(OM_WHY_SNP_GUEST_SVN,     60, "the guest's security version is lower than the policy demands")
+	X(OM_WHY_SNP_GUEST_SVN,     60, "the guest's security version is lower than the policy demands") \
+	X(OM_WHY_TCB_LEVEL,         70, "the platform's TCB is below every level that its maker supports: update its firmware") \
+	X(OM_WHY_TDX_MODULE,        71, "the TDX module is not one that the TCB info names: update it, or renew the collateral") \
+	X(OM_WHY_PCK_SVN,           72, "the platform's certificate contradicts itself about its security versions") \
+	X(OM_WHY_TD_DEBUG,          73, "the trust domain may be debugged by its host: launch it without that attribute") \
+	X(OM_WHY_TEE,               74, "the quote is of a trust domain, where one of an enclave is demanded") \
+	X(OM_WHY_QUOTE_UNSUPPORTED, 75, "the quote's version, key or certification data is not supported: take ECDSA P-256 with a PCK chain") \
+	X(OM_WHY_NOT_TD,            76, "the quote is of an enclave, where one of a trust domain is demanded")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)
@@ -78,27 +85,35 @@ struct om_attest_input {
 	int64_t now;                                  /* seconds since 1970 */
 	const uint8_t (*roots)[OM_ROOT_HASH_SIZE];
 	size_t root_count;
+	enum om_tee tee;                              /* whose quote it must be; an enclave's unless said otherwise */
 };
 
 struct om_attest_result {
-	struct sgx_report_body body;                  /* MRENCLAVE, MRSIGNER, attributes, ISV SVN, REPORTDATA */
+	enum om_tee tee;
+	uint16_t quote_version;
+	enum om_quote_body kind;
+	struct sgx_report_body body;                  /* OM_TEE_SGX: MRENCLAVE, MRSIGNER, attributes, ISV SVN, REPORTDATA; else zero */
+	struct om_td_body td;                         /* OM_TEE_TDX; else zero */
 	uint8_t  root[OM_ROOT_HASH_SIZE];
 	uint8_t  fmspc[6];
 	uint16_t pce_svn;
-	enum om_tcb_status status;                    /* platform and QE together */
-	enum om_tcb_status platform_status, qe_status;
-	int64_t  tcb_date;
+	enum om_tcb_status status;                    /* platform, TDX module and QE together */
+	enum om_tcb_status platform_status;           /* with its TDX module */
+	enum om_tcb_status module_status, qe_status;
+	int64_t  tcb_date;                            /* the oldest among platform, TDX module and QE */
+	uint32_t evaluation;                          /* tcbEvaluationDataNumber, the lower one of both: */
+	uint32_t tcb_evaluation, qe_evaluation;       /* of TCB info and QE identity */
+	int64_t  tcb_issued, qe_issued;               /* when these were issued */
 	int64_t  valid_until;                         /* first end of validity among all that was used */
-	uint32_t advisory[OM_ADVISORIES_MAX];         /* the platform's */
-	unsigned advisory_count;
+	struct om_advisories advisories;              /* of every level used */
 };
 
-/* "SGX platform", "emulated platform". */
+/* "SGX platform", "TDX platform", "emulated platform". */
 const char *om_attest_platform(const struct om_attest_result *result);
 
 /*
  * Return: 0, and *ret_reason = OM_WHY_NONE. Otherwise the reason and OM_EQUOTE (invalid), OM_EEXPIRED, OM_EREVOKED or
- * OM_EPOLICY (the root); *ret_result is untouched. A low TCB status is no error here, unless it is Revoked.
+ * OM_EPOLICY (the root; another TEE; a TCB below every level); *ret_result is untouched. A low TCB status is no error here, unless it is Revoked.
  * Context: needs about 24 KiB of stack. Trust: quote and collateral are hostile, and so may be the clock: a wrong one
  * can make outdated collateral look fresh, never a forged one good.
  */

@@ -198,6 +198,19 @@ bad:
 	return 0;
 }
 
+void om_json_once(struct om_json *j, unsigned *seen, unsigned bit)
+{
+	if (*seen & bit)
+		om_json_fail(j, OM_EINVAL);
+	*seen |= bit;
+}
+
+void om_json_require(struct om_json *j, unsigned seen, unsigned bits)
+{
+	if ((seen & bits) != bits)
+		om_json_fail(j, OM_EINVAL);
+}
+
 bool om_json_is(struct om_view string, const char *word)
 {
 	return string.size == strlen(word) && memcmp(string.data, word, string.size) == 0;
@@ -236,6 +249,16 @@ void om_json_skip(struct om_json *j)
 	case 'n': skip_word(j, "null"); break;
 	default:  (void)om_json_number(j, UINT64_MAX); break;
 	}
+}
+
+struct om_view om_json_raw(struct om_json *j)
+{
+	const uint8_t *start;
+
+	(void)next(j); /* only to stand at it: om_json_skip() looks at it */
+	start = j->p;
+	om_json_skip(j);
+	return j->error ? (struct om_view) { j->end, 0 } : (struct om_view) { start, (size_t)(j->p - start) };
 }
 
 int om_json_end(struct om_json *j)

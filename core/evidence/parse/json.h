@@ -36,6 +36,12 @@ void om_json_hex(struct om_json *j, uint8_t *to, size_t size);
 /* "2025-06-19T10:56:11Z" as seconds since 1970. */
 int64_t om_json_time(struct om_json *j);
 void om_json_skip(struct om_json *j);
+/* The bytes of the next value as they stand, which is skipped. */
+struct om_view om_json_raw(struct om_json *j);
+/* Marks a field as seen by its bit; the second time is an error, OM_EINVAL. */
+void om_json_once(struct om_json *j, unsigned *seen, unsigned bit);
+/* Fails with OM_EINVAL unless all these were seen. */
+void om_json_require(struct om_json *j, unsigned seen, unsigned bits);
 bool om_json_is(struct om_view string, const char *word);
 /* Return: 0 if the text is over and everything closed. */
 __attribute__((warn_unused_result)) int om_json_end(struct om_json *j);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PEM (RFC 7468), strict form, certificates only.
+ * PEM (RFC 7468), strict form, certificates and revocation lists only.
  */
 #include <string.h>
 #include "evidence/parse/x509.h"
 
-static const char begin[] = "-----BEGIN CERTIFICATE-----", end[] = "-----END CERTIFICATE-----";
+/* How a text of a kind begins and ends. */
+struct label { const char *begin, *end; };
+static const struct label certificate = { "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----" };
+static const struct label crl = { "-----BEGIN X509 CRL-----", "-----END X509 CRL-----" };
 
 static void skip_line_ends(struct om_view *t)
 {
@@ -15,8 +18,10 @@ static void skip_line_ends(struct om_view *t)
 	}
 }
 
-static bool skip_word(struct om_view *t, const char *word, size_t size)
+static bool skip_word(struct om_view *t, const char *word)
 {
+	const size_t size = strlen(word);
+
 	if (t->size < size || memcmp(t->data, word, size))
 		return false;
 	t->data += size;
@@ -58,7 +63,7 @@ static unsigned decode_group(const uint8_t group[4], uint8_t ret[3])
 	return 3 - padding;
 }
 
-int om_pem_next(struct om_view *text, uint8_t *buffer, size_t buffer_size, struct om_view *ret_der)
+static int next(const struct label *label, struct om_view *text, uint8_t *buffer, size_t buffer_size, struct om_view *ret_der)
 {
 	struct om_view t = *text;
 	size_t size = 0;
@@ -67,14 +72,14 @@ int om_pem_next(struct om_view *text, uint8_t *buffer, size_t buffer_size, struc
 	skip_line_ends(&t);
 	if (t.size == 0 || (t.size == 1 && *t.data == 0))
 		return OM_ENOTFOUND;
-	if (!skip_word(&t, begin, sizeof begin - 1))
+	if (!skip_word(&t, label->begin))
 		return OM_EINVAL;
 	for (;;) {
 		uint8_t bytes[3];
 		unsigned count;
 
 		skip_line_ends(&t);
-		if (skip_word(&t, end, sizeof end - 1))
+		if (skip_word(&t, label->end))
 			break;
 		if (last || t.size < 4)
 			return OM_EINVAL;
@@ -92,4 +97,14 @@ int om_pem_next(struct om_view *text, uint8_t *buffer, size_t buffer_size, struc
 	*ret_der = (struct om_view) { buffer, size };
 	*text = t;
 	return 0;
+}
+
+int om_pem_next(struct om_view *text, uint8_t *buffer, size_t buffer_size, struct om_view *ret_der)
+{
+	return next(&certificate, text, buffer, buffer_size, ret_der);
+}
+
+int om_pem_crl(struct om_view *text, uint8_t *buffer, size_t buffer_size, struct om_view *ret_der)
+{
+	return next(&crl, text, buffer, buffer_size, ret_der);
 }

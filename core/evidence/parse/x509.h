@@ -78,5 +78,8 @@ bool om_crl_revokes(const struct om_crl *crl, struct om_view serial);
  */
 __attribute__((warn_unused_result))
 int om_pem_next(struct om_view *text, uint8_t *buffer, size_t buffer_size, struct om_view *ret_der);
+/* The same for a revocation list. */
+__attribute__((warn_unused_result))
+int om_pem_crl(struct om_view *text, uint8_t *buffer, size_t buffer_size, struct om_view *ret_der);
 
 #endif

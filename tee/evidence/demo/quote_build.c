@@ -19,7 +19,7 @@
 #define CHAIN_MAX  8192
 #define JSON_MAX   4096
 #define DAY        86400
-#define QE_PROD_ID 1
+#define QE_PROD_ID(p) ((p)->tdx ? 2u : 1u)
 #define QE_ATTRIBUTES (SGX_ATTR_INIT | SGX_ATTR_MODE64BIT | SGX_ATTR_PROVISION_KEY)
 
 static const char root_cn[] = "OptMig Emulated SGX Root CA";
@@ -65,7 +65,8 @@ void om_platform_init(struct om_platform *p, const uint8_t seed[32], const char 
 	memset(p->tcb.cpu_svn, 1, sizeof p->tcb.cpu_svn);
 	p->tcb.pce_svn = 1;
 	memcpy(p->tcb.fmspc, "\xe0\x00\x00\x00\x00\x01", sizeof p->tcb.fmspc);
-	p->status = p->qe_status = OM_TCB_UP_TO_DATE;
+	p->status = p->qe_status = p->module_status = OM_TCB_UP_TO_DATE;
+	memcpy(p->td_svn, (const uint8_t[]) { 5, 1, 3 }, 3);
 }
 
 static void write_name(struct om_der_out *o, const char *cn)
@@ -283,7 +284,7 @@ static void qe_report(const struct om_platform *p, const uint8_t auth[32], struc
 	ret->attributes = (struct sgx_attributes) { QE_ATTRIBUTES, SGX_XFRM_LEGACY };
 	memcpy(ret->mrenclave, p->qe_mrenclave, sizeof ret->mrenclave);
 	memcpy(ret->mrsigner, p->qe_mrsigner, sizeof ret->mrsigner);
-	ret->isvprodid = QE_PROD_ID;
+	ret->isvprodid = QE_PROD_ID(p);
 	ret->isvsvn = p->qe_svn;
 	om_sha256_init(&hash, 0);
 	om_sha256_update(&hash, p->attestation.public, 64);
@@ -291,14 +292,56 @@ static void qe_report(const struct om_platform *p, const uint8_t auth[32], struc
 	om_sha256_result(&hash, ret->reportdata);
 }
 
-int om_platform_quote(const struct om_platform *p, const struct sgx_report_body *body,
-	uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+static void put_td_body(struct om_put *put, enum om_quote_body kind, const struct om_td_body *td)
+{
+	om_put_bytes(put, td->tee_tcb_svn, sizeof td->tee_tcb_svn);
+	om_put_bytes(put, td->mrseam, sizeof td->mrseam);
+	om_put_bytes(put, td->mrsignerseam, sizeof td->mrsignerseam);
+	om_put_bytes(put, td->seam_attributes, sizeof td->seam_attributes);
+	om_put_u64(put, td->attributes);
+	om_put_u64(put, td->xfam);
+	om_put_bytes(put, td->mrtd, sizeof td->mrtd);
+	om_put_bytes(put, td->mrconfigid, sizeof td->mrconfigid);
+	om_put_bytes(put, td->mrowner, sizeof td->mrowner);
+	om_put_bytes(put, td->mrownerconfig, sizeof td->mrownerconfig);
+	om_put_bytes(put, td->rtmr, sizeof td->rtmr);
+	om_put_bytes(put, td->reportdata, sizeof td->reportdata);
+	if (kind == OM_BODY_TD15) {
+		om_put_bytes(put, td->tee_tcb_svn_2, sizeof td->tee_tcb_svn_2);
+		om_put_bytes(put, td->mrservicetd, sizeof td->mrservicetd);
+	}
+}
+
+/* The part that the attestation key signs. */
+static void put_signed_part(struct om_put *put, const struct om_platform *p, uint16_t version, enum om_quote_body kind,
+	const struct sgx_report_body *body, const struct om_td_body *td)
+{
+	om_put_u16(put, version);
+	om_put_u16(put, 2);
+	om_put_u32(put, kind == OM_BODY_SGX ? OM_TEE_SGX : OM_TEE_TDX);
+	om_put_u16(put, version == 3 ? p->qe_svn : 0);
+	om_put_u16(put, version == 3 ? p->tcb.pce_svn : 0);
+	om_put_bytes(put, OM_QUOTE_VENDOR, 16);
+	om_put_bytes(put, p->ppid, 16);
+	om_put_zeros(put, 4);
+	if (version == 5) {
+		om_put_u16(put, (uint16_t)kind);
+		om_put_u32(put, kind == OM_BODY_SGX ? sizeof *body : kind == OM_BODY_TD10 ? OM_TD_BODY_10 : OM_TD_BODY_15);
+	}
+	if (kind == OM_BODY_SGX)
+		om_put_bytes(put, body, sizeof *body);
+	else
+		put_td_body(put, kind, td);
+}
+
+int om_platform_quote_as(const struct om_platform *p, uint16_t version, enum om_quote_body kind, const struct sgx_report_body *body,
+	const struct om_td_body *td, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
 {
 	uint8_t chain_bytes[CHAIN_MAX], auth[32], signature[64], qe_signature[64];
 	struct om_der_out chain = { chain_bytes, 0, sizeof chain_bytes, false };
 	struct sgx_report_body qe;
 	struct om_put put;
-	uint8_t *signed_part;
+	size_t size;
 
 	write_certificate(&chain, ca_cn, &p->ca, pck_cn, p->pck.public, -1, p);
 	write_certificate(&chain, root_cn, &p->root, ca_cn, p->ca.public, 0, NULL);
@@ -306,23 +349,19 @@ int om_platform_quote(const struct om_platform *p, const struct sgx_report_body 
 	hash_words(p->ppid, sizeof p->ppid, "QE authentication data", auth);
 	qe_report(p, auth, &qe);
 	om_put_init(&put, buffer, buffer_size);
-	signed_part = buffer;
-	om_put_u16(&put, 3);
-	om_put_u16(&put, 2);
-	om_put_u32(&put, 0);
-	om_put_u16(&put, p->qe_svn);
-	om_put_u16(&put, p->tcb.pce_svn);
-	om_put_bytes(&put, OM_QUOTE_VENDOR, 16);
-	om_put_bytes(&put, p->ppid, 16);
-	om_put_zeros(&put, 4);
-	om_put_bytes(&put, body, sizeof *body);
+	put_signed_part(&put, p, version, kind, body, td);
 	if (om_put_end(&put))
 		return OM_EOVERFLOW;
-	if (sign(&p->attestation, signed_part, OM_QUOTE_SIGNED, signature) || sign(&p->pck, &qe, sizeof qe, qe_signature))
+	if (sign(&p->attestation, buffer, om_put_size(&put), signature) || sign(&p->pck, &qe, sizeof qe, qe_signature))
 		return OM_EINTERNAL;
-	om_put_u32(&put, (uint32_t)(64 + 64 + sizeof qe + 64 + 2 + sizeof auth + 2 + 4 + chain.size));
+	size = sizeof qe + 64 + 2 + sizeof auth + 2 + 4 + chain.size;
+	om_put_u32(&put, (uint32_t)(64 + 64 + (version > 3 ? OM_QUOTE_WRAPPER : 0) + size));
 	om_put_bytes(&put, signature, sizeof signature);
 	om_put_bytes(&put, p->attestation.public, 64);
+	if (version > 3) {
+		om_put_u16(&put, 6);
+		om_put_u32(&put, (uint32_t)size);
+	}
 	om_put_bytes(&put, &qe, sizeof qe);
 	om_put_bytes(&put, qe_signature, sizeof qe_signature);
 	om_put_u16(&put, sizeof auth);
@@ -334,6 +373,12 @@ int om_platform_quote(const struct om_platform *p, const struct sgx_report_body 
 		return OM_EOVERFLOW;
 	*ret_size = om_put_size(&put);
 	return 0;
+}
+
+int om_platform_quote(const struct om_platform *p, const struct sgx_report_body *body,
+	uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	return om_platform_quote_as(p, 3, OM_BODY_SGX, body, NULL, buffer, buffer_size, ret_size);
 }
 
 struct text { char bytes[JSON_MAX]; size_t size; };
@@ -370,33 +415,64 @@ static void print_times(struct text *t, int64_t now)
 	print(t, "\"issueDate\":\"%s\",\"nextUpdate\":\"%s\",", a, b);
 }
 
+static void print_components(struct text *t, const char *name, const uint8_t svn[16])
+{
+	print(t, "\"%s\":[", name);
+	for (int i = 0; i < 16; i++)
+		print(t, "%s{\"svn\":%u}", i ? "," : "", svn[i]);
+	print(t, "],");
+}
+
+/* The module, whose version and SVN its first components are. */
+static void print_module(struct text *t, const struct om_platform *p)
+{
+	static const char fields[] = "\"mrsigner\":\"000000000000000000000000000000000000000000000000"
+		"000000000000000000000000000000000000000000000000\",\"attributes\":\"0000000000000000\",\"attributesMask\":\"FFFFFFFFFFFFFFFF\"";
+
+	print(t, "\"tdxModule\":{%s},\"tdxModuleIdentities\":[{\"id\":\"TDX_%02X\",%s,\"tcbLevels\":[{\"tcb\":{\"isvsvn\":%u},"
+		"\"tcbDate\":\"2024-01-01T00:00:00Z\",\"tcbStatus\":\"%s\"}]}],", fields, p->td_svn[1], fields, p->td_svn[0],
+		om_tcb_status_words(p->module_status));
+}
+
 static void tcb_info(const struct om_platform *p, int64_t now, struct text *t)
 {
 	t->size = 0;
-	print(t, "{\"id\":\"SGX\",\"version\":3,");
+	print(t, "{\"id\":\"%s\",\"version\":3,", p->tdx ? "TDX" : "SGX");
 	print_times(t, now);
 	print(t, "\"fmspc\":\"");
 	print_hex(t, p->tcb.fmspc, sizeof p->tcb.fmspc);
 	print(t, "\",\"pceId\":\"");
 	print_hex(t, p->tcb.pce_id, sizeof p->tcb.pce_id);
-	print(t, "\",\"tcbType\":0,\"tcbEvaluationDataNumber\":1,\"tcbLevels\":[{\"tcb\":{\"sgxtcbcomponents\":[");
-	for (int i = 0; i < 16; i++)
-		print(t, "%s{\"svn\":%u}", i ? "," : "", p->tcb.svn[i]);
-	print(t, "],\"pcesvn\":%u},\"tcbDate\":\"2024-01-01T00:00:00Z\",\"tcbStatus\":\"%s\"}]}", p->tcb.pce_svn,
+	print(t, "\",\"tcbType\":0,\"tcbEvaluationDataNumber\":1,");
+	if (p->tdx)
+		print_module(t, p);
+	print(t, "\"tcbLevels\":[{\"tcb\":{");
+	print_components(t, "sgxtcbcomponents", p->tcb.svn);
+	if (p->tdx)
+		print_components(t, "tdxtcbcomponents", p->td_svn);
+	print(t, "\"pcesvn\":%u},\"tcbDate\":\"2024-01-01T00:00:00Z\",\"tcbStatus\":\"%s\"}]}", p->tcb.pce_svn,
 		om_tcb_status_words(p->status));
 }
 
 static void qe_identity(const struct om_platform *p, int64_t now, struct text *t)
 {
 	t->size = 0;
-	print(t, "{\"id\":\"QE\",\"version\":2,");
+	print(t, "{\"id\":\"%s\",\"version\":2,", p->tdx ? "TD_QE" : "QE");
 	print_times(t, now);
 	print(t, "\"tcbEvaluationDataNumber\":1,\"miscselect\":\"00000000\",\"miscselectMask\":\"FFFFFFFF\","
 		"\"attributes\":\"%02X000000000000000000000000000000\",\"attributesMask\":\"FBFFFFFFFFFFFFFF0000000000000000\","
 		"\"mrsigner\":\"", QE_ATTRIBUTES & 0xfb);
 	print_hex(t, p->qe_mrsigner, sizeof p->qe_mrsigner);
 	print(t, "\",\"isvprodid\":%u,\"tcbLevels\":[{\"tcb\":{\"isvsvn\":%u},\"tcbDate\":\"2024-01-01T00:00:00Z\","
-		"\"tcbStatus\":\"%s\"}]}", QE_PROD_ID, p->qe_svn, om_tcb_status_words(p->qe_status));
+		"\"tcbStatus\":\"%s\"}]}", QE_PROD_ID(p), p->qe_svn, om_tcb_status_words(p->qe_status));
+}
+
+static void replace(struct text *t, const char *by)
+{
+	if (!by)
+		return;
+	t->size = 0;
+	print(t, "%s", by);
 }
 
 int om_platform_collateral(const struct om_platform *p, int64_t now, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
@@ -420,6 +496,8 @@ int om_platform_collateral(const struct om_platform *p, int64_t now, uint8_t *bu
 	write_certificate(&chain, root_cn, &p->root, root_cn, p->root.public, 1, NULL);
 	tcb_info(p, now, &tcb);
 	qe_identity(p, now, &qe);
+	replace(&tcb, p->tcb_info);
+	replace(&qe, p->qe_identity);
 	if (sign(&p->signer, tcb.bytes, tcb.size, tcb_signature) || sign(&p->signer, qe.bytes, qe.size, qe_signature))
 		return OM_EINTERNAL;
 	if (root_crl.overflow || pck_crl.overflow || chain.overflow)

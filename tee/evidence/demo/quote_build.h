@@ -28,6 +28,10 @@ struct om_platform {
 	enum om_tcb_status status;         /* what the TCB info says of this platform */
 	enum om_tcb_status qe_status;
 	bool revoke_pck, revoke_ca, revoke_signer;
+	bool tdx;                          /* a platform of trust domains: its quoting enclave is TDX's, TCB info speaks of its module */
+	uint8_t td_svn[16];                /* TEE_TCB_SVN of its module */
+	enum om_tcb_status module_status;
+	const char *tcb_info, *qe_identity; /* are signed instead of what would be said; or NULL */
 };
 
 /*
@@ -46,6 +50,12 @@ void om_platform_target(const struct om_platform *p, struct sgx_targetinfo *ret_
 __attribute__((warn_unused_result))
 int om_platform_quote(const struct om_platform *p, const struct sgx_report_body *body,
 	uint8_t *buffer, size_t buffer_size, size_t *ret_size);
+/*
+ * The same in a version and with a body of choice, of an enclave (`body`) or of a trust domain (`td`). The other is NULL.
+ */
+__attribute__((warn_unused_result))
+int om_platform_quote_as(const struct om_platform *p, uint16_t version, enum om_quote_body kind, const struct sgx_report_body *body,
+	const struct om_td_body *td, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
 /*
  * Collateral in force from a day before `now` to 30 days after. Return: as om_platform_quote(); OM_COLLATERAL_MAX is enough.
  */
