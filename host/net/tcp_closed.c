@@ -3,7 +3,8 @@
  * A closed socket cannot be filled, so an open one is closed: the kernel itself makes what the program is to find.
  *
  *     over        connect to ourselves, the other end sends the data; both ends close
- *     reset       the same, but the other end closes with a reset
+ *     reset       the same, but the other end closes with a reset; after its FIN if the error is EPIPE, for then reading tells the
+ *                 end first
  *     refused     connect, without waiting, where nobody listens
  *
  * No packet leaves the host, and no right is needed but for buffers larger than the host's limit.
@@ -101,13 +102,12 @@ static bool has_bytes(int fd, uint32_t size)
 	return ioctl(fd, FIONREAD, &in) == 0 && (uint32_t)in >= size;
 }
 
-static bool is_closed(int fd, uint32_t unused)
+static bool is_in(int fd, uint32_t state)
 {
 	struct tcp_info info = { 0 };
 	socklen_t size = sizeof info;
 
-	(void)unused;
-	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == TCP_CLOSE;
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_state == state;
 }
 
 static int fill(const struct ends *e, const struct tcp_blob *b)
@@ -128,13 +128,20 @@ static int end(struct ends *e, const struct tcp_blob *b)
 {
 	static const struct linger reset = { 1, 0 };
 
+	if (b->error == EPIPE) {
+		int error;
+
+		TRY(shutdown(e->other, SHUT_WR));
+		if ((error = wait_until(e->ours, is_in, TCP_CLOSE_WAIT)))
+			return error;
+	}
 	if (b->error)
 		TRY(setsockopt(e->other, SOL_SOCKET, SO_LINGER, &reset, sizeof reset));
 	else
 		TRY(shutdown(e->ours, SHUT_WR));
 	close(e->other);
 	e->other = -1;
-	return wait_until(e->ours, is_closed, 0);
+	return wait_until(e->ours, is_in, TCP_CLOSE);
 }
 
 static int make_over(struct ends *e, const struct tcp_blob *b)
