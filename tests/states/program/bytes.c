@@ -121,6 +121,15 @@ static long write_raw(struct slot *s, long size)
 	return and_back(s->fd, before, write(s->fd, buffer, (size_t)size));
 }
 
+/* What does not fit into the smallest buffers that have been set: it lies on both sides. */
+static long large_here(void)
+{
+	for (const struct slot *s = slots; s < slots + SLOTS; s++)
+		if ((s->kind == TCP || s->kind == TCP_LISTENER) && s->buffers_set)
+			return SMALL_BUFFER;
+	return LARGE;
+}
+
 /* A large stream's bytes go in piece by piece as the other end's kernel takes them, until it takes no more for a while. */
 static long write_tcp(struct slot *s, long size)
 {
@@ -143,7 +152,7 @@ static long write_tcp(struct slot *s, long size)
 			pause_ms(2);
 		}
 	}
-	s->large |= done > LARGE || s->out->sent - s->out->got > LARGE;
+	s->large |= done > large_here() || s->out->sent - s->out->got > large_here();
 	for (struct slot *other = slots; other < slots + SLOTS && s->large; other++)
 		if (other->in && other->in == s->out)
 			other->large = 1;

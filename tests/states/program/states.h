@@ -38,6 +38,7 @@ enum {
 	RESET_MS = 1500,        /* for what may */
 	PACKED = 16384,         /* a pipe or pair with more may be nearly full */
 	LARGE = 30000,          /* a stream of more may lie in both queues of its connection */
+	SMALL_BUFFER = 2000,    /* the same, where buffers have been made small */
 };
 
 enum kind {
