@@ -1,26 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-# core/: pure C for every world, and BearSSL: its elliptic curves, and its AES-GCM to compare ours with.
+# core/: pure C for every world, and BearSSL: its elliptic curves and RSA, and its AES-GCM to compare ours with.
 #
 #   $(B)/<world>/libcore.a      core/crypto, core/evidence, core/noise, cursor, errors
 #   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl
 #
 # Link both, libcore.a first. $(CORE_SRC) is what every world can compile; $(CORE_HOST_SRC) is not for enclaves: policies as people
-# write them. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo platform's certificates and evidence.
-CORE_HOST_SRC := core/evidence/accept/policy_text.c
+# write them, signing. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo platform's certificates and evidence.
+CORE_HOST_SRC := core/evidence/accept/policy_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c
 FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c)
-CORE_SRC := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) $(wildcard core/crypto/*.c) \
-	$(filter-out $(CORE_HOST_SRC),$(wildcard core/evidence/*/*.c))
+CORE_SRC := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) \
+	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c) $(wildcard core/evidence/*/*.c))
 
 BEARSSL_VERSION := 0.6+dfsg.1-3
 BEARSSL_TAR     := bearssl_0.6+dfsg.1.orig.tar.xz
 BEARSSL_SHA256  := 102a625bd8f6155260867a50c508df8d8c3f796985dd744df1a68e5cd1a79004
 BEARSSL         := $(B)/src/bearssl
 BEARSSL_SRC := codec/ccopy codec/dec32be codec/dec64be codec/enc32be codec/enc64be \
-	ec/ec_c25519_m31 ec/ec_p256_m31 ec/ec_secp256r1 ec/ec_secp384r1 ec/ec_secp521r1 ec/ecdsa_i31_bits ec/ecdsa_i31_sign_raw ec/ecdsa_i31_vrfy_raw \
+	ec/ec_c25519_m31 ec/ec_p256_m31 ec/ec_prime_i31 ec/ec_secp256r1 ec/ec_secp384r1 ec/ec_secp521r1 ec/ecdsa_i31_bits ec/ecdsa_i31_sign_raw ec/ecdsa_i31_vrfy_raw \
 	hash/sha2small mac/hmac rand/hmac_drbg \
 	int/i31_add int/i31_bitlen int/i31_decmod int/i31_decode int/i31_decred int/i31_encode int/i31_fmont \
 	int/i31_iszero int/i31_modpow int/i31_montmul int/i31_muladd int/i31_ninv31 int/i31_rshift int/i31_sub int/i31_tmont \
-	int/i32_div32
+	int/i32_div32 int/i31_modpow2 int/i62_modpow2 rsa/rsa_i62_pub
+# For signing with P-384 and RSA, which no enclave does.
+BEARSSL_SIGN_SRC := hash/sha2big int/i31_mulacc int/i31_reduce rsa/rsa_i62_priv
 # Its AES-GCM, for tests to compare ours with.
 BEARSSL_TEST_SRC := aead/gcm hash/ghash_ctmul64 symcipher/aes_ct64 symcipher/aes_ct64_ctr symcipher/aes_ct64_enc \
 	codec/dec32le codec/enc32le
@@ -40,7 +42,7 @@ $(B)/$(1)/bearssl/%.o: $(BEARSSL)/.unpacked
 	@mkdir -p $$(@D)
 	$$(CLANG) $$(filter-out -W%,$$(CFLAGS_$(1))) -w $(if $(filter san fuzz,$(1)),-fno-sanitize=undefined) $(BEARSSL_CONFIG) \
 		-I$(BEARSSL)/inc -I$(BEARSSL)/src -c $(BEARSSL)/src/$$*.c -o $$@
-$(B)/$(1)/libbearssl.a: $(patsubst %,$(B)/$(1)/bearssl/%.o,$(BEARSSL_SRC) $(if $(filter trusted,$(1)),,$(BEARSSL_TEST_SRC)))
+$(B)/$(1)/libbearssl.a: $(patsubst %,$(B)/$(1)/bearssl/%.o,$(BEARSSL_SRC) $(if $(filter trusted,$(1)),,$(BEARSSL_SIGN_SRC) $(BEARSSL_TEST_SRC)))
 	rm -f $$@; $$(AR) rcs $$@ $$^
 $(B)/$(1)/libcore.a: $(call objs,$(1),$(CORE_SRC) $(if $(filter trusted,$(1)),,$(CORE_HOST_SRC)))
 	rm -f $$@; $$(AR) rcs $$@ $$^
@@ -51,8 +53,8 @@ CFLAGS_$(1)_core_crypto_gcm_aesni := -maes -mpclmul -mssse3
 CFLAGS_$(1)_core_crypto_gcm_vaes := -mavx512f -mavx512bw -mvaes -mvpclmulqdq -maes -mpclmul
 CFLAGS_$(1)_core_crypto_sha256_ni := -msha -msse4.1
 CFLAGS_$(1)_core_crypto_cmac := -maes
-CFLAGS_$(1)_core_crypto_ec := -isystem $(BEARSSL)/inc
-$(B)/$(1)/core/crypto/ec.o: $(BEARSSL)/.unpacked
+$(foreach f,ec p384 p384_sign rsa rsa_sign,$(eval CFLAGS_$(1)_core_crypto_$(f) := -isystem $(BEARSSL)/inc))
+$(patsubst %,$(B)/$(1)/core/crypto/%.o,ec p384 p384_sign rsa rsa_sign): $(BEARSSL)/.unpacked
 endef
 $(foreach w,host san fuzz trusted,$(eval $(call core_world,$(w))))
 # The host program takes core's objects as they are.
@@ -61,7 +63,7 @@ SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a
 CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 
 # Unit tests, plain and under ASan and UBSan.
-CORE_TESTS := attest cursor crypto crypto_vectors gcm noise predict
+CORE_TESTS := attest cursor crypto crypto_vectors crypto_wide gcm noise predict
 define core_test
 $(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libforge.a $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The door to BearSSL's curves, the only file that includes its headers. Its i31 code is constant time and takes all
- * its memory from the stack.
+ * The door to BearSSL's curves; only this file, p384*.c and rsa*.c include its headers. Its i31 code is constant time and
+ * takes all its memory from the stack.
  */
 #include <bearssl_ec.h>
 #include <bearssl_hash.h>

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Project Wycheproof's vectors for AES-256-GCM, AES-128-CMAC, HKDF-SHA256, X25519 and ECDSA P-256.
+ * Project Wycheproof's vectors for AES-256-GCM, AES-128-CMAC, HKDF-SHA256, X25519, ECDSA P-256 and P-384, RSASSA-PSS, and
+ * SHA-384 and SHA-512 by way of HMAC.
  */
 #include <jansson.h>
 #include "unit.h"
 #include "crypto/cmac.h"
 #include "crypto/ec.h"
 #include "crypto/gcm.h"
+#include "crypto/p384.h"
+#include "crypto/rsa.h"
 #include "crypto/sha256.h"
+#include "crypto/sha512.h"
 
 static const char *string(json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
 static long number(json_t *object, const char *key) { return (long)json_integer_value(json_object_get(object, key)); }
@@ -141,11 +145,72 @@ static bool ecdsa_case(json_t *group, json_t *test)
 	return good;
 }
 
+static bool p384_case(json_t *group, json_t *test)
+{
+	size_t size, signature_size;
+	uint8_t *public = unit_hex(string(json_object_get(group, "publicKey"), "uncompressed"), NULL);
+	uint8_t *msg = unit_hex(string(test, "msg"), &size), *signature = unit_hex(string(test, "sig"), &signature_size);
+	uint8_t hash[48];
+	bool good;
+
+	om_sha384(msg, size, hash);
+	good = signature_size == OM_P384_SIGNATURE && !om_p384_verify(public + 1, hash, signature);
+	free(public); free(msg); free(signature);
+	return good;
+}
+
+static bool pss_case(json_t *group, json_t *test)
+{
+	size_t modulus_size, size, signature_size;
+	uint8_t *modulus = unit_hex(string(json_object_get(group, "publicKey"), "modulus"), &modulus_size);
+	uint8_t *msg = unit_hex(string(test, "msg"), &size), *signature = unit_hex(string(test, "sig"), &signature_size);
+	uint8_t hash[48];
+	bool good;
+
+	assert_int_equal(modulus_size, 1 + OM_RSA_SIZE); /* a sign byte in front */
+	assert_string_equal(string(json_object_get(group, "publicKey"), "publicExponent"), "010001");
+	om_sha384(msg, size, hash);
+	good = signature_size == OM_RSA_SIZE && !om_rsa_pss_verify(modulus + 1, hash, signature);
+	free(modulus); free(msg); free(signature);
+	return good;
+}
+
+/* HMAC (RFC 2104) over a hash of this block size: there are no vectors for the hashes alone. */
+static bool hmac_holds(json_t *group, json_t *test, size_t hash_size, void (*hash)(const void *, size_t, uint8_t *))
+{
+	const size_t tag_size = (size_t)number(group, "tagSize") / 8;
+	size_t key_size, size;
+	uint8_t *key = unit_hex(string(test, "key"), &key_size), *msg = unit_hex(string(test, "msg"), &size);
+	uint8_t *tag = unit_hex(string(test, "tag"), NULL), *inner = calloc(1, OM_SHA512_BLOCK + size);
+	uint8_t outer[OM_SHA512_BLOCK + OM_SHA512_SIZE] = { 0 }, mac[OM_SHA512_SIZE];
+	bool good;
+
+	assert_true(key_size <= OM_SHA512_BLOCK && tag_size <= hash_size);
+	memcpy(inner, key, key_size);
+	memcpy(outer, key, key_size);
+	for (size_t i = 0; i < OM_SHA512_BLOCK; i++) {
+		inner[i] ^= 0x36;
+		outer[i] ^= 0x5c;
+	}
+	memcpy(inner + OM_SHA512_BLOCK, msg, size);
+	hash(inner, OM_SHA512_BLOCK + size, outer + OM_SHA512_BLOCK);
+	hash(outer, OM_SHA512_BLOCK + hash_size, mac);
+	good = !memcmp(mac, tag, tag_size);
+	free(key); free(msg); free(tag); free(inner);
+	return good;
+}
+static bool hmac384_case(json_t *group, json_t *test) { return hmac_holds(group, test, OM_SHA384_SIZE, om_sha384); }
+static bool hmac512_case(json_t *group, json_t *test) { return hmac_holds(group, test, OM_SHA512_SIZE, om_sha512); }
+
 static void test_gcm(void **state)    { (void)state; run("wycheproof_aes_gcm_test.json", gcm_fits, gcm_case); }
 static void test_cmac(void **state)   { (void)state; run("wycheproof_aes_cmac_test.json", cmac_fits, cmac_case); }
 static void test_hkdf(void **state)   { (void)state; run("wycheproof_hkdf_sha256_test.json", NULL, hkdf_case); }
 static void test_x25519(void **state) { (void)state; run("wycheproof_x25519_test.json", NULL, x25519_case); }
 static void test_ecdsa(void **state)  { (void)state; run("wycheproof_ecdsa_secp256r1_sha256_p1363_test.json", NULL, ecdsa_case); }
+static void test_p384(void **state)   { (void)state; run("wycheproof_ecdsa_secp384r1_sha384_p1363_test.json", NULL, p384_case); }
+static void test_pss(void **state)    { (void)state; run("wycheproof_rsa_pss_4096_sha384_mgf1_48_test.json", NULL, pss_case); }
+static void test_sha384(void **state) { (void)state; run("wycheproof_hmac_sha384_test.json", NULL, hmac384_case); }
+static void test_sha512(void **state) { (void)state; run("wycheproof_hmac_sha512_test.json", NULL, hmac512_case); }
 
 int main(void)
 {
@@ -155,6 +220,10 @@ int main(void)
 		cmocka_unit_test(test_hkdf),
 		cmocka_unit_test(test_x25519),
 		cmocka_unit_test(test_ecdsa),
+		cmocka_unit_test(test_p384),
+		cmocka_unit_test(test_pss),
+		cmocka_unit_test(test_sha384),
+		cmocka_unit_test(test_sha512),
 	};
 
 	if (!unit_vector_path("wycheproof_aes_gcm_test.json"))
