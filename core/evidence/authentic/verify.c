@@ -171,7 +171,8 @@ static void commit(const struct context *c, struct om_attest_result *ret)
 	ret->platform_status = c->tcb.status;
 	ret->qe_status = c->qe.status;
 	ret->status = om_tcb_merge(c->tcb.status, c->qe.status);
-	ret->tcb_date = c->tcb.tcb_date;
+	ret->tcb_date = c->tcb.tcb_date < c->qe.tcb_date ? c->tcb.tcb_date : c->qe.tcb_date;
+	ret->evaluation = c->tcb.evaluation < c->qe.evaluation ? c->tcb.evaluation : c->qe.evaluation;
 	ret->valid_until = c->valid_until;
 	memcpy(ret->advisory, c->tcb.advisory, sizeof ret->advisory);
 	ret->advisory_count = c->tcb.advisory_count;

@@ -39,7 +39,34 @@
 	X(OM_WHY_SVN,               18, "the enclave's security version is lower than the policy demands") \
 	X(OM_WHY_NOT_INITIALIZED,   19, "the report is not of an initialised 64-bit enclave") \
 	X(OM_WHY_POLICY_FORMAT,     20, "this image's own attestation policy is malformed") \
-	X(OM_WHY_REPORT_DATA,       21, "the quote was made for another session")
+	X(OM_WHY_REPORT_DATA,       21, "the quote was made for another session") \
+	/* 22 to 59 SNP, 60 to 89 TDX; from 90 on the policy's */ \
+	X(OM_WHY_ATTRIBUTES,        90, "the other enclave has other attributes than this one") \
+	X(OM_WHY_XFRM,              91, "the other enclave may use other vector registers than this one (XFRM differs)") \
+	X(OM_WHY_MISCSELECT,        92, "the other enclave saves other state at exceptions than this one (MISCSELECT differs)") \
+	X(OM_WHY_PLATFORM,          93, "the policy does not accept this kind of platform") \
+	X(OM_WHY_EVIDENCE_TYPE,     94, "the evidence is of an unknown type") \
+	X(OM_WHY_EVIDENCE_FORMAT,   95, "the evidence is malformed") \
+	X(OM_WHY_EVIDENCE_BINDING,  96, "the guest's evidence was made for another enclave's report") \
+	X(OM_WHY_NO_VERIFIER,       97, "this image cannot verify evidence of that kind of platform") \
+	X(OM_WHY_SIGNER,            98, "the other enclave is not signed by a key that the policy lists (MRSIGNER)") \
+	X(OM_WHY_CLOCK,             99, "this host's clock is behind the date that the policy names (not-before)") \
+	X(OM_WHY_TICKET,           100, "this image has an owner: it moves with the owner's ticket only, and there is none") \
+	X(OM_WHY_POLICY_VERSION,   101, "this image's attestation policy is of another version: link the image again") \
+	X(OM_WHY_TCB_DATE,         102, "the platform's TCB is older than the policy demands (min-tcb)") \
+	X(OM_WHY_TCB_EVALUATION,   103, "the platform was judged by older TCB information than the policy demands (min-tcb-evaluation)") \
+	X(OM_WHY_SNP_TCB,          104, "the platform's firmware is older than the policy demands (min-tcb)") \
+	X(OM_WHY_SNP_PRODUCT,      105, "the policy has no floor for this kind of processor (min-tcb)") \
+	X(OM_WHY_SNP_KEY,          106, "the evidence is signed by a kind of key that the policy does not accept (snp-key)") \
+	X(OM_WHY_GUEST,            107, "the guest is none that the policy lists") \
+	X(OM_WHY_GUEST_DEBUG,      108, "the guest can be debugged by its host") \
+	X(OM_WHY_GUEST_MIGRATABLE, 109, "the guest may be moved by others, and the policy does not allow that (migratable)") \
+	X(OM_WHY_GUEST_VMPL,       110, "the evidence was asked for at a lower privilege level than the policy allows (vmpl)") \
+	X(OM_WHY_GUEST_SEPT_VE,    111, "the guest's host may take its pages away unseen (SEPT_VE_DISABLE is not set)") \
+	X(OM_WHY_GUEST_LIST_FORMAT, 112, "the signed list of guests is malformed") \
+	X(OM_WHY_GUEST_LIST_SIGNATURE, 113, "the list of guests is signed by no key that the policy lists (guest-signer)") \
+	X(OM_WHY_GUEST_LIST_OLD,   114, "the list of guests is older than one that this program has seen") \
+	X(OM_WHY_GUEST_LIST_NONE,  115, "the policy does not list this guest, and there is no list signed by its guest-signer")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)
@@ -66,7 +93,8 @@ struct om_attest_result {
 	uint16_t pce_svn;
 	enum om_tcb_status status;                    /* platform and QE together */
 	enum om_tcb_status platform_status, qe_status;
-	int64_t  tcb_date;
+	int64_t  tcb_date;                            /* the older one of both */
+	uint32_t evaluation;                          /* tcbEvaluationDataNumber, the lower one of both */
 	int64_t  valid_until;                         /* first end of validity among all that was used */
 	uint32_t advisory[OM_ADVISORIES_MAX];         /* the platform's */
 	unsigned advisory_count;
