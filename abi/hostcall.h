@@ -26,7 +26,7 @@
 
 #include <stdint.h>
 
-#define OM_HOSTCALL_VERSION 3
+#define OM_HOSTCALL_VERSION 4
 #define OM_TBUF_DATA        4096u              /* data begins here */
 #define OM_TBUF_SIZE_MIN    (64u * 1024u)
 #define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
@@ -80,8 +80,8 @@ enum om_hostcall {
 	OM_HC_SGX_REMOVE,    /* arg[0] = offset, arg[1] = length (trimmed and accepted pages) */
 	OM_HC_SGX_AUGMENT,   /* arg[0] = offset, arg[1] = length: hint before EACCEPT in bulk */
 	OM_HC_QUOTE_TARGET,  /* data = struct sgx_targetinfo on return */
-	OM_HC_QUOTE,         /* data = struct sgx_report in; quote out; ret = size or OM_E* */
-	OM_HC_COLLATERAL,    /* arg[0] = size of quote in data; collateral out; ret = size or OM_E* */
+	OM_HC_QUOTE,         /* data = struct sgx_report in; evidence out, an envelope; ret = size or OM_E* */
+	OM_HC_COLLATERAL,    /* arg[0] = size of evidence in data; collateral out; ret = size or OM_E* */
 	OM_HC_TCP_DUMP,      /* arg[0] = host fd, arg[1] = offset, arg[2] = 1 if its connect() has not been seen to end, arg[3] = 0 or
 	                        a number that connections with the same options have, arg[4] = 1 if it does not block: the
 	                        connection is put into repair mode and dumped (opaque, host/net); data = what fits of the dump

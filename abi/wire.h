@@ -95,7 +95,7 @@ enum om_run_type {
 
 /* Control messages: plaintext = u16 type, u16 reserved 0, u32 size of body, body. Layouts in docs/spec/migration.md. */
 enum om_control_type {
-	OM_CTL_QUOTE = 1,     /* both: role, quote */
+	OM_CTL_QUOTE = 1,     /* both: role, evidence */
 	OM_CTL_PARAMS,        /* source: channels, page counts, CPU features the program may be using */
 	OM_CTL_READY,         /* destination: accepted the parameters */
 	OM_CTL_ROUND,         /* source: round begins; destination echoes it (round-trip time) */

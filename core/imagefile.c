@@ -8,6 +8,7 @@
  */
 #include <elf.h>
 #include <string.h>
+#include "evidence/accept/policy.h"
 #include "imagefile.h"
 
 #define PAGE_MASK ((uint64_t)OM_PAGE_SIZE - 1)
@@ -217,6 +218,19 @@ static bool area_follows(uint64_t offset, uint64_t size, uint64_t limit, uint64_
 	return true;
 }
 
+/* Another version's policy would be refused at the first move, inside; said here, it costs nobody a start. */
+static bool policy_is_older(const struct om_image_header *h)
+{
+	uint32_t magic;
+	uint16_t version;
+
+	if (h->policy_size < sizeof magic + sizeof version)
+		return false;
+	memcpy(&magic, h->policy, sizeof magic);
+	memcpy(&version, h->policy + sizeof magic, sizeof version);
+	return magic == OM_POLICY_MAGIC && version != OM_POLICY_VERSION;
+}
+
 int om_image_check_header(const struct om_image_header *h, uint64_t image_end_offset, const char **ret_reason)
 {
 	uint64_t end = image_end_offset, map_size = h->elrange_size >> 12, slots;
@@ -241,6 +255,8 @@ int om_image_check_header(const struct om_image_header *h, uint64_t image_end_of
 		reason = "policy or program name too long";
 	else if (h->xfrm != OM_XFRM_SSE && h->xfrm != OM_XFRM_AVX && h->xfrm != OM_XFRM_AVX512)
 		reason = "the processor state (xfrm) is none that OptMig knows";
+	else if (policy_is_older(h))
+		reason = "the attestation policy is of another version: link the image again", error = OM_EVERSION;
 	if (reason)
 		goto fail;
 

@@ -11,7 +11,7 @@ INSTALL_LIB := $(INSTALL_ROOT)/lib/optmig
 INSTALL_PARTS := bin libexec sysroot toolchain trusted lib
 ## make install        install below PREFIX (/usr/local); DESTDIR for packaging
 install: all $(B)/libexec/optmig-interp.installed
-	install -d $(INSTALL_ROOT)/bin $(INSTALL_ROOT)/libexec $(INSTALL_LIB) $(INSTALL_ROOT)/share/man/man1 \
+	install -d $(INSTALL_ROOT)/bin $(INSTALL_ROOT)/libexec $(INSTALL_LIB) $(INSTALL_ROOT)/share/man/man1 $(INSTALL_ROOT)/share/man/man5 \
 		$(INSTALL_ROOT)/share/bash-completion/completions
 	for part in $(INSTALL_PARTS); do \
 		[ -d $(B)/$$part ] || continue; \
@@ -23,6 +23,7 @@ install: all $(B)/libexec/optmig-interp.installed
 	for tool in $(INSTALL_LIB)/bin/optmig*; do ln -sf ../lib/optmig/bin/$$(basename $$tool) $(INSTALL_ROOT)/bin/; done
 	ln -sf ../lib/optmig/libexec/optmig-interp $(INSTALL_ROOT)/libexec/
 	install -m 644 $(wildcard docs/man/*.1) $(INSTALL_ROOT)/share/man/man1/
+	install -m 644 $(wildcard docs/man/*.5) $(INSTALL_ROOT)/share/man/man5/
 	install -m 644 docs/completion/optmig.bash $(INSTALL_ROOT)/share/bash-completion/completions/optmig
 	@if ls docs/systemd/*.service > /dev/null 2>&1; then install -d $(INSTALL_ROOT)/lib/systemd/system; \
 		install -m 644 docs/systemd/*.service $(INSTALL_ROOT)/lib/systemd/system/; fi

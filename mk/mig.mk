@@ -2,7 +2,8 @@
 # Unit tests of the migration engine: its real sources with a pretended runtime (tests/unit/mig/fake.h) as a shared object
 # that a test loads twice.
 MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c,$(wildcard trusted/mig/*.c)) tests/unit/mig/fake.c
-MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c core/crypto/*.c)
+MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) \
+	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c))
 MIG_EVIDENCE_SRC := trusted/mig/evidence.c $(filter-out $(CORE_HOST_SRC),$(wildcard core/evidence/*/*.c))
 MIG_TESTS     := modes faults launch owed
 
@@ -11,7 +12,7 @@ $(B)/$(1)/mig/%.o: %.c | deps
 	@mkdir -p $$(@D)
 	$$(CLANG) $$(CFLAGS_$(1)) -fPIC -Iabi -Icore -Itrusted -Itee -I. -include tests/unit/mig/base.h $$(CFLAGS_$(1)_$$(subst /,_,$$*)) \
 		-MMD -MP -c $$< -o $$@
-$(B)/$(1)/mig/core/crypto/ec.o: $(BEARSSL)/.unpacked
+$(patsubst %,$(B)/$(1)/mig/core/crypto/%.o,ec p384 rsa): $(BEARSSL)/.unpacked
 $(B)/$(1)/mig/bearssl/%.o: $(BEARSSL)/.unpacked
 	@mkdir -p $$(@D)
 	$$(CLANG) $$(filter-out -W% -fsanitize%,$$(CFLAGS_$(1))) -w -fPIC $(BEARSSL_CONFIG) -I$(BEARSSL)/inc -I$(BEARSSL)/src \

@@ -142,16 +142,41 @@ int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *re
 	return platform->evidence->target(platform, ret_target);
 }
 
-int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *quote, size_t quote_size,
+/* The platform's own part is asked for where it will stand, behind the type. */
+int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *evidence, size_t evidence_size,
 	size_t *ret_size)
 {
-	return platform->evidence->evidence(platform, report, quote, quote_size, ret_size);
+	const enum om_evidence_type type = platform->evidence->type;
+	const size_t rest = om_evidence_of_guest(type) ? sizeof report->body : 0;
+	struct om_view own = { evidence + OM_ENVELOPE_HEAD, 0 };
+	int r;
+
+	if (evidence_size < OM_ENVELOPE_HEAD + rest) {
+		*ret_size = OM_EVIDENCE_MAX;
+		return tee_fail(OM_ENOMEM, "evidence takes up to %d bytes", OM_EVIDENCE_MAX);
+	}
+	r = platform->evidence->evidence(platform, report, evidence + OM_ENVELOPE_HEAD, evidence_size - OM_ENVELOPE_HEAD - rest, &own.size);
+	*ret_size = own.size + OM_ENVELOPE_HEAD + rest;
+	if (r < 0)
+		return r;
+	r = om_envelope_encode(type, own, (struct om_view) { (const uint8_t *)&report->body, rest }, evidence, evidence_size, ret_size);
+	return r < 0 ? tee_fail(r, "evidence of %zu bytes is more than an envelope holds", own.size) : 0;
 }
 
-int tee_collateral(struct tee_platform *platform, const uint8_t *quote, size_t quote_size, int64_t now, uint8_t *buffer,
+/* By the type of the evidence: it may be of another kind of platform than this one. */
+int tee_collateral(struct tee_platform *platform, const uint8_t *evidence, size_t evidence_size, int64_t now, uint8_t *buffer,
 	size_t buffer_size, size_t *ret_size)
 {
-	return platform->evidence->collateral(platform, quote, quote_size, now, buffer, buffer_size, ret_size);
+	static const struct tee_evidence *const makers[] = { &tee_dcap, &tee_demo };
+	struct om_envelope e;
+	int r = om_envelope_parse((struct om_view) { evidence, evidence_size }, &e);
+
+	if (r < 0)
+		return tee_fail(r, r == OM_ETYPE ? "evidence of an unknown type" : "malformed evidence");
+	for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
+		if (makers[i]->type == e.type)
+			return makers[i]->collateral(platform, e.platform.data, e.platform.size, now, buffer, buffer_size, ret_size);
+	return tee_fail(OM_EUNSUPPORTED, "nobody here has collateral for evidence of %s", om_evidence_type_words(e.type));
 }
 
 void tee_stats_get(const struct tee_enclave *enclave, struct tee_stats *ret_stats)

@@ -9,6 +9,7 @@
 #define OPTMIG_TEE_TABLES_H
 
 #include "base.h"
+#include "evidence/parse/envelope.h"
 #include "tee.h"
 
 struct tee_cpu {
@@ -34,9 +35,12 @@ struct tee_cpu {
 	void (*close)(struct tee_platform *);
 };
 
+/* What of an envelope is the platform's own: the front puts it together and takes it apart. */
 struct tee_evidence {
+	enum om_evidence_type type;
 	int (*target)(struct tee_platform *, struct sgx_targetinfo *);
 	int (*evidence)(struct tee_platform *, const struct sgx_report *, uint8_t *buffer, size_t size, size_t *ret_size);
+	/* For any platform's evidence of this type, whatever the type of our own. */
 	int (*collateral)(struct tee_platform *, const uint8_t *evidence, size_t evidence_size, int64_t now, uint8_t *, size_t, size_t *);
 };
 

@@ -109,17 +109,17 @@ int tee_remove_pages(struct tee_enclave *enclave, uint64_t offset, uint64_t leng
 /* A hint that the enclave will soon EACCEPT [offset, offset + length): EAUG ahead where the driver can. Never fails. */
 void tee_augment_hint(struct tee_enclave *enclave, uint64_t offset, uint64_t length);
 
-/* Target information of the platform's quoting enclave, and a DCAP v3 quote over a report made for it.
- * @report: 432 bytes from EREPORT. @quote: caller's buffer. Return: OM_ENOMEM if too small (then *ret_size is the need). */
+/* Target information of the platform's quoting enclave, and evidence over a report made for it: an envelope
+ * (core/evidence/parse/envelope.h). @report: 432 bytes from EREPORT. @evidence: caller's buffer. Return: OM_ENOMEM if too small (then *ret_size is the need). */
 __attribute__((warn_unused_result))
 int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *ret_target);
 __attribute__((warn_unused_result))
-int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *quote, size_t quote_size, size_t *ret_size);
+int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *evidence, size_t evidence_size, size_t *ret_size);
 
-/* Collateral for verifying `quote`, as core/evidence takes it, in force at `now` (seconds since 1970). Return: OM_ENOMEM as
+/* Collateral for verifying such evidence, of this kind of platform or another, as core/evidence takes it, in force at `now` (seconds since 1970). Return: OM_ENOMEM as
  * above; OM_EUNSUPPORTED where the platform's vendor would have to be asked. */
 __attribute__((warn_unused_result))
-int tee_collateral(struct tee_platform *platform, const uint8_t *quote, size_t quote_size, int64_t now,
+int tee_collateral(struct tee_platform *platform, const uint8_t *evidence, size_t evidence_size, int64_t now,
 	uint8_t *buffer, size_t buffer_size, size_t *ret_size);
 
 struct tee_stats { uint64_t enter, resume, aex, eaccept, eacceptcopy, emodpe, eaug, pages_resident; };

@@ -49,6 +49,15 @@ int om_p256_verify(const uint8_t public[OM_P256_PUBLIC], const uint8_t hash[32],
 	return br_ecdsa_i31_vrfy_raw(&br_ec_p256_m31, hash, 32, &key, signature, OM_P256_SIGNATURE) ? 0 : OM_EAUTH;
 }
 
+bool om_p256_valid(const uint8_t public[OM_P256_PUBLIC])
+{
+	static const uint8_t one[1] = { 1 };
+	uint8_t point[1 + OM_P256_PUBLIC] = { 4 };
+
+	memcpy(point + 1, public, OM_P256_PUBLIC);
+	return br_ec_p256_m31.mul(point, sizeof point, one, sizeof one, BR_EC_secp256r1) == 1;
+}
+
 void om_p256_derive(const uint8_t seed[32], uint8_t ret_private[OM_P256_SIZE], uint8_t ret_public[OM_P256_PUBLIC])
 {
 	/* n - 1 */

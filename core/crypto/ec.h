@@ -6,6 +6,7 @@
 #ifndef OPTMIG_CORE_CRYPTO_EC_H
 #define OPTMIG_CORE_CRYPTO_EC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "errors.h"
@@ -28,6 +29,8 @@ int om_x25519(const uint8_t private[OM_X25519_SIZE], const uint8_t public[OM_X25
 /* Return: 0, or OM_EAUTH if the signature does not hold or the key is no point of the curve. Trust: all inputs hostile. */
 __attribute__((warn_unused_result))
 int om_p256_verify(const uint8_t public[OM_P256_PUBLIC], const uint8_t hash[32], const uint8_t signature[OM_P256_SIGNATURE]);
+/* Is it a point of the curve? */
+bool om_p256_valid(const uint8_t public[OM_P256_PUBLIC]);
 
 /* A private key from 32 bytes of seed: reduced modulo n - 1, plus 1. Deterministic. For the emulated platform and tests. */
 void om_p256_derive(const uint8_t seed[32], uint8_t ret_private[OM_P256_SIZE], uint8_t ret_public[OM_P256_PUBLIC]);

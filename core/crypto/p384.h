@@ -6,6 +6,7 @@
 #ifndef OPTMIG_CORE_CRYPTO_P384_H
 #define OPTMIG_CORE_CRYPTO_P384_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include "crypto/sha512.h"
 #include "errors.h"
@@ -18,6 +19,8 @@
 __attribute__((warn_unused_result))
 int om_p384_verify(const uint8_t public[OM_P384_PUBLIC], const uint8_t hash[OM_SHA384_SIZE],
 	const uint8_t signature[OM_P384_SIGNATURE]);
+/* Is it a point of the curve? */
+bool om_p384_valid(const uint8_t public[OM_P384_PUBLIC]);
 
 /* Not for enclaves. A private key from a seed: reduced modulo n - 1, plus 1. Deterministic. For demonstration and tests. */
 void om_p384_derive(const uint8_t seed[OM_P384_SIZE], uint8_t ret_private[OM_P384_SIZE], uint8_t ret_public[OM_P384_PUBLIC]);

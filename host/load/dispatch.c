@@ -156,23 +156,23 @@ static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	return error ? error : (int64_t)size;
 }
 
-/* The quote comes in where the collateral goes out. */
+/* The evidence comes in where the collateral goes out. */
 static int64_t do_collateral(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	uint64_t quote_size = tbuf->arg[0];
-	uint8_t *quote;
+	uint64_t evidence_size = tbuf->arg[0];
+	uint8_t *evidence;
 	size_t size = 0;
 	int error;
 
-	if (quote_size > tbuf_size - OM_TBUF_DATA)
+	if (evidence_size > tbuf_size - OM_TBUF_DATA)
 		return OM_EINVAL;
-	quote = malloc(quote_size + 1);
-	if (!quote)
+	evidence = malloc(evidence_size + 1);
+	if (!evidence)
 		return OM_ENOMEM;
-	memcpy(quote, host_tbuf_data(tbuf), quote_size);
-	error = tee_collateral(slot->enclave->platform, quote, quote_size, (int64_t)time(NULL), host_tbuf_data(tbuf),
+	memcpy(evidence, host_tbuf_data(tbuf), evidence_size);
+	error = tee_collateral(slot->enclave->platform, evidence, evidence_size, (int64_t)time(NULL), host_tbuf_data(tbuf),
 		tbuf_size - OM_TBUF_DATA, &size);
-	free(quote);
+	free(evidence);
 	if (error)
 		host_detail("%s", tee_last_error());
 	return error ? error : (int64_t)size;

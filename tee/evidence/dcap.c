@@ -73,4 +73,6 @@ static int dcap_collateral(struct tee_platform *platform, const uint8_t *quote, 
 	return tee_fail(OM_EUNSUPPORTED, "fetching Intel's collateral is not implemented; give it in a file");
 }
 
-const struct tee_evidence tee_dcap = { .target = dcap_target, .evidence = dcap_evidence, .collateral = dcap_collateral };
+const struct tee_evidence tee_dcap = {
+	.type = OM_EVIDENCE_SGX, .target = dcap_target, .evidence = dcap_evidence, .collateral = dcap_collateral,
+};

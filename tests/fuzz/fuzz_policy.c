@@ -1,32 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Policies, as bytes and as text. Properties: what decodes encodes to the same bytes; no policy accepts a revoked platform, or a debug
- * enclave together with a production one.
+ * Policies, as bytes and as text, and signed lists of guests. Properties: what decodes encodes to the same bytes; what a text says is
+ * sound; no policy accepts a revoked platform, a debug enclave together with a production one, a debug guest, or one that it does not
+ * list; no list is accepted that nobody has signed.
  */
 #include "fuzz.h"
 #include "evidence/accept/policy_text.h"
 
+static void text(struct om_view input)
+{
+	static uint8_t bytes[OM_POLICY_BYTES_MAX];
+	struct om_policy_error error = { 0, NULL };
+	struct om_policy p;
+	size_t size;
+
+	if (om_policy_from_text(input, 0, &p, &error))
+		PROPERTY(error.words && error.line <= input.size + 1);
+	else
+		PROPERTY(!om_policy_encode(&p, bytes, sizeof bytes, &size) && !om_policy_fault(&p, NULL));
+}
+
+/* A guest that no policy of this input can name: its measurement is the input's first bytes turned over. */
+static void judge(const struct om_policy *p, const uint8_t *data, size_t size)
+{
+	struct sgx_report_body own = { .attributes = { SGX_ATTR_INIT | SGX_ATTR_MODE64BIT, 3 } }, peer = own;
+	struct om_platform_facts facts = { .type = OM_EVIDENCE_SGX, .root_kind = OM_ROOT_MAKER, .status = OM_TCB_REVOKED };
+	uint8_t roots[OM_POLICY_ROOTS_MAX + 1][OM_ROOT_HASH_SIZE];
+	enum om_attest_reason reason;
+
+	for (enum om_evidence_type t = OM_EVIDENCE_SGX; t <= OM_EVIDENCE_DEMO; t++) {
+		const size_t count = om_policy_roots(p, t, roots);
+
+		PROPERTY(count <= OM_POLICY_ROOTS_MAX + 1);
+		for (size_t i = 0; i < count && t != OM_EVIDENCE_DEMO; i++)
+			PROPERTY(memcmp(roots[i], om_emulated_root, OM_ROOT_HASH_SIZE) != 0);
+	}
+	PROPERTY(om_policy_check(p, NULL, &own, &peer, &facts, &reason) && reason != OM_WHY_NONE);
+	facts.status = OM_TCB_UP_TO_DATE;
+	peer.attributes.flags |= SGX_ATTR_DEBUG;
+	PROPERTY(om_policy_check(p, NULL, &own, &peer, &facts, &reason) && reason != OM_WHY_NONE);
+	peer = own;
+	facts.snp.product = OM_AMD_GENOA;
+	facts.snp.bootloader = facts.snp.tee = facts.snp.snp = facts.snp.microcode = 255;
+	facts.tdx.attributes = OM_TDX_ATTR_SEPT_VE_DISABLE;
+	for (size_t i = 0; i < sizeof facts.snp.measurement; i++)
+		facts.snp.measurement[i] = facts.tdx.mrtd[i] = i < size ? (uint8_t)~data[i] : 0xa5;
+	for (facts.type = OM_EVIDENCE_SNP; facts.type <= OM_EVIDENCE_TDX; facts.type++)
+		PROPERTY(om_policy_check(p, NULL, &own, &peer, &facts, &reason) && reason != OM_WHY_NONE);
+}
+
+static void list(struct om_view input, const struct om_policy *p)
+{
+	static struct om_guest_list l;
+	enum om_attest_reason reason;
+
+	PROPERTY(om_guest_list_accept(input, p->guest_signer, p->guest_signer_count, 0, &l, &reason) && reason != OM_WHY_NONE);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static uint8_t again[OM_POLICY_HEADER + 32 * (OM_POLICY_ROOTS_MAX + OM_POLICY_MRENCLAVES_MAX)];
-	uint8_t roots[OM_POLICY_ROOTS_MAX + 1][OM_ROOT_HASH_SIZE];
-	struct sgx_report_body own = { .attributes = { SGX_ATTR_INIT | SGX_ATTR_MODE64BIT, 3 } };
-	struct om_attest_result peer = { .body = own, .status = OM_TCB_REVOKED };
-	enum om_attest_reason reason;
+	static uint8_t again[OM_POLICY_BYTES_MAX];
+	static struct om_policy none;
+	const struct om_view input = { data, size };
 	struct om_policy p;
 	size_t again_size = 0;
-	unsigned line;
 
-	if (!om_policy_from_text((struct om_view) { data, size }, &p, &line))
-		PROPERTY(!om_policy_encode(&p, again, sizeof again, &again_size));
+	text(input);
+	list(input, &none);
 	if (om_policy_decode(data, size, &p))
 		return 0;
 	PROPERTY(!om_policy_encode(&p, again, sizeof again, &again_size));
 	PROPERTY(size == 0 || (again_size == size && !memcmp(again, data, size)));
-	PROPERTY(om_policy_roots(&p, &own, roots) == p.root_count);
-	PROPERTY(om_policy_check(&p, &own, &peer, &reason) && reason != OM_WHY_NONE);
-	peer.status = OM_TCB_UP_TO_DATE;
-	peer.body.attributes.flags |= SGX_ATTR_DEBUG;
-	PROPERTY(om_policy_check(&p, &own, &peer, &reason) && reason != OM_WHY_NONE);
+	judge(&p, data, size);
 	return 0;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quotes and collateral. Properties: what was accepted lies inside the input and accounts for every byte of it, in versions 4 and 5
- * for every byte up to the end of the signature, and what follows changes nothing; collateral that decodes encodes to the same bytes;
- * collateral as services send it becomes one that decodes.
+ * Quotes, envelopes of evidence and collateral. Properties: what was accepted lies inside the input and accounts for every byte of it,
+ * in versions 4 and 5 for every byte up to the end of the signature, and what follows changes nothing; an envelope and collateral that
+ * decode encode to the same bytes; no guest's report data names a report body but by the hash; collateral as services send it becomes
+ * one that decodes.
  */
 #include "fuzz.h"
 #include "evidence/parse/collateral_text.h"
+#include "evidence/parse/envelope.h"
 
 static void quote(const uint8_t *data, size_t size)
 {
@@ -55,6 +57,28 @@ static void texts(const uint8_t *data, size_t size)
 		PROPERTY(got.size >= 2 && got.data[0] == OM_DER_SEQUENCE);
 }
 
+static void envelope(const uint8_t *data, size_t size)
+{
+	static uint8_t again[OM_EVIDENCE_MAX];
+	uint8_t report_data[OM_EVIDENCE_DATA_SIZE];
+	size_t again_size = 0;
+	struct om_envelope e;
+
+	if (om_envelope_parse((struct om_view) { data, size }, &e))
+		return;
+	INSIDE(e.platform);
+	PROPERTY(e.platform.size > 0 && OM_ENVELOPE_HEAD + e.platform.size + e.body_bytes.size == size);
+	PROPERTY(!om_envelope_encode(e.type, e.platform, e.body_bytes, again, sizeof again, &again_size));
+	PROPERTY(again_size == size && !memcmp(again, data, size));
+	memset(report_data, data[size - 1], sizeof report_data);
+	PROPERTY(!om_envelope_bound(&e, report_data));
+	if (!om_evidence_of_guest(e.type))
+		return;
+	INSIDE(e.body_bytes);
+	om_envelope_report_data(e.type, e.body_bytes.data, report_data);
+	PROPERTY(om_envelope_bound(&e, report_data));
+}
+
 static void collateral(const uint8_t *data, size_t size)
 {
 	static uint8_t again[OM_COLLATERAL_MAX];
@@ -72,6 +96,7 @@ static void collateral(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	quote(data, size);
+	envelope(data, size);
 	collateral(data, size);
 	texts(data, size);
 	return 0;

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include "evidence/accept/policy.h"
+#include "crypto/ec.h"
+#include "evidence/accept/policy_text.h"
 #include "evidence/demo/quote_build.h"
 #include "evidence/demo/snp_build.h"
 
@@ -123,16 +124,81 @@ static void trust_domains(void)
 	seed("quote", "document", (struct om_view) { text, (size_t)n });
 }
 
+static int envelopes(struct om_view quote)
+{
+	static const uint8_t report[1184] = { 2 }, body[SGX_REPORT_BODY_SIZE] = { 1 };
+	uint8_t bytes[OM_EVIDENCE_MAX];
+	size_t size;
+
+	if (om_envelope_encode(OM_EVIDENCE_DEMO, quote, (struct om_view) { 0 }, bytes, sizeof bytes, &size))
+		return 1;
+	seed("quote", "envelope-demo", (struct om_view) { bytes, size });
+	if (om_envelope_encode(OM_EVIDENCE_SNP, OM_VIEW(report), OM_VIEW(body), bytes, sizeof bytes, &size))
+		return 1;
+	seed("quote", "envelope-snp", (struct om_view) { bytes, size });
+	return 0;
+}
+
+#define MEASUREMENT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+static const char *const texts[] = {
+	"# policy\nmrenclave = same\nroot = intel\ntcb = UpToDate\ndebug = no\n",
+	"platform = snp\nroot = amd\nsnp-key = vcek\nsnp-key = vlek\nguest = snp:" MEASUREMENT ",vmpl=1,migratable\n"
+		"min-tcb = snp:genoa bootloader=9 tee=0 snp=23 microcode=72\nmin-tcb = snp:turin fmc=1 bootloader=9 tee=0 snp=23 microcode=72\n",
+	"platform = tdx\nplatform = sgx\nguest = tdx:" MEASUREMENT "/" MEASUREMENT "/" MEASUREMENT "/" MEASUREMENT "\nmin-tcb = tdx:2024-03-13\n"
+		"min-tcb = sgx:2024-03-13T00:00:00Z\nmin-tcb-evaluation = 17\nnot-before = 2026-01-01\n",
+	("mrenclave = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
+		"signer = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nmin-svn = 2\nplatform = demo\n"),
+};
+
+/* Texts, and the bytes that they stand for; a policy with keys, and a list that one of them has signed. */
+static int policies(void)
+{
+	static uint8_t bytes[OM_POLICY_BYTES_MAX + OM_GUEST_LIST_MAX];
+	const uint8_t secret[32] = { 3 };
+	struct om_guest_list list = { .version = 3, .curve = OM_CURVE_P256 };
+	struct om_policy_error error;
+	struct om_policy p = { 0 };
+	uint8_t private[32], hash[48];
+	char name[32];
+	size_t size;
+
+	for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) {
+		const struct om_view text = { (const uint8_t *)texts[i], strlen(texts[i]) };
+
+		if (om_policy_from_text(text, 0, &p, &error) || om_policy_encode(&p, bytes, sizeof bytes, &size))
+			return 1;
+		snprintf(name, sizeof name, "text-%u", i);
+		seed("policy", name, text);
+		snprintf(name, sizeof name, "bytes-%u", i);
+		seed("policy", name, (struct om_view) { bytes, size });
+		if (i == 1) {
+			list.guests = p.guests;
+			list.floors = p.floors;
+			p.guest_signer_count = 1;
+			p.guest_signer[0].curve = OM_CURVE_P256;
+			om_p256_derive(secret, private, p.guest_signer[0].key);
+			p.flags |= OM_POLICY_OWNER;
+			memcpy(p.owner, p.guest_signer[0].key, sizeof p.owner);
+			if (om_policy_encode(&p, bytes, sizeof bytes, &size))
+				return 1;
+			seed("policy", "keys", (struct om_view) { bytes, size });
+		}
+	}
+	if (om_guest_list_encode(&list, bytes, sizeof bytes, &size, hash) || om_p256_sign(private, hash, bytes + size))
+		return 1;
+	seed("policy", "list", (struct om_view) { bytes, size + OM_P256_SIGNATURE });
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	static uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX], policy[4096];
+	static uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX];
 	const uint8_t id[32] = { 1 };
 	const struct sgx_report_body body = { .isvsvn = 1 };
 	struct om_platform platform;
 	struct om_quote q;
 	struct om_collateral c;
-	struct om_policy p;
-	size_t size;
+	size_t size, quote_size;
 
 	if (argc != 2)
 		return 2;
@@ -141,6 +207,7 @@ int main(int argc, char **argv)
 	platform.revoke_ca = platform.revoke_signer = true;
 	if (om_platform_quote(&platform, &body, quote, sizeof quote, &size) || om_quote_parse(quote, size, &q))
 		return 1;
+	quote_size = size;
 	seed("quote", "quote", (struct om_view) { quote, size });
 	chain("pck-chain", q.chain);
 	if (om_platform_collateral(&platform, 1767225600, collateral, sizeof collateral, &size) ||
@@ -156,13 +223,8 @@ int main(int argc, char **argv)
 	snp("genoa", OM_SNP_GENOA, OM_SNP_VLEK, 3);
 	snp("turin", OM_SNP_TURIN, OM_SNP_VCEK, 5);
 	trust_domains();
-	om_policy_default(&p);
-	p.mrenclave_count = 2;
-	if (om_policy_encode(&p, policy, sizeof policy, &size))
+	if (envelopes((struct om_view) { quote, quote_size }) || policies())
 		return 1;
-	seed("policy", "policy", (struct om_view) { policy, size });
-	static const uint8_t text[] = "# policy\nmrenclave = same\nroot = intel\ntcb = UpToDate\ndebug = no\nmin-svn = 2\n";
-	seed("policy", "text", (struct om_view) { text, sizeof text - 1 });
 	seed("cursor", "bytes", (struct om_view) { quote, 64 });
 	seed("noise", "message", (struct om_view) { quote, 96 });
 	return 0;

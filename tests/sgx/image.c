@@ -97,6 +97,9 @@ static void test_refused(void)
 	REFUSED(OM_EELRANGE, bi_header(&b)->cards_offset += 4096);
 	REFUSED(OM_EELRANGE, bi_header(&b)->pagemap_size -= 4096);
 	REFUSED(OM_EIMAGE, bi_header(&b)->policy_size = OM_POLICY_MAX + 1);
+	REFUSED(OM_EVERSION, (memcpy(bi_header(&b)->policy, "OMPO\1\0", 6), bi_header(&b)->policy_size = 56));
+	REFUSED(OM_EVERSION, (memcpy(bi_header(&b)->policy, "OMPO\2\1", 6), bi_header(&b)->policy_size = 6));
+	REFUSED(0, (memcpy(bi_header(&b)->policy, "OMPO\2\0", 6), bi_header(&b)->policy_size = 6));
 	REFUSED(OM_EIMAGE, memset(bi_header(&b)->program_name, 'x', 64));
 	REFUSED(OM_EIMAGE, bi_header(&b)->xfrm = 0);
 	REFUSED(OM_EIMAGE, bi_header(&b)->xfrm = 0xe5);

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 #include "evidence/authentic/verify.h"
+#include "evidence/parse/envelope.h"
 #include "harness.h"
 
 #define RW       (SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_W)
@@ -143,7 +144,8 @@ static void test_seal_key(void)
 /* From EREPORT to a verdict: the verifier that runs inside enclaves accepts the quote under the emulated root. */
 static void test_quote(void)
 {
-	static uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX];
+	static uint8_t quote[OM_EVIDENCE_MAX], collateral[OM_COLLATERAL_MAX];
+	struct om_envelope e;
 	struct sgx_targetinfo target;
 	struct sgx_report report;
 	struct om_attest_input in = { .now = 1760000000, .roots = &om_emulated_root, .root_count = 1 };
@@ -159,12 +161,22 @@ static void test_quote(void)
 	CHECK_EQ(tee_evidence(platform, &report, quote, 100, &quote_size), OM_ENOMEM);
 	CHECK_EQ(tee_evidence(platform, &report, quote, sizeof quote, &quote_size), 0);
 	CHECK_EQ(tee_collateral(platform, quote, quote_size, in.now, collateral, sizeof collateral, &collateral_size), 0);
-	in.quote = (struct om_view){ quote, quote_size };
+	CHECK_EQ(om_envelope_parse((struct om_view){ quote, quote_size }, &e), 0);
+	CHECK_EQ(e.type, OM_EVIDENCE_DEMO);
+	in.quote = e.platform;
 	in.collateral = (struct om_view){ collateral, collateral_size };
 	r = om_attest_verify(&in, &result, &reason);
 	CHECK_EQ(r, 0);
 	CHECK_EQ(reason, OM_WHY_NONE);
 	CHECK(memcmp(&result.body, &report.body, sizeof report.body) == 0);
+	/* Collateral is by the type of the evidence, and there is none for what nobody here knows. */
+	for (unsigned type = 0; type < 8; type++) {
+		const int want = type == OM_EVIDENCE_DEMO ? 0 : om_evidence_type_words(type) ? OM_EUNSUPPORTED : OM_ETYPE;
+
+		quote[0] = (uint8_t)type;
+		CHECK_EQ(tee_collateral(platform, quote, quote_size, in.now, collateral, sizeof collateral, &collateral_size), want);
+	}
+	CHECK_EQ(tee_collateral(platform, quote, 1, in.now, collateral, sizeof collateral, &collateral_size), OM_ETRUNCATED);
 	report.body.reportdata[0] ^= 1;
 	CHECK_EQ(tee_evidence(platform, &report, quote, sizeof quote, &quote_size), OM_EAUTH);
 	target.measurement[0] ^= 1;

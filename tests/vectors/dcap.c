@@ -146,6 +146,7 @@ static void describe(const struct om_attest_result *r, struct tee_verdict *ret)
 static int accept(const struct om_attest_result *r, enum om_attest_reason *why)
 {
 	struct sgx_report_body own = r->body;
+	struct om_platform_facts facts;
 	struct om_policy p;
 
 	if (r->tee == OM_TEE_TDX)
@@ -153,7 +154,8 @@ static int accept(const struct om_attest_result *r, enum om_attest_reason *why)
 	om_policy_default(&p);
 	p.statuses = 0x7e;
 	own.attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
-	return om_policy_check(&p, &own, r, why);
+	om_facts_of_sgx(OM_EVIDENCE_SGX, r, &facts);
+	return om_policy_check(&p, NULL, &own, &r->body, &facts, why);
 }
 
 static void judge(const struct tee_vector *v, const struct om_view files[TEE_FILES_MAX], struct tee_verdict *ret)

@@ -18,7 +18,7 @@ void cc_help(void)
 		"  heap=8G       largest heap; memory is taken as it is touched   threads=64   application threads at the same time\n"
 		"  elrange=64G   the enclave's address range, a power of two      files=16384  open descriptors\n"
 		"  stack=1M      stack of a thread, as the linker's -z stack-size says it; at most 8M\n"
-		"  debug=1       a debug enclave: accepts the emulator, no secrets  policy=FILE  attestation policy (docs/spec/policy.md)\n"
+		"  debug=1       a debug enclave: accepts the emulator, no secrets  policy=FILE  attestation policy (optmig-policy(5))\n"
 		"  xfrm=avx      vector registers that exist inside, and at both ends of a move: sse, avx, avx512\n"
 		"  name=TEXT     program name                                     verify=1     log every store and check its card (slow)\n"
 		"  allow-uninstrumented=OBJECT,...   link objects that were not built with the pass: write-tracked by page faults\n"

@@ -20,21 +20,37 @@
 
 static uint64_t align_up(uint64_t value, uint64_t to) { return (value + to - 1) & ~(to - 1); }
 
+/* The date below which a host's clock is not believed. Only a date that whoever builds again knows, too, can be measured. */
+static uint64_t build_date(void)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	char *end = NULL;
+	long long date = epoch ? strtoll(epoch, &end, 10) : 0;
+	return epoch && *epoch && !*end && date > 0 ? (uint64_t)date : 0;
+}
+
 /* Readable or in bytes; refused here rather than by an enclave that nobody can satisfy (docs/spec/policy.md). */
 static int load_policy(const struct cc_options *options, struct om_image_header *h)
 {
+	struct om_policy_error wrong = { 0, NULL };
 	struct om_policy policy;
+	char *data = NULL;
 	size_t size = 0;
-	unsigned line = 0;
+	int error = 0;
 
-	if (!options->policy) return 0;
-	char *data = cc_read_file(options->policy, &size);
-	if (!data) { cc_error("%s: the attestation policy cannot be read", options->policy); return 1; }
-	int error = om_policy_from_text((struct om_view){ (const uint8_t *)data, size }, &policy, &line);
+	if (!options->policy && !build_date()) return 0;
+	if (options->policy && !(data = cc_read_file(options->policy, &size))) {
+		cc_error("%s: the attestation policy cannot be read", options->policy);
+		return 1;
+	}
+	error = om_policy_from_text((struct om_view){ (const uint8_t *)data, size }, build_date(), &policy, &wrong);
 	free(data);
-	if (!error) error = om_policy_encode(&policy, h->policy, sizeof h->policy, &size);
-	if (error && line) { cc_error("%s:%u: not a line of an attestation policy, or one too many", options->policy, line); return 1; }
-	if (error) { cc_error("%s: nobody could satisfy this attestation policy, or it is too long", options->policy); return 1; }
+	if (!error && (wrong.words = om_policy_image_fault(&policy, NULL))) error = OM_EINVAL;
+	if (!error && (error = om_policy_encode(&policy, h->policy, sizeof h->policy, &size)) != 0)
+		wrong.words = "the attestation policy takes more than the 4,096 bytes that an image has for it: list less, or use guest-signer";
+	if (error && wrong.line) cc_error("%s:%u: %s", options->policy, wrong.line, wrong.words);
+	else if (error) cc_error("%s: %s", options->policy ? options->policy : "policy", wrong.words);
+	if (error) return 1;
 	h->policy_size = (uint32_t)size;
 	return 0;
 }

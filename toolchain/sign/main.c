@@ -8,6 +8,7 @@ static int usage(int status)
 {
 	fputs("usage: optmig-sign [--key FILE] IMAGE     sign IMAGE in place\n"
 	      "       optmig-sign --measure IMAGE        print MRENCLAVE\n"
+	      "       optmig-sign --signer FILE          print MRSIGNER of what this key signs\n"
 	      "       optmig-sign --make-key FILE        make an RSA-3072 signing key\n", status ? stderr : stdout);
 	return status;
 }
@@ -19,22 +20,23 @@ static int report(int r)
 	return r < 0;
 }
 
-static int print_measurement(const char *image)
+static int print(int r, const uint8_t hash[32])
 {
-	uint8_t mrenclave[32];
-	int r = sign_measure(image, mrenclave);
-
 	for (int i = 0; r == 0 && i < 32; i++)
-		printf("%02x%s", mrenclave[i], i == 31 ? "\n" : "");
+		printf("%02x%s", hash[i], i == 31 ? "\n" : "");
 	return report(r);
 }
 
 int main(int argc, char **argv)
 {
+	uint8_t hash[32];
+
 	if (argc == 2 && strcmp(argv[1], "--help") == 0)
 		return usage(0);
 	if (argc == 3 && strcmp(argv[1], "--measure") == 0)
-		return print_measurement(argv[2]);
+		return print(sign_measure(argv[2], hash), hash);
+	if (argc == 3 && strcmp(argv[1], "--signer") == 0)
+		return print(sign_signer(argv[2], hash), hash);
 	if (argc == 3 && strcmp(argv[1], "--make-key") == 0)
 		return report(sign_make_key(argv[2]));
 	if (argc == 4 && strcmp(argv[1], "--key") == 0)

@@ -40,6 +40,10 @@ int sign_make_key(const char *key_pem);
 __attribute__((warn_unused_result))
 int sign_measure(const char *image, uint8_t ret_mrenclave[32]);
 
+/* MRSIGNER of what this key signs. @key_pem: as for sign_image(). */
+__attribute__((warn_unused_result))
+int sign_signer(const char *key_pem, uint8_t ret_mrsigner[32]);
+
 const char *sign_last_error(void);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -99,6 +100,22 @@ int sign_sigstruct(const struct sign_params *params, const char *key_pem, struct
 		*ret_sigstruct = s;
 	else
 		r = sign_fail(OM_EINTERNAL, "libcrypto could not sign");
+	EVP_PKEY_free(key);
+	return r;
+}
+
+int sign_signer(const char *key_pem, uint8_t ret_mrsigner[32])
+{
+	struct sgx_sigstruct s;
+	EVP_PKEY *key;
+	int r = sign_key_load(key_pem, &key);
+
+	if (r < 0)
+		return r;
+	if (put_modulus(key, &s))
+		SHA256(s.modulus, sizeof s.modulus, ret_mrsigner);
+	else
+		r = sign_fail(OM_EINTERNAL, "libcrypto could not read the key");
 	EVP_PKEY_free(key);
 	return r;
 }

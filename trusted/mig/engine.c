@@ -460,8 +460,16 @@ static long exchange(uint64_t op, const uint64_t arg[2], uint8_t *data, uint64_t
 static long check(struct om_tbuf *tbuf, uint8_t *data, uint64_t room)
 {
 	char words[8192] = "";
-	uint64_t count = (uint64_t)rt_io_check(words, sizeof words);
+	const char *reason = mig_evidence_objection();
+	uint64_t count = (uint64_t)rt_io_check(words, sizeof words) + (reason != NULL);
 	size_t size = strlen(words);
+
+	if (reason) {
+		mig_words(words + size, sizeof words - size, reason);
+		size = strlen(words);
+		mig_words(words + size, sizeof words - size, "\n");
+		size = strlen(words);
+	}
 
 	size = size < room ? size : room;
 	rt_ub_put(data, words, size);

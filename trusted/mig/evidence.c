@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is at the other end: quotes over the handshake. REPORTDATA is
+ * Who is at the other end: evidence over the handshake, in envelopes (core/evidence/parse/envelope.h). REPORTDATA is
  *
  *     SHA-256("optmig 1 evidence" || role u8 || handshake hash) || 32 zero bytes
  *
@@ -9,8 +9,8 @@
  * once in its life; so a verified quote of role 2 proves that this enclave has never run the program.
  *
  * MRENCLAVE must be our own, whatever else the policy would allow: pages and protocol only fit the same image.
- * Everything that comes from the host here (target information, quote, collateral, time) is hostile: a wrong target or
- * quote fails verification at the other side, a wrong clock can at most let outdated collateral pass.
+ * Everything that comes from the host here (target information, evidence, collateral, time) is hostile: a wrong target or
+ * evidence fails verification at the other side, a wrong clock can at most let outdated collateral pass.
  */
 #include <string.h>
 #include "evidence/accept/policy.h"
@@ -20,6 +20,8 @@
 #include "sgx_arch.h"
 
 static const char label[] = "optmig 1 evidence";
+
+static_assert(OM_EVIDENCE_MAX <= OM_CONTROL_QUOTE_MAX, "evidence fits a control message");
 
 RT_LOCAL static uint8_t collateral[OM_COLLATERAL_MAX];
 RT_LOCAL alignas(512) static struct sgx_targetinfo target;
@@ -59,10 +61,28 @@ static long call_host(enum om_hostcall op, uint64_t size)
 	return rt_hostcall(op, 0, 0, arg);
 }
 
+static int may_move(const char **ret_words)
+{
+	enum om_attest_reason reason = OM_WHY_NONE;
+	const int error = om_attest_may_move(rt_image->policy, rt_image->policy_size, &reason);
+
+	*ret_words = om_attest_reason_words(reason);
+	return error;
+}
+
+const char *mig_evidence_objection(void)
+{
+	const char *words;
+
+	return may_move(&words) ? words : NULL;
+}
+
 long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_quote, size_t room, const char **ret_words)
 {
-	long size;
+	long size = may_move(ret_words);
 
+	if (size)
+		return size;
 	*ret_words = "this host cannot say for whom its quoting service wants reports";
 	if (call_host(OM_HC_QUOTE_TARGET, 0) < 0)
 		return OM_EQUOTE;
@@ -80,26 +100,41 @@ long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_q
 	return size;
 }
 
-static void describe(const struct om_attest_result *result, struct om_mig_status *status)
+static void add(struct om_mig_status *status, const char *words)
 {
-	size_t used;
+	const size_t used = strlen(status->peer);
 
-	memcpy(status->peer_mrenclave, result->body.mrenclave, sizeof status->peer_mrenclave);
-	mig_words(status->peer, sizeof status->peer, om_attest_platform(result));
-	used = strlen(status->peer);
-	mig_words(status->peer + used, sizeof status->peer - used, ", TCB ");
-	used = strlen(status->peer);
-	mig_words(status->peer + used, sizeof status->peer - used, om_tcb_status_words(result->status));
+	mig_words(status->peer + used, sizeof status->peer - used, words);
+}
+
+static void describe(const struct om_peer *peer, struct om_mig_status *status)
+{
+	memcpy(status->peer_mrenclave, peer->body.mrenclave, sizeof status->peer_mrenclave);
+	mig_words(status->peer, sizeof status->peer, om_facts_platform(&peer->facts));
+	if (peer->facts.status == OM_TCB_UNKNOWN)   /* its maker publishes no verdicts */
+		return;
+	add(status, ", TCB ");
+	add(status, om_tcb_status_words(peer->facts.status));
 }
 
 int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
 	struct om_mig_status *ret_status, const char **ret_words)
 {
 	enum om_attest_reason reason = OM_WHY_NONE;
-	struct om_attest_result result;
+	const struct om_view evidence = { quote, size };
+	struct om_peer peer;
 	uint8_t expected[SGX_REPORTDATA_SIZE];
 	long got;
 	int error;
+
+	/* Our own identity, from the CPU: a report for anybody will do. */
+	memset(&target, 0, sizeof target);
+	memset(report_data, 0, sizeof report_data);
+	ereport();
+	error = om_attest_glance(rt_image->policy, rt_image->policy_size, &report.body, evidence, rt_realtime_ns() / 1000000000, &reason);
+	*ret_words = om_attest_reason_words(reason);
+	if (error)
+		return error;
 
 	*ret_words = "this host has no collateral for the other platform's quote";
 	rt_ub_put(transfer_data(), quote, size);
@@ -108,25 +143,21 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 		return OM_EQUOTE;
 	rt_ub_get(collateral, transfer_data(), (size_t)got);
 
-	/* Our own identity, from the CPU: a report for anybody will do. */
-	memset(&target, 0, sizeof target);
-	memset(report_data, 0, sizeof report_data);
-	ereport();
 	session_data(role, hash, expected);
-	error = om_attest_peer(rt_image->policy, rt_image->policy_size, &report.body, (struct om_view) { quote, size },
-		(struct om_view) { collateral, (size_t)got }, rt_realtime_ns() / 1000000000, expected, &result, &reason);
+	error = om_attest_peer(rt_image->policy, rt_image->policy_size, &report.body, evidence,
+		(struct om_view) { collateral, (size_t)got }, rt_realtime_ns() / 1000000000, expected, &peer, &reason);
 	*ret_words = om_attest_reason_words(reason);
 	if (error)
 		return error;
-	if (!om_equal(result.body.mrenclave, report.body.mrenclave, sizeof result.body.mrenclave)) {
+	if (!om_equal(peer.body.mrenclave, report.body.mrenclave, sizeof peer.body.mrenclave)) {
 		*ret_words = "the other enclave is not the same program (MRENCLAVE differs)";
 		return OM_EIDENTITY;
 	}
-	/* Parked vector state is only what the image says, and whoever signed it says the same to the CPU. */
-	if (report.body.attributes.xfrm != rt_image->xfrm || result.body.attributes.xfrm != rt_image->xfrm) {
+	/* Parked vector state is only what the image says, and whoever signed it says the same to the CPU; the peer's is the same as ours. */
+	if (report.body.attributes.xfrm != rt_image->xfrm) {
 		*ret_words = "an enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else";
 		return OM_EIDENTITY;
 	}
-	describe(&result, ret_status);
+	describe(&peer, ret_status);
 	return 0;
 }

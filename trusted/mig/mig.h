@@ -321,9 +321,11 @@ int  mig_owed_fault(uint64_t address);
 long mig_postcopy_answer(uint8_t *data, size_t size); /* source: OM_ENGINE_URGENT */
 
 /* ---- evidence.c ---- */
-/* Quote over hash and role. Return: size, or OM_E* with words. */
+/* NULL, or why this image may not move at all, whoever is at the other end. */
+const char *mig_evidence_objection(void);
+/* Evidence, an envelope, over hash and role. Return: size, or OM_E* with words. */
 long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_quote, size_t room, const char **ret_words);
-/* Is this the quote of an enclave with our identity, in that role, for this handshake? *ret_words: why not. */
+/* Is this the evidence of an enclave with our identity, in that role, for this handshake? *ret_words: why not. */
 int  mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
 	struct om_mig_status *ret_status, const char **ret_words);
 

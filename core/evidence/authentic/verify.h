@@ -67,7 +67,34 @@
 	X(OM_WHY_TD_DEBUG,          73, "the trust domain may be debugged by its host: launch it without that attribute") \
 	X(OM_WHY_TEE,               74, "the quote is of a trust domain, where one of an enclave is demanded") \
 	X(OM_WHY_QUOTE_UNSUPPORTED, 75, "the quote's version, key or certification data is not supported: take ECDSA P-256 with a PCK chain") \
-	X(OM_WHY_NOT_TD,            76, "the quote is of an enclave, where one of a trust domain is demanded")
+	X(OM_WHY_NOT_TD,            76, "the quote is of an enclave, where one of a trust domain is demanded") \
+	/* from 90 on the policy's */ \
+	X(OM_WHY_ATTRIBUTES,        90, "the other enclave has other attributes than this one") \
+	X(OM_WHY_XFRM,              91, "the other enclave may use other vector registers than this one (XFRM differs)") \
+	X(OM_WHY_MISCSELECT,        92, "the other enclave saves other state at exceptions than this one (MISCSELECT differs)") \
+	X(OM_WHY_PLATFORM,          93, "the policy does not accept this kind of platform") \
+	X(OM_WHY_EVIDENCE_TYPE,     94, "the evidence is of an unknown type") \
+	X(OM_WHY_EVIDENCE_FORMAT,   95, "the evidence is malformed") \
+	X(OM_WHY_EVIDENCE_BINDING,  96, "the guest's evidence was made for another enclave's report") \
+	X(OM_WHY_NO_VERIFIER,       97, "this image cannot verify evidence of that kind of platform") \
+	X(OM_WHY_SIGNER,            98, "the other enclave is not signed by a key that the policy lists (MRSIGNER)") \
+	X(OM_WHY_CLOCK,             99, "this host's clock is behind the date that the policy names (not-before)") \
+	X(OM_WHY_TICKET,           100, "this image has an owner: it moves with the owner's ticket only, and there is none") \
+	X(OM_WHY_POLICY_VERSION,   101, "this image's attestation policy is of another version: link the image again") \
+	X(OM_WHY_TCB_DATE,         102, "the platform's TCB is older than the policy demands (min-tcb)") \
+	X(OM_WHY_TCB_EVALUATION,   103, "the platform was judged by older TCB information than the policy demands (min-tcb-evaluation)") \
+	X(OM_WHY_FLOOR_SNP,        104, "the platform's firmware is older than the policy demands (min-tcb)") \
+	X(OM_WHY_FLOOR_PRODUCT,    105, "the policy has no floor for this kind of processor (min-tcb)") \
+	X(OM_WHY_KIND_OF_KEY,      106, "the evidence is signed by a kind of key that the policy does not accept (snp-key)") \
+	X(OM_WHY_GUEST,            107, "the guest is none that the policy lists") \
+	X(OM_WHY_GUEST_DEBUG,      108, "the guest can be debugged by its host") \
+	X(OM_WHY_GUEST_MIGRATABLE, 109, "the guest may be moved by others, and the policy does not allow that (migratable)") \
+	X(OM_WHY_GUEST_VMPL,       110, "the evidence was asked for at a lower privilege level than the policy allows (vmpl)") \
+	X(OM_WHY_GUEST_SEPT_VE,    111, "the guest's host may take its pages away unseen (SEPT_VE_DISABLE is not set)") \
+	X(OM_WHY_GUEST_LIST_FORMAT, 112, "the signed list of guests is malformed") \
+	X(OM_WHY_GUEST_LIST_SIGNATURE, 113, "the list of guests is signed by no key that the policy lists (guest-signer)") \
+	X(OM_WHY_GUEST_LIST_OLD,   114, "the list of guests is older than one that this program has seen") \
+	X(OM_WHY_GUEST_LIST_NONE,  115, "the policy does not list this guest, and there is no list signed by its guest-signer")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)

@@ -78,4 +78,6 @@ static int demo_collateral(struct tee_platform *platform, const uint8_t *quote, 
 	return r;
 }
 
-const struct tee_evidence tee_demo = { .target = demo_target, .evidence = demo_evidence, .collateral = demo_collateral };
+const struct tee_evidence tee_demo = {
+	.type = OM_EVIDENCE_DEMO, .target = demo_target, .evidence = demo_evidence, .collateral = demo_collateral,
+};

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include <ucontext.h>
+#include "crypto/ec.h"
 #include "evidence/accept/policy.h"
 #include "evidence/demo/quote_build.h"
 #include "errors.h"
@@ -20,9 +21,10 @@
 #include "tests/unit/mig/pair.h"
 
 enum lie { HONEST, OLD_QUOTE, WRONG_ROLE, NO_TARGET, NO_QUOTE, QUOTE_NEGATIVE, QUOTE_LONG, QUOTE_HUGE, QUOTE_CUT, QUOTE_ALTERED,
+	QUOTE_OF_NO_TYPE, QUOTE_AS_SGX, QUOTE_AS_GUEST, QUOTE_EMPTY,
 	NO_COLLATERAL, COLLATERAL_LONG, COLLATERAL_HUGE, COLLATERAL_OF_ANOTHER };
 
-struct quote { uint8_t bytes[OM_QUOTE_MAX]; size_t size; };
+struct quote { uint8_t bytes[OM_EVIDENCE_MAX]; size_t size; };
 
 static struct pair p;
 static struct om_platform platform[2];
@@ -69,10 +71,12 @@ static long give(uint8_t *data, const struct quote *q)
 static long quote(int s, uint8_t *data)
 {
 	struct quote *q = &now_issued[s];
+	struct om_view bare = { q->bytes + OM_ENVELOPE_HEAD, 0 };
 	struct sgx_report report;
 
 	memcpy(&report, data, sizeof report);
-	CHECK(om_platform_quote(&platform[s], &report.body, q->bytes, sizeof q->bytes, &q->size) == 0);
+	CHECK(om_platform_quote(&platform[s], &report.body, q->bytes + OM_ENVELOPE_HEAD, sizeof q->bytes - OM_ENVELOPE_HEAD, &bare.size) == 0);
+	CHECK(om_envelope_encode(OM_EVIDENCE_DEMO, bare, (struct om_view) { 0 }, q->bytes, sizeof q->bytes, &q->size) == 0);
 	if (liar != s)
 		return give(data, q);
 	switch (lie) {
@@ -85,8 +89,13 @@ static long quote(int s, uint8_t *data)
 	case QUOTE_CUT:      return give(data, q) - 1;
 	case QUOTE_ALTERED:
 		(void)give(data, q);
-		data[48 + 320] ^= 0x10;   /* REPORTDATA */
+		data[OM_ENVELOPE_HEAD + 48 + 320] ^= 0x10;   /* REPORTDATA */
 		return (long)q->size;
+	case QUOTE_OF_NO_TYPE: case QUOTE_AS_SGX: case QUOTE_AS_GUEST:
+		(void)give(data, q);
+		data[0] = lie == QUOTE_OF_NO_TYPE ? 77 : lie == QUOTE_AS_SGX ? OM_EVIDENCE_SGX : OM_EVIDENCE_TDX;
+		return (long)q->size;
+	case QUOTE_EMPTY:    return give(data, q) ? OM_ENVELOPE_HEAD : 0;
 	default:             return give(data, q);
 	}
 }
@@ -126,9 +135,14 @@ static long answer(int s, enum om_hostcall op, uint8_t *data)
 static long source_host(enum om_hostcall op, uint8_t *data, uint64_t size) { (void)size; return answer(SOURCE, op, data); }
 static long target_host(enum om_hostcall op, uint8_t *data, uint64_t size) { (void)size; return answer(TARGET, op, data); }
 
+static struct om_image_header *image_of(int s)
+{
+	return *(struct om_image_header **)dlsym(p.side[s].object, "rt_image");
+}
+
 static void set_policy(int s, const struct om_policy *policy)
 {
-	struct om_image_header *image = *(struct om_image_header **)dlsym(p.side[s].object, "rt_image");
+	struct om_image_header *image = image_of(s);
 	size_t size = 0;
 
 	if (policy)
@@ -226,6 +240,10 @@ static void lies(void)
 		{ COLLATERAL_HUGE, "collateral of a huge size", "this host has no collateral for the other platform's quote", 0 },
 		{ COLLATERAL_OF_ANOTHER, "collateral of another family", NULL, OM_WHY_TCB_INFO },
 		{ QUOTE_ALTERED, "an altered quote", NULL, OM_WHY_QUOTE_SIGNATURE },
+		{ QUOTE_OF_NO_TYPE, "evidence of an unknown type", NULL, OM_WHY_EVIDENCE_TYPE },
+		{ QUOTE_AS_SGX, "a demo quote as Intel's", NULL, OM_WHY_ROOT },
+		{ QUOTE_AS_GUEST, "a quote as a guest's evidence", NULL, OM_WHY_PLATFORM },
+		{ QUOTE_EMPTY, "evidence that is a type only", NULL, OM_WHY_EVIDENCE_FORMAT },
 	};
 
 	for (unsigned i = 0; i < sizeof table / sizeof table[0]; i++)
@@ -260,40 +278,88 @@ static void platforms(void)
 	refused("collateral of two months ago", words_of(OM_WHY_CRL_TIME));
 }
 
+/* One side's enclave is altered in what its CPU says of it. */
+static void unlike(int s)
+{
+	identity[s].attributes.flags |= 1u << 4;   /* PROVISIONKEY */
+	refused("an enclave with the provisioning key", words_of(OM_WHY_ATTRIBUTES));
+	identity[s].attributes.xfrm = 7;
+	refused("an enclave with fewer vector registers", words_of(OM_WHY_XFRM));
+	identity[s].miscselect = 1;
+	refused("an enclave that saves more at exceptions", words_of(OM_WHY_MISCSELECT));
+}
+
+static void set_both(const struct om_policy *policy)
+{
+	set_policy(SOURCE, policy);
+	set_policy(TARGET, policy);
+}
+
 static void enclaves(void)
 {
 	struct om_policy policy;
 
 	for (int s = 0; s < 2; s++) {
 		om_policy_default(&policy);
-		memcpy(policy.root[policy.root_count++], om_emulated_root, sizeof om_emulated_root);
-		set_policy(SOURCE, &policy);
-		set_policy(TARGET, &policy);
+		policy.platforms |= OM_PLATFORM_BIT(OM_EVIDENCE_DEMO);
+		set_both(&policy);
 		identity[s].attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
 		refused(s ? "a debug source to a release destination" : "a debug destination to a release source", words_of(OM_WHY_DEBUG));
 		identity[s].mrenclave[0] ^= 1;
 		refused("another program", words_of(OM_WHY_MRENCLAVE));
 		/* Listed or not: pages fit the same image only. */
-		memset(policy.mrenclave[0], 0x44, 32);
-		memset(policy.mrenclave[1], 0x11, 32);
+		memset(policy.mrenclave[0], 0x11, 32);
+		memset(policy.mrenclave[1], 0x44, 32);
 		policy.mrenclave_count = 2;
-		set_policy(SOURCE, &policy);
-		set_policy(TARGET, &policy);
+		set_both(&policy);
 		memset(identity[s].mrenclave, 0x44, 32);
 		refused("another program that the policy lists", "the other enclave is not the same program (MRENCLAVE differs)");
+		unlike(s);
 		om_policy_default(&policy);
+		policy.signer_count = 1;
+		memset(policy.signer[0], 0x22, 32);
 		policy.svn_min = 3;
 		set_policy(!s, &policy);
 		identity[s].isvsvn = 2;
 		refused("an old version of the enclave", words_of(OM_WHY_SVN));
-		identity[s].attributes.xfrm = SGX_XFRM_AVX;
-		refused("an enclave with less processor state", "an enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else");
-		identity[s].attributes.xfrm |= 1 << 17;
-		refused("an enclave with more processor state", "an enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else");
+		set_policy(!s, &policy);
+		memset(identity[s].mrsigner, 0x23, 32);
+		refused("an enclave that somebody else has signed", words_of(OM_WHY_SIGNER));
 	}
 	for (int s = 0; s < 2; s++)
+		identity[s].attributes.xfrm = SGX_XFRM_AVX;
+	refused("enclaves with other processor state than their image's", "an enclave has other processor state (XFRM) than its image asks for: "
+		"it was signed by somebody else");
+	for (int s = 0; s < 2; s++)
 		identity[s].attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
-	refused("release enclaves on emulated platforms that no policy lists", words_of(OM_WHY_ROOT));
+	refused("release enclaves on emulated platforms that no policy lists", words_of(OM_WHY_PLATFORM));
+}
+
+/* What the image's own policy says before it looks at anybody. */
+static void own_policies(void)
+{
+	const uint8_t seed[32] = { 4 };
+	struct om_policy policy;
+	uint8_t private[32];
+
+	om_policy_default(&policy);
+	policy.not_before = (uint64_t)time(NULL) + 1000;
+	set_both(&policy);
+	refused("a clock behind the image's date", words_of(OM_WHY_CLOCK));
+	policy.not_before -= 100000;
+	set_both(&policy);
+	policy.floors.evaluation = 2;
+	set_policy(SOURCE, &policy);
+	refused("old TCB information", words_of(OM_WHY_TCB_EVALUATION));
+	om_policy_default(&policy);
+	policy.flags |= OM_POLICY_OWNER;
+	om_p256_derive(seed, private, policy.owner);
+	set_both(&policy);
+	refused("an image with an owner", words_of(OM_WHY_TICKET));
+	om_policy_default(&policy);
+	set_policy(TARGET, &policy);
+	image_of(TARGET)->policy[4] = 1;
+	refused("a policy of version 1", words_of(OM_WHY_POLICY_VERSION));
 }
 
 int main(void)
@@ -316,6 +382,7 @@ int main(void)
 	refused("the source's own quote, of this very session, for the destination's", words_of(OM_WHY_REPORT_DATA));
 	platforms();
 	enclaves();
+	own_policies();
 	moves();
 	pair_close(&p);
 	return 0;

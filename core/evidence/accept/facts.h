@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What authentic evidence says of the platform that an enclave is on, in words that all makers share: what the acceptance layer
+ * judges. Each verifier fills it by one function; what does not apply is zero.
+ *
+ *                    SGX, demo   SNP   TDX
+ *   root                 x        x     x
+ *   status, tcb_date     x              x      the maker's verdict on what runs there
+ *   evaluation           x              x
+ *   snp                           x            AMD publishes no verdict: components, compared with floors
+ *   tdx                                 x
+ */
+#ifndef OPTMIG_CORE_EVIDENCE_ACCEPT_FACTS_H
+#define OPTMIG_CORE_EVIDENCE_ACCEPT_FACTS_H
+
+#include "evidence/parse/envelope.h"
+#include "evidence/authentic/verify.h"
+
+#define OM_MEASUREMENT_SIZE 48   /* of a guest: SHA-384 */
+#define OM_CHIP_ID_SIZE     64
+
+/* Numbers are stable: they are in policies. */
+#define OM_AMD_PRODUCTS(X) X(OM_AMD_MILAN, 1, "milan") X(OM_AMD_GENOA, 2, "genoa") X(OM_AMD_TURIN, 3, "turin")
+enum om_amd_product {
+#define X(name, number, word) name = (number),
+	OM_AMD_PRODUCTS(X)
+#undef X
+};
+
+/* Bits of evidence that are looked at. Sources: AMD 56860, ATTESTATION_REPORT.POLICY; Intel TDX module ABI, TD_ATTRIBUTES. */
+#define OM_GUEST_POLICY_MIGRATE_MA     (1ull << 18)
+#define OM_GUEST_POLICY_DEBUG          (1ull << 19)
+#define OM_TDX_ATTR_UNTRUSTED        0xffull        /* the group "TD under debug": any bit, DEBUG first, gives it to the host */
+#define OM_TDX_ATTR_SEPT_VE_DISABLE  (1ull << 28)
+#define OM_TDX_ATTR_MIGRATABLE       (1ull << 29)
+
+/* The root under which evidence is authentic. */
+enum om_root_kind {
+	OM_ROOT_OTHER,                   /* one that the policy lists by its hash */
+	OM_ROOT_MAKER,                   /* Intel's, one of AMD's */
+	OM_ROOT_DEMO,                    /* its private key is public knowledge: whatever the type says, nothing is proved */
+};
+
+struct om_platform_facts {
+	enum om_evidence_type type;
+	enum om_root_kind root_kind;
+	uint8_t root[OM_ROOT_HASH_SIZE];
+	enum om_tcb_status status;       /* all parts together */
+	int64_t tcb_date;                /* seconds since 1970; the oldest among the parts */
+	uint32_t evaluation;             /* tcbEvaluationDataNumber; the lowest among the parts */
+	struct {
+		enum om_amd_product product;
+		uint8_t fmc, bootloader, tee, snp, microcode;   /* REPORTED_TCB; fmc: Turin, else 0 */
+		bool vlek;                                  /* the key is a provider's, not the chip's */
+		uint8_t vmpl;
+		uint64_t policy;
+		uint8_t measurement[OM_MEASUREMENT_SIZE];
+		uint8_t chip_id[OM_CHIP_ID_SIZE];            /* zero: masked, or a VLEK */
+	} snp;
+	struct {
+		uint64_t attributes;
+		uint8_t mrtd[OM_MEASUREMENT_SIZE];
+		uint8_t rtmr[4][OM_MEASUREMENT_SIZE];
+	} tdx;
+};
+
+/* @type: SGX or demo, as the envelope says. */
+void om_facts_of_sgx(enum om_evidence_type type, const struct om_attest_result *result, struct om_platform_facts *ret);
+
+/* "SGX platform", "emulated platform", "SNP guest", ... */
+const char *om_facts_platform(const struct om_platform_facts *facts);
+
+#endif
