@@ -201,10 +201,30 @@ static int64_t do_tcp_dump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_
 	return host_tcp_dump((int)tbuf->arg[0], &hints, tbuf->arg[1], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
 }
 
+static int64_t do_tcp_ahead(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	if (tbuf->arg[0] > (tbuf_size - OM_TBUF_DATA) / sizeof(struct om_tcp_wanted))
+		return -EINVAL;
+	return host_tcp_dump_ahead((const struct om_tcp_wanted *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[0]);
+}
+
+static int64_t do_tcp_leave(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	if (tbuf->arg[0] > (tbuf_size - OM_TBUF_DATA) / sizeof(int32_t))
+		return -EINVAL;
+	return host_tcp_leave((const int32_t *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[0], tbuf->arg[1] == 1);
+}
+
 static int64_t do_tcp_undump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	(void)slot;
 	(void)tbuf_size;
+	if ((int)tbuf->arg[0] == -1) {
+		host_tcp_undump_ahead();
+		return 0;
+	}
 	return host_tcp_undump((int)tbuf->arg[0], tbuf->arg[1] == 1);
 }
 
@@ -314,6 +334,8 @@ static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_QUOTE] = do_quote,
 	[OM_HC_COLLATERAL] = do_collateral,
 	[OM_HC_TCP_DUMP] = do_tcp_dump,
+	[OM_HC_TCP_AHEAD] = do_tcp_ahead,
+	[OM_HC_TCP_LEAVE] = do_tcp_leave,
 	[OM_HC_TCP_UNDUMP] = do_tcp_undump,
 	[OM_HC_TCP_RESTORE] = do_tcp_restore,
 	[OM_HC_TCP_CLAIM] = do_tcp_claim,

@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "hostcall.h"
 
 /* What the caller knows of a connection. */
 struct host_tcp_hints {
@@ -36,8 +37,14 @@ struct host_tcp_hints {
  * -EOPNOTSUPP for what is not TCP, -EPERM without CAP_NET_ADMIN, or another -errno, and it is as before.
  */
 int64_t host_tcp_dump(int fd, const struct host_tcp_hints *hints, uint64_t offset, uint8_t *piece, uint64_t room);
+/* Dumps those of the list that stand, by several threads: host_tcp_dump finds them done, if it is asked in the same order. What is
+ * not asked for goes on with host_tcp_undump_ahead. Return: 0 or -ENOMEM. */
+int64_t host_tcp_dump_ahead(const struct om_tcp_wanted *list, uint32_t count);
+void host_tcp_undump_ahead(void);
 /* It goes on here. @reuse: what OM_TCP_REUSE said. Return: 0 or -errno. */
 int64_t host_tcp_undump(int fd, bool reuse);
+/* Dumped connections stand here no more; @closing: nor are the descriptors left. Return: 0, or -errno if one still does. */
+int64_t host_tcp_leave(const int32_t *fds, uint32_t count, bool closing);
 
 /*
  * Makes the connection anew, silent: it sends nothing, and closing it tells the peer nothing, until host_net_release
@@ -46,7 +53,7 @@ int64_t host_tcp_undump(int fd, bool reuse);
  * Return: its descriptor once all is there, 0 before; -EINVAL for a malformed dump, or another -errno.
  */
 int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, bool later);
-/* Return: how many are left because the same connection still stands here. Call again, then. A connection that cannot be had
+/* Return: how many are left because the same connection, or one before it, still stands here. Call again, then. A connection that cannot be had
  * for another reason is reported to the user, and its descriptor is one of a socket that is not connected. */
 uint32_t host_tcp_claim_all(void);
 /* Restored connections go on. Those that were closed meanwhile are left out. Return: 0, or the first -errno. */

@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,6 +28,7 @@
 #include <unistd.h>
 #include "options.h"
 #include "packet.h"
+#include "parallel.h"
 #include "sockopt.h"
 #include "tcp.h"
 #include "tcp_blob.h"
@@ -187,7 +189,6 @@ static int resume(int fd, const struct tcp_blob *b)
 		if (error)
 			return error;
 	}
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_NO_QUEUE));
 	/* The probe makes the peer acknowledge what it has of the queue; without one there is nothing to ask. */
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, b->send_size ? TCP_REPAIR_OFF : REPAIR_OFF_SILENTLY));
 	if (left > 0)
@@ -222,12 +223,11 @@ static int claim(int fd, const struct tcp_blob *b)
 /* ---- silent connections ------------------------------------------------------------------------------------ */
 
 /*
- * The descriptor belongs to the caller, who may have closed it meanwhile; the cookie tells.
+ * The descriptor belongs to the caller, who may have closed it before it is resumed; the cookie tells.
  * BOUND: not claimed yet. CLAIMED: may go on. LOST: could not be claimed.
  */
 enum silent_state { BOUND, CLAIMED, LOST };
 struct silent {
-	struct silent *next;
 	int fd;
 	enum silent_state state;
 	uint64_t cookie;
@@ -236,7 +236,7 @@ struct silent {
 };
 
 static pthread_mutex_t silent_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct silent *silent_list;
+static struct silents { struct silent **list; uint32_t count, capacity; } silents;
 
 static uint64_t cookie_of(int fd)
 {
@@ -251,26 +251,49 @@ static bool still_open(const struct silent *s)
 	return s->cookie && cookie_of(s->fd) == s->cookie;
 }
 
+static bool room_for_silent(void)
+{
+	struct silent **more;
+	bool enough;
+
+	pthread_mutex_lock(&silent_lock);
+	enough = silents.count < silents.capacity;
+	more = enough ? NULL : realloc(silents.list, (silents.capacity * 2u + 64) * sizeof *more);
+	if (more) {
+		silents.list = more;
+		silents.capacity = silents.capacity * 2 + 64;
+	}
+	pthread_mutex_unlock(&silent_lock);
+	return enough || more;
+}
+
+/* There is room. */
 static void remember_silent(struct silent *s, int fd, enum silent_state state)
 {
 	s->fd = fd;
 	s->state = state;
 	s->cookie = cookie_of(fd);
 	pthread_mutex_lock(&silent_lock);
-	s->next = silent_list;
-	silent_list = s;
+	silents.list[silents.count++] = s;
 	pthread_mutex_unlock(&silent_lock);
 }
 
-static struct silent *take_silent(void)
+static struct silents take_silents(void)
 {
-	struct silent *list;
+	struct silents all;
 
 	pthread_mutex_lock(&silent_lock);
-	list = silent_list;
-	silent_list = NULL;
+	all = silents;
+	silents = (struct silents){ 0 };
 	pthread_mutex_unlock(&silent_lock);
-	return list;
+	return all;
+}
+
+static void free_silents(struct silents *all)
+{
+	for (uint32_t i = 0; i < all->count; i++)
+		free(all->list[i]);
+	free(all->list);
 }
 
 /* Whose claim was refused half-way is a connection already, or is not: nobody must hear of it. */
@@ -287,64 +310,85 @@ static bool stands_here_still(int error)
 	return error == -EADDRNOTAVAIL || error == -EADDRINUSE;
 }
 
-uint32_t host_tcp_claim_all(void)
+/* The source leaves them in this order too: behind one that still stands there are only others. */
+static void claim_slice(void *left, uint32_t first, uint32_t end)
 {
-	uint32_t left = 0;
-
-	pthread_mutex_lock(&silent_lock);
-	for (struct silent *s = silent_list; s; s = s->next) {
+	for (uint32_t i = first; i < end; i++) {
+		struct silent *s = silents.list[i];
 		struct tcp_blob b;
 		int error;
 
-		if (s->state != BOUND || !still_open(s))
+		if (s->state != BOUND)
 			continue;
 		/* It was decoded before, from these very bytes. */
 		error = tcp_blob_decode(&b, s->blob, s->size) ? -EINVAL : claim(s->fd, &b);
-		if (stands_here_still(error))
-			left++;
-		else if (error)
+		if (stands_here_still(error)) {
+			*(_Atomic uint32_t *)left += end - i;
+			return;
+		}
+		if (error)
 			give_up(s, error);
 		else
 			s->state = CLAIMED;
 	}
+}
+
+uint32_t host_tcp_claim_all(void)
+{
+	_Atomic uint32_t left = 0;
+
+	pthread_mutex_lock(&silent_lock);
+	net_parallel(silents.count, claim_slice, &left);
 	pthread_mutex_unlock(&silent_lock);
 	return left;
 }
 
+struct resumers { struct silent **list; _Atomic int first_error; };
+
+static int resume_one(struct silent *s)
+{
+	struct tcp_blob b;
+	int error = 0;
+
+	if (s->state == LOST || !still_open(s) || tcp_blob_decode(&b, s->blob, s->size))
+		return 0;
+	if (s->state == BOUND) {
+		give_up(s, -EADDRINUSE);
+		return -EADDRINUSE;
+	}
+	error = resume(s->fd, &b);
+	if (error)
+		host_error("a TCP connection (descriptor %d) does not go on: %s", s->fd, strerror(-error));
+	return error;
+}
+
+static void resume_slice(void *context, uint32_t first, uint32_t end)
+{
+	struct resumers *r = context;
+
+	for (uint32_t i = first; i < end; i++) {
+		int none = 0, error = resume_one(r->list[i]);
+
+		if (error)
+			atomic_compare_exchange_strong(&r->first_error, &none, error);
+	}
+}
+
 int host_tcp_resume_all(void)
 {
-	struct silent *list = take_silent();
-	int first = 0;
+	struct silents all = take_silents();
+	struct resumers r = { all.list, 0 };
 
-	while (list) {
-		struct silent *s = list;
-		struct tcp_blob b;
-		int error = 0;
-
-		list = s->next;
-		if (s->state == BOUND && still_open(s))
-			give_up(s, error = -EADDRINUSE);
-		else if (s->state == CLAIMED && still_open(s) && !tcp_blob_decode(&b, s->blob, s->size))
-			error = resume(s->fd, &b);
-		if (error && s->state == CLAIMED)
-			host_error("a TCP connection (descriptor %d) does not go on: %s", s->fd, strerror(-error));
-		if (!first)
-			first = error;
-		free(s);
-	}
-	return first;
+	net_parallel(all.count, resume_slice, &r);
+	free_silents(&all);
+	return r.first_error;
 }
 
 void host_tcp_forget_all(void)
 {
-	struct silent *list = take_silent();
+	struct silents all = take_silents();
 
-	while (list) {
-		struct silent *s = list;
-
-		list = s->next;
-		free(s);
-	}
+	free_silents(&all);
 }
 
 static int64_t restore(struct silent *s, bool later)
@@ -360,6 +404,8 @@ static int64_t restore(struct silent *s, bool later)
 			free(s);
 		return fd;
 	}
+	if (!room_for_silent())
+		return -ENOMEM;
 	fd = socket(b.family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | (b.flags & TCP_BLOB_NONBLOCK ? SOCK_NONBLOCK : 0), 0);
 	TRY(fd);
 	error = bind_silently(fd, &b);

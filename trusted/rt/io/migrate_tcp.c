@@ -52,6 +52,34 @@ static void undump(const struct rt_io_ofd *ofd, bool reuse)
 	(void)rt_hostcall(OM_HC_TCP_UNDUMP, 0, 0, arg); /* cannot fail while the descriptor is good */
 }
 
+void rt_io_tcp_ahead(void)
+{
+	uint64_t room, ub, arg[6] = {0};
+	uint32_t end = rt_io_ofd_end;
+
+	rt_ub_reset();
+	room = rt_ub_left() / sizeof(struct om_tcp_wanted);
+	ub = rt_io_ub_space(room * sizeof(struct om_tcp_wanted));
+	for (uint32_t index = 1; ub && index < end; index++) {
+		const struct rt_io_ofd *ofd = &rt_io_ofds[index];
+		const struct om_tcp_wanted wanted = { ofd->host_fd, !rt_io_blocking(ofd), rt_io_is_connection(ofd) ? kind_of(ofd) : 0 };
+
+		if (rt_io_is_connection(ofd))
+			rt_ub_put((void *)(ub + arg[0]++ * sizeof wanted), &wanted, sizeof wanted);
+		if (arg[0] == room || (arg[0] && index + 1 == end)) {
+			(void)rt_hostcall(OM_HC_TCP_AHEAD, 0, 0, arg); /* what is not done ahead is done later */
+			arg[0] = 0;
+		}
+	}
+}
+
+void rt_io_tcp_behind(void)
+{
+	const uint64_t arg[6] = { (uint64_t)-1 };
+
+	(void)rt_hostcall(OM_HC_TCP_UNDUMP, 0, 0, arg); /* cannot fail */
+}
+
 /* The first piece lies in the transfer buffer. */
 static bool fetch(const struct rt_io_ofd *ofd, struct tcp_record *record)
 {
@@ -157,6 +185,38 @@ static void become_dead(struct rt_io_ofd *ofd, const struct tcp_record *record)
 	memcpy(ofd->socket.remote, record->local, sizeof record->local);
 	ofd->socket.error = record->error;
 	ofd->socket.v6only = record->v6only ? record->v6only : ofd->socket.v6only;
+}
+
+bool rt_io_tcp_stands(const struct rt_io_ofd *ofd)
+{
+	return rt_io_tcp_frozen(ofd) && !((const struct tcp_record *)rt_io_frozen_at(ofd->frozen))->closed;
+}
+
+long rt_io_tcp_leave(bool closing)
+{
+	uint64_t room, ub, arg[6] = { 0, closing };
+	uint32_t end = rt_io_ofd_end;
+	long error = 0;
+
+	rt_ub_reset();
+	room = rt_ub_left() / 64 * 16;
+	ub = rt_io_ub_space(room * sizeof(int32_t));
+	for (uint32_t index = 1; ub && index < end; index++) {
+		struct rt_io_ofd *ofd = &rt_io_ofds[index];
+
+		if (rt_io_tcp_stands(ofd) && ofd->host_fd >= 0) {
+			rt_ub_put((void *)(ub + arg[0]++ * sizeof(int32_t)), &ofd->host_fd, sizeof ofd->host_fd);
+			if (closing)
+				ofd->host_fd = -1;
+		}
+		if (arg[0] == room || (arg[0] && index + 1 == end)) {
+			long some = rt_hostcall(OM_HC_TCP_LEAVE, 0, 0, arg);
+
+			error = error ? error : some;
+			arg[0] = 0;
+		}
+	}
+	return ub ? error : -ENOMEM;
 }
 
 static void set_mode(const struct rt_io_ofd *ofd)
