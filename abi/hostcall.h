@@ -91,9 +91,12 @@ enum om_hostcall {
 	                        in this order, finds them done, or does what could not be done ahead. ret = 0 or -errno */
 	OM_HC_TCP_UNDUMP,    /* arg[0] = host fd, arg[1] = 1 if OM_TCP_REUSE was set: it goes on here; ret = 0 or -errno. fd -1: all
 	                        that were dumped ahead and not asked for */
-	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, arg[3] = 1 if the
-	                        same connection may still stand on this host: make the connection anew, silent. ret = host fd once
-	                        all pieces are there, 0 before, or -errno */
+	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, arg[3] = 1,
+	                        TCP_STAND will be called; 2, and TCP_CLAIM, for the same connection may still stand on this
+	                        host: make the connection anew, silent. ret = host fd once all pieces are there, 0 before, or
+	                        -errno */
+	OM_HC_TCP_STAND,     /* all that were restored for it stand, or have their ports: no host thread has the descriptors any
+	                        more. ret = 0 or OM_TCP_FAILURE of one */
 	OM_HC_TCP_LEAVE,     /* data = list of host fds (int32_t) of dumped connections, arg[0] = count: arg[1] = 0, they do not stand on
 	                        this host any more, and nobody hears of it; 1, the descriptors are closed too. ret = 0 or -errno */
 	OM_HC_TCP_CLAIM,     /* make those that had to wait; ret = how many still have to, or -errno */
@@ -116,6 +119,11 @@ enum om_hostcall {
 #define OM_TCP_SPOILT (1ull << 62)   /* and its pending error is in the dump only */
 #define OM_TCP_SIZE(result)  ((result) & 0xffffffffffull)
 #define OM_TCP_ERROR(result) ((result) >> 44 & 0xfff)    /* that pending error: an errno */
+
+/* Result of OM_HC_TCP_STAND. @error: -errno. */
+#define OM_TCP_FAILURE(fd, error)    ((int64_t)(error) - ((int64_t)(fd) << 12))
+#define OM_TCP_FAILURE_ERROR(result) (-(-(result) & 0xfff))
+#define OM_TCP_FAILURE_FD(result)    (-(result) >> 12)
 
 /* A connection that is to be dumped: arg[0], arg[4] and arg[3] of OM_HC_TCP_DUMP. */
 struct om_tcp_wanted {

@@ -233,7 +233,16 @@ static int64_t do_tcp_restore(struct host_slot *slot, struct om_tbuf *tbuf, uint
 	if (tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
 		return -EINVAL;
 	before_bind(slot);
-	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0], tbuf->arg[1], tbuf->arg[2], tbuf->arg[3] == 1);
+	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0], tbuf->arg[1], tbuf->arg[2],
+		tbuf->arg[3] == 2 ? HOST_TCP_LATER : tbuf->arg[3] == 1 ? HOST_TCP_SOON : HOST_TCP_NOW);
+}
+
+static int64_t do_tcp_stand(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	(void)tbuf;
+	(void)tbuf_size;
+	return host_tcp_stand_all();
 }
 
 static int64_t do_tcp_claim(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
@@ -338,6 +347,7 @@ static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_TCP_LEAVE] = do_tcp_leave,
 	[OM_HC_TCP_UNDUMP] = do_tcp_undump,
 	[OM_HC_TCP_RESTORE] = do_tcp_restore,
+	[OM_HC_TCP_STAND] = do_tcp_stand,
 	[OM_HC_TCP_CLAIM] = do_tcp_claim,
 	[OM_HC_NET_HOLD] = do_net_hold,
 	[OM_HC_DATAGRAM] = do_datagram,

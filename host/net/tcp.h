@@ -7,12 +7,12 @@
  *     source         dump ──▶ undump                       it runs on here, as if nothing had been
  *                      └────▶ the descriptor is closed     the other host has it: in repair mode that tells nobody
  *
- *     destination    restore ──▶ claim ──▶ resume
- *                    a socket    address,  it speaks
- *                    of the kind queues
+ *     destination    restore ──▶ reserve ──▶ claim ──▶ resume
+ *                    a socket    port        peer,     it speaks
+ *                                            queues
  *
- * Restore and claim are one step unless both hosts are one network namespace, where the same connection cannot stand twice: there
- * the claim follows when the source has closed its own.
+ * Reserve and claim are one step unless both hosts are one network namespace, where the same connection cannot stand twice: there
+ * the claim follows when the source has let go of its own. One thread restores; the other steps are several threads' for all.
  *
  * The dump is a flat blob (net/tcp_blob.h) that crosses hands which need not be trusted: the restore decodes strictly.
  */
@@ -46,13 +46,18 @@ int64_t host_tcp_undump(int fd, bool reuse);
 /* Dumped connections stand here no more; @closing: nor are the descriptors left. Return: 0, or -errno if one still does. */
 int64_t host_tcp_leave(const int32_t *fds, uint32_t count, bool closing);
 
+enum host_tcp_when { HOST_TCP_NOW, HOST_TCP_SOON, HOST_TCP_LATER };
+
 /*
  * Makes the connection anew, silent: it sends nothing, and closing it tells the peer nothing, until host_net_release
  * (or host_tcp_resume_all) lets it go on. The dump comes in pieces of `size` bytes at `offset`, in order, of `total`.
- * @later: leave out what a connection that stands here already would forbid; host_tcp_claim_all does it.
+ * @when: SOON, a socket is there, and host_tcp_stand_all has the rest; LATER, that has the port, and host_tcp_claim_all the rest.
  * Return: its descriptor once all is there, 0 before; -EINVAL for a malformed dump, or another -errno.
  */
-int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, bool later);
+int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, enum host_tcp_when when);
+/* When threads have done what was to be done soon. To be called before the descriptors may be closed. Return: 0, or OM_TCP_FAILURE
+ * of one for which it is impossible. */
+int64_t host_tcp_stand_all(void);
 /* Return: how many are left because the same connection, or one before it, still stands here. Call again, then. A connection that cannot be had
  * for another reason is reported to the user, and its descriptor is one of a socket that is not connected. */
 uint32_t host_tcp_claim_all(void);

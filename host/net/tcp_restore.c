@@ -3,9 +3,9 @@
  * A dumped TCP connection made anew. The order of the steps is what works (each other order lost data, or was refused by the
  * kernel):
  *
- *   restore   socket, repair on, options, bind
- *   claim     sequence numbers, connect (sends nothing), TCP options, timestamp, receive queue, sent part of the send queue,
- *             windows
+ *   restore   socket
+ *   reserve   repair on, options, bind, sequence numbers
+ *   claim     connect (sends nothing), TCP options, timestamp, receive queue, sent part of the send queue, windows
  *   resume    forged FIN if one had been received, repair off, unsent data, buffer sizes, the rest of the options (repair off
  *             resets SO_REUSEADDR; setting it earlier would break the bind next to a listener), shutdown if a FIN had been sent
  *
@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,10 @@ static int bind_silently(int fd, const struct tcp_blob *b)
 	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
 	TRY(stand_without_address(fd, b, 1));
 	TRY(bind(fd, (struct sockaddr *)&local, size));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->send_seq));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->receive_seq));
 	return 0;
 }
 
@@ -67,10 +72,6 @@ static int connect_silently(int fd, const struct tcp_blob *b)
 	struct sockaddr_storage remote;
 	socklen_t size = name_of(b, &b->remote, &remote);
 
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
-	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->send_seq));
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE));
-	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->receive_seq));
 	TRY(connect(fd, (struct sockaddr *)&remote, size));
 	TRY(stand_without_address(fd, b, 0));
 	return 0;
@@ -224,9 +225,9 @@ static int claim(int fd, const struct tcp_blob *b)
 
 /*
  * The descriptor belongs to the caller, who may have closed it before it is resumed; the cookie tells.
- * BOUND: not claimed yet. CLAIMED: may go on. LOST: could not be claimed.
+ * MADE: no more than a socket. BOUND: not claimed yet. CLAIMED: may go on. LOST: could not be claimed.
  */
-enum silent_state { BOUND, CLAIMED, LOST };
+enum silent_state { MADE, BOUND, CLAIMED, LOST };
 struct silent {
 	int fd;
 	enum silent_state state;
@@ -268,11 +269,8 @@ static bool room_for_silent(void)
 }
 
 /* There is room. */
-static void remember_silent(struct silent *s, int fd, enum silent_state state)
+static void remember_silent(struct silent *s)
 {
-	s->fd = fd;
-	s->state = state;
-	s->cookie = cookie_of(fd);
 	pthread_mutex_lock(&silent_lock);
 	silents.list[silents.count++] = s;
 	pthread_mutex_unlock(&silent_lock);
@@ -282,6 +280,7 @@ static struct silents take_silents(void)
 {
 	struct silents all;
 
+	(void)host_tcp_stand_all(); /* has been called, and its result heard */
 	pthread_mutex_lock(&silent_lock);
 	all = silents;
 	silents = (struct silents){ 0 };
@@ -310,26 +309,133 @@ static bool stands_here_still(int error)
 	return error == -EADDRNOTAVAIL || error == -EADDRINUSE;
 }
 
+static int advance(struct silent *s, enum silent_state to)
+{
+	struct tcp_blob b;
+	int error;
+
+	if (s->state >= to)
+		return 0;
+	/* It was decoded before, from these very bytes. */
+	error = tcp_blob_decode(&b, s->blob, s->size) ? -EINVAL : 0;
+	if (!error && s->state == MADE) {
+		s->cookie = cookie_of(s->fd);
+		error = bind_silently(s->fd, &b);
+	}
+	if (!error && to == CLAIMED)
+		error = claim(s->fd, &b);
+	if (!error)
+		s->state = to;
+	return error;
+}
+
+/*
+ * While the enclave hands over the next ones, threads make those that are here already stand: some at a time, in a thread that is made
+ * for them.
+ */
+#define BATCH 128u
+struct batch {
+	struct batch *next;
+	pthread_t thread;
+	bool begun;
+	enum silent_state to;
+	int64_t failure;
+	uint32_t count;
+	struct silent *list[BATCH];
+};
+static pthread_mutex_t batch_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct batch *batches;          /* the first one is being filled */
+
+static void *stand_batch(void *argument)
+{
+	struct batch *b = argument;
+
+	for (uint32_t i = 0; i < b->count && !b->failure; i++) {
+		int error = advance(b->list[i], b->to);
+
+		b->failure = error ? OM_TCP_FAILURE(b->list[i]->fd, error) : 0;
+	}
+	return NULL;
+}
+
+static void begin_batch(struct batch *b)
+{
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);       /* signals are the program's threads' */
+	b->begun = pthread_create(&b->thread, NULL, stand_batch, b) == 0;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (!b->begun)
+		stand_batch(b);
+}
+
+/* NULL: no memory. Under the lock. */
+static struct batch *batch_with_room(enum silent_state to)
+{
+	struct batch *b = batches;
+
+	if (b && b->count < BATCH && b->to == to)
+		return b;
+	b = calloc(1, sizeof *b);
+	if (!b)
+		return NULL;
+	if (batches && batches->count < BATCH)
+		begin_batch(batches);
+	b->next = batches;
+	b->to = to;
+	batches = b;
+	return b;
+}
+
+static bool stand_soon(struct silent *s, enum silent_state to)
+{
+	struct batch *b;
+
+	pthread_mutex_lock(&batch_lock);
+	b = batch_with_room(to);
+	if (b) {
+		b->list[b->count++] = s;
+		if (b->count == BATCH)
+			begin_batch(b);
+	}
+	pthread_mutex_unlock(&batch_lock);
+	return b;
+}
+
+int64_t host_tcp_stand_all(void)
+{
+	int64_t failure = 0;
+
+	pthread_mutex_lock(&batch_lock);
+	if (batches && batches->count < BATCH)
+		stand_batch(batches);
+	while (batches) {
+		struct batch *b = batches;
+
+		if (b->begun)
+			pthread_join(b->thread, NULL);
+		failure = b->failure ? b->failure : failure;
+		batches = b->next;
+		free(b);
+	}
+	pthread_mutex_unlock(&batch_lock);
+	return failure;
+}
+
 /* The source leaves them in this order too: behind one that still stands there are only others. */
 static void claim_slice(void *left, uint32_t first, uint32_t end)
 {
 	for (uint32_t i = first; i < end; i++) {
 		struct silent *s = silents.list[i];
-		struct tcp_blob b;
-		int error;
+		int error = advance(s, CLAIMED);
 
-		if (s->state != BOUND)
-			continue;
-		/* It was decoded before, from these very bytes. */
-		error = tcp_blob_decode(&b, s->blob, s->size) ? -EINVAL : claim(s->fd, &b);
 		if (stands_here_still(error)) {
 			*(_Atomic uint32_t *)left += end - i;
 			return;
 		}
 		if (error)
 			give_up(s, error);
-		else
-			s->state = CLAIMED;
 	}
 }
 
@@ -337,6 +443,7 @@ uint32_t host_tcp_claim_all(void)
 {
 	_Atomic uint32_t left = 0;
 
+	(void)host_tcp_stand_all(); /* has been called, and its result heard */
 	pthread_mutex_lock(&silent_lock);
 	net_parallel(silents.count, claim_slice, &left);
 	pthread_mutex_unlock(&silent_lock);
@@ -352,7 +459,7 @@ static int resume_one(struct silent *s)
 
 	if (s->state == LOST || !still_open(s) || tcp_blob_decode(&b, s->blob, s->size))
 		return 0;
-	if (s->state == BOUND) {
+	if (s->state < CLAIMED) {
 		give_up(s, -EADDRINUSE);
 		return -EADDRINUSE;
 	}
@@ -391,7 +498,7 @@ void host_tcp_forget_all(void)
 	free_silents(&all);
 }
 
-static int64_t restore(struct silent *s, bool later)
+static int64_t restore(struct silent *s, enum host_tcp_when when)
 {
 	struct tcp_blob b;
 	int fd, error;
@@ -408,8 +515,8 @@ static int64_t restore(struct silent *s, bool later)
 		return -ENOMEM;
 	fd = socket(b.family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | (b.flags & TCP_BLOB_NONBLOCK ? SOCK_NONBLOCK : 0), 0);
 	TRY(fd);
-	error = bind_silently(fd, &b);
-	if (!error && !later)
+	error = when == HOST_TCP_NOW ? bind_silently(fd, &b) : 0;
+	if (!error && when == HOST_TCP_NOW)
 		error = claim(fd, &b);
 	if (error) {
 		/* The peer must not hear of it: the blob may be tried again, here or elsewhere. */
@@ -417,11 +524,18 @@ static int64_t restore(struct silent *s, bool later)
 		close(fd);
 		return error;
 	}
-	remember_silent(s, fd, later ? BOUND : CLAIMED);
+	s->fd = fd;
+	s->state = when == HOST_TCP_NOW ? CLAIMED : MADE;
+	s->cookie = when == HOST_TCP_NOW ? cookie_of(fd) : 0;
+	if (when != HOST_TCP_NOW && !stand_soon(s, when == HOST_TCP_SOON ? CLAIMED : BOUND)) {
+		close(fd);
+		return -ENOMEM;
+	}
+	remember_silent(s);
 	return fd;
 }
 
-int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, bool later)
+int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, enum host_tcp_when when)
 {
 	static struct silent *coming;     /* pieces of one dump; one program is rebuilt at a time, by one thread */
 	int64_t result;
@@ -438,7 +552,7 @@ int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, u
 	memcpy(coming->blob + offset, piece, size);
 	if (offset + size < total)
 		return 0;
-	result = restore(coming, later);
+	result = restore(coming, when);
 	if (result < 0)
 		free(coming);
 	coming = NULL;

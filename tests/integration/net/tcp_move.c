@@ -162,7 +162,7 @@ static int64_t dump(int fd, bool attempt)
 	return result;
 }
 
-static int64_t restore_size(uint64_t size, bool later)
+static int64_t restore_size(uint64_t size, enum host_tcp_when when)
 {
 	uint64_t done = 0;
 	int64_t fd;
@@ -170,7 +170,7 @@ static int64_t restore_size(uint64_t size, bool later)
 	for (;;) {
 		uint64_t some = size - done < 50021 ? size - done : 50021;
 
-		fd = host_tcp_restore(blob + done, some, done, size, later);
+		fd = host_tcp_restore(blob + done, some, done, size, when);
 		done += some;
 		if (fd || done == size)
 			return fd;
@@ -179,7 +179,7 @@ static int64_t restore_size(uint64_t size, bool later)
 
 static int64_t restore(int64_t dumped)
 {
-	return restore_size(OM_TCP_SIZE((uint64_t)dumped), false);
+	return restore_size(OM_TCP_SIZE((uint64_t)dumped), HOST_TCP_NOW);
 }
 
 static void move_here(struct pair *p, uint64_t while_held)
@@ -374,7 +374,7 @@ static void failures_change_nothing(struct sockaddr *address, socklen_t size)
 	dumped = dump(p.server, false);
 	CHECK(dumped > 0);
 	/* Beside the one that stands it cannot be claimed; once that is closed, which tells nobody, it can. */
-	fd = restore_size(OM_TCP_SIZE((uint64_t)dumped), true);
+	fd = restore_size(OM_TCP_SIZE((uint64_t)dumped), HOST_TCP_LATER);
 	CHECK(fd >= 0 && host_tcp_claim_all() == 1);
 	close(p.server);
 	CHECK(host_tcp_claim_all() == 0 && host_tcp_resume_all() == 0);
@@ -384,7 +384,7 @@ static void failures_change_nothing(struct sockaddr *address, socklen_t size)
 	CHECK(dumped > 0);
 	close(p.server);
 	for (uint64_t i = 0; i < OM_TCP_SIZE((uint64_t)dumped); i++)
-		CHECK(restore_size(i, false) == -EINVAL);
+		CHECK(restore_size(i, HOST_TCP_NOW) == -EINVAL);
 	blob[4] ^= 1;
 	CHECK(restore(dumped) == -EINVAL);
 	blob[4] ^= 1;

@@ -158,7 +158,9 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 		}
 		return host_tcp_undump((int)arg[0], arg[1] == 1);
 	case OM_HC_TCP_RESTORE:
-		return host_tcp_restore(ub, arg[0], arg[1], arg[2], arg[3] == 1);
+		return host_tcp_restore(ub, arg[0], arg[1], arg[2], (enum host_tcp_when)arg[3]);
+	case OM_HC_TCP_STAND:
+		return host_tcp_stand_all();
 	case OM_HC_TCP_CLAIM:
 		return host_tcp_claim_all();
 	case OM_HC_OPTIONS_GET:

@@ -417,7 +417,8 @@ static int try_locks(struct rt_io_words *words)
 
 static int make_all(struct rt_io_words *words)
 {
-	int error = for_each(make_one, words);
+	struct rt_io_words none = { NULL, 0, 0 };
+	int error = for_each(make_one, words), standing;
 
 	if (!error)
 		error = stand(words);
@@ -427,6 +428,8 @@ static int make_all(struct rt_io_words *words)
 		error = for_each(fill_udp, words);
 	if (!error)
 		error = rt_io_epoll_rearm(words);
+	standing = rt_io_tcp_stand(error ? &none : words);
+	error = error ? error : standing;
 	if (!error)
 		error = for_each(rt_io_reapply_async, words);
 	return error ? error : try_locks(words);

@@ -98,6 +98,8 @@ void rt_io_tcp_behind(void);
 int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* All that were made stand, or on the source's network have their ports. Before, none may be closed. */
+int rt_io_tcp_stand(struct rt_io_words *words);
 /* When it speaks again: what the program had shut down. The host knows of the direction in which a FIN went. */
 int rt_io_tcp_settle(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* A frozen record of this kind? Of one that stands? */

@@ -156,10 +156,10 @@ int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 }
 
 /* Return: the new host descriptor or -errno. */
-static long restore(const struct tcp_record *record, bool later)
+static long restore(const struct tcp_record *record, uint64_t when)
 {
 	for (uint64_t done = 0;;) {
-		uint64_t some, arg[6] = { 0, done, record->size, later };
+		uint64_t some, arg[6] = { 0, done, record->size, when };
 		long host_fd;
 
 		rt_ub_reset();
@@ -234,7 +234,7 @@ int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		undump(ofd, record->reuse);
 	if (!record->spoilt)
 		return 0;
-	host_fd = restore(record, false);
+	host_fd = restore(record, 0);
 	if (host_fd < 0)
 		return rt_io_refuse_errno(words, ofd, "the connection's pending error is lost", host_fd);
 	rt_io_watch_dups_close(ofd);
@@ -249,8 +249,7 @@ int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	const struct tcp_record *record = rt_io_frozen_at(ofd->frozen);
-	bool later = rt_io_same_net && !record->closed;
-	long host_fd = restore(record, later);
+	long host_fd = restore(record, record->closed ? 0 : rt_io_same_net ? 2 : 1);
 
 	if (host_fd < 0)
 		return rt_io_refuse_errno(words, ofd, "the TCP connection cannot be restored", host_fd);
@@ -262,8 +261,22 @@ int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	}
 	ofd->socket.state = RT_IO_S_CONNECTED;
 	ofd->socket.v6only = record->v6only ? record->v6only : ofd->socket.v6only;
-	ofd->claim = later ? RT_IO_CLAIM_ALL : RT_IO_CLAIM_NOTHING;
+	ofd->claim = rt_io_same_net ? RT_IO_CLAIM_ALL : RT_IO_CLAIM_NOTHING;
 	return 0;
+}
+
+int rt_io_tcp_stand(struct rt_io_words *words)
+{
+	const uint64_t arg[6] = {0};
+	const struct rt_io_ofd *ofd = NULL;
+	long result = rt_hostcall(OM_HC_TCP_STAND, 0, 0, arg);
+
+	if (result >= 0)
+		return 0;
+	for (uint32_t index = 1; index < rt_io_ofd_end && !ofd; index++)
+		if (rt_io_tcp_stands(&rt_io_ofds[index]) && rt_io_ofds[index].host_fd == OM_TCP_FAILURE_FD(result))
+			ofd = &rt_io_ofds[index];
+	return rt_io_refuse_errno(words, ofd, "the TCP connection cannot be restored", OM_TCP_FAILURE_ERROR(result));
 }
 
 int rt_io_tcp_settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
