@@ -544,9 +544,10 @@ uint64_t rt_io_claim(void)
 	int first = 0;
 
 	if (something_to_claim()) {
-		long left = claim_names();
+		/* Asking for a listener's name takes milliseconds while many connections have it. */
+		long left = rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg);
 
-		left = left ? left : rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg);
+		left = left > 0 ? left : claim_names();
 		if (left > 0)
 			return claim_later(left);
 	}
@@ -585,8 +586,8 @@ static int close_other(struct rt_io_ofd *ofd, struct rt_io_words *words)
 }
 
 /*
- * Connections are in repair mode: closing them tells nobody. On a network that is the destination's too, it waits for all names and
- * connections; what it does not wait for is closed when it runs.
+ * Connections are in repair mode: closing them tells nobody. On a network that is the destination's too, it waits for all connections
+ * and names, in this order; what it does not wait for is closed when it runs.
  */
 void rt_io_discard(void)
 {
@@ -595,7 +596,5 @@ void rt_io_discard(void)
 	if (discarded || !frozen)
 		return;
 	discarded = true;
-	(void)for_each(close_other, &none);             /* cannot fail */
-	if (rt_io_tcp_leave(false))
-		(void)for_each(close_host, &none);      /* cannot fail */
+	(void)for_each(rt_io_tcp_leave(false) ? close_host : close_other, &none); /* cannot fail */
 }
