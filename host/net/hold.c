@@ -25,6 +25,7 @@
 #include "hold.h"
 #include "netfilter.h"
 #include "packet.h"
+#include "spare.h"
 #include "tcp.h"
 #include "util.h"
 
@@ -430,11 +431,13 @@ int64_t host_net_release(void)
 	int resumed = host_tcp_resume_all();
 	int64_t lifted = lift(true);
 
+	net_spare_drop();
 	return resumed ? resumed : lifted;
 }
 
 int64_t host_net_abandon(void)
 {
 	host_tcp_forget_all();
+	net_spare_drop();
 	return lift(false);
 }

@@ -16,6 +16,7 @@
  * repeated by a peer that has our acknowledgement: it is forged and fed to the new socket.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,6 +32,7 @@
 #include "packet.h"
 #include "parallel.h"
 #include "sockopt.h"
+#include "spare.h"
 #include "tcp.h"
 #include "tcp_blob.h"
 #include "tcp_closed.h"
@@ -517,8 +519,11 @@ static int64_t restore(struct silent *s, enum host_tcp_when when)
 	}
 	if (!room_for_silent())
 		return -ENOMEM;
-	fd = socket(b.family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | (b.flags & TCP_BLOB_NONBLOCK ? SOCK_NONBLOCK : 0), 0);
-	TRY(fd);
+	fd = net_spare_take(b.family == 4 ? AF_INET : AF_INET6);
+	if (fd < 0)
+		return fd;
+	if (!(b.flags & TCP_BLOB_NONBLOCK))
+		(void)fcntl(fd, F_SETFL, 0); /* cannot fail on a socket */
 	error = when == HOST_TCP_NOW ? bind_silently(fd, &b) : 0;
 	if (!error && when == HOST_TCP_NOW)
 		error = claim(fd, &b);
