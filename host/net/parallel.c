@@ -25,10 +25,16 @@ static void *run(void *argument)
 	return NULL;
 }
 
-static uint32_t threads_for(uint32_t count)
+unsigned net_processors(void)
 {
 	cpu_set_t set;
-	uint32_t threads = sched_getaffinity(0, sizeof set, &set) ? 1 : (uint32_t)CPU_COUNT(&set);
+
+	return sched_getaffinity(0, sizeof set, &set) ? 1 : (unsigned)CPU_COUNT(&set);
+}
+
+static uint32_t threads_for(uint32_t count)
+{
+	uint32_t threads = net_processors();
 
 	if (threads > THREADS_MAX)
 		threads = THREADS_MAX;

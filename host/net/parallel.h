@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* Those that this process may use. */
+unsigned net_processors(void);
+
 /* Carries out [first, end). Slices are disjoint, and run at the same time. */
 typedef void net_slice_fn(void *context, uint32_t first, uint32_t end);
 

@@ -234,6 +234,7 @@ struct silent {
 	int fd;
 	enum silent_state state;
 	uint64_t cookie;
+	struct tcp_blob b;        /* decoded; points into what follows */
 	uint64_t size;
 	uint8_t blob[];
 };
@@ -313,80 +314,104 @@ static bool stands_here_still(int error)
 
 static int advance(struct silent *s, enum silent_state to)
 {
-	struct tcp_blob b;
-	int error;
+	int error = 0;
 
 	if (s->state >= to)
 		return 0;
-	/* It was decoded before, from these very bytes. */
-	error = tcp_blob_decode(&b, s->blob, s->size) ? -EINVAL : 0;
-	if (!error && s->state == MADE) {
+	if (s->state == MADE) {
 		s->cookie = cookie_of(s->fd);
-		error = bind_silently(s->fd, &b);
+		error = bind_silently(s->fd, &s->b);
 	}
 	if (!error && to == CLAIMED)
-		error = claim(s->fd, &b);
+		error = claim(s->fd, &s->b);
 	if (!error)
 		s->state = to;
 	return error;
 }
 
 /*
- * While the enclave hands over the next ones, threads make those that are here already stand: some at a time, in a thread that is made
- * for them.
+ * While the enclave hands over the next ones, other threads make those stand that are here already: a batch at a time, and on one
+ * processor less than there are, so that the enclave's thread does not wait.
  */
-#define BATCH 128u
+#define BATCH       128u
+#define WORKERS_MAX 15u
 struct batch {
 	struct batch *next;
-	pthread_t thread;
-	bool begun;
 	enum silent_state to;
 	int64_t failure;
 	uint32_t count;
 	struct silent *list[BATCH];
 };
-static pthread_mutex_t batch_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct batch *batches;          /* the first one is being filled */
 
-static void *stand_batch(void *argument)
+/* The last batch is being filled, and nobody's before it is full or all is handed over. */
+static struct workers {
+	struct batch *first, *last, *next;     /* next: that nobody has begun */
+	bool whole;                            /* no more will come */
+	pthread_t threads[WORKERS_MAX];
+	unsigned count;
+} workers;
+static pthread_mutex_t work_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t work_there = PTHREAD_COND_INITIALIZER;
+
+static void stand_batch(struct batch *b)
 {
-	struct batch *b = argument;
-
 	for (uint32_t i = 0; i < b->count && !b->failure; i++) {
 		int error = advance(b->list[i], b->to);
 
 		b->failure = error ? OM_TCP_FAILURE(b->list[i]->fd, error) : 0;
 	}
+}
+
+static void *work(void *none)
+{
+	(void)none;
+	pthread_mutex_lock(&work_lock);
+	for (;;) {
+		struct batch *b = workers.next;
+
+		if (b && (b->count == BATCH || b->next || workers.whole)) {
+			workers.next = b->next;
+			pthread_mutex_unlock(&work_lock);
+			stand_batch(b);
+			pthread_mutex_lock(&work_lock);
+		} else if (workers.whole) {
+			break;
+		} else {
+			pthread_cond_wait(&work_there, &work_lock);
+		}
+	}
+	pthread_mutex_unlock(&work_lock);
 	return NULL;
 }
 
-static void begin_batch(struct batch *b)
+/* Under the lock. Where none can be made, who waits for the end does the work. */
+static void hire(void)
 {
+	unsigned most = net_processors() - 1;
 	sigset_t all, before;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);       /* signals are the program's threads' */
-	b->begun = pthread_create(&b->thread, NULL, stand_batch, b) == 0;
+	while (workers.count < most && workers.count < WORKERS_MAX &&
+	       pthread_create(&workers.threads[workers.count], NULL, work, NULL) == 0)
+		workers.count++;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (!b->begun)
-		stand_batch(b);
 }
 
-/* NULL: no memory. Under the lock. */
+/* Under the lock. NULL: no memory. */
 static struct batch *batch_with_room(enum silent_state to)
 {
-	struct batch *b = batches;
+	struct batch *b = workers.last;
 
 	if (b && b->count < BATCH && b->to == to)
 		return b;
 	b = calloc(1, sizeof *b);
 	if (!b)
 		return NULL;
-	if (batches && batches->count < BATCH)
-		begin_batch(batches);
-	b->next = batches;
 	b->to = to;
-	batches = b;
+	*(workers.last ? &workers.last->next : &workers.first) = b;
+	workers.last = b;
+	workers.next = workers.next ? workers.next : b;
 	return b;
 }
 
@@ -394,34 +419,45 @@ static bool stand_soon(struct silent *s, enum silent_state to)
 {
 	struct batch *b;
 
-	pthread_mutex_lock(&batch_lock);
+	pthread_mutex_lock(&work_lock);
 	b = batch_with_room(to);
-	if (b) {
+	if (b)
 		b->list[b->count++] = s;
-		if (b->count == BATCH)
-			begin_batch(b);
+	if (b && b->count == BATCH) {
+		if (!workers.count)
+			hire();
+		pthread_cond_signal(&work_there);
 	}
-	pthread_mutex_unlock(&batch_lock);
+	pthread_mutex_unlock(&work_lock);
 	return b;
 }
 
 int64_t host_tcp_stand_all(void)
 {
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct workers all;
 	int64_t failure = 0;
 
-	pthread_mutex_lock(&batch_lock);
-	if (batches && batches->count < BATCH)
-		stand_batch(batches);
-	while (batches) {
-		struct batch *b = batches;
+	pthread_mutex_lock(&one_at_a_time);
+	pthread_mutex_lock(&work_lock);
+	workers.whole = true;
+	pthread_cond_broadcast(&work_there);
+	pthread_mutex_unlock(&work_lock);
+	work(NULL);
+	for (unsigned i = 0; i < workers.count; i++)
+		pthread_join(workers.threads[i], NULL);
+	pthread_mutex_lock(&work_lock);
+	all = workers;
+	workers = (struct workers){ 0 };
+	pthread_mutex_unlock(&work_lock);
+	pthread_mutex_unlock(&one_at_a_time);
+	while (all.first) {
+		struct batch *b = all.first;
 
-		if (b->begun)
-			pthread_join(b->thread, NULL);
-		failure = b->failure ? b->failure : failure;
-		batches = b->next;
+		failure = failure ? failure : b->failure;
+		all.first = b->next;
 		free(b);
 	}
-	pthread_mutex_unlock(&batch_lock);
 	return failure;
 }
 
@@ -460,16 +496,15 @@ struct resumers { struct silent **list; _Atomic int first_error; };
 
 static int resume_one(struct silent *s)
 {
-	struct tcp_blob b;
-	int error = 0;
+	int error;
 
-	if (s->state == LOST || !still_open(s) || tcp_blob_decode(&b, s->blob, s->size))
+	if (s->state == LOST || !still_open(s))
 		return 0;
 	if (s->state < CLAIMED) {
 		give_up(s, -EADDRINUSE);
 		return -EADDRINUSE;
 	}
-	error = resume(s->fd, &b);
+	error = resume(s->fd, &s->b);
 	if (error)
 		host_error("a TCP connection (descriptor %d) does not go on: %s", s->fd, strerror(-error));
 	return error;
@@ -506,27 +541,27 @@ void host_tcp_forget_all(void)
 
 static int64_t restore(struct silent *s, enum host_tcp_when when)
 {
-	struct tcp_blob b;
+	const struct tcp_blob *b = &s->b;
 	int fd, error;
 
-	if (tcp_blob_decode(&b, s->blob, s->size))
+	if (tcp_blob_decode(&s->b, s->blob, s->size))
 		return -EINVAL;
-	if (b.state == TCP_CLOSE) {
-		fd = host_tcp_closed(&b);
+	if (b->state == TCP_CLOSE) {
+		fd = host_tcp_closed(b);
 		if (fd >= 0)
 			free(s);
 		return fd;
 	}
 	if (!room_for_silent())
 		return -ENOMEM;
-	fd = net_spare_take(b.family == 4 ? AF_INET : AF_INET6);
+	fd = net_spare_take(b->family == 4 ? AF_INET : AF_INET6);
 	if (fd < 0)
 		return fd;
-	if (!(b.flags & TCP_BLOB_NONBLOCK))
+	if (!(b->flags & TCP_BLOB_NONBLOCK))
 		(void)fcntl(fd, F_SETFL, 0); /* cannot fail on a socket */
-	error = when == HOST_TCP_NOW ? bind_silently(fd, &b) : 0;
+	error = when == HOST_TCP_NOW ? bind_silently(fd, b) : 0;
 	if (!error && when == HOST_TCP_NOW)
-		error = claim(fd, &b);
+		error = claim(fd, b);
 	if (error) {
 		/* The peer must not hear of it: the blob may be tried again, here or elsewhere. */
 		(void)set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
