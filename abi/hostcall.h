@@ -87,18 +87,12 @@ enum om_hostcall {
 	                        connection is put into repair mode and dumped (opaque, host/net); data = what fits of the dump
 	                        from the offset on; at offset 0 it is made anew. ret = size of the whole and OM_TCP_*, or -errno:
 	                        -EINPROGRESS for one that is being set up. It tells the peer nothing if it is closed then */
-	OM_HC_TCP_AHEAD,     /* data = list of struct om_tcp_wanted, arg[0] = count: dump them at once; TCP_DUMP, which comes for each
-	                        in this order, finds them done, or does what could not be done ahead. ret = 0 or -errno */
 	OM_HC_TCP_UNDUMP,    /* arg[0] = host fd, arg[1] = 1 if OM_TCP_REUSE was set: it goes on here; ret = 0 or -errno. fd -1: all
 	                        that were dumped ahead and not asked for */
-	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, arg[3] = 1,
-	                        TCP_STAND will be called; 2, and TCP_CLAIM, for the same connection may still stand on this
-	                        host: make the connection anew, silent. ret = host fd once all pieces are there, 0 before, or
+	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, arg[3] = 1
+	                        if the same connection may still stand on this host, so that TCP_CLAIM will be called, or 2 if
+	                        TCP_STAND will: make the connection anew, silent. ret = host fd once all pieces are there, 0 before, or
 	                        -errno */
-	OM_HC_TCP_STAND,     /* all that were restored for it stand, or have their ports: no host thread has the descriptors any
-	                        more. ret = 0 or OM_TCP_FAILURE of one */
-	OM_HC_TCP_LEAVE,     /* data = list of host fds (int32_t) of dumped connections, arg[0] = count: arg[1] = 0, they do not stand on
-	                        this host any more, and nobody hears of it; 1, the descriptors are closed too. ret = 0 or -errno */
 	OM_HC_TCP_CLAIM,     /* make those that had to wait; ret = how many still have to, or -errno */
 	OM_HC_NET_HOLD,      /* arg[0] = enum om_net_hold; HOLD: data = list of struct om_net_flow, arg[1] = count; ret = 0 or -errno */
 	OM_HC_DATAGRAM,      /* data = packed struct om_datagram and the bytes, arg[0] = size of both: what waited in the queue of a
@@ -111,6 +105,12 @@ enum om_hostcall {
 	                        (OM_URGENT_FRAME_MAX fits an exception tbuf); ret = size, or -EAGAIN if the connection is
 	                        down: after a pause, or when it is up again. arg[0] = 0: no request, wait arg[1] ns */
 	OM_HC_ROUND,         /* arg[0] = enum om_round_point, arg[1] = number of the round, arg[2] = enum om_tracker; ret ignored */
+	OM_HC_TCP_AHEAD,     /* data = list of struct om_tcp_wanted, arg[0] = count: dump them at once; TCP_DUMP, which comes for each
+	                        in this order, finds them done, or does what could not be done ahead. ret = 0 or -errno */
+	OM_HC_TCP_STAND,     /* all that were restored for it stand, or have their ports: no host thread has the descriptors any
+	                        more. ret = 0 or OM_TCP_FAILURE of one */
+	OM_HC_TCP_LEAVE,     /* data = list of host fds (int32_t) of dumped connections, arg[0] = count: arg[1] = 0, they do not stand on
+	                        this host any more, and nobody hears of it; 1, the descriptors are closed too. ret = 0 or -errno */
 };
 
 /* In the result of OM_HC_TCP_DUMP. */

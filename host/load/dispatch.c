@@ -234,7 +234,7 @@ static int64_t do_tcp_restore(struct host_slot *slot, struct om_tbuf *tbuf, uint
 		return -EINVAL;
 	before_bind(slot);
 	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0], tbuf->arg[1], tbuf->arg[2],
-		tbuf->arg[3] == 2 ? HOST_TCP_LATER : tbuf->arg[3] == 1 ? HOST_TCP_SOON : HOST_TCP_NOW);
+		tbuf->arg[3] == 1 ? HOST_TCP_LATER : tbuf->arg[3] == 2 ? HOST_TCP_SOON : HOST_TCP_NOW);
 }
 
 static int64_t do_tcp_stand(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)

@@ -46,7 +46,7 @@ int64_t host_tcp_undump(int fd, bool reuse);
 /* Dumped connections stand here no more; @closing: nor are the descriptors left. Return: 0, or -errno if one still does. */
 int64_t host_tcp_leave(const int32_t *fds, uint32_t count, bool closing);
 
-enum host_tcp_when { HOST_TCP_NOW, HOST_TCP_SOON, HOST_TCP_LATER };
+enum host_tcp_when { HOST_TCP_NOW, HOST_TCP_LATER, HOST_TCP_SOON };
 
 /*
  * Makes the connection anew, silent: it sends nothing, and closing it tells the peer nothing, until host_net_release

@@ -249,7 +249,7 @@ int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	const struct tcp_record *record = rt_io_frozen_at(ofd->frozen);
-	long host_fd = restore(record, record->closed ? 0 : rt_io_same_net ? 2 : 1);
+	long host_fd = restore(record, record->closed ? 0 : rt_io_same_net ? 1 : 2);
 
 	if (host_fd < 0)
 		return rt_io_refuse_errno(words, ofd, "the TCP connection cannot be restored", host_fd);
