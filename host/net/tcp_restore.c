@@ -321,6 +321,8 @@ static int advance(struct silent *s, enum silent_state to)
 	if (s->state == MADE) {
 		s->cookie = cookie_of(s->fd);
 		error = bind_silently(s->fd, &s->b);
+		if (!error)
+			s->state = BOUND;
 	}
 	if (!error && to == CLAIMED)
 		error = claim(s->fd, &s->b);
