@@ -89,11 +89,11 @@ enum om_hostcall {
 	                        -EINPROGRESS for one that is being set up. It tells the peer nothing if it is closed then */
 	OM_HC_TCP_UNDUMP,    /* arg[0] = host fd, arg[1] = 1 if OM_TCP_REUSE was set: it goes on here; ret = 0 or -errno. fd -1: all
 	                        that were dumped ahead and not asked for */
-	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, arg[3] = 1
-	                        if the same connection may still stand on this host, so that TCP_CLAIM will be called, or 2 if
-	                        TCP_STAND will: make the connection anew, silent. ret = host fd once all pieces are there, 0 before, or
-	                        -errno */
-	OM_HC_TCP_CLAIM,     /* make those that had to wait; ret = how many still have to, or -errno */
+	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, make the
+	                        connection anew, silent. arg[3] = 0: now; 2: it is complete when TCP_STAND returns; 1: it has its port
+	                        then, for the same one may still stand on this host, and TCP_CLAIM does the rest. ret = host fd
+	                        once all pieces are there, 0 before, or -errno */
+	OM_HC_TCP_CLAIM,     /* complete those that had to wait; ret = how many still have to, or -errno */
 	OM_HC_NET_HOLD,      /* arg[0] = enum om_net_hold; HOLD: data = list of struct om_net_flow, arg[1] = count; ret = 0 or -errno */
 	OM_HC_DATAGRAM,      /* data = packed struct om_datagram and the bytes, arg[0] = size of both: what waited in the queue of a
 	                        UDP socket arrives there again, when the hold is lifted. ret = 0 or -errno */

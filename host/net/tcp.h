@@ -58,8 +58,8 @@ int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, u
 /* When threads have done what was to be done soon. To be called before the descriptors may be closed. Return: 0, or OM_TCP_FAILURE
  * of one for which it is impossible. */
 int64_t host_tcp_stand_all(void);
-/* Return: how many are left because the same connection, or one before it, still stands here. Call again, then. A connection that cannot be had
- * for another reason is reported to the user, and its descriptor is one of a socket that is not connected. */
+/* Return: how many are left because the same connection, or one before it, still stands here. Call again, then. A connection that
+ * cannot be had for another reason is reported to the user, and its descriptor is one of a socket that is not connected. */
 uint32_t host_tcp_claim_all(void);
 /* Restored connections go on. Those that were closed meanwhile are left out. Return: 0, or the first -errno. */
 int host_tcp_resume_all(void);
