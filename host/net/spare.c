@@ -30,7 +30,7 @@ struct net_spare_hint net_spare_count(void)
 	const struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
-		int fd = atoi(e->d_name);
+		int fd = (int)strtol(e->d_name, NULL, 10);   /* "." and "..": 0 */
 
 		if (ask(fd, SO_PROTOCOL) == IPPROTO_TCP && ask(fd, SO_ACCEPTCONN) == 0)
 			(ask(fd, SO_DOMAIN) == AF_INET6 ? &six : &four)[0]++;

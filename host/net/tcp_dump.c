@@ -365,7 +365,7 @@ static int look_again(int fd, const struct tcp_blob *b, uint32_t rcv_nxt)
 static int dump_once(int fd, struct work *w, struct tcp_blob *b)
 {
 	uint32_t rcv_nxt;
-	bool idle;
+	bool idle = false;
 	int error = read_state(fd, b);
 
 	if (error)
