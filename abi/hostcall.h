@@ -87,11 +87,13 @@ enum om_hostcall {
 	                        connection is put into repair mode and dumped (opaque, host/net); data = what fits of the dump
 	                        from the offset on; at offset 0 it is made anew. ret = size of the whole and OM_TCP_*, or -errno:
 	                        -EINPROGRESS for one that is being set up. It tells the peer nothing if it is closed then */
-	OM_HC_TCP_UNDUMP,    /* arg[0] = host fd, arg[1] = 1 if OM_TCP_REUSE was set: it goes on here; ret = 0 or -errno */
-	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, arg[3] = 1 if the
-	                        same connection may still stand on this host: make the connection anew, silent. ret = host fd once
-	                        all pieces are there, 0 before, or -errno */
-	OM_HC_TCP_CLAIM,     /* make those that had to wait; ret = how many still have to, or -errno */
+	OM_HC_TCP_UNDUMP,    /* arg[0] = host fd, arg[1] = 1 if OM_TCP_REUSE was set: it goes on here; ret = 0 or -errno. fd -1: all
+	                        that were dumped ahead and not asked for */
+	OM_HC_TCP_RESTORE,   /* arg[0] = size of data, arg[1] = its offset in the dump, arg[2] = the dump's size, make the
+	                        connection anew, silent. arg[3] = 0: now; 2: it is complete when TCP_STAND returns; 1: it has its port
+	                        then, for the same one may still stand on this host, and TCP_CLAIM does the rest. ret = host fd
+	                        once all pieces are there, 0 before, or -errno */
+	OM_HC_TCP_CLAIM,     /* complete those that had to wait; ret = how many still have to, or -errno */
 	OM_HC_NET_HOLD,      /* arg[0] = enum om_net_hold; HOLD: data = list of struct om_net_flow, arg[1] = count; ret = 0 or -errno */
 	OM_HC_DATAGRAM,      /* data = packed struct om_datagram and the bytes, arg[0] = size of both: what waited in the queue of a
 	                        UDP socket arrives there again, when the hold is lifted. ret = 0 or -errno */
@@ -103,6 +105,12 @@ enum om_hostcall {
 	                        (OM_URGENT_FRAME_MAX fits an exception tbuf); ret = size, or -EAGAIN if the connection is
 	                        down: after a pause, or when it is up again. arg[0] = 0: no request, wait arg[1] ns */
 	OM_HC_ROUND,         /* arg[0] = enum om_round_point, arg[1] = number of the round, arg[2] = enum om_tracker; ret ignored */
+	OM_HC_TCP_AHEAD,     /* data = list of struct om_tcp_wanted, arg[0] = count: dump them at once; TCP_DUMP, which comes for each
+	                        in this order, finds them done, or does what could not be done ahead. ret = 0 or -errno */
+	OM_HC_TCP_STAND,     /* all that were restored for it stand, or have their ports: no host thread has the descriptors any
+	                        more. ret = 0 or OM_TCP_FAILURE of one */
+	OM_HC_TCP_LEAVE,     /* data = list of host fds (int32_t) of dumped connections, arg[0] = count: arg[1] = 0, they do not stand on
+	                        this host any more, and nobody hears of it; 1, the descriptors are closed too. ret = 0 or -errno */
 };
 
 /* In the result of OM_HC_TCP_DUMP. */
@@ -111,6 +119,18 @@ enum om_hostcall {
 #define OM_TCP_SPOILT (1ull << 62)   /* and its pending error is in the dump only */
 #define OM_TCP_SIZE(result)  ((result) & 0xffffffffffull)
 #define OM_TCP_ERROR(result) ((result) >> 44 & 0xfff)    /* that pending error: an errno */
+
+/* Result of OM_HC_TCP_STAND. @error: -errno. */
+#define OM_TCP_FAILURE(fd, error)    ((int64_t)(error) - ((int64_t)(fd) << 12))
+#define OM_TCP_FAILURE_ERROR(result) (-(-(result) & 0xfff))
+#define OM_TCP_FAILURE_FD(result)    (-(result) >> 12)
+
+/* A connection that is to be dumped: arg[0], arg[4] and arg[3] of OM_HC_TCP_DUMP. */
+struct om_tcp_wanted {
+	int32_t  fd;
+	uint32_t nonblock;
+	uint64_t kind;
+};
 
 /* Traffic of this process' addresses during the hand-over. */
 enum om_net_hold {

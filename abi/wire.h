@@ -16,7 +16,8 @@
  *   24  16 B session id: random, the same in all connections of a session
  *   40  32 B MRENCLAVE of the source's image (a hint, to find the file; attestation decides)
  *   72  u64  ELRANGE size (a hint)
- *   80  u64  touched bytes (a hint, to reserve memory ahead)
+ *   80  u40  touched bytes (a hint, to reserve memory ahead)
+ *   85  u23  TCP sockets, then 1 bit: of IPv6 (a hint, to make them ahead; hosts that do not know it send and see 0)
  *   88  64 B program name, NUL-padded
  *  152  16 B clock: the same for hosts that read the same clock (one machine), 0 if unknown
  *  168  88 B reserved, 0

@@ -201,10 +201,30 @@ static int64_t do_tcp_dump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_
 	return host_tcp_dump((int)tbuf->arg[0], &hints, tbuf->arg[1], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
 }
 
+static int64_t do_tcp_ahead(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	if (tbuf->arg[0] > (tbuf_size - OM_TBUF_DATA) / sizeof(struct om_tcp_wanted))
+		return -EINVAL;
+	return host_tcp_dump_ahead((const struct om_tcp_wanted *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[0]);
+}
+
+static int64_t do_tcp_leave(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	if (tbuf->arg[0] > (tbuf_size - OM_TBUF_DATA) / sizeof(int32_t))
+		return -EINVAL;
+	return host_tcp_leave((const int32_t *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[0], tbuf->arg[1] == 1);
+}
+
 static int64_t do_tcp_undump(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	(void)slot;
 	(void)tbuf_size;
+	if ((int)tbuf->arg[0] == -1) {
+		host_tcp_undump_ahead();
+		return 0;
+	}
 	return host_tcp_undump((int)tbuf->arg[0], tbuf->arg[1] == 1);
 }
 
@@ -213,7 +233,16 @@ static int64_t do_tcp_restore(struct host_slot *slot, struct om_tbuf *tbuf, uint
 	if (tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
 		return -EINVAL;
 	before_bind(slot);
-	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0], tbuf->arg[1], tbuf->arg[2], tbuf->arg[3] == 1);
+	return host_tcp_restore(host_tbuf_data(tbuf), tbuf->arg[0], tbuf->arg[1], tbuf->arg[2],
+		tbuf->arg[3] == 1 ? HOST_TCP_LATER : tbuf->arg[3] == 2 ? HOST_TCP_SOON : HOST_TCP_NOW);
+}
+
+static int64_t do_tcp_stand(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	(void)tbuf;
+	(void)tbuf_size;
+	return host_tcp_stand_all();
 }
 
 static int64_t do_tcp_claim(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
@@ -314,8 +343,11 @@ static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_QUOTE] = do_quote,
 	[OM_HC_COLLATERAL] = do_collateral,
 	[OM_HC_TCP_DUMP] = do_tcp_dump,
+	[OM_HC_TCP_AHEAD] = do_tcp_ahead,
+	[OM_HC_TCP_LEAVE] = do_tcp_leave,
 	[OM_HC_TCP_UNDUMP] = do_tcp_undump,
 	[OM_HC_TCP_RESTORE] = do_tcp_restore,
+	[OM_HC_TCP_STAND] = do_tcp_stand,
 	[OM_HC_TCP_CLAIM] = do_tcp_claim,
 	[OM_HC_NET_HOLD] = do_net_hold,
 	[OM_HC_DATAGRAM] = do_datagram,

@@ -13,6 +13,7 @@ enum {
 	AT_SESSION = 24, AT_MRENCLAVE = 40, AT_ELRANGE = 72, AT_TOUCHED = 80, AT_PROGRAM = 88, AT_CLOCK = 152,
 	AT_RESERVED2 = 168, AT_TEXT = 256,
 };
+#define TOUCHED_MAX ((1ull << 40) - 1)
 _Static_assert(AT_TEXT + OM_HELLO_TEXT == OM_HELLO_SIZE, "the text ends the hello");
 
 static void put16(uint8_t *at, uint16_t v) { v = htole16(v); memcpy(at, &v, sizeof v); }
@@ -34,7 +35,9 @@ void mig_hello_encode(const struct mig_hello *hello, uint8_t out[OM_HELLO_SIZE])
 	memcpy(out + AT_SESSION, hello->session, sizeof hello->session);
 	memcpy(out + AT_MRENCLAVE, hello->mrenclave, sizeof hello->mrenclave);
 	put64(out + AT_ELRANGE, hello->elrange_size);
-	put64(out + AT_TOUCHED, hello->touched_bytes);
+	put64(out + AT_TOUCHED, (hello->touched_bytes < TOUCHED_MAX ? hello->touched_bytes : TOUCHED_MAX) |
+		(uint64_t)(hello->sockets.count < NET_SPARE_MAX ? hello->sockets.count : NET_SPARE_MAX) << 40 |
+		(uint64_t)hello->sockets.v6 << 63);
 	memcpy(out + AT_PROGRAM, hello->program, strnlen(hello->program, OM_HELLO_NAME - 1));
 	memcpy(out + AT_CLOCK, hello->clock, sizeof hello->clock);
 	memcpy(out + AT_TEXT, hello->text, strnlen(hello->text, OM_HELLO_TEXT - 1));
@@ -86,7 +89,8 @@ int mig_hello_decode(const uint8_t in[OM_HELLO_SIZE], struct mig_hello *ret_hell
 	memcpy(h.session, in + AT_SESSION, sizeof h.session);
 	memcpy(h.mrenclave, in + AT_MRENCLAVE, sizeof h.mrenclave);
 	h.elrange_size = get64(in + AT_ELRANGE);
-	h.touched_bytes = get64(in + AT_TOUCHED);
+	h.touched_bytes = get64(in + AT_TOUCHED) & TOUCHED_MAX;
+	h.sockets = (struct net_spare_hint){ (uint32_t)(get64(in + AT_TOUCHED) >> 40) & NET_SPARE_MAX, get64(in + AT_TOUCHED) >> 63 };
 	memcpy(h.program, in + AT_PROGRAM, sizeof h.program);
 	memcpy(h.clock, in + AT_CLOCK, sizeof h.clock);
 	memcpy(h.text, in + AT_TEXT, sizeof h.text);

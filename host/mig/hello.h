@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine.h"
+#include "net/spare.h"
 
 #define MIG_SESSION_ID_SIZE 16
 
@@ -20,6 +21,7 @@ struct mig_hello {
 	uint8_t  session[MIG_SESSION_ID_SIZE];
 	uint8_t  mrenclave[32];
 	uint64_t elrange_size, touched_bytes;
+	struct net_spare_hint sockets;
 	char     program[OM_HELLO_NAME];        /* always NUL-terminated */
 	uint8_t  clock[16];
 	char     text[OM_HELLO_TEXT];           /* always NUL-terminated */

@@ -380,7 +380,10 @@ static int start_session(struct host_mig *mig, const struct mig_receive_options 
 		return error;
 	mig_answer(mig, fd, hello, 0);
 	code = pthread_create(&mig->supervisor, NULL, supervisor_main, mig);
-	return code ? host_fail(OM_ENOMEM, "thread: %s", strerror(code)) : 0;
+	if (code)
+		return host_fail(OM_ENOMEM, "thread: %s", strerror(code));
+	net_spare_make(hello->sockets);
+	return 0;
 }
 
 int mig_receive(const struct mig_receive_options *options)

@@ -86,6 +86,7 @@ static int connect_all(struct host_mig *mig, enum om_hello_kind kind)
 	hello.kind = (uint16_t)kind;
 	if (kind == OM_HELLO_NEW) {
 		hello.touched_bytes = touched_bytes(mig);
+		hello.sockets = net_spare_count();
 		snprintf(hello.text, sizeof hello.text, "%s", host_image_path(mig->enclave));
 	}
 	pthread_mutex_lock(&mig->lock);

@@ -19,12 +19,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <unistd.h>
 #include "capture.h"
 #include "hold.h"
 #include "netfilter.h"
 #include "packet.h"
+#include "spare.h"
 #include "tcp.h"
 #include "util.h"
 
@@ -92,6 +94,30 @@ static bool low_descriptor_left(void)
 	return fd >= 0 && fd < FD_SETSIZE - 64;
 }
 
+/* The program may have a thousand connections before the library has its socket: it finds these free. Under the lock. */
+#define LOW_COUNT 128u
+static int low[LOW_COUNT];
+static unsigned low_count;
+
+static void keep_low_descriptors(void)
+{
+	struct rlimit limit;
+
+	/* Few are the program's to miss. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < 8u * LOW_COUNT)
+		return;
+	low[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	low_count = low[0] >= 0;
+	while (low_count && low_count < LOW_COUNT && (low[low_count] = fcntl(low[0], F_DUPFD_CLOEXEC, 0)) >= 0)
+		low_count++;
+}
+
+static void give_low_descriptors(void)
+{
+	while (low_count > 0)
+		close(low[--low_count]);
+}
+
 /* Under the lock. */
 static int make_context(void)
 {
@@ -99,6 +125,7 @@ static int make_context(void)
 
 	if (nft)
 		return 0;
+	give_low_descriptors();
 	error = net_netfilter_socket(); /* where there is none, the library ends the process */
 	if (error)
 		return error;
@@ -151,6 +178,9 @@ void host_net_begin(void)
 {
 	pthread_t thread;
 
+	pthread_mutex_lock(&lock);
+	keep_low_descriptors();
+	pthread_mutex_unlock(&lock);
 	if (pthread_create(&thread, NULL, begin, NULL) == 0)
 		pthread_detach(thread);
 }
@@ -430,11 +460,13 @@ int64_t host_net_release(void)
 	int resumed = host_tcp_resume_all();
 	int64_t lifted = lift(true);
 
+	net_spare_drop();
 	return resumed ? resumed : lifted;
 }
 
 int64_t host_net_abandon(void)
 {
 	host_tcp_forget_all();
+	net_spare_drop();
 	return lift(false);
 }

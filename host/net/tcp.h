@@ -7,12 +7,12 @@
  *     source         dump ──▶ undump                       it runs on here, as if nothing had been
  *                      └────▶ the descriptor is closed     the other host has it: in repair mode that tells nobody
  *
- *     destination    restore ──▶ claim ──▶ resume
- *                    a socket    address,  it speaks
- *                    of the kind queues
+ *     destination    restore ──▶ reserve ──▶ claim ──▶ resume
+ *                    a socket    port        peer,     it speaks
+ *                                            queues
  *
- * Restore and claim are one step unless both hosts are one network namespace, where the same connection cannot stand twice: there
- * the claim follows when the source has closed its own.
+ * Reserve and claim are one step unless both hosts are one network namespace, where the same connection cannot stand twice: there
+ * the claim follows when the source has let go of its own. One thread restores; the other steps are several threads' for all.
  *
  * The dump is a flat blob (net/tcp_blob.h) that crosses hands which need not be trusted: the restore decodes strictly.
  */
@@ -21,6 +21,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "hostcall.h"
 
 /* What the caller knows of a connection. */
 struct host_tcp_hints {
@@ -36,18 +37,29 @@ struct host_tcp_hints {
  * -EOPNOTSUPP for what is not TCP, -EPERM without CAP_NET_ADMIN, or another -errno, and it is as before.
  */
 int64_t host_tcp_dump(int fd, const struct host_tcp_hints *hints, uint64_t offset, uint8_t *piece, uint64_t room);
+/* Dumps those of the list that stand, by several threads: host_tcp_dump finds them done, if it is asked in the same order. What is
+ * not asked for goes on with host_tcp_undump_ahead. Return: 0 or -ENOMEM. */
+int64_t host_tcp_dump_ahead(const struct om_tcp_wanted *list, uint32_t count);
+void host_tcp_undump_ahead(void);
 /* It goes on here. @reuse: what OM_TCP_REUSE said. Return: 0 or -errno. */
 int64_t host_tcp_undump(int fd, bool reuse);
+/* Dumped connections stand here no more; @closing: nor are the descriptors left. Return: 0, or -errno if one still does. */
+int64_t host_tcp_leave(const int32_t *fds, uint32_t count, bool closing);
+
+enum host_tcp_when { HOST_TCP_NOW, HOST_TCP_LATER, HOST_TCP_SOON };
 
 /*
  * Makes the connection anew, silent: it sends nothing, and closing it tells the peer nothing, until host_net_release
  * (or host_tcp_resume_all) lets it go on. The dump comes in pieces of `size` bytes at `offset`, in order, of `total`.
- * @later: leave out what a connection that stands here already would forbid; host_tcp_claim_all does it.
+ * @when: SOON, a socket is there, and host_tcp_stand_all has the rest; LATER, that has the port, and host_tcp_claim_all the rest.
  * Return: its descriptor once all is there, 0 before; -EINVAL for a malformed dump, or another -errno.
  */
-int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, bool later);
-/* Return: how many are left because the same connection still stands here. Call again, then. A connection that cannot be had
- * for another reason is reported to the user, and its descriptor is one of a socket that is not connected. */
+int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, enum host_tcp_when when);
+/* When threads have done what was to be done soon. To be called before the descriptors may be closed. Return: 0, or OM_TCP_FAILURE
+ * of one for which it is impossible. */
+int64_t host_tcp_stand_all(void);
+/* Return: how many are left because the same connection, or one before it, still stands here. Call again, then. A connection that
+ * cannot be had for another reason is reported to the user, and its descriptor is one of a socket that is not connected. */
 uint32_t host_tcp_claim_all(void);
 /* Restored connections go on. Those that were closed meanwhile are left out. Return: 0, or the first -errno. */
 int host_tcp_resume_all(void);

@@ -10,6 +10,7 @@
  * No packet leaves the host, and no right is needed but for buffers larger than the host's limit.
  */
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -184,15 +185,16 @@ static void close_end(int fd)
 
 void host_tcp_buffers(int fd, const struct tcp_blob *b)
 {
-	const struct { int name, force; uint32_t size; } sides[] = { { SO_SNDBUF, SO_SNDBUFFORCE, b->send_buffer },
-		{ SO_RCVBUF, SO_RCVBUFFORCE, b->receive_buffer } };
+	const struct { int now, force; uint32_t size; } sides[] = { { SK_MEMINFO_SNDBUF, SO_SNDBUFFORCE, b->send_buffer },
+		{ SK_MEMINFO_RCVBUF, SO_RCVBUFFORCE, b->receive_buffer } };
 	bool changed = b->buffer_locks != 0;
+	uint32_t now[SK_MEMINFO_VARS] = { 0 };
+	socklen_t length = sizeof now;
 
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, now, &length))
+		return;
 	for (int i = 0; i < 2; i++) {
-		int size;
-		socklen_t length = sizeof size;
-
-		if (getsockopt(fd, SOL_SOCKET, sides[i].name, &size, &length) || (uint32_t)size == sides[i].size)
+		if (now[sides[i].now] == sides[i].size)
 			continue;
 		(void)set_int(fd, SOL_SOCKET, sides[i].force, (int)(sides[i].size / 2)); /* a host without the right keeps its own */
 		changed = true;

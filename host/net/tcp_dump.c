@@ -14,8 +14,12 @@
  *
  * What the peer has acknowledged of a segment stays in the kernel's queue until all of it is: the queue may hold more than
  * SIOCOUTQ counts. Its last bytes are the ones that count.
+ *
+ * A program with many connections stands still for all their dumps, so each system call counts: most connections are idle, and of
+ * those nothing is asked that is known (read_sizes). The dumps are made ahead, by several threads.
  */
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -30,6 +34,7 @@
 #include "hostcall.h"
 #include "options.h"
 #include "packet.h"
+#include "parallel.h"
 #include "sockopt.h"
 #include "tcp.h"
 #include "tcp_blob.h"
@@ -37,9 +42,38 @@
 #define DUMP_TRIES          3
 #define SEGMENT_MAX         (1u << 19)   /* of one buffer in the kernel's queue, whatever the device: IPv6's BIG TCP */
 
-/* The dump at hand. One program is frozen at a time, by one thread. */
-static uint8_t *dump, *scratch;
-static size_t dump_capacity, dump_size, scratch_capacity;
+/* What connections of one kind have in common: read of the first. */
+struct kind {
+	uint64_t number;                 /* 0: the rest is of no use to the next connection */
+	uint8_t list[NET_OPTIONS_MAX];
+	uint16_t size;
+	bool reuse;
+	uint32_t mark, locks;
+};
+
+/* Most connections of a server have the same local address. */
+struct local { struct sockaddr_storage address; time_t at; bool here; };
+
+/* One thread's. */
+struct work {
+	uint8_t *dump, *scratch;         /* of the connection at hand */
+	size_t dump_capacity, dump_size, scratch_capacity;
+	struct kind kind;
+	struct local local;
+};
+
+static void work_done(struct work *w)
+{
+	free(w->dump);
+	free(w->scratch);
+	*w = (struct work){ 0 };
+}
+
+/* One program is frozen at a time, by one thread. */
+static struct work alone;
+/* Dumps that were made ahead; NULL: there is none. */
+static struct ahead { int fd; bool reuse; uint8_t *dump; uint64_t size; } *aheads;
+static uint32_t ahead_count, ahead_next;       /* those before the next one have been fetched */
 
 static int get_u32(int fd, int level, int name, uint32_t *value)
 {
@@ -95,28 +129,26 @@ bool host_tcp_stamps_tell(void)
 
 /* ---- a connection that stands ------------------------------------------------------------------------------------- */
 
-/* Most connections of a server have the same. */
-static bool address_is_here(const struct sockaddr_storage *local, socklen_t size)
+static bool address_is_here(struct local *last, const struct sockaddr_storage *local, socklen_t size)
 {
-	static struct { struct sockaddr_storage address; time_t at; bool here; } last;
 	struct sockaddr_storage any_port = *local;
 	struct timespec now;
 	int fd;
 
 	((struct sockaddr_in *)&any_port)->sin_port = 0;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (last.at == now.tv_sec && memcmp(&last.address, &any_port, sizeof any_port) == 0)
-		return last.here;
-	last.address = any_port;
-	last.at = now.tv_sec;
+	if (last->at == now.tv_sec && memcmp(&last->address, &any_port, sizeof any_port) == 0)
+		return last->here;
+	last->address = any_port;
+	last->at = now.tv_sec;
 	fd = socket(local->ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	last.here = fd < 0 || bind(fd, (struct sockaddr *)&any_port, size) == 0 || errno != EADDRNOTAVAIL;
+	last->here = fd < 0 || bind(fd, (struct sockaddr *)&any_port, size) == 0 || errno != EADDRNOTAVAIL;
 	if (fd >= 0)
 		close(fd);
-	return last.here;
+	return last->here;
 }
 
-static int read_addresses(int fd, struct tcp_blob *b)
+static int read_addresses(int fd, struct local *last, struct tcp_blob *b)
 {
 	struct sockaddr_storage local = { 0 }, remote = { 0 };
 	socklen_t local_size = sizeof local, remote_size = sizeof remote;
@@ -131,7 +163,7 @@ static int read_addresses(int fd, struct tcp_blob *b)
 		return -EAFNOSUPPORT;
 	if (scope && if_indextoname(scope, name))
 		memcpy(b->interface, name, strnlen(name, sizeof b->interface - 1));
-	if (!address_is_here(&local, local_size))
+	if (!address_is_here(last, &local, local_size))
 		b->flags |= TCP_BLOB_ELSEWHERE;
 	return 0;
 }
@@ -183,45 +215,64 @@ static int read_parameters(int fd, struct tcp_blob *b)
 	return 0;
 }
 
-/* What connections have that stand and that are over. The list is good until the next one is asked for. */
-static int read_settings(int fd, const struct host_tcp_hints *hints, struct tcp_blob *b)
+static int read_kind(int fd, const struct host_tcp_hints *hints, struct kind *k)
 {
-	static uint8_t list[NET_OPTIONS_MAX];
-	static uint64_t kind;
-	static int size;
-	uint32_t locks;
+	uint32_t reuse;
+	int size;
 
-	if (!hints->kind || kind != hints->kind) {
-		kind = 0;
-		size = net_options_read(fd, list);
-		if (size < 0)
-			return size;
-		kind = hints->kind;
-	}
-	if (hints->nonblock)
-		b->flags |= TCP_BLOB_NONBLOCK;
-	b->option_list = list;
-	b->option_size = (uint16_t)size;
-	TRY(get_u32(fd, SOL_SOCKET, SO_SNDBUF, &b->send_buffer));
-	TRY(get_u32(fd, SOL_SOCKET, SO_RCVBUF, &b->receive_buffer));
-	if (get_u32(fd, SOL_SOCKET, SO_BUF_LOCK, &locks) == 0)
-		b->buffer_locks = locks & 3;
+	if (hints->kind && k->number == hints->kind)
+		return 0;
+	k->number = 0;
+	size = net_options_read(fd, k->list);
+	if (size < 0)
+		return size;
+	k->size = (uint16_t)size;
+	TRY(get_u32(fd, SOL_SOCKET, SO_REUSEADDR, &reuse));
+	k->reuse = reuse != 0;
+	TRY(get_u32(fd, SOL_SOCKET, SO_MARK, &k->mark));
+	if (get_u32(fd, SOL_SOCKET, SO_BUF_LOCK, &k->locks))
+		k->locks = 0;
+	k->number = hints->kind;
 	return 0;
 }
 
-/* Sizes without FINs, and the sequence numbers of the queues' first bytes. */
-static int read_sizes(int fd, struct tcp_blob *b, uint32_t *ret_rcv_nxt)
+/* What connections have that stand and that are over. */
+static int read_settings(int fd, const struct host_tcp_hints *hints, struct kind *k, struct tcp_blob *b)
+{
+	int error = read_kind(fd, hints, k);
+
+	if (error)
+		return error;
+	if (hints->nonblock)
+		b->flags |= TCP_BLOB_NONBLOCK;
+	b->option_list = k->list;
+	b->option_size = k->size;
+	b->buffer_locks = k->locks & 3;
+	return 0;
+}
+
+/* @ret_empty: no memory is charged for either queue: no byte, and no FIN, waits in one. */
+static int read_buffers(int fd, struct tcp_blob *b, bool *ret_empty)
+{
+	uint32_t now[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof now;
+
+	TRY(getsockopt(fd, SOL_SOCKET, SO_MEMINFO, now, &size));
+	b->send_buffer = now[SK_MEMINFO_SNDBUF];
+	b->receive_buffer = now[SK_MEMINFO_RCVBUF];
+	*ret_empty = size == sizeof now && now[SK_MEMINFO_RMEM_ALLOC] == 0 && now[SK_MEMINFO_WMEM_QUEUED] == 0;
+	return 0;
+}
+
+/* Sizes without FINs. */
+static int count_queues(int fd, struct tcp_blob *b)
 {
 	int in, out, unsent;
-	uint32_t rcv_nxt, write_seq;
 
-	TRY(queue_seq(fd, TCP_RECV_QUEUE, &rcv_nxt));
-	TRY(queue_seq(fd, TCP_SEND_QUEUE, &write_seq));
 	TRY(ioctl(fd, SIOCINQ, &in));
 	TRY(ioctl(fd, SIOCOUTQ, &out));
 	TRY(ioctl(fd, SIOCOUTQNSD, &unsent));
 	if (b->flags & TCP_BLOB_FIN_SENT) {
-		write_seq--;
 		/* Both counts include a FIN that is not acknowledged, or not even sent. */
 		if (b->state != TCP_FIN_WAIT2)
 			out--;
@@ -233,8 +284,28 @@ static int read_sizes(int fd, struct tcp_blob *b, uint32_t *ret_rcv_nxt)
 	b->receive_size = (uint32_t)in;
 	b->send_size = (uint32_t)out;
 	b->unsent_size = (uint32_t)unsent;
-	b->receive_seq = rcv_nxt - (uint32_t)in - !!(b->flags & TCP_BLOB_FIN_RECEIVED);
-	b->send_seq = write_seq - (uint32_t)out;
+	return 0;
+}
+
+/*
+ * Sizes, and the sequence numbers of the queues' first bytes. *ret_idle: both queues were empty after the numbers were read, so
+ * there is nothing to count, and nothing has come in between.
+ */
+static int read_sizes(int fd, struct tcp_blob *b, uint32_t *ret_rcv_nxt, bool *ret_idle)
+{
+	uint32_t rcv_nxt, write_seq;
+	int error;
+
+	TRY(queue_seq(fd, TCP_RECV_QUEUE, &rcv_nxt));
+	TRY(queue_seq(fd, TCP_SEND_QUEUE, &write_seq));
+	error = read_buffers(fd, b, ret_idle);
+	*ret_idle = *ret_idle && b->state == TCP_ESTABLISHED;
+	if (!error && !*ret_idle)
+		error = count_queues(fd, b);
+	if (error)
+		return error;
+	b->receive_seq = rcv_nxt - b->receive_size - !!(b->flags & TCP_BLOB_FIN_RECEIVED);
+	b->send_seq = write_seq - !!(b->flags & TCP_BLOB_FIN_SENT) - b->send_size;
 	*ret_rcv_nxt = rcv_nxt;
 	return 0;
 }
@@ -250,53 +321,71 @@ static int peek_received(int fd, uint8_t *to, uint32_t size)
 	return (uint32_t)got == size ? 0 : -EAGAIN;
 }
 
-static int peek_sent(int fd, uint8_t *to, uint32_t size)
+static int peek_sent(int fd, struct work *w, uint8_t *to, uint32_t size)
 {
 	size_t room = (size_t)size + SEGMENT_MAX;
 	ssize_t got;
 
 	if (size == 0)
 		return 0;
-	if (!grow(&scratch, &scratch_capacity, room))
+	if (!grow(&w->scratch, &w->scratch_capacity, room))
 		return -ENOMEM;
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
-	TRY(got = recv(fd, scratch, room, MSG_PEEK | MSG_DONTWAIT));
+	TRY(got = recv(fd, w->scratch, room, MSG_PEEK | MSG_DONTWAIT));
 	if ((size_t)got < size || (size_t)got == room)
 		return -EAGAIN;
-	memcpy(to, scratch + ((size_t)got - size), size);
+	memcpy(to, w->scratch + ((size_t)got - size), size);
 	return 0;
 }
 
-static bool encode(struct tcp_blob *b)
+static bool encode(struct work *w, struct tcp_blob *b)
 {
 	size_t most = 512u + b->option_size + b->receive_size + b->send_size;
 
-	if (!grow(&dump, &dump_capacity, most))
+	if (!grow(&w->dump, &w->dump_capacity, most))
 		return false;
-	dump_size = tcp_blob_encode(b, dump, dump_capacity);
-	return dump_size != 0;
+	w->dump_size = tcp_blob_encode(b, w->dump, w->dump_capacity);
+	return w->dump_size != 0;
 }
 
-/* -EAGAIN: the connection changed meanwhile. */
-static int dump_once(int fd, struct tcp_blob *b)
+/* Has a packet come meanwhile? */
+static int look_again(int fd, const struct tcp_blob *b, uint32_t rcv_nxt)
 {
-	uint32_t rcv_nxt, again;
-	int error = read_addresses(fd, b);
+	struct tcp_blob now = { 0 };
+	uint32_t again;
+	int error = read_state(fd, &now);
 
-	if (!error)
-		error = read_parameters(fd, b);
-	if (!error)
-		error = read_sizes(fd, b, &rcv_nxt);
-	if (!error && !encode(b))
-		error = -ENOMEM;
-	if (!error)
-		error = peek_received(fd, b->receive_queue, b->receive_size);
-	if (!error)
-		error = peek_sent(fd, b->send_queue, b->send_size);
 	if (error)
 		return error;
 	TRY(queue_seq(fd, TCP_RECV_QUEUE, &again));
-	return again == rcv_nxt ? 0 : -EAGAIN;
+	return again == rcv_nxt && now.state == b->state ? 0 : -EAGAIN;
+}
+
+/* -EAGAIN: the connection changed meanwhile. */
+static int dump_once(int fd, struct work *w, struct tcp_blob *b)
+{
+	uint32_t rcv_nxt;
+	bool idle = false;
+	int error = read_state(fd, b);
+
+	if (error)
+		return error;
+	/* A packet that was past the hold may have ended it, or it was over before. */
+	if (b->state == TCP_CLOSE)
+		return -ECONNRESET;
+	error = read_addresses(fd, &w->local, b);
+	if (!error)
+		error = read_parameters(fd, b);
+	if (!error)
+		error = read_sizes(fd, b, &rcv_nxt, &idle);
+	if (!error && !encode(w, b))
+		error = -ENOMEM;
+	if (error || idle)
+		return error;
+	error = peek_received(fd, b->receive_queue, b->receive_size);
+	if (!error)
+		error = peek_sent(fd, w, b->send_queue, b->send_size);
+	return error ? error : look_again(fd, b, rcv_nxt);
 }
 
 static void mark(int fd, uint32_t from, uint32_t to)
@@ -307,28 +396,22 @@ static void mark(int fd, uint32_t from, uint32_t to)
 		(void)set_int(fd, SOL_SOCKET, SO_MARK, (int)to); /* allowed: so is repair mode */
 }
 
-static int dump_standing(int fd, const struct host_tcp_hints *hints, bool *ret_reuse)
+static int dump_standing(int fd, const struct host_tcp_hints *hints, struct work *w, bool *ret_reuse)
 {
 	struct tcp_blob settings = { 0 };
-	uint32_t reuse;
-	int error = read_settings(fd, hints, &settings);
+	int error = read_settings(fd, hints, &w->kind, &settings);
 
 	if (error)
 		return error;
-	TRY(get_u32(fd, SOL_SOCKET, SO_REUSEADDR, &reuse));
-	*ret_reuse = reuse != 0;
+	*ret_reuse = w->kind.reuse;
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, 1));
-	mark(fd, 0, HOST_NET_SILENT);
+	if (w->kind.mark == 0)
+		(void)set_int(fd, SOL_SOCKET, SO_MARK, HOST_NET_SILENT); /* allowed: so is repair mode */
 	error = -EAGAIN;
 	for (int i = 0; i < DUMP_TRIES && error == -EAGAIN; i++) {
 		struct tcp_blob b = settings;
 
-		error = read_state(fd, &b);
-		/* A packet that was past the hold may have ended it. */
-		if (!error && b.state == TCP_CLOSE)
-			error = -ECONNRESET;
-		if (!error)
-			error = dump_once(fd, &b);
+		error = dump_once(fd, w, &b);
 	}
 	if (error)
 		(void)host_tcp_undump(fd, *ret_reuse); /* cannot fail: repair mode is on */
@@ -350,11 +433,13 @@ static int take_error(int fd, uint16_t *ret_error)
 	return 0;
 }
 
-static int64_t dump_closed(int fd, struct tcp_blob *b, const struct host_tcp_hints *hints)
+static int64_t dump_closed(int fd, struct work *w, struct tcp_blob *b, const struct host_tcp_hints *hints)
 {
-	int family, in = 0, error = read_settings(fd, hints, b);
-	bool agreed = b->options != 0;
+	int family, in = 0, error = read_settings(fd, hints, &w->kind, b);
+	bool agreed = b->options != 0, ignored;
 
+	if (!error)
+		error = read_buffers(fd, b, &ignored);
 	if (error)
 		return error;
 	TRY(get_u32(fd, SOL_SOCKET, SO_DOMAIN, (uint32_t *)&family));
@@ -367,7 +452,7 @@ static int64_t dump_closed(int fd, struct tcp_blob *b, const struct host_tcp_hin
 	/* Nobody has looked whether the attempt succeeded; what the peer has agreed to, or sent, says that it did. */
 	if (hints->attempt && !agreed && in == 0)
 		b->flags |= TCP_BLOB_REFUSED;
-	if (!encode(b))
+	if (!encode(w, b))
 		return -ENOMEM;
 	if (in > 0) {
 		ssize_t got;
@@ -380,36 +465,135 @@ static int64_t dump_closed(int fd, struct tcp_blob *b, const struct host_tcp_hin
 	error = take_error(fd, &b->error);
 	if (error)
 		return error;
-	(void)encode(b); /* as before, with the error: it has the room */
-	return (int64_t)(dump_size | OM_TCP_CLOSED | (uint64_t)b->error << 44 | (b->error ? OM_TCP_SPOILT : 0));
+	(void)encode(w, b); /* as before, with the error: it has the room */
+	return (int64_t)(w->dump_size | OM_TCP_CLOSED | (uint64_t)b->error << 44 | (b->error ? OM_TCP_SPOILT : 0));
 }
 
 /* ---- */
 
-static int64_t make_dump(int fd, const struct host_tcp_hints *hints)
+static int64_t make_dump(int fd, struct work *w, const struct host_tcp_hints *hints)
 {
 	struct tcp_blob b = { 0 };
 	bool reuse = false;
 	int error = read_state(fd, &b);
 
 	if (!error && b.state != TCP_CLOSE) {
-		error = dump_standing(fd, hints, &reuse);
+		error = dump_standing(fd, hints, w, &reuse);
 		if (error != -ECONNRESET)
-			return error ? error : (int64_t)(dump_size | (reuse ? OM_TCP_REUSE : 0));
+			return error ? error : (int64_t)(w->dump_size | (reuse ? OM_TCP_REUSE : 0));
 		b = (struct tcp_blob){ 0 };
 		error = read_state(fd, &b);
 	}
-	return error ? error : dump_closed(fd, &b, hints);
+	return error ? error : dump_closed(fd, w, &b, hints);
+}
+
+/* ---- ahead -------------------------------------------------------------------------------------------------------- */
+
+struct slice { const struct om_tcp_wanted *list; struct ahead *to; };
+
+/* What does not stand, or cannot be dumped, is as before, and is found out once more when its turn comes. */
+static void dump_slice(void *context, uint32_t first, uint32_t end)
+{
+	const struct slice *s = context;
+	struct work *w = calloc(1, sizeof *w);
+
+	for (uint32_t i = first; w && i < end; i++) {
+		const struct host_tcp_hints hints = { .nonblock = s->list[i].nonblock == 1, .kind = s->list[i].kind };
+		struct ahead *a = &s->to[i];
+
+		if (dump_standing(s->list[i].fd, &hints, w, &a->reuse))
+			continue;
+		a->dump = malloc(w->dump_size);
+		if (!a->dump) {
+			(void)host_tcp_undump(s->list[i].fd, a->reuse); /* cannot fail: repair mode is on */
+			continue;
+		}
+		memcpy(a->dump, w->dump, w->dump_size);
+		a->size = w->dump_size;
+	}
+	if (w)
+		work_done(w);
+	free(w);
+}
+
+int64_t host_tcp_dump_ahead(const struct om_tcp_wanted *list, uint32_t count)
+{
+	struct ahead *more = realloc(aheads, ((size_t)ahead_count + count + 1) * sizeof *more);
+	struct slice s = { list, NULL };
+
+	if (!more)
+		return -ENOMEM;
+	aheads = more;
+	s.to = more + ahead_count;
+	for (uint32_t i = 0; i < count; i++)
+		s.to[i] = (struct ahead){ .fd = list[i].fd };
+	(void)host_tcp_stamps_tell(); /* before there are threads that ask */
+	net_parallel(count, dump_slice, &s);
+	ahead_count += count;
+	return 0;
+}
+
+/* They are asked for in the order in which they were dumped. Return: as host_tcp_dump, or 0: there is none. */
+static int64_t take_ahead(int fd)
+{
+	struct ahead *a = ahead_next < ahead_count && aheads[ahead_next].fd == fd ? &aheads[ahead_next++] : NULL;
+
+	if (!a || !a->dump)
+		return 0;
+	free(alone.dump);
+	alone.dump = a->dump;
+	alone.dump_size = alone.dump_capacity = a->size;
+	a->dump = NULL;
+	return (int64_t)(alone.dump_size | (a->reuse ? OM_TCP_REUSE : 0));
+}
+
+void host_tcp_undump_ahead(void)
+{
+	for (uint32_t i = 0; i < ahead_count; i++) {
+		if (aheads[i].dump)
+			(void)host_tcp_undump(aheads[i].fd, aheads[i].reuse); /* cannot fail: repair mode is on */
+		free(aheads[i].dump);
+	}
+	free(aheads);
+	aheads = NULL;
+	ahead_count = ahead_next = 0;
 }
 
 int64_t host_tcp_dump(int fd, const struct host_tcp_hints *hints, uint64_t offset, uint8_t *piece, uint64_t room)
 {
-	int64_t result = offset ? (int64_t)dump_size : make_dump(fd, hints);
+	int64_t result = offset ? (int64_t)alone.dump_size : take_ahead(fd);
 
-	if (result < 0 || offset >= dump_size)
+	if (result == 0)
+		result = make_dump(fd, &alone, hints);
+	if (result < 0 || offset >= alone.dump_size)
 		return result;
-	memcpy(piece, dump + offset, room < dump_size - offset ? room : dump_size - offset);
+	memcpy(piece, alone.dump + offset, room < alone.dump_size - offset ? room : alone.dump_size - offset);
 	return result;
+}
+
+/* ---- the source is done with it ----------------------------------------------------------------------------------- */
+
+struct leavers { const int32_t *fds; bool close; _Atomic uint32_t left; };
+
+/* In repair mode disconnecting tells nobody, as closing does. It takes half as long, and who waits for the address waits for that. */
+static void leave_slice(void *context, uint32_t first, uint32_t end)
+{
+	struct leavers *l = context;
+
+	for (uint32_t i = first; i < end; i++) {
+		if (l->close)
+			close(l->fds[i]);
+		else if (connect(l->fds[i], &(struct sockaddr){ .sa_family = AF_UNSPEC }, sizeof(struct sockaddr)))
+			l->left++;
+	}
+}
+
+int64_t host_tcp_leave(const int32_t *fds, uint32_t count, bool closing)
+{
+	struct leavers l = { fds, closing, 0 };
+
+	net_parallel(count, leave_slice, &l);
+	return l.left ? -EBUSY : 0;
 }
 
 int64_t host_tcp_undump(int fd, bool reuse)

@@ -3,9 +3,9 @@
  * A dumped TCP connection made anew. The order of the steps is what works (each other order lost data, or was refused by the
  * kernel):
  *
- *   restore   socket, repair on, options, bind
- *   claim     sequence numbers, connect (sends nothing), TCP options, timestamp, receive queue, sent part of the send queue,
- *             windows
+ *   restore   socket
+ *   reserve   repair on, options, bind, sequence numbers
+ *   claim     connect (sends nothing), TCP options, timestamp, receive queue, sent part of the send queue, windows
  *   resume    forged FIN if one had been received, repair off, unsent data, buffer sizes, the rest of the options (repair off
  *             resets SO_REUSEADDR; setting it earlier would break the bind next to a listener), shutdown if a FIN had been sent
  *
@@ -16,10 +16,13 @@
  * repeated by a peer that has our acknowledgement: it is forged and fed to the new socket.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,7 +30,9 @@
 #include <unistd.h>
 #include "options.h"
 #include "packet.h"
+#include "parallel.h"
 #include "sockopt.h"
+#include "spare.h"
 #include "tcp.h"
 #include "tcp_blob.h"
 #include "tcp_closed.h"
@@ -57,6 +62,10 @@ static int bind_silently(int fd, const struct tcp_blob *b)
 	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
 	TRY(stand_without_address(fd, b, 1));
 	TRY(bind(fd, (struct sockaddr *)&local, size));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->send_seq));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE));
+	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->receive_seq));
 	return 0;
 }
 
@@ -65,10 +74,6 @@ static int connect_silently(int fd, const struct tcp_blob *b)
 	struct sockaddr_storage remote;
 	socklen_t size = name_of(b, &b->remote, &remote);
 
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
-	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->send_seq));
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE));
-	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->receive_seq));
 	TRY(connect(fd, (struct sockaddr *)&remote, size));
 	TRY(stand_without_address(fd, b, 0));
 	return 0;
@@ -187,7 +192,6 @@ static int resume(int fd, const struct tcp_blob *b)
 		if (error)
 			return error;
 	}
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_NO_QUEUE));
 	/* The probe makes the peer acknowledge what it has of the queue; without one there is nothing to ask. */
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, b->send_size ? TCP_REPAIR_OFF : REPAIR_OFF_SILENTLY));
 	if (left > 0)
@@ -222,21 +226,21 @@ static int claim(int fd, const struct tcp_blob *b)
 /* ---- silent connections ------------------------------------------------------------------------------------ */
 
 /*
- * The descriptor belongs to the caller, who may have closed it meanwhile; the cookie tells.
- * BOUND: not claimed yet. CLAIMED: may go on. LOST: could not be claimed.
+ * The descriptor belongs to the caller, who may have closed it before it is resumed; the cookie tells.
+ * MADE: no more than a socket. BOUND: not claimed yet. CLAIMED: may go on. LOST: could not be claimed.
  */
-enum silent_state { BOUND, CLAIMED, LOST };
+enum silent_state { MADE, BOUND, CLAIMED, LOST };
 struct silent {
-	struct silent *next;
 	int fd;
 	enum silent_state state;
 	uint64_t cookie;
+	struct tcp_blob b;        /* decoded; points into what follows */
 	uint64_t size;
 	uint8_t blob[];
 };
 
 static pthread_mutex_t silent_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct silent *silent_list;
+static struct silents { struct silent **list; uint32_t count, capacity; } silents;
 
 static uint64_t cookie_of(int fd)
 {
@@ -251,26 +255,47 @@ static bool still_open(const struct silent *s)
 	return s->cookie && cookie_of(s->fd) == s->cookie;
 }
 
-static void remember_silent(struct silent *s, int fd, enum silent_state state)
+static bool room_for_silent(void)
 {
-	s->fd = fd;
-	s->state = state;
-	s->cookie = cookie_of(fd);
+	struct silent **more;
+	bool enough;
+
 	pthread_mutex_lock(&silent_lock);
-	s->next = silent_list;
-	silent_list = s;
+	enough = silents.count < silents.capacity;
+	more = enough ? NULL : realloc(silents.list, (silents.capacity * 2u + 64) * sizeof *more);
+	if (more) {
+		silents.list = more;
+		silents.capacity = silents.capacity * 2 + 64;
+	}
+	pthread_mutex_unlock(&silent_lock);
+	return enough || more;
+}
+
+/* There is room. */
+static void remember_silent(struct silent *s)
+{
+	pthread_mutex_lock(&silent_lock);
+	silents.list[silents.count++] = s;
 	pthread_mutex_unlock(&silent_lock);
 }
 
-static struct silent *take_silent(void)
+static struct silents take_silents(void)
 {
-	struct silent *list;
+	struct silents all;
 
+	(void)host_tcp_stand_all(); /* has been called, and its result heard */
 	pthread_mutex_lock(&silent_lock);
-	list = silent_list;
-	silent_list = NULL;
+	all = silents;
+	silents = (struct silents){ 0 };
 	pthread_mutex_unlock(&silent_lock);
-	return list;
+	return all;
+}
+
+static void free_silents(struct silents *all)
+{
+	for (uint32_t i = 0; i < all->count; i++)
+		free(all->list[i]);
+	free(all->list);
 }
 
 /* Whose claim was refused half-way is a connection already, or is not: nobody must hear of it. */
@@ -287,95 +312,276 @@ static bool stands_here_still(int error)
 	return error == -EADDRNOTAVAIL || error == -EADDRINUSE;
 }
 
+static int advance(struct silent *s, enum silent_state to)
+{
+	int error = 0;
+
+	if (s->state >= to)
+		return 0;
+	if (s->state == MADE) {
+		s->cookie = cookie_of(s->fd);
+		error = bind_silently(s->fd, &s->b);
+		if (!error)
+			s->state = BOUND;
+	}
+	if (!error && to == CLAIMED)
+		error = claim(s->fd, &s->b);
+	if (!error)
+		s->state = to;
+	return error;
+}
+
+/*
+ * While the enclave hands over the next ones, other threads make those stand that are here already: a batch at a time, and on one
+ * processor less than there are, so that the enclave's thread does not wait.
+ */
+#define BATCH       128u
+#define WORKERS_MAX 15u
+struct batch {
+	struct batch *next;
+	enum silent_state to;
+	int64_t failure;
+	uint32_t count;
+	struct silent *list[BATCH];
+};
+
+/* The last batch is being filled, and nobody's before it is full or all is handed over. */
+static struct workers {
+	struct batch *first, *last, *next;     /* next: that nobody has begun */
+	bool whole;                            /* no more will come */
+	pthread_t threads[WORKERS_MAX];
+	unsigned count;
+} workers;
+static pthread_mutex_t work_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t work_there = PTHREAD_COND_INITIALIZER;
+
+static void stand_batch(struct batch *b)
+{
+	for (uint32_t i = 0; i < b->count && !b->failure; i++) {
+		int error = advance(b->list[i], b->to);
+
+		b->failure = error ? OM_TCP_FAILURE(b->list[i]->fd, error) : 0;
+	}
+}
+
+static void *work(void *none)
+{
+	(void)none;
+	pthread_mutex_lock(&work_lock);
+	for (;;) {
+		struct batch *b = workers.next;
+
+		if (b && (b->count == BATCH || b->next || workers.whole)) {
+			workers.next = b->next;
+			pthread_mutex_unlock(&work_lock);
+			stand_batch(b);
+			pthread_mutex_lock(&work_lock);
+		} else if (workers.whole) {
+			break;
+		} else {
+			pthread_cond_wait(&work_there, &work_lock);
+		}
+	}
+	pthread_mutex_unlock(&work_lock);
+	return NULL;
+}
+
+/* Under the lock. Where none can be made, who waits for the end does the work. */
+static void hire(void)
+{
+	unsigned most = net_processors() - 1;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);       /* signals are the program's threads' */
+	while (workers.count < most && workers.count < WORKERS_MAX &&
+	       pthread_create(&workers.threads[workers.count], NULL, work, NULL) == 0)
+		workers.count++;
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Under the lock. NULL: no memory. */
+static struct batch *batch_with_room(enum silent_state to)
+{
+	struct batch *b = workers.last;
+
+	if (b && b->count < BATCH && b->to == to)
+		return b;
+	b = calloc(1, sizeof *b);
+	if (!b)
+		return NULL;
+	b->to = to;
+	*(workers.last ? &workers.last->next : &workers.first) = b;
+	workers.last = b;
+	workers.next = workers.next ? workers.next : b;
+	return b;
+}
+
+static bool stand_soon(struct silent *s, enum silent_state to)
+{
+	struct batch *b;
+
+	pthread_mutex_lock(&work_lock);
+	b = batch_with_room(to);
+	if (b)
+		b->list[b->count++] = s;
+	if (b && b->count == BATCH) {
+		if (!workers.count)
+			hire();
+		pthread_cond_signal(&work_there);
+	}
+	pthread_mutex_unlock(&work_lock);
+	return b;
+}
+
+int64_t host_tcp_stand_all(void)
+{
+	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+	struct workers all;
+	int64_t failure = 0;
+
+	pthread_mutex_lock(&one_at_a_time);
+	pthread_mutex_lock(&work_lock);
+	workers.whole = true;
+	pthread_cond_broadcast(&work_there);
+	pthread_mutex_unlock(&work_lock);
+	work(NULL);
+	for (unsigned i = 0; i < workers.count; i++)
+		pthread_join(workers.threads[i], NULL);
+	pthread_mutex_lock(&work_lock);
+	all = workers;
+	workers = (struct workers){ 0 };
+	pthread_mutex_unlock(&work_lock);
+	pthread_mutex_unlock(&one_at_a_time);
+	while (all.first) {
+		struct batch *b = all.first;
+
+		failure = failure ? failure : b->failure;
+		all.first = b->next;
+		free(b);
+	}
+	return failure;
+}
+
+/* The source leaves them in this order too: behind one that still stands there are only others. */
+static void claim_slice(void *left, uint32_t first, uint32_t end)
+{
+	for (uint32_t i = first; i < end; i++) {
+		struct silent *s = silents.list[i];
+		int error = advance(s, CLAIMED);
+
+		if (stands_here_still(error)) {
+			*(_Atomic uint32_t *)left += end - i;
+			return;
+		}
+		if (error)
+			give_up(s, error);
+	}
+}
+
 uint32_t host_tcp_claim_all(void)
 {
-	uint32_t left = 0;
+	_Atomic uint32_t left = 0;
 
+	(void)host_tcp_stand_all(); /* has been called, and its result heard */
 	pthread_mutex_lock(&silent_lock);
-	for (struct silent *s = silent_list; s; s = s->next) {
-		struct tcp_blob b;
-		int error;
-
-		if (s->state != BOUND || !still_open(s))
-			continue;
-		/* It was decoded before, from these very bytes. */
-		error = tcp_blob_decode(&b, s->blob, s->size) ? -EINVAL : claim(s->fd, &b);
-		if (stands_here_still(error))
-			left++;
-		else if (error)
-			give_up(s, error);
-		else
-			s->state = CLAIMED;
-	}
+	/* Asked often in vain: of the first one alone. */
+	claim_slice(&left, 0, silents.count ? 1 : 0);
+	left = left ? silents.count : 0;
+	if (!left)
+		net_parallel(silents.count, claim_slice, &left);
 	pthread_mutex_unlock(&silent_lock);
 	return left;
 }
 
+struct resumers { struct silent **list; _Atomic int first_error; };
+
+static int resume_one(struct silent *s)
+{
+	int error;
+
+	if (s->state == LOST || !still_open(s))
+		return 0;
+	if (s->state < CLAIMED) {
+		give_up(s, -EADDRINUSE);
+		return -EADDRINUSE;
+	}
+	error = resume(s->fd, &s->b);
+	if (error)
+		host_error("a TCP connection (descriptor %d) does not go on: %s", s->fd, strerror(-error));
+	return error;
+}
+
+static void resume_slice(void *context, uint32_t first, uint32_t end)
+{
+	struct resumers *r = context;
+
+	for (uint32_t i = first; i < end; i++) {
+		int none = 0, error = resume_one(r->list[i]);
+
+		if (error)
+			atomic_compare_exchange_strong(&r->first_error, &none, error);
+	}
+}
+
 int host_tcp_resume_all(void)
 {
-	struct silent *list = take_silent();
-	int first = 0;
+	struct silents all = take_silents();
+	struct resumers r = { all.list, 0 };
 
-	while (list) {
-		struct silent *s = list;
-		struct tcp_blob b;
-		int error = 0;
-
-		list = s->next;
-		if (s->state == BOUND && still_open(s))
-			give_up(s, error = -EADDRINUSE);
-		else if (s->state == CLAIMED && still_open(s) && !tcp_blob_decode(&b, s->blob, s->size))
-			error = resume(s->fd, &b);
-		if (error && s->state == CLAIMED)
-			host_error("a TCP connection (descriptor %d) does not go on: %s", s->fd, strerror(-error));
-		if (!first)
-			first = error;
-		free(s);
-	}
-	return first;
+	net_parallel(all.count, resume_slice, &r);
+	free_silents(&all);
+	return r.first_error;
 }
 
 void host_tcp_forget_all(void)
 {
-	struct silent *list = take_silent();
+	struct silents all = take_silents();
 
-	while (list) {
-		struct silent *s = list;
-
-		list = s->next;
-		free(s);
-	}
+	free_silents(&all);
 }
 
-static int64_t restore(struct silent *s, bool later)
+static int64_t restore(struct silent *s, enum host_tcp_when when)
 {
-	struct tcp_blob b;
+	const struct tcp_blob *b = &s->b;
 	int fd, error;
 
-	if (tcp_blob_decode(&b, s->blob, s->size))
+	if (tcp_blob_decode(&s->b, s->blob, s->size))
 		return -EINVAL;
-	if (b.state == TCP_CLOSE) {
-		fd = host_tcp_closed(&b);
+	if (b->state == TCP_CLOSE) {
+		fd = host_tcp_closed(b);
 		if (fd >= 0)
 			free(s);
 		return fd;
 	}
-	fd = socket(b.family == 4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC | (b.flags & TCP_BLOB_NONBLOCK ? SOCK_NONBLOCK : 0), 0);
-	TRY(fd);
-	error = bind_silently(fd, &b);
-	if (!error && !later)
-		error = claim(fd, &b);
+	if (!room_for_silent())
+		return -ENOMEM;
+	fd = net_spare_take(b->family == 4 ? AF_INET : AF_INET6);
+	if (fd < 0)
+		return fd;
+	if (!(b->flags & TCP_BLOB_NONBLOCK))
+		(void)fcntl(fd, F_SETFL, 0); /* cannot fail on a socket */
+	error = when == HOST_TCP_NOW ? bind_silently(fd, b) : 0;
+	if (!error && when == HOST_TCP_NOW)
+		error = claim(fd, b);
 	if (error) {
 		/* The peer must not hear of it: the blob may be tried again, here or elsewhere. */
 		(void)set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON);
 		close(fd);
 		return error;
 	}
-	remember_silent(s, fd, later ? BOUND : CLAIMED);
+	s->fd = fd;
+	s->state = when == HOST_TCP_NOW ? CLAIMED : MADE;
+	s->cookie = when == HOST_TCP_NOW ? cookie_of(fd) : 0;
+	if (when != HOST_TCP_NOW && !stand_soon(s, when == HOST_TCP_SOON ? CLAIMED : BOUND)) {
+		close(fd);
+		return -ENOMEM;
+	}
+	remember_silent(s);
 	return fd;
 }
 
-int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, bool later)
+int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, uint64_t total, enum host_tcp_when when)
 {
 	static struct silent *coming;     /* pieces of one dump; one program is rebuilt at a time, by one thread */
 	int64_t result;
@@ -392,7 +598,7 @@ int64_t host_tcp_restore(const uint8_t *piece, uint64_t size, uint64_t offset, u
 	memcpy(coming->blob + offset, piece, size);
 	if (offset + size < total)
 		return 0;
-	result = restore(coming, later);
+	result = restore(coming, when);
 	if (result < 0)
 		free(coming);
 	coming = NULL;

@@ -16,11 +16,13 @@
 #include <string.h>
 #include <netinet/tcp.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "net/address.h"
 #include "net/hold.h"
+#include "net/spare.h"
 #include "net/tcp.h"
 #include "net/tcp_blob.h"
 #include "util.h"
@@ -162,7 +164,7 @@ static int64_t dump(int fd, bool attempt)
 	return result;
 }
 
-static int64_t restore_size(uint64_t size, bool later)
+static int64_t restore_size(uint64_t size, enum host_tcp_when when)
 {
 	uint64_t done = 0;
 	int64_t fd;
@@ -170,7 +172,7 @@ static int64_t restore_size(uint64_t size, bool later)
 	for (;;) {
 		uint64_t some = size - done < 50021 ? size - done : 50021;
 
-		fd = host_tcp_restore(blob + done, some, done, size, later);
+		fd = host_tcp_restore(blob + done, some, done, size, when);
 		done += some;
 		if (fd || done == size)
 			return fd;
@@ -179,7 +181,7 @@ static int64_t restore_size(uint64_t size, bool later)
 
 static int64_t restore(int64_t dumped)
 {
-	return restore_size(OM_TCP_SIZE((uint64_t)dumped), false);
+	return restore_size(OM_TCP_SIZE((uint64_t)dumped), HOST_TCP_NOW);
 }
 
 static void move_here(struct pair *p, uint64_t while_held)
@@ -374,7 +376,7 @@ static void failures_change_nothing(struct sockaddr *address, socklen_t size)
 	dumped = dump(p.server, false);
 	CHECK(dumped > 0);
 	/* Beside the one that stands it cannot be claimed; once that is closed, which tells nobody, it can. */
-	fd = restore_size(OM_TCP_SIZE((uint64_t)dumped), true);
+	fd = restore_size(OM_TCP_SIZE((uint64_t)dumped), HOST_TCP_LATER);
 	CHECK(fd >= 0 && host_tcp_claim_all() == 1);
 	close(p.server);
 	CHECK(host_tcp_claim_all() == 0 && host_tcp_resume_all() == 0);
@@ -384,7 +386,7 @@ static void failures_change_nothing(struct sockaddr *address, socklen_t size)
 	CHECK(dumped > 0);
 	close(p.server);
 	for (uint64_t i = 0; i < OM_TCP_SIZE((uint64_t)dumped); i++)
-		CHECK(restore_size(i, false) == -EINVAL);
+		CHECK(restore_size(i, HOST_TCP_NOW) == -EINVAL);
 	blob[4] ^= 1;
 	CHECK(restore(dumped) == -EINVAL);
 	blob[4] ^= 1;
@@ -770,6 +772,141 @@ static void in_child(void (*run)(void))
 	CHECK(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
 }
 
+/* ---- many at once ------------------------------------------------------------------------------------------------ */
+
+#define MANY 600
+static struct pair many_pairs[MANY];
+static int32_t many_fds[MANY];
+static struct { uint8_t *bytes; uint64_t size; } many_dumps[MANY];
+
+static bool has_own_mark(int i) { return i % 11 == 5; }
+static bool is_half_closed(int i) { return i % 7 == 3; }
+
+static void make_many(int listener, struct sockaddr *address, socklen_t size)
+{
+	int own = 5;
+
+	for (int i = 0; i < MANY; i++) {
+		struct pair *p = &many_pairs[i];
+
+		connect_pair(p, listener, address, size);
+		if (i % 3 == 1) {
+			stream_write(&p->up, p->client, 5000);
+			stream_write(&p->down, p->server, 5000);
+		}
+		if (is_half_closed(i))
+			CHECK(shutdown(p->client, SHUT_WR) == 0);
+		if (has_own_mark(i))
+			CHECK(setsockopt(p->server, SOL_SOCKET, SO_MARK, &own, sizeof own) == 0);
+		many_fds[i] = p->server;
+	}
+}
+
+static void dump_many_ahead(void)
+{
+	static struct om_tcp_wanted wanted[MANY];
+
+	for (int i = 0; i < MANY; i++)
+		wanted[i] = (struct om_tcp_wanted){ .fd = many_pairs[i].server, .kind = has_own_mark(i) ? 0 : 1 };
+	CHECK(host_tcp_dump_ahead(wanted, MANY) == 0);
+}
+
+static void many_are_as_they_were(void)
+{
+	int value;
+	socklen_t size = sizeof value;
+
+	for (int i = 0; i < MANY; i++) {
+		CHECK(getsockopt(many_pairs[i].server, SOL_SOCKET, SO_MARK, &value, &size) == 0 && value == (has_own_mark(i) ? 5 : 0));
+		CHECK(getsockopt(many_pairs[i].server, SOL_SOCKET, SO_REUSEADDR, &value, &size) == 0 && value == 1);
+		CHECK(state_of(many_pairs[i].server) == (is_half_closed(i) ? TCP_CLOSE_WAIT : TCP_ESTABLISHED));
+		stream_write(&many_pairs[i].down, many_pairs[i].server, 100);
+		if (!is_half_closed(i))
+			stream_write(&many_pairs[i].up, many_pairs[i].client, 100);
+		everything_arrives(&many_pairs[i]);
+	}
+}
+
+/* Dumped ahead, half of them asked for, and called off. */
+static void call_many_off(void)
+{
+	dump_many_ahead();
+	for (int i = 0; i < MANY / 2; i++) {
+		int64_t dumped = dump(many_pairs[i].server, false);
+
+		CHECK(dumped > 0 && (uint64_t)dumped & OM_TCP_REUSE);
+		CHECK(host_tcp_undump(many_pairs[i].server, true) == 0);
+	}
+	host_tcp_undump_ahead();
+	CHECK(host_net_release() == 0);
+	many_are_as_they_were();
+}
+
+static void restore_many(enum host_tcp_when when)
+{
+	for (int i = 0; i < MANY; i++) {
+		int64_t fd = host_tcp_restore(many_dumps[i].bytes, many_dumps[i].size, 0, many_dumps[i].size, when);
+
+		CHECK(fd >= 0);
+		many_pairs[i].server = (int)fd;
+	}
+}
+
+static void fetch_many(void)
+{
+	for (int i = 0; i < MANY; i++) {
+		int64_t dumped = dump(many_pairs[i].server, false);
+
+		CHECK(dumped > 0);
+		free(many_dumps[i].bytes);
+		many_dumps[i].size = OM_TCP_SIZE((uint64_t)dumped);
+		many_dumps[i].bytes = malloc(many_dumps[i].size);
+		memcpy(many_dumps[i].bytes, blob, many_dumps[i].size);
+		many_fds[i] = many_pairs[i].server;
+	}
+}
+
+static void many(struct sockaddr *address, socklen_t size)
+{
+	int listener = listen_on(address, size);
+	struct om_net_flow flow;
+	int64_t failure;
+
+	now_doing = "many";
+	make_many(listener, address, size);
+	flow = flow_of(many_pairs[0].server);
+	CHECK(host_net_hold(&flow, 1) == 0);
+	call_many_off();
+	/* Both hosts in one network: each waits for the source's own to leave. */
+	CHECK(host_net_hold(&flow, 1) == 0);
+	dump_many_ahead();
+	fetch_many();
+	net_spare_make((struct net_spare_hint){ MANY / 2, address->sa_family == AF_INET6 });
+	restore_many(HOST_TCP_LATER);
+	CHECK(host_tcp_stand_all() == 0 && host_tcp_claim_all() == MANY);
+	CHECK(host_tcp_leave(many_fds, MANY / 4, false) == 0);
+	CHECK(host_tcp_claim_all() > 0);
+	CHECK(host_tcp_leave(many_fds + MANY / 4, MANY - MANY / 4, false) == 0);
+	CHECK(host_tcp_claim_all() == 0);
+	CHECK(host_tcp_leave(many_fds, MANY, true) == 0 && fcntl(many_fds[MANY - 1], F_GETFD) < 0);
+	CHECK(host_net_release() == 0);
+	many_are_as_they_were();
+	/* Hosts of their own. What stands in the way is named. */
+	CHECK(host_net_hold(&flow, 1) == 0);
+	dump_many_ahead();
+	fetch_many();
+	CHECK(host_tcp_leave(many_fds, MANY - 1, true) == 0);
+	restore_many(HOST_TCP_SOON);
+	failure = host_tcp_stand_all();
+	CHECK(OM_TCP_FAILURE_FD(failure) == many_pairs[MANY - 1].server && OM_TCP_FAILURE_ERROR(failure) == -EADDRNOTAVAIL);
+	CHECK(host_tcp_leave(many_fds + MANY - 1, 1, true) == 0 && host_tcp_claim_all() == 0);
+	CHECK(host_net_release() == 0);
+	many_are_as_they_were();
+	for (int i = 0; i < MANY; i++)
+		close(many_pairs[i].server), close(many_pairs[i].client);
+	close(listener);
+}
+
 int main(void)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -779,6 +916,7 @@ int main(void)
 
 	host_log_options(false, getenv("V") != NULL);
 	blob = malloc(BLOB_MAX);
+	(void)setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 4096, 4096 });
 	if (geteuid() != 0 || unshare(CLONE_NEWNET) || sh("ip link set lo up")) {
 		puts("needs root, network namespaces and ip(8)");
 		return 77;
@@ -816,6 +954,9 @@ int main(void)
 		reset_while_held((struct sockaddr *)&v4, sizeof v4, i);
 		reset_while_held((struct sockaddr *)&v6, sizeof v6, i);
 	}
+	v4.sin_port = v6.sin6_port = 0;
+	many((struct sockaddr *)&v4, sizeof v4);
+	many((struct sockaddr *)&v6, sizeof v6);
 	v4.sin_port = v6.sin6_port = 0;
 	refused((struct sockaddr *)&v4, sizeof v4);
 	refused((struct sockaddr *)&v6, sizeof v6);

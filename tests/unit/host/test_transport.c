@@ -32,7 +32,7 @@ void mig_lose(struct host_mig *mig, int error, bool eof)
 static struct mig_hello good_hello(void)
 {
 	struct mig_hello h = { .kind = OM_HELLO_NEW, .connection = 3, .channels = 2, .status = OM_EEXISTS,
-		.elrange_size = 1ull << 36, .touched_bytes = 12345678901, .program = "redis-server", .text = "/usr/bin/redis-server" };
+		.elrange_size = 1ull << 36, .touched_bytes = 12345678901, .sockets = { 10000, true }, .program = "redis-server", .text = "/usr/bin/redis-server" };
 
 	for (unsigned i = 0; i < sizeof h.session; i++)
 		h.session[i] = (uint8_t)(i + 1);

@@ -147,10 +147,20 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 	switch (op) {
 	case OM_HC_TCP_DUMP:
 		return host_tcp_dump((int)arg[0], &(struct host_tcp_hints){ arg[2] == 1, arg[4] == 1, arg[3] }, arg[1], ub, fake.ub_size);
+	case OM_HC_TCP_AHEAD:
+		return host_tcp_dump_ahead((const struct om_tcp_wanted *)ub, (uint32_t)arg[0]);
+	case OM_HC_TCP_LEAVE:
+		return host_tcp_leave((const int32_t *)ub, (uint32_t)arg[0], arg[1] == 1);
 	case OM_HC_TCP_UNDUMP:
+		if ((int)arg[0] == -1) {
+			host_tcp_undump_ahead();
+			return 0;
+		}
 		return host_tcp_undump((int)arg[0], arg[1] == 1);
 	case OM_HC_TCP_RESTORE:
-		return host_tcp_restore(ub, arg[0], arg[1], arg[2], arg[3] == 1);
+		return host_tcp_restore(ub, arg[0], arg[1], arg[2], (enum host_tcp_when)arg[3]);
+	case OM_HC_TCP_STAND:
+		return host_tcp_stand_all();
 	case OM_HC_TCP_CLAIM:
 		return host_tcp_claim_all();
 	case OM_HC_OPTIONS_GET:

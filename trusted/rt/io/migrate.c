@@ -38,6 +38,7 @@
 static RT_RESIDENT bool frozen;
 static RT_RESIDENT uint32_t file_mask;       /* the host process' umask */
 static int64_t claim_pause_ns;
+static long claim_left;
 static bool discarded;                       /* a source that has given its sockets up; there is no way back */
 
 /* Reading it means setting it. */
@@ -221,8 +222,10 @@ int rt_io_freeze(char *text, size_t size)
 		error = rt_io_epoll_freeze(&words);
 	if (!error)
 		error = for_each(rt_io_socket_accept_waiting, &words);
-	if (!error)
+	if (!error) {
+		rt_io_tcp_ahead();
 		error = for_each(freeze_one, &words);
+	}
 	if (!error)
 		error = for_each(rt_io_queue_senders, &words);
 	if (!error && rt_io_lock_release_all()) {
@@ -324,6 +327,7 @@ int rt_io_thaw(char *text, size_t size)
 	if (!frozen)
 		return 0;
 	rt_io_net_here();
+	rt_io_tcp_behind();
 	for_each_alone(thaw_one, &words, &first);
 	for_each_alone(async_again, &words, &first);
 	error = rt_io_epoll_thaw(&words);
@@ -413,7 +417,8 @@ static int try_locks(struct rt_io_words *words)
 
 static int make_all(struct rt_io_words *words)
 {
-	int error = for_each(make_one, words);
+	struct rt_io_words none = { NULL, 0, 0 };
+	int error = for_each(make_one, words), standing;
 
 	if (!error)
 		error = stand(words);
@@ -423,6 +428,8 @@ static int make_all(struct rt_io_words *words)
 		error = for_each(fill_udp, words);
 	if (!error)
 		error = rt_io_epoll_rearm(words);
+	standing = rt_io_tcp_stand(error ? &none : words);
+	error = error ? error : standing;
 	if (!error)
 		error = for_each(rt_io_reapply_async, words);
 	return error ? error : try_locks(words);
@@ -511,6 +518,16 @@ static void claim_rest(void)
 		}
 }
 
+/* While the source is at it, it is asked often. Return: ns. */
+static uint64_t claim_later(long left)
+{
+	int64_t longer = claim_pause_ns * 2 < CLAIM_AGAIN_MAX_NS ? claim_pause_ns * 2 : CLAIM_AGAIN_MAX_NS;
+
+	claim_pause_ns = left != claim_left || !claim_pause_ns ? CLAIM_AGAIN_NS : longer;
+	claim_left = left;
+	return (uint64_t)claim_pause_ns;
+}
+
 static bool something_to_claim(void)
 {
 	for (uint32_t index = 1; index < rt_io_ofd_end; index++)
@@ -526,10 +543,13 @@ uint64_t rt_io_claim(void)
 	struct rt_io_words words = { text, sizeof text, 0 };
 	int first = 0;
 
-	if (something_to_claim() && (claim_names() || rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg) > 0)) {
-		claim_pause_ns = claim_pause_ns == 0 ? CLAIM_AGAIN_NS :
-			claim_pause_ns * 2 < CLAIM_AGAIN_MAX_NS ? claim_pause_ns * 2 : CLAIM_AGAIN_MAX_NS;
-		return (uint64_t)claim_pause_ns;
+	if (something_to_claim()) {
+		/* Asking for a listener's name takes milliseconds while many connections have it. */
+		long left = rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg);
+
+		left = left > 0 ? left : claim_names();
+		if (left > 0)
+			return claim_later(left);
 	}
 	claim_rest();
 	take_locks(&words, &first);
@@ -550,14 +570,25 @@ void rt_io_let_go(void)
 		rt_io_epoll_settle();
 	}
 	rt_io_net_release();
-	if (discarded)
+	if (discarded) {
+		(void)rt_io_tcp_leave(true);            /* closing cannot fail */
+		(void)for_each(close_host, &none);      /* cannot fail */
 		return;
+	}
 	(void)for_each(settle, &none);                  /* cannot fail */
 	rt_io_frozen_clear(CLEAR_AT_ONCE);
 	frozen = false;
 }
 
-/* Connections are in repair mode: closing them tells nobody. */
+static int close_other(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	return ofd->kind == RT_IO_SOCKET && !rt_io_tcp_stands(ofd) ? close_host(ofd, words) : 0;
+}
+
+/*
+ * Connections are in repair mode: closing them tells nobody. On a network that is the destination's too, it waits for all connections
+ * and names, in this order; what it does not wait for is closed when it runs.
+ */
 void rt_io_discard(void)
 {
 	struct rt_io_words none = { NULL, 0, 0 };
@@ -565,5 +596,5 @@ void rt_io_discard(void)
 	if (discarded || !frozen)
 		return;
 	discarded = true;
-	(void)for_each(close_host, &none);              /* cannot fail */
+	(void)for_each(rt_io_tcp_leave(false) ? close_host : close_other, &none); /* cannot fail */
 }

@@ -94,13 +94,21 @@ bool rt_io_may_move_connections(void);
 
 /* ---- TCP connections, those that are over too (migrate_tcp.c) ---- */
 bool rt_io_is_connection(const struct rt_io_ofd *ofd);
+/* The host dumps all that stand at once, and those that no freeze asked for then go on. */
+void rt_io_tcp_ahead(void);
+void rt_io_tcp_behind(void);
 int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* All that were made stand, or on the source's network have their ports. Before, none may be closed. */
+int rt_io_tcp_stand(struct rt_io_words *words);
 /* When it speaks again: what the program had shut down. The host knows of the direction in which a FIN went. */
 int rt_io_tcp_settle(struct rt_io_ofd *ofd, struct rt_io_words *words);
-/* A frozen record of this kind? */
+/* A frozen record of this kind? Of one that stands? */
 bool rt_io_tcp_frozen(const struct rt_io_ofd *ofd);
+bool rt_io_tcp_stands(const struct rt_io_ofd *ofd);
+/* A source: those that stand do so no more. @closing: their descriptors go too. Return: 0, or -errno if one still stands. */
+long rt_io_tcp_leave(bool closing);
 
 /* ---- queues of messages and bytes (migrate_queue.c) ---- */
 /* What waits is copied behind the socket's record, not taken. */

@@ -52,6 +52,34 @@ static void undump(const struct rt_io_ofd *ofd, bool reuse)
 	(void)rt_hostcall(OM_HC_TCP_UNDUMP, 0, 0, arg); /* cannot fail while the descriptor is good */
 }
 
+void rt_io_tcp_ahead(void)
+{
+	uint64_t room, ub, arg[6] = {0};
+	uint32_t end = rt_io_ofd_end;
+
+	rt_ub_reset();
+	room = rt_ub_left() / sizeof(struct om_tcp_wanted);
+	ub = rt_io_ub_space(room * sizeof(struct om_tcp_wanted));
+	for (uint32_t index = 1; ub && index < end; index++) {
+		const struct rt_io_ofd *ofd = &rt_io_ofds[index];
+		const struct om_tcp_wanted wanted = { ofd->host_fd, !rt_io_blocking(ofd), rt_io_is_connection(ofd) ? kind_of(ofd) : 0 };
+
+		if (rt_io_is_connection(ofd))
+			rt_ub_put((void *)(ub + arg[0]++ * sizeof wanted), &wanted, sizeof wanted);
+		if (arg[0] == room || (arg[0] && index + 1 == end)) {
+			(void)rt_hostcall(OM_HC_TCP_AHEAD, 0, 0, arg); /* what is not done ahead is done later */
+			arg[0] = 0;
+		}
+	}
+}
+
+void rt_io_tcp_behind(void)
+{
+	const uint64_t arg[6] = { (uint64_t)-1 };
+
+	(void)rt_hostcall(OM_HC_TCP_UNDUMP, 0, 0, arg); /* cannot fail */
+}
+
 /* The first piece lies in the transfer buffer. */
 static bool fetch(const struct rt_io_ofd *ofd, struct tcp_record *record)
 {
@@ -128,10 +156,10 @@ int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 }
 
 /* Return: the new host descriptor or -errno. */
-static long restore(const struct tcp_record *record, bool later)
+static long restore(const struct tcp_record *record, uint64_t when)
 {
 	for (uint64_t done = 0;;) {
-		uint64_t some, arg[6] = { 0, done, record->size, later };
+		uint64_t some, arg[6] = { 0, done, record->size, when };
 		long host_fd;
 
 		rt_ub_reset();
@@ -159,6 +187,38 @@ static void become_dead(struct rt_io_ofd *ofd, const struct tcp_record *record)
 	ofd->socket.v6only = record->v6only ? record->v6only : ofd->socket.v6only;
 }
 
+bool rt_io_tcp_stands(const struct rt_io_ofd *ofd)
+{
+	return rt_io_tcp_frozen(ofd) && !((const struct tcp_record *)rt_io_frozen_at(ofd->frozen))->closed;
+}
+
+long rt_io_tcp_leave(bool closing)
+{
+	uint64_t room, ub, arg[6] = { 0, closing };
+	uint32_t end = rt_io_ofd_end;
+	long error = 0;
+
+	rt_ub_reset();
+	room = rt_ub_left() / 64 * 16;
+	ub = rt_io_ub_space(room * sizeof(int32_t));
+	for (uint32_t index = 1; ub && index < end; index++) {
+		struct rt_io_ofd *ofd = &rt_io_ofds[index];
+
+		if (rt_io_tcp_stands(ofd) && ofd->host_fd >= 0) {
+			rt_ub_put((void *)(ub + arg[0]++ * sizeof(int32_t)), &ofd->host_fd, sizeof ofd->host_fd);
+			if (closing)
+				ofd->host_fd = -1;
+		}
+		if (arg[0] == room || (arg[0] && index + 1 == end)) {
+			long some = rt_hostcall(OM_HC_TCP_LEAVE, 0, 0, arg);
+
+			error = error ? error : some;
+			arg[0] = 0;
+		}
+	}
+	return ub ? error : -ENOMEM;
+}
+
 static void set_mode(const struct rt_io_ofd *ofd)
 {
 	(void)rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, ofd->status & O_NONBLOCK, 0, 0, 0); /* cannot fail on a fresh socket */
@@ -174,7 +234,7 @@ int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		undump(ofd, record->reuse);
 	if (!record->spoilt)
 		return 0;
-	host_fd = restore(record, false);
+	host_fd = restore(record, 0);
 	if (host_fd < 0)
 		return rt_io_refuse_errno(words, ofd, "the connection's pending error is lost", host_fd);
 	rt_io_watch_dups_close(ofd);
@@ -189,8 +249,7 @@ int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	const struct tcp_record *record = rt_io_frozen_at(ofd->frozen);
-	bool later = rt_io_same_net && !record->closed;
-	long host_fd = restore(record, later);
+	long host_fd = restore(record, record->closed ? 0 : rt_io_same_net ? 1 : 2);
 
 	if (host_fd < 0)
 		return rt_io_refuse_errno(words, ofd, "the TCP connection cannot be restored", host_fd);
@@ -202,8 +261,22 @@ int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	}
 	ofd->socket.state = RT_IO_S_CONNECTED;
 	ofd->socket.v6only = record->v6only ? record->v6only : ofd->socket.v6only;
-	ofd->claim = later ? RT_IO_CLAIM_ALL : RT_IO_CLAIM_NOTHING;
+	ofd->claim = rt_io_same_net ? RT_IO_CLAIM_ALL : RT_IO_CLAIM_NOTHING;
 	return 0;
+}
+
+int rt_io_tcp_stand(struct rt_io_words *words)
+{
+	const uint64_t arg[6] = {0};
+	const struct rt_io_ofd *ofd = NULL;
+	long result = rt_hostcall(OM_HC_TCP_STAND, 0, 0, arg);
+
+	if (result >= 0)
+		return 0;
+	for (uint32_t index = 1; index < rt_io_ofd_end && !ofd; index++)
+		if (rt_io_tcp_stands(&rt_io_ofds[index]) && rt_io_ofds[index].host_fd == OM_TCP_FAILURE_FD(result))
+			ofd = &rt_io_ofds[index];
+	return rt_io_refuse_errno(words, ofd, "the TCP connection cannot be restored", OM_TCP_FAILURE_ERROR(result));
 }
 
 int rt_io_tcp_settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
