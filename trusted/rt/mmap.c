@@ -383,6 +383,26 @@ static void make_readable(uint64_t index)
 		rt_mem_protect(index, 1, RT_PAGE_R);
 }
 
+#define READ_WRITE (RT_PAGE_R | RT_PAGE_W)
+
+/* Is it one mapping to Linux: one protection, and one file or none? What lies behind the end of a file is out of reach, and has in
+ * its record the protection that it would have. */
+static bool one_piece(uint64_t index, uint64_t count, uint8_t *ret_protection)
+{
+	const uint8_t *byte = rt_pagemap() + index;
+	struct rt_mapped_what what = { 0 };
+	enum rt_mapped_kind found = rt_mapped_get(index, count, &what);
+	uint64_t there = found == RT_MAPPED_ONE ? rt_mapped_reach(index, count) : count;
+
+	if (found == RT_MAPPED_ONE)
+		rt_io_map_put(what.file);
+	*ret_protection = (uint8_t)(there < count ? what.protection : byte[0]) & READ_WRITE;
+	for (uint64_t i = 0; i < there; i++)
+		if ((byte[i] ^ *ret_protection) & READ_WRITE)
+			return false;
+	return found != RT_MAPPED_MANY;
+}
+
 /* The new place of a mapping shows its file as the old one did; what it has grown by is read. `reach`: pages of it that the file had
  * when they began to be copied; what has been written to the file since is in the old place only, so a shared one is read anew. */
 static long move_file(uint64_t old, uint64_t old_size, uint64_t at, uint64_t new_size, uint8_t protection, uint64_t reach)
@@ -410,10 +430,9 @@ static long move_file(uint64_t old, uint64_t old_size, uint64_t at, uint64_t new
  * file had. Pages never touched stay so. */
 #define MOVE_COPIED 0x100u
 #define MOVE_REACH  16
-static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t new_size, long flags)
+static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t new_size, long flags, uint8_t protection)
 {
 	struct rt_tcb *tcb = rt_self();
-	uint8_t protection;
 	long r;
 
 	if (t->syscall_scratch[0] == 0) {
@@ -421,7 +440,7 @@ static long move(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_t 
 			(flags & MREMAP_FIXED) ? MAP_FIXED : 0);
 		if (r < 0)
 			return r;
-		t->syscall_scratch[2] = (rt_pagemap()[rt_page_index(old)] & (RT_PAGE_R | RT_PAGE_W)) |
+		t->syscall_scratch[2] = protection |
 			rt_mapped_reach(rt_page_index(old), old_size >> 12) << MOVE_REACH;
 		t->syscall_scratch[0] = (uint64_t)r;
 	}
@@ -468,9 +487,8 @@ static long shrink(struct rt_thread *t, uint64_t old, uint64_t old_size, uint64_
 }
 
 /* In place, if what follows is free. */
-static bool grow_here(uint64_t index, uint64_t count, uint64_t more)
+static bool grow_here(uint64_t index, uint64_t count, uint64_t more, uint8_t protection)
 {
-	uint8_t protection = rt_pagemap()[index + count - 1] & (RT_PAGE_R | RT_PAGE_W);
 	struct rt_mapped_what what;
 	bool file = rt_mapped_get(index, count, &what) == RT_MAPPED_ONE;
 	uint64_t next;
@@ -484,6 +502,7 @@ static bool grow_here(uint64_t index, uint64_t count, uint64_t more)
 	if (!file)
 		return true;
 	what.offset += count << 12;
+	what.protection = protection;
 	next = index + count;
 	if (rt_mapped_add(next, more, &what) == 0 && fill(&next, next + more, false) == 0) {
 		rt_mapped_protect(index + count, more, what.protection);
@@ -493,25 +512,15 @@ static bool grow_here(uint64_t index, uint64_t count, uint64_t more)
 	return false;
 }
 
-/* What Linux would have as one mapping: one protection, and one file or none. */
-static bool one_piece(uint64_t index, uint64_t count)
-{
-	const uint8_t *byte = rt_pagemap() + index;
-
-	for (uint64_t i = 1; i < count; i++)
-		if ((byte[i] ^ byte[0]) & (RT_PAGE_R | RT_PAGE_W))
-			return false;
-	return rt_mapped_get(index, count, NULL) != RT_MAPPED_MANY;
-}
-
 static long sys_mremap(struct rt_thread *t)
 {
 	uint64_t old = (uint64_t)t->arg[0], old_size = rt_page_up((uint64_t)t->arg[1]), new_size = rt_page_up((uint64_t)t->arg[2]);
 	uint64_t index, count;
 	long flags = t->arg[3];
+	uint8_t protection = 0;
 
 	if (t->syscall_scratch[0])
-		return move(t, old, old_size, new_size, flags);
+		return move(t, old, old_size, new_size, flags, 0);
 	if (t->syscall_scratch[2])
 		return shrink(t, old, old_size, new_size);
 	if (new_size == 0 || (flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED)) ||
@@ -519,22 +528,22 @@ static long sys_mremap(struct rt_thread *t)
 		return -EINVAL;
 	if (!rt_mem_all_mapped(index, count))
 		return -EFAULT;
-	if (((flags & MREMAP_FIXED) || new_size > old_size) && !one_piece(index, count))
+	if (((flags & MREMAP_FIXED) || new_size > old_size) && !one_piece(index, count, &protection))
 		return -EFAULT;                    /* since 6.17 Linux would move several, if they keep their size */
 	if (new_size > rt_image->heap_size)
 		return -ENOMEM;
 	if (flags & MREMAP_FIXED) {
 		if ((uint64_t)t->arg[4] < old + old_size && old < (uint64_t)t->arg[4] + new_size)
 			return -EINVAL;
-		return move(t, old, old_size, new_size, flags);
+		return move(t, old, old_size, new_size, flags, protection);
 	}
 	if (new_size < old_size)
 		return shrink(t, old, old_size, new_size);
 	if (new_size == old_size)
 		return (long)old;
-	if (grow_here(index, count, (new_size - old_size) >> 12))
+	if (grow_here(index, count, (new_size - old_size) >> 12, protection))
 		return (long)old;
-	return (flags & MREMAP_MAYMOVE) ? move(t, old, old_size, new_size, flags) : -ENOMEM;
+	return (flags & MREMAP_MAYMOVE) ? move(t, old, old_size, new_size, flags, protection) : -ENOMEM;
 }
 
 static long sys_mincore(struct rt_thread *t)
