@@ -42,7 +42,7 @@ static void judge(const struct om_policy *p, const uint8_t *data, size_t size)
 	peer = own;
 	facts.snp.product = OM_AMD_GENOA;
 	facts.snp.bootloader = facts.snp.tee = facts.snp.snp = facts.snp.microcode = 255;
-	facts.tdx.attributes = OM_TDX_ATTR_SEPT_VE_DISABLE;
+	facts.tdx.attributes = OM_TD_SEPT_VE_DISABLE;
 	for (size_t i = 0; i < sizeof facts.snp.measurement; i++)
 		facts.snp.measurement[i] = facts.tdx.mrtd[i] = i < size ? (uint8_t)~data[i] : 0xa5;
 	for (facts.type = OM_EVIDENCE_SNP; facts.type <= OM_EVIDENCE_TDX; facts.type++)

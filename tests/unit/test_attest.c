@@ -162,7 +162,7 @@ static void test_envelopes(void **state)
 	for (unsigned type = OM_EVIDENCE_SNP; type <= OM_EVIDENCE_TDX; type++) {
 		e->envelope[0] = (uint8_t)type;
 		e->envelope[1] = 0;
-		expect_at(e, &p, NOW, OM_EUNSUPPORTED, OM_WHY_NO_VERIFIER);
+		expect_at(e, &p, NOW, OM_EQUOTE, type == OM_EVIDENCE_SNP ? OM_WHY_COLLATERAL_FORMAT : OM_WHY_QUOTE_FORMAT);
 	}
 	e->envelope[0] = OM_EVIDENCE_SGX;
 	expect_at(e, &p, NOW, OM_EPOLICY, OM_WHY_PLATFORM);

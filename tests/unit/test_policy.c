@@ -414,7 +414,7 @@ static struct scene tdx_scene(void)
 
 	assert_int_equal(from_text("platform = tdx\nguest = tdx:" M1 "/" M2 "/" M1 "/" M2, &s.p, &error), 0);
 	s.facts.type = OM_EVIDENCE_TDX;
-	s.facts.tdx.attributes = OM_TDX_ATTR_SEPT_VE_DISABLE;
+	s.facts.tdx.attributes = OM_TD_SEPT_VE_DISABLE;
 	memcpy(s.facts.tdx.mrtd, s.p.guests.tdx[0].mrtd, 48);
 	memcpy(s.facts.tdx.rtmr, s.p.guests.tdx[0].rtmr, 4 * 48);
 	memset(s.facts.tdx.rtmr[3], 5, 48);   /* the guest may extend it as it likes, unless a line says otherwise */

@@ -14,6 +14,7 @@
 #define OPTMIG_CORE_EVIDENCE_ACCEPT_FACTS_H
 
 #include "evidence/parse/envelope.h"
+#include "evidence/authentic/snp.h"
 #include "evidence/authentic/verify.h"
 
 #define OM_MEASUREMENT_SIZE 48   /* of a guest: SHA-384 */
@@ -27,12 +28,9 @@ enum om_amd_product {
 #undef X
 };
 
-/* Bits of evidence that are looked at. Sources: AMD 56860, ATTESTATION_REPORT.POLICY; Intel TDX module ABI, TD_ATTRIBUTES. */
+/* Bits of an SNP guest's policy that are looked at (AMD 56860, ATTESTATION_REPORT.POLICY). */
 #define OM_GUEST_POLICY_MIGRATE_MA     (1ull << 18)
 #define OM_GUEST_POLICY_DEBUG          (1ull << 19)
-#define OM_TDX_ATTR_UNTRUSTED        0xffull        /* the group "TD under debug": any bit, DEBUG first, gives it to the host */
-#define OM_TDX_ATTR_SEPT_VE_DISABLE  (1ull << 28)
-#define OM_TDX_ATTR_MIGRATABLE       (1ull << 29)
 
 /* The root under which evidence is authentic. */
 enum om_root_kind {
@@ -64,6 +62,8 @@ struct om_platform_facts {
 	} tdx;
 };
 
+void om_facts_of_snp(const struct om_snp_result *result, struct om_platform_facts *ret);
+void om_facts_of_tdx(const struct om_attest_result *result, struct om_platform_facts *ret);
 /* @type: SGX or demo, as the envelope says. */
 void om_facts_of_sgx(enum om_evidence_type type, const struct om_attest_result *result, struct om_platform_facts *ret);
 

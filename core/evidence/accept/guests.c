@@ -186,7 +186,7 @@ static int check_tdx_guest(const struct om_guests *guests, const struct om_platf
 {
 	bool known = false, migratable = false;
 
-	if (facts->tdx.attributes & OM_TDX_ATTR_UNTRUSTED)
+	if (facts->tdx.attributes & OM_TD_UNDER_DEBUG)
 		return no(ret_reason, OM_WHY_GUEST_DEBUG, OM_EDEBUG);
 	for (unsigned i = 0; i < guests->tdx_count; i++) {
 		if (is_tdx_guest(&guests->tdx[i], facts)) {
@@ -196,9 +196,9 @@ static int check_tdx_guest(const struct om_guests *guests, const struct om_platf
 	}
 	if (!known)
 		return no(ret_reason, OM_WHY_GUEST, OM_EPOLICY);
-	if (!(facts->tdx.attributes & OM_TDX_ATTR_SEPT_VE_DISABLE))
+	if (!(facts->tdx.attributes & OM_TD_SEPT_VE_DISABLE))
 		return no(ret_reason, OM_WHY_GUEST_SEPT_VE, OM_EPOLICY);
-	if (facts->tdx.attributes & OM_TDX_ATTR_MIGRATABLE && !migratable)
+	if (facts->tdx.attributes & OM_TD_MIGRATABLE && !migratable)
 		return no(ret_reason, OM_WHY_GUEST_MIGRATABLE, OM_EPOLICY);
 	return 0;
 }

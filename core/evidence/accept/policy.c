@@ -10,7 +10,8 @@
 #include "cursor.h"
 
 #define STATUS_BIT(status) (1u << (status))
-#define STATUS_BITS     0xfeu   /* every status but Unknown */
+#define STATUS_BITS     0x3feu  /* every status but Unknown */
+#define SNP_ROOTS_MAX   (2 * OM_AMD_ROOTS + OM_AMD_ROOTS * OM_POLICY_ROOTS_MAX)
 #define STATUS_DEFAULT  (STATUS_BIT(OM_TCB_UP_TO_DATE) | STATUS_BIT(OM_TCB_SW_HARDENING_NEEDED))
 #define SGX  OM_PLATFORM_BIT(OM_EVIDENCE_SGX)
 #define SNP  OM_PLATFORM_BIT(OM_EVIDENCE_SNP)
@@ -385,25 +386,74 @@ int om_policy_check(const struct om_policy *p, const struct om_guest_list *list,
 	return error;
 }
 
-/*
- * Is the evidence authentic, under a root that counts? A guest's verifier will fill the facts here, and then om_envelope_bound() has
- * to say that the guest spoke of the report body beside it (OM_WHY_EVIDENCE_BINDING); until then glance() lets no guest through.
- */
-static int authenticate(const struct om_policy *p, const struct om_envelope *e, struct om_view collateral, int64_t now,
-	struct om_peer *ret, enum om_attest_reason *ret_reason)
+/* AMD's own roots, others that the policy names for any product, and the pretended machine's where its like is accepted. */
+static size_t snp_roots(const struct om_policy *p, const struct sgx_report_body *own, struct om_snp_root ret[SNP_ROOTS_MAX])
+{
+	size_t count = 0;
+
+	for (unsigned i = 0; p->makers & OM_PLATFORM_BIT(OM_EVIDENCE_SNP) && i < OM_AMD_ROOTS; i++)
+		ret[count++] = om_amd_roots[i];
+	for (unsigned i = 0; om_policy_accepts(p, own, OM_EVIDENCE_DEMO) && i < OM_AMD_ROOTS; i++)
+		ret[count++] = om_snp_demo_roots[i];
+	for (unsigned i = 0; i < p->root_count; i++) {
+		if (p->root[i].type != OM_EVIDENCE_SNP)
+			continue;
+		for (enum om_snp_product product = OM_SNP_MILAN; product < OM_SNP_PRODUCTS; product++) {
+			ret[count].product = product;
+			memcpy(ret[count++].hash, p->root[i].hash, OM_ROOT_HASH_SIZE);
+		}
+	}
+	return count;
+}
+
+static int authenticate_snp(const struct om_policy *p, const struct sgx_report_body *own, const struct om_envelope *e,
+	struct om_view collateral, int64_t now, struct om_peer *ret, enum om_attest_reason *ret_reason)
+{
+	struct om_snp_root roots[SNP_ROOTS_MAX];
+	struct om_snp_input in = { .report = e->platform, .crl_optional = true, .now = now, .roots = roots };
+	struct om_snp_result result;
+	int error;
+
+	if (om_snp_collateral_decode(collateral, &in.chain, &in.crl))
+		return no(ret_reason, OM_WHY_COLLATERAL_FORMAT, OM_EQUOTE);
+	in.root_count = snp_roots(p, own, roots);
+	error = om_snp_verify(&in, &result, ret_reason);
+	if (error)
+		return error;
+	if (!om_envelope_bound(e, result.report.report_data))
+		return no(ret_reason, OM_WHY_EVIDENCE_BINDING, OM_EAUTH);
+	ret->body = e->body;
+	ret->valid_until = result.valid_until;
+	om_facts_of_snp(&result, &ret->facts);
+	return 0;
+}
+
+/* Is the evidence authentic, under a root that counts? A guest's has to speak of the report body beside it. */
+static int authenticate_quote(const struct om_policy *p, const struct sgx_report_body *own, const struct om_envelope *e,
+	struct om_view collateral, int64_t now, struct om_peer *ret, enum om_attest_reason *ret_reason)
 {
 	uint8_t roots[OM_POLICY_ROOTS_MAX + 1][OM_ROOT_HASH_SIZE];
 	struct om_attest_input in = { .quote = e->platform, .collateral = collateral, .now = now, .roots = roots };
 	struct om_attest_result result;
 	int error;
 
+	in.tee = e->type == OM_EVIDENCE_TDX ? OM_TEE_TDX : OM_TEE_SGX;
 	in.root_count = om_policy_roots(p, e->type, roots);
+	if (in.tee == OM_TEE_TDX && om_policy_accepts(p, own, OM_EVIDENCE_DEMO))
+		memcpy(roots[in.root_count++], om_emulated_root, OM_ROOT_HASH_SIZE);
 	error = om_attest_verify(&in, &result, ret_reason);
 	if (error)
 		return error;
-	ret->body = result.body;
 	ret->valid_until = result.valid_until;
-	om_facts_of_sgx(e->type, &result, &ret->facts);
+	if (in.tee == OM_TEE_SGX) {
+		ret->body = result.body;
+		om_facts_of_sgx(e->type, &result, &ret->facts);
+		return 0;
+	}
+	if (!om_envelope_bound(e, result.td.reportdata))
+		return no(ret_reason, OM_WHY_EVIDENCE_BINDING, OM_EAUTH);
+	ret->body = e->body;
+	om_facts_of_tdx(&result, &ret->facts);
 	return 0;
 }
 
@@ -443,8 +493,6 @@ static int glance(const uint8_t *policy, size_t policy_size, const struct sgx_re
 		return no(ret_reason, error == OM_ETYPE ? OM_WHY_EVIDENCE_TYPE : OM_WHY_EVIDENCE_FORMAT, OM_EQUOTE);
 	if (!om_policy_accepts(ret_policy, own, ret_envelope->type))
 		return no(ret_reason, OM_WHY_PLATFORM, OM_EPOLICY);
-	if (om_evidence_of_guest(ret_envelope->type))
-		return no(ret_reason, OM_WHY_NO_VERIFIER, OM_EUNSUPPORTED);
 	return no(ret_reason, OM_WHY_NONE, 0);
 }
 
@@ -466,8 +514,10 @@ int om_attest_peer(const uint8_t *policy, size_t policy_size, const struct sgx_r
 	struct om_policy p;
 	int error = glance(policy, policy_size, own, evidence, now, &p, &e, ret_reason);
 
-	if (!error)
-		error = authenticate(&p, &e, collateral, now, &peer, ret_reason);
+	if (!error && e.type == OM_EVIDENCE_SNP)
+		error = authenticate_snp(&p, own, &e, collateral, now, &peer, ret_reason);
+	else if (!error)
+		error = authenticate_quote(&p, own, &e, collateral, now, &peer, ret_reason);
 	if (!error)
 		error = om_policy_check(&p, NULL, own, &peer.body, &peer.facts, ret_reason);
 	if (error)

@@ -207,7 +207,9 @@ static const char *set_tcb(struct reader *r, struct om_view value)
 {
 	if (first(r, OM_KEY_TCB))
 		r->p.statuses = 0;
-	for (enum om_tcb_status s = OM_TCB_UP_TO_DATE; s < OM_TCB_REVOKED; s++) {
+	for (enum om_tcb_status s = OM_TCB_UP_TO_DATE; s <= OM_TCB_TD_RELAUNCH_ADVISED_CONFIGURATION; s++) {
+		if (s == OM_TCB_REVOKED)
+			continue;
 		if (is(value, om_tcb_status_words(s))) {
 			r->p.statuses = (uint16_t)(r->p.statuses | 1u << s);
 			return NULL;

@@ -76,7 +76,6 @@
 	X(OM_WHY_EVIDENCE_TYPE,     94, "the evidence is of an unknown type") \
 	X(OM_WHY_EVIDENCE_FORMAT,   95, "the evidence is malformed") \
 	X(OM_WHY_EVIDENCE_BINDING,  96, "the guest's evidence was made for another enclave's report") \
-	X(OM_WHY_NO_VERIFIER,       97, "this image cannot verify evidence of that kind of platform") \
 	X(OM_WHY_SIGNER,            98, "the other enclave is not signed by a key that the policy lists (MRSIGNER)") \
 	X(OM_WHY_CLOCK,             99, "this host's clock is behind the date that the policy names (not-before)") \
 	X(OM_WHY_TICKET,           100, "this image has an owner: it moves with the owner's ticket only, and there is none") \

@@ -335,3 +335,49 @@ int om_snp_certificate_parse(struct om_view extensions, struct om_snp_certificat
 	*ret = c;
 	return 0;
 }
+
+static struct om_view get_item(struct om_get *g)
+{
+	struct om_view v = { .size = om_get_u32(g) };
+
+	v.data = om_get_view(g, v.size);
+	return v;
+}
+
+int om_snp_collateral_decode(struct om_view data, struct om_view *ret_chain, struct om_view *ret_crl)
+{
+	struct om_view chain, crl;
+	struct om_get g;
+	int error;
+
+	om_get_init(&g, data.data, data.size);
+	if (om_get_u32(&g) != OM_SNP_COLLATERAL_MAGIC)
+		om_get_fail(&g, OM_ETYPE);
+	if (om_get_u32(&g) != OM_SNP_COLLATERAL_VERSION)
+		om_get_fail(&g, OM_EVERSION);
+	chain = get_item(&g);
+	crl = get_item(&g);
+	error = om_get_end(&g);
+	if (error)
+		return error;
+	*ret_chain = chain;
+	*ret_crl = crl;
+	return 0;
+}
+
+int om_snp_collateral_encode(struct om_view chain, struct om_view crl, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	struct om_put put;
+
+	om_put_init(&put, buffer, buffer_size);
+	om_put_u32(&put, OM_SNP_COLLATERAL_MAGIC);
+	om_put_u32(&put, OM_SNP_COLLATERAL_VERSION);
+	om_put_u32(&put, (uint32_t)chain.size);
+	om_put_bytes(&put, chain.data, chain.size);
+	om_put_u32(&put, (uint32_t)crl.size);
+	om_put_bytes(&put, crl.data, crl.size);
+	if (om_put_end(&put))
+		return OM_EOVERFLOW;
+	*ret_size = om_put_size(&put);
+	return 0;
+}

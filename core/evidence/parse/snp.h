@@ -103,4 +103,18 @@ const char *om_snp_product_words(enum om_snp_product product);
 __attribute__((warn_unused_result))
 int om_snp_tcb_decode(const uint8_t bytes[OM_SNP_TCB_SIZE], enum om_snp_product product, struct om_snp_tcb *ret);
 
+/*
+ * What is needed beside a report to verify it, as one piece that crosses the enclave boundary and the wire: u32 magic "OMSC",
+ * u32 version = 1, then each of these as u32 size and bytes: certificates (as om_snp_input.chain), the ARK's CRL (DER; may be empty).
+ */
+#define OM_SNP_COLLATERAL_MAGIC   0x43534d4fu
+#define OM_SNP_COLLATERAL_VERSION 1
+
+/* Views into `data`. Return: 0; OM_ETYPE, OM_EVERSION, OM_ETRUNCATED, OM_ETRAILING. */
+__attribute__((warn_unused_result))
+int om_snp_collateral_decode(struct om_view data, struct om_view *ret_chain, struct om_view *ret_crl);
+/* Return: 0 or OM_EOVERFLOW. */
+__attribute__((warn_unused_result))
+int om_snp_collateral_encode(struct om_view chain, struct om_view crl, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
+
 #endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Peers in confidential guests, from the envelope to the decision: what the guest's evidence says is bound to the report body beside
+ * it, and the policy's lines decide. The machines are pretended ones (tee/evidence/demo).
+ */
+#include "unit.h"
+#include "crypto/sha512.h"
+#include "evidence/accept/policy.h"
+#include "evidence/accept/policy_text.h"
+#include "evidence/demo/quote_build.h"
+#include "evidence/demo/snp_build.h"
+
+#define NOW 1767225600   /* 2026-01-01 */
+
+struct peer {
+	struct sgx_report_body own, body;
+	struct om_snp_machine machine;
+	struct om_snp_report fields;
+	struct om_platform platform;
+	struct om_td_body td;
+	bool unbound, revoked;
+	uint8_t report[OM_QUOTE_MAX], evidence[OM_EVIDENCE_MAX], collateral[OM_COLLATERAL_MAX];
+	size_t report_size, evidence_size, collateral_size;
+};
+
+/* 48 bytes that are told apart by their number. */
+static void digest(uint8_t number, uint8_t ret[48]) { memset(ret, 0x10 + number, 48); }
+
+static void hex(const uint8_t bytes[48], char ret[97])
+{
+	for (unsigned i = 0; i < 48; i++)
+		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static struct peer *fresh(void)
+{
+	static const uint8_t seed[32] = { 7 };
+	struct peer *p = calloc(1, sizeof *p);
+
+	assert_non_null(p);
+	p->own.attributes = (struct sgx_attributes){ .flags = SGX_ATTR_INIT | SGX_ATTR_MODE64BIT | SGX_ATTR_DEBUG, .xfrm = 7 };
+	memset(p->own.mrenclave, 0x42, 32);
+	memset(p->own.reportdata, 0x77, 32);
+	p->body = p->own;
+	om_snp_machine_init(&p->machine, seed, OM_SNP_GENOA, OM_SNP_VCEK);
+	om_snp_machine_fields(&p->machine, 3, &p->fields);
+	digest(1, p->fields.measurement);
+	om_platform_init(&p->platform, seed, NULL);
+	p->platform.tdx = true;
+	memcpy(p->td.tee_tcb_svn, p->platform.td_svn, sizeof p->td.tee_tcb_svn);
+	p->td.attributes = OM_TD_SEPT_VE_DISABLE;
+	digest(2, p->td.mrtd);
+	for (uint8_t i = 0; i < 4; i++)
+		digest((uint8_t)(3 + i), p->td.rtmr[i]);
+	return p;
+}
+
+static void bind(const struct peer *p, enum om_evidence_type type, uint8_t ret[OM_EVIDENCE_DATA_SIZE])
+{
+	om_envelope_report_data(type, (const uint8_t *)&p->body, ret);
+	ret[9] ^= p->unbound;
+}
+
+static void make_snp(struct peer *p)
+{
+	uint8_t chain[OM_SNP_CHAIN_MAX], crl[OM_X509_MAX];
+	size_t chain_size, crl_size;
+
+	bind(p, OM_EVIDENCE_SNP, p->fields.report_data);
+	om_snp_machine_report(&p->machine, &p->fields, p->report);
+	p->report_size = OM_SNP_REPORT_SIZE;
+	p->machine.revoke_ca = p->revoked;
+	assert_int_equal(om_snp_machine_chain(&p->machine, chain, sizeof chain, &chain_size), 0);
+	assert_int_equal(om_snp_machine_crl(&p->machine, NOW, crl, sizeof crl, &crl_size), 0);
+	assert_int_equal(om_snp_collateral_encode((struct om_view) { chain, chain_size }, (struct om_view) { crl, crl_size },
+		p->collateral, sizeof p->collateral, &p->collateral_size), 0);
+}
+
+static void make_tdx(struct peer *p)
+{
+	bind(p, OM_EVIDENCE_TDX, p->td.reportdata);
+	assert_int_equal(om_platform_quote_as(&p->platform, 5, OM_BODY_TD15, NULL, &p->td, p->report, sizeof p->report, &p->report_size), 0);
+	p->platform.revoke_pck = p->revoked;
+	assert_int_equal(om_platform_collateral(&p->platform, NOW, p->collateral, sizeof p->collateral, &p->collateral_size), 0);
+}
+
+static void expect(struct peer *p, enum om_evidence_type type, const char *policy_text, int64_t now, int want, enum om_attest_reason want_reason)
+{
+	static uint8_t policy[OM_POLICY_BYTES_MAX];
+	enum om_attest_reason reason = 999;
+	struct om_policy_error why;
+	struct om_policy decoded;
+	struct om_peer peer;
+	size_t policy_size;
+	int error;
+
+	error = om_policy_from_text((struct om_view) { (const uint8_t *)policy_text, strlen(policy_text) }, 0, &decoded, &why);
+	if (error)
+		fail_msg("%s", why.words);
+	assert_int_equal(om_policy_encode(&decoded, policy, sizeof policy, &policy_size), 0);
+	(type == OM_EVIDENCE_SNP ? make_snp : make_tdx)(p);
+	assert_int_equal(om_envelope_encode(type, (struct om_view) { p->report, p->report_size },
+		(struct om_view) { (const uint8_t *)&p->body, sizeof p->body }, p->evidence, sizeof p->evidence, &p->evidence_size), 0);
+	error = om_attest_peer(policy, policy_size, &p->own, (struct om_view) { p->evidence, p->evidence_size },
+		(struct om_view) { p->collateral, p->collateral_size }, now, p->own.reportdata, &peer, &reason);
+	if (error != want || reason != want_reason)
+		fail_msg("%d, %s; expected %d, %s", error, om_attest_reason_words(reason), want, om_attest_reason_words(want_reason));
+	if (!error) {
+		assert_memory_equal(&peer.body, &p->body, sizeof p->body);
+		assert_int_equal(peer.facts.type, type);
+		assert_int_equal(peer.facts.root_kind, OM_ROOT_DEMO);
+	}
+}
+
+/* @more: further lines. */
+static const char *snp_policy(const char *guest, const char *more)
+{
+	static char text[2048];
+	uint8_t bytes[48];
+	char measurement[97];
+
+	digest(1, bytes);
+	hex(bytes, measurement);
+	snprintf(text, sizeof text, "platform = snp\nplatform = demo\nguest = snp:%s%s\n%s", measurement, guest, more);
+	return text;
+}
+
+#define FLOOR "min-tcb = snp:genoa bootloader=0 tee=0 snp=0 microcode=0\n"
+
+static void test_snp(void **state)
+{
+	struct peer *p = fresh();
+
+	(void)state;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, 0, OM_WHY_NONE);
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", "min-tcb = snp:milan bootloader=0 tee=0 snp=0 microcode=0\n"), NOW, OM_EPOLICY, OM_WHY_FLOOR_PRODUCT);
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", "min-tcb = snp:genoa bootloader=0 tee=0 snp=255 microcode=0\n"), NOW, OM_EPOLICY, OM_WHY_FLOOR_SNP);
+	expect(p, OM_EVIDENCE_SNP, "platform = demo\n", NOW, OM_EPOLICY, OM_WHY_PLATFORM);
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW - 20ll * 365 * 86400, OM_EEXPIRED, OM_WHY_CERT_TIME);
+	p->fields.measurement[47] ^= 1;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EPOLICY, OM_WHY_GUEST);
+	p->fields.measurement[47] ^= 1;
+	p->fields.vmpl = 1;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EPOLICY, OM_WHY_GUEST_VMPL);
+	expect(p, OM_EVIDENCE_SNP, snp_policy(",vmpl=1", FLOOR), NOW, 0, OM_WHY_NONE);
+	p->fields.vmpl = 0;
+	p->fields.policy |= 1ull << 19;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EDEBUG, OM_WHY_GUEST_DEBUG);
+	p->fields.policy ^= 1ull << 19 | 1ull << 18;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EPOLICY, OM_WHY_GUEST_MIGRATABLE);
+	expect(p, OM_EVIDENCE_SNP, snp_policy(",migratable", FLOOR), NOW, 0, OM_WHY_NONE);
+	p->fields.policy ^= 1ull << 18;
+	p->unbound = true;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EAUTH, OM_WHY_EVIDENCE_BINDING);
+	p->unbound = false;
+	p->revoked = true;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EREVOKED, OM_WHY_REVOKED);
+	p->revoked = false;
+	p->body.mrenclave[0] ^= 1;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EIDENTITY, OM_WHY_MRENCLAVE);
+	p->body.mrenclave[0] ^= 1;
+	p->body.reportdata[0] ^= 1;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EAUTH, OM_WHY_REPORT_DATA);
+	p->body.reportdata[0] ^= 1;
+	/* A provider's key speaks for all of its machines. */
+	om_snp_machine_init(&p->machine, (const uint8_t[32]) { 7 }, OM_SNP_GENOA, OM_SNP_VLEK);
+	om_snp_machine_fields(&p->machine, 3, &p->fields);
+	digest(1, p->fields.measurement);
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EPOLICY, OM_WHY_KIND_OF_KEY);
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR "snp-key = vlek\n"), NOW, 0, OM_WHY_NONE);
+	/* Production enclaves take nothing from pretended machines. */
+	p->own.attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
+	p->body.attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
+	{
+		char text[2048];
+
+		snprintf(text, sizeof text, "%s", strstr(snp_policy("", FLOOR "snp-key = vlek\n"), "guest"));
+		memmove(text + 15, text, strlen(text) + 1);
+		memcpy(text, "platform = snp\n", 15);
+		expect(p, OM_EVIDENCE_SNP, text, NOW, OM_EPOLICY, OM_WHY_ROOT);
+	}
+	free(p);
+}
+
+static const char *tdx_policy(const char *more)
+{
+	static char text[2048];
+	uint8_t bytes[48];
+	char part[4][97];
+
+	for (uint8_t i = 0; i < 4; i++) {
+		digest((uint8_t)(2 + i), bytes);
+		hex(bytes, part[i]);
+	}
+	snprintf(text, sizeof text, "platform = tdx\nplatform = demo\nguest = tdx:%s/%s/%s/%s\n%s", part[0], part[1], part[2], part[3], more);
+	return text;
+}
+
+static void test_tdx(void **state)
+{
+	struct peer *p = fresh();
+
+	(void)state;
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, 0, OM_WHY_NONE);
+	expect(p, OM_EVIDENCE_TDX, "platform = demo\n", NOW, OM_EPOLICY, OM_WHY_PLATFORM);
+	expect(p, OM_EVIDENCE_TDX, tdx_policy("min-tcb = tdx:2030-01-01\n"), NOW, OM_EPOLICY, OM_WHY_TCB_DATE);
+	p->td.rtmr[3][0] ^= 1;                       /* the line does not name it */
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, 0, OM_WHY_NONE);
+	p->td.rtmr[2][0] ^= 1;
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, OM_EPOLICY, OM_WHY_GUEST);
+	p->td.rtmr[2][0] ^= 1;
+	p->td.attributes |= 1;
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, OM_EDEBUG, OM_WHY_GUEST_DEBUG);
+	p->td.attributes = 0;
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, OM_EPOLICY, OM_WHY_GUEST_SEPT_VE);
+	p->td.attributes = OM_TD_SEPT_VE_DISABLE | OM_TD_MIGRATABLE;
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, OM_EPOLICY, OM_WHY_GUEST_MIGRATABLE);
+	p->td.attributes = OM_TD_SEPT_VE_DISABLE;
+	p->unbound = true;
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, OM_EAUTH, OM_WHY_EVIDENCE_BINDING);
+	p->unbound = false;
+	p->revoked = true;
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, OM_EREVOKED, OM_WHY_REVOKED);
+	p->revoked = false;
+	p->platform.module_status = OM_TCB_OUT_OF_DATE;
+	expect(p, OM_EVIDENCE_TDX, tdx_policy(""), NOW, OM_EPOLICY, OM_WHY_TCB_STATUS);
+	free(p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_snp), cmocka_unit_test(test_tdx) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
