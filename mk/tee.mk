@@ -32,7 +32,7 @@ SIGN_SRC := toolchain/sign/key.c toolchain/sign/sigstruct.c toolchain/sign/sign.
 $(B)/host/libsign.a: $(call objs,host,$(SIGN_SRC) core/measure.c core/imagefile.c core/crypto/sha256.c core/crypto/sha256_ni.c)
 	@rm -f $@
 	$(AR) rcs $@ $^
-$(B)/bin/optmig-sign: $(call objs,host,toolchain/sign/main.c) $(B)/host/libsign.a
+$(B)/bin/optmig-sign: $(call objs,host,toolchain/sign/main.c toolchain/sign/guests.c) $(B)/host/libsign.a $(B)/host/libcore.a $(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^ -lcrypto
 all: $(B)/bin/optmig-sign

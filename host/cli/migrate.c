@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `optmig migrate NAME|PID --to ADDRESS`, and `optmig recover`: ask the enclave's process, then watch. */
+#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "cli.h"
 #include "daemon/client.h"
@@ -22,6 +24,7 @@ static const char help[] =
 	"  --release               post-copy, stop: free memory here as soon as it has arrived there\n"
 	"  --rehearse              go the whole way without the memory, up to the point of no return, and report\n"
 	"  --throttle RATE|off     slow down writers to so many bytes a second (off)\n"
+	"  --guests FILE             a signed list of guests: by it, too, the program judges the destination (optmig-policy(5))\n"
 	"  --move-address ADDRESS/PREFIX@INTERFACE   this address goes along (may be repeated)\n"
 	"  --timeout TIME          cancel if it takes longer\n"
 	"  --patience TIME         before the hand-over: try so long to reconnect (30s)\n"
@@ -31,7 +34,7 @@ static const char help[] =
 	"Ctrl-C cancels; a second one lets the migration go on without this command.\n"
 	"Exit status: 0 moved (or rehearsed), 1 failed (the program runs on here), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
 
-enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_REHEARSE, OPT_THROTTLE, OPT_MOVE, OPT_TIMEOUT,
+enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_REHEARSE, OPT_THROTTLE, OPT_MOVE, OPT_GUESTS, OPT_TIMEOUT,
 	OPT_PATIENCE, OPT_SILENCE, OPT_DETACH, OPT_JSON, OPT_HELP };
 static const struct option longs[] = {
 	{ "to", required_argument, NULL, OPT_TO },
@@ -43,6 +46,7 @@ static const struct option longs[] = {
 	{ "release", no_argument, NULL, OPT_RELEASE },
 	{ "rehearse", no_argument, NULL, OPT_REHEARSE },
 	{ "throttle", required_argument, NULL, OPT_THROTTLE },
+	{ "guests", required_argument, NULL, OPT_GUESTS },
 	{ "move-address", required_argument, NULL, OPT_MOVE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "patience", required_argument, NULL, OPT_PATIENCE },
@@ -69,6 +73,16 @@ static int set_rate(json_t *to, const char *name, const char *value)
 	int error = mig_parse_rate(value, &bytes);
 
 	return error ? error : json_object_set_new(to, name, json_integer((json_int_t)bytes));
+}
+
+/* The process that reads it has a directory of its own. */
+static int set_file(json_t *to, const char *name, const char *value)
+{
+	char *path = realpath(value, NULL);
+	int error = path ? json_object_set_new(to, name, json_string(path)) : host_fail(OM_EIO, "%s: %s", value, strerror(errno));
+
+	free(path);
+	return error;
 }
 
 static int add_move(json_t *to, const char *value)
@@ -105,6 +119,7 @@ static int option(struct migrate *m, int c)
 	case OPT_PATIENCE:  return set_time(m->arguments, "patience-ns", optarg);
 	case OPT_SILENCE:   return set_time(m->arguments, "silence-ns", optarg);
 	case OPT_RELEASE:   return json_object_set_new(m->arguments, "release", json_true());
+	case OPT_GUESTS:    return set_file(m->arguments, "guests", optarg);
 	case OPT_REHEARSE:  return json_object_set_new(m->arguments, "rehearse", json_true());
 	case OPT_MOVE:      return add_move(m->arguments, optarg);
 	case OPT_TIMEOUT:   return mig_parse_duration(optarg, &m->timeout_ns);

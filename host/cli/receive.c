@@ -18,18 +18,20 @@ static const char help[] =
 	"  --image FILE              the program's image; without it: the path it has on the source, then PROGRAM in the\n"
 	"                            directories of OPTMIG_IMAGE_PATH, or in the present one\n"
 	"  --move-address ADDRESS/PREFIX@INTERFACE   this address comes along (may be repeated)\n"
+	"  --guests FILE             a signed list of guests: by it, too, the program judges the source (optmig-policy(5))\n"
 	"  --patience TIME           before the hand-over: wait so long for a source that was lost (1min)\n"
 	"  --once                    end after a migration that failed, instead of waiting for the next\n"
 	CLI_ENCLAVE_HELP
 	"  --quiet, --verbose        say less, or more, on stderr\n"
 	"Exit status: the program's; 1 cannot listen, 2 usage, 125 failed (with --once), 130 interrupted.\n";
 
-enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_PATIENCE, OPT_ONCE, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
+enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_GUESTS, OPT_PATIENCE, OPT_ONCE, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "move-address", required_argument, NULL, OPT_MOVE },
+	{ "guests", required_argument, NULL, OPT_GUESTS },
 	{ "patience", required_argument, NULL, OPT_PATIENCE },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
@@ -68,6 +70,7 @@ static int parse(int argc, char **argv)
 		switch (c) {
 		case OPT_LISTEN: error = mig_address_parse(optarg, &options.listen); break;
 		case OPT_IMAGE:  options.load.path = optarg; break;
+		case OPT_GUESTS: error = host_guests_set(optarg); break;
 		case OPT_MOVE:   error = add_move(optarg); break;
 		case OPT_PATIENCE: error = mig_parse_duration(optarg, &options.patience_ns); break;
 		case OPT_ONCE:   options.once = true; break;

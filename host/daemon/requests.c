@@ -137,7 +137,7 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 {
 	struct om_mig_params *p = &request->params;
 	uint64_t channels = p->channels, rounds = 0;
-	const char *to, *mode, *tracker;
+	const char *to, *mode, *tracker, *guests;
 	int error = get_text(a, "to", &to);
 
 	if (!error && !to)
@@ -176,7 +176,10 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 		p->flags |= OM_MIG_PARAM_RELEASE;
 	if (json_is_true(json_object_get(a, "rehearse")))
 		p->flags |= OM_MIG_PARAM_REHEARSE;
-	return get_moves(a, request);
+	error = get_text(a, "guests", &guests);
+	if (!error)
+		error = host_guests_set(guests);
+	return error ? error : get_moves(a, request);
 }
 
 static json_t *do_migrate(struct request *r)
@@ -246,7 +249,7 @@ static const struct command {
 	{ "watch", "", do_watch },
 	{ "stats", "", do_stats },
 	{ "check", "", do_check },
-	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse move-addresses ",
+	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse guests move-addresses ",
 		do_migrate },
 	{ "cancel", "", do_cancel },
 	{ "postcopy", "", do_postcopy },

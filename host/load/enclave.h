@@ -130,6 +130,10 @@ int host_wait_idle(struct host_enclave *enclave, uint64_t timeout_ms);
 /* ---- signals and the end ---------------------------------------------------------------------------------- */
 
 /* Blocks the signals that are to be forwarded; before the first thread is created, in the main thread. */
+/* guests.c: the file with the signed list of guests, or NULL: none. Return: 0 or OM_E* with words. */
+int host_guests_set(const char *path);
+int64_t host_guests_read(uint8_t *to, uint64_t room);
+
 void host_signals_block(bool received);
 /* Before that, once: what a parent has left ignored and blocked is the program's to find. */
 void host_signals_note(void);

@@ -71,7 +71,7 @@ static void expect_at(struct evidence *e, const struct om_policy *p, int64_t now
 	memcpy(quote, e->envelope, e->envelope_size);
 	memcpy(collateral, e->collateral, e->collateral_size);
 	error = om_attest_peer(policy, policy_size, &e->own, (struct om_view) { quote, e->envelope_size },
-		(struct om_view) { collateral, e->collateral_size }, now, e->own.reportdata, &peer, &reason);
+		(struct om_view) { collateral, e->collateral_size }, NULL, now, e->own.reportdata, &peer, &reason);
 	if (error != want || reason != want_reason)
 		fail_msg("%d, %s; expected %d, %s", error, om_attest_reason_words(reason), want, om_attest_reason_words(want_reason));
 	if (!error) {
@@ -390,11 +390,11 @@ static void test_peer(void **state)
 	(void)state;
 	memcpy(data, own.reportdata, sizeof data);
 	own.mrenclave[31] ^= 1;
-	assert_int_equal(om_attest_peer(NULL, 0, &own, evidence, collateral, NOW, data, &peer, &reason), OM_EIDENTITY);
+	assert_int_equal(om_attest_peer(NULL, 0, &own, evidence, collateral, NULL, NOW, data, &peer, &reason), OM_EIDENTITY);
 	assert_int_equal(reason, OM_WHY_MRENCLAVE);
 	own.mrenclave[31] ^= 1;
 	data[63] ^= 1;
-	assert_int_equal(om_attest_peer(NULL, 0, &own, evidence, collateral, NOW, data, &peer, &reason), OM_EAUTH);
+	assert_int_equal(om_attest_peer(NULL, 0, &own, evidence, collateral, NULL, NOW, data, &peer, &reason), OM_EAUTH);
 	assert_int_equal(reason, OM_WHY_REPORT_DATA);
 	free(e);
 }
@@ -415,7 +415,7 @@ static void test_altered(void **state)
 
 		*at ^= (uint8_t)(1u << unit_random() % 8);
 		error = om_attest_peer(NULL, 0, &e->own, (struct om_view) { e->envelope, e->envelope_size },
-			(struct om_view) { e->collateral, e->collateral_size }, NOW, e->own.reportdata, &peer, &reason);
+			(struct om_view) { e->collateral, e->collateral_size }, NULL, NOW, e->own.reportdata, &peer, &reason);
 		if (!error && old != '\n' && old != '\r')
 			fail_msg("byte %zu (%02x to %02x) accepted", i, old, *at);
 		accepted += !error;
@@ -427,7 +427,7 @@ static void test_altered(void **state)
 
 		memcpy(exact, e->envelope, size);
 		assert_int_equal(om_attest_peer(NULL, 0, &e->own, (struct om_view) { exact, size },
-			(struct om_view) { e->collateral, e->collateral_size }, NOW, e->own.reportdata, &peer, &reason), OM_EQUOTE);
+			(struct om_view) { e->collateral, e->collateral_size }, NULL, NOW, e->own.reportdata, &peer, &reason), OM_EQUOTE);
 		free(exact);
 	}
 	free(e);

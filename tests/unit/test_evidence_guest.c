@@ -4,7 +4,7 @@
  * it, and the policy's lines decide. The machines are pretended ones (tee/evidence/demo).
  */
 #include "unit.h"
-#include "crypto/sha512.h"
+#include "crypto/ec.h"
 #include "evidence/accept/policy.h"
 #include "evidence/accept/policy_text.h"
 #include "evidence/demo/quote_build.h"
@@ -19,6 +19,8 @@ struct peer {
 	struct om_platform platform;
 	struct om_td_body td;
 	bool unbound, revoked;
+	struct om_guest_offer offer;
+	uint64_t list_version;                       /* that was acted upon */
 	uint8_t report[OM_QUOTE_MAX], evidence[OM_EVIDENCE_MAX], collateral[OM_COLLATERAL_MAX];
 	size_t report_size, evidence_size, collateral_size;
 };
@@ -102,13 +104,14 @@ static void expect(struct peer *p, enum om_evidence_type type, const char *polic
 	assert_int_equal(om_envelope_encode(type, (struct om_view) { p->report, p->report_size },
 		(struct om_view) { (const uint8_t *)&p->body, sizeof p->body }, p->evidence, sizeof p->evidence, &p->evidence_size), 0);
 	error = om_attest_peer(policy, policy_size, &p->own, (struct om_view) { p->evidence, p->evidence_size },
-		(struct om_view) { p->collateral, p->collateral_size }, now, p->own.reportdata, &peer, &reason);
+		(struct om_view) { p->collateral, p->collateral_size }, &p->offer, now, p->own.reportdata, &peer, &reason);
 	if (error != want || reason != want_reason)
 		fail_msg("%d, %s; expected %d, %s", error, om_attest_reason_words(reason), want, om_attest_reason_words(want_reason));
 	if (!error) {
 		assert_memory_equal(&peer.body, &p->body, sizeof p->body);
 		assert_int_equal(peer.facts.type, type);
 		assert_int_equal(peer.facts.root_kind, OM_ROOT_DEMO);
+		assert_int_equal(peer.list_version, p->list_version);
 	}
 }
 
@@ -227,9 +230,53 @@ static void test_tdx(void **state)
 	free(p);
 }
 
+/* A patched guest, which no policy of a living program can name. */
+static void test_list(void **state)
+{
+	static const uint8_t seed[32] = { 9 }, other_seed[32] = { 10 };
+	static uint8_t bytes[OM_GUEST_LIST_MAX], private[32], public[64], other[32], ignored[64];
+	struct om_guest_list list = { .version = 5, .curve = OM_CURVE_P256, .guests.snp_count = 1 };
+	struct peer *p = fresh();
+	char signer[160] = "guest-signer = ", text[512];
+	uint8_t hash[48];
+	size_t size;
+
+	(void)state;
+	om_p256_derive(seed, private, public);
+	om_p256_derive(other_seed, other, ignored);
+	for (unsigned i = 0; i < 64; i++)
+		snprintf(signer + 15 + 2 * i, 3, "%02x", public[i]);
+	snprintf(text, sizeof text, FLOOR "%s\n", signer);
+	digest(9, p->fields.measurement);
+	digest(9, list.guests.snp[0].measurement);
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", text), NOW, OM_EPOLICY, OM_WHY_GUEST_LIST_NONE);
+	assert_int_equal(om_guest_list_encode(&list, bytes, sizeof bytes, &size, hash), 0);
+	assert_int_equal(om_p256_sign(private, hash, bytes + size), 0);
+	p->offer.list = (struct om_view) { bytes, size + 64 };
+	p->list_version = 5;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", text), NOW, 0, OM_WHY_NONE);
+	p->offer.floor = 5;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", text), NOW, 0, OM_WHY_NONE);
+	p->offer.floor = 6;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", text), NOW, OM_EPOLICY, OM_WHY_GUEST_LIST_OLD);
+	p->offer.floor = 0;
+	/* A policy without the word for it does not look at lists. */
+	p->list_version = 0;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, OM_EPOLICY, OM_WHY_GUEST);
+	digest(1, p->fields.measurement);
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", FLOOR), NOW, 0, OM_WHY_NONE);
+	assert_int_equal(om_p256_sign(other, hash, bytes + size), 0);
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", text), NOW, OM_EAUTH, OM_WHY_GUEST_LIST_SIGNATURE);
+	bytes[0] ^= 1;
+	expect(p, OM_EVIDENCE_SNP, snp_policy("", text), NOW, OM_ETYPE, OM_WHY_GUEST_LIST_FORMAT);
+	list.version = 0;
+	assert_int_equal(om_guest_list_encode(&list, bytes, sizeof bytes, &size, hash), OM_EINVAL);
+	free(p);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_snp), cmocka_unit_test(test_tdx) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_snp), cmocka_unit_test(test_tdx), cmocka_unit_test(test_list) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,6 +44,13 @@ int sign_measure(const char *image, uint8_t ret_mrenclave[32]);
 __attribute__((warn_unused_result))
 int sign_signer(const char *key_pem, uint8_t ret_mrsigner[32]);
 
+/* The key as a policy's guest-signer names it, in hexadecimal digits. @key_pem: a private key on P-256 or P-384. */
+__attribute__((warn_unused_result))
+int sign_guest_signer(const char *key_pem, char ret_hex[193]);
+/* A list of guests, signed. @text: a policy's text: its guests and floors count. @version: from 1 on, higher than all before. */
+__attribute__((warn_unused_result))
+int sign_guest_list(const char *text, uint64_t version, const char *key_pem, const char *output);
+
 const char *sign_last_error(void);
 
 #endif

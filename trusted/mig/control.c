@@ -51,8 +51,12 @@ static void rebuild(void)
 {
 	int64_t start = mig_now();
 	char words[OM_REASON_MAX] = "";
-	int error = rt_identity_arrive(words, sizeof words);
+	const char *objection = "";
+	int error = mig_evidence_arrive(&objection);
 
+	mig_words(words, sizeof words, objection);
+	if (!error)
+		error = rt_identity_arrive(words, sizeof words);
 	if (!error)
 		error = rt_io_rebuild(words, sizeof words);
 	/* All that can fail comes before the promise that the program can be started here. */

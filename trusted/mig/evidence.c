@@ -24,6 +24,10 @@ static const char label[] = "optmig 1 evidence";
 static_assert(OM_EVIDENCE_MAX <= OM_CONTROL_QUOTE_MAX, "evidence fits a control message");
 
 RT_LOCAL static uint8_t collateral[OM_COLLATERAL_MAX];
+RT_LOCAL static uint8_t guests[OM_GUEST_LIST_MAX];
+/* The highest version of a signed list of guests that this instance has acted upon. It is the instance's, so it migrates. */
+RT_RESIDENT static uint64_t guests_floor;
+RT_LOCAL static uint64_t guests_used;                        /* a destination's, by which it judged its source */
 RT_LOCAL alignas(512) static struct sgx_targetinfo target;
 RT_LOCAL alignas(512) static struct sgx_report report;
 RT_LOCAL alignas(128) static uint8_t report_data[SGX_REPORTDATA_SIZE];
@@ -117,11 +121,45 @@ static void describe(const struct om_peer *peer, struct om_mig_status *status)
 	add(status, om_tcb_status_words(peer->facts.status));
 }
 
+/* None is no error: then the policy's own lines decide. */
+static int ask_for_guests(struct om_guest_offer *ret)
+{
+	const long got = call_host(OM_HC_GUEST_LIST, 0);
+
+	*ret = (struct om_guest_offer) { .floor = guests_floor };
+	if (got < 0 || (size_t)got > sizeof guests)
+		return OM_EHOST;
+	rt_ub_get(guests, transfer_data(), (size_t)got);
+	ret->list = (struct om_view) { guests, (size_t)got };
+	return 0;
+}
+
+/* A source's floor rises at once; that of a destination will come with the instance. */
+static void acted_upon(enum om_role peer, uint64_t version)
+{
+	if (peer == OM_ROLE_SOURCE)
+		guests_used = version;
+	else if (version > guests_floor)
+		guests_floor = version;
+}
+
+int mig_evidence_arrive(const char **ret_words)
+{
+	if (guests_used && guests_used < guests_floor) {
+		*ret_words = om_attest_reason_words(OM_WHY_GUEST_LIST_OLD);
+		return OM_EPOLICY;
+	}
+	if (guests_used > guests_floor)
+		guests_floor = guests_used;
+	return 0;
+}
+
 int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
 	struct om_mig_status *ret_status, const char **ret_words)
 {
 	enum om_attest_reason reason = OM_WHY_NONE;
 	const struct om_view evidence = { quote, size };
+	struct om_guest_offer offer;
 	struct om_peer peer;
 	uint8_t expected[SGX_REPORTDATA_SIZE];
 	long got;
@@ -142,10 +180,14 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 	if (got < 0 || (size_t)got > sizeof collateral)
 		return OM_EQUOTE;
 	rt_ub_get(collateral, transfer_data(), (size_t)got);
+	*ret_words = "this host's list of guests cannot be read (--guests)";
+	error = ask_for_guests(&offer);
+	if (error)
+		return error;
 
 	session_data(role, hash, expected);
 	error = om_attest_peer(rt_image->policy, rt_image->policy_size, &report.body, evidence,
-		(struct om_view) { collateral, (size_t)got }, rt_realtime_ns() / 1000000000, expected, &peer, &reason);
+		(struct om_view) { collateral, (size_t)got }, &offer, rt_realtime_ns() / 1000000000, expected, &peer, &reason);
 	*ret_words = om_attest_reason_words(reason);
 	if (error)
 		return error;
@@ -158,6 +200,7 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 		*ret_words = "an enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else";
 		return OM_EIDENTITY;
 	}
+	acted_upon(role, peer.list_version);
 	describe(&peer, ret_status);
 	return 0;
 }

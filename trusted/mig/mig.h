@@ -328,5 +328,7 @@ long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_q
 /* Is this the evidence of an enclave with our identity, in that role, for this handshake? *ret_words: why not. */
 int  mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
 	struct om_mig_status *ret_status, const char **ret_words);
+/* A destination, when the instance's state is there: was its source judged by no older list of guests than the instance has seen? */
+int  mig_evidence_arrive(const char **ret_words);
 
 #endif

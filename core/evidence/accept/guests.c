@@ -280,7 +280,7 @@ static int decode_list(struct om_view bytes, struct om_guest_list *ret, struct o
 	*ret_content = (struct om_view) { bytes.data, bytes.size - om_get_left(&g) };
 	*ret_signature = om_get_view(&g, om_key_size(ret->curve));
 	error = om_get_end(&g);
-	if (!error && (!om_floors_sound(&ret->floors) || !om_guests_sound(&ret->guests)))
+	if (!error && (!ret->version || !om_floors_sound(&ret->floors) || !om_guests_sound(&ret->guests)))
 		error = OM_EINVAL;
 	return error;
 }
@@ -313,7 +313,7 @@ int om_guest_list_encode(const struct om_guest_list *list, uint8_t *buffer, size
 {
 	struct om_put put;
 
-	if (!om_key_size(list->curve) || !om_floors_sound(&list->floors) || !om_guests_sound(&list->guests))
+	if (!om_key_size(list->curve) || !list->version || !om_floors_sound(&list->floors) || !om_guests_sound(&list->guests))
 		return OM_EINVAL;
 	om_put_init(&put, buffer, buffer_size);
 	om_put_u32(&put, OM_GUEST_LIST_MAGIC);

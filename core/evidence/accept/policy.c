@@ -506,9 +506,10 @@ int om_attest_glance(const uint8_t *policy, size_t policy_size, const struct sgx
 }
 
 int om_attest_peer(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own,
-	struct om_view evidence, struct om_view collateral, int64_t now, const uint8_t report_data[SGX_REPORTDATA_SIZE],
-	struct om_peer *ret_peer, enum om_attest_reason *ret_reason)
+	struct om_view evidence, struct om_view collateral, const struct om_guest_offer *offer, int64_t now,
+	const uint8_t report_data[SGX_REPORTDATA_SIZE], struct om_peer *ret_peer, enum om_attest_reason *ret_reason)
 {
+	struct om_guest_list list = { 0 };
 	struct om_peer peer = { 0 };
 	struct om_envelope e;
 	struct om_policy p;
@@ -518,8 +519,11 @@ int om_attest_peer(const uint8_t *policy, size_t policy_size, const struct sgx_r
 		error = authenticate_snp(&p, own, &e, collateral, now, &peer, ret_reason);
 	else if (!error)
 		error = authenticate_quote(&p, own, &e, collateral, now, &peer, ret_reason);
+	if (!error && p.guest_signer_count && offer && offer->list.size)
+		error = om_guest_list_accept(offer->list, p.guest_signer, p.guest_signer_count, offer->floor, &list, ret_reason);
+	peer.list_version = list.version;
 	if (!error)
-		error = om_policy_check(&p, NULL, own, &peer.body, &peer.facts, ret_reason);
+		error = om_policy_check(&p, list.version ? &list : NULL, own, &peer.body, &peer.facts, ret_reason);
 	if (error)
 		return error;
 	if (!om_equal(peer.body.reportdata, report_data, SGX_REPORTDATA_SIZE))

@@ -110,18 +110,25 @@ struct om_peer {
 	struct sgx_report_body body;
 	struct om_platform_facts facts;
 	int64_t valid_until;             /* first end of validity among all that was used */
+	uint64_t list_version;           /* of the signed list that was acted upon; 0: none */
+};
+
+/* A signed list of guests that the host offers. Looked at only if the policy names a guest-signer. */
+struct om_guest_offer {
+	struct om_view list;             /* size 0: none */
+	uint64_t floor;                  /* of om_guest_list_accept() */
 };
 
 /*
  * All of it, as an enclave needs it: decodes its own policy, verifies the peer's evidence under the roots that count,
  * checks the policy and that REPORTDATA is the expected one.
- * @own: this enclave's report body, from EREPORT. @evidence: an envelope. Return: 0 or OM_E* with *ret_reason.
- * Context: needs about 32 KiB of stack. Trust: evidence, collateral and now are hostile.
+ * @own: this enclave's report body, from EREPORT. @evidence: an envelope. @offer: NULL: no list. Return: 0 or OM_E* with *ret_reason.
+ * Context: needs about 48 KiB of stack. Trust: evidence, collateral, list and now are hostile.
  */
 __attribute__((warn_unused_result))
 int om_attest_peer(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own,
-	struct om_view evidence, struct om_view collateral, int64_t now, const uint8_t report_data[SGX_REPORTDATA_SIZE],
-	struct om_peer *ret_peer, enum om_attest_reason *ret_reason);
+	struct om_view evidence, struct om_view collateral, const struct om_guest_offer *offer, int64_t now,
+	const uint8_t report_data[SGX_REPORTDATA_SIZE], struct om_peer *ret_peer, enum om_attest_reason *ret_reason);
 /* Those of its answers that need no collateral, so that nobody asks a host for what cannot help. */
 __attribute__((warn_unused_result))
 int om_attest_glance(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own, struct om_view evidence,
