@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "enclave.h"
 #include "util.h"
@@ -35,6 +36,12 @@ static int64_t read_all(int fd, uint8_t *to, uint64_t room)
 {
 	uint64_t done = 0;
 
+	struct stat is;
+
+	if (fstat(fd, &is) || !S_ISREG(is.st_mode)) {
+		errno = EINVAL;                        /* a pipe would keep the migration waiting */
+		return OM_EIO;
+	}
 	for (;;) {
 		ssize_t got = read(fd, to + done, room - done);
 
@@ -56,7 +63,7 @@ int64_t host_guests_read(uint8_t *to, uint64_t room)
 
 	pthread_mutex_lock(&lock);
 	if (file) {
-		fd = open(file, O_RDONLY | O_CLOEXEC);
+		fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 		got = fd < 0 ? OM_EIO : read_all(fd, to, room);
 		if (got < 0)
 			host_detail("the list of guests %s: %s", file, got == OM_EIO ? strerror(errno) : "too long");

@@ -123,7 +123,7 @@ struct om_guest_offer {
  * All of it, as an enclave needs it: decodes its own policy, verifies the peer's evidence under the roots that count,
  * checks the policy and that REPORTDATA is the expected one.
  * @own: this enclave's report body, from EREPORT. @evidence: an envelope. @offer: NULL: no list. Return: 0 or OM_E* with *ret_reason.
- * Context: needs about 48 KiB of stack. Trust: evidence, collateral, list and now are hostile.
+ * Context: needs up to 40 KiB of stack (tests/unit/test_evidence_guest.c). Trust: evidence, collateral, list and now are hostile.
  */
 __attribute__((warn_unused_result))
 int om_attest_peer(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own,

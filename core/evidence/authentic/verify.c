@@ -245,10 +245,3 @@ int om_attest_verify(const struct om_attest_input *in, struct om_attest_result *
 		commit(&c, ret_result);
 	return error;
 }
-
-const char *om_attest_platform(const struct om_attest_result *result)
-{
-	if (memcmp(result->root, om_emulated_root, sizeof result->root) == 0)
-		return "emulated platform";
-	return result->tee == OM_TEE_TDX ? "TDX platform" : "SGX platform";
-}

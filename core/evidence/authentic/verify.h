@@ -134,9 +134,6 @@ struct om_attest_result {
 	struct om_advisories advisories;              /* of every level used */
 };
 
-/* "SGX platform", "TDX platform", "emulated platform". */
-const char *om_attest_platform(const struct om_attest_result *result);
-
 /*
  * Return: 0, and *ret_reason = OM_WHY_NONE. Otherwise the reason and OM_EQUOTE (invalid), OM_EEXPIRED, OM_EREVOKED or
  * OM_EPOLICY (the root; another TEE; a TCB below every level); *ret_result is untouched. A low TCB status is no error here, unless it is Revoked.
