@@ -239,6 +239,20 @@ static bool is_time(uint8_t flags, enum net_options_when when)
 	}
 }
 
+/* Switched off, its time stays, and is told; it can be set together with the switch only. */
+static void set_linger_time(int fd, const uint8_t *value, size_t size)
+{
+	struct linger linger;
+
+	if (size != sizeof linger)
+		return;
+	memcpy(&linger, value, sizeof linger);
+	if (linger.l_onoff || !linger.l_linger)
+		return;
+	linger.l_onoff = 1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger); /* the value itself follows */
+}
+
 void net_options_apply(int fd, const uint8_t *list, size_t size, enum net_options_when when)
 {
 	for (size_t at = 0; at + 4 <= size; at += 4u + list[at + 1]) {
@@ -251,6 +265,8 @@ void net_options_apply(int fd, const uint8_t *list, size_t size, enum net_option
 		if (e->level == LEVEL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF) &&
 		    setsockopt(fd, SOL_SOCKET, name == SO_SNDBUF ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, list + at + 4, list[at + 1]) == 0)
 			continue;
+		if (e->level == LEVEL_SOCKET && name == SO_LINGER)
+			set_linger_time(fd, list + at + 4, list[at + 1]);
 		(void)setsockopt(fd, levels[e->level], name, list + at + 4, list[at + 1]);
 	}
 }
