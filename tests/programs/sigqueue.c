@@ -211,6 +211,44 @@ static void overruns(void)
 	printf(" %d\n", errno == EINVAL);
 }
 
+static int64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
+}
+
+/* Signal and overruns tell of every expiration up to the moment of the delivery, of one that has just happened too. */
+static void counts_until_delivery(void)
+{
+	enum { PERIOD = 500000 };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 11 };
+	struct itimerspec spec = { { 0, PERIOD }, { 0, 0 } };
+	int64_t start, told = 0;
+	int early = 0;
+	siginfo_t info;
+	timer_t timer;
+
+	timer_create(CLOCK_MONOTONIC, &event, &timer);
+	start = now_ns() + PERIOD;
+	spec.it_value = (struct timespec){ start / 1000000000, start % 1000000000 };
+	timer_settime(timer, TIMER_ABSTIME, &spec, NULL);
+	for (int i = 1; i <= 200; i++) {
+		int64_t until = start + 2 * i * PERIOD, now;
+		while (wait_one(SIGRTMIN + 11, &info) < 0);    /* one is pending from here on, sooner or later */
+		told += 1 + info.si_overrun;
+		while (now_ns() < until);
+		now = now_ns();
+		if (wait_one(SIGRTMIN + 11, &info) < 0)
+			continue;
+		told += 1 + info.si_overrun;
+		early += told < (now - start) / PERIOD + 1;
+	}
+	printf("deliveries that told less than had expired: %d\n", early);
+	timer_delete(timer);
+}
+
 /* A pending signal of a timer that has been set anew or deleted: nobody gets it (Linux since 6.13; inside always). */
 static void stale(void)
 {
@@ -265,6 +303,7 @@ int main(void)
 	ignoring();
 	limits();
 	overruns();
+	counts_until_delivery();
 	if (!before_6_13())
 		stale();
 	return 0;

@@ -126,9 +126,10 @@ long rt_timespec_get(uint64_t app, int64_t *ret_ns); /* 0, -EFAULT, -EINVAL; sat
 long rt_timespec_put(uint64_t app, int64_t ns);
 long rt_timer_loop(struct rt_thread *t);
 #define RT_TIMERS_MAX 64u
-/* The queued signal of a timer (as given to rt_signal_post_timer) is delivered or dropped: how often it expired meanwhile. False if
- * the timer has been set anew or deleted since: nobody gets that signal, as on Linux since 6.13. */
+/* The queued signal of a timer (as given to rt_signal_post_timer) is delivered: how often it has expired since, up to this moment.
+ * False if the timer has been set anew or deleted since: nobody gets that signal, as on Linux since 6.13. */
 bool rt_timer_taken(uint32_t timer, uint32_t *ret_overrun);
+void rt_timer_dropped(uint32_t timer);
 void rt_alarm_taken(void);   /* a SIGALRM of the process; takes the timers' lock */
 #define RT_SYS_TIMER_LOOP 0x1102
 rt_syscall_fn rt_sys_setitimer, rt_sys_getitimer, rt_sys_alarm, rt_sys_timer_create, rt_sys_timer_settime, rt_sys_timer_gettime,

@@ -125,7 +125,7 @@ static void drop(struct list *list, int signo)
 
 	while ((at = unlink_first(list, signo)) != 0) {
 		if (entries[at].timer)
-			(void)rt_timer_taken(entries[at].timer, &(uint32_t){ 0 });   /* nobody hears of what it missed */
+			rt_timer_dropped(entries[at].timer);
 		entry_free(at);
 	}
 }

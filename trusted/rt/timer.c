@@ -64,24 +64,6 @@ static uint32_t name_of(unsigned place, const struct timer *timer)
 	return place + 1 + (timer->generation << 8);
 }
 
-bool rt_timer_taken(uint32_t name, uint32_t *ret_overrun)
-{
-	unsigned place = (name & 255) - 1;
-	struct timer *timer = &timers[place];
-	bool current;
-
-	*ret_overrun = 0;
-	rt_lock(&timer_lock);
-	current = timer->used && name_of(place, timer) == name;
-	if (current) {
-		*ret_overrun = timer->overrun = timer->missed > INT32_MAX ? INT32_MAX : (uint32_t)timer->missed;
-		timer->queued = 0;
-		timer->missed = 0;
-	}
-	rt_unlock(&timer_lock);
-	return current;
-}
-
 /* Context: timer_lock. Brings the timer past `now`; true if its signal is to be sent. */
 static bool expire(struct timer *timer, int64_t now)
 {
@@ -109,6 +91,41 @@ static bool expire(struct timer *timer, int64_t now)
 	return true;
 }
 
+/* Delivered at `now` of its clock, dropped if that is negative: then nobody hears of what it missed. */
+static bool taken(uint32_t name, int64_t now, uint32_t *ret_overrun)
+{
+	unsigned place = (name & 255) - 1;
+	struct timer *timer = &timers[place];
+	bool current;
+
+	*ret_overrun = 0;
+	rt_lock(&timer_lock);
+	current = timer->used && name_of(place, timer) == name;
+	if (current) {
+		(void)expire(timer, now);  /* what the timers' thread has not seen yet belongs to this signal: it gets none of its own */
+		*ret_overrun = timer->overrun = timer->missed > INT32_MAX ? INT32_MAX : (uint32_t)timer->missed;
+		timer->queued = 0;
+		timer->missed = 0;
+	}
+	rt_unlock(&timer_lock);
+	return current;
+}
+
+bool rt_timer_taken(uint32_t name, uint32_t *ret_overrun)
+{
+	struct timer timer;
+
+	rt_lock(&timer_lock);
+	timer = timers[(name & 255) - 1];
+	rt_unlock(&timer_lock);
+	return taken(name, now_of(&timer), ret_overrun);   /* the time may be a host call */
+}
+
+void rt_timer_dropped(uint32_t name)
+{
+	(void)taken(name, -1, &(uint32_t){ 0 });
+}
+
 static void send(unsigned place, const struct timer *due)
 {
 	struct rt_siginfo info = { .signo = (int32_t)due->signo, .code = SI_KERNEL };
@@ -123,7 +140,7 @@ static void send(unsigned place, const struct timer *due)
 	info.a = place - ITIMERS;
 	info.b = due->value;
 	if ((due->tid && !t) || rt_signal_post_timer(t, &info, name) != RT_SIGQUEUE_ADDED)
-		(void)rt_timer_taken(name, &(uint32_t){ 0 });        /* ignored, or nobody is there: as if it had been delivered */
+		rt_timer_dropped(name);            /* ignored, or nobody is there */
 }
 
 /* When to look at a timer that has not expired, in virtual monotonic time. */
@@ -211,10 +228,14 @@ static long wake_loop(void)
 	return 0;
 }
 
-/* `now`: of its clock. Never 0 while it is armed. */
+/* `now`: of its clock. Never 0 while it is armed. What the timers' thread has not seen yet has expired nevertheless. */
 static int64_t left(const struct timer *timer, int64_t now)
 {
-	return !timer->deadline_ns ? 0 : timer->deadline_ns > now ? timer->deadline_ns - now : 1000;
+	int64_t late = now - timer->deadline_ns;
+
+	if (!timer->deadline_ns || late < 0)
+		return timer->deadline_ns ? -late : 0;
+	return timer->interval_ns && timer != &timers[0] ? timer->interval_ns - late % timer->interval_ns : 1000;
 }
 
 static long arm(struct timer *timer, int64_t deadline_ns, int64_t interval_ns, struct timer *ret_old)
