@@ -79,7 +79,7 @@ enum om_hostcall {
 	OM_HC_SGX_MODIFY,    /* arg[0] = offset, arg[1] = length, arg[2] = page type */
 	OM_HC_SGX_REMOVE,    /* arg[0] = offset, arg[1] = length (trimmed and accepted pages) */
 	OM_HC_SGX_AUGMENT,   /* arg[0] = offset, arg[1] = length: hint before EACCEPT in bulk */
-	OM_HC_QUOTE_TARGET,  /* data = struct sgx_targetinfo on return */
+	OM_HC_QUOTE_TARGET,  /* data = struct sgx_targetinfo on return; ret = enum om_evidence_type, or OM_E* */
 	OM_HC_QUOTE,         /* data = struct sgx_report in; evidence out, an envelope; ret = size or OM_E* */
 	OM_HC_COLLATERAL,    /* arg[0] = size of evidence in data; collateral out; ret = size or OM_E* */
 	OM_HC_TCP_DUMP,      /* arg[0] = host fd, arg[1] = offset, arg[2] = 1 if its connect() has not been seen to end, arg[3] = 0 or

@@ -139,7 +139,9 @@ void tee_augment_hint(struct tee_enclave *enclave, uint64_t offset, uint64_t len
 
 int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *ret_target)
 {
-	return platform->evidence->target(platform, ret_target);
+	const int r = platform->evidence->target(platform, ret_target);
+
+	return r < 0 ? r : (int)platform->evidence->type;
 }
 
 /* The platform's own part is asked for where it will stand, behind the type. */

@@ -109,7 +109,7 @@ int tee_remove_pages(struct tee_enclave *enclave, uint64_t offset, uint64_t leng
 /* A hint that the enclave will soon EACCEPT [offset, offset + length): EAUG ahead where the driver can. Never fails. */
 void tee_augment_hint(struct tee_enclave *enclave, uint64_t offset, uint64_t length);
 
-/* Target information of the platform's quoting enclave, and evidence over a report made for it: an envelope
+/* Target information of the platform's quoting enclave (return: enum om_evidence_type), and evidence over a report made for it: an envelope
  * (core/evidence/parse/envelope.h). @report: 432 bytes from EREPORT. @evidence: caller's buffer. Return: OM_ENOMEM if too small (then *ret_size is the need). */
 __attribute__((warn_unused_result))
 int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *ret_target);

@@ -132,15 +132,15 @@ static int64_t do_sgx(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbu
 static int64_t do_quote_target(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	struct sgx_targetinfo target;
-	int error = tee_evidence_target(slot->enclave->platform, &target);
+	int type = tee_evidence_target(slot->enclave->platform, &target);
 
 	(void)tbuf_size;
-	if (error) {
+	if (type < 0) {
 		host_detail("%s", tee_last_error());
-		return error;
+		return type;
 	}
 	memcpy(host_tbuf_data(tbuf), &target, sizeof target);
-	return 0;
+	return type;
 }
 
 static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)

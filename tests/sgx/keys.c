@@ -156,7 +156,7 @@ static void test_quote(void)
 
 	if (r == OM_EUNSUPPORTED)
 		return;   /* hardware path without Intel's library */
-	CHECK_EQ(r, 0);
+	CHECK(r > 0);
 	get_report(&target, &report);
 	CHECK_EQ(tee_evidence(platform, &report, quote, 100, &quote_size), OM_ENOMEM);
 	CHECK_EQ(tee_evidence(platform, &report, quote, sizeof quote, &quote_size), 0);

@@ -2,11 +2,14 @@
 /*
  * Who is at the other end: evidence over the handshake, in envelopes (core/evidence/parse/envelope.h). REPORTDATA is
  *
- *     SHA-256("optmig 1 evidence" || role u8 || handshake hash) || 32 zero bytes
+ *     SHA-256("optmig 1 evidence" || role u8 || handshake hash) || "optmig 1 evidence of a migration"
  *
  * Role 1 says "I am the source of this session", role 2 "I am its destination: booted to receive, fresh, and waiting for
  * just this session". An enclave emits role 2 only in a session that a destination in AWAIT has begun, and it leaves AWAIT
  * once in its life; so a verified quote of role 2 proves that this enclave has never run the program.
+ *
+ * The second half keeps the engine's words from the program's: a program can have evidence over 64 bytes of its choice (rt/attest.c), of
+ * its clients' choice perhaps, but not over these.
  *
  * MRENCLAVE must be our own, whatever else the policy would allow: pages and protocol only fit the same image.
  * Everything that comes from the host here (target information, evidence, collateral, time) is hostile: a wrong target or
@@ -20,6 +23,7 @@
 #include "sgx_arch.h"
 
 static const char label[] = "optmig 1 evidence";
+const char rt_engine_label[33] = "optmig 1 evidence of a migration";
 
 static_assert(OM_EVIDENCE_MAX <= OM_CONTROL_QUOTE_MAX, "evidence fits a control message");
 
@@ -41,16 +45,13 @@ static void session_data(enum om_role role, const uint8_t hash[32], uint8_t ret[
 	om_sha256_update(&s, label, sizeof label - 1);
 	om_sha256_update(&s, &byte, 1);
 	om_sha256_update(&s, hash, 32);
-	memset(ret, 0, SGX_REPORTDATA_SIZE);
 	om_sha256_result(&s, ret);
+	memcpy(ret + 32, rt_engine_label, SGX_REPORTDATA_SIZE - 32);
 }
 
-/* EREPORT for `target` over `report_data` into `report`. */
 static void ereport(void)
 {
-	/* The two bytes behind ENCLU belong to it: tee/soft may replace all five by a call. */
-	__asm__ volatile(".byte 0x0f, 0x01, 0xd7, 0x66, 0x90"
-		: : "a"(SGX_EREPORT), "b"(&target), "c"(report_data), "d"(&report) : "memory", "cc");
+	rt_ereport(&target, report_data, &report);
 }
 
 static uint8_t *transfer_data(void)

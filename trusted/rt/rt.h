@@ -26,6 +26,7 @@
 #include "hostcall.h"
 #include "image.h"
 #include "passrt.h"
+#include "sgx_arch.h"
 
 /* Page classes by section. Plain .data/.bss of trusted code is local by the linker script; say it anyway. (The names begin
  * with .bss, because only then does the compiler keep the zeros out of the file.) */
@@ -146,6 +147,24 @@ bool  rt_untrusted_ok(const void *untrusted, size_t size);
 
 /* ---- host calls (rt/hostcall.c) --------------------------------------------------------------------------- */
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6]);
+/* ---- reports and evidence of this enclave (rt/attest.c); -errno is for the program ------------------------------- */
+/* Operands as EREPORT demands: aligned to SGX_TARGETINFO_ALIGN, SGX_REPORTDATA_ALIGN, SGX_REPORT_ALIGN; zero in what is reserved. */
+static inline void rt_ereport(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret)
+{
+	/* The two bytes behind ENCLU belong to it: tee/soft may replace all five by a call. */
+	__asm__ volatile(".byte 0x0f, 0x01, 0xd7, 0x66, 0x90"
+		: : "a"(SGX_EREPORT), "b"(target), "c"(data), "d"(ret) : "memory", "cc");
+}
+/* The second half of the report data by which the migration engine speaks: no program has a report with it. */
+extern const char rt_engine_label[33];
+/* Return: 0; -EPERM: the engine's label; -EINVAL: reserved bytes of `target` are used. */
+long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
+void rt_attest_target(struct sgx_targetinfo *ret);
+/* enum om_evidence_type, in the host's words; -EACCES: there is no evidence here. */
+long rt_attest_type(void);
+/* An envelope of at most `most` bytes, in the transfer buffer. Return: its size; -EPERM as above; -EACCES: the host has none. */
+long rt_attest_evidence(const uint8_t data[64], const void **ret_untrusted, size_t most);
+
 /* Before the process ends (io/socket.c): its unaccepted connections shall be reset. */
 void rt_io_pending_reset_all(void);
 /* A Linux system call by the host that does not block for long; ret is checked to be >= -4095. */

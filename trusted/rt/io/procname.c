@@ -135,10 +135,29 @@ static void decode_below(struct rt_io_own *own, const char *at)
 		missing(own, -ENOENT);
 }
 
+static void decode_attest(struct rt_io_own *own, const char *at)
+{
+	*own = (struct rt_io_own){ .node = ATTEST, .rest = "" };
+	for (unsigned i = 0; i < RT_IO_ATTEST_ROWS; i++)
+		if (word_is(&at, rt_io_attest_rows[i].name)) {
+			own->node = rt_io_attest_rows[i].node;
+			own->name = rt_io_attest_rows[i].name;
+			if (*at)
+				missing(own, -ENOTDIR);
+			return;
+		}
+	if (!at_end(at))
+		missing(own, -ENOENT);
+}
+
 static bool decode_dev(const char *path, struct rt_io_own *own)
 {
 	static const char *const streams[] = { "stdin", "stdout", "stderr" };
 
+	if (word_is(&path, "attestation")) {
+		decode_attest(own, path);
+		return true;
+	}
 	*own = (struct rt_io_own){ .node = FDS, .rest = "" };
 	if (word_is(&path, "fd")) {
 		if (!at_end(path))
@@ -180,6 +199,10 @@ bool rt_io_own_decode(const char *path, struct rt_io_own *own)
 
 void rt_io_own_add_directory(struct rt_io_words *w, enum rt_io_own_node node, int32_t tid)
 {
+	if (node == ATTEST || rt_io_own_is_attest(node)) {
+		rt_io_words_add(w, "/dev/attestation");
+		return;
+	}
 	rt_io_words_line(w, "/proc/", (uint32_t)rt_pid, "");
 	if (tid)
 		rt_io_words_line(w, "/task/", (uint32_t)tid, "");

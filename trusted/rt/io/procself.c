@@ -108,7 +108,7 @@ static bool open_descriptor(const struct rt_io_own *own, uint32_t flags, long *r
 	}
 	content = ofd->virt;
 	content.offset = 0;
-	if ((flags & O_ACCMODE) != O_RDONLY && content.node != COMM) {
+	if ((flags & O_ACCMODE) != O_RDONLY && content.node != COMM && !rt_io_attest_writable(content.node)) {
 		*ret = -EACCES;
 		return true;
 	}
@@ -144,7 +144,7 @@ bool rt_io_own_open(const char *path, uint32_t flags, long *ret)
 	case SELF: case THREAD_SELF:
 		own.node = own.node == SELF ? OWN : THREAD;
 		/* fall through */
-	case OWN: case TASK: case THREAD: case FDS:
+	case OWN: case TASK: case THREAD: case FDS: case ATTEST:
 		*ret = open_directory(&own, flags);
 		return true;
 	case FD:
@@ -156,6 +156,8 @@ bool rt_io_own_open(const char *path, uint32_t flags, long *ret)
 	}
 	if (flags & O_DIRECTORY)
 		*ret = -ENOTDIR;
+	else if (rt_io_own_is_attest(own.node))
+		*ret = rt_io_attest_open(&own, flags);
 	else if (own.node == COMM)
 		*ret = rt_io_virtual_new((struct rt_io_virtual){ .node = COMM, .tid = own.tid, .name = own.name }, flags & O_ACCMODE, flags);
 	else if (own.node == CMDLINE)
@@ -176,6 +178,8 @@ long rt_io_own_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offs
 
 	if (rt_io_own_is_directory(ofd->virt.node))
 		return -EISDIR;
+	if (rt_io_attest_writable(ofd->virt.node))
+		return rt_io_attest_read(ofd, span, offset);
 	if (ofd->virt.node != COMM)
 		return rt_io_virtual_give(ofd, rt_io_blob_at(ofd->virt.blob), ofd->virt.size, span, offset);
 	t = rt_io_own_thread((uint64_t)(ofd->virt.tid ? ofd->virt.tid : rt_pid));
@@ -192,6 +196,8 @@ long rt_io_own_write(struct rt_io_ofd *ofd, struct rt_io_span *span)
 	uint64_t size = span->total, some;
 	char name[sizeof t->name] = { 0 };
 
+	if (rt_io_attest_writable(ofd->virt.node))
+		return rt_io_attest_write(ofd, span);
 	if (ofd->virt.node != COMM)
 		return -EBADF;
 	if (!t)
@@ -261,7 +267,7 @@ static uint32_t mode_of(enum rt_io_own_node node)
 		return LX_S_IFLNK | 0777;
 	if (rt_io_own_is_directory(node))
 		return LX_S_IFDIR | (node == FDS ? 0500 : 0555);
-	return LX_S_IFREG | (node == COMM ? 0644 : node == ENVIRON ? 0400 : 0444);
+	return LX_S_IFREG | (node == COMM || rt_io_attest_writable(node) ? 0644 : node == ENVIRON ? 0400 : 0444);
 }
 
 static void fill(struct stat *stat, enum rt_io_own_node node)
@@ -378,6 +384,10 @@ static bool next_entry(const struct rt_io_virtual *directory, uint64_t *position
 			at++;
 		found = at - 2 < rt_io_own_slots_end();
 		rt_io_words_number(name, found ? (uint32_t)rt_threads[at - 2].tid : 0);
+	} else if (directory->node == ATTEST) {
+		found = at - 2 < RT_IO_ATTEST_ROWS;
+		rt_io_words_add(name, found ? rt_io_attest_rows[at - 2].name : "");
+		*ret_type = DT_REG;
 	} else {
 		at += at == 2 && directory->node == THREAD; /* no task/ below task/ */
 		found = at - 2 < RT_IO_OWN_ROWS;

@@ -7,6 +7,8 @@
  *            fd/N                                                                       links to descriptors
  *            task/TID/                                                                  the same for one thread
  *
+ * and /dev/attestation (attestation.c), which has the program's own evidence.
+ *
  * Between procname.c, which knows the tree, and procself.c, which does what is asked of a name in it.
  */
 #ifndef OPTMIG_TRUSTED_RT_IO_PROCSELF_H
@@ -16,8 +18,9 @@
 
 enum rt_io_own_node {
 	MISSING,                                             /* `error` says why */
-	OWN, TASK, THREAD, FDS,                              /* directories */
+	OWN, TASK, THREAD, FDS, ATTEST,                      /* directories */
 	TEXT, COMM, CMDLINE, ENVIRON,                        /* files */
+	ATTEST_TYPE, ATTEST_DATA, ATTEST_TARGET, ATTEST_MY_TARGET, ATTEST_REPORT, ATTEST_QUOTE,
 	SELF, THREAD_SELF, EXE, CWD, ROOT, FD,               /* links */
 };
 
@@ -35,7 +38,11 @@ struct rt_io_own_row { const char *name; enum rt_io_own_node node; rt_io_make_fn
 #define RT_IO_OWN_ROWS 15u
 extern const struct rt_io_own_row rt_io_own_rows[RT_IO_OWN_ROWS];   /* what is in a process' directory; task/ first */
 
-static inline bool rt_io_own_is_directory(enum rt_io_own_node node) { return node >= OWN && node <= FDS; }
+#define RT_IO_ATTEST_ROWS 6u
+extern const struct rt_io_own_row rt_io_attest_rows[RT_IO_ATTEST_ROWS];
+
+static inline bool rt_io_own_is_directory(enum rt_io_own_node node) { return node >= OWN && node <= ATTEST; }
+static inline bool rt_io_own_is_attest(enum rt_io_own_node node) { return node >= ATTEST_TYPE && node <= ATTEST_QUOTE; }
 static inline bool rt_io_own_is_link(enum rt_io_own_node node) { return node >= SELF; }
 
 /* False: not ours. */
@@ -45,5 +52,12 @@ void rt_io_own_add_directory(struct rt_io_words *w, enum rt_io_own_node node, in
 /* The application's thread, or NULL. */
 struct rt_thread *rt_io_own_thread(uint64_t tid);
 uint32_t rt_io_own_slots_end(void);
+
+/* ---- attestation.c ---- */
+long rt_io_attest_open(const struct rt_io_own *own, uint32_t flags);
+bool rt_io_attest_writable(enum rt_io_own_node node);
+/* Of files that are writable. */
+long rt_io_attest_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+long rt_io_attest_write(struct rt_io_ofd *ofd, struct rt_io_span *span);
 
 #endif

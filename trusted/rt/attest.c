@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Reports and evidence for the program (rt/io/attestation.c shows them as files).
+ *
+ * The migration engine speaks through the same report data (mig/evidence.c): it says "I am the destination of this session, fresh and
+ * waiting". A program may sign what its clients ask it to sign, and they may ask for just that. So the engine's report data end in
+ * a label, and no report with that label is made here, neither for the quoting service nor for an enclave of the program's choice.
+ */
+#include <stdalign.h>
+#include "crypto/wipe.h"
+#include "rt/internal.h"
+#include "rt/libmem.h"
+#include "sgx_arch.h"
+
+/* What EREPORT demands of its operands. */
+struct operands {
+	alignas(SGX_TARGETINFO_ALIGN) struct sgx_targetinfo target;
+	alignas(SGX_REPORT_ALIGN) struct sgx_report report;
+	alignas(SGX_REPORTDATA_ALIGN) uint8_t data[SGX_REPORTDATA_SIZE];
+};
+
+static_assert(sizeof rt_engine_label - 1 == SGX_REPORTDATA_SIZE / 2, "it is the half that no hash of the engine's takes");
+
+static bool of_engine(const uint8_t data[SGX_REPORTDATA_SIZE])
+{
+	return om_equal(data + SGX_REPORTDATA_SIZE / 2, rt_engine_label, SGX_REPORTDATA_SIZE / 2);
+}
+
+long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
+{
+	struct operands o;
+
+	if (of_engine(data))
+		return -EPERM;
+	for (size_t i = 0; i < sizeof target->reserved3; i++)
+		if (target->reserved3[i])
+			return -EINVAL;                /* EREPORT would fault */
+	o.target = *target;
+	memcpy(o.data, data, sizeof o.data);
+	rt_ereport(&o.target, o.data, &o.report);
+	*ret = o.report;
+	return 0;
+}
+
+void rt_attest_target(struct sgx_targetinfo *ret)
+{
+	struct operands o = { .data = { 0 } };
+
+	rt_ereport(&o.target, o.data, &o.report);
+	*ret = (struct sgx_targetinfo) { .attributes = o.report.body.attributes, .cet_attributes = o.report.body.cet_attributes,
+		.configsvn = o.report.body.configsvn, .miscselect = o.report.body.miscselect };
+	memcpy(ret->measurement, o.report.body.mrenclave, sizeof ret->measurement);
+	memcpy(ret->configid, o.report.body.configid, sizeof ret->configid);
+}
+
+static long call_host(enum om_hostcall op, uint64_t size)
+{
+	const uint64_t arg[6] = { size };
+
+	return rt_hostcall(op, 0, 0, arg);
+}
+
+static uint8_t *transfer_data(void)
+{
+	return (uint8_t *)rt_tbuf(rt_self()) + OM_TBUF_DATA;
+}
+
+long rt_attest_type(void)
+{
+	const long type = call_host(OM_HC_QUOTE_TARGET, 0);
+
+	return type > 0 && type < INT32_MAX ? type : -EACCES;
+}
+
+long rt_attest_evidence(const uint8_t data[SGX_REPORTDATA_SIZE], const void **ret_untrusted, size_t most)
+{
+	struct sgx_targetinfo target;
+	struct sgx_report report;
+	long size;
+
+	rt_ub_reset();
+	if (call_host(OM_HC_QUOTE_TARGET, 0) < 0)
+		return -EACCES;
+	rt_ub_get(&target, transfer_data(), sizeof target);
+	size = rt_attest_report(&target, data, &report);
+	if (size < 0)
+		return size == -EINVAL ? -EACCES : size;
+	rt_ub_put(transfer_data(), &report, sizeof report);
+	size = call_host(OM_HC_QUOTE, sizeof report);
+	if (size <= 0 || (size_t)size > most)
+		return -EACCES;
+	*ret_untrusted = transfer_data();
+	return size;
+}
