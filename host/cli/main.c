@@ -21,6 +21,7 @@ static const struct cli_command commands[] = {
 	{ "postcopy", "switch a migration to post-copy now", cli_postcopy },
 	{ "recover", "go on after a lost connection", cli_recover },
 	{ "report", "report of a migration, also for Prometheus", cli_report },
+	{ "verify", "judge the evidence of a program in an enclave", cli_verify },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
 

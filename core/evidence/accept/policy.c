@@ -272,7 +272,7 @@ static bool is_debug(const struct sgx_report_body *body) { return (body->attribu
 
 bool om_policy_accepts(const struct om_policy *p, const struct sgx_report_body *own, enum om_evidence_type type)
 {
-	return p->platforms & OM_PLATFORM_BIT(type) || (type == OM_EVIDENCE_DEMO && is_debug(own));
+	return p->platforms & OM_PLATFORM_BIT(type) || (type == OM_EVIDENCE_DEMO && own && is_debug(own));
 }
 
 size_t om_policy_roots(const struct om_policy *p, enum om_evidence_type type, uint8_t ret[OM_POLICY_ROOTS_MAX + 1][OM_ROOT_HASH_SIZE])
@@ -304,24 +304,33 @@ static int no(enum om_attest_reason *ret_reason, enum om_attest_reason reason, i
 }
 
 /* Two that move state between them are alike in all that the CPU does for them. */
-static int check_likeness(const struct om_policy *p, const struct sgx_report_body *own, const struct sgx_report_body *body,
-	enum om_attest_reason *ret_reason)
+static int check_likeness(const struct sgx_report_body *own, const struct sgx_report_body *body, enum om_attest_reason *ret_reason)
 {
-	const uint64_t needed = SGX_ATTR_INIT | SGX_ATTR_MODE64BIT;
-
-	if ((body->attributes.flags & needed) != needed)
-		return no(ret_reason, OM_WHY_NOT_INITIALIZED, OM_EPOLICY);
-	if (!(p->flags & OM_POLICY_SAME && om_equal(own->mrenclave, body->mrenclave, 32)) &&
-	    !among(p->mrenclave, p->mrenclave_count, body->mrenclave))
-		return no(ret_reason, OM_WHY_MRENCLAVE, OM_EIDENTITY);
-	if (is_debug(own) != is_debug(body) || (is_debug(body) && !(p->flags & OM_POLICY_DEBUG)))
-		return no(ret_reason, OM_WHY_DEBUG, OM_EDEBUG);
 	if (body->attributes.flags != own->attributes.flags || body->cet_attributes != own->cet_attributes)
 		return no(ret_reason, OM_WHY_ATTRIBUTES, OM_EPOLICY);
 	if (body->attributes.xfrm != own->attributes.xfrm)
 		return no(ret_reason, OM_WHY_XFRM, OM_EPOLICY);
 	if (body->miscselect != own->miscselect)
 		return no(ret_reason, OM_WHY_MISCSELECT, OM_EPOLICY);
+	return 0;
+}
+
+static int check_program(const struct om_policy *p, const struct sgx_report_body *own, const struct sgx_report_body *body,
+	enum om_attest_reason *ret_reason)
+{
+	const uint64_t needed = SGX_ATTR_INIT | SGX_ATTR_MODE64BIT;
+	int error;
+
+	if ((body->attributes.flags & needed) != needed)
+		return no(ret_reason, OM_WHY_NOT_INITIALIZED, OM_EPOLICY);
+	if (!(p->flags & OM_POLICY_SAME && own && om_equal(own->mrenclave, body->mrenclave, 32)) &&
+	    !among(p->mrenclave, p->mrenclave_count, body->mrenclave))
+		return no(ret_reason, OM_WHY_MRENCLAVE, OM_EIDENTITY);
+	if ((own && is_debug(own) != is_debug(body)) || (is_debug(body) && !(p->flags & OM_POLICY_DEBUG)))
+		return no(ret_reason, own ? OM_WHY_DEBUG : OM_WHY_DEBUGGABLE, OM_EDEBUG);
+	error = own ? check_likeness(own, body, ret_reason) : 0;
+	if (error)
+		return error;
 	if (p->signer_count && !among(p->signer, p->signer_count, body->mrsigner))
 		return no(ret_reason, OM_WHY_SIGNER, OM_EPOLICY);
 	if (body->isvsvn < p->svn_min)
@@ -377,7 +386,7 @@ static int check_guest(const struct om_policy *p, const struct om_guest_list *li
 int om_policy_check(const struct om_policy *p, const struct om_guest_list *list, const struct sgx_report_body *own,
 	const struct sgx_report_body *body, const struct om_platform_facts *facts, enum om_attest_reason *ret_reason)
 {
-	int error = check_likeness(p, own, body, ret_reason);
+	int error = check_program(p, own, body, ret_reason);
 
 	if (!error)
 		error = check_platform(p, list, own, facts, ret_reason);
@@ -478,22 +487,28 @@ int om_attest_may_move(const uint8_t *policy, size_t policy_size, enum om_attest
 	return no(ret_reason, OM_WHY_NONE, 0);
 }
 
-/* What needs no cryptography: our own policy and clock, and whether evidence of this kind can count at all. */
-static int glance(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own, struct om_view evidence, int64_t now,
-	struct om_policy *ret_policy, struct om_envelope *ret_envelope, enum om_attest_reason *ret_reason)
+/* What needs no cryptography: the clock, and whether evidence of this kind can count at all. */
+static int look(const struct om_policy *p, const struct sgx_report_body *own, struct om_view evidence, int64_t now,
+	struct om_envelope *ret_envelope, enum om_attest_reason *ret_reason)
 {
-	int error = own_policy(policy, policy_size, ret_policy, ret_reason);
+	int error;
 
-	if (error)
-		return error;
-	if (now < (int64_t)ret_policy->not_before)
+	if (now < (int64_t)p->not_before)
 		return no(ret_reason, OM_WHY_CLOCK, OM_EEXPIRED);
 	error = om_envelope_parse(evidence, ret_envelope);
 	if (error)
 		return no(ret_reason, error == OM_ETYPE ? OM_WHY_EVIDENCE_TYPE : OM_WHY_EVIDENCE_FORMAT, OM_EQUOTE);
-	if (!om_policy_accepts(ret_policy, own, ret_envelope->type))
+	if (!om_policy_accepts(p, own, ret_envelope->type))
 		return no(ret_reason, OM_WHY_PLATFORM, OM_EPOLICY);
 	return no(ret_reason, OM_WHY_NONE, 0);
+}
+
+static int glance(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own, struct om_view evidence, int64_t now,
+	struct om_policy *ret_policy, struct om_envelope *ret_envelope, enum om_attest_reason *ret_reason)
+{
+	const int error = own_policy(policy, policy_size, ret_policy, ret_reason);
+
+	return error ? error : look(ret_policy, own, evidence, now, ret_envelope, ret_reason);
 }
 
 int om_attest_glance(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own, struct om_view evidence,
@@ -505,25 +520,43 @@ int om_attest_glance(const uint8_t *policy, size_t policy_size, const struct sgx
 	return glance(policy, policy_size, own, evidence, now, &p, &e, ret_reason);
 }
 
+/* What has been looked at: is it authentic, and does the policy accept it? */
+static int judge(const struct om_policy *p, const struct sgx_report_body *own, const struct om_envelope *e, struct om_view collateral,
+	const struct om_guest_offer *offer, int64_t now, struct om_peer *ret, enum om_attest_reason *ret_reason)
+{
+	struct om_guest_list list = { 0 };
+	int error = e->type == OM_EVIDENCE_SNP ? authenticate_snp(p, own, e, collateral, now, ret, ret_reason) :
+		authenticate_quote(p, own, e, collateral, now, ret, ret_reason);
+
+	if (!error && p->guest_signer_count && offer && offer->list.size)
+		error = om_guest_list_accept(offer->list, p->guest_signer, p->guest_signer_count, offer->floor, &list, ret_reason);
+	ret->list_version = list.version;
+	if (!error)
+		error = om_policy_check(p, list.version ? &list : NULL, own, &ret->body, &ret->facts, ret_reason);
+	return error;
+}
+
+int om_attest_outside(const struct om_policy *p, struct om_view evidence, struct om_view collateral, const struct om_guest_offer *offer,
+	int64_t now, struct om_peer *ret_peer, enum om_attest_reason *ret_reason)
+{
+	struct om_envelope e;
+	int error = look(p, NULL, evidence, now, &e, ret_reason);
+
+	*ret_peer = (struct om_peer) { 0 };
+	return error ? error : judge(p, NULL, &e, collateral, offer, now, ret_peer, ret_reason);
+}
+
 int om_attest_peer(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own,
 	struct om_view evidence, struct om_view collateral, const struct om_guest_offer *offer, int64_t now,
 	const uint8_t report_data[SGX_REPORTDATA_SIZE], struct om_peer *ret_peer, enum om_attest_reason *ret_reason)
 {
-	struct om_guest_list list = { 0 };
 	struct om_peer peer = { 0 };
 	struct om_envelope e;
 	struct om_policy p;
 	int error = glance(policy, policy_size, own, evidence, now, &p, &e, ret_reason);
 
-	if (!error && e.type == OM_EVIDENCE_SNP)
-		error = authenticate_snp(&p, own, &e, collateral, now, &peer, ret_reason);
-	else if (!error)
-		error = authenticate_quote(&p, own, &e, collateral, now, &peer, ret_reason);
-	if (!error && p.guest_signer_count && offer && offer->list.size)
-		error = om_guest_list_accept(offer->list, p.guest_signer, p.guest_signer_count, offer->floor, &list, ret_reason);
-	peer.list_version = list.version;
 	if (!error)
-		error = om_policy_check(&p, list.version ? &list : NULL, own, &peer.body, &peer.facts, ret_reason);
+		error = judge(&p, own, &e, collateral, offer, now, &peer, ret_reason);
 	if (error)
 		return error;
 	if (!om_equal(peer.body.reportdata, report_data, SGX_REPORTDATA_SIZE))

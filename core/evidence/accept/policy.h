@@ -92,13 +92,13 @@ __attribute__((warn_unused_result)) int om_policy_decode(const uint8_t *data, si
 __attribute__((warn_unused_result))
 int om_policy_encode(const struct om_policy *p, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
 
-/* Does an enclave with this report accept evidence of that type at all? */
+/* Does an enclave with this report accept evidence of that type at all? NULL: one who is no enclave, and has only what the policy names. */
 bool om_policy_accepts(const struct om_policy *p, const struct sgx_report_body *own, enum om_evidence_type type);
 /* The hashes of roots that count for that type, those of Intel and of the demo platform among them. Return: how many of `ret` are filled. */
 size_t om_policy_roots(const struct om_policy *p, enum om_evidence_type type, uint8_t ret[OM_POLICY_ROOTS_MAX + 1][OM_ROOT_HASH_SIZE]);
 /*
  * Does an authentic peer satisfy the policy of the enclave with the report `own`?
- * @body: the peer's report. @list: a signed list that was accepted, or NULL.
+ * @body: the peer's report. @list: a signed list that was accepted, or NULL. @own: NULL for one who is no enclave: nothing has to be like it.
  * Return: 0; OM_EIDENTITY, OM_EDEBUG, OM_EPOLICY.
  */
 __attribute__((warn_unused_result))
@@ -129,6 +129,13 @@ __attribute__((warn_unused_result))
 int om_attest_peer(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own,
 	struct om_view evidence, struct om_view collateral, const struct om_guest_offer *offer, int64_t now,
 	const uint8_t report_data[SGX_REPORTDATA_SIZE], struct om_peer *ret_peer, enum om_attest_reason *ret_reason);
+/*
+ * The same for one who is no enclave: a client. `mrenclave = same` says nothing to it, so its policy lists programs; REPORTDATA is in
+ * *ret_peer and the caller's to judge. An enclave that can be debugged is accepted only with OM_POLICY_DEBUG, demo evidence only if named.
+ */
+__attribute__((warn_unused_result))
+int om_attest_outside(const struct om_policy *p, struct om_view evidence, struct om_view collateral, const struct om_guest_offer *offer,
+	int64_t now, struct om_peer *ret_peer, enum om_attest_reason *ret_reason);
 /* Those of its answers that need no collateral, so that nobody asks a host for what cannot help. */
 __attribute__((warn_unused_result))
 int om_attest_glance(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own, struct om_view evidence,

@@ -93,7 +93,9 @@
 	X(OM_WHY_GUEST_LIST_FORMAT, 112, "the signed list of guests is malformed") \
 	X(OM_WHY_GUEST_LIST_SIGNATURE, 113, "the list of guests is signed by no key that the policy lists (guest-signer)") \
 	X(OM_WHY_GUEST_LIST_OLD,   114, "the list of guests is older than one that this program has seen") \
-	X(OM_WHY_GUEST_LIST_NONE,  115, "the policy does not list this guest, and there is no list signed by its guest-signer")
+	X(OM_WHY_GUEST_LIST_NONE,  115, "the policy does not list this guest, and there is no list signed by its guest-signer") \
+	X(OM_WHY_DEBUGGABLE,       116, "the enclave can be debugged by its host: it has no secret from it") \
+	X(OM_WHY_USER_DATA,        117, "the evidence carries other report data than what was demanded")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)

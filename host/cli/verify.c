@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `optmig verify`: is this the program that I mean, on a platform that I trust? For clients; no enclave is needed. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "cli.h"
+#include "exitcodes.h"
+#include "strerror.h"
+#include "util.h"
+#include "verify/verify.h"
+
+static const char help[] =
+	"usage: optmig verify --quote FILE (--image FILE | --mrenclave HEX | --policy FILE) [OPTIONS]\n"
+	"Judges the evidence that a program in an enclave has of itself (it reads it from /dev/attestation/quote): which program it is,\n"
+	"on which platform it runs, and whether you accept both.\n\n"
+	"  --quote FILE            the evidence: a DCAP quote, or an envelope of docs/spec/policy.md\n"
+	"  --image FILE            the program that it has to be: its image, as optmig-cc linked it (several)\n"
+	"  --mrenclave HEX         the same by its measurement (several)\n"
+	"  --policy FILE           what else you demand, in the words of optmig-policy(5): platforms, signers, floors\n"
+	"  --report-data HEX       what it has to carry, 64 bytes or the first of them: a nonce, the hash of a key. Without it nothing says\n"
+	"                          that the evidence is of today\n"
+	"  --collateral FILE       the maker's certificates and lists, docs/spec/policy.md\n"
+	"  --guests FILE           a signed list of guests\n"
+	"  --at TIME               judge as of YYYY-MM-DDTHH:MM:SSZ instead of now\n"
+	"  --debug                 accept a debug enclave, which has no secret from its host\n"
+	"  --json                  the verdict as JSON\n"
+	"Exit status: 0 accepted, 1 refused, 2 usage, 5 the collateral is missing.\n"
+	"Example: optmig verify --quote q.bin --image ./redis-server --report-data $(printf '%s' \"$nonce\" | sha256sum | cut -c-64)\n";
+
+enum { OPT_QUOTE = 1, OPT_IMAGE, OPT_MRENCLAVE, OPT_POLICY, OPT_DATA, OPT_COLLATERAL, OPT_GUESTS, OPT_AT, OPT_DEBUG, OPT_JSON, OPT_HELP };
+static const struct option longs[] = {
+	{ "quote", required_argument, NULL, OPT_QUOTE },
+	{ "image", required_argument, NULL, OPT_IMAGE },
+	{ "mrenclave", required_argument, NULL, OPT_MRENCLAVE },
+	{ "policy", required_argument, NULL, OPT_POLICY },
+	{ "report-data", required_argument, NULL, OPT_DATA },
+	{ "collateral", required_argument, NULL, OPT_COLLATERAL },
+	{ "guests", required_argument, NULL, OPT_GUESTS },
+	{ "at", required_argument, NULL, OPT_AT },
+	{ "debug", no_argument, NULL, OPT_DEBUG },
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
+
+struct verify {
+	struct verify_request request;
+	uint8_t mrenclave[OM_POLICY_MRENCLAVES_MAX][32];
+	uint8_t data[SGX_REPORTDATA_SIZE];
+	bool data_given, json;
+};
+
+/* Whole pairs of digits, at least one and at most `most` bytes. Return: how many, or -1. */
+static int hex(const char *text, uint8_t *ret, size_t most)
+{
+	size_t count = 0;
+
+	for (; *text; text += 2) {
+		const char pair[3] = { text[0], text[1], 0 };
+
+		if (count == most || !strchr("0123456789abcdefABCDEF", pair[0]) || !pair[1] || !strchr("0123456789abcdefABCDEF", pair[1]))
+			return -1;
+		ret[count++] = (uint8_t)strtoul(pair, NULL, 16);
+	}
+	return count ? (int)count : -1;
+}
+
+static int add_program(struct verify *v, const char *value, bool image)
+{
+	uint8_t *to = v->mrenclave[v->request.mrenclave_count];
+
+	if (v->request.mrenclave_count == OM_POLICY_MRENCLAVES_MAX)
+		return host_fail(OM_EINVAL, "at most %d programs", OM_POLICY_MRENCLAVES_MAX);
+	v->request.mrenclave_count++;
+	if (image)
+		return verify_measure(value, to);
+	return hex(value, to, 32) == 32 ? 0 : host_fail(OM_EINVAL, "--mrenclave takes 64 hexadecimal digits, not \"%s\"", value);
+}
+
+static int set_time(struct verify *v, const char *value)
+{
+	struct tm tm = { 0 };
+	const char *end = strptime(value, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	if (!end || *end)
+		return host_fail(OM_EINVAL, "--at takes YYYY-MM-DDTHH:MM:SSZ, not \"%s\"", value);
+	v->request.now = timegm(&tm);
+	return 0;
+}
+
+static int option(struct verify *v, int c)
+{
+	switch (c) {
+	case OPT_QUOTE:      return verify_read_file(optarg, &v->request.evidence);
+	case OPT_IMAGE:      return add_program(v, optarg, true);
+	case OPT_MRENCLAVE:  return add_program(v, optarg, false);
+	case OPT_POLICY:     return verify_read_file(optarg, &v->request.policy);
+	case OPT_COLLATERAL: return verify_read_file(optarg, &v->request.collateral);
+	case OPT_GUESTS:     return verify_read_file(optarg, &v->request.guests);
+	case OPT_AT:         return set_time(v, optarg);
+	case OPT_DEBUG:      v->request.debug = true; return 0;
+	case OPT_JSON:       v->json = true; return 0;
+	default:
+		v->data_given = true;
+		return hex(optarg, v->data, sizeof v->data) > 0 ? 0 :
+			host_fail(OM_EINVAL, "--report-data takes up to 128 hexadecimal digits, not \"%s\"", optarg);
+	}
+}
+
+/* ---- saying it ------------------------------------------------------------------------------------------------------------------------------------- */
+
+static const char *hex_of(const uint8_t *bytes, size_t size, char ret[2 * SGX_REPORTDATA_SIZE + 1])
+{
+	for (size_t i = 0; i < size; i++)
+		sprintf(ret + 2 * i, "%02x", bytes[i]);
+	ret[2 * size] = 0;
+	return ret;
+}
+
+static const char *date_of(int64_t seconds, char ret[32])
+{
+	const time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (!seconds || !gmtime_r(&t, &tm) || !strftime(ret, 32, "%Y-%m-%dT%H:%M:%SZ", &tm))
+		ret[0] = 0;
+	return ret;
+}
+
+static bool is_authentic(const struct verify_verdict *verdict)
+{
+	return verdict->peer.facts.type != 0;
+}
+
+static void print_json(const struct verify *v, const struct verify_verdict *verdict)
+{
+	const struct sgx_report_body *body = &verdict->peer.body;
+	const struct om_platform_facts *facts = &verdict->peer.facts;
+	char text[2 * SGX_REPORTDATA_SIZE + 1], date[32];
+	json_t *all = json_pack("{s:b, s:s, s:i, s:b}", "accepted", verdict->error == 0, "reason", om_attest_reason_words(verdict->reason),
+		"reason-number", (int)verdict->reason, "authentic", is_authentic(verdict));
+
+	if (is_authentic(verdict)) {
+		json_object_set_new(all, "mrenclave", json_string(hex_of(body->mrenclave, 32, text)));
+		json_object_set_new(all, "mrsigner", json_string(hex_of(body->mrsigner, 32, text)));
+		json_object_set_new(all, "product", json_integer(body->isvprodid));
+		json_object_set_new(all, "svn", json_integer(body->isvsvn));
+		json_object_set_new(all, "debug", json_boolean(body->attributes.flags & SGX_ATTR_DEBUG));
+		json_object_set_new(all, "report-data", json_string(hex_of(body->reportdata, sizeof body->reportdata, text)));
+		json_object_set_new(all, "report-data-checked", json_boolean(v->data_given));
+		json_object_set_new(all, "platform", json_string(om_evidence_type_words(facts->type)));
+		json_object_set_new(all, "protected", json_boolean(facts->root_kind != OM_ROOT_DEMO && !(body->attributes.flags & SGX_ATTR_DEBUG)));
+		if (facts->status != OM_TCB_UNKNOWN) {
+			json_object_set_new(all, "tcb-status", json_string(om_tcb_status_words(facts->status)));
+			json_object_set_new(all, "tcb-date", json_string(date_of(facts->tcb_date, date)));
+			json_object_set_new(all, "tcb-evaluation", json_integer(facts->evaluation));
+		}
+		json_object_set_new(all, "valid-until", json_string(date_of(verdict->peer.valid_until, date)));
+	}
+	json_dumpf(all, stdout, JSON_INDENT(2));
+	putchar('\n');
+	json_decref(all);
+}
+
+static void print_text(const struct verify *v, const struct verify_verdict *verdict)
+{
+	const struct sgx_report_body *body = &verdict->peer.body;
+	const struct om_platform_facts *facts = &verdict->peer.facts;
+	char text[2 * SGX_REPORTDATA_SIZE + 1], date[32];
+
+	printf("%s: %s\n", verdict->error ? "REFUSED" : "accepted", verdict->error ? om_attest_reason_words(verdict->reason) : "all that was demanded holds");
+	if (verdict->reason == OM_WHY_PLATFORM)
+		printf("  what it accepts stands in its lines `platform = ...` (optmig-policy(5)); without --policy it is sgx\n");
+	if (!is_authentic(verdict)) {
+		printf("  the evidence is not authentic: what it says of itself is not shown\n");
+		return;
+	}
+	printf("  program      MRENCLAVE %s\n", hex_of(body->mrenclave, 32, text));
+	printf("  signed by    MRSIGNER  %s, product %u, SVN %u\n", hex_of(body->mrsigner, 32, text), body->isvprodid, body->isvsvn);
+	printf("  platform     %s", om_facts_platform(facts));
+	if (facts->status != OM_TCB_UNKNOWN)
+		printf(", TCB %s of %.10s, evaluation %u", om_tcb_status_words(facts->status), date_of(facts->tcb_date, date), facts->evaluation);
+	printf("\n  report data  %s\n", hex_of(body->reportdata, sizeof body->reportdata, text));
+	if (!v->data_given)
+		printf("               nobody asked for it: the evidence may be old, or another's (--report-data)\n");
+	if (*date_of(verdict->peer.valid_until, date))
+		printf("  holds until  %s\n", date);
+	if (facts->root_kind == OM_ROOT_DEMO)
+		printf("  DEMONSTRATION: the root's key is public, so this proves nothing\n");
+	if (body->attributes.flags & SGX_ATTR_DEBUG)
+		printf("  DEBUG: its host can read its memory\n");
+}
+
+static int parse(struct verify *v, int argc, char **argv)
+{
+	int c, error = 0;
+
+	while ((c = cli_getopt(argc, argv, "h", longs)) != -1 && !error) {
+		if (c == 'h' || c == OPT_HELP) {
+			fputs(help, stdout);
+			return CLI_OK + 1;
+		}
+		if (c < 0)
+			return HOST_EXIT_USAGE + 1;
+		error = option(v, c);
+	}
+	if (!error && optind < argc)
+		error = host_fail(OM_EINVAL, "unexpected argument \"%s\"", argv[optind]);
+	if (!error && !v->request.evidence.data)
+		error = host_fail(OM_EINVAL, "which evidence? (--quote FILE)");
+	if (error)
+		host_error("verify: %s", host_reason());
+	return error ? HOST_EXIT_USAGE + 1 : 0;
+}
+
+static int run(struct verify *v)
+{
+	struct verify_verdict verdict;
+	int error = verify_judge(&v->request, &verdict);
+
+	if (error) {
+		host_error("verify: %s", host_reason());
+		return error == OM_ENOTFOUND ? CLI_NOTFOUND : HOST_EXIT_USAGE;
+	}
+	if (!verdict.error && v->data_given && memcmp(verdict.peer.body.reportdata, v->data, sizeof v->data) != 0) {
+		verdict.error = OM_EAUTH;
+		verdict.reason = OM_WHY_USER_DATA;
+	}
+	(v->json ? print_json : print_text)(v, &verdict);
+	return verdict.error ? CLI_FAILED : CLI_OK;
+}
+
+int cli_verify(int argc, char **argv)
+{
+	struct verify *v = calloc(1, sizeof *v);
+	int status;
+
+	if (!v) {
+		host_error("verify: no memory");
+		return CLI_FAILED;
+	}
+	v->request.mrenclave = (const uint8_t (*)[32])v->mrenclave;
+	v->request.now = time(NULL);
+	status = parse(v, argc, argv);
+	status = status ? status - 1 : run(v);
+	free((void *)(uintptr_t)v->request.evidence.data);
+	free((void *)(uintptr_t)v->request.collateral.data);
+	free((void *)(uintptr_t)v->request.guests.data);
+	free((void *)(uintptr_t)v->request.policy.data);
+	free(v);
+	return status;
+}
