@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * See the header. Only the five kinds of items that it names are read or written, each with a length and in the shortest encoding, so
+ * that one evidence has one form.
+ */
+#include <string.h>
+#include "crypto/sha256.h"
+#include "cursor.h"
+#include "evidence/parse/tagged.h"
+
+enum major { UINT = 0, BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5, TAG = 6 };
+
+static const char pubkey_hash[] = "pubkey-hash", nonce_name[] = "nonce";
+
+/* ---- writing ------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void put_head(struct om_put *p, enum major major, uint32_t value)
+{
+	const uint8_t type = (uint8_t)(major << 5);
+
+	if (value < 24) {
+		om_put_u8(p, (uint8_t)(type | value));
+	} else if (value <= UINT8_MAX) {
+		om_put_u8(p, type | 24);
+		om_put_u8(p, (uint8_t)value);
+	} else if (value <= UINT16_MAX) {
+		om_put_u8(p, type | 25);
+		om_put_u8(p, (uint8_t)(value >> 8));
+		om_put_u8(p, (uint8_t)value);
+	} else {
+		om_put_u8(p, type | 26);
+		for (int shift = 24; shift >= 0; shift -= 8)
+			om_put_u8(p, (uint8_t)(value >> shift));
+	}
+}
+
+static void put_string(struct om_put *p, enum major major, const void *bytes, size_t size)
+{
+	put_head(p, major, (uint32_t)size);
+	om_put_bytes(p, bytes, size);
+}
+
+int om_claims_encode(const uint8_t spki_sha256[32], struct om_view nonce, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	uint8_t entry[40];
+	struct om_put p;
+
+	if (nonce.size > OM_NONCE_MAX)
+		return OM_EOVERFLOW;
+	om_put_init(&p, entry, sizeof entry);
+	put_head(&p, ARRAY, 2);
+	put_head(&p, UINT, OM_HASH_SHA256);
+	put_string(&p, BYTES, spki_sha256, 32);
+	const size_t entry_size = om_put_size(&p);
+
+	om_put_init(&p, buffer, buffer_size);
+	put_head(&p, MAP, nonce.size ? 2 : 1);
+	put_string(&p, TEXT, pubkey_hash, sizeof pubkey_hash - 1);
+	put_string(&p, BYTES, entry, entry_size);
+	if (nonce.size) {
+		put_string(&p, TEXT, nonce_name, sizeof nonce_name - 1);
+		put_string(&p, BYTES, nonce.data, nonce.size);
+	}
+	*ret_size = om_put_size(&p);
+	return om_put_end(&p);
+}
+
+int om_tagged_encode(struct om_view evidence, struct om_view claims, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	struct om_put p;
+
+	if (evidence.size > UINT16_MAX || claims.size > UINT16_MAX)
+		return OM_EOVERFLOW;
+	om_put_init(&p, buffer, buffer_size);
+	put_head(&p, TAG, OM_TAG_TEE_QUOTE);
+	put_head(&p, ARRAY, 2);
+	put_string(&p, BYTES, evidence.data, evidence.size);
+	put_string(&p, BYTES, claims.data, claims.size);
+	*ret_size = om_put_size(&p);
+	return om_put_end(&p);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------------------------------------------------------------- */
+
+static uint32_t get_head(struct om_get *g, enum major major)
+{
+	const uint8_t first = om_get_u8(g), code = first & 31;
+	const int bytes = code < 24 ? 0 : code == 24 ? 1 : code == 25 ? 2 : code == 26 ? 4 : -1;
+	uint32_t value = code;
+
+	if (first >> 5 != major || bytes < 0) {
+		om_get_fail(g, OM_EINVAL);
+		return 0;
+	}
+	for (int i = 0; i < bytes; i++)
+		value = (i ? value << 8 : 0) | om_get_u8(g);
+	if ((bytes == 1 && value < 24) || (bytes == 2 && value <= UINT8_MAX) || (bytes == 4 && value <= UINT16_MAX))
+		om_get_fail(g, OM_EINVAL);
+	return value;
+}
+
+static struct om_view get_string(struct om_get *g, enum major major)
+{
+	const size_t size = get_head(g, major);
+	const uint8_t *at = om_get_view(g, size);
+
+	return (struct om_view) { at, at ? size : 0 };
+}
+
+static bool is(struct om_view text, const char *words)
+{
+	return text.size == strlen(words) && !memcmp(text.data, words, text.size);
+}
+
+int om_tagged_parse(struct om_view data, struct om_tagged *ret)
+{
+	struct om_get g;
+
+	om_get_init(&g, data.data, data.size);
+	ret->tag = get_head(&g, TAG);
+	if (!g.error && ret->tag != OM_TAG_TEE_QUOTE)
+		return OM_EUNSUPPORTED;
+	if (get_head(&g, ARRAY) != 2)
+		om_get_fail(&g, OM_EINVAL);
+	ret->evidence = get_string(&g, BYTES);
+	ret->claims = get_string(&g, BYTES);
+	return om_get_end(&g);
+}
+
+static int hash_entry(struct om_view data, struct om_claims *ret)
+{
+	struct om_get g;
+	size_t size;
+
+	om_get_init(&g, data.data, data.size);
+	if (get_head(&g, ARRAY) != 2)
+		om_get_fail(&g, OM_EINVAL);
+	ret->algorithm = get_head(&g, UINT);
+	ret->pubkey_hash = get_string(&g, BYTES);
+	if (g.error)
+		return g.error;
+	switch (ret->algorithm) {
+	case OM_HASH_SHA256: size = 32; break;
+	case OM_HASH_SHA384: size = 48; break;
+	case OM_HASH_SHA512: size = 64; break;
+	default:             return OM_EUNSUPPORTED;
+	}
+	return ret->pubkey_hash.size == size ? om_get_end(&g) : OM_EINVAL;
+}
+
+int om_claims_parse(struct om_view data, struct om_claims *ret)
+{
+	struct om_view entry = { 0 };
+	bool hash = false, nonce = false;
+	uint32_t count;
+	struct om_get g;
+
+	*ret = (struct om_claims) { 0 };
+	om_get_init(&g, data.data, data.size);
+	count = get_head(&g, MAP);
+	for (uint32_t i = 0; i < count && !g.error; i++) {
+		const struct om_view name = get_string(&g, TEXT), value = get_string(&g, BYTES);
+
+		if (is(name, pubkey_hash) && !hash) {
+			hash = true;
+			entry = value;
+		} else if (is(name, nonce_name) && !nonce) {
+			nonce = true;
+			ret->nonce = value;
+		} else {
+			om_get_fail(&g, OM_EINVAL);
+		}
+	}
+	if (!g.error && !hash)
+		return OM_EINVAL;
+	return om_get_end(&g) ? om_get_end(&g) : hash_entry(entry, ret);
+}
+
+void om_claims_report_data(struct om_view claims, uint8_t ret[64])
+{
+	memset(ret, 0, 64);
+	om_sha256(claims.data, claims.size, ret);
+}

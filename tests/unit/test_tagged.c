@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evidence in certificates: what we write, what another implementation wrote, and everything else. */
+#include "unit.h"
+#include "crypto/sha256.h"
+#include "evidence/parse/tagged.h"
+
+/* Claims of a certificate that Gramine made, as published by the authors of the format (interoperability-tests/gramine-cert.pem). */
+static const uint8_t gramine[] = {
+	0xa1, 0x6b, 'p', 'u', 'b', 'k', 'e', 'y', '-', 'h', 'a', 's', 'h', 0x58, 0x24, 0x82, 0x01, 0x58, 0x20,
+	0x5a, 0x5a, 0x5b, 0x2d, 0x17, 0x74, 0x33, 0x04, 0x8e, 0x9d, 0x62, 0x40, 0x9d, 0x1a, 0xcc, 0x4e,
+	0xc5, 0x26, 0xc0, 0x6e, 0x29, 0x4d, 0x09, 0xe6, 0x9a, 0x36, 0xcf, 0xf9, 0x36, 0x9e, 0x48, 0x51,
+};
+#define VIEW(bytes, size) ((struct om_view) { (const uint8_t *)(bytes), size })
+
+static void test_others(void **state)
+{
+	uint8_t ours[OM_CLAIMS_MAX];
+	struct om_claims claims;
+	size_t size;
+
+	(void)state;
+	assert_int_equal(om_claims_parse(VIEW(gramine, sizeof gramine), &claims), 0);
+	assert_int_equal(claims.algorithm, OM_HASH_SHA256);
+	assert_int_equal(claims.pubkey_hash.size, 32);
+	assert_int_equal(claims.nonce.size, 0);
+	assert_int_equal(om_claims_encode(claims.pubkey_hash.data, VIEW(NULL, 0), ours, sizeof ours, &size), 0);
+	assert_int_equal(size, sizeof gramine);
+	assert_memory_equal(ours, gramine, size);
+}
+
+static void test_whole(void **state)
+{
+	uint8_t evidence[3000], buffer[3300], claims_bytes[OM_CLAIMS_MAX], data[64], hash[32];
+	struct om_tagged tagged;
+	struct om_claims claims;
+	size_t claims_size, size;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof evidence; i++)
+		evidence[i] = (uint8_t)(i * 7);
+	for (size_t n = 0; n <= OM_NONCE_MAX; n += 16) {
+		assert_int_equal(om_claims_encode(evidence, VIEW(evidence + 100, n), claims_bytes, sizeof claims_bytes, &claims_size), 0);
+		assert_int_equal(om_claims_parse(VIEW(claims_bytes, claims_size), &claims), 0);
+		assert_memory_equal(claims.pubkey_hash.data, evidence, 32);
+		assert_int_equal(claims.nonce.size, n);
+		assert_true(!n || !memcmp(claims.nonce.data, evidence + 100, n));
+		for (size_t e = 0; e < sizeof evidence; e = e * 3 + 1) {
+			assert_int_equal(om_tagged_encode(VIEW(evidence, e), VIEW(claims_bytes, claims_size), buffer, sizeof buffer, &size), 0);
+			assert_true(size <= e + claims_size + OM_TAGGED_HEAD);
+			assert_int_equal(om_tagged_parse(VIEW(buffer, size), &tagged), 0);
+			assert_int_equal(tagged.evidence.size, e);
+			assert_memory_equal(tagged.evidence.data, evidence, e);
+			assert_int_equal(tagged.claims.size, claims_size);
+			for (size_t cut = 0; cut < size; cut += cut < 40 ? 1 : 97)
+				assert_int_not_equal(om_tagged_parse(VIEW(buffer, cut), &tagged), 0);
+			assert_int_equal(om_tagged_parse(VIEW(buffer, size + 1), &tagged), OM_ETRAILING);
+			assert_int_equal(om_tagged_encode(VIEW(evidence, e), VIEW(claims_bytes, claims_size), buffer, size - 1, &(size_t){ 0 }), OM_EOVERFLOW);
+		}
+	}
+	assert_int_equal(om_claims_encode(evidence, VIEW(evidence, OM_NONCE_MAX + 1), claims_bytes, sizeof claims_bytes, &claims_size), OM_EOVERFLOW);
+	om_claims_report_data(VIEW(gramine, sizeof gramine), data);
+	om_sha256(gramine, sizeof gramine, hash);
+	assert_memory_equal(data, hash, 32);
+	for (int i = 32; i < 64; i++)
+		assert_int_equal(data[i], 0);
+}
+
+static void refused(const char *what, const uint8_t *bytes, size_t size, bool claims)
+{
+	struct om_tagged t;
+	struct om_claims c;
+
+	if (!(claims ? om_claims_parse(VIEW(bytes, size), &c) : om_tagged_parse(VIEW(bytes, size), &t)))
+		fail_msg("accepted: %s", what);
+}
+
+static void test_refused(void **state)
+{
+	static const uint8_t good[] = { 0xd9, 0xea, 0x60, 0x82, 0x41, 1, 0x41, 2 };
+	static const struct { const char *what; uint8_t bytes[12]; size_t size; } tags[] = {
+		{ "another tag", { 0xd9, 0xea, 0x61, 0x82, 0x41, 1, 0x41, 2 }, 8 },
+		{ "no tag", { 0x82, 0x41, 1, 0x41, 2 }, 5 },
+		{ "a longer head for the tag", { 0xda, 0, 0, 0xea, 0x60, 0x82, 0x41, 1, 0x41, 2 }, 10 },
+		{ "three items", { 0xd9, 0xea, 0x60, 0x83, 0x41, 1, 0x41, 2, 0x40 }, 9 },
+		{ "no end of the array", { 0xd9, 0xea, 0x60, 0x9f, 0x41, 1, 0x41, 2, 0xff }, 9 },
+		{ "text for bytes", { 0xd9, 0xea, 0x60, 0x82, 0x61, 'a', 0x41, 2 }, 8 },
+		{ "a length that is not the shortest", { 0xd9, 0xea, 0x60, 0x82, 0x58, 1, 1, 0x41, 2 }, 9 },
+		{ "a length beyond the end", { 0xd9, 0xea, 0x60, 0x82, 0x41, 1, 0x5a, 0xff, 0xff, 0xff, 0xff }, 11 },
+		{ "eight bytes of length", { 0xd9, 0xea, 0x60, 0x82, 0x5b, 0, 0, 0, 0, 0, 0, 0 }, 12 },
+	};
+	struct om_tagged t;
+	uint8_t altered[sizeof gramine];
+	struct om_claims c;
+
+	(void)state;
+	assert_int_equal(om_tagged_parse(VIEW(good, sizeof good), &t), 0);
+	for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+		refused(tags[i].what, tags[i].bytes, tags[i].size, false);
+	/* Whatever byte of the frame around the hash is altered. */
+	for (size_t i = 0; i < 19; i++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			memcpy(altered, gramine, sizeof altered);
+			altered[i] ^= (uint8_t)(1u << bit);
+			assert_int_not_equal(om_claims_parse(VIEW(altered, sizeof altered), &c), 0);
+		}
+	refused("no claim at all", (const uint8_t[]){ 0xa0 }, 1, true);
+	refused("a nonce alone", (const uint8_t[]){ 0xa1, 0x65, 'n', 'o', 'n', 'c', 'e', 0x41, 1 }, 9, true);
+	refused("nothing", (const uint8_t[]){ 0 }, 0, true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_others), cmocka_unit_test(test_whole), cmocka_unit_test(test_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
