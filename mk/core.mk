@@ -2,7 +2,7 @@
 # core/: pure C for every world, and BearSSL: its elliptic curves and RSA, and its AES-GCM to compare ours with.
 #
 #   $(B)/<world>/libcore.a      core/crypto, core/evidence, core/noise, cursor, errors
-#   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl
+#   $(B)/<world>/libbearssl.a   BearSSL from Debian's source package, unpacked into $(B)/src/bearssl, and the ASN.1 writer of Mbed TLS
 #
 # Link both, libcore.a first. $(CORE_SRC) is what every world can compile; $(CORE_HOST_SRC) is not for enclaves: policies as people
 # write them, collateral as services send it, signing. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo
@@ -21,7 +21,8 @@ BEARSSL_SRC := codec/ccopy codec/dec32be codec/dec64be codec/enc32be codec/enc64
 	hash/sha2small mac/hmac rand/hmac_drbg \
 	int/i31_add int/i31_bitlen int/i31_decmod int/i31_decode int/i31_decred int/i31_encode int/i31_fmont \
 	int/i31_iszero int/i31_modpow int/i31_montmul int/i31_muladd int/i31_ninv31 int/i31_rshift int/i31_sub int/i31_tmont \
-	int/i32_div32 int/i31_modpow2 int/i62_modpow2 rsa/rsa_i62_pub
+	int/i32_div32 int/i31_modpow2 int/i62_modpow2 rsa/rsa_i62_pub \
+	codec/pemenc x509/asn1enc x509/encode_ec_pk8der x509/encode_ec_rawder
 # For signing with P-384 and RSA, which no enclave does.
 BEARSSL_SIGN_SRC := hash/sha2big int/i31_mulacc int/i31_reduce rsa/rsa_i62_priv
 # Its AES-GCM, for tests to compare ours with.
@@ -34,6 +35,19 @@ $(BEARSSL)/.unpacked: mk/core.mk | deps
 	tar -xf $(DL)/$(BEARSSL_TAR) -C $(BEARSSL) --strip-components=1 --no-same-owner
 	@touch $@
 
+# Certificates are written with it. It wants memory for a function that nothing here calls.
+MBEDTLS_VERSION := 2.28.3-1
+MBEDTLS_TAR     := mbedtls_2.28.3.orig.tar.gz
+MBEDTLS_SHA256  := 3b4953aa55a681e084d31892d9904cc5328d6b4958ea57b90ae4b4f94ae69a8d
+MBEDTLS         := $(B)/src/mbedtls
+MBEDTLS_SRC     := asn1write
+$(MBEDTLS)/.unpacked: mk/core.mk | deps
+	tools/fetch-source mbedtls $(MBEDTLS_VERSION) $(MBEDTLS_TAR) $(MBEDTLS_SHA256) $(DL)
+	rm -rf $(MBEDTLS); mkdir -p $(MBEDTLS)
+	tar -xf $(DL)/$(MBEDTLS_TAR) -C $(MBEDTLS) --strip-components=1 --no-same-owner
+	@touch $@
+MBEDTLS_CONFIG := -isystem $(MBEDTLS)/include -DMBEDTLS_CONFIG_FILE='"$(TOP)/core/evidence/write/mbedtls.h"'
+
 # No CPUID, no entropy source, no clock, no vector units: an enclave has or wants none of them from here.
 BEARSSL_CONFIG := -DBR_AES_X86NI=0 -DBR_SSE2=0 -DBR_RDRAND=0 -DBR_USE_URANDOM=0 -DBR_USE_GETENTROPY=0 \
 	-DBR_USE_UNIX_TIME=0 -DBR_USE_WIN32_RAND=0 -DBR_USE_WIN32_TIME=0
@@ -43,7 +57,11 @@ $(B)/$(1)/bearssl/%.o: $(BEARSSL)/.unpacked
 	@mkdir -p $$(@D)
 	$$(CLANG) $$(filter-out -W%,$$(CFLAGS_$(1))) -w $(if $(filter san fuzz,$(1)),-fno-sanitize=undefined) $(BEARSSL_CONFIG) \
 		-I$(BEARSSL)/inc -I$(BEARSSL)/src -c $(BEARSSL)/src/$$*.c -o $$@
-$(B)/$(1)/libbearssl.a: $(patsubst %,$(B)/$(1)/bearssl/%.o,$(BEARSSL_SRC) $(if $(filter trusted,$(1)),,$(BEARSSL_SIGN_SRC) $(BEARSSL_TEST_SRC)))
+$(B)/$(1)/mbedtls/%.o: $(MBEDTLS)/.unpacked core/evidence/write/mbedtls.h
+	@mkdir -p $$(@D)
+	$$(CLANG) $$(filter-out -W%,$$(CFLAGS_$(1))) -w -ffunction-sections $(if $(filter san fuzz,$(1)),-fno-sanitize=undefined) $(MBEDTLS_CONFIG) \
+		-c $(MBEDTLS)/library/$$*.c -o $$@
+$(B)/$(1)/libbearssl.a: $(patsubst %,$(B)/$(1)/mbedtls/%.o,$(MBEDTLS_SRC)) $(patsubst %,$(B)/$(1)/bearssl/%.o,$(BEARSSL_SRC) $(if $(filter trusted,$(1)),,$(BEARSSL_SIGN_SRC) $(BEARSSL_TEST_SRC)))
 	rm -f $$@; $$(AR) rcs $$@ $$^
 $(B)/$(1)/libcore.a: $(call objs,$(1),$(CORE_SRC) $(if $(filter trusted,$(1)),,$(CORE_HOST_SRC)))
 	rm -f $$@; $$(AR) rcs $$@ $$^
@@ -57,6 +75,8 @@ CFLAGS_$(1)_core_crypto_sha256_ni := -msha -msse4.1
 CFLAGS_$(1)_core_crypto_cmac := -maes
 $(foreach f,ec p384 p384_sign rsa rsa_sign,$(eval CFLAGS_$(1)_core_crypto_$(f) := -isystem $(BEARSSL)/inc))
 $(patsubst %,$(B)/$(1)/core/crypto/%.o,ec p384 p384_sign rsa rsa_sign): $(BEARSSL)/.unpacked
+CFLAGS_$(1)_core_evidence_write_certificate := -isystem $(BEARSSL)/inc $(MBEDTLS_CONFIG)
+$(B)/$(1)/core/evidence/write/certificate.o: $(BEARSSL)/.unpacked $(MBEDTLS)/.unpacked
 endef
 $(foreach w,host san fuzz trusted,$(eval $(call core_world,$(w))))
 # The host program takes core's objects as they are.
@@ -65,7 +85,7 @@ SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a
 CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 
 # Unit tests, plain and under ASan and UBSan.
-CORE_TESTS := attest policy tagged cursor crypto crypto_vectors crypto_wide evidence_guest evidence_snp evidence_tdx gcm noise predict
+CORE_TESTS := attest policy tagged certificate cursor crypto crypto_vectors crypto_wide evidence_guest evidence_snp evidence_tdx gcm noise predict
 define core_test
 $(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libforge.a $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto

@@ -5,7 +5,8 @@
 # have functions of the same names, and the runtime's memcpy must not be libc's, which marks cards and polls.
 TRUSTED_SRC := $(filter-out %/test_%,$(wildcard trusted/*/*.c trusted/*/*.S trusted/rt/io/*.c))
 TRUSTED_CORE_SRC := $(sort $(CORE_SRC) $(wildcard core/wire*.c core/mig/*.c))
-TRUSTED_OBJS := $(call objs,trusted,$(TRUSTED_SRC) $(TRUSTED_CORE_SRC)) $(patsubst %,$(B)/trusted/bearssl/%.o,$(BEARSSL_SRC))
+TRUSTED_OBJS := $(call objs,trusted,$(TRUSTED_SRC) $(TRUSTED_CORE_SRC)) $(patsubst %,$(B)/trusted/bearssl/%.o,$(BEARSSL_SRC)) \
+	$(patsubst %,$(B)/trusted/mbedtls/%.o,$(MBEDTLS_SRC))
 # The kernel's headers; an enclave has no libc's.
 CFLAGS_trusted += -isystem /usr/include/x86_64-linux-gnu
 LIBRT := $(B)/trusted/librt.a
