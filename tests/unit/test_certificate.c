@@ -90,7 +90,7 @@ static void test_key(void **state)
 static void test_pem(void **state)
 {
 	static uint8_t der[5000], back[5000];
-	static char pem[OM_PEM_SIZE(5000)];
+	static char pem[OM_PEM_ROOM(5000)];
 	size_t size;
 
 	(void)state;
@@ -99,7 +99,7 @@ static void test_pem(void **state)
 	for (size_t n = 1; n <= sizeof der; n += n < 100 ? 1 : 333) {
 		struct om_view text, found;
 
-		assert_int_equal(om_pem_write((struct om_view) { der, n }, "CERTIFICATE", pem, OM_PEM_SIZE(n), &size), 0);
+		assert_int_equal(om_pem_write((struct om_view) { der, n }, "CERTIFICATE", pem, OM_PEM_ROOM(n), &size), 0);
 		text = (struct om_view) { (const uint8_t *)pem, size };
 		assert_int_equal(om_pem_next(&text, back, sizeof back, &found), 0);
 		assert_int_equal(found.size, n);

@@ -208,10 +208,10 @@ int om_certificate_write(const struct om_certificate *c, uint8_t *buffer, size_t
 
 int om_pem_write(struct om_view der, const char *words, char *buffer, size_t buffer_size, size_t *ret_size)
 {
-	*ret_size = br_pem_encode(NULL, der.data, der.size, words, 0);
+	*ret_size = br_pem_encode(NULL, der.data, der.size, words, BR_PEM_LINE64);
 	if (*ret_size >= buffer_size)
 		return OM_EOVERFLOW;
-	br_pem_encode(buffer, der.data, der.size, words, 0);
+	br_pem_encode(buffer, der.data, der.size, words, BR_PEM_LINE64);
 	return 0;
 }
 

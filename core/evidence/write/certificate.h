@@ -12,8 +12,6 @@
 #define OM_SPKI_SIZE            91      /* of P-256 */
 #define OM_CERTIFICATE_OVERHEAD 700     /* what a certificate is longer than its evidence, at most */
 #define OM_EC_KEY_PEM_MAX       320
-/* Of PEM for so many bytes of DER. */
-#define OM_PEM_SIZE(der)        ((der) * 4 / 3 + (der) / 48 + 80)
 
 struct om_certificate {
 	const uint8_t *private, *public;   /* OM_P256_SIZE, OM_P256_PUBLIC */
@@ -26,7 +24,9 @@ void om_spki_write(const uint8_t public[OM_P256_PUBLIC], uint8_t ret[OM_SPKI_SIZ
 /* In force from 2000 to 2049: its evidence has its own dates. Return: 0; OM_EOVERFLOW; OM_EINVAL: the private key is none. */
 __attribute__((warn_unused_result))
 int om_certificate_write(const struct om_certificate *c, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
-/* "-----BEGIN words-----" and so on. Return: 0 or OM_EOVERFLOW. */
+/* What fits any PEM of so many bytes of DER, with its NUL. */
+#define OM_PEM_ROOM(der)        ((der) * 4 / 3 + (der) / 48 + 100)
+/* "-----BEGIN words-----" and so on, and a NUL that *ret_size does not count. Return: 0 or OM_EOVERFLOW. */
 __attribute__((warn_unused_result))
 int om_pem_write(struct om_view der, const char *words, char *buffer, size_t buffer_size, size_t *ret_size);
 /* PKCS #8 (RFC 5958) in PEM. Secret. Return: 0 or OM_EOVERFLOW. */

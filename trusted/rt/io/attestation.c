@@ -8,20 +8,30 @@
  *     my_target_info      this enclave's
  *     report              432 bytes of EREPORT, for local attestation
  *     quote               evidence for anybody: a DCAP quote; of a confidential guest the envelope (core/evidence/parse/envelope.h)
+ *     tls/cert.pem        a certificate with evidence that names its key (core/evidence/parse/tagged.h), so that a server that knows
+ *     tls/key.pem         nothing of enclaves is attested by naming two files
  *
  * What is read is made when the file is opened. The two that are written belong to the process and move with it; reports and quotes
- * are of the machine on which they are made. A name that is not one of these is not there: the host's files of that name are not shown.
+ * are of the machine on which they are made. The key is made when it is first asked for and moves, too: a certificate read after a
+ * move has new evidence for the same key. A name that is not one of these is not there: the host's files of that name are not shown.
  */
+#include "crypto/sha256.h"
+#include "crypto/wipe.h"
 #include "evidence/parse/envelope.h"
+#include "evidence/parse/tagged.h"
+#include "evidence/write/certificate.h"
 #include "rt/io/procself.h"
 
 const struct rt_io_own_row rt_io_attest_rows[RT_IO_ATTEST_ROWS] = {
 	{ "attestation_type", ATTEST_TYPE, NULL }, { "user_report_data", ATTEST_DATA, NULL }, { "target_info", ATTEST_TARGET, NULL },
 	{ "my_target_info", ATTEST_MY_TARGET, NULL }, { "report", ATTEST_REPORT, NULL }, { "quote", ATTEST_QUOTE, NULL },
+	{ "tls", ATTEST_TLS, NULL },
 };
+const struct rt_io_own_row rt_io_tls_rows[RT_IO_TLS_ROWS] = { { "cert.pem", ATTEST_CERT, NULL }, { "key.pem", ATTEST_KEY, NULL } };
 
 RT_RESIDENT static uint8_t user_data[SGX_REPORTDATA_SIZE];
 RT_RESIDENT static struct sgx_targetinfo target_info;
+RT_RESIDENT static struct { uint8_t private[OM_P256_SIZE], public[OM_P256_PUBLIC]; bool there; } key;
 
 static bool written(enum rt_io_own_node node)
 {
@@ -79,10 +89,10 @@ static long make_report(struct rt_io_virtual *content)
 }
 
 /* A quote stands in an envelope, with its type before it. What reads Gramine's file knows only the quote. */
-static long make_quote(struct rt_io_virtual *content)
+static long make_quote(const uint8_t data[SGX_REPORTDATA_SIZE], struct rt_io_virtual *content)
 {
 	const void *untrusted;
-	const long size = rt_attest_evidence(user_data, &untrusted, OM_EVIDENCE_MAX);
+	const long size = rt_attest_evidence(data, &untrusted, OM_EVIDENCE_MAX);
 	uint8_t type[OM_ENVELOPE_HEAD];
 	uint32_t head;
 
@@ -100,13 +110,132 @@ static long make_quote(struct rt_io_virtual *content)
 	return 0;
 }
 
+/* ---- tls/ ------------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* The process' key. One that asks first makes it; who was faster does not matter. */
+static long own_key(uint8_t ret_private[OM_P256_SIZE], uint8_t ret_public[OM_P256_PUBLIC])
+{
+	uint8_t seed[32];
+
+	if (!rt_random(seed, sizeof seed))
+		return -EIO;
+	om_p256_derive(seed, ret_private, ret_public);
+	om_wipe(seed, sizeof seed);
+	rt_io_lock();
+	if (!key.there) {
+		memcpy(key.private, ret_private, sizeof key.private);
+		memcpy(key.public, ret_public, sizeof key.public);
+		key.there = true;
+	}
+	memcpy(ret_private, key.private, sizeof key.private);
+	memcpy(ret_public, key.public, sizeof key.public);
+	rt_io_unlock();
+	return 0;
+}
+
+/* Blobs: `room` bytes, of which `size` are used. */
+struct part { uint32_t blob, room; size_t size; };
+
+static long part_new(struct part *p, size_t room)
+{
+	*p = (struct part) { .blob = rt_io_blob_new((uint32_t)room), .room = (uint32_t)room };
+	return p->blob ? 0 : -ENOMEM;
+}
+
+static void part_free(const struct part *p)
+{
+	rt_io_blob_free(p->blob, p->room);
+}
+
+static struct om_view part_view(const struct part *p)
+{
+	return (struct om_view) { rt_io_blob_at(p->blob), p->size };
+}
+
+/* Evidence over the claims that name the key, as the certificate's extension has it. */
+static long make_evidence(const uint8_t public[OM_P256_PUBLIC], struct part *ret)
+{
+	uint8_t spki[OM_SPKI_SIZE], hash[32], claims[OM_CLAIMS_MAX], data[SGX_REPORTDATA_SIZE];
+	struct om_view view = { claims, 0 };
+	struct rt_io_virtual quote = { 0 };
+	long error;
+
+	om_spki_write(public, spki);
+	om_sha256(spki, sizeof spki, hash);
+	if (om_claims_encode(hash, (struct om_view) { 0 }, claims, sizeof claims, &view.size))
+		return -EIO;
+	om_claims_report_data(view, data);
+	error = make_quote(data, &quote);
+	if (error)
+		return error;
+	error = part_new(ret, quote.size + view.size + OM_TAGGED_HEAD);
+	if (!error && om_tagged_encode((struct om_view) { rt_io_blob_at(quote.blob), quote.size }, view, rt_io_blob_at(ret->blob), ret->room,
+	    &ret->size))
+		error = -EIO;
+	rt_io_blob_free(quote.blob, quote.size);
+	return error;
+}
+
+static long make_der(struct part *ret)
+{
+	uint8_t private[OM_P256_SIZE], public[OM_P256_PUBLIC];
+	struct om_certificate c = { .private = private, .public = public, .name = rt_image->program_name };
+	struct part evidence = { 0 };
+	long error = own_key(private, public);
+
+	if (!error && !rt_random(c.serial, sizeof c.serial))
+		error = -EIO;
+	if (!error)
+		error = make_evidence(public, &evidence);
+	if (!error)
+		error = part_new(ret, evidence.size + OM_CERTIFICATE_OVERHEAD);
+	c.evidence = part_view(&evidence);
+	if (!error && om_certificate_write(&c, rt_io_blob_at(ret->blob), ret->room, &ret->size))
+		error = -EIO;
+	om_wipe(private, sizeof private);
+	part_free(&evidence);
+	return error;
+}
+
+static long make_certificate(struct rt_io_virtual *content)
+{
+	struct part der = { 0 }, pem = { 0 };
+	long error = make_der(&der);
+
+	if (!error)
+		error = part_new(&pem, OM_PEM_ROOM(der.size));
+	if (!error && om_pem_write(part_view(&der), "CERTIFICATE", rt_io_blob_at(pem.blob), pem.room, &pem.size))
+		error = -EIO;
+	if (!error)
+		error = fill(content, rt_io_blob_at(pem.blob), pem.size);
+	part_free(&der);
+	part_free(&pem);
+	return error;
+}
+
+static long make_key(struct rt_io_virtual *content)
+{
+	uint8_t private[OM_P256_SIZE], public[OM_P256_PUBLIC];
+	char pem[OM_EC_KEY_PEM_MAX];
+	size_t size;
+	long error = own_key(private, public);
+
+	if (!error)
+		error = om_ec_key_write(private, public, pem, sizeof pem, &size) ? -EIO : fill(content, pem, size);
+	om_wipe(private, sizeof private);
+	om_wipe(pem, sizeof pem);
+	return error;
+}
+
 static long make(enum rt_io_own_node node, struct rt_io_virtual *content)
 {
 	switch (node) {
 	case ATTEST_TYPE:      return make_type(content);
 	case ATTEST_MY_TARGET: return make_my_target(content);
 	case ATTEST_REPORT:    return make_report(content);
-	default:               return make_quote(content);
+	case ATTEST_CERT:      return make_certificate(content);
+	case ATTEST_KEY:       return make_key(content);
+	default:               return make_quote(user_data, content);
 	}
 }
 

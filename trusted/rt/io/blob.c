@@ -9,6 +9,7 @@
  *
  * Both are plain bss: a page costs nothing until it is touched for the first time.
  */
+#include "crypto/wipe.h"
 #include "rt/io/io.h"
 
 #define GRAIN 64u
@@ -53,6 +54,7 @@ void rt_io_blob_free(uint32_t blob, uint32_t size)
 
 	if (!blob)
 		return;
+	om_wipe(blobs + blob, GRAIN << class);   /* it may have been a key */
 	rt_io_lock();
 	memcpy(blobs + blob, &blob_free[class], 4);
 	blob_free[class] = blob;

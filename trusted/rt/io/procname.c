@@ -135,17 +135,19 @@ static void decode_below(struct rt_io_own *own, const char *at)
 		missing(own, -ENOENT);
 }
 
-static void decode_attest(struct rt_io_own *own, const char *at)
+static void decode_attest(struct rt_io_own *own, const char *at, const struct rt_io_own_row *rows, unsigned count)
 {
-	*own = (struct rt_io_own){ .node = ATTEST, .rest = "" };
-	for (unsigned i = 0; i < RT_IO_ATTEST_ROWS; i++)
-		if (word_is(&at, rt_io_attest_rows[i].name)) {
-			own->node = rt_io_attest_rows[i].node;
-			own->name = rt_io_attest_rows[i].name;
-			if (*at)
-				missing(own, -ENOTDIR);
-			return;
-		}
+	for (unsigned i = 0; i < count; i++) {
+		if (!word_is(&at, rows[i].name))
+			continue;
+		own->node = rows[i].node;
+		own->name = rows[i].name;
+		if (own->node == ATTEST_TLS)
+			decode_attest(own, at, rt_io_tls_rows, RT_IO_TLS_ROWS);
+		else if (*at)
+			missing(own, -ENOTDIR);
+		return;
+	}
 	if (!at_end(at))
 		missing(own, -ENOENT);
 }
@@ -155,7 +157,8 @@ static bool decode_dev(const char *path, struct rt_io_own *own)
 	static const char *const streams[] = { "stdin", "stdout", "stderr" };
 
 	if (word_is(&path, "attestation")) {
-		decode_attest(own, path);
+		*own = (struct rt_io_own){ .node = ATTEST, .rest = "" };
+		decode_attest(own, path, rt_io_attest_rows, RT_IO_ATTEST_ROWS);
 		return true;
 	}
 	*own = (struct rt_io_own){ .node = FDS, .rest = "" };
@@ -199,8 +202,8 @@ bool rt_io_own_decode(const char *path, struct rt_io_own *own)
 
 void rt_io_own_add_directory(struct rt_io_words *w, enum rt_io_own_node node, int32_t tid)
 {
-	if (node == ATTEST || rt_io_own_is_attest(node)) {
-		rt_io_words_add(w, "/dev/attestation");
+	if (node == ATTEST || node == ATTEST_TLS || rt_io_own_is_attest(node)) {
+		rt_io_words_add(w, node == ATTEST_TLS || node == ATTEST_CERT || node == ATTEST_KEY ? "/dev/attestation/tls" : "/dev/attestation");
 		return;
 	}
 	rt_io_words_line(w, "/proc/", (uint32_t)rt_pid, "");

@@ -144,7 +144,7 @@ bool rt_io_own_open(const char *path, uint32_t flags, long *ret)
 	case SELF: case THREAD_SELF:
 		own.node = own.node == SELF ? OWN : THREAD;
 		/* fall through */
-	case OWN: case TASK: case THREAD: case FDS: case ATTEST:
+	case OWN: case TASK: case THREAD: case FDS: case ATTEST: case ATTEST_TLS:
 		*ret = open_directory(&own, flags);
 		return true;
 	case FD:
@@ -267,7 +267,7 @@ static uint32_t mode_of(enum rt_io_own_node node)
 		return LX_S_IFLNK | 0777;
 	if (rt_io_own_is_directory(node))
 		return LX_S_IFDIR | (node == FDS ? 0500 : 0555);
-	return LX_S_IFREG | (node == COMM || rt_io_attest_writable(node) ? 0644 : node == ENVIRON ? 0400 : 0444);
+	return LX_S_IFREG | (node == COMM || rt_io_attest_writable(node) ? 0644 : node == ENVIRON || node == ATTEST_KEY ? 0400 : 0444);
 }
 
 static void fill(struct stat *stat, enum rt_io_own_node node)
@@ -384,10 +384,12 @@ static bool next_entry(const struct rt_io_virtual *directory, uint64_t *position
 			at++;
 		found = at - 2 < rt_io_own_slots_end();
 		rt_io_words_number(name, found ? (uint32_t)rt_threads[at - 2].tid : 0);
-	} else if (directory->node == ATTEST) {
-		found = at - 2 < RT_IO_ATTEST_ROWS;
-		rt_io_words_add(name, found ? rt_io_attest_rows[at - 2].name : "");
-		*ret_type = DT_REG;
+	} else if (directory->node == ATTEST || directory->node == ATTEST_TLS) {
+		const struct rt_io_own_row *rows = directory->node == ATTEST ? rt_io_attest_rows : rt_io_tls_rows;
+
+		found = at - 2 < (directory->node == ATTEST ? RT_IO_ATTEST_ROWS : RT_IO_TLS_ROWS);
+		rt_io_words_add(name, found ? rows[at - 2].name : "");
+		*ret_type = found && rt_io_own_is_directory(rows[at - 2].node) ? DT_DIR : DT_REG;
 	} else {
 		at += at == 2 && directory->node == THREAD; /* no task/ below task/ */
 		found = at - 2 < RT_IO_OWN_ROWS;

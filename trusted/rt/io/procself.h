@@ -18,9 +18,9 @@
 
 enum rt_io_own_node {
 	MISSING,                                             /* `error` says why */
-	OWN, TASK, THREAD, FDS, ATTEST,                      /* directories */
+	OWN, TASK, THREAD, FDS, ATTEST, ATTEST_TLS,          /* directories */
 	TEXT, COMM, CMDLINE, ENVIRON,                        /* files */
-	ATTEST_TYPE, ATTEST_DATA, ATTEST_TARGET, ATTEST_MY_TARGET, ATTEST_REPORT, ATTEST_QUOTE,
+	ATTEST_TYPE, ATTEST_DATA, ATTEST_TARGET, ATTEST_MY_TARGET, ATTEST_REPORT, ATTEST_QUOTE, ATTEST_CERT, ATTEST_KEY,
 	SELF, THREAD_SELF, EXE, CWD, ROOT, FD,               /* links */
 };
 
@@ -38,11 +38,12 @@ struct rt_io_own_row { const char *name; enum rt_io_own_node node; rt_io_make_fn
 #define RT_IO_OWN_ROWS 15u
 extern const struct rt_io_own_row rt_io_own_rows[RT_IO_OWN_ROWS];   /* what is in a process' directory; task/ first */
 
-#define RT_IO_ATTEST_ROWS 6u
-extern const struct rt_io_own_row rt_io_attest_rows[RT_IO_ATTEST_ROWS];
+#define RT_IO_ATTEST_ROWS 7u
+#define RT_IO_TLS_ROWS 2u
+extern const struct rt_io_own_row rt_io_attest_rows[RT_IO_ATTEST_ROWS], rt_io_tls_rows[RT_IO_TLS_ROWS];
 
-static inline bool rt_io_own_is_directory(enum rt_io_own_node node) { return node >= OWN && node <= ATTEST; }
-static inline bool rt_io_own_is_attest(enum rt_io_own_node node) { return node >= ATTEST_TYPE && node <= ATTEST_QUOTE; }
+static inline bool rt_io_own_is_directory(enum rt_io_own_node node) { return node >= OWN && node <= ATTEST_TLS; }
+static inline bool rt_io_own_is_attest(enum rt_io_own_node node) { return node >= ATTEST_TYPE && node <= ATTEST_KEY; }
 static inline bool rt_io_own_is_link(enum rt_io_own_node node) { return node >= SELF; }
 
 /* False: not ours. */
