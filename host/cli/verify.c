@@ -5,17 +5,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include "cli.h"
 #include "exitcodes.h"
 #include "strerror.h"
 #include "util.h"
-#include "verify/verify.h"
+#include "verify/certificate.h"
 
 static const char help[] =
-	"usage: optmig verify --quote FILE (--image FILE | --mrenclave HEX | --policy FILE) [OPTIONS]\n"
-	"Judges the evidence that a program in an enclave has of itself (it reads it from /dev/attestation/quote): which program it is,\n"
-	"on which platform it runs, and whether you accept both.\n\n"
+	"usage: optmig verify (--quote FILE | --certificate FILE | --connect HOST:PORT) (--image FILE | --mrenclave HEX | --policy FILE) [OPTIONS]\n"
+	"       optmig verify --listen ADDRESS:PORT --connect HOST:PORT (--image ... ) [OPTIONS]\n"
+	"Judges the evidence that a program in an enclave has of itself: which program it is, on which platform it runs, and whether you\n"
+	"accept both. A program reads it from /dev/attestation/quote; a TLS server shows it in its certificate, if it was given\n"
+	"/dev/attestation/tls/cert.pem and key.pem.\n\n"
 	"  --quote FILE            the evidence: a DCAP quote, or an envelope of docs/spec/policy.md\n"
+	"  --certificate FILE      a certificate with evidence, PEM or DER\n"
+	"  --connect HOST:PORT     the certificate of a TLS server, which shows in the handshake that it has the key\n"
+	"  --listen ADDRESS:PORT   a proxy for clients in any language: what they send in clear goes on over TLS to --connect, if that\n"
+	"                          server is accepted, each time anew\n"
 	"  --image FILE            the program that it has to be: its image, as optmig-cc linked it (several)\n"
 	"  --mrenclave HEX         the same by its measurement (several)\n"
 	"  --policy FILE           what else you demand, in the words of optmig-policy(5): platforms, signers, floors\n"
@@ -26,12 +33,15 @@ static const char help[] =
 	"  --at TIME               judge as of YYYY-MM-DDTHH:MM:SSZ instead of now\n"
 	"  --debug                 accept a debug enclave, which has no secret from its host\n"
 	"  --json                  the verdict as JSON\n"
-	"Exit status: 0 accepted, 1 refused, 2 usage, 5 the collateral is missing.\n"
+	"Exit status: 0 accepted, 1 refused, or no connection, 2 usage, 5 the collateral is missing.\n"
 	"Example: optmig verify --quote q.bin --image ./redis-server --report-data $(printf '%s' \"$nonce\" | sha256sum | cut -c-64)\n";
 
-enum { OPT_QUOTE = 1, OPT_IMAGE, OPT_MRENCLAVE, OPT_POLICY, OPT_DATA, OPT_COLLATERAL, OPT_GUESTS, OPT_AT, OPT_DEBUG, OPT_JSON, OPT_HELP };
+enum { OPT_QUOTE = 1, OPT_CERTIFICATE, OPT_CONNECT, OPT_LISTEN, OPT_IMAGE, OPT_MRENCLAVE, OPT_POLICY, OPT_DATA, OPT_COLLATERAL, OPT_GUESTS, OPT_AT, OPT_DEBUG, OPT_JSON, OPT_HELP };
 static const struct option longs[] = {
 	{ "quote", required_argument, NULL, OPT_QUOTE },
+	{ "certificate", required_argument, NULL, OPT_CERTIFICATE },
+	{ "connect", required_argument, NULL, OPT_CONNECT },
+	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "mrenclave", required_argument, NULL, OPT_MRENCLAVE },
 	{ "policy", required_argument, NULL, OPT_POLICY },
@@ -50,6 +60,8 @@ struct verify {
 	uint8_t mrenclave[OM_POLICY_MRENCLAVES_MAX][32];
 	uint8_t data[SGX_REPORTDATA_SIZE];
 	bool data_given, json;
+	const char *connect, *listen;
+	struct om_view certificate;
 };
 
 /* Whole pairs of digits, at least one and at most `most` bytes. Return: how many, or -1. */
@@ -94,6 +106,9 @@ static int option(struct verify *v, int c)
 {
 	switch (c) {
 	case OPT_QUOTE:      return verify_read_file(optarg, &v->request.evidence);
+	case OPT_CERTIFICATE: return verify_read_file(optarg, &v->certificate);
+	case OPT_CONNECT:    v->connect = optarg; return 0;
+	case OPT_LISTEN:     v->listen = optarg; return 0;
 	case OPT_IMAGE:      return add_program(v, optarg, true);
 	case OPT_MRENCLAVE:  return add_program(v, optarg, false);
 	case OPT_POLICY:     return verify_read_file(optarg, &v->request.policy);
@@ -149,7 +164,7 @@ static void print_json(const struct verify *v, const struct verify_verdict *verd
 		json_object_set_new(all, "svn", json_integer(body->isvsvn));
 		json_object_set_new(all, "debug", json_boolean(body->attributes.flags & SGX_ATTR_DEBUG));
 		json_object_set_new(all, "report-data", json_string(hex_of(body->reportdata, sizeof body->reportdata, text)));
-		json_object_set_new(all, "report-data-checked", json_boolean(v->data_given));
+		json_object_set_new(all, "report-data-checked", json_boolean(v->data_given || !v->request.evidence.data));
 		json_object_set_new(all, "platform", json_string(om_evidence_type_words(facts->type)));
 		json_object_set_new(all, "protected", json_boolean(facts->root_kind != OM_ROOT_DEMO && !(body->attributes.flags & SGX_ATTR_DEBUG)));
 		if (facts->status != OM_TCB_UNKNOWN) {
@@ -183,7 +198,7 @@ static void print_text(const struct verify *v, const struct verify_verdict *verd
 	if (facts->status != OM_TCB_UNKNOWN)
 		printf(", TCB %s of %.10s, evaluation %u", om_tcb_status_words(facts->status), date_of(facts->tcb_date, date), facts->evaluation);
 	printf("\n  report data  %s\n", hex_of(body->reportdata, sizeof body->reportdata, text));
-	if (!v->data_given)
+	if (!v->data_given && v->request.evidence.data)
 		printf("               nobody asked for it: the evidence may be old, or another's (--report-data)\n");
 	if (*date_of(verdict->peer.valid_until, date))
 		printf("  holds until  %s\n", date);
@@ -191,6 +206,19 @@ static void print_text(const struct verify *v, const struct verify_verdict *verd
 		printf("  DEMONSTRATION: the root's key is public, so this proves nothing\n");
 	if (body->attributes.flags & SGX_ATTR_DEBUG)
 		printf("  DEBUG: its host can read its memory\n");
+}
+
+static int check(const struct verify *v)
+{
+	const int sources = !!v->request.evidence.data + !!v->certificate.data + !!v->connect;
+
+	if (sources != 1)
+		return host_fail(OM_EINVAL, "%s (--quote FILE, --certificate FILE or --connect HOST:PORT)", sources ? "one evidence at a time" : "which evidence?");
+	if (v->listen && !v->connect)
+		return host_fail(OM_EINVAL, "--listen needs --connect HOST:PORT: where to?");
+	if (v->data_given && !v->request.evidence.data)
+		return host_fail(OM_EINVAL, "--report-data is for a quote: a certificate's evidence carries its key");
+	return 0;
 }
 
 static int parse(struct verify *v, int argc, char **argv)
@@ -208,21 +236,46 @@ static int parse(struct verify *v, int argc, char **argv)
 	}
 	if (!error && optind < argc)
 		error = host_fail(OM_EINVAL, "unexpected argument \"%s\"", argv[optind]);
-	if (!error && !v->request.evidence.data)
-		error = host_fail(OM_EINVAL, "which evidence? (--quote FILE)");
+	if (!error)
+		error = check(v);
 	if (error)
 		host_error("verify: %s", host_reason());
 	return error ? HOST_EXIT_USAGE + 1 : 0;
 }
 
+static int judge(const struct verify *v, struct verify_verdict *ret)
+{
+	X509 *certificate;
+	SSL *tls;
+	int error;
+
+	if (v->connect) {
+		error = verify_connect(&v->request, v->connect, ret, &tls);
+		if (tls) {
+			(void)SSL_shutdown(tls);
+			close(SSL_get_fd(tls));
+			SSL_free(tls);
+		}
+		return error;
+	}
+	if (!v->certificate.data)
+		return verify_judge(&v->request, ret);
+	error = verify_certificate_read(v->certificate, &certificate);
+	if (!error) {
+		error = verify_certificate(&v->request, certificate, (struct om_view) { 0 }, ret);
+		X509_free(certificate);
+	}
+	return error;
+}
+
 static int run(struct verify *v)
 {
 	struct verify_verdict verdict;
-	int error = verify_judge(&v->request, &verdict);
+	int error = judge(v, &verdict);
 
 	if (error) {
 		host_error("verify: %s", host_reason());
-		return error == OM_ENOTFOUND ? CLI_NOTFOUND : HOST_EXIT_USAGE;
+		return error == OM_ENOTFOUND ? CLI_NOTFOUND : error == OM_EINVAL ? HOST_EXIT_USAGE : CLI_FAILED;
 	}
 	if (!verdict.error && v->data_given && memcmp(verdict.peer.body.reportdata, v->data, sizeof v->data) != 0) {
 		verdict.error = OM_EAUTH;
@@ -230,6 +283,22 @@ static int run(struct verify *v)
 	}
 	(v->json ? print_json : print_text)(v, &verdict);
 	return verdict.error ? CLI_FAILED : CLI_OK;
+}
+
+/* What could never be accepted is said before anybody connects. */
+static int proxy(const struct verify *v)
+{
+	struct verify_verdict *verdict = malloc(sizeof *verdict);
+	struct verify_request probe = v->request;
+	int error;
+
+	probe.evidence = (struct om_view) { (const uint8_t *)"\0", 2 };
+	error = verdict ? verify_judge(&probe, verdict) : host_fail(OM_ENOMEM, "no memory");
+	free(verdict);
+	if (!error)
+		error = verify_proxy(&v->request, v->listen, v->connect);
+	host_error("verify: %s", host_reason());
+	return error == OM_EINVAL ? HOST_EXIT_USAGE : CLI_FAILED;
 }
 
 int cli_verify(int argc, char **argv)
@@ -244,8 +313,9 @@ int cli_verify(int argc, char **argv)
 	v->request.mrenclave = (const uint8_t (*)[32])v->mrenclave;
 	v->request.now = time(NULL);
 	status = parse(v, argc, argv);
-	status = status ? status - 1 : run(v);
+	status = status ? status - 1 : v->listen ? proxy(v) : run(v);
 	free((void *)(uintptr_t)v->request.evidence.data);
+	free((void *)(uintptr_t)v->certificate.data);
 	free((void *)(uintptr_t)v->request.collateral.data);
 	free((void *)(uintptr_t)v->request.guests.data);
 	free((void *)(uintptr_t)v->request.policy.data);

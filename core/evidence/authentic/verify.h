@@ -95,7 +95,10 @@
 	X(OM_WHY_GUEST_LIST_OLD,   114, "the list of guests is older than one that this program has seen") \
 	X(OM_WHY_GUEST_LIST_NONE,  115, "the policy does not list this guest, and there is no list signed by its guest-signer") \
 	X(OM_WHY_DEBUGGABLE,       116, "the enclave can be debugged by its host: it has no secret from it") \
-	X(OM_WHY_USER_DATA,        117, "the evidence carries other report data than what was demanded")
+	X(OM_WHY_USER_DATA,        117, "the evidence carries other report data than what was demanded") \
+	X(OM_WHY_NO_EVIDENCE,      118, "the certificate carries no evidence") \
+	X(OM_WHY_CERTIFICATE_KEY,  119, "the evidence is not for this certificate's key") \
+	X(OM_WHY_NONCE,            120, "the evidence does not carry the nonce that was asked for")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)
