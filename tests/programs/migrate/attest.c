@@ -106,6 +106,11 @@ static void show(void)
 	expect("no such name", get(D "nothing"), -ENOENT);
 	expect("below a file", get(D "quote/x"), -ENOTDIR);
 	expect("stat", stat(D "quote", &stat_of), 0);
+	fd = open(D "tls/cert.pem", O_RDONLY);
+	expect("fstat", fstat(fd, &stat_of), 0);
+	expect("size", (int)stat_of.st_size, (int)read(fd, bytes, sizeof bytes));
+	close(fd);
+	expect("stat", stat(D "quote", &stat_of), 0);
 	expect("mode", stat_of.st_mode, S_IFREG | 0444);
 	expect("access", access(D "user_report_data", R_OK | W_OK), 0);
 	expect("access", access(D "report", W_OK), -1);

@@ -260,6 +260,15 @@ long rt_io_attest_open(const struct rt_io_own *own, uint32_t flags)
 	return error ? error : rt_io_virtual_new(content, O_RDONLY, flags);
 }
 
+uint64_t rt_io_attest_size(const struct rt_io_ofd *ofd)
+{
+	uint64_t size = ofd->virt.size;
+
+	if (written(ofd->virt.node))
+		(void)content_of(ofd->virt.node, &size);
+	return size;
+}
+
 /* Of the two that are written: as they are now, not as they were when the file was opened. */
 long rt_io_attest_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
 {

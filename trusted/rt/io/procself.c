@@ -304,6 +304,9 @@ bool rt_io_own_stat(const char *path, bool follow, struct stat *ret_stat, long *
 void rt_io_stat_inside(const struct rt_io_ofd *ofd, struct stat *ret_stat)
 {
 	fill(ret_stat, ofd->kind == RT_IO_VIRTUAL && ofd->virt.node ? ofd->virt.node : TEXT);
+	/* Files of /proc have no size; these are like any other's, and there are readers who rely on that. */
+	if (ofd->kind == RT_IO_VIRTUAL && rt_io_own_is_attest(ofd->virt.node))
+		ret_stat->st_size = (int64_t)rt_io_attest_size(ofd);
 	if (ofd->kind != RT_IO_DEVICE)
 		return;
 	ret_stat->st_mode = LX_S_IFCHR | 0666;

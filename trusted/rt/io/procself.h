@@ -57,6 +57,8 @@ uint32_t rt_io_own_slots_end(void);
 /* ---- attestation.c ---- */
 long rt_io_attest_open(const struct rt_io_own *own, uint32_t flags);
 bool rt_io_attest_writable(enum rt_io_own_node node);
+/* Of one that is open. */
+uint64_t rt_io_attest_size(const struct rt_io_ofd *ofd);
 /* Of files that are writable. */
 long rt_io_attest_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
 long rt_io_attest_write(struct rt_io_ofd *ofd, struct rt_io_span *span);
