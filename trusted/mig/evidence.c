@@ -23,7 +23,6 @@
 #include "sgx_arch.h"
 
 static const char label[] = "optmig 1 evidence";
-const char rt_engine_label[33] = "optmig 1 evidence of a migration";
 
 static_assert(OM_EVIDENCE_MAX <= OM_CONTROL_QUOTE_MAX, "evidence fits a control message");
 
@@ -46,7 +45,7 @@ static void session_data(enum om_role role, const uint8_t hash[32], uint8_t ret[
 	om_sha256_update(&s, &byte, 1);
 	om_sha256_update(&s, hash, 32);
 	om_sha256_result(&s, ret);
-	memcpy(ret + 32, rt_engine_label, SGX_REPORTDATA_SIZE - 32);
+	memcpy(ret + 32, RT_ENGINE_LABEL, SGX_REPORTDATA_SIZE - 32);
 }
 
 static void ereport(void)

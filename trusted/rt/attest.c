@@ -19,11 +19,11 @@ struct operands {
 	alignas(SGX_REPORTDATA_ALIGN) uint8_t data[SGX_REPORTDATA_SIZE];
 };
 
-static_assert(sizeof rt_engine_label - 1 == SGX_REPORTDATA_SIZE / 2, "it is the half that no hash of the engine's takes");
+static_assert(sizeof RT_ENGINE_LABEL - 1 == SGX_REPORTDATA_SIZE / 2, "it is the half that no hash of the engine's takes");
 
 static bool of_engine(const uint8_t data[SGX_REPORTDATA_SIZE])
 {
-	return om_equal(data + SGX_REPORTDATA_SIZE / 2, rt_engine_label, SGX_REPORTDATA_SIZE / 2);
+	return om_equal(data + SGX_REPORTDATA_SIZE / 2, RT_ENGINE_LABEL, SGX_REPORTDATA_SIZE / 2);
 }
 
 long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)

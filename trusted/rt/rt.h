@@ -149,14 +149,9 @@ bool  rt_untrusted_ok(const void *untrusted, size_t size);
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6]);
 /* ---- reports and evidence of this enclave (rt/attest.c); -errno is for the program ------------------------------- */
 /* Operands as EREPORT demands: aligned to SGX_TARGETINFO_ALIGN, SGX_REPORTDATA_ALIGN, SGX_REPORT_ALIGN; zero in what is reserved. */
-static inline void rt_ereport(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret)
-{
-	/* The two bytes behind ENCLU belong to it: tee/soft may replace all five by a call. */
-	__asm__ volatile(".byte 0x0f, 0x01, 0xd7, 0x66, 0x90"
-		: : "a"(SGX_EREPORT), "b"(target), "c"(data), "d"(ret) : "memory", "cc");
-}
+void rt_ereport(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
 /* The second half of the report data by which the migration engine speaks: no program has a report with it. */
-extern const char rt_engine_label[33];
+#define RT_ENGINE_LABEL "optmig 1 evidence of a migration"
 /* Return: 0; -EPERM: the engine's label; -EINVAL: reserved bytes of `target` are used. */
 long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
 void rt_attest_target(struct sgx_targetinfo *ret);
