@@ -470,6 +470,31 @@ static void test_alike(void **state)
 	CASE(sgx_scene, (s.p.signer_count = 1, memset(s.p.signer[0], 0x22, 32), s.p.svn_min = 4), OM_EPOLICY, OM_WHY_SVN);
 }
 
+/* Seen by one who is no enclave: nothing has to be like it, and nothing is accepted for its sake. */
+static void test_outside(void **state)
+{
+	(void)state;
+#define OUTSIDE(change, error, reason) do { struct scene s = sgx_scene(); enum om_attest_reason why = OM_WHY_NONE; \
+	s.p.flags = OM_POLICY_DEBUG; s.p.mrenclave_count = 1; memcpy(s.p.mrenclave[0], s.peer.mrenclave, 32); change; \
+	assert_int_equal(om_policy_check(&s.p, NULL, NULL, &s.peer, &s.facts, &why), error); \
+	if (error) assert_int_equal(why, reason); } while (0)
+	OUTSIDE((void)0, 0, OM_WHY_NONE);
+	OUTSIDE(s.p.mrenclave_count = 0, OM_EIDENTITY, OM_WHY_MRENCLAVE);
+	OUTSIDE((s.p.mrenclave_count = 0, s.p.flags |= OM_POLICY_SAME), OM_EIDENTITY, OM_WHY_MRENCLAVE);
+	OUTSIDE(s.peer.attributes.flags |= SGX_ATTR_DEBUG, 0, OM_WHY_NONE);
+	OUTSIDE((s.peer.attributes.flags |= SGX_ATTR_DEBUG, s.p.flags = 0), OM_EDEBUG, OM_WHY_DEBUGGABLE);
+	OUTSIDE(s.peer.attributes.flags &= ~(uint64_t)SGX_ATTR_INIT, OM_EPOLICY, OM_WHY_NOT_INITIALIZED);
+	OUTSIDE(s.peer.attributes.xfrm ^= 0xe0, 0, OM_WHY_NONE);
+	OUTSIDE(s.peer.miscselect ^= 1, 0, OM_WHY_NONE);
+	OUTSIDE((s.p.signer_count = 1, memset(s.p.signer[0], 0x23, 32)), OM_EPOLICY, OM_WHY_SIGNER);
+	OUTSIDE(s.facts.status = OM_TCB_OUT_OF_DATE, OM_EPOLICY, OM_WHY_TCB_STATUS);
+	/* A debug enclave's demo evidence counts for another debug enclave, not here. */
+	OUTSIDE((s.peer.attributes.flags |= SGX_ATTR_DEBUG, s.facts.type = OM_EVIDENCE_DEMO, s.facts.root_kind = OM_ROOT_DEMO), OM_EPOLICY, OM_WHY_PLATFORM);
+	OUTSIDE((s.p.platforms |= BIT(DEMO), s.facts.type = OM_EVIDENCE_DEMO, s.facts.root_kind = OM_ROOT_DEMO), 0, OM_WHY_NONE);
+	OUTSIDE(s.facts.root_kind = OM_ROOT_DEMO, OM_EPOLICY, OM_WHY_ROOT);
+#undef OUTSIDE
+}
+
 static void test_platforms(void **state)
 {
 	(void)state;
@@ -662,7 +687,7 @@ int main(void)
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_defaults),
 		cmocka_unit_test(test_text_errors),
-		cmocka_unit_test(test_alike),
+		cmocka_unit_test(test_alike), cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_platforms),
 		cmocka_unit_test(test_snp),
 		cmocka_unit_test(test_tdx),
