@@ -98,7 +98,7 @@
 	X(OM_WHY_USER_DATA,        117, "the evidence carries other report data than what was demanded") \
 	X(OM_WHY_NO_EVIDENCE,      118, "the certificate carries no evidence") \
 	X(OM_WHY_CERTIFICATE_KEY,  119, "the evidence is not for this certificate's key") \
-	X(OM_WHY_NONCE,            120, "the evidence does not carry the nonce that was asked for")
+	X(OM_WHY_NONCE,            140, "the evidence does not carry the nonce that was asked for")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)
