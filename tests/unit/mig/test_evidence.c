@@ -128,7 +128,7 @@ static long answer(int s, enum om_hostcall op, uint8_t *data)
 		return 0;
 	case OM_HC_QUOTE:      return quote(s, data);
 	case OM_HC_COLLATERAL: return collateral(s, data);
-	case OM_HC_GUEST_LIST: return 0;
+	case OM_HC_PAPER:      return *arg0_of_paper == OM_PAPER_TICKET ? give_ticket(data) : 0;
 	default:               return -38;
 	}
 }
