@@ -137,8 +137,8 @@ static int get_moves(const char *text, uint64_t *ret_first, uint64_t *ret_last)
 		return host_fail(OM_EINVAL, "FIRST-LAST, such as 1-100");
 	memcpy(first, text, (size_t)(dash - text));
 	first[dash - text] = 0;
-	error = host_parse_u64(first, 1, UINT64_MAX, ret_first);
-	return error ? error : host_parse_u64(dash + 1, *ret_first, UINT64_MAX, ret_last);
+	error = host_parse_u64(first, 1, OM_MOVE_MAX, ret_first);
+	return error ? error : host_parse_u64(dash + 1, *ret_first, OM_MOVE_MAX, ret_last);
 }
 
 static int add_place(struct arguments *a, const char *text)
@@ -170,18 +170,21 @@ static int get_instance(struct arguments *a, const char *text)
 
 static int option(struct arguments *a, int c)
 {
+	uint8_t mrenclave[32];
+	int error;
+
 	switch (c) {
 	case OPT_KEY:        a->key = optarg; return 0;
 	case OPT_TO_KEY:     a->to_key = optarg; return 0;
 	case OPT_DELEGATION: a->delegation = optarg; return 0;
 	case OPT_FROM:       return ticket_from_status(optarg, &a->program);
 	case OPT_INSTANCE:   return get_instance(a, optarg);
-	case OPT_MOVE:       return host_parse_u64(optarg, 1, UINT64_MAX, &a->program.move);
+	case OPT_MOVE:       return host_parse_u64(optarg, 1, OM_MOVE_MAX, &a->program.move);
 	case OPT_MOVES:      return get_moves(optarg, &a->first_move, &a->last_move);
 	case OPT_IMAGE:      return ticket_from_image(optarg, &a->program);
 	case OPT_MRENCLAVE:
-		a->program.has_mrenclave = true;
-		return get_hex("MRENCLAVE", optarg, a->program.mrenclave, sizeof a->program.mrenclave);
+		error = get_hex("MRENCLAVE", optarg, mrenclave, sizeof mrenclave);
+		return error ? error : ticket_is_for(optarg, mrenclave, &a->program);
 	case OPT_SIGNER:
 		a->program.has_mrsigner = true;
 		return get_hex("MRSIGNER", optarg, a->program.mrsigner, sizeof a->program.mrsigner);
@@ -234,6 +237,10 @@ static int parse(int argc, char **argv, struct arguments *a)
 		}
 	}
 	a->file = argv[optind];
+	if (a->seen & BIT(OPT_FROM) && a->seen & (BIT(OPT_INSTANCE) | BIT(OPT_MOVE))) {
+		host_error("ticket %s: --from says which instance and move; leave out --instance and --move, or --from", a->verb->name);
+		return HOST_EXIT_USAGE + 1;
+	}
 	if (argc - optind == (a->verb->file ? 1 : 0))
 		return 0;
 	host_error(a->verb->file ? "ticket %s: which file?" : "ticket %s: no file but in options", a->verb->name);
@@ -300,9 +307,8 @@ static json_t *delegation_json(const struct om_delegation *d)
 		d->flags & OM_DELEGATION_SIGNER ? "mrsigner" : "mrenclave", hex_json(d->program, sizeof d->program));
 
 	json_object_set_new(o, "instance", d->flags & OM_DELEGATION_ANY_INSTANCE ? json_string("any") : hex_json(d->instance, sizeof d->instance));
-	/* As text: JSON's integers here are signed. */
 	json_object_set_new(o, "first-move", json_integer((json_int_t)d->first_move));
-	if (d->last_move <= INT64_MAX)
+	if (d->last_move < OM_MOVE_MAX)
 		json_object_set_new(o, "last-move", json_integer((json_int_t)d->last_move));
 	json_object_set_new(o, "to", places_json(d->place, d->place_count));
 	add_expiry(o, d->not_after);
@@ -463,7 +469,7 @@ static int fill_delegation(const struct arguments *a, struct om_delegation *d)
 	memcpy(d->program, by_signer ? p->mrsigner : p->mrenclave, sizeof d->program);
 	memcpy(d->instance, p->instance, sizeof d->instance);
 	d->first_move = a->first_move ? a->first_move : 1;
-	d->last_move = a->last_move ? a->last_move : UINT64_MAX;
+	d->last_move = a->last_move ? a->last_move : OM_MOVE_MAX;
 	d->not_after = a->not_after;
 	d->place_count = a->place_count;
 	memcpy(d->place, a->place, sizeof d->place);

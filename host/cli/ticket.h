@@ -26,6 +26,9 @@ struct ticket_program {
 	uint8_t mrenclave[32], mrsigner[32], owner[OM_P256_PUBLIC_BYTES], instance[OM_INSTANCE_SIZE];
 	uint64_t move;                   /* 0: not known */
 };
+/* The program is named; another one than before is OM_EINVAL, with words about `source`. */
+__attribute__((warn_unused_result))
+int ticket_is_for(const char *source, const uint8_t mrenclave[32], struct ticket_program *program);
 /* MRENCLAVE, MRSIGNER and the policy's owner of an image. Return: OM_EIO, OM_EIMAGE. */
 __attribute__((warn_unused_result))
 int ticket_from_image(const char *path, struct ticket_program *program);

@@ -123,6 +123,15 @@ int ticket_key_public(const char *path, uint8_t ret_public[OM_P256_PUBLIC_BYTES]
 
 /* ---- what a ticket is for ---- */
 
+int ticket_is_for(const char *source, const uint8_t mrenclave[32], struct ticket_program *program)
+{
+	if (program->has_mrenclave && memcmp(program->mrenclave, mrenclave, sizeof program->mrenclave))
+		return host_fail(OM_EINVAL, "%s: another program than the one that was named before", source);
+	program->has_mrenclave = true;
+	memcpy(program->mrenclave, mrenclave, sizeof program->mrenclave);
+	return 0;
+}
+
 static int take_image(const char *path, const uint8_t *file, size_t size, struct ticket_program *program)
 {
 	struct sgx_sigstruct sigstruct;
@@ -134,9 +143,10 @@ static int take_image(const char *path, const uint8_t *file, size_t size, struct
 	if (!image.sigstruct_file_offset)
 		return host_fail(OM_EIMAGE, "%s: it is not signed", path);
 	memcpy(&sigstruct, file + image.sigstruct_file_offset, sizeof sigstruct);
-	memcpy(program->mrenclave, sigstruct.enclavehash, sizeof program->mrenclave);
+	if (ticket_is_for(path, sigstruct.enclavehash, program))
+		return OM_EINVAL;
 	om_sha256(sigstruct.modulus, sizeof sigstruct.modulus, program->mrsigner);
-	program->has_mrenclave = program->has_mrsigner = true;
+	program->has_mrsigner = true;
 	if (image.header.policy_size <= sizeof image.header.policy &&
 	    om_policy_decode(image.header.policy, image.header.policy_size, &policy) == 0 && policy.flags & OM_POLICY_OWNER) {
 		memcpy(program->owner, policy.owner, sizeof program->owner);
@@ -192,6 +202,7 @@ static bool hex_member(const json_t *o, const char *name, uint8_t *to, size_t si
 
 int ticket_from_status(const char *path, struct ticket_program *program)
 {
+	uint8_t mrenclave[32];
 	const json_t *move;
 	json_t *o;
 	int error = read_json(path, &o);
@@ -199,12 +210,11 @@ int ticket_from_status(const char *path, struct ticket_program *program)
 	if (error)
 		return error;
 	move = json_object_get(o, "next-move");
-	program->has_mrenclave = hex_member(o, "mrenclave", program->mrenclave, sizeof program->mrenclave);
 	program->has_instance = hex_member(o, "instance", program->instance, sizeof program->instance);
 	program->move = json_is_integer(move) && json_integer_value(move) > 0 ? (uint64_t)json_integer_value(move) : 0;
-	if (!program->has_mrenclave)
-		error = host_fail(OM_EINVAL, "%s: not the output of `optmig status --json`", path);
-	else if (!program->has_instance || !program->move)
+	error = hex_member(o, "mrenclave", mrenclave, sizeof mrenclave) ? ticket_is_for(path, mrenclave, program) :
+		host_fail(OM_EINVAL, "%s: not the output of `optmig status --json`", path);
+	if (!error && (!program->has_instance || !program->move))
 		error = host_fail(OM_ESTATE, "%s: the program is not there (it has moved away, or has not come yet): ask where it runs", path);
 	json_decref(o);
 	return error;

@@ -158,7 +158,7 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 {
 	struct om_mig_params *p = &request->params;
 	uint64_t channels = p->channels, rounds = 0;
-	const char *to, *mode, *tracker, *guests;
+	const char *to, *mode, *tracker;
 	int error = get_text(a, "to", &to);
 
 	if (!error && !to)
@@ -197,12 +197,21 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 		p->flags |= OM_MIG_PARAM_RELEASE;
 	if (json_is_true(json_object_get(a, "rehearse")))
 		p->flags |= OM_MIG_PARAM_REHEARSE;
-	error = get_text(a, "guests", &guests);
+	return get_moves(a, request);
+}
+
+/* What the enclave is to be shown in the session that is about to begin, and in no other. */
+static int get_papers(struct request *r)
+{
+	const char *guests;
+	int error;
+
+	if (mig_leaving(r->control->mig))
+		return host_fail(OM_ESTATE, "a migration is running already");
+	error = get_text(r->arguments, "guests", &guests);
 	if (!error)
 		error = host_paper_set_file(OM_PAPER_GUESTS, guests);
-	if (!error)
-		error = get_ticket(a);
-	return error ? error : get_moves(a, request);
+	return error ? error : get_ticket(r->arguments);
 }
 
 static json_t *do_migrate(struct request *r)
@@ -212,6 +221,8 @@ static json_t *do_migrate(struct request *r)
 
 	mig_request_init(&request);
 	error = get_migrate(r->arguments, &request);
+	if (!error)
+		error = get_papers(r);
 	if (!error)
 		error = mig_start(r->control->mig, &request);
 	if (!error)

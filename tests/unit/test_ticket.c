@@ -186,7 +186,7 @@ static void test_each_field(void **state)
 	CASE(a_scene, s.move = 8, OM_WHY_TICKET_USED);
 	CASE(a_scene, s.move = UINT64_MAX, OM_WHY_TICKET_USED);
 	CASE(a_scene, s.move = 6, OM_WHY_TICKET_EARLY);
-	CASE(a_scene, t.move = UINT64_MAX, OM_WHY_TICKET_EARLY);
+	CASE(a_scene, t.move = OM_MOVE_MAX, OM_WHY_TICKET_EARLY);
 	CASE(a_scene, s.now = NOW + 10, OM_WHY_NONE);
 	CASE(a_scene, s.now = NOW + 11, OM_WHY_TICKET_EXPIRED);
 	CASE(a_scene, s.now = INT64_MAX, OM_WHY_TICKET_EXPIRED);
@@ -330,6 +330,7 @@ static void test_unsound(void **state)
 	UNSOUND(memset(t.mrenclave, 0, 32));
 	UNSOUND(memset(t.instance, 0, 16));
 	UNSOUND(t.move = 0);
+	UNSOUND(t.move = OM_MOVE_MAX + UINT64_C(1));
 	UNSOUND(t.not_after = UINT64_MAX);
 	UNSOUND(t.place_count = 0);
 	UNSOUND(t.place_count = OM_TICKET_PLACES_MAX + 1);
@@ -351,6 +352,7 @@ static void test_unsound(void **state)
 	UNSOUND_D(d.flags = 0);
 	UNSOUND_D(d.first_move = 0);
 	UNSOUND_D(d.first_move = 10);
+	UNSOUND_D(d.last_move = OM_MOVE_MAX + UINT64_C(1));
 	UNSOUND_D(d.not_after = UINT64_MAX);
 	UNSOUND_D(d.place_count = 0);
 	/* places out of order */

@@ -153,7 +153,7 @@ static bool delegation_sound(const struct om_delegation *d)
 
 	return !(d->flags & ~(OM_DELEGATION_ANY_INSTANCE | OM_DELEGATION_SIGNER)) && om_p256_valid(d->key) &&
 		!is_zero(d->program, sizeof d->program) && is_zero(d->instance, sizeof d->instance) == any &&
-		d->first_move >= 1 && d->first_move <= d->last_move && d->not_after <= INT64_MAX && places_sound(d->place, d->place_count);
+		d->first_move >= 1 && d->first_move <= d->last_move && d->last_move <= OM_MOVE_MAX && d->not_after <= INT64_MAX && places_sound(d->place, d->place_count);
 }
 
 int om_delegation_decode(struct om_view bytes, struct om_delegation *ret, struct om_signed *ret_signed)
@@ -190,7 +190,7 @@ int om_delegation_decode(struct om_view bytes, struct om_delegation *ret, struct
 
 static bool ticket_sound(const struct om_ticket *t)
 {
-	return !is_zero(t->mrenclave, sizeof t->mrenclave) && !is_zero(t->instance, sizeof t->instance) && t->move >= 1 &&
+	return !is_zero(t->mrenclave, sizeof t->mrenclave) && !is_zero(t->instance, sizeof t->instance) && t->move >= 1 && t->move <= OM_MOVE_MAX &&
 		t->not_after <= INT64_MAX && places_sound(t->place, t->place_count);
 }
 

@@ -15,7 +15,7 @@
  *
  *    0  u32 magic "OMTD"   u16 version = 1   u16 flags: 1 any instance, 2 `program` is an MRSIGNER
  *    8  key, x || y, 64 B   program, 32 B: MRENCLAVE or MRSIGNER   instance, 16 B; zero if any
- *  120  u64 first and u64 last move   u64 not-after; 0: none
+ *  120  u64 first and u64 last move, 2^63 - 1: no last   u64 not-after; 0: none
  *  144  u8 count of places, 1 to 16   7 B 0
  *  152  places
  *       signature, 64 B, over "optmig delegation 1" || everything before it, by the owner's key
@@ -38,6 +38,7 @@
 #define OM_TICKET_PLACES_MAX 16
 #define OM_TICKET_SIGNATURE  64
 #define OM_INSTANCE_SIZE     16
+#define OM_MOVE_MAX          INT64_MAX   /* more than there will ever be, and tools in any language can count so far */
 
 /* Bytes, as they are encoded: no padding, one order. */
 struct om_place { uint8_t platform, flags, zero[2], id[OM_CHIP_ID_SIZE], guest[OM_MEASUREMENT_SIZE]; };
