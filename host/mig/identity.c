@@ -25,10 +25,8 @@ static bool ask(struct host_mig *mig, struct om_mig_identity *ret)
 static bool owned(struct host_mig *mig)
 {
 	const struct om_image_header *header = host_image_header(mig->enclave);
-	struct om_policy policy;
 
-	return header->policy_size <= sizeof header->policy && om_policy_decode(header->policy, header->policy_size, &policy) == 0 &&
-		policy.flags & OM_POLICY_OWNER;
+	return header->policy_size <= sizeof header->policy && om_ticket_needed(header->policy, header->policy_size);
 }
 
 static void hex(const uint8_t *bytes, size_t size, char *to)

@@ -127,6 +127,8 @@ static enum om_attest_reason admit(const struct scene *s, struct om_view ticket)
 	int error;
 
 	assert_int_equal(om_policy_encode(&s->p, policy, sizeof policy, &size), 0);
+	assert_int_equal(om_ticket_needed(policy, size), (s->p.flags & OM_POLICY_OWNER) != 0);
+	assert_true(om_ticket_needed(policy, size - 1));
 	error = om_ticket_admit(policy, size, &s->own, ticket, s->instance, s->move, &s->facts, s->now, &why);
 	assert_int_equal(error == 0, why == OM_WHY_NONE);
 	if (error && why != OM_WHY_TICKET_VERSION && why != OM_WHY_CLOCK)

@@ -159,9 +159,12 @@ static int ask_for_guests(struct om_guest_offer *ret)
 static int admit(const struct om_peer *peer, const char **ret_words)
 {
 	enum om_attest_reason reason = OM_WHY_NONE;
-	const long got = ask_for(OM_PAPER_TICKET, ticket, sizeof ticket);
+	long got;
 	int error;
 
+	if (!om_ticket_needed(rt_image->policy, rt_image->policy_size))
+		return 0;
+	got = ask_for(OM_PAPER_TICKET, ticket, sizeof ticket);
 	*ret_words = "this host cannot read the ticket that it was given (--ticket), or it is too long for one";
 	if (got < 0)
 		return (int)got;
@@ -238,7 +241,7 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 		return OM_EIDENTITY;
 	}
 	describe(&peer, ret_status, ret_peer);
-	if (role == OM_ROLE_DESTINATION) {
+	if (role != OM_ROLE_SOURCE) {
 		error = admit(&peer, ret_words);
 		if (error)
 			return error;

@@ -387,6 +387,13 @@ int om_ticket_judge(struct om_view ticket, const struct om_ticket_case *c, enum 
 	return *ret_reason == OM_WHY_NONE ? 0 : OM_ETICKET;
 }
 
+bool om_ticket_needed(const uint8_t *policy, size_t policy_size)
+{
+	struct om_policy p;
+
+	return om_policy_decode(policy, policy_size, &p) != 0 || p.flags & OM_POLICY_OWNER;
+}
+
 int om_ticket_admit(const uint8_t *policy, size_t policy_size, const struct sgx_report_body *own, struct om_view ticket,
 	const uint8_t instance[OM_INSTANCE_SIZE], uint64_t move, const struct om_platform_facts *destination, int64_t now,
 	enum om_attest_reason *ret_reason)

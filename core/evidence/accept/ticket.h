@@ -104,6 +104,9 @@ struct om_ticket_case {
 __attribute__((warn_unused_result))
 int om_ticket_judge(struct om_view ticket, const struct om_ticket_case *c, enum om_attest_reason *ret_reason);
 
+/* Does that policy name an owner? Yes, if it is malformed: then nothing is allowed. */
+bool om_ticket_needed(const uint8_t *policy, size_t policy_size);
+
 /*
  * An engine's question, of its own policy: if that names no owner, everything is allowed, with or without a ticket. @own: this enclave's
  * report body. Return: as above, and errors of the policy.

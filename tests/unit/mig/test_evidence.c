@@ -468,6 +468,15 @@ static void tickets(void)
 	refused("a ticket of a negative size", "this host cannot read the ticket that it was given (--ticket), or it is too long for one");
 }
 
+/* Without an owner nobody asks, so a host that has no such thing is no hindrance. */
+static void no_owner(void)
+{
+	set_both(NULL);
+	given.instead = INT64_MIN;
+	moves();
+	given.instead = 0;
+}
+
 /* With the right one it moves, once; each side counts one move at most. */
 static void ticket_moves(bool delegated)
 {
@@ -507,6 +516,9 @@ int main(void)
 
 	begin();
 	ticket_moves(true);
+	pair_close(&p);
+	begin();
+	no_owner();
 	pair_close(&p);
 	return 0;
 }
