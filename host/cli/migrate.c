@@ -95,6 +95,8 @@ static int set_ticket(json_t *to, const char *value)
 	struct ticket_file file;
 	int error = ticket_file_read(value, &file);
 
+	if (!error && file.delegation)
+		error = host_fail(OM_EINVAL, "a delegation, with which tickets are issued, and no ticket (optmig ticket issue --delegation)");
 	for (size_t i = 0; !error && i < file.size; i++)
 		snprintf(hex + 2 * i, 3, "%02x", file.bytes[i]);
 	return error ? error : json_object_set_new(to, "ticket", json_string(hex));
