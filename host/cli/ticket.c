@@ -214,6 +214,15 @@ static const struct verb *verb_named(const char *name)
 	return NULL;
 }
 
+static const char *name_of(int c)
+{
+	const struct option *o = longs;
+
+	while (o->name && o->val != c)
+		o++;
+	return o->name ? o->name : "?";
+}
+
 /* Return: 0, or an exit status + 1. */
 static int parse(int argc, char **argv, struct arguments *a)
 {
@@ -227,7 +236,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 		if (c == -2)
 			return HOST_EXIT_USAGE + 1;
 		if (!(a->verb->options & BIT(c))) {
-			host_error("ticket %s: %s means nothing here", a->verb->name, argv[optind - 1]);
+			host_error("ticket %s: --%s means nothing here", a->verb->name, name_of(c));
 			return HOST_EXIT_USAGE + 1;
 		}
 		a->seen |= BIT(c);
@@ -391,9 +400,10 @@ static int sign_and_write(const struct arguments *a, uint8_t *bytes, size_t size
 }
 
 /* As an engine would judge it that knows what is known here. */
-static int judge_own(const struct om_ticket *t, const uint8_t owner[OM_P256_PUBLIC_BYTES], struct om_view bytes, bool has_owner)
+static int judge_own(const struct ticket_program *p, const uint8_t *owner, struct om_view bytes)
 {
-	struct om_ticket_case c = { .owner = has_owner ? owner : NULL, .mrenclave = t->mrenclave, .now = (int64_t)time(NULL) };
+	struct om_ticket_case c = { .owner = owner, .mrenclave = p->mrenclave, .mrsigner = p->has_mrsigner ? p->mrsigner : NULL,
+		.now = (int64_t)time(NULL) };
 	enum om_attest_reason why;
 	const int error = om_ticket_judge(bytes, &c, &why);
 
@@ -426,8 +436,7 @@ static int make_ticket(const struct arguments *a, struct om_ticket *t, const uin
 		return host_fail(error, "these places, or a place twice, do not make a ticket");
 	error = om_p256_sign(private, hash, bytes + size);
 	if (!error)
-		error = judge_own(t, a->delegation ? p->owner : public, (struct om_view) { bytes, size + OM_TICKET_SIGNATURE },
-			!a->delegation || p->has_owner);
+		error = judge_own(p, !a->delegation ? public : p->has_owner ? p->owner : NULL, (struct om_view) { bytes, size + OM_TICKET_SIGNATURE });
 	if (error)
 		return error;
 	error = sign_and_write(a, bytes, size, hash, private);
@@ -542,7 +551,7 @@ static json_t *not_checked(const struct om_ticket_case *c, const struct om_ticke
 	return list;
 }
 
-static int answer(json_t *unknown, int error, enum om_attest_reason why, bool json)
+static int answer(json_t *unknown, int error, enum om_attest_reason why, bool expires, bool json)
 {
 	const char *words = error ? om_attest_reason_words(why) : "this ticket allows the move, as far as it was looked at";
 	const json_t *one;
@@ -557,6 +566,8 @@ static int answer(json_t *unknown, int error, enum om_attest_reason why, bool js
 		return error ? CLI_FAILED : CLI_OK;
 	}
 	printf("%s\n", words);
+	if (expires)
+		puts("its expiry is " BEST_EFFORT);
 	json_array_foreach(unknown, i, one)
 		printf("not looked at: %s\n", json_string_value(one));
 	json_decref(unknown);
@@ -594,7 +605,7 @@ static int check(struct arguments *a)
 	if (om_ticket_decode(bytes, &t, NULL, NULL))
 		return fault(a);
 	error = om_ticket_judge(bytes, &c, &why);
-	return answer(not_checked(&c, &t), error, why, a->json);
+	return answer(not_checked(&c, &t), error, why, t.not_after || t.delegation.not_after, a->json);
 }
 
 static int key(struct arguments *a)

@@ -93,8 +93,8 @@ static EVP_PKEY *read_key(const char *path, bool private)
 
 static int no_key(const char *path, const char *kind)
 {
-	return host_fail(OM_EINVAL, "%s: not a %s key on P-256 in PEM; make one: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out %s",
-		path, kind, path);
+	return host_fail(OM_EINVAL, "%s: not a %s key on P-256 in PEM; make one: openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out FILE",
+		path, kind);
 }
 
 int ticket_key_private(const char *path, uint8_t ret_private[32], uint8_t ret_public[OM_P256_PUBLIC_BYTES])
