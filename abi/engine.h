@@ -56,6 +56,7 @@ enum om_engine_op {
 	                            destination it is called when they arrive, before the first IN */
 	OM_ENGINE_CHECK,         /* any time: what of the host state would not survive a migration, as lines of text.
 	                            ret = size of the text in data, arg[0] = number of problems */
+	OM_ENGINE_IDENTITY,      /* any time: ret = 0, data = struct om_mig_identity */
 };
 
 enum om_engine_command {
@@ -117,6 +118,19 @@ enum om_mig_state {
 #define OM_MIG_F_RECONNECT  4u   /* make the connections anew, then OM_ENGINE_RESUME */
 #define OM_MIG_F_AWAITED    16u  /* destination: the source may wait for this side's word, and for nothing else: do not end */
 #define OM_MIG_F_EXIT       8u   /* source: everything is over there; this process should end with status 0 */
+
+/*
+ * Which instance this is: a program that was started, wherever it has moved since. The number is that of its next move, from 1 on; it
+ * grows with each that succeeds. Both move with the program. And who was at the other end of the present or last session, as evidence
+ * that was verified says; all zero without.
+ */
+struct om_mig_identity {
+	uint8_t  instance[16];
+	uint64_t next_move;          /* 0: the program is not here (not yet, or no more), and instance is zero, too */
+	uint8_t  peer_platform;      /* as core/evidence/accept/facts.h has them */
+	uint8_t  zero[7];
+	uint8_t  peer_id[64], peer_guest[48];
+};
 
 /* Counters. Times in ns; *_realtime_ns by this host's clock. All sizes in bytes unless said otherwise. */
 struct om_mig_status {

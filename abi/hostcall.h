@@ -107,12 +107,15 @@ enum om_hostcall {
 	OM_HC_ROUND,         /* arg[0] = enum om_round_point, arg[1] = number of the round, arg[2] = enum om_tracker; ret ignored */
 	OM_HC_TCP_AHEAD,     /* data = list of struct om_tcp_wanted, arg[0] = count: dump them at once; TCP_DUMP, which comes for each
 	                        in this order, finds them done, or does what could not be done ahead. ret = 0 or -errno */
-	OM_HC_GUEST_LIST,    /* data = the signed list of guests that the host was given; ret = size, 0: none, or OM_E* */
+	OM_HC_PAPER,         /* arg[0] = enum om_paper: data = what the host was given to hand over; ret = size, 0: none, or OM_E* */
 	OM_HC_TCP_STAND,     /* all that were restored for it stand, or have their ports: no host thread has the descriptors any
 	                        more. ret = 0 or OM_TCP_FAILURE of one */
 	OM_HC_TCP_LEAVE,     /* data = list of host fds (int32_t) of dumped connections, arg[0] = count: arg[1] = 0, they do not stand on
 	                        this host any more, and nobody hears of it; 1, the descriptors are closed too. ret = 0 or -errno */
 };
+
+/* What somebody whom the enclave trusts has signed, and the host only carries. */
+enum om_paper { OM_PAPER_GUESTS, OM_PAPER_TICKET, OM_PAPERS };
 
 /* In the result of OM_HC_TCP_DUMP. */
 #define OM_TCP_REUSE  (1ull << 60)   /* the socket has SO_REUSEADDR on the host */

@@ -144,6 +144,14 @@ int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *re
 	return r < 0 ? r : (int)platform->evidence->type;
 }
 
+int tee_evidence_id(struct tee_platform *platform, uint8_t *ret_type, uint8_t ret_id[TEE_ID_SIZE])
+{
+	if (!platform->evidence->id)
+		return tee_fail(OM_EUNSUPPORTED, "only a quote of this machine names it");
+	*ret_type = (uint8_t)platform->evidence->type;
+	return platform->evidence->id(platform, ret_id);
+}
+
 /* The platform's own part is asked for where it will stand, behind the type. */
 int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *evidence, size_t evidence_size,
 	size_t *ret_size)

@@ -42,6 +42,8 @@ struct tee_evidence {
 	int (*evidence)(struct tee_platform *, const struct sgx_report *, uint8_t *buffer, size_t size, size_t *ret_size);
 	/* For any platform's evidence of this type, whatever the type of our own. */
 	int (*collateral)(struct tee_platform *, const uint8_t *evidence, size_t evidence_size, int64_t now, uint8_t *, size_t, size_t *);
+	/* What evidence will say. NULL where nothing else can tell. */
+	int (*id)(struct tee_platform *, uint8_t ret_id[TEE_ID_SIZE]);
 };
 
 /* All CPUs begin their own structures with these. */

@@ -116,6 +116,12 @@ int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *re
 __attribute__((warn_unused_result))
 int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *evidence, size_t evidence_size, size_t *ret_size);
 
+#define TEE_ID_SIZE 64
+/* The machine as evidence of this platform will name it, and tickets do: enum om_evidence_type, an id and zeros. Return: OM_EUNSUPPORTED
+ * where only evidence can tell. */
+__attribute__((warn_unused_result))
+int tee_evidence_id(struct tee_platform *platform, uint8_t *ret_type, uint8_t ret_id[TEE_ID_SIZE]);
+
 /* Collateral for verifying such evidence, of this kind of platform or another, as core/evidence takes it, in force at `now` (seconds since 1970). Return: OM_ENOMEM as
  * above; OM_EUNSUPPORTED where the platform's vendor would have to be asked. */
 __attribute__((warn_unused_result))

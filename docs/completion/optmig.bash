@@ -18,6 +18,10 @@ _optmig()
 		mapfile -t COMPREPLY < <(compgen -W "$(optmig "$command" --help 2> /dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)" -- "$cur")
 		return
 	fi
+	if [[ $command == ticket && $COMP_CWORD -eq 2 ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(optmig ticket --help 2> /dev/null | sed -nE 's/^(usage:)? +optmig ticket ([a-z]+) .*/\2/p' | sort -u)" -- "$cur")
+		return
+	fi
 	case $command in
 	migrate | status | cancel | postcopy | check | recover | report)
 		mapfile -t COMPREPLY < <(compgen -W "$(optmig ps 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur") ;;

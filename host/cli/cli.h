@@ -20,6 +20,7 @@ int cli_run_direct(int argc, char **argv);
 int cli_info(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
 int cli_receive(int argc, char **argv);
+int cli_ticket(int argc, char **argv);
 int cli_ps(int argc, char **argv);
 int cli_status(int argc, char **argv);
 int cli_cancel(int argc, char **argv);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 #include <nftables/libnftables.h>
 #include "cli.h"
+#include "evidence/accept/ticket_text.h"
 #include "net/netfilter.h"
 #include "tee.h"
 #include "strerror.h"
@@ -152,6 +153,35 @@ static bool probe_emu(char *words, size_t size)
 	return probe_platform(TEE_SOFT, words, size);
 }
 
+/* What evidence of this machine will say, where that is known without any. */
+static bool platform_id(char ret[OM_PLACE_TEXT_MAX], const char **ret_why)
+{
+	struct om_platform_identity identity = { 0 };
+	struct tee_platform *platform;
+	bool ok = false;
+
+	if (tee_platform_open(TEE_AUTO, NULL, &platform)) {
+		*ret_why = "enclaves cannot run here";
+		return false;
+	}
+	ok = tee_evidence_id(platform, &identity.platform, identity.id) == 0;
+	if (ok)
+		om_identity_text(&identity, ret);
+	*ret_why = "only a quote names it: rehearse a move to here, and read peer-platform in its report";
+	tee_platform_close(platform);
+	return ok;
+}
+
+static bool probe_platform_id(char *words, size_t size)
+{
+	char text[OM_PLACE_TEXT_MAX];
+	const char *why;
+	bool ok = platform_id(text, &why);
+
+	WORDS("%s", ok ? text : why);
+	return ok;
+}
+
 /* As the emulator does it, over addresses where there is no code. */
 static bool probe_sud(char *words, size_t size)
 {
@@ -222,6 +252,7 @@ static const struct probe probes[] = {
 	{ "sgx-driver", "SGX driver", probe_driver },
 	{ "hardware", "hardware enclaves", probe_hw },
 	{ "emulator", "emulated enclaves", probe_emu },
+	{ "platform-id", "platform", probe_platform_id },
 	{ "userfaultfd", "userfaultfd", probe_userfaultfd },
 	{ "syscall-dispatch", "system call trap", probe_sud },
 	{ "fast-crypto", "vector AES", probe_vaes },

@@ -16,6 +16,7 @@ static const struct cli_command commands[] = {
 	{ "check", "what of a program would not survive a migration", cli_check },
 	{ "receive", "wait for a program and become it", cli_receive },
 	{ "migrate", "move a running program to another host", cli_migrate },
+	{ "ticket", "issue and read the owner's tickets for moves", cli_ticket },
 	{ "status", "how far a migration is", cli_status },
 	{ "cancel", "cancel a migration", cli_cancel },
 	{ "postcopy", "switch a migration to post-copy now", cli_postcopy },

@@ -9,6 +9,7 @@
 #include "daemon/client.h"
 #include "exitcodes.h"
 #include "mig/report.h"
+#include "ticket.h"
 #include "util.h"
 #include "watch.h"
 
@@ -25,6 +26,7 @@ static const char help[] =
 	"  --rehearse              go the whole way without the memory, up to the point of no return, and report\n"
 	"  --throttle RATE|off     slow down writers to so many bytes a second (off)\n"
 	"  --guests FILE             a signed list of guests: by it, too, the program judges the destination (optmig-policy(5))\n"
+	"  --ticket FILE             the owner's ticket for this move, for a program that has an owner (optmig-ticket(1))\n"
 	"  --move-address ADDRESS/PREFIX@INTERFACE   this address goes along (may be repeated)\n"
 	"  --timeout TIME          cancel if it takes longer\n"
 	"  --patience TIME         before the hand-over: try so long to reconnect (30s)\n"
@@ -34,7 +36,7 @@ static const char help[] =
 	"Ctrl-C cancels; a second one lets the migration go on without this command.\n"
 	"Exit status: 0 moved (or rehearsed), 1 failed (the program runs on here), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
 
-enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_REHEARSE, OPT_THROTTLE, OPT_MOVE, OPT_GUESTS, OPT_TIMEOUT,
+enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_REHEARSE, OPT_THROTTLE, OPT_MOVE, OPT_GUESTS, OPT_TICKET, OPT_TIMEOUT,
 	OPT_PATIENCE, OPT_SILENCE, OPT_DETACH, OPT_JSON, OPT_HELP };
 static const struct option longs[] = {
 	{ "to", required_argument, NULL, OPT_TO },
@@ -47,6 +49,7 @@ static const struct option longs[] = {
 	{ "rehearse", no_argument, NULL, OPT_REHEARSE },
 	{ "throttle", required_argument, NULL, OPT_THROTTLE },
 	{ "guests", required_argument, NULL, OPT_GUESTS },
+	{ "ticket", required_argument, NULL, OPT_TICKET },
 	{ "move-address", required_argument, NULL, OPT_MOVE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "patience", required_argument, NULL, OPT_PATIENCE },
@@ -85,6 +88,20 @@ static int set_file(json_t *to, const char *name, const char *value)
 	return error;
 }
 
+/* Its bytes: that process may have other rights than we. What is no ticket is not sent there. */
+static int set_ticket(json_t *to, const char *value)
+{
+	char hex[2 * OM_TICKET_MAX + 1] = "";
+	struct ticket_file file;
+	int error = ticket_file_read(value, &file);
+
+	if (!error && file.delegation)
+		error = host_fail(OM_EINVAL, "a delegation, with which tickets are issued, and no ticket (optmig ticket issue --delegation)");
+	for (size_t i = 0; !error && i < file.size; i++)
+		snprintf(hex + 2 * i, 3, "%02x", file.bytes[i]);
+	return error ? error : json_object_set_new(to, "ticket", json_string(hex));
+}
+
 static int add_move(json_t *to, const char *value)
 {
 	json_t *list = json_object_get(to, "move-addresses");
@@ -119,6 +136,7 @@ static int option(struct migrate *m, int c)
 	case OPT_PATIENCE:  return set_time(m->arguments, "patience-ns", optarg);
 	case OPT_SILENCE:   return set_time(m->arguments, "silence-ns", optarg);
 	case OPT_RELEASE:   return json_object_set_new(m->arguments, "release", json_true());
+	case OPT_TICKET:    return set_ticket(m->arguments, optarg);
 	case OPT_GUESTS:    return set_file(m->arguments, "guests", optarg);
 	case OPT_REHEARSE:  return json_object_set_new(m->arguments, "rehearse", json_true());
 	case OPT_MOVE:      return add_move(m->arguments, optarg);

@@ -70,7 +70,7 @@ static int parse(int argc, char **argv)
 		switch (c) {
 		case OPT_LISTEN: error = mig_address_parse(optarg, &options.listen); break;
 		case OPT_IMAGE:  options.load.path = optarg; break;
-		case OPT_GUESTS: error = host_guests_set(optarg); break;
+		case OPT_GUESTS: error = host_paper_set_file(OM_PAPER_GUESTS, optarg); break;
 		case OPT_MOVE:   error = add_move(optarg); break;
 		case OPT_PATIENCE: error = mig_parse_duration(optarg, &options.patience_ns); break;
 		case OPT_ONCE:   options.once = true; break;

@@ -65,6 +65,13 @@ static void print_json(json_t *value)
 	putchar('\n');
 }
 
+static const char *member(const json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+
+	return text ? text : "";
+}
+
 /* One command to one program. */
 static int ask(const char *command, const char *request, const char *target, enum client_want want, json_t *arguments,
 	json_t **ret_value, json_t **ret_info)
@@ -83,6 +90,18 @@ static int ask(const char *command, const char *request, const char *target, enu
 
 static const struct option json_longs[] = { { "json", no_argument, NULL, OPT_JSON }, { "help", no_argument, NULL, OPT_HELP }, { 0 } };
 
+static void print_program(const json_t *info)
+{
+	const json_t *move = json_object_get(info, "next-move");
+	char next[24] = "-";
+
+	if (move)
+		snprintf(next, sizeof next, "%lld", (long long)json_integer_value(move));
+	printf("%8lld  %-20s %-10s %-17s %-32s %4s  %s\n", (long long)json_integer_value(json_object_get(info, "pid")),
+		member(info, "program"), member(info, "state"), member(info, "migration"), move ? member(info, "instance") : "-", next,
+		member(info, "image"));
+}
+
 int cli_ps(int argc, char **argv)
 {
 	struct simple s = { .help = "usage: optmig ps [--json]\nLists this user's programs that run in enclaves here.\n" };
@@ -99,12 +118,9 @@ int cli_ps(int argc, char **argv)
 	if (s.json) {
 		print_json(list);
 	} else {
-		printf("%8s  %-20s %-10s %-17s %s\n", "PID", "PROGRAM", "STATE", "MIGRATION", "IMAGE");
+		printf("%8s  %-20s %-10s %-17s %-32s %4s  %s\n", "PID", "PROGRAM", "STATE", "MIGRATION", "INSTANCE", "NEXT", "IMAGE");
 		json_array_foreach(list, i, info)
-			printf("%8lld  %-20s %-10s %-17s %s\n", (long long)json_integer_value(json_object_get(info, "pid")),
-				json_string_value(json_object_get(info, "program")), json_string_value(json_object_get(info, "state")),
-				json_string_value(json_object_get(info, "migration")),
-				json_object_get(info, "image") ? json_string_value(json_object_get(info, "image")) : "");
+			print_program(info);
 	}
 	json_decref(list);
 	return CLI_OK;
@@ -212,6 +228,8 @@ int cli_check(int argc, char **argv)
 		printf("nothing stands in the way of a migration of %s\n", json_string_value(json_object_get(info, "program")));
 	else
 		printf("%s", json_string_value(json_object_get(value, "text")));
+	if (!s.json && *member(value, "needs"))
+		printf("%s\n", member(value, "needs"));
 	json_decref(value);
 	json_decref(info);
 	return problems ? CLI_PROBLEMS : CLI_OK;

@@ -16,6 +16,7 @@
 #include <unistd.h>
 #include "control.h"
 #include "internal.h"
+#include "mig/identity.h"
 #include "mig/report.h"
 #include "rundir.h"
 #include "util.h"
@@ -122,6 +123,8 @@ static void tell_news(void)
 	if (!ended && (report.phase == MIG_PHASE_IDLE || !anybody_watches()))
 		return;
 	object = mig_report_json(&report);
+	if (ended)
+		mig_identity_json(control.mig, object);
 	tell(report.ended_count, object);
 	json_decref(object);
 	if (!ended)

@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "evidence/accept/ticket_text.h"
 #include "internal.h"
+#include "mig/identity.h"
 #include "mig/report.h"
 #include "util.h"
 
@@ -48,30 +50,32 @@ static int get_text(const json_t *arguments, const char *name, const char **ret_
 static json_t *do_info(struct request *r)
 {
 	const struct om_image_header *header = host_image_header(r->control->enclave);
-	const uint8_t *mrenclave = host_image_mrenclave(r->control->enclave);
 	struct tee_capabilities caps;
 	struct mig_report report;
-	char hex[65];
+	json_t *info;
 	bool here;
 
-	for (unsigned i = 0; i < 32; i++)
-		snprintf(hex + 2 * i, 3, "%02x", mrenclave[i]);
 	tee_platform_capabilities(host_platform(r->control->enclave), &caps);
 	mig_report_get(r->control->mig, &report);
 	here = !report.any || report.engine.flags & OM_MIG_F_RUNNING || (report.engine.role == 1 &&
 		report.engine.state != OM_MIG_COMMITTED && report.engine.state != OM_MIG_POSTCOPY && report.engine.state != OM_MIG_COMPLETED);
-	return done(0, json_pack("{ss si ss ss ss ss ss sI}", "program", header->program_name, "pid", (int)getpid(),
-		"image", host_image_path(r->control->enclave), "mrenclave", hex, "sgx", caps.name,
+	info = json_pack("{ss si ss ss ss ss sI}", "program", header->program_name, "pid", (int)getpid(),
+		"image", host_image_path(r->control->enclave), "sgx", caps.name,
 		"state", here ? "running" : report.engine.role == 1 ? "moved" : "receiving", "migration", mig_status_name(&report),
-		"uptime-ms", (json_int_t)((host_monotonic_ns() - r->control->started_ns) / 1000000)));
+		"uptime-ms", (json_int_t)((host_monotonic_ns() - r->control->started_ns) / 1000000));
+	mig_identity_json(r->control->mig, info);
+	return done(0, info);
 }
 
 static json_t *do_status(struct request *r)
 {
 	struct mig_report report;
+	json_t *o;
 
 	mig_report_get(r->control->mig, &report);
-	return done(0, mig_report_json(&report));
+	o = mig_report_json(&report);
+	mig_identity_json(r->control->mig, o);
+	return done(0, o);
 }
 
 static void watch(struct request *r, uint32_t session)
@@ -108,10 +112,12 @@ static json_t *do_stats(struct request *r)
 static json_t *do_check(struct request *r)
 {
 	static char text[32768];
+	char need[256];
 	uint32_t count = 0;
 	int error = mig_check(r->control->mig, text, sizeof text, &count);
 
-	return done(error, error ? NULL : json_pack("{si ss}", "problems", (int)count, "text", text));
+	mig_identity_need(r->control->mig, need, sizeof need);
+	return done(error, error ? NULL : json_pack("{si ss ss}", "problems", (int)count, "text", text, "needs", need));
 }
 
 static int get_moves(const json_t *arguments, struct mig_request *request)
@@ -133,11 +139,26 @@ static int get_moves(const json_t *arguments, struct mig_request *request)
 	return 0;
 }
 
+/* The bytes, and not a file's name: the process may have other rights than whoever asks. */
+static int get_ticket(const json_t *a)
+{
+	uint8_t bytes[OM_TICKET_MAX];
+	const char *hex;
+	int error = get_text(a, "ticket", &hex);
+	const size_t length = !error && hex ? strlen(hex) : 0;
+
+	if (error)
+		return error;
+	if (length > 2 * sizeof bytes || !om_hex_decode(hex ? hex : "", length, bytes, length / 2))
+		return host_fail(OM_EINVAL, "argument \"ticket\" must be up to %zu bytes in hexadecimal digits", sizeof bytes);
+	return host_paper_set(OM_PAPER_TICKET, bytes, length / 2);
+}
+
 static int get_migrate(const json_t *a, struct mig_request *request)
 {
 	struct om_mig_params *p = &request->params;
 	uint64_t channels = p->channels, rounds = 0;
-	const char *to, *mode, *tracker, *guests;
+	const char *to, *mode, *tracker;
 	int error = get_text(a, "to", &to);
 
 	if (!error && !to)
@@ -176,10 +197,21 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 		p->flags |= OM_MIG_PARAM_RELEASE;
 	if (json_is_true(json_object_get(a, "rehearse")))
 		p->flags |= OM_MIG_PARAM_REHEARSE;
-	error = get_text(a, "guests", &guests);
+	return get_moves(a, request);
+}
+
+/* What the enclave is to be shown in the session that is about to begin, and in no other. */
+static int get_papers(struct request *r)
+{
+	const char *guests;
+	int error;
+
+	if (mig_leaving(r->control->mig))
+		return host_fail(OM_ESTATE, "a migration is running already");
+	error = get_text(r->arguments, "guests", &guests);
 	if (!error)
-		error = host_guests_set(guests);
-	return error ? error : get_moves(a, request);
+		error = host_paper_set_file(OM_PAPER_GUESTS, guests);
+	return error ? error : get_ticket(r->arguments);
 }
 
 static json_t *do_migrate(struct request *r)
@@ -189,6 +221,8 @@ static json_t *do_migrate(struct request *r)
 
 	mig_request_init(&request);
 	error = get_migrate(r->arguments, &request);
+	if (!error)
+		error = get_papers(r);
 	if (!error)
 		error = mig_start(r->control->mig, &request);
 	if (!error)
@@ -249,7 +283,7 @@ static const struct command {
 	{ "watch", "", do_watch },
 	{ "stats", "", do_stats },
 	{ "check", "", do_check },
-	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse guests move-addresses ",
+	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse guests ticket move-addresses ",
 		do_migrate },
 	{ "cancel", "", do_cancel },
 	{ "postcopy", "", do_postcopy },

@@ -178,10 +178,12 @@ static int64_t do_collateral(struct host_slot *slot, struct om_tbuf *tbuf, uint6
 	return error ? error : (int64_t)size;
 }
 
-static int64_t do_guest_list(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+static int64_t do_paper(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	(void)slot;
-	return host_guests_read(host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
+	if (tbuf->arg[0] >= OM_PAPERS)
+		return OM_EUNSUPPORTED;
+	return host_paper_read((enum om_paper)tbuf->arg[0], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
 }
 
 static int64_t do_urgent_page(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
@@ -348,7 +350,7 @@ static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_QUOTE_TARGET] = do_quote_target,
 	[OM_HC_QUOTE] = do_quote,
 	[OM_HC_COLLATERAL] = do_collateral,
-	[OM_HC_GUEST_LIST] = do_guest_list,
+	[OM_HC_PAPER] = do_paper,
 	[OM_HC_TCP_DUMP] = do_tcp_dump,
 	[OM_HC_TCP_AHEAD] = do_tcp_ahead,
 	[OM_HC_TCP_LEAVE] = do_tcp_leave,

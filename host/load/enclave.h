@@ -127,13 +127,18 @@ uint32_t host_threads_running(struct host_enclave *enclave);
 __attribute__((warn_unused_result))
 int host_wait_idle(struct host_enclave *enclave, uint64_t timeout_ms);
 
+/* ---- papers: what the enclave is shown (papers.c) --------------------------------------------------------------- */
+
+/* A file that is read anew each time, or NULL: none. Return: 0 or OM_E* with words. */
+int host_paper_set_file(enum om_paper paper, const char *path);
+/* These bytes, copied; size 0: none. Return: 0 or OM_ENOMEM. */
+int host_paper_set(enum om_paper paper, const void *data, size_t size);
+/* Return: its size, 0: none, or OM_E*. */
+int64_t host_paper_read(enum om_paper paper, uint8_t *to, uint64_t room);
+
 /* ---- signals and the end ---------------------------------------------------------------------------------- */
 
 /* Blocks the signals that are to be forwarded; before the first thread is created, in the main thread. */
-/* guests.c: the file with the signed list of guests, or NULL: none. Return: 0 or OM_E* with words. */
-int host_guests_set(const char *path);
-int64_t host_guests_read(uint8_t *to, uint64_t room);
-
 void host_signals_block(bool received);
 /* Before that, once: what a parent has left ignored and blocked is the program's to find. */
 void host_signals_note(void);

@@ -48,6 +48,13 @@ static bool in_session(struct host_mig *mig, enum mig_phase *ret_phase)
 	return *ret_phase != MIG_PHASE_IDLE && *ret_phase != MIG_PHASE_ENDED;
 }
 
+bool mig_leaving(struct host_mig *mig)
+{
+	enum mig_phase phase;
+
+	return in_session(mig, &phase) && mig->source;
+}
+
 int mig_command(struct host_mig *mig, enum om_engine_command command, uint64_t value)
 {
 	enum mig_phase phase;

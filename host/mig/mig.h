@@ -69,6 +69,8 @@ int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig);
 /* Source: begins a session and returns at once. Return: OM_ESTATE (one is running), OM_EINVAL, OM_ENOMEM. */
 __attribute__((warn_unused_result))
 int mig_start(struct host_mig *mig, const struct mig_request *request);
+/* A session is under way in which the program leaves. */
+bool mig_leaving(struct host_mig *mig);
 /* Cancel wherever the session stands. Return: OM_ESTATE with words if it is too late or there is none. */
 __attribute__((warn_unused_result))
 int mig_cancel(struct host_mig *mig);

@@ -75,12 +75,17 @@ void mig_report_text(const json_t *r, FILE *to)
 	if (json_is_true(member(r, "prepared")) && !strcmp(words(r, "status"), "waiting"))
 		fputs(" for the source's word: it is complete and may be the only copy", to);
 	fputc('\n', to);
+	if (*words(r, "instance"))
+		fprintf(to, "instance:        %s, next move %.0f%s\n", words(r, "instance"), value(r, "next-move"),
+			json_is_true(member(r, "owned")) ? ", which needs a ticket of the owner" : "");
 	if (!*words(r, "state"))
 		return;
 	if (*words(r, "error-desc"))
 		fprintf(to, "error:           %s (%s)\n  %s\n", words(r, "error-desc"), words(r, "error"), words(r, "error-cure"));
 	fprintf(to, "role:            %s, peer %s\n", words(r, "role"), words(r, "peer"));
 	fprintf(to, "attestation:     %s\n", words(r, "peer-attestation"));
+	if (*words(r, "peer-platform"))
+		fprintf(to, "peer platform:   %s\n", words(r, "peer-platform"));
 	fprintf(to, "mode:            %s", words(r, "mode"));
 	if (strcmp(words(r, "mode"), words(r, "mode-chosen")))
 		fprintf(to, ", chose %s: %s", words(r, "mode-chosen"), words(r, "mode-reason"));

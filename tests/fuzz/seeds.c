@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include "crypto/ec.h"
 #include "evidence/accept/policy_text.h"
+#include "evidence/accept/ticket_text.h"
 #include "evidence/demo/quote_build.h"
 #include "evidence/demo/snp_build.h"
 
@@ -190,6 +191,34 @@ static int policies(void)
 	return 0;
 }
 
+/* A place, a delegation, and a ticket by it. */
+static int tickets(void)
+{
+	static uint8_t given[OM_DELEGATION_MAX], bytes[OM_TICKET_MAX];
+	static const char place[] = "snp:any,guest=" MEASUREMENT;
+	const uint8_t secret[32] = { 3 };
+	struct om_delegation d = { .flags = OM_DELEGATION_ANY_INSTANCE, .first_move = 1, .last_move = 9, .program = { 1 }, .place_count = 1 };
+	struct om_ticket t = { .move = 2, .mrenclave = { 1 }, .instance = { 2 }, .not_after = 1767225600, .place_count = 2 };
+	uint8_t private[32], hash[32];
+	size_t size;
+
+	om_p256_derive(secret, private, d.key);
+	if (om_place_from_text(place, &d.place[0]) || om_place_from_text(place, &t.place[0]) ||
+	    om_place_from_text("sgx:00112233445566778899aabbccddeeff", &t.place[1]))
+		return 1;
+	seed("ticket", "place", (struct om_view) { (const uint8_t *)place, sizeof place - 1 });
+	if (om_ticket_encode(&t, (struct om_view) { 0 }, bytes, sizeof bytes, &size, hash) || om_p256_sign(private, hash, bytes + size))
+		return 1;
+	seed("ticket", "ticket", (struct om_view) { bytes, size + OM_TICKET_SIGNATURE });
+	if (om_delegation_encode(&d, given, sizeof given, &size, hash) || om_p256_sign(private, hash, given + size))
+		return 1;
+	seed("ticket", "delegation", (struct om_view) { given, size += OM_TICKET_SIGNATURE });
+	if (om_ticket_encode(&t, (struct om_view) { given, size }, bytes, sizeof bytes, &size, hash) || om_p256_sign(private, hash, bytes + size))
+		return 1;
+	seed("ticket", "delegated", (struct om_view) { bytes, size + OM_TICKET_SIGNATURE });
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX];
@@ -223,7 +252,7 @@ int main(int argc, char **argv)
 	snp("genoa", OM_SNP_GENOA, OM_SNP_VLEK, 3);
 	snp("turin", OM_SNP_TURIN, OM_SNP_VCEK, 5);
 	trust_domains();
-	if (envelopes((struct om_view) { quote, quote_size }) || policies())
+	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets())
 		return 1;
 	seed("cursor", "bytes", (struct om_view) { quote, 64 });
 	seed("noise", "message", (struct om_view) { quote, 96 });

@@ -274,8 +274,8 @@ static void test_floors(void **state)
 	om_p256_derive(seed, private, p.owner);
 	p.flags |= OM_POLICY_OWNER;
 	assert_int_equal(om_policy_encode(&p, bytes, sizeof bytes, &size), 0);
-	assert_int_equal(om_attest_may_move(bytes, size, &reason), OM_EPOLICY);
-	assert_int_equal(reason, OM_WHY_TICKET);
+	assert_int_equal(om_attest_may_move(bytes, size, &reason), 0);   /* with a ticket: tests/unit/test_ticket.c */
+	assert_int_equal(reason, OM_WHY_NONE);
 	bytes[4] = 1;
 	assert_int_equal(om_attest_may_move(bytes, size, &reason), OM_EVERSION);
 	assert_int_equal(reason, OM_WHY_POLICY_VERSION);
@@ -283,6 +283,54 @@ static void test_floors(void **state)
 	bytes[4] = 2;
 	assert_int_equal(om_attest_may_move(bytes, size - 1, &reason), OM_EPOLICY);
 	assert_int_equal(reason, OM_WHY_POLICY_FORMAT);
+	free(e);
+}
+
+/* The extension's field of one arc, all of it: SEQUENCE { OID ...1.13.1.6, OCTET STRING of 16 }. */
+static uint8_t *instance_field(uint8_t *extension, size_t size)
+{
+	static const uint8_t head[] = { 0x30, 30, 6, 10, 0x2a, 0x86, 0x48, 0x86, 0xf8, 0x4d, 1, 13, 1, 6, 4, 16 };
+
+	return memmem(extension, size, head, sizeof head);
+}
+
+/* The certificate's platform instance id reaches the result; one without it is no fault, one of another size or twice is. */
+static void test_platform_instance(void **state)
+{
+	struct evidence *e = fresh(true);
+	uint8_t buffer[OM_X509_MAX], extension[OM_X509_MAX], *field;
+	const uint8_t none[16] = { 0 };
+	struct om_x509 certificate;
+	struct om_view chain, der;
+	struct om_pck pck;
+	struct om_quote q;
+	size_t size = 0;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		if (i)
+			memset(e->platform.instance, 0, sizeof e->platform.instance);
+		issue(e);
+		expect(e, 0, OM_WHY_NONE);
+		assert_int_equal(om_quote_parse(e->quote, e->quote_size, &q), 0);
+		chain = q.chain;
+		assert_int_equal(om_pem_next(&chain, buffer, sizeof buffer, &der), 0);
+		assert_int_equal(om_x509_parse(der, &certificate), 0);
+		assert_int_equal(om_pck_parse(certificate.sgx, &pck), 0);
+		assert_memory_equal(pck.instance, e->platform.instance, 16);
+		assert_int_equal(memcmp(pck.instance, none, 16) == 0, i);
+		if (i == 0)
+			memcpy(extension, certificate.sgx.data, size = certificate.sgx.size);
+	}
+	field = instance_field(extension, size);
+	assert_non_null(field);
+	field[13] = 4;                       /* as FMSPC: twice, and of another size */
+	assert_int_equal(om_pck_parse((struct om_view) { extension, size }, &pck), OM_EINVAL);
+	field[13] = 6;
+	field[14] = 2;                       /* an INTEGER */
+	assert_true(om_pck_parse((struct om_view) { extension, size }, &pck) < 0);
+	field[14] = 4;
+	assert_int_equal(om_pck_parse((struct om_view) { extension, size }, &pck), 0);
 	free(e);
 }
 
@@ -529,6 +577,7 @@ int main(void)
 		cmocka_unit_test(test_envelopes),
 		cmocka_unit_test(test_envelope_of_guest),
 		cmocka_unit_test(test_floors),
+		cmocka_unit_test(test_platform_instance),
 		cmocka_unit_test(test_time),
 		cmocka_unit_test(test_accepted),
 		cmocka_unit_test(test_roots),

@@ -140,8 +140,10 @@ static void link_event(enum mig_link_event event)
 
 static void act(uint32_t actions)
 {
-	if (actions & MIG_DO_RUN)
+	if (actions & MIG_DO_RUN) {
+		mig_instance_moved();
 		launch();
+	}
 	queue_frames(actions);
 	if (actions & MIG_DO_HAND_OVER)
 		mig_source_handed_over();
@@ -445,7 +447,7 @@ static int peer_quote(const struct om_control *m)
 		return OM_EIDENTITY;
 	if (source ? mig.source != MIG_SOURCE_ATTEST : mig.target != MIG_TARGET_ATTEST)
 		return OM_ESTATE;
-	error = mig_evidence_check(m->quote.role, mig.hash, m->quote.quote, m->quote.quote_size, &mig.status, &words);
+	error = mig_evidence_check(m->quote.role, mig.hash, m->quote.quote, m->quote.quote_size, &mig.status, &mig.peer, &words);
 	if (error) {
 		mig_reason(error, words);
 		return error;

@@ -75,6 +75,8 @@ void mig_boot(const struct om_boot *boot)
 		mig.facts.features &= ~(uint64_t)(OM_CPU_AVX2 | OM_CPU_VAES);
 	if (boot->flags & OM_BOOT_RECEIVE)
 		mig.role = OM_ROLE_DESTINATION;
+	else
+		mig_instance_begin();
 }
 
 /* ---- owners ---- */
@@ -235,6 +237,19 @@ static void fill_status(struct om_mig_status *s)
 	s->round_trip_ns = mig.round.round_trip_ns;
 	s->throughput = mig.round.throughput;
 	mig_watch_status(s);
+}
+
+static void fill_identity(struct om_mig_identity *i)
+{
+	const bool here = flags_now() & OM_MIG_F_RUNNING;
+
+	*i = mig.peer;
+	memset(i->instance, 0, sizeof i->instance);
+	i->next_move = 0;
+	if (here) {
+		memcpy(i->instance, mig_instance_id(), sizeof i->instance);
+		i->next_move = mig_instance_move();
+	}
 }
 
 /* ---- operations ---- */
@@ -483,6 +498,7 @@ long mig_engine_call(uint64_t op)
 	struct om_tbuf *tbuf = tcb->tbuf;
 	uint64_t arg[2], wait = UINT64_MAX, room = tcb->tbuf_size - OM_TBUF_DATA;
 	uint8_t *data = (uint8_t *)tbuf + OM_TBUF_DATA;
+	struct om_mig_identity identity;
 	struct om_mig_status status;
 	long ret = 0;
 
@@ -495,6 +511,10 @@ long mig_engine_call(uint64_t op)
 	case OM_ENGINE_STATUS:
 		fill_status(&status);
 		rt_ub_put(data, &status, sizeof status);
+		return 0;
+	case OM_ENGINE_IDENTITY:
+		fill_identity(&identity);
+		rt_ub_put(data, &identity, sizeof identity);
 		return 0;
 	case OM_ENGINE_CHECK:
 		return check(tbuf, data, room);

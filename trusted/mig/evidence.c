@@ -12,11 +12,14 @@
  * its clients' choice perhaps, but not over these.
  *
  * MRENCLAVE must be our own, whatever else the policy would allow: pages and protocol only fit the same image.
+ * A program with an owner goes to a destination only with the owner's ticket (core/evidence/accept/ticket.h), which the source asks its
+ * host for when it knows who the destination is, before it sends anything but its own quote: parameters say how large the program is.
+ *
  * Everything that comes from the host here (target information, evidence, collateral, time) is hostile: a wrong target or
  * evidence fails verification at the other side, a wrong clock can at most let outdated collateral pass.
  */
 #include <string.h>
-#include "evidence/accept/policy.h"
+#include "evidence/accept/ticket.h"
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"
 #include "mig/mig.h"
@@ -28,6 +31,7 @@ static_assert(OM_EVIDENCE_MAX <= OM_CONTROL_QUOTE_MAX, "evidence fits a control 
 
 RT_LOCAL static uint8_t collateral[OM_COLLATERAL_MAX];
 RT_LOCAL static uint8_t guests[OM_GUEST_LIST_MAX];
+RT_LOCAL static uint8_t ticket[OM_TICKET_MAX];
 /* The highest version of a signed list of guests that this instance has acted upon. It is the instance's, so it migrates. */
 RT_RESIDENT static uint64_t guests_floor;
 RT_LOCAL static uint64_t guests_used;                        /* a destination's, by which it judged its source */
@@ -58,9 +62,10 @@ static uint8_t *transfer_data(void)
 	return (uint8_t *)rt_self()->tbuf + OM_TBUF_DATA;
 }
 
-static long call_host(enum om_hostcall op, uint64_t size)
+/* @arg0: the size of what is in the transfer buffer, or what else the call wants. */
+static long call_host(enum om_hostcall op, uint64_t arg0)
 {
-	const uint64_t arg[6] = { size };
+	const uint64_t arg[6] = { arg0 };
 
 	return rt_hostcall(op, 0, 0, arg);
 }
@@ -97,11 +102,22 @@ long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_q
 	*ret_words = "this host's quoting service gave no quote";
 	size = call_host(OM_HC_QUOTE, sizeof report);
 	if (size <= 0)
-		return size < 0 && size >= -35 ? size : OM_EQUOTE;
+		return size < 0 && size >= OM_EINTERNAL ? size : OM_EQUOTE;
 	if ((size_t)size > room)
 		return OM_EHOST;
 	rt_ub_get(ret_quote, transfer_data(), (size_t)size);
 	return size;
+}
+
+/* A paper into `to`. Return: its size, 0: none, or OM_EHOST. */
+static long ask_for(enum om_paper paper, uint8_t *to, size_t room)
+{
+	const long got = call_host(OM_HC_PAPER, paper);
+
+	if (got < 0 || (size_t)got > room)
+		return OM_EHOST;
+	rt_ub_get(to, transfer_data(), (size_t)got);
+	return got;
 }
 
 static void add(struct om_mig_status *status, const char *words)
@@ -111,8 +127,14 @@ static void add(struct om_mig_status *status, const char *words)
 	mig_words(status->peer + used, sizeof status->peer - used, words);
 }
 
-static void describe(const struct om_peer *peer, struct om_mig_status *status)
+static void describe(const struct om_peer *peer, struct om_mig_status *status, struct om_mig_identity *ret_peer)
 {
+	struct om_platform_identity is;
+
+	om_facts_identity(&peer->facts, &is);
+	ret_peer->peer_platform = is.platform;
+	memcpy(ret_peer->peer_id, is.id, sizeof ret_peer->peer_id);
+	memcpy(ret_peer->peer_guest, is.guest, sizeof ret_peer->peer_guest);
 	memcpy(status->peer_mrenclave, peer->body.mrenclave, sizeof status->peer_mrenclave);
 	mig_words(status->peer, sizeof status->peer, om_facts_platform(&peer->facts));
 	if (peer->facts.status == OM_TCB_UNKNOWN)   /* its maker publishes no verdicts */
@@ -124,14 +146,32 @@ static void describe(const struct om_peer *peer, struct om_mig_status *status)
 /* None is no error: then the policy's own lines decide. */
 static int ask_for_guests(struct om_guest_offer *ret)
 {
-	const long got = call_host(OM_HC_GUEST_LIST, 0);
+	const long got = ask_for(OM_PAPER_GUESTS, guests, sizeof guests);
 
 	*ret = (struct om_guest_offer) { .floor = guests_floor };
-	if (got < 0 || (size_t)got > sizeof guests)
-		return OM_EHOST;
-	rt_ub_get(guests, transfer_data(), (size_t)got);
+	if (got < 0)
+		return (int)got;
 	ret->list = (struct om_view) { guests, (size_t)got };
 	return 0;
+}
+
+/* The owner's word, if there is an owner. A source alone can ask for it: where the program is going, and which move that is. */
+static int admit(const struct om_peer *peer, const char **ret_words)
+{
+	enum om_attest_reason reason = OM_WHY_NONE;
+	long got;
+	int error;
+
+	if (!om_ticket_needed(rt_image->policy, rt_image->policy_size))
+		return 0;
+	got = ask_for(OM_PAPER_TICKET, ticket, sizeof ticket);
+	*ret_words = "this host cannot read the ticket that it was given (--ticket), or it is too long for one";
+	if (got < 0)
+		return (int)got;
+	error = om_ticket_admit(rt_image->policy, rt_image->policy_size, &report.body, (struct om_view) { ticket, (size_t)got },
+		mig_instance_id(), mig_instance_move(), &peer->facts, rt_realtime_ns() / 1000000000, &reason);
+	*ret_words = om_attest_reason_words(reason);
+	return error;
 }
 
 /* A source's floor rises at once; that of a destination will come with the instance. */
@@ -155,7 +195,7 @@ int mig_evidence_arrive(const char **ret_words)
 }
 
 int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
-	struct om_mig_status *ret_status, const char **ret_words)
+	struct om_mig_status *ret_status, struct om_mig_identity *ret_peer, const char **ret_words)
 {
 	enum om_attest_reason reason = OM_WHY_NONE;
 	const struct om_view evidence = { quote, size };
@@ -200,7 +240,12 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 		*ret_words = "an enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else";
 		return OM_EIDENTITY;
 	}
+	describe(&peer, ret_status, ret_peer);
+	if (role != OM_ROLE_SOURCE) {
+		error = admit(&peer, ret_words);
+		if (error)
+			return error;
+	}
 	acted_upon(role, peer.list_version);
-	describe(&peer, ret_status);
 	return 0;
 }

@@ -10,7 +10,8 @@
  *   export.c    pages -> frames, per page connection
  *   import.c    frames -> pages
  *   postcopy.c  owed pages: faults, answers, counting
- *   evidence.c  quotes, theirs and ours
+ *   evidence.c  quotes, theirs and ours; the owner's ticket
+ *   instance.c  who the program is: its instance, and how often it has moved
  *
  * Threads.  Each connection is owned by one host thread at a time (engine.c). What belongs to a connection is touched by
  * its owner only. Session state (role, states, queue, pass) is changed only by the owner of the control connection;
@@ -172,6 +173,7 @@ struct mig {
 	_Atomic uint64_t normal_pages, zero_pages, postcopy_requests, dropped;
 	_Atomic uint64_t faults, fault_ns, fault_max_ns, fault_histogram[OM_FAULT_BUCKETS];
 	struct om_mig_status status;               /* what needs no sum; completed by engine.c */
+	struct om_mig_identity peer;               /* the peer's part only */
 };
 
 extern struct mig mig;
@@ -325,10 +327,19 @@ long mig_postcopy_answer(uint8_t *data, size_t size); /* source: OM_ENGINE_URGEN
 const char *mig_evidence_objection(void);
 /* Evidence, an envelope, over hash and role. Return: size, or OM_E* with words. */
 long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_quote, size_t room, const char **ret_words);
-/* Is this the evidence of an enclave with our identity, in that role, for this handshake? *ret_words: why not. */
+/*
+ * Is this the evidence of an enclave with our identity, in that role, for this handshake; and if it is a destination's and the program has
+ * an owner, does the owner's ticket allow it? *ret_words: why not.
+ */
 int  mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
-	struct om_mig_status *ret_status, const char **ret_words);
+	struct om_mig_status *ret_status, struct om_mig_identity *ret_peer, const char **ret_words);
 /* A destination, when the instance's state is there: was its source judged by no older list of guests than the instance has seen? */
 int  mig_evidence_arrive(const char **ret_words);
+
+/* ---- instance.c ---- */
+void mig_instance_begin(void);                     /* the program starts here */
+void mig_instance_moved(void);                     /* the token has come: this move is made */
+const uint8_t *mig_instance_id(void);              /* 16 bytes */
+uint64_t mig_instance_move(void);                  /* number of the next, or of the one that is being made */
 
 #endif

@@ -13,6 +13,7 @@ void om_facts_of_sgx(enum om_evidence_type type, const struct om_attest_result *
 	ret->status = result->status;
 	ret->tcb_date = result->tcb_date;
 	ret->evaluation = result->evaluation;
+	memcpy(ret->platform_instance, result->platform, sizeof ret->platform_instance);
 }
 
 void om_facts_of_tdx(const struct om_attest_result *result, struct om_platform_facts *ret)
@@ -53,6 +54,20 @@ void om_facts_of_snp(const struct om_snp_result *result, struct om_platform_fact
 	memcpy(ret->snp.measurement, result->report.measurement, sizeof ret->snp.measurement);
 	if (!result->chip_masked)
 		memcpy(ret->snp.chip_id, result->chip, sizeof ret->snp.chip_id);
+}
+
+void om_facts_identity(const struct om_platform_facts *facts, struct om_platform_identity *ret)
+{
+	memset(ret, 0, sizeof *ret);
+	ret->platform = (uint8_t)(facts->root_kind == OM_ROOT_DEMO ? OM_EVIDENCE_DEMO : facts->type);
+	if (facts->type == OM_EVIDENCE_SNP) {
+		memcpy(ret->id, facts->snp.chip_id, sizeof ret->id);
+		memcpy(ret->guest, facts->snp.measurement, sizeof ret->guest);
+		return;
+	}
+	memcpy(ret->id, facts->platform_instance, sizeof facts->platform_instance);
+	if (facts->type == OM_EVIDENCE_TDX)
+		memcpy(ret->guest, facts->tdx.mrtd, sizeof ret->guest);
 }
 
 const char *om_facts_platform(const struct om_platform_facts *facts)

@@ -9,6 +9,7 @@
  *   evaluation           x              x
  *   snp                           x            AMD publishes no verdict: components, compared with floors
  *   tdx                                 x
+ *   platform_instance    x              x      where the certificate is of a Platform CA
  */
 #ifndef OPTMIG_CORE_EVIDENCE_ACCEPT_FACTS_H
 #define OPTMIG_CORE_EVIDENCE_ACCEPT_FACTS_H
@@ -19,6 +20,7 @@
 
 #define OM_MEASUREMENT_SIZE 48   /* of a guest: SHA-384 */
 #define OM_CHIP_ID_SIZE     64
+#define OM_PLATFORM_INSTANCE_SIZE 16
 
 /* Numbers are stable: they are in policies. */
 #define OM_AMD_PRODUCTS(X) X(OM_AMD_MILAN, 1, "milan") X(OM_AMD_GENOA, 2, "genoa") X(OM_AMD_TURIN, 3, "turin")
@@ -60,7 +62,19 @@ struct om_platform_facts {
 		uint8_t mrtd[OM_MEASUREMENT_SIZE];
 		uint8_t rtmr[4][OM_MEASUREMENT_SIZE];
 	} tdx;
+	uint8_t platform_instance[OM_PLATFORM_INSTANCE_SIZE]; /* SGX, TDX: of the PCK certificate; zero: it names none */
 };
+
+/*
+ * Which machine that is, and in which guest, as tickets name them. An id is the chip's (SNP) or the platform instance's (SGX, TDX),
+ * then zeros; all zero if the evidence shows none. A guest is its launch measurement (SNP) or MRTD (TDX); zero without a guest.
+ */
+struct om_platform_identity {
+	uint8_t platform;                /* enum om_evidence_type; demo for all under a demonstration root, for it proves nothing else */
+	uint8_t id[OM_CHIP_ID_SIZE];
+	uint8_t guest[OM_MEASUREMENT_SIZE];
+};
+void om_facts_identity(const struct om_platform_facts *facts, struct om_platform_identity *ret);
 
 void om_facts_of_snp(const struct om_snp_result *result, struct om_platform_facts *ret);
 void om_facts_of_tdx(const struct om_attest_result *result, struct om_platform_facts *ret);

@@ -198,6 +198,7 @@ static void commit(const struct context *c, struct om_attest_result *ret)
 	ret->td = c->quote.td;
 	om_sha256(c->root_spki, c->root_spki_size, ret->root);
 	memcpy(ret->fmspc, c->pck.fmspc, sizeof ret->fmspc);
+	memcpy(ret->platform, c->pck.instance, sizeof ret->platform);
 	ret->pce_svn = c->pck.pce_svn;
 	ret->status = c->status;
 	ret->platform_status = c->tcb.status;

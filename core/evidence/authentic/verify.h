@@ -78,7 +78,7 @@
 	X(OM_WHY_EVIDENCE_BINDING,  96, "the guest's evidence was made for another enclave's report") \
 	X(OM_WHY_SIGNER,            98, "the other enclave is not signed by a key that the policy lists (MRSIGNER)") \
 	X(OM_WHY_CLOCK,             99, "this host's clock is behind the date that the policy names (not-before)") \
-	X(OM_WHY_TICKET,           100, "this image has an owner: it moves with the owner's ticket only, and there is none") \
+	X(OM_WHY_TICKET,           100, "this program moves with its owner's ticket only, and there is none: get one (optmig ticket issue), give it with --ticket") \
 	X(OM_WHY_POLICY_VERSION,   101, "this image's attestation policy is of another version: link the image again") \
 	X(OM_WHY_TCB_DATE,         102, "the platform's TCB is older than the policy demands (min-tcb)") \
 	X(OM_WHY_TCB_EVALUATION,   103, "the platform was judged by older TCB information than the policy demands (min-tcb-evaluation)") \
@@ -98,6 +98,26 @@
 	X(OM_WHY_USER_DATA,        117, "the evidence carries other report data than what was demanded") \
 	X(OM_WHY_NO_EVIDENCE,      118, "the certificate carries no evidence") \
 	X(OM_WHY_CERTIFICATE_KEY,  119, "the evidence is not for this certificate's key") \
+	/* from 120 on tickets: what is wrong, and the cure */ \
+	X(OM_WHY_TICKET_FORMAT,    120, "the ticket is malformed or cut off: copy it again from where it was issued") \
+	X(OM_WHY_TICKET_VERSION,   121, "the ticket is of another version: issue it with the OptMig that the image was linked with") \
+	X(OM_WHY_TICKET_SIGNATURE, 122, "the ticket is not signed by the policy's owner, nor by the key that it brings a delegation for: issue it with that key") \
+	X(OM_WHY_TICKET_PROGRAM,   123, "the ticket is for another program (MRENCLAVE): issue one with --image or --from of this one") \
+	X(OM_WHY_TICKET_INSTANCE,  124, "the ticket is for another instance of this program: `optmig status` shows this one's id") \
+	X(OM_WHY_TICKET_USED,      125, "the ticket is for a move that has been made: each move needs its own, `optmig status` shows the next number") \
+	X(OM_WHY_TICKET_EARLY,     126, "the ticket is for a later move: each move needs its own, `optmig status` shows the next number") \
+	X(OM_WHY_TICKET_EXPIRED,   127, "the ticket has expired by this host's clock: issue another, or correct the clock") \
+	X(OM_WHY_TICKET_PLATFORM,  128, "the ticket does not allow this kind of platform as the destination: issue one that does, or choose another host") \
+	X(OM_WHY_TICKET_MASKED,    129, "the ticket names platforms by their ids, and the destination shows none (masked, VLEK, Processor CA): unmask it, or issue for any") \
+	X(OM_WHY_TICKET_ID,        130, "the ticket does not name this platform as the destination: issue one for its id (peer-platform in the report)") \
+	X(OM_WHY_TICKET_GUEST,     131, "the ticket names another guest than the destination runs in: issue one for its measurement, or start that guest") \
+	X(OM_WHY_DELEGATION_FORMAT,    132, "the ticket's delegation is malformed: issue the ticket again with the file that the owner gave out") \
+	X(OM_WHY_DELEGATION_SIGNATURE, 133, "the ticket's delegation is not signed by the policy's owner: ask the owner for one") \
+	X(OM_WHY_DELEGATION_PROGRAM,   134, "the ticket's delegation is for another program: ask the owner for one for this MRENCLAVE or MRSIGNER") \
+	X(OM_WHY_DELEGATION_INSTANCE,  135, "the ticket's delegation is for another instance: ask the owner for one for this instance, or for any") \
+	X(OM_WHY_DELEGATION_MOVE,      136, "the ticket's move is beyond those that its delegation allows: ask the owner for more moves") \
+	X(OM_WHY_DELEGATION_EXPIRED,   137, "the ticket's delegation has expired by this host's clock: ask the owner for another, or correct the clock") \
+	X(OM_WHY_DELEGATION_PLACE,     138, "the ticket allows a destination that its delegation does not: issue for fewer, or ask the owner for more") \
 	X(OM_WHY_NONCE,            140, "the evidence does not carry the nonce that was asked for")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
@@ -128,6 +148,7 @@ struct om_attest_result {
 	uint8_t  root[OM_ROOT_HASH_SIZE];
 	uint8_t  fmspc[6];
 	uint16_t pce_svn;
+	uint8_t  platform[16];                        /* platform instance id; zero: its certificate names none */
 	enum om_tcb_status status;                    /* platform, TDX module and QE together */
 	enum om_tcb_status platform_status;           /* with its TDX module */
 	enum om_tcb_status module_status, qe_status;

@@ -84,6 +84,8 @@ int om_pck_parse(struct om_view extension, struct om_pck *ret)
 			octets(&e, p.pce_id, sizeof p.pce_id);
 		} else if (arc == 4) {
 			octets(&e, p.fmspc, sizeof p.fmspc);
+		} else if (arc == 6) {
+			octets(&e, p.instance, sizeof p.instance);
 		} else {
 			(void)om_der_element(&e, om_der_peek(&e)); /* says nothing that we use; errors stick to e */
 		}
@@ -91,7 +93,7 @@ int om_pck_parse(struct om_view extension, struct om_pck *ret)
 			error = om_der_end(&e);
 		if (error)
 			return error;
-		if (arc >= 2 && arc <= 4) {
+		if ((arc >= 2 && arc <= 4) || arc == 6) {
 			if (seen & 1u << arc)
 				return OM_EINVAL;
 			seen |= 1u << arc;
@@ -100,7 +102,7 @@ int om_pck_parse(struct om_view extension, struct om_pck *ret)
 	error = om_der_end(&list);
 	if (!error)
 		error = om_der_end(&d);
-	if (!error && seen != 0x1c)
+	if (!error && (seen & 0x1c) != 0x1c)
 		error = OM_EINVAL;
 	if (error)
 		return error;

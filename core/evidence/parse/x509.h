@@ -53,6 +53,7 @@ struct om_pck {
 	uint8_t  cpu_svn[16];
 	uint8_t  fmspc[6];
 	uint8_t  pce_id[2];
+	uint8_t  instance[16];           /* of the platform; zero: the certificate, as a Processor CA's, names none */
 };
 
 /* Return: 0; OM_ETRUNCATED, OM_ETRAILING, OM_ETYPE, OM_EINVAL, OM_EOVERFLOW: not DER or not this; OM_EUNSUPPORTED. */

@@ -5,18 +5,51 @@
  * is public, so that such quotes are worth nothing outside of development (quote_build.h).
  */
 #include <openssl/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+#include "crypto/sha256.h"
 #include "evidence/demo/quote_build.h"
 #include "../../tables.h"
+
+/*
+ * The software CPU is the same on every machine, so that any two can be told from each other only by what this adds: the machine's id,
+ * hashed, or a name that somebody gave it, to have several on one machine. Whoever makes demo evidence says which machine it is.
+ */
+static void instance_id(uint8_t ret[16])
+{
+	static const char label[] = "optmig demo platform";
+	const char *name = getenv("OPTMIG_DEMO_PLATFORM");
+	uint8_t hash[OM_SHA256_SIZE];
+	char words[256] = "";
+	struct om_sha256 s;
+
+	if (!name || !*name) {
+		FILE *f = fopen("/etc/machine-id", "re");
+
+		if (!f || fread(words, 1, 32, f) != 32)
+			(void)gethostname(words, sizeof words - 1);   /* the next best; no name is one, too */
+		if (f)
+			fclose(f);
+		name = words;
+	}
+	om_sha256_init(&s, 0);
+	om_sha256_update(&s, label, sizeof label);
+	om_sha256_update(&s, name, strlen(name));
+	om_sha256_result(&s, hash);
+	memcpy(ret, hash, 16);
+}
 
 /* Keys are made anew for each call: quotes are rare, and nothing is kept that need be wiped later. */
 static struct om_platform *quoting_platform(const struct tee_platform *platform)
 {
 	struct om_platform *p = malloc(sizeof *p);
 
-	if (p)
-		om_platform_init(p, platform->identity, NULL);
+	if (!p)
+		return NULL;
+	om_platform_init(p, platform->identity, NULL);
+	instance_id(p->instance);
 	return p;
 }
 
@@ -78,6 +111,14 @@ static int demo_collateral(struct tee_platform *platform, const uint8_t *quote, 
 	return r;
 }
 
+static int demo_id(struct tee_platform *platform, uint8_t ret_id[TEE_ID_SIZE])
+{
+	(void)platform;
+	memset(ret_id, 0, TEE_ID_SIZE);
+	instance_id(ret_id);
+	return 0;
+}
+
 const struct tee_evidence tee_demo = {
-	.type = OM_EVIDENCE_DEMO, .target = demo_target, .evidence = demo_evidence, .collateral = demo_collateral,
+	.type = OM_EVIDENCE_DEMO, .target = demo_target, .evidence = demo_evidence, .collateral = demo_collateral, .id = demo_id,
 };

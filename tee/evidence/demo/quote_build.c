@@ -47,7 +47,7 @@ static void derive(const uint8_t *seed, const char *words, struct om_key_pair *r
 
 void om_platform_init(struct om_platform *p, const uint8_t seed[32], const char *root_name)
 {
-	uint8_t root_seed[32], ppid[32];
+	uint8_t root_seed[32], ppid[32], instance[32];
 
 	memset(p, 0, sizeof *p);
 	hash_words(NULL, 0, root_name ? root_name : "OptMig emulated root: this key is public and proves nothing", root_seed);
@@ -58,6 +58,8 @@ void om_platform_init(struct om_platform *p, const uint8_t seed[32], const char 
 	derive(seed, "attestation key", &p->attestation);
 	hash_words(seed, 32, "PPID", ppid);
 	memcpy(p->ppid, ppid, sizeof p->ppid);
+	hash_words(seed, 32, "platform instance", instance);
+	memcpy(p->instance, instance, sizeof p->instance);
 	hash_words(NULL, 0, "OptMig emulated quoting enclave", p->qe_mrenclave);
 	hash_words(NULL, 0, "OptMig emulated quoting enclave's signer", p->qe_mrsigner);
 	p->qe_svn = 1;
@@ -130,6 +132,7 @@ static void sgx_number(struct om_der_out *o, unsigned arc, unsigned sub, uint8_t
 
 static void write_sgx_extension(struct om_der_out *o, const struct om_platform *p)
 {
+	static const uint8_t none[sizeof p->instance];
 	const size_t extension = open_sgx(o, 0, 0), octets = om_out_open(o, OM_DER_OCTETS);
 	const size_t list = om_out_open(o, OM_DER_SEQUENCE);
 	size_t tcb, tcb_list;
@@ -146,6 +149,8 @@ static void write_sgx_extension(struct om_der_out *o, const struct om_platform *
 	sgx_octets(o, 3, 0, p->tcb.pce_id, sizeof p->tcb.pce_id);
 	sgx_octets(o, 4, 0, p->tcb.fmspc, sizeof p->tcb.fmspc);
 	sgx_number(o, 5, 0, OM_DER_ENUMERATED, 0);
+	if (memcmp(p->instance, none, sizeof none))
+		sgx_octets(o, 6, 0, p->instance, sizeof p->instance);
 	om_out_close(o, list);
 	om_out_close(o, octets);
 	om_out_close(o, extension);

@@ -22,6 +22,7 @@ struct om_platform {
 	struct om_key_pair root, ca, pck, signer, attestation;
 	struct om_pck tcb;                 /* this platform's security versions */
 	uint8_t ppid[16];
+	uint8_t instance[16];              /* platform instance id; zero: the certificate names none, as a Processor CA's */
 	uint8_t qe_mrenclave[32], qe_mrsigner[32];
 	uint16_t qe_svn;
 	/* for tests; om_platform_init() sets harmless values */

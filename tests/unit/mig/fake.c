@@ -184,6 +184,11 @@ void rt_lock(struct rt_lock *lock)
 }
 void rt_unlock(struct rt_lock *lock) { __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE); }
 
+bool rt_random(void *to, size_t size)
+{
+	return getentropy(to, size) == 0;
+}
+
 _Noreturn void rt_fatal(int error, const char *words)
 {
 	fprintf(stderr, "rt_fatal %d: %s\n", error, words);
@@ -443,8 +448,9 @@ long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_q
 
 __attribute__((weak))
 int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
-	struct om_mig_status *ret_status, const char **ret_words)
+	struct om_mig_status *ret_status, struct om_mig_identity *ret_peer, const char **ret_words)
 {
+	(void)ret_peer;
 	mig_words(ret_status->peer, sizeof ret_status->peer, "pretended");
 	*ret_words = "pretended quote is for another session";
 	if (fake.evidence_error) {

@@ -139,6 +139,20 @@ struct om_mig_status side_status(struct side *s)
 	return status;
 }
 
+struct om_mig_identity side_identity(struct side *s)
+{
+	struct om_mig_identity identity;
+
+	CHECK(side_call(s, OM_ENGINE_IDENTITY, 0, 0, NULL, 0) == 0);
+	memcpy(&identity, (uint8_t *)s->tbuf + OM_TBUF_DATA, sizeof identity);
+	return identity;
+}
+
+uint64_t side_next_move(struct side *s)
+{
+	return side_identity(s).next_move;
+}
+
 /* ---- the urgent connection: carried by the faulting threads ---- */
 
 static long urgent(uint8_t *data, uint64_t size)

@@ -54,6 +54,9 @@ void pair_fresh_target(struct pair *p);
 void pair_run(struct pair *p, int threads, uint64_t pages);
 long side_call(struct side *s, uint64_t op, uint64_t a, uint64_t b, const void *data, size_t size);
 struct om_mig_status side_status(struct side *s);
+struct om_mig_identity side_identity(struct side *s);
+/* The move that is next: 0 where the program is not. What a destination has of its source is not moved here, so its count begins anew. */
+uint64_t side_next_move(struct side *s);
 /* Begin on both sides. */
 void pair_begin(struct pair *p);
 /* Move frames until both are over or nothing moves for about `idle_ms`. Return: true if over. */

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <ucontext.h>
 #include "crypto/ec.h"
-#include "evidence/accept/policy.h"
+#include "evidence/accept/ticket.h"
 #include "evidence/demo/quote_build.h"
 #include "errors.h"
 #include "frame.h"
@@ -33,6 +33,11 @@ static struct quote now_issued[2], old[2];
 static int liar;                      /* the side whose host lies */
 static enum lie lie;
 static int64_t collateral_age;
+
+/* The owner's ticket as the source's host hands it over, and what it says. */
+static struct { uint8_t bytes[OM_TICKET_MAX]; size_t size; long instead; } given;
+static struct om_ticket says;
+static uint8_t owner_private[32], owner_public[64], fleet_private[32], fleet_public[64];
 
 static int side_of(const void *address)
 {
@@ -115,7 +120,15 @@ static long collateral(int s, uint8_t *data)
 	return liar == s && lie == COLLATERAL_HUGE ? INT64_MAX : (long)size;
 }
 
-static long answer(int s, enum om_hostcall op, uint8_t *data)
+static long paper(uint64_t which, uint8_t *data)
+{
+	if (which != OM_PAPER_TICKET)
+		return 0;
+	memcpy(data, given.bytes, given.size);
+	return given.instead ? given.instead : (long)given.size;
+}
+
+static long answer(int s, enum om_hostcall op, uint8_t *data, uint64_t arg0)
 {
 	struct sgx_targetinfo target;
 
@@ -128,13 +141,13 @@ static long answer(int s, enum om_hostcall op, uint8_t *data)
 		return 0;
 	case OM_HC_QUOTE:      return quote(s, data);
 	case OM_HC_COLLATERAL: return collateral(s, data);
-	case OM_HC_GUEST_LIST: return 0;
+	case OM_HC_PAPER:      return paper(arg0, data);
 	default:               return -38;
 	}
 }
 
-static long source_host(enum om_hostcall op, uint8_t *data, uint64_t size) { (void)size; return answer(SOURCE, op, data); }
-static long target_host(enum om_hostcall op, uint8_t *data, uint64_t size) { (void)size; return answer(TARGET, op, data); }
+static long source_host(enum om_hostcall op, uint8_t *data, uint64_t size) { return answer(SOURCE, op, data, size); }
+static long target_host(enum om_hostcall op, uint8_t *data, uint64_t size) { return answer(TARGET, op, data, size); }
 
 static struct om_image_header *image_of(int s)
 {
@@ -339,9 +352,7 @@ static void enclaves(void)
 /* What the image's own policy says before it looks at anybody. */
 static void own_policies(void)
 {
-	const uint8_t seed[32] = { 4 };
 	struct om_policy policy;
-	uint8_t private[32];
 
 	om_policy_default(&policy);
 	policy.not_before = (uint64_t)time(NULL) + 1000;
@@ -353,14 +364,129 @@ static void own_policies(void)
 	set_policy(SOURCE, &policy);
 	refused("old TCB information", words_of(OM_WHY_TCB_EVALUATION));
 	om_policy_default(&policy);
-	policy.flags |= OM_POLICY_OWNER;
-	om_p256_derive(seed, private, policy.owner);
-	set_both(&policy);
-	refused("an image with an owner", words_of(OM_WHY_TICKET));
-	om_policy_default(&policy);
 	set_policy(TARGET, &policy);
 	image_of(TARGET)->policy[4] = 1;
 	refused("a policy of version 1", words_of(OM_WHY_POLICY_VERSION));
+}
+
+/* ---- tickets ---- */
+
+static void owners_policy(void)
+{
+	struct om_policy policy;
+
+	om_policy_default(&policy);
+	policy.flags |= OM_POLICY_OWNER;
+	memcpy(policy.owner, owner_public, sizeof policy.owner);
+	set_both(&policy);
+}
+
+/* Both sides have an owner's policy, and the source's host a ticket that is right; the caller spoils it and signs again. */
+static void owned(void)
+{
+	const uint8_t owner[32] = { 4 }, fleet[32] = { 5 };
+	struct om_mig_identity is = side_identity(&p.side[SOURCE]);
+
+	om_p256_derive(owner, owner_private, owner_public);
+	om_p256_derive(fleet, fleet_private, fleet_public);
+	owners_policy();
+	memset(&says, 0, sizeof says);
+	memset(says.mrenclave, 0x11, sizeof says.mrenclave);
+	memcpy(says.instance, is.instance, sizeof says.instance);
+	says.move = is.next_move;
+	CHECK(is.next_move == 1);
+	says.place_count = 1;
+	says.place[0].platform = OM_EVIDENCE_DEMO;
+	memcpy(says.place[0].id, platform[TARGET].instance, sizeof platform[TARGET].instance);
+	given.size = 0;
+	given.instead = 0;
+}
+
+static void sign_ticket(const uint8_t private[32], struct om_view delegation)
+{
+	uint8_t hash[32];
+
+	CHECK(om_ticket_encode(&says, delegation, given.bytes, sizeof given.bytes - OM_TICKET_SIGNATURE, &given.size, hash) == 0);
+	CHECK(om_p256_sign(private, hash, given.bytes + given.size) == 0);
+	given.size += OM_TICKET_SIGNATURE;
+}
+
+static void sign_by_owner(void) { sign_ticket(owner_private, (struct om_view) { 0 }); }
+
+static void sign_delegated(uint64_t first_move, uint64_t last_move)
+{
+	static uint8_t bytes[OM_DELEGATION_MAX];
+	struct om_delegation d = { .flags = OM_DELEGATION_ANY_INSTANCE, .first_move = first_move, .last_move = last_move, .place_count = 1 };
+	uint8_t hash[32];
+	size_t size;
+
+	memcpy(d.key, fleet_public, sizeof d.key);
+	memset(d.program, 0x11, sizeof d.program);
+	d.place[0] = (struct om_place) { .platform = OM_EVIDENCE_DEMO, .flags = OM_PLACE_ANY_ID };
+	CHECK(om_delegation_encode(&d, bytes, sizeof bytes, &size, hash) == 0);
+	CHECK(om_p256_sign(owner_private, hash, bytes + size) == 0);
+	sign_ticket(fleet_private, (struct om_view) { bytes, size + OM_TICKET_SIGNATURE });
+}
+
+/* Refused by the source, and before it has said how large the program is: PARAMS would be the destination's. */
+static void barred(const char *what, enum om_attest_reason why)
+{
+	struct om_mig_status t;
+
+	pair_begin(&p);
+	(void)pair_pump(&p, 100);
+	t = side_status(&p.side[TARGET]);
+	CHECK(t.ram_total == 0 && t.ram_transferred == 0 && t.normal_pages + t.duplicate_pages == 0);
+	CHECK(side_identity(&p.side[SOURCE]).peer_platform == OM_EVIDENCE_DEMO);
+	CHECK(side_next_move(&p.side[SOURCE]) == 1 && side_next_move(&p.side[TARGET]) == 0);
+	pair_fresh_target(&p);
+	hosts();
+	owners_policy();
+	refused(what, words_of(why));
+}
+
+#define BARRED(what, change, why) do { owned(); change; barred(what, why); } while (0)
+
+static void tickets(void)
+{
+	BARRED("an owner, and no ticket", (void)0, OM_WHY_TICKET);
+	BARRED("a cut ticket", (sign_by_owner(), given.size--), OM_WHY_TICKET_FORMAT);
+	BARRED("a ticket of somebody", sign_ticket(fleet_private, (struct om_view) { 0 }), OM_WHY_TICKET_SIGNATURE);
+	BARRED("another program's ticket", (says.mrenclave[0] ^= 1, sign_by_owner()), OM_WHY_TICKET_PROGRAM);
+	BARRED("another instance's ticket", (says.instance[0] ^= 1, sign_by_owner()), OM_WHY_TICKET_INSTANCE);
+	BARRED("a ticket for a later move", (says.move = 2, sign_by_owner()), OM_WHY_TICKET_EARLY);
+	BARRED("an expired ticket", (says.not_after = (uint64_t)time(NULL) - 1, sign_by_owner()), OM_WHY_TICKET_EXPIRED);
+	BARRED("a ticket to the source's machine", (memcpy(says.place[0].id, platform[SOURCE].instance, 16), sign_by_owner()), OM_WHY_TICKET_ID);
+	BARRED("a ticket to SGX, and a pretended one", (says.place[0].platform = OM_EVIDENCE_SGX, sign_by_owner()), OM_WHY_TICKET_PLATFORM);
+	BARRED("a machine without an id", (memset(platform[TARGET].instance, 0, 16), sign_by_owner()), OM_WHY_TICKET_MASKED);
+	BARRED("a fleet's ticket beyond its moves", sign_delegated(2, 9), OM_WHY_DELEGATION_MOVE);
+	owned();
+	given.instead = OM_TICKET_MAX + 1;
+	refused("a ticket that is too long", "this host cannot read the ticket that it was given (--ticket), or it is too long for one");
+	owned();
+	given.instead = INT64_MIN;
+	refused("a ticket of a negative size", "this host cannot read the ticket that it was given (--ticket), or it is too long for one");
+}
+
+/* Without an owner nobody asks, so a host that has no such thing is no hindrance. */
+static void no_owner(void)
+{
+	set_both(NULL);
+	given.instead = INT64_MIN;
+	moves();
+	given.instead = 0;
+}
+
+/* With the right one it moves, once; each side counts one move at most. */
+static void ticket_moves(bool delegated)
+{
+	owned();
+	if (delegated)
+		sign_delegated(1, 1);
+	else
+		sign_by_owner();
+	moves();
+	CHECK(side_next_move(&p.side[SOURCE]) == 0 && side_next_move(&p.side[TARGET]) == 2);
 }
 
 int main(void)
@@ -384,7 +510,15 @@ int main(void)
 	platforms();
 	enclaves();
 	own_policies();
-	moves();
+	tickets();
+	ticket_moves(false);
+	pair_close(&p);
+
+	begin();
+	ticket_moves(true);
+	pair_close(&p);
+	begin();
+	no_owner();
 	pair_close(&p);
 	return 0;
 }

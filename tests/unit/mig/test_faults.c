@@ -108,6 +108,7 @@ static void again(struct pair *p)
 	CHECK(pair_pump(p, 2000));
 	CHECK(side_status(&p->side[TARGET]).state == OM_MIG_COMPLETED);
 	CHECK(pair_runnable(p) == 1 && side_runs(p, TARGET));
+	CHECK(side_next_move(&p->side[SOURCE]) == 0 && side_next_move(&p->side[TARGET]) == 2);
 	pair_check_memory(p, TARGET);
 }
 
@@ -138,6 +139,7 @@ static void judge(struct pair *p)
 	}
 	if (!p->side[TARGET].fake->stop && !p->target_dead) {
 		CHECK(!(s.flags & OM_MIG_F_RUNNING));
+		CHECK(side_next_move(&p->side[SOURCE]) == 0 && side_next_move(&p->side[TARGET]) == 2);
 		outcomes[fault][0]++;
 		if (t.state == OM_MIG_COMPLETED) {
 			CHECK(side_runs(p, TARGET));
@@ -153,6 +155,8 @@ static void judge(struct pair *p)
 		CHECK(s.error != 0 && s.reason[0]);
 		CHECK(side_runs(p, SOURCE));
 		CHECK(p->side[SOURCE].fake->frozen == p->side[SOURCE].fake->thawed);
+		/* The move has not been made: the same ticket is good for another try, and the destination has none. */
+		CHECK(side_next_move(&p->side[SOURCE]) == 1 && (p->target_dead || side_next_move(&p->side[TARGET]) == 0));
 		outcomes[fault][2]++;
 		again(p);
 		return;
@@ -162,7 +166,7 @@ static void judge(struct pair *p)
 		return;
 	}
 	/* Committed, and nobody to tell what became of the token. */
-	CHECK(s.state == OM_MIG_WAITING && !(s.flags & OM_MIG_F_RUNNING));
+	CHECK(s.state == OM_MIG_WAITING && !(s.flags & OM_MIG_F_RUNNING) && side_next_move(&p->side[SOURCE]) == 0);
 	CHECK(fault == LOSE_FOR_EVER || fault == KILL_TARGET);
 	outcomes[fault][3]++;
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which instance a program is, and who was at the other end: what the enclave says of it, for people, scripts and tickets. */
+#ifndef OPTMIG_HOST_MIG_IDENTITY_H
+#define OPTMIG_HOST_MIG_IDENTITY_H
+
+#include "mig.h"
+
+struct json_t;
+
+/*
+ * Adds to an object "mrenclave", "owned" (moves with the owner's ticket only); "instance" and "next-move" if the program is here;
+ * "peer-platform" if the other side was attested. What `optmig ticket --from` and `--to-host` read.
+ */
+void mig_identity_json(struct host_mig *mig, struct json_t *object);
+/* What ticket the next move needs, in words; or "" if none, or if the program is not here. */
+void mig_identity_need(struct host_mig *mig, char *text, size_t size);
+
+#endif
