@@ -44,7 +44,8 @@
 	X(OM_EEXISTS,      32, "already exists", "choose another name or port") \
 	X(OM_EPERM,        33, "not permitted", "run with the capability named in the message") \
 	X(OM_EABORTED,     34, "aborted by the other side", "see the other side's report for the reason") \
-	X(OM_EINTERNAL,    35, "internal error", "this is a bug in OptMig; please report it with the message")
+	X(OM_EINTERNAL,    35, "internal error", "this is a bug in OptMig; please report it with the message") \
+	X(OM_EPEER,        36, "the other host is not known", "compare the key with what `optmig hostkey` prints on the host that it is of; then `optmig peer add` it where it is missing")
 
 enum om_error {
 #define X(name, number, what, cure) name = -(number),
