@@ -53,6 +53,7 @@ static int check_host(struct mig_knock *knock, const struct mig_opening *o)
 		snprintf(words, sizeof words, "%s", host_reason());
 		return host_fail(error, error == OM_EPEER ? "%s: %s" : "whether %s is known cannot be told: %s", knock->to, words);
 	}
+	host_detail("%s is %s", knock->to, name);
 	memcpy(knock->peer, o->peer, HOST_KEY_SIZE);
 	knock->pinned = true;
 	return 0;
