@@ -3,11 +3,20 @@
  * Wire format of a migration: what travels between two hosts. Little-endian throughout. The prose, the order of
  * messages and what each side may conclude when are in docs/spec/migration.md; the two change together.
  *
- * HOST PART (in clear, between the untrusted hosts). A new TCP connection starts with a hello of OM_HELLO_SIZE bytes
- * from the source's host, answered by the destination's host with a hello of the same layout (status filled in):
+ * HOST PART (between the untrusted hosts). A new TCP connection starts with an opening of four messages, by which both hosts prove
+ * their keys (Noise_XX_25519_AESGCM_SHA256, prologue OM_OPENING_PROLOGUE):
+ *
+ *    source       48 B  head, message 1 (e)
+ *    destination 112 B  head, message 2 (e, ee, s, es)
+ *    source     1,088 B message 3 (s, se), whose payload is a hello
+ *    destination 1,040 B a hello of the same layout (status filled in), sealed: AES-256-GCM, key of its direction, nonce 0
+ *
+ *    head, 16 bytes:    0  u64 OM_HELLO_MAGIC    8  u32 OM_HELLO_VERSION    12  u32 0
+ *
+ * A destination that does not speak the version answers with its head alone, and closes. A hello of OM_HELLO_SIZE bytes:
  *
  *    0  u64  OM_HELLO_MAGIC
- *    8  u32  OM_WIRE_VERSION
+ *    8  u32  OM_HELLO_VERSION
  *   12  u16  kind: enum om_hello_kind
  *   14  u16  connection number
  *   16  u16  page channels in this session
@@ -23,7 +32,7 @@
  *  168  88 B reserved, 0
  *  256  768 B text, NUL-padded: path of the image on the source (a hint); in an answer the reason for its status
  *
- * FRAMES (opaque to the hosts but for this header). After the hellos each direction is a sequence of frames:
+ * FRAMES (opaque to the hosts but for this header). After the opening each direction is a sequence of frames:
  *
  *    0  u8   OM_WIRE_VERSION
  *    1  u8   kind: enum om_frame_kind
@@ -35,7 +44,7 @@
  *   22  u16  reserved, 0
  *   24  ...  payload
  *
- * The payload of NOISE frames is a message of Noise_NN_25519_AESGCM_SHA256. That of all others is AES-256-GCM
+ * The payload of NOISE frames is a message of Noise_NN_25519_AESGCM_SHA256; 16 bytes follow the frame, by which the host vouches for it. That of all others is AES-256-GCM
  * ciphertext and a 16-byte tag; AAD = the 24 bytes of the header; nonce = 4 zero bytes, sequence number (u64 LE);
  * key = HKDF-SHA256(secret, "optmig 1 key" || epoch u32 || connection u16 || direction u8 || purpose u8).
  *
@@ -51,9 +60,16 @@
 #define OM_WIRE_VERSION       1
 
 #define OM_HELLO_MAGIC        0x314d4954504f4dULL
+#define OM_HELLO_VERSION      2
 #define OM_HELLO_SIZE         1024
 #define OM_HELLO_NAME         64
 #define OM_HELLO_TEXT         768
+#define OM_OPENING_PROLOGUE   "OptMig hosts 2"
+#define OM_OPENING_HEAD       16
+#define OM_OPENING_1          (OM_OPENING_HEAD + 32)
+#define OM_OPENING_2          (OM_OPENING_HEAD + 96)
+#define OM_OPENING_3          (64 + OM_HELLO_SIZE)
+#define OM_OPENING_ANSWER     (OM_HELLO_SIZE + 16)
 enum om_hello_kind { OM_HELLO_NEW = 1, OM_HELLO_RESUME = 2 };
 
 #define OM_FRAME_HEADER       24

@@ -11,7 +11,7 @@ $(B)/tests/migrate/vectors512: tests/programs/migrate/vectors.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -Xoptmig debug=1 -Xoptmig xfrm=avx512 -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread
 ifneq ($(wildcard trusted/mig),)
-TESTS += $(addprefix tests/integration/,mig_again mig_owed mig_hostile mig_canary mig_core mig_liars mig_policy mig_ticket mig_address mig_names mig_attest mig_tls mig_files mig_users mig_stream mig_faults mig_modes mig_options mig_untracked mig_control mig_badinput mig_link mig_echo mig_move)
+TESTS += $(addprefix tests/integration/,mig_again mig_owed mig_hostile mig_canary mig_core mig_liars mig_policy mig_ticket mig_address mig_names mig_attest mig_tls mig_files mig_users mig_stream mig_faults mig_modes mig_options mig_hosts mig_untracked mig_control mig_badinput mig_link mig_echo mig_move)
 TEST_DEPS += $(MIGRATE_PROGRAMS) $(B)/apps/optmig/lighttpd/.built
 endif
 
@@ -29,6 +29,12 @@ $(B)/tests/unit/host_transport: $(call objs,san,$(TRANSPORT_SRC))
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -ljansson -lpthread -o $@
 TESTS += $(B)/tests/unit/host_transport
+# Hosts that prove their keys.
+PEER_SRC := host/util.c core/errors.c $(addprefix host/mig/,hello.c link.c opening.c lobby.c knock.c) host/peer/key.c host/peer/peers.c
+$(B)/tests/unit/host_peer: $(call objs,san,tests/unit/host/test_peer.c $(PEER_SRC)) $(B)/san/libcore.a $(B)/san/libbearssl.a
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -lpthread -o $@
+TESTS += $(B)/tests/unit/host_peer
 # ... and its threads under TSan. (TSan and the emulator's signal handlers do not get on: enclaves run without it.)
 $(B)/tests/unit/host_transport_tsan: $(call objs,tsan,$(TRANSPORT_SRC))
 	@mkdir -p $(@D)
@@ -44,6 +50,16 @@ $(B)/fuzz/fuzz_control: $(call objs,fuzz,$(FUZZ_CONTROL_SRC))
 fuzz-control: $(B)/fuzz/fuzz_control
 TESTS += tests/fuzz/control_replay
 TEST_DEPS += $(B)/fuzz/fuzz_control
+
+# What strangers send before they are known, and lists of peers.
+FUZZ_PEER_SRC := tests/fuzz/fuzz_peer.c host/util.c host/mig/hello.c host/mig/opening.c host/peer/key.c host/peer/peers.c
+$(B)/fuzz/fuzz_peer: $(call objs,fuzz,$(FUZZ_PEER_SRC)) $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
+## make fuzz-peer      the fuzzer of the hosts' handshake and of lists of peers
+.PHONY: fuzz-peer
+fuzz-peer: $(B)/fuzz/fuzz_peer
+TESTS += tests/fuzz/peer_replay
+TEST_DEPS += $(B)/fuzz/fuzz_peer
 
 # Every step of a migration with every fault; `make test` takes some rows.
 ## make soak-faults    the whole fault table (tests/integration/mig_faults), FAULT_JOBS (8) rows at a time

@@ -23,6 +23,13 @@ _optmig()
 		return
 	fi
 	case $command in
+	peer)
+		if [[ $COMP_CWORD -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "add ls rm" -- "$cur")
+		elif [[ ${COMP_WORDS[2]} == rm ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(optmig peer ls 2> /dev/null)" -- "$cur")
+		fi ;;
+	hostkey) ;;
 	migrate | status | cancel | postcopy | check | recover | report)
 		mapfile -t COMPREPLY < <(compgen -W "$(optmig ps 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur") ;;
 	*)

@@ -29,6 +29,8 @@ int cli_check(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_verify(int argc, char **argv);
+int cli_hostkey(int argc, char **argv);
+int cli_peer(int argc, char **argv);
 
 /*
  * getopt_long with our error messages: an unknown option is named, with the nearest known one, and -2 is returned:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes connections on the destination's listening socket: the rest of a new session's, later those of a resumption;
- * everybody else is told that this receiver is taken. Accepted connections wait in mig->pending until all are there.
+ * Takes connections on the destination's listening socket, of hosts that are known (lobby.h): the rest of a new session's, later
+ * those of a resumption, all from the host that began it; everybody else is told that this receiver is taken. Accepted connections wait in mig->pending until all are there.
  *
  * The source may see a break that this side has not noticed. So a RESUME for connection 0 while the session runs is
  * itself the news of the loss; the supervisor stops the old pumps and finds the new connections waiting.
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -17,17 +18,8 @@
 #include "acceptor.h"
 #include "util.h"
 
-#define ACCEPT_AGAIN_US 100000u
-
-void mig_answer(struct host_mig *mig, int fd, const struct mig_hello *hello, int status)
-{
-	struct mig_hello answer = *hello;
-
-	answer.status = status;
-	snprintf(answer.text, sizeof answer.text, "%s", status ? host_reason() : "");
-	memcpy(answer.clock, mig->clock, sizeof answer.clock);
-	(void)mig_hello_send(fd, &answer); /* a peer that is gone needs no answer */
-}
+#define AGAIN_US      100000u
+#define NICE_ACCEPTOR 5
 
 /* Under the lock. */
 static void drop_pending(struct host_mig *mig)
@@ -53,12 +45,15 @@ static int check_hello(struct host_mig *mig, const struct mig_hello *hello)
 	return 0;
 }
 
-static int take(struct host_mig *mig, int fd, const struct mig_hello *hello)
+static int take(struct host_mig *mig, struct mig_arrival *arrival)
 {
+	const struct mig_hello *hello = &arrival->hello;
 	int error;
 
 	pthread_mutex_lock(&mig->lock);
 	error = check_hello(mig, hello);
+	if (!error && memcmp(arrival->opening.peer, mig->peer_key, sizeof mig->peer_key))
+		error = host_fail(OM_EPEER, "the session is another host's");
 	if (!error) {
 		if (hello->connection == OM_CONNECTION_CONTROL && mig->accept_resume)
 			drop_pending(mig);
@@ -68,9 +63,9 @@ static int take(struct host_mig *mig, int fd, const struct mig_hello *hello)
 			close(mig->pending[hello->connection]);
 		else
 			mig->pending_count++;
-		mig->pending[hello->connection] = fd;
-		mig_tune(fd, hello->connection);
-		mig_answer(mig, fd, hello, 0);
+		mig->pending[hello->connection] = arrival->fd;
+		mig_tune(arrival->fd, hello->connection);
+		mig_arrival_answer(arrival, mig->clock, 0);
 		pthread_cond_broadcast(&mig->changed);
 	}
 	pthread_mutex_unlock(&mig->lock);
@@ -81,30 +76,25 @@ static void *acceptor_main(void *argument)
 {
 	struct host_mig *mig = argument;
 
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE_ACCEPTOR); /* strangers must not take the time of the pages */
 	for (;;) {
-		struct mig_hello hello;
-		char peer[MIG_ADDRESS_TEXT];
-		int fd, error = mig_accept(mig->listen_fd, mig->stop_fd, 3600000, &fd, peer);
+		struct mig_arrival arrival;
+		int error = mig_lobby_next(mig->lobby, mig->stop_fd, &arrival);
 
 		if (error == OM_ECANCELLED)
 			return NULL;
-		if (error == OM_ETIMEDOUT)
-			continue;
-		/* No descriptor or no memory just now: a source that has committed has nobody else to ask. */
 		if (error) {
 			host_detail("%s", host_reason());
-			usleep(ACCEPT_AGAIN_US);
+			usleep(AGAIN_US);
 			continue;
 		}
-		error = mig_hello_receive(fd, mig->stop_fd, MIG_HELLO_MS, &hello);
-		if (!error) {
-			error = take(mig, fd, &hello);
-			if (!error)
-				continue;
-			mig_answer(mig, fd, &hello, error);
+		error = take(mig, &arrival);
+		if (error) {
+			mig_arrival_answer(&arrival, mig->clock, error);
+			mig_lobby_refused(mig->lobby, arrival.address);
+			close(arrival.fd);
 		}
-		host_detail("connection from %s refused: %s", peer, host_reason());
-		close(fd);
+		mig_arrival_done(&arrival);
 	}
 }
 
@@ -121,6 +111,8 @@ void mig_acceptor_stop(struct host_mig *mig)
 
 	(void)!write(mig->stop_fd, &one, sizeof one); /* full means set */
 	pthread_join(mig->acceptor, NULL);
+	mig_lobby_free(mig->lobby);
+	mig->lobby = NULL;
 	pthread_mutex_lock(&mig->lock);
 	drop_pending(mig);
 	pthread_mutex_unlock(&mig->lock);

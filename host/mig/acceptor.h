@@ -8,8 +8,6 @@
 __attribute__((warn_unused_result))
 int  mig_acceptor_start(struct host_mig *mig);
 void mig_acceptor_stop(struct host_mig *mig);
-/* Answers a hello: status and, if that is an error, host_reason(). */
-void mig_answer(struct host_mig *mig, int fd, const struct mig_hello *hello, int status);
 /* Waits until all connections have come and makes them the session's.
  * Return: OM_ETIMEDOUT, OM_ECANCELLED, OM_ECONNECTION (a new session whose source has closed its first connection). */
 __attribute__((warn_unused_result))

@@ -27,7 +27,7 @@ void mig_hello_encode(const struct mig_hello *hello, uint8_t out[OM_HELLO_SIZE])
 {
 	memset(out, 0, OM_HELLO_SIZE);
 	put64(out + AT_MAGIC, OM_HELLO_MAGIC);
-	put32(out + AT_VERSION, OM_WIRE_VERSION);
+	put32(out + AT_VERSION, OM_HELLO_VERSION);
 	put16(out + AT_KIND, hello->kind);
 	put16(out + AT_CONNECTION, hello->connection);
 	put16(out + AT_CHANNELS, hello->channels);
@@ -72,8 +72,8 @@ int mig_hello_decode(const uint8_t in[OM_HELLO_SIZE], struct mig_hello *ret_hell
 	if (get64(in + AT_MAGIC) != OM_HELLO_MAGIC)
 		return host_fail(OM_ETYPE, "the peer does not speak OptMig's protocol");
 	h.version = get32(in + AT_VERSION);
-	if (h.version != OM_WIRE_VERSION)
-		return host_fail(OM_EVERSION, "the peer speaks protocol version %u, this side %u", h.version, OM_WIRE_VERSION);
+	if (h.version != OM_HELLO_VERSION)
+		return host_fail(OM_EVERSION, "the peer speaks protocol version %u, this side %u", h.version, OM_HELLO_VERSION);
 	h.kind = get16(in + AT_KIND);
 	h.connection = get16(in + AT_CONNECTION);
 	h.channels = get16(in + AT_CHANNELS);

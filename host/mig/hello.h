@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The hello that opens every TCP connection of a migration: abi/wire.h has its layout. It is in clear, between the
- * untrusted hosts, and everything in it is a hint; the enclaves' attestation decides.
+ * The hello with which a host says what it wants of a TCP connection: abi/wire.h has its layout. It comes from a host that is
+ * known (opening.h), and everything in it is a hint still; the enclaves' attestation decides.
  */
 #ifndef OPTMIG_HOST_MIG_HELLO_H
 #define OPTMIG_HOST_MIG_HELLO_H

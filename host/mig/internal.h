@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "bucket.h"
+#include "lobby.h"
 #include "mig.h"
 
 #define MIG_CONNECTIONS_MAX (OM_CONNECTION_PAGES + OM_MIG_CHANNELS_MAX)
@@ -13,7 +14,6 @@
 
 #define MIG_CONNECT_MS     10000u
 #define MIG_ANSWER_MS      60000u    /* the destination builds its enclave before it answers */
-#define MIG_HELLO_MS       3000u
 #define MIG_COLLECT_MS     15000u    /* all connections of a session, from the first to the last */
 
 /* One connection. Fields belong to its pump while that runs, else to the supervisor, unless said otherwise. */
@@ -77,7 +77,12 @@ struct host_mig {
 	struct mig_bucket bucket;
 	struct mig_urgent urgent;
 	int stop_fd;                    /* eventfd: leave connecting, resting, waiting */
+	const struct host_key *key;     /* NULL: this host has none; why is said when it is wanted */
+	uint8_t peer_key[HOST_KEY_SIZE]; /* of the host at the other end of the session */
+	struct mig_seal seal;           /* of the control connection's opening: for the NOISE frames, and no longer */
+	bool peer_pinned;               /* source: the first connection has said which that is */
 	int listen_fd;                  /* destination */
+	struct mig_lobby *lobby;        /* destination: its acceptor's */
 	const struct mig_receive_options *receive;
 	atomic_bool moves_absent;       /* the addresses are not here and come with the first socket */
 	pthread_t supervisor, acceptor;

@@ -17,6 +17,7 @@
 #include "link.h"
 #include "util.h"
 
+#define BACKLOG          128    /* while the destination builds its enclave, nobody is accepted */
 #define PAGE_BUFFER      (4 * 1024 * 1024)
 #define SEND_TIMEOUT_S   20
 #define USER_TIMEOUT_MS  15000
@@ -54,7 +55,7 @@ void mig_address_format(const struct mig_address *address, char text[MIG_ADDRESS
 	snprintf(text, MIG_ADDRESS_TEXT, strchr(address->host, ':') ? "[%s]:%s" : "%s:%s", address->host, address->port);
 }
 
-static void format_sockaddr(const struct sockaddr *sa, socklen_t size, char text[MIG_ADDRESS_TEXT])
+void mig_format_sockaddr(const struct sockaddr *sa, socklen_t size, char text[MIG_ADDRESS_TEXT])
 {
 	struct mig_address a;
 
@@ -102,7 +103,7 @@ static int listen_at(const struct addrinfo *at, int *ret_fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one); /* without it a restart waits; harmless */
 	if (at->ai_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6 *)(void *)at->ai_addr)->sin6_addr))
 		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-	if (bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, 16)) {
+	if (bind(fd, at->ai_addr, at->ai_addrlen) || listen(fd, BACKLOG)) {
 		code = errno;
 		close(fd);
 		return code;
@@ -138,13 +139,12 @@ int mig_listen(const struct mig_address *address, int *ret_fd, char ret_text[MIG
 	}
 	if (getsockname(fd, (struct sockaddr *)&bound, &size))
 		size = 0;
-	format_sockaddr((struct sockaddr *)&bound, size, ret_text);
+	mig_format_sockaddr((struct sockaddr *)&bound, size, ret_text);
 	*ret_fd = fd;
 	return 0;
 }
 
-/* Return: 0 when `fd` is ready for `events`. */
-static int wait_fd(int fd, short events, int stop_fd, uint64_t timeout_ms)
+int mig_wait_fd(int fd, short events, int stop_fd, uint64_t timeout_ms)
 {
 	struct pollfd p[2] = { { .fd = fd, .events = events }, { .fd = stop_fd, .events = POLLIN } };
 	uint64_t end = host_monotonic_ns() + timeout_ms * 1000000;
@@ -165,26 +165,6 @@ static int wait_fd(int fd, short events, int stop_fd, uint64_t timeout_ms)
 	}
 }
 
-int mig_accept(int listen_fd, int stop_fd, uint64_t timeout_ms, int *ret_fd, char ret_peer[MIG_ADDRESS_TEXT])
-{
-	for (;;) {
-		struct sockaddr_storage peer;
-		socklen_t size = sizeof peer;
-		int fd, error = wait_fd(listen_fd, POLLIN, stop_fd, timeout_ms);
-
-		if (error)
-			return error;
-		fd = accept4(listen_fd, (struct sockaddr *)&peer, &size, SOCK_CLOEXEC);
-		if (fd >= 0) {
-			format_sockaddr((struct sockaddr *)&peer, size, ret_peer);
-			*ret_fd = fd;
-			return 0;
-		}
-		if (errno != EINTR && errno != ECONNABORTED && errno != EAGAIN)
-			return host_fail(OM_EIO, "accept: %s", strerror(errno));
-	}
-}
-
 static int connect_one(const struct addrinfo *to, int stop_fd, uint64_t timeout_ms, int *ret_fd)
 {
 	int fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), code = 0, error = 0;
@@ -196,7 +176,7 @@ static int connect_one(const struct addrinfo *to, int stop_fd, uint64_t timeout_
 		if (errno != EINPROGRESS)
 			error = host_fail(OM_ECONNECTION, "%s", strerror(errno));
 		else
-			error = wait_fd(fd, POLLOUT, stop_fd, timeout_ms);
+			error = mig_wait_fd(fd, POLLOUT, stop_fd, timeout_ms);
 		if (!error && (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) || code))
 			error = host_fail(OM_ECONNECTION, "%s", strerror(code));
 	}
@@ -265,38 +245,7 @@ int mig_send(int fd, const uint8_t *data, size_t size)
 	return 0;
 }
 
-int mig_hello_send(int fd, const struct mig_hello *hello)
-{
-	uint8_t bytes[OM_HELLO_SIZE];
-
-	mig_hello_encode(hello, bytes);
-	return mig_send(fd, bytes, sizeof bytes);
-}
-
-int mig_hello_receive(int fd, int stop_fd, uint64_t timeout_ms, struct mig_hello *ret_hello)
-{
-	uint8_t bytes[OM_HELLO_SIZE];
-	uint64_t end = host_monotonic_ns() + timeout_ms * 1000000;
-
-	for (size_t have = 0; have < sizeof bytes;) {
-		uint64_t now = host_monotonic_ns();
-		ssize_t n;
-		int error = wait_fd(fd, POLLIN, stop_fd, end > now ? (end - now) / 1000000 : 0);
-
-		if (error)
-			return error;
-		n = recv(fd, bytes + have, sizeof bytes - have, MSG_DONTWAIT);
-		if (n == 0)
-			return host_fail(OM_ECONNECTION, "the peer closed the connection before its hello");
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return host_fail(OM_ECONNECTION, "hello: %s", strerror(errno));
-		have += n > 0 ? (size_t)n : 0;
-	}
-	return mig_hello_decode(bytes, ret_hello);
-}
-
-/* Return: 0, OM_ECONNECTION, OM_ETRUNCATED. */
-static int receive_rest(int fd, uint8_t *to, size_t size)
+int mig_receive_rest(int fd, uint8_t *to, size_t size)
 {
 	while (size > 0) {
 		ssize_t n = recv(fd, to, size, MSG_WAITALL);
@@ -335,13 +284,13 @@ int mig_receive_frame(int fd, uint8_t *buffer, bool wait, uint32_t *ret_size)
 		*ret_size = 0;
 		return 0;
 	}
-	error = receive_rest(fd, buffer + n, OM_FRAME_HEADER - (size_t)n);
+	error = mig_receive_rest(fd, buffer + n, OM_FRAME_HEADER - (size_t)n);
 	if (error)
 		return error;
 	length = frame_length(buffer);
 	if (length > OM_FRAME_PAYLOAD_MAX)
 		return host_fail(OM_ETYPE, "a frame of %u bytes, the limit is %u", length, OM_FRAME_PAYLOAD_MAX);
-	error = receive_rest(fd, buffer + OM_FRAME_HEADER, length);
+	error = mig_receive_rest(fd, buffer + OM_FRAME_HEADER, length);
 	if (error)
 		return error;
 	*ret_size = OM_FRAME_HEADER + length;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP under a migration: addresses, connecting and listening, hellos, whole frames.
+ * TCP under a migration: addresses, connecting and listening, whole frames.
  *
  * `stop_fd` is an eventfd: when it becomes readable the call ends with OM_ECANCELLED. -1: none.
  * All functions return 0 or OM_E* with words in host_reason().
@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include "hello.h"
 
 #define MIG_PORT_DEFAULT "7777"
@@ -30,9 +31,6 @@ void mig_address_format(const struct mig_address *address, char text[MIG_ADDRESS
  * OM_EINVAL (no such address here), OM_EIO. */
 __attribute__((warn_unused_result))
 int mig_listen(const struct mig_address *address, int *ret_fd, char ret_text[MIG_ADDRESS_TEXT]);
-/* The next connection. @ret_peer: its address. Return: OM_ETIMEDOUT, OM_ECANCELLED, OM_EIO. */
-__attribute__((warn_unused_result))
-int mig_accept(int listen_fd, int stop_fd, uint64_t timeout_ms, int *ret_fd, char ret_peer[MIG_ADDRESS_TEXT]);
 /* Return: OM_ECONNECTION, OM_ETIMEDOUT, OM_ECANCELLED. */
 __attribute__((warn_unused_result))
 int mig_connect(const struct mig_address *address, int stop_fd, uint64_t timeout_ms, int *ret_fd);
@@ -40,15 +38,17 @@ int mig_connect(const struct mig_address *address, int stop_fd, uint64_t timeout
 /* Buffers and delays fitting the use of a connection, and keepalives that find a dead host within about 15 s. */
 void mig_tune(int fd, uint16_t connection);
 
-/* Hellos, before any frame. The source sends and awaits the answer; the destination receives, later answers. */
+void mig_format_sockaddr(const struct sockaddr *address, socklen_t size, char text[MIG_ADDRESS_TEXT]);
+/* Return: 0 when `fd` is ready for `events` of poll; OM_ETIMEDOUT, OM_ECANCELLED, OM_EIO. */
 __attribute__((warn_unused_result))
-int mig_hello_send(int fd, const struct mig_hello *hello);
-__attribute__((warn_unused_result))
-int mig_hello_receive(int fd, int stop_fd, uint64_t timeout_ms, struct mig_hello *ret_hello);
+int mig_wait_fd(int fd, short events, int stop_fd, uint64_t timeout_ms);
 
 /* Sends everything. Return: OM_ECONNECTION. */
 __attribute__((warn_unused_result))
 int mig_send(int fd, const uint8_t *data, size_t size);
+/* Waits for all of it. Return: OM_ECONNECTION, OM_ETRUNCATED. */
+__attribute__((warn_unused_result))
+int mig_receive_rest(int fd, uint8_t *to, size_t size);
 /* One whole frame into buffer[OM_FRAME_MAX]; waits for its rest once it has begun. @ret_size: 0 at the end of the
  * stream. With `wait` false and nothing there: OM_ETIMEDOUT. Return: OM_ECONNECTION, OM_ETRUNCATED, OM_ETYPE. */
 __attribute__((warn_unused_result))

@@ -83,6 +83,36 @@ static void rest(struct host_mig *mig, uint64_t ns)
 
 enum outcome { GO_ON, NOTHING, END };
 
+/* The enclaves' handshake comes with the other host's word that it is its enclave's; see opening.h. */
+static bool is_noise(const struct mig_connection *c, const uint8_t *frame)
+{
+	return c->number == OM_CONNECTION_CONTROL && frame[OM_FRAME_OFFSET_KIND] == OM_FRAME_NOISE;
+}
+
+static int check_noise(struct mig_connection *c, const uint8_t *frame, uint32_t size)
+{
+	uint8_t tag[OM_FRAME_TAG];
+	int error = mig_receive_rest(c->fd, tag, sizeof tag);
+
+	if (!error)
+		error = mig_seal_check(&c->mig->seal, frame, size, tag);
+	if (error)
+		mig_set_error(c->mig, error);
+	return error;
+}
+
+/* One buffer: the peer waits for both. */
+static int send_noise(struct mig_connection *c, const uint8_t *frame, size_t size)
+{
+	uint8_t both[OM_FRAME_HEADER + 64 + OM_FRAME_TAG];
+
+	if (size > sizeof both - OM_FRAME_TAG || !c->mig->seal.there)
+		return host_fail(OM_EHOST, "a handshake where none is due");
+	memcpy(both, frame, size);
+	mig_seal_tag(&c->mig->seal, frame, size, both + size);
+	return mig_send(c->fd, both, size + OM_FRAME_TAG);
+}
+
 /* Takes one frame from the socket, if there is one, into the engine. */
 static enum outcome take_in(struct mig_connection *c)
 {
@@ -92,6 +122,8 @@ static enum outcome take_in(struct mig_connection *c)
 
 	if (error == OM_ETIMEDOUT)
 		return NOTHING;
+	if (!error && size > 0 && is_noise(c, frame_buffer(c)))
+		error = check_noise(c, frame_buffer(c), size);
 	if (error || size == 0) {
 		if (!error)
 			error = host_fail(OM_ECONNECTION, "the peer closed connection %u", c->number);
@@ -124,7 +156,8 @@ static enum outcome send_out(struct mig_connection *c, uint64_t *ret_wait_ns)
 			answer.ret = OM_FRAME_MAX;
 		if (c->number == OM_CONNECTION_CONTROL)
 			mig_fault_frame(mig, frame_buffer(c));
-		error = mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
+		error = is_noise(c, frame_buffer(c)) ? send_noise(c, frame_buffer(c), (size_t)answer.ret) :
+			mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
 		if (error) {
 			mig_lose(mig, error, c->number != OM_CONNECTION_CONTROL);
 			return END;
@@ -217,7 +250,8 @@ static void pump_urgent(struct mig_connection *c)
 			engine_failed(c, answer.ret);
 			return;
 		}
-		error = mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
+		error = is_noise(c, frame_buffer(c)) ? send_noise(c, frame_buffer(c), (size_t)answer.ret) :
+			mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
 		if (error) {
 			mig_lose(c->mig, error, true);
 			return;

@@ -4,7 +4,7 @@
  * then on is a process like any other that runs an enclave: its main thread serves signals, a supervisor runs the
  * session, and when the program is here nothing reminds of how it came.
  *
- *     listen ─ hello ─ find image ─ build enclave ─ answer ─ other connections ─ DST_BEGIN ─ pumps ─▶ running
+ *     listen ─ host is known, hello ─ find image ─ build enclave ─ answer ─ other connections ─ DST_BEGIN ─ pumps ─▶ running
  *                 └── refused: answer, listen on                                    └── failed: start over, or exit
  *
  * An enclave that has seen a session is of no use for another one (its attestation says "fresh"), so starting over
@@ -101,29 +101,29 @@ static _Noreturn void start_over(struct host_mig *mig, const struct mig_receive_
 	host_exit(HOST_EXIT_FAILED, 0);
 }
 
-/* Connections that cannot be the first of a new session are answered and dropped. */
-static int first_hello(int listen_fd, struct mig_hello *ret_hello, int *ret_fd, char peer[MIG_ADDRESS_TEXT])
+/* The first connection of a new session, of a host that is known. Others are answered and dropped. */
+static int first_hello(struct mig_lobby *lobby, struct mig_arrival *ret_arrival)
 {
-	for (;;) {
-		struct host_mig nobody = { 0 };
-		int error = mig_accept(listen_fd, -1, 3600000, ret_fd, peer);
+	static const uint8_t no_clock[16];
 
-		if (error == OM_ETIMEDOUT)
-			continue;
+	for (;;) {
+		const struct mig_hello *hello = &ret_arrival->hello;
+		int error = mig_lobby_next(lobby, -1, ret_arrival);
+
 		if (error)
 			return error;
-		error = mig_hello_receive(*ret_fd, -1, MIG_HELLO_MS, ret_hello);
-		if (!error && ret_hello->kind == OM_HELLO_NEW && ret_hello->connection == OM_CONNECTION_CONTROL &&
-		    ret_hello->channels <= MIG_CHANNELS_LIMIT)
+		if (hello->channels > MIG_CHANNELS_LIMIT)
+			error = host_fail(OM_EINVAL, "at most %u page channels", MIG_CHANNELS_LIMIT);
+		else if (hello->kind != OM_HELLO_NEW || hello->connection != OM_CONNECTION_CONTROL)
+			error = host_fail(OM_ENOTFOUND, "no such session here");
+		else
+			error = mig_lobby_begin(lobby, ret_arrival);
+		if (!error)
 			return 0;
-		if (!error) {
-			error = ret_hello->channels > MIG_CHANNELS_LIMIT ?
-				host_fail(OM_EINVAL, "at most %u page channels", MIG_CHANNELS_LIMIT) :
-				host_fail(OM_ENOTFOUND, "no such session here");
-			mig_answer(&nobody, *ret_fd, ret_hello, error);
-		}
-		host_note("connection from %s refused: %s", peer, host_reason());
-		close(*ret_fd);
+		mig_arrival_answer(ret_arrival, no_clock, error);
+		mig_lobby_refused(lobby, ret_arrival->address);
+		close(ret_arrival->fd);
+		mig_arrival_done(ret_arrival);
 	}
 }
 
@@ -353,9 +353,10 @@ void mig_receive_gave_up(struct host_mig *mig)
 	host_note("waiting for the source, to tell it that the program will not run here");
 }
 
-static int start_session(struct host_mig *mig, const struct mig_receive_options *options, const struct mig_hello *hello,
-	int listen_fd, int fd, const char *peer)
+static int start_session(struct host_mig *mig, const struct mig_receive_options *options, struct mig_arrival *first,
+	int listen_fd, struct mig_lobby *lobby)
 {
+	const struct mig_hello *hello = &first->hello;
 	int error, code;
 
 	mig_set_phase(mig, MIG_PHASE_CONNECTING);
@@ -367,18 +368,22 @@ static int start_session(struct host_mig *mig, const struct mig_receive_options 
 	host_creds_defer();
 	atomic_store(&mig->moves_absent, true);
 	mig->listen_fd = listen_fd;
+	mig->lobby = lobby;
 	mig->channels = hello->channels;
 	memcpy(mig->session, hello->session, sizeof mig->session);
-	snprintf(mig->peer, sizeof mig->peer, "%s", peer);
+	memcpy(mig->peer_key, first->opening.peer, sizeof mig->peer_key);
+	mig_lobby_pin(lobby, mig->peer_key);
+	snprintf(mig->peer, sizeof mig->peer, "%s", first->address);
 	mig->same_clock = mig_clock_same(mig->clock, hello->clock);
-	mig->pending[OM_CONNECTION_CONTROL] = fd;
+	mig->pending[OM_CONNECTION_CONTROL] = first->fd;
 	mig->pending_count = 1;
 	error = mig_slots_acquire(mig);
 	if (!error)
 		error = mig_acceptor_start(mig);
 	if (error)
 		return error;
-	mig_answer(mig, fd, hello, 0);
+	mig_arrival_answer(first, mig->clock, 0);
+	mig->seal = first->opening.seal;
 	code = pthread_create(&mig->supervisor, NULL, supervisor_main, mig);
 	if (code)
 		return host_fail(OM_ENOMEM, "thread: %s", strerror(code));
@@ -390,36 +395,42 @@ int mig_receive(const struct mig_receive_options *options)
 {
 	struct host_enclave *enclave = NULL;
 	struct host_mig *mig = NULL;
-	struct mig_hello hello;
-	char peer[MIG_ADDRESS_TEXT];
-	int listen_fd, fd, error = mig_moves_check(options->moves, options->move_count);
+	const struct host_key *key;
+	struct mig_lobby *lobby = NULL;
+	static struct mig_arrival first;
+	int listen_fd, error = mig_moves_check(options->moves, options->move_count);
 
+	if (!error)
+		error = host_key_own(&key);
 	if (!error)
 		error = open_listener(options, &listen_fd);
 	if (error)
 		return error;
 	make_room_for_descriptors(listen_fd);
-	error = first_hello(listen_fd, &hello, &fd, peer);
+	error = mig_lobby_new(listen_fd, key, &lobby);
+	if (!error)
+		error = first_hello(lobby, &first);
 	if (error)
 		return error;
-	mig_tune(fd, OM_CONNECTION_CONTROL);
+	mig_tune(first.fd, OM_CONNECTION_CONTROL);
 	mig_fault_step(NULL, MIG_STEP_TARGET_HELLO);
 	host_signals_block(true);
-	error = build(options, &hello, &enclave);
+	error = build(options, &first.hello, &enclave);
 	mig_fault_step(NULL, MIG_STEP_TARGET_BUILT);
 	if (!error)
 		error = mig_new(enclave, &mig);
 	if (!error)
 		error = options->ready(enclave, mig);
 	if (!error)
-		error = start_session(mig, options, &hello, listen_fd, fd, peer);
+		error = start_session(mig, options, &first, listen_fd, lobby);
 	if (error) {
-		struct host_mig nobody = { 0 };
+		static const uint8_t no_clock[16];
 
-		mig_answer(mig ? mig : &nobody, fd, &hello, error);
-		host_error_cure(error, hello.program[0] ? hello.program : peer);
+		mig_arrival_answer(&first, mig ? mig->clock : no_clock, error);
+		host_error_cure(error, first.hello.program[0] ? first.hello.program : first.address);
 		start_over(mig, options, listen_fd);
 	}
+	mig_arrival_done(&first);
 	host_signals_divert(abort_signal, mig);
 	host_serve_signals(enclave);
 }

@@ -44,6 +44,9 @@ int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig)
 	if (!mig)
 		return host_fail(OM_ENOMEM, "no memory");
 	mig->enclave = enclave;
+	/* Now: a program may give up the user who can read it. Without one nothing is missing but migrations. */
+	if (host_key_own(&mig->key))
+		host_detail("%s", host_reason());
 	mig->listen_fd = -1;
 	mig->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	mig->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -374,13 +377,14 @@ void mig_begin_session(struct host_mig *mig, bool source)
 	pthread_mutex_lock(&mig->lock);
 	mig->source = source;
 	mig->begun = mig->over = mig->running = mig->committed = mig->prepared = mig->lost = mig->eof = false;
-	mig->retry_now = mig->cancel = mig->same_clock = mig->gave_up = false;
+	mig->retry_now = mig->cancel = mig->same_clock = mig->gave_up = mig->peer_pinned = false;
 	mig->error = 0;
 	mig->reason[0] = mig->peer[0] = 0;
 	mig->reconnects = 0;
 	mig->begun_count++;
 	mig->any = true;
 	memset(&mig->last, 0, sizeof mig->last);
+	memset(&mig->seal, 0, sizeof mig->seal);
 	mig->last.role = source ? 1 : 2;
 	mig->last.state = OM_MIG_SETUP;
 	atomic_store(&mig->seen_state, OM_MIG_NONE);

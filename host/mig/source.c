@@ -15,6 +15,7 @@
 #include "strerror.h"
 #include "fault.h"
 #include "internal.h"
+#include "knock.h"
 #include "net/hold.h"
 #include "net/netfilter.h"
 #include "report.h"
@@ -49,7 +50,32 @@ static uint64_t touched_bytes(struct host_mig *mig)
 	return stats.pages_accepted * OM_PAGE_SIZE;
 }
 
-/* One connection: TCP, hello, answer. */
+/* TCP, and the opening. The answer is the known host's, so what it says comes before what it is about. */
+static int open_one(struct host_mig *mig, int fd, const struct mig_hello *hello, struct mig_hello *ret_answer)
+{
+	struct mig_knock knock = { .to = mig->peer, .pinned = mig->peer_pinned, .handshake_ms = MIG_CONNECT_MS,
+		.answer_ms = hello->kind == OM_HELLO_NEW ? MIG_ANSWER_MS : MIG_CONNECT_MS };
+	int error = host_key_own(&knock.key);
+
+	if (error)
+		return error;
+	memcpy(knock.peer, mig->peer_key, sizeof knock.peer);
+	error = mig_knock(&knock, fd, mig->stop_fd, hello, ret_answer);
+	if (error)
+		return error;
+	memcpy(mig->peer_key, knock.peer, sizeof mig->peer_key);
+	mig->peer_pinned = knock.pinned;
+	if (hello->connection == OM_CONNECTION_CONTROL)
+		mig->seal = knock.seal;
+	explicit_bzero(&knock.seal, sizeof knock.seal);
+	if (ret_answer->status)
+		return host_fail(ret_answer->status < 0 && ret_answer->status > -100 ? ret_answer->status : OM_EABORTED, "%s refuses: %s",
+			mig->peer, ret_answer->text[0] ? ret_answer->text : om_strerror(ret_answer->status));
+	if (ret_answer->connection != hello->connection || memcmp(ret_answer->session, hello->session, sizeof hello->session))
+		return host_fail(OM_ETYPE, "the answer belongs to another connection");
+	return 0;
+}
+
 static int connect_one(struct host_mig *mig, const struct mig_address *to, uint16_t number, struct mig_hello *hello)
 {
 	struct mig_hello answer = { 0 };
@@ -59,14 +85,7 @@ static int connect_one(struct host_mig *mig, const struct mig_address *to, uint1
 		return error;
 	mig_tune(fd, number);
 	hello->connection = number;
-	error = mig_hello_send(fd, hello);
-	if (!error)
-		error = mig_hello_receive(fd, mig->stop_fd, hello->kind == OM_HELLO_NEW ? MIG_ANSWER_MS : MIG_CONNECT_MS, &answer);
-	if (!error && (answer.connection != number || memcmp(answer.session, hello->session, sizeof answer.session)))
-		error = host_fail(OM_ETYPE, "the answer belongs to another connection");
-	if (!error && answer.status)
-		error = host_fail(answer.status < 0 && answer.status > -100 ? answer.status : OM_EABORTED, "%s refuses: %s",
-			mig->peer, answer.text[0] ? answer.text : om_strerror(answer.status));
+	error = open_one(mig, fd, hello, &answer);
 	if (error) {
 		close(fd);
 		return error;

@@ -21,7 +21,7 @@ B = pathlib.Path(os.environ.get("B", "build")).resolve()
 OPTMIG = B / "bin" / "optmig"
 PROGRAMS = B / "tests" / "migrate"
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="optmig-test."))
-ENV = dict(os.environ, OPTMIG_RUNTIME_DIR=str(WORK / "run"), OPTMIG_QUIET="1", TMPDIR=str(WORK))
+ENV = dict(os.environ, OPTMIG_RUNTIME_DIR=str(WORK / "run"), OPTMIG_HOST_DIR=str(WORK / "host"), OPTMIG_QUIET="1", TMPDIR=str(WORK))
 # In a quick test an interrupted link is found after this long.
 PATIENCE = ["--patience", "5s", "--silence", "3s"]
 
@@ -166,9 +166,9 @@ class Receiver(Process):
 class Migration(Process):
     """`optmig migrate` in the background."""
 
-    def __init__(self, source, to, *options, prefix=()):
+    def __init__(self, source, to, *options, prefix=(), **env):
         self.source = source
-        super().__init__([*prefix, OPTMIG, "migrate", source.pid, "--to", to, "--json", *options])
+        super().__init__([*prefix, OPTMIG, "migrate", source.pid, "--to", to, "--json", *options], **env)
 
     def result(self, seconds=60):
         """Exit status and report (or None)."""
@@ -193,11 +193,18 @@ def migrate(source, receiver, *options, seconds=60, to=None):
     return report
 
 
-def optmig(*arguments, seconds=30):
+def optmig(*arguments, seconds=30, prefix=(), **env):
     """A command; returns (status, stdout, stderr)."""
-    run = subprocess.run([str(OPTMIG), *map(str, arguments)], capture_output=True, text=True, env=ENV, timeout=seconds,
+    run = subprocess.run([*prefix, str(OPTMIG), *map(str, arguments)], capture_output=True, text=True, env=dict(ENV, **env), timeout=seconds,
                          stdin=subprocess.DEVNULL)
     return run.returncode, run.stdout, run.stderr
+
+
+def host_directory():
+    """Where this user's host key is."""
+    code, out, err = optmig("hostkey", "--json")
+    check(code == 0, f"optmig hostkey: {err}")
+    return json.loads(out)["directory"]
 
 
 def status_of(process):
@@ -275,8 +282,11 @@ class Proxy:
                 self.pairs.append((inner, outer))
             for s in (inner, outer):
                 s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            threading.Thread(target=self.forward, args=(number, "out", inner, outer), daemon=True).start()
-            threading.Thread(target=self.forward, args=(number, "in", outer, inner), daemon=True).start()
+            threading.Thread(target=self.begin, args=(number, inner, outer), daemon=True).start()
+
+    def begin(self, number, inner, outer):
+        threading.Thread(target=self.forward, args=(number, "out", inner, outer), daemon=True).start()
+        self.forward(number, "in", outer, inner)
 
     @staticmethod
     def reset(s):
@@ -295,8 +305,10 @@ class Proxy:
                 self.shut(s)
                 self.reset(s)
 
+    begins_at = 0       # what has passed of a connection before it is forwarded
+
     def forward(self, number, direction, come, go):
-        total = 0
+        total = self.begins_at
         try:
             while True:
                 data = come.recv(1 << 18)

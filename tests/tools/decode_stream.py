@@ -3,12 +3,13 @@
 code with the implementation. It has no keys: it checks what is in clear and what follows from it (hellos, headers,
 lengths, sequence numbers, epochs, which frame may travel where, the order of control messages by their sizes).
 
-    decode_stream.py DIRECTORY      files NUMBER.out and NUMBER.in: the bytes of each TCP connection, in order of opening"""
+    decode_stream.py DIRECTORY      files NUMBER.out and NUMBER.in: the hello of each TCP connection, as one of its two hosts sees it, and
+                                    then its bytes; in order of opening"""
 import pathlib
 import struct
 import sys
 
-MAGIC, VERSION = 0x314d4954504f4d, 1
+MAGIC, HELLO_VERSION, VERSION = 0x314d4954504f4d, 2, 1
 NOISE, CONTROL, PAGES, ACK, REQUEST, REPLY, RESUME = range(1, 8)
 TAG, RUN = 16, 16
 HEAD_MAX, PAGES_MAX, URGENT_MAX = 128 * RUN, 64, 8
@@ -40,7 +41,7 @@ class Hello:
     def __init__(self, data):
         need(len(data) == 1024, "a hello is 1,024 bytes")
         magic, version, self.kind, self.connection, self.channels, zero, self.status = struct.unpack_from("<QIHHHHi", data)
-        need(magic == MAGIC and version == VERSION, "magic or version")
+        need(magic == MAGIC and version == HELLO_VERSION, "magic or version")
         need(self.kind in (1, 2) and zero == 0, "kind or reserved field")
         need(1 <= self.channels <= 8 and self.connection < 2 + self.channels, "connection number")
         self.session, self.mrenclave = data[24:40], data[40:72]
@@ -70,7 +71,7 @@ def frames(data):
         if len(data) - at - 24 < length:
             return
         yield Frame(data[at:at + 24], data[at + 24:at + 24 + length])
-        at += 24 + length
+        at += 24 + length + (TAG if data[at + 1] == NOISE else 0)      # the host's
 
 
 def check_sizes(frame):

@@ -49,7 +49,7 @@ static void test_hello_round_trip(void **state)
 	(void)state;
 	mig_hello_encode(&in, bytes);
 	assert_int_equal(mig_hello_decode(bytes, &out), 0);
-	in.version = OM_WIRE_VERSION;
+	in.version = OM_HELLO_VERSION;
 	assert_memory_equal(&in, &out, sizeof in);
 }
 
