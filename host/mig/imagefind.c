@@ -76,6 +76,10 @@ static int find_stored(const struct mig_hello *hello, struct mig_image *ret_imag
 	struct store store;
 	int error = store_open(false, &store);
 
+	if (error == OM_EIO) { /* another user's home, with setpriv or sudo: no store of this user */
+		host_note("%s", host_reason());
+		return OM_ENOTFOUND;
+	}
 	if (error)
 		return error;
 	error = store_find(&store, hello->mrenclave, &ret_image->entry, &ret_image->image);

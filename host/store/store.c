@@ -94,8 +94,7 @@ int store_open(bool create, struct store *ret_store)
 		return error;
 	s.fd = open(s.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (s.fd < 0)
-		return host_fail(errno == ENOENT ? OM_ENOTFOUND : errno == EACCES ? OM_EPERM : OM_EIO, "the image store %s: %s", s.path,
-			strerror(errno));
+		return host_fail(errno == ENOENT ? OM_ENOTFOUND : OM_EIO, "the image store %s: %s", s.path, strerror(errno));
 	error = store_check_trusted(s.fd, s.path);
 	if (error) {
 		close(s.fd);

@@ -97,7 +97,8 @@ int store_entry_decode(const char *text, size_t size, struct store_entry *entry)
 /* The store's path: "" if there is none (no home directory). Return: OM_EINVAL (too long, not absolute). */
 __attribute__((warn_unused_result))
 int store_path(char *ret_path, size_t size);
-/* @create: make it if it is missing. Return: OM_ENOTFOUND (there is none), OM_EPERM (others may write to it), OM_EIO. */
+/* @create: make it if it is missing. Return: OM_ENOTFOUND (there is none), OM_EPERM (others may write to it), OM_EIO (it
+ * cannot be opened). */
 __attribute__((warn_unused_result))
 int store_open(bool create, struct store *ret_store);
 void store_close(struct store *store);
