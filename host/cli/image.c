@@ -32,7 +32,7 @@ static const char help_add[] =
 	"Copies the image FILE into the store and prints its program, MRENCLAVE, MRSIGNER and kind. Refused: a file\n"
 	"whose signature is not valid, or not over these contents. An image that is there already is put there anew;\n"
 	"it keeps what its program may do unless one of the options is given.\n\n"
-	"What a receiver that was started as root lets the program do; nothing else is allowed:\n"
+	"What the program may do here; without --user it has the receiver's own rights:\n"
 	"  --user NAME     the account as which it runs\n"
 	"  --ports LIST    ports that it may bind: PORT[-PORT][/tcp|/udp],... ; without it those that any user may\n"
 	"  --owners LIST   owners that it may give files to: USER, USER:GROUP or :GROUP,... ; without it itself alone\n\n"
@@ -130,6 +130,9 @@ static int parse_add(int argc, char **argv, struct store_rights *rights, bool *r
 			return HOST_EXIT_USAGE + 1;
 		}
 	}
+	/* Without a user the program has the receiver's rights: a list would read as a limit and be none. */
+	if (!error && (rights->port_count || rights->owner_count) && !rights->user[0])
+		error = host_fail(OM_EINVAL, "--ports and --owners say what --user NAME may do: name the user, too");
 	if (!error && argc - optind != 1)
 		error = host_fail(OM_EINVAL, argc == optind ? "which FILE?" : "one FILE at a time");
 	if (error) {

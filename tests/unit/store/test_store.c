@@ -388,7 +388,7 @@ static void notices_damage(void **state)
 /* Every byte of an entry.json altered, and every length: decoded to something of the right form, or refused. */
 static void decodes_anything(void **state)
 {
-	struct store_entry entry = { .added_s = 5 }, got;
+	struct store_entry entry = { .added_s = 5 }, got = { 0 };
 	char *text, *bad;
 	size_t length;
 
