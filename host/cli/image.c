@@ -36,8 +36,7 @@ static const char help_add[] =
 	"  --user NAME     the account as which it runs\n"
 	"  --ports LIST    ports that it may bind: PORT[-PORT][/tcp|/udp],... ; without it those that any user may\n"
 	"  --owners LIST   owners that it may give files to: USER, USER:GROUP or :GROUP,... ; without it itself alone\n\n"
-	"  optmig image add ./redis-server --user redis --ports 6379/tcp\n"
-	"  optmig receive --listen '*'\n";
+	"  optmig image add ./redis-server --user redis --ports 6379/tcp\n";
 
 static const char help_ls[] = "usage: optmig image ls [--json]\nLists the images of the store, and on stderr what in it cannot be used.\n";
 static const char help_rm[] = "usage: optmig image rm NAME|MRENCLAVE...\n"

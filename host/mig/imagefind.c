@@ -22,17 +22,17 @@
 
 /* ---- one file --------------------------------------------------------------------------------------------- */
 
-/* Cheaply: what does its signature say? */
-static bool is_signed_for(int fd, const uint8_t mrenclave[32])
+/* What does its signature say? @copy: others may write to it, so a mapping could lose its pages meanwhile. */
+static bool is_signed_for(int fd, bool copy, const uint8_t mrenclave[32])
 {
 	struct host_image *image = calloc(1, sizeof *image);
-	bool same = image && host_image_read(fd, "", false, image) == 0 && memcmp(host_image_signed(image), mrenclave, 32) == 0;
+	bool same = image && host_image_read(fd, "", copy, image) == 0 && memcmp(host_image_signed(image), mrenclave, 32) == 0;
 
 	host_image_free(image);
 	return same;
 }
 
-/* The copy is judged: what is_signed_for() has seen may be gone. */
+/* The copy is judged: what was seen before may be gone. */
 static int take(int fd, const char *path, const uint8_t mrenclave[32], struct host_image *ret_image)
 {
 	int error = host_image_read(fd, path, true, ret_image);
@@ -40,7 +40,7 @@ static int take(int fd, const char *path, const uint8_t mrenclave[32], struct ho
 	if (!error)
 		error = host_image_verify(ret_image, NULL, NULL);
 	if (!error && memcmp(host_image_signed(ret_image), mrenclave, 32))
-		error = host_fail(OM_EIDENTITY, "it was replaced meanwhile");
+		error = host_fail(OM_EIDENTITY, "%s is another image by now", path);
 	if (error)
 		host_image_done(ret_image);
 	return error;
@@ -106,8 +106,8 @@ static int find_in(int directory_fd, const char *path, const struct mig_hello *h
 		if (fd < 0)
 			continue;
 		snprintf(name, sizeof name, "%s/%s", path, entry->d_name);
-		if (is_signed_for(fd, hello->mrenclave)) {
-			error = store_check_trusted(fd, name);
+		if (is_signed_for(fd, store_check_trusted(fd, name), hello->mrenclave)) {
+			error = store_check_trusted(fd, name); /* again, for its words */
 			if (!error)
 				error = take(fd, name, hello->mrenclave, ret_image);
 		}
@@ -220,8 +220,7 @@ static int find_running(const struct mig_hello *hello, struct host_image *ret_im
 
 		error = open_program(programs[i].pid, programs[i].image, &fd);
 		if (!error) {
-			error = is_signed_for(fd, hello->mrenclave) ? take(fd, programs[i].image, hello->mrenclave, ret_image) :
-				host_fail(OM_ENOTFOUND, "%s is another image by now", programs[i].image);
+			error = take(fd, programs[i].image, hello->mrenclave, ret_image);
 			close(fd);
 		}
 		if (error)
