@@ -18,3 +18,13 @@ ifneq ($(wildcard trusted/mig),)
 TESTS += tests/integration/mig_images
 TEST_DEPS += $(MIGRATE_PROGRAMS) $(B)/tests/tools/watch_calls $(B)/tests/load/mini
 endif
+
+# What stands in an entry.
+FUZZ_STORE_SRC := tests/fuzz/fuzz_store_entry.c $(filter-out tests/unit/%,$(STORE_TEST_SRC))
+$(B)/fuzz/fuzz_store_entry: $(call objs,fuzz,$(FUZZ_STORE_SRC))
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson -lcrypto -lpthread
+## make fuzz-store     the fuzzer of the image store's entries
+.PHONY: fuzz-store
+fuzz-store: $(B)/fuzz/fuzz_store_entry
+TESTS += tests/fuzz/store_replay
+TEST_DEPS += $(B)/fuzz/fuzz_store_entry
