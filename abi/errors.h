@@ -40,9 +40,9 @@
 	X(OM_EUNTRACKED,   28, "memory is written by code that was not built with the pass", "rebuild those objects with optmig-cc, or migrate with --tracker faults") \
 	X(OM_EHOSTSTATE,   29, "host state that cannot be moved", "`optmig check` names it and the cure") \
 	X(OM_EEXHAUSTED,   30, "a counter or table is exhausted", "raise the image option named, or start the migration again") \
-	X(OM_ENOTFOUND,    31, "not found", "`optmig ps` lists what runs here") \
+	X(OM_ENOTFOUND,    31, "not found", "`optmig ps` lists what runs here, `optmig image ls` which images a receiver may start") \
 	X(OM_EEXISTS,      32, "already exists", "choose another name or port") \
-	X(OM_EPERM,        33, "not permitted", "run with the capability named in the message") \
+	X(OM_EPERM,        33, "not permitted", "do what the message says, or run with the capability that it names") \
 	X(OM_EABORTED,     34, "aborted by the other side", "see the other side's report for the reason") \
 	X(OM_EINTERNAL,    35, "internal error", "this is a bug in OptMig; please report it with the message") \
 	X(OM_ETICKET,      36, "the owner's ticket does not allow this move", "see the reason given; `optmig ticket show` says what the ticket allows, `optmig ticket check` whether it will do") \

@@ -23,14 +23,14 @@
  *   18  u16  reserved, 0
  *   20  i32  status: 0, or OM_E* (answer only)
  *   24  16 B session id: random, the same in all connections of a session
- *   40  32 B MRENCLAVE of the source's image (a hint, to find the file; attestation decides)
+ *   40  32 B MRENCLAVE of the source's image (by it the destination finds the file; attestation decides)
  *   72  u64  ELRANGE size (a hint)
  *   80  u40  touched bytes (a hint, to reserve memory ahead)
  *   85  u23  TCP sockets, then 1 bit: of IPv6 (a hint, to make them ahead; hosts that do not know it send and see 0)
- *   88  64 B program name, NUL-padded
+ *   88  64 B program name, NUL-padded: for people; nothing is looked up by it
  *  152  16 B clock: the same for hosts that read the same clock (one machine), 0 if unknown
  *  168  88 B reserved, 0
- *  256  768 B text, NUL-padded: path of the image on the source (a hint); in an answer the reason for its status
+ *  256  768 B text, NUL-padded: in an answer the reason for its status; else empty (sources named a path here once: not read)
  *
  * FRAMES (opaque to the hosts but for this header). After the opening each direction is a sequence of frames:
  *

@@ -14,6 +14,27 @@ _optmig()
 			[[ ${COMP_WORDS[i]} == -* ]] || { mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return; }
 		done
 	fi
+	if [[ $command == image ]]; then
+		local verb=${COMP_WORDS[2]}
+		if [[ $COMP_CWORD -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--help $(optmig image --help 2> /dev/null | sed -nE 's/^  ([a-z]+) .*/\1/p')" -- "$cur")
+			return
+		fi
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(optmig image "$verb" --help 2> /dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)" -- "$cur")
+			return
+		fi
+		case $verb in
+		rm | verify)
+			mapfile -t COMPREPLY < <(compgen -W "$(optmig image ls 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur") ;;
+		*)
+			case ${COMP_WORDS[COMP_CWORD - 1]} in
+			--user) mapfile -t COMPREPLY < <(compgen -u -- "$cur") ;;
+			*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+			esac ;;
+		esac
+		return
+	fi
 	if [[ $cur == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(optmig "$command" --help 2> /dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)" -- "$cur")
 		return

@@ -18,6 +18,7 @@ struct cli_command {
 int cli_run(int argc, char **argv);
 int cli_run_direct(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_image(int argc, char **argv);
 int cli_migrate(int argc, char **argv);
 int cli_receive(int argc, char **argv);
 int cli_ticket(int argc, char **argv);

@@ -13,7 +13,8 @@
 #include "rundir.h"
 #include "util.h"
 
-#define INFO_MS 2000
+#define INFO_MS   2000
+#define WANTED_MS 5000    /* when the answer is needed, not only shown */
 
 /* Return: 0, OM_ENOTFOUND if nobody listens there any more (then the socket is removed). */
 static int connect_path(const char *path, struct channel *ret_channel)
@@ -87,7 +88,7 @@ static bool split(const char *file, const char *ending, char name[65], int *ret_
 }
 
 /* The info of the process behind a socket, or NULL if it is gone. */
-static json_t *info_of(const char *path, const char *name, int pid)
+static json_t *info_of(const char *path, const char *name, int pid, int timeout_ms)
 {
 	struct channel channel;
 	json_t *info = NULL;
@@ -99,7 +100,7 @@ static json_t *info_of(const char *path, const char *name, int pid)
 	if (!error) {
 		json_t *answer;
 
-		error = channel_receive(&channel, INFO_MS, &answer);
+		error = channel_receive(&channel, timeout_ms, &answer);
 		if (!error) {
 			info = json_incref(json_object_get(answer, "return"));
 			json_decref(answer);
@@ -118,7 +119,7 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strverscmp((*a)->d_name, (*b)->d_name);
 }
 
-int client_list(json_t **ret_list)
+static int list_programs(int timeout_ms, json_t **ret_list)
 {
 	char directory[100];
 	struct dirent **entries;
@@ -141,7 +142,7 @@ int client_list(json_t **ret_list)
 
 		snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
 		if (split(entries[i]->d_name, ".sock", name, &pid)) {
-			info = info_of(path, name, pid);
+			info = info_of(path, name, pid, timeout_ms);
 			if (info)
 				json_array_append_new(list, info);
 		} else if (split(entries[i]->d_name, ".new", name, &pid) && kill(pid, 0) && errno == ESRCH) {
@@ -155,11 +156,70 @@ int client_list(json_t **ret_list)
 	return 0;
 }
 
+int client_list(json_t **ret_list)
+{
+	return list_programs(INFO_MS, ret_list);
+}
+
 static const char *text(const json_t *info, const char *name)
 {
 	const char *value = json_string_value(json_object_get(info, name));
 
 	return value ? value : "";
+}
+
+/* The process that listens there. Return: 0 if it is gone, or in another pid namespace. */
+static int peer_of(const char *path)
+{
+	struct channel channel;
+	struct ucred peer = { 0 };
+	socklen_t size = sizeof peer;
+
+	if (connect_path(path, &channel))
+		return 0;
+	if (getsockopt(channel.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.uid != geteuid())
+		peer.pid = 0;
+	channel_done(&channel);
+	return peer.pid;
+}
+
+int client_programs(const uint8_t mrenclave[32], struct client_program **ret_list, size_t *ret_count)
+{
+	struct client_program *programs;
+	const json_t *info;
+	char hex[65];
+	size_t i, count = 0;
+	json_t *list;
+	int error = list_programs(WANTED_MS, &list);
+
+	if (error)
+		return error;
+	for (i = 0; i < 32; i++)
+		snprintf(hex + 2 * i, 3, "%02x", mrenclave[i]);
+	programs = calloc(json_array_size(list) + 1, sizeof *programs);
+	json_array_foreach(list, i, info) {
+		struct client_program p = { 0 };
+
+		if (!programs || strcmp(text(info, "mrenclave"), hex))
+			continue;
+		p.pid = peer_of(text(info, "socket"));
+		p.image = p.pid > 0 ? strdup(text(info, "image")) : NULL;
+		if (p.image)
+			programs[count++] = p;
+	}
+	json_decref(list);
+	if (!programs)
+		return host_fail(OM_ENOMEM, "no memory");
+	*ret_list = programs;
+	*ret_count = count;
+	return 0;
+}
+
+void client_programs_free(struct client_program *list, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(list[i].image);
+	free(list);
 }
 
 /* How well a process fits, 0: not at all. */

@@ -3,6 +3,8 @@
 #ifndef OPTMIG_HOST_DAEMON_CLIENT_H
 #define OPTMIG_HOST_DAEMON_CLIENT_H
 
+#include <stddef.h>
+#include <stdint.h>
 #include "channel.h"
 
 struct json_t;
@@ -13,6 +15,16 @@ struct json_t;
  * are gone. A process that does not answer appears with "state": "hung". Return: OM_ENOMEM, OM_EPERM. */
 __attribute__((warn_unused_result))
 int client_list(struct json_t **ret_list);
+
+/* A program of this user that runs an image here. */
+struct client_program {
+	int pid;                /* of the process behind its control socket, as the kernel says */
+	char *image;            /* the file, as the process says */
+};
+/* Those that say that they run the image with this MRENCLAVE. Give the list to client_programs_free(). Return: OM_ENOMEM, OM_EPERM. */
+__attribute__((warn_unused_result))
+int client_programs(const uint8_t mrenclave[32], struct client_program **ret_list, size_t *ret_count);
+void client_programs_free(struct client_program *list, size_t count);
 
 /* What NAME means when several processes have it: the one that ... */
 enum client_want {

@@ -38,6 +38,7 @@
 #include "tee.h"
 
 struct host_enclave;
+struct host_image;
 
 /* Exit status of the process when OptMig itself, not the program, failed (as env(1) and docker do). */
 #define HOST_EXIT_FAILED  125
@@ -48,6 +49,7 @@ struct host_enclave;
 
 struct host_load_options {
 	const char *path;               /* image file */
+	struct host_image *image;       /* NULL, or the image itself, opened and judged already: emptied when it is taken over */
 	enum tee_kind kind;
 	struct tee_soft_options emu;
 	uint32_t boot_flags;            /* OM_BOOT_* */

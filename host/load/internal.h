@@ -9,6 +9,7 @@
 #include "blocking.h"
 #include "enclave.h"
 #include "imagefile.h"
+#include "imageread.h"
 
 #define HOST_SYSCALL_MAX 512u
 #define HOST_OP_MAX      32u
@@ -40,10 +41,8 @@ struct host_slot {
 struct host_enclave {
 	struct tee_platform *platform;
 	struct tee_enclave *sgx;
-	struct om_image image;
-	void *file;
-	uint64_t file_size;
-	char path[4096];
+	struct om_image image;                  /* without file bytes once the enclave is built */
+	struct host_image file;
 	uint8_t mrenclave[32];
 	struct om_clock *clock;
 	pthread_t clock_thread;

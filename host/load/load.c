@@ -2,59 +2,29 @@
 /*
  * From an image file to an initialised enclave.
  *
- * The file is mapped privately and read once by the plan; core/imagefile checks it. What is loaded is what was
- * measured: if the file changes under us, EINIT refuses. On failure everything is undone in reverse order.
+ * The image is opened once (imageread.h says what follows from that) and read once by the plan; core/imagefile checks it. What is loaded
+ * is what was measured: if a mapped file changes under us, EINIT refuses. On failure everything is undone in reverse order.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "strerror.h"
 #include "creds.h"
 #include "internal.h"
 #include "util.h"
 
-static int map_file(struct host_enclave *e, const char *path)
+/* Takes over what options->image holds, or opens the file that options->path names. */
+static int take_image(struct host_enclave *e, const struct host_load_options *options)
 {
-	struct stat status;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	int error = 0;
+	struct host_image *given = options->image;
+	int error = given ? 0 : host_image_open(options->path, false, &e->file);
 
-	if (fd < 0)
-		return host_fail(OM_EIO, "%s", strerror(errno));
-	if (fstat(fd, &status) || !S_ISREG(status.st_mode) || status.st_size == 0) {
-		error = host_fail(OM_EIMAGE, "not a regular file with contents");
-		goto out;
+	if (given) {
+		e->file = *given;
+		given->file = NULL;
 	}
-	e->file_size = (uint64_t)status.st_size;
-	e->file = mmap(NULL, e->file_size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (e->file == MAP_FAILED) {
-		e->file = NULL;
-		error = host_fail(OM_EIO, "%s", strerror(errno));
-	}
-	/* Unresolvable (deleted meanwhile): keep the name as given. */
-	if (!realpath(path, e->path))
-		(void)!memccpy(e->path, path, 0, sizeof e->path - 1);
-out:
-	close(fd);
+	e->image = e->file.image;
 	return error;
-}
-
-static int open_image(struct host_enclave *e, const char *path)
-{
-	int error = map_file(e, path);
-
-	if (error)
-		return error;
-	error = om_image_open(e->file, e->file_size, false, &e->image);
-	if (error)
-		return host_fail(error, "%s", e->image.reason ? e->image.reason : om_strerror(error));
-	if (e->image.sigstruct_file_offset == 0)
-		return host_fail(OM_ESIGSTRUCT, "it is not signed, or was stripped by a tool that is not optmig-strip: then build it again");
-	return 0;
 }
 
 static int add_pages(struct host_enclave *e)
@@ -83,7 +53,6 @@ static int lacks_state(uint64_t missing)
 
 static int build(struct host_enclave *e, const struct tee_capabilities *caps)
 {
-	struct sgx_sigstruct sigstruct;
 	struct sgx_attributes attributes;
 	int error;
 
@@ -102,11 +71,13 @@ static int build(struct host_enclave *e, const struct tee_capabilities *caps)
 	error = add_pages(e);
 	if (error)
 		return error;
-	memcpy(&sigstruct, (const uint8_t *)e->file + e->image.sigstruct_file_offset, sizeof sigstruct);
-	memcpy(e->mrenclave, sigstruct.enclavehash, sizeof e->mrenclave);
-	error = tee_init(e->sgx, &sigstruct);
+	memcpy(e->mrenclave, host_image_signed(&e->file), sizeof e->mrenclave);
+	error = tee_init(e->sgx, &e->file.sigstruct);
 	if (error)
 		return host_fail(error, "%s", tee_last_error());
+	/* The enclave has its pages now. */
+	host_image_done(&e->file);
+	e->image.file = NULL;
 	return 0;
 }
 
@@ -162,7 +133,7 @@ int host_enclave_load(const struct host_load_options *options, struct host_encla
 	if (!e)
 		return host_fail(OM_ENOMEM, "no memory");
 	host_clock_anchor();
-	error = open_image(e, options->path);
+	error = take_image(e, options);
 	if (error)
 		goto fail;
 	error = tee_platform_open(options->kind, &options->emu, &e->platform);
@@ -228,8 +199,7 @@ void host_enclave_free(struct host_enclave *e)
 	}
 	if (e->platform)
 		tee_platform_close(e->platform);
-	if (e->file)
-		munmap(e->file, e->file_size);
+	host_image_done(&e->file);
 	free(e);
 }
 
@@ -245,7 +215,7 @@ const struct om_image_header *host_image_header(const struct host_enclave *e)
 
 const char *host_image_path(const struct host_enclave *e)
 {
-	return e->path;
+	return e->file.path;
 }
 
 const uint8_t *host_image_mrenclave(const struct host_enclave *e)

@@ -127,22 +127,42 @@ static int first_hello(struct mig_lobby *lobby, struct mig_arrival *ret_arrival)
 	}
 }
 
-/* The enclave for a hello. */
+/* An entry of the store may say that the program is to run as somebody. A receiver that is not root is that user, or it is none of its. */
+static int check_user(const struct mig_image *found)
+{
+	uid_t uid;
+	gid_t gid;
+	int error;
+
+	if (!found->stored || !found->entry.rights.user[0])
+		return 0;
+	error = store_user_ids(&found->entry.rights, &uid, &gid);
+	if (!error && uid != geteuid())
+		error = host_fail(OM_EPERM, "the image store lets this program run as user %s; start the receiver as that user",
+			found->entry.rights.user);
+	return error;
+}
+
+/* The enclave for a hello. Before one page of it is added the image is known to be one that was given to this receiver. */
 static int build(const struct mig_receive_options *options, const struct mig_hello *hello, struct host_enclave **ret_enclave)
 {
 	struct host_load_options load = options->load;
-	static char path[4096];
-	char *argv[] = { path, NULL }, *envp[] = { NULL };
+	static struct mig_image found;
+	char *argv[] = { found.image.path, NULL }, *envp[] = { NULL };
 	uint32_t main_slot;
-	int error = mig_image_find(hello, options->load.path, path);
+	int error = mig_image_find(hello, options->load.path, &found);
 
 	if (error)
 		return error;
-	load.path = path;
+	error = check_user(&found);
+	load.image = &found.image;
 	load.argv = argv;
 	load.envp = envp;
 	load.boot_flags |= OM_BOOT_RECEIVE;
-	return host_enclave_load(&load, ret_enclave, &main_slot);
+	if (!error)
+		error = host_enclave_load(&load, ret_enclave, &main_slot);
+	host_image_done(&found.image);
+	return error;
 }
 
 static int engine_begin(struct host_mig *mig)

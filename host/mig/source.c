@@ -106,7 +106,6 @@ static int connect_all(struct host_mig *mig, enum om_hello_kind kind)
 	if (kind == OM_HELLO_NEW) {
 		hello.touched_bytes = touched_bytes(mig);
 		hello.sockets = net_spare_count();
-		snprintf(hello.text, sizeof hello.text, "%s", host_image_path(mig->enclave));
 	}
 	pthread_mutex_lock(&mig->lock);
 	to = mig->request.to;

@@ -193,7 +193,7 @@ static int add_pages(struct tee_enclave *enclave, uint64_t offset, const void *s
 	const struct sgx_secinfo *secinfo, bool measure)
 {
 	struct emu_enclave *e = (struct emu_enclave *)enclave;
-	const uint8_t *from = source;
+	const uint8_t *from = source, *page_at = (const uint8_t *)e->common.base + offset;
 	bool tcs = (secinfo->flags & SGX_SECINFO_PT_MASK) == SGX_SECINFO_TCS;
 	uint16_t entry = (uint16_t)(secinfo->flags | E_VALID);
 	struct sgx_tcs content;
@@ -209,6 +209,9 @@ static int add_pages(struct tee_enclave *enclave, uint64_t offset, const void *s
 				(unsigned long long)(offset + at));
 	if (!tcs && from && (r = emu_uffd_copy(e->uffd, e->common.base + offset, from, length, false)) < 0)
 		return tee_fail(OM_ENOMEM, "EADD at 0x%llx: %s", (unsigned long long)offset, strerror(-r));
+	/* As EEXTEND, which reads the EPC: the source may be a file that is being written. Before the pages lose R. */
+	for (uint64_t at = 0; !tcs && at < length; at += SGX_PAGE_SIZE)
+		om_measure_page(e->measure, offset + at, from ? page_at + at : NULL, secinfo->flags, measure);
 	if (!tcs && (secinfo->flags & E_PERMS) != (E_R | E_W)) {
 		if ((r = protect_added(e, offset, length, secinfo->flags)) < 0)
 			return r;
@@ -227,8 +230,8 @@ static int add_pages(struct tee_enclave *enclave, uint64_t offset, const void *s
 
 		if (tcs && (r = add_tcs(e, page, from ? from + at : NULL, &content)) < 0)
 			return r;
-		om_measure_page(e->measure, offset + at, tcs ? (const uint8_t *)&content : from ? from + at : NULL, secinfo->flags,
-			measure);
+		if (tcs)
+			om_measure_page(e->measure, offset + at, (const uint8_t *)&content, secinfo->flags, measure);
 		atomic_store_explicit(&e->epcm[page], entry, memory_order_release);
 	}
 	return 0;

@@ -21,7 +21,9 @@ B = pathlib.Path(os.environ.get("B", "build")).resolve()
 OPTMIG = B / "bin" / "optmig"
 PROGRAMS = B / "tests" / "migrate"
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="optmig-test."))
-ENV = dict(os.environ, OPTMIG_RUNTIME_DIR=str(WORK / "run"), OPTMIG_HOST_DIR=str(WORK / "host"), OPTMIG_QUIET="1", TMPDIR=str(WORK))
+ENV = dict(os.environ, OPTMIG_RUNTIME_DIR=str(WORK / "run"), OPTMIG_HOST_DIR=str(WORK / "host"), OPTMIG_IMAGE_STORE=str(WORK / "images"),
+           OPTMIG_QUIET="1", TMPDIR=str(WORK))
+ENV.pop("OPTMIG_IMAGE_PATH", None)
 # In a quick test an interrupted link is found after this long.
 PATIENCE = ["--patience", "5s", "--silence", "3s"]
 

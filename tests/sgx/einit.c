@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ECREATE, EADD and EINIT: what is refused, and that a refusal leaves nothing behind. Reasons in brackets: see pages.h. */
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include "harness.h"
 #include "measure.h"
 
@@ -94,6 +97,59 @@ static void test_add_tcs(void)
 	enclave_down();
 }
 
+#define CHANGING_PAGES 16u
+
+static atomic_bool changing;
+
+static void *change(void *page)
+{
+	volatile uint8_t *byte = page;
+
+	while (atomic_load(&changing))
+		++*byte;
+	return NULL;
+}
+
+/* [EEXTEND measures the EPC page, not what EADD copied it from]: a source that is written meanwhile, a mapped file for instance, is
+ * measured as what was added. */
+static void test_changing_source(void)
+{
+	const size_t size = CHANGING_PAGES * 4096;
+	uint8_t *source = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct sgx_secinfo s = { .flags = SGX_SECINFO_REG | SGX_SECINFO_R | SGX_SECINFO_W };
+	struct tee_capabilities caps;
+	struct sgx_attributes a;
+	pthread_t thread;
+
+	tee_platform_capabilities(platform, &caps);
+	if (!caps.oracle)
+		return; /* what was added cannot be read here */
+	if (source == MAP_FAILED)
+		exit(1);
+	default_attributes(&a);
+	for (int round = 0; round < 20; round++) {
+		struct sgx_sigstruct sigstruct;
+		struct om_measure m;
+		uint8_t mrenclave[32];
+
+		enclave_add(&a);
+		atomic_store(&changing, true);
+		if (pthread_create(&thread, NULL, change, source + size - 4096))
+			exit(1);
+		MUST(tee_add_pages(enclave, T_HEAP, source, size, &s, true));
+		atomic_store(&changing, false);
+		pthread_join(thread, NULL);
+		measure_added(&m);
+		for (size_t at = 0; at < size; at += 4096)
+			om_measure_page(&m, T_HEAP + at, (const uint8_t *)(T_BASE + T_HEAP + at), s.flags, true);
+		om_measure_result(&m, mrenclave);
+		MUST(make_sigstruct(mrenclave, &a, &sigstruct));
+		CHECK_EQ(tee_init(enclave, &sigstruct), 0);
+		enclave_down();
+	}
+	munmap(source, size);
+}
+
 /* Each byte class of SIGSTRUCT changed by itself; EINIT of the untouched one works afterwards. */
 static void test_sigstruct(void)
 {
@@ -137,6 +193,7 @@ int main(void)
 	test_create();
 	test_add();
 	test_add_tcs();
+	test_changing_source();
 	test_sigstruct();
 	return finish_tests("einit");
 }

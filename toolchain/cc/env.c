@@ -21,7 +21,7 @@ static const char *const known[] = {
 	"OPTMIG_PASS_TEST", /* 1: allow the pass's mutation options */
 	/* read by other parts of OptMig */
 	"OPTMIG_SGX", "OPTMIG_EMU_PROFILE", "OPTMIG_QUIET", "OPTMIG_STATS", "OPTMIG_STATS_JSON", "OPTMIG_STOP_TEST", "OPTMIG_ROUND_TEST", "OPTMIG_ROUND_TEST_JSON", "OPTMIG_FAULT",
-	"OPTMIG_RUNTIME_DIR", "OPTMIG_IMAGE_PATH", "OPTMIG_VECTORS", "OPTMIG_FUZZ",
+	"OPTMIG_RUNTIME_DIR", "OPTMIG_IMAGE_PATH", "OPTMIG_IMAGE_STORE", "OPTMIG_VECTORS", "OPTMIG_FUZZ",
 };
 
 static void hint_misspelt(void)
