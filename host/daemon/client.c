@@ -118,24 +118,13 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strverscmp((*a)->d_name, (*b)->d_name);
 }
 
-int client_list(json_t **ret_list)
+static void list_directory(const char *directory, json_t *list)
 {
-	char directory[100];
 	struct dirent **entries;
-	json_t *list = json_array();
-	int count, error = host_rundir(0, directory, sizeof directory);
+	int count = scandir(directory, &entries, NULL, by_name);
 
-	if (error == OM_ENOTFOUND) {
-		*ret_list = list;
-		return 0;
-	}
-	if (error) {
-		json_decref(list);
-		return error;
-	}
-	count = scandir(directory, &entries, NULL, by_name);
 	for (int i = 0; i < count; i++) {
-		char name[65], path[sizeof directory + 256];
+		char name[65], path[HOST_RUNDIR_MAX + 256];
 		json_t *info;
 		int pid;
 
@@ -151,6 +140,21 @@ int client_list(json_t **ret_list)
 	}
 	if (count >= 0)
 		free(entries);
+}
+
+int client_list(json_t **ret_list)
+{
+	char directory[HOST_RUNDIR_MAX];
+	json_t *list = json_array();
+	int error = host_rundir(0, directory, sizeof directory);
+
+	if (error && error != OM_ENOTFOUND) {
+		json_decref(list);
+		return error;
+	}
+	if (!error)
+		list_directory(directory, list);
+	host_rundir_others(list_directory, list);
 	*ret_list = list;
 	return 0;
 }

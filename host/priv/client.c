@@ -203,6 +203,14 @@ static bool item_of(const void *address, size_t size, struct priv_item *ret)
 	return true;
 }
 
+static bool is_stream(int fd)
+{
+	int type = 0;
+	socklen_t size = sizeof type;
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) || type == SOCK_STREAM;
+}
+
 bool priv_bind(int fd, const void *address, socklen_t size, int64_t *ret_result)
 {
 	bool repairing = is_at_bind(fd);
@@ -217,7 +225,7 @@ bool priv_bind(int fd, const void *address, socklen_t size, int64_t *ret_result)
 		*ret_result = repair_one(item);
 		return true;
 	}
-	*ret_result = priv_may_bind(address, size);
+	*ret_result = priv_may_bind(address, size, is_stream(fd));
 	if (*ret_result || item.port == 0 || item.port >= limits.first_unprivileged)
 		return *ret_result != 0;
 	begin();
@@ -243,11 +251,13 @@ bool priv_chown(int directory, const char *path, uint32_t uid, uint32_t gid, int
 	return *ret_result != -EPERM;            /* no socket's file: as for anybody else */
 }
 
-int priv_may_bind(const void *address, size_t size)
+int priv_may_bind(const void *address, size_t size, bool stream)
 {
 	struct priv_item item;
 
-	return !confined || !item_of(address, size, &item) || priv_port_allowed(&limits, item.port, false) ? 0 : -EACCES;
+	if (!confined || !item_of(address, size, &item) || item.port == 0)
+		return 0;
+	return priv_port_allowed(&limits, item.port, !stream) ? 0 : -EACCES;
 }
 
 int priv_may_own(uint32_t uid, uint32_t gid)

@@ -58,8 +58,8 @@ __attribute__((warn_unused_result))
 int  priv_limits_owners(struct priv_limits *limits, const char *list);
 __attribute__((warn_unused_result))
 int  priv_limits_address(struct priv_limits *limits, const char *text);
-/* A name that is bound; a connection's own end, too, may have a port of those that the kernel chooses. */
-bool priv_port_allowed(const struct priv_limits *limits, uint16_t port, bool connection);
+/* A name that is bound. @chosen: of a connection's own end, or a datagram socket, which may have one of those that the kernel chooses. */
+bool priv_port_allowed(const struct priv_limits *limits, uint16_t port, bool chosen);
 bool priv_owner_allowed(const struct priv_limits *limits, uint32_t uid, uint32_t gid);
 
 /* start.c */
@@ -124,7 +124,7 @@ bool priv_bind(int fd, const void *address, socklen_t size, int64_t *ret_result)
 /* fchownat() of a socket's file. */
 bool priv_chown(int directory, const char *path, uint32_t uid, uint32_t gid, int flags, int64_t *ret_result);
 /* Would these be allowed? Without limits: yes. Return: 0 or -EACCES. */
-int  priv_may_bind(const void *address, size_t size);
+int  priv_may_bind(const void *address, size_t size, bool stream);
 int  priv_may_own(uint32_t uid, uint32_t gid);
 int  priv_fin(int fd, uint32_t seq, uint32_t ack, uint16_t window);
 int  priv_datagram(const struct om_datagram *datagram, const uint8_t *bytes, uint64_t size);

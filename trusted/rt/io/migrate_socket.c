@@ -575,11 +575,52 @@ static bool may_make_file(const struct rt_io_socket_record *record)
 	return ub && !rt_host(__NR_faccessat2, (uint64_t)AT_FDCWD, ub, 3 /* W_OK | X_OK */, LX_AT_EACCESS, 0, 0);
 }
 
+static long ask_permit(enum om_permit what, uint64_t a, uint64_t b)
+{
+	const uint64_t arg[6] = { what, a, b };
+
+	return rt_hostcall(OM_HC_PERMIT, 0, 0, arg);
+}
+
+/* A file of the program's own user is that of the receiver's user there. */
+static bool is_own_file(const struct rt_io_socket_record *record)
+{
+	return record->uid == rt_ids()->euid && record->gid == rt_ids()->egid;
+}
+
+/* What the administrator there allows, asked before anything is promised: most names are had after the start token. */
+static int permitted(struct rt_io_words *words, const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
+	if (!must_bind(ofd, record))
+		return 0;
+	if (has_path(record->local, record->local_size)) {
+		if (!record->mode || is_own_file(record) || ask_permit(OM_PERMIT_OWNER, record->uid, record->gid) != -EACCES)
+			return 0;
+		(void)rt_io_refuse(words, ofd, "its socket's file belongs to user "); /* for its words */
+		rt_io_words_number(words, record->uid);
+		rt_io_words_add(words, ", group ");
+		rt_io_words_number(words, record->gid);
+		rt_io_words_add(words, ", to whom the receiver may not give files (receive --allow-owners)");
+		return OM_EHOSTSTATE;
+	}
+	rt_ub_reset();
+	if (!is_inet(ofd) || !rt_io_ub_copy(record->local, sizeof record->local) ||
+	    ask_permit(OM_PERMIT_NAME, record->local_size, ofd->socket.type == LX_SOCK_STREAM) != -EACCES)
+		return 0;
+	(void)rt_io_refuse(words, ofd, "the receiver does not allow port "); /* for its words */
+	rt_io_words_number(words, port_of(record->local));
+	rt_io_words_add(words, " (receive --allow-ports)");
+	return OM_EHOSTSTATE;
+}
+
 static int make_named(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
-	long error = new_socket(ofd);
+	long error = permitted(words, ofd, record);
 
+	if (error)
+		return (int)error;
+	error = new_socket(ofd);
 	if (error)
 		return rt_io_refuse_errno(words, ofd, "the socket cannot be made again", error);
 	error = rt_io_socket_set_options(ofd, record);
