@@ -395,7 +395,7 @@ static void abandoned(void *context)
 {
 	struct host_mig *mig = atomic_load((struct host_mig *_Atomic *)context);
 
-	if (mig && mig_cancel(mig) == 0) {
+	if (mig && host_thread_attach(mig->enclave) == 0 && mig_cancel(mig) == 0) {
 		host_note("the privileged parent has ended; the program stays where it is");
 		return;
 	}

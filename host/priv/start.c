@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "filter.h"
+#include "load/blocking.h"
 #include "load/creds.h"
 #include "load/enclave.h"
 #include "net/tcp.h"
@@ -368,6 +369,7 @@ static void *watch(void *none)
 
 int priv_watch(const struct priv_hooks *given)
 {
+	static const int faults[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS };
 	pthread_attr_t attributes;
 	pthread_t thread;
 	sigset_t mask, before;
@@ -376,9 +378,12 @@ int priv_watch(const struct priv_hooks *given)
 	if (!priv_confined())
 		return 0;
 	hooks = *given;
-	/* Signals are the program's threads'; but each thread takes on the program's rights. */
+	/* Signals are the program's; but each thread takes on the program's rights, and this one may have to enter the enclave. */
 	sigfillset(&mask);
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+		sigdelset(&mask, faults[i]);
 	sigdelset(&mask, HOST_CREDS_SIGNAL);
+	sigdelset(&mask, HOST_KICK_SIGNAL);
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_sigmask(SIG_SETMASK, &mask, &before);

@@ -3,7 +3,7 @@
  * A server that asks for what may need rights, and says what it is told.
  *     rights PORT PATH [GROUP]     TCP and UDP on PORT, a UNIX socket at PATH (which belongs to GROUP)
  *
- * Lines of the first TCP client: "bind N", "bind6 N", "ids", "ping" are answered with a line; "half": nothing more is read of the client
+ * Lines of the first TCP client: "bind N", "bind6 N", "ping", "sleep MS" are answered with a line; "half": nothing more is read of the client
  * that comes next until "rest", which answers with all that one has sent, up to its end. A datagram is answered with itself.
  */
 #include <arpa/inet.h>
@@ -61,7 +61,7 @@ static const char *try_bind(int six, int port)
 	error = fd < 0 ? errno : bind(fd, six ? (struct sockaddr *)&name : (struct sockaddr *)&name4, six ? sizeof name : sizeof name4) ? errno : 0;
 	if (fd >= 0)
 		close(fd);
-	return error ? strerrorname_np(error) : "0";
+	return error ? strerror(error) : "ok";
 }
 
 static int listener, half = -1;
@@ -76,10 +76,10 @@ static void obey(char *line, FILE *to)
 		fprintf(to, "%s\n", try_bind(1, atoi(line + 6)));
 	else if (!strncmp(line, "bind ", 5))
 		fprintf(to, "%s\n", try_bind(0, atoi(line + 5)));
-	else if (!strncmp(line, "ids", 3))
-		fprintf(to, "%u %u\n", geteuid(), getegid());
+	else if (!strncmp(line, "sleep ", 6))
+		fprintf(to, "%d\n", usleep((unsigned)atoi(line + 6) * 1000));
 	else if (!strncmp(line, "half", 4))
-		fprintf(to, "%s\n", (half = accept(listener, NULL, NULL)) >= 0 ? "ok" : strerrorname_np(errno));
+		fprintf(to, "%s\n", (half = accept(listener, NULL, NULL)) >= 0 ? "ok" : strerror(errno));
 	else if (!strncmp(line, "rest", 4)) {
 		while ((got = recv(half, rest + used, sizeof rest - used, 0)) > 0)
 			used += (size_t)got;

@@ -423,6 +423,17 @@ static void unlink_socket(const struct rt_io_socket_record *record)
 		(void)rt_host(__NR_unlinkat, (uint64_t)AT_FDCWD, path, 0, 0, 0, 0);
 }
 
+/* The program's own user and group are the receiver's there, whatever their numbers. */
+static uint32_t own_user(const struct rt_io_socket_record *record)
+{
+	return record->uid == rt_ids()->euid ? UINT32_MAX : record->uid;
+}
+
+static uint32_t own_group(const struct rt_io_socket_record *record)
+{
+	return record->gid == rt_ids()->egid ? UINT32_MAX : record->gid;
+}
+
 /* Nobody may connect before the file has its mode and owner: the file mask is closed meanwhile. */
 static long bind_file(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
 {
@@ -437,7 +448,8 @@ static long bind_file(const struct rt_io_ofd *ofd, const struct rt_io_socket_rec
 		return error;
 	path = path_of(record->local, record->local_size);
 	/* A host without the right to give files away makes them its own, as it would have natively. The mode comes last. */
-	(void)rt_host(__NR_fchownat, (uint64_t)AT_FDCWD, path, record->uid, record->gid, AT_SYMLINK_NOFOLLOW, 0);
+	if (rt_host(__NR_fchownat, (uint64_t)AT_FDCWD, path, record->uid, record->gid, AT_SYMLINK_NOFOLLOW, 0))
+		(void)rt_host(__NR_fchownat, (uint64_t)AT_FDCWD, path, own_user(record), own_group(record), AT_SYMLINK_NOFOLLOW, 0);
 	return record->mode ? rt_io_zero(rt_host(__NR_fchmodat, (uint64_t)AT_FDCWD, path, record->mode & 07777, 0, 0, 0)) : 0;
 }
 
@@ -582,19 +594,14 @@ static long ask_permit(enum om_permit what, uint64_t a, uint64_t b)
 	return rt_hostcall(OM_HC_PERMIT, 0, 0, arg);
 }
 
-/* A file of the program's own user is that of the receiver's user there. */
-static bool is_own_file(const struct rt_io_socket_record *record)
+int rt_io_socket_permitted(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
-	return record->uid == rt_ids()->euid && record->gid == rt_ids()->egid;
-}
+	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
 
-/* What the administrator there allows, asked before anything is promised: most names are had after the start token. */
-static int permitted(struct rt_io_words *words, const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
-{
-	if (!must_bind(ofd, record))
+	if (ofd->kind != RT_IO_SOCKET || !ofd->frozen || ofd->socket.dumped || !must_bind(ofd, record))
 		return 0;
 	if (has_path(record->local, record->local_size)) {
-		if (!record->mode || is_own_file(record) || ask_permit(OM_PERMIT_OWNER, record->uid, record->gid) != -EACCES)
+		if (!record->mode || ask_permit(OM_PERMIT_OWNER, own_user(record), own_group(record)) != -EACCES)
 			return 0;
 		(void)rt_io_refuse(words, ofd, "its socket's file belongs to user "); /* for its words */
 		rt_io_words_number(words, record->uid);
@@ -616,11 +623,8 @@ static int permitted(struct rt_io_words *words, const struct rt_io_ofd *ofd, con
 static int make_named(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
-	long error = permitted(words, ofd, record);
+	long error = new_socket(ofd);
 
-	if (error)
-		return (int)error;
-	error = new_socket(ofd);
 	if (error)
 		return rt_io_refuse_errno(words, ofd, "the socket cannot be made again", error);
 	error = rt_io_socket_set_options(ofd, record);
