@@ -687,6 +687,7 @@ static int64_t restore(struct silent *s, enum host_tcp_when when)
 		return error;
 	}
 	s->fd = fd;
+	s->asked = false;
 	s->state = when == HOST_TCP_NOW ? CLAIMED : MADE;
 	s->cookie = when == HOST_TCP_NOW ? cookie_of(fd) : 0;
 	if (when != HOST_TCP_NOW && !stand_soon(s, when == HOST_TCP_SOON ? CLAIMED : BOUND)) {
