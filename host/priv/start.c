@@ -67,15 +67,30 @@ static uint64_t server_capabilities(const struct priv_limits *limits)
 	return limits->owner_count ? keep | bit(CAP_CHOWN) : keep;
 }
 
+/* Who waits for the end of the program's streams must not wait for ours. */
+static void forget_streams(int first, int behind)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = first; fd < behind; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
+			close(fd);
+	if (null > 2)
+		close(null);
+}
+
 /* ---- the server ------------------------------------------------------------------------------------------------------ */
 
 static _Noreturn void server_main(const struct priv_limits *limits, int fd)
 {
 	const char *why = "its capabilities cannot be given up";
 
+	forget_streams(0, 2);
 	if (dup2(fd, 3) == 3 && close_range(4, ~0u, 0) == 0 && set_capabilities(server_capabilities(limits)) == 0) {
 		(void)fcntl(3, F_SETFD, FD_CLOEXEC); /* nothing is executed: for good measure */
 		host_net_begin_here();
+		if (!host_log_verbose())
+			forget_streams(2, 3);
 		why = priv_filter_server();
 		if (!why)
 			priv_serve_all(limits, 3);
@@ -156,6 +171,24 @@ static void raise_files(void)
 	(void)setrlimit(RLIMIT_NOFILE, &files); /* else the program has fewer */
 }
 
+/* What is ignored is not forwarded. It is blocked here, and as it was in a receiver until that one knows its program. */
+static void hear_ignored(void)
+{
+	for (int signo = 1; signo <= SIGRTMAX; signo++)
+		if (signo != SIGTSTP && signo != SIGTTIN && signo != SIGTTOU)
+			signal(signo, SIG_DFL);
+}
+
+static void ignore_again(void)
+{
+	uint64_t ignored, blocked;
+
+	host_signals_noted(&ignored, &blocked);
+	for (int signo = 1; signo <= SIGRTMAX; signo++)
+		if (ignored & 1ull << (signo - 1))
+			signal(signo, SIG_IGN);
+}
+
 /* Terminals send theirs to the receiver too. */
 static void forward(int signals, pid_t receiver)
 {
@@ -178,11 +211,11 @@ static int open_signals(sigset_t *ret_before)
 	static const int stops[] = { SIGTSTP, SIGTTIN, SIGTTOU };
 	sigset_t all;
 
-	signal(SIGCHLD, SIG_DFL);
 	sigfillset(&all);
 	for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
 		sigdelset(&all, stops[i]);
 	sigprocmask(SIG_SETMASK, &all, ret_before);
+	hear_ignored();
 	return signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
@@ -201,6 +234,7 @@ static void hear(struct session *s)
 		} else if (word == 'S' && *s->listen_fd >= 0) {
 			close(*s->listen_fd);            /* the receiver takes no other program */
 			*s->listen_fd = -1;
+			forget_streams(0, 3);
 		} else if (word == 'A') {
 			s->again = *s->listen_fd >= 0;
 		}
@@ -282,6 +316,7 @@ static void be_receiver(const struct priv_limits *limits, const struct ends *e, 
 
 	close(e->pair[0]);
 	close(e->words[0]);
+	ignore_again();
 	supervisor_fd = e->words[1];
 	server_fd = e->pair[1];
 	set_environment(limits, directory);
