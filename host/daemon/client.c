@@ -183,6 +183,20 @@ static int fitness(const json_t *info, enum client_want want)
 	}
 }
 
+/* Its process, or the one that was started and stands above it. */
+static bool has_number(const json_t *info, const char *wanted)
+{
+	static const char *const members[] = { "pid", "supervisor" };
+	char number[24];
+
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(info, members[i])));
+		if (strcmp(number, wanted) == 0 && *wanted != '0')
+			return true;
+	}
+	return false;
+}
+
 static const json_t *choose(const json_t *list, const char *wanted, enum client_want want, char *others, size_t others_size)
 {
 	const json_t *best = NULL, *info;
@@ -195,7 +209,7 @@ static const json_t *choose(const json_t *list, const char *wanted, enum client_
 		int fit = fitness(info, want);
 
 		snprintf(pid, sizeof pid, "%lld", (long long)json_integer_value(json_object_get(info, "pid")));
-		if (strcmp(pid, wanted) == 0)
+		if (has_number(info, wanted))
 			return info;
 		if (strcmp(text(info, "program"), wanted) || fit < best_fitness)
 			continue;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include "internal.h"
 #include "mig/report.h"
+#include "priv/priv.h"
 #include "util.h"
 
 struct request { struct control *control; struct control_client *client; const json_t *arguments; };
@@ -52,6 +53,7 @@ static json_t *do_info(struct request *r)
 	struct tee_capabilities caps;
 	struct mig_report report;
 	char hex[65];
+	json_t *info;
 	bool here;
 
 	for (unsigned i = 0; i < 32; i++)
@@ -60,10 +62,13 @@ static json_t *do_info(struct request *r)
 	mig_report_get(r->control->mig, &report);
 	here = !report.any || report.engine.flags & OM_MIG_F_RUNNING || (report.engine.role == 1 &&
 		report.engine.state != OM_MIG_COMMITTED && report.engine.state != OM_MIG_POSTCOPY && report.engine.state != OM_MIG_COMPLETED);
-	return done(0, json_pack("{ss si ss ss ss ss ss sI}", "program", header->program_name, "pid", (int)getpid(),
+	info = json_pack("{ss si ss ss ss ss ss sI}", "program", header->program_name, "pid", (int)getpid(),
 		"image", host_image_path(r->control->enclave), "mrenclave", hex, "sgx", caps.name,
 		"state", here ? "running" : report.engine.role == 1 ? "moved" : "receiving", "migration", mig_status_name(&report),
-		"uptime-ms", (json_int_t)((host_monotonic_ns() - r->control->started_ns) / 1000000)));
+		"uptime-ms", (json_int_t)((host_monotonic_ns() - r->control->started_ns) / 1000000));
+	if (info && priv_supervisor())
+		json_object_set_new(info, "supervisor", json_integer(priv_supervisor()));
+	return done(0, info);
 }
 
 static json_t *do_status(struct request *r)

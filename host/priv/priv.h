@@ -82,6 +82,8 @@ int  priv_watch(const struct priv_hooks *hooks);
 void priv_settled(void);
 /* Is this a receiver without rights? It stays one when its server has gone. */
 bool priv_confined(void);
+/* Its number, for a receiver that has one, and the number that the user knows; else 0. */
+pid_t priv_supervisor(void);
 /* The receiver ends; a new one takes its place. Does not return. */
 _Noreturn void priv_start_over(void);
 

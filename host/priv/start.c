@@ -40,6 +40,7 @@
 
 static int supervisor_fd = -1;           /* receiver: to the supervisor */
 static int server_fd = -1;
+static pid_t supervisor;
 static struct priv_hooks hooks;
 static atomic_bool settled;
 
@@ -318,6 +319,7 @@ static void be_receiver(const struct priv_limits *limits, const struct ends *e, 
 	close(e->words[0]);
 	ignore_again();
 	supervisor_fd = e->words[1];
+	supervisor = getppid();
 	server_fd = e->pair[1];
 	set_environment(limits, directory);
 	priv_client_begin(limits, server_fd);
@@ -426,6 +428,11 @@ int priv_watch(const struct priv_hooks *given)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
 	return code ? host_fail(OM_ENOMEM, "thread: %s", strerror(code)) : 0;
+}
+
+pid_t priv_supervisor(void)
+{
+	return supervisor && getppid() == supervisor ? supervisor : 0;
 }
 
 static void say(char word)
