@@ -228,7 +228,7 @@ static void test_sockets(int to)
 	int tcp = socket(AF_INET, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0), listener = socket(AF_INET, SOCK_STREAM, 0);
 	int client = socket(AF_INET, SOCK_STREAM, 0), file = open("/", O_RDONLY), on = 1;
 	socklen_t size = sizeof name;
-	struct priv_item low = at_port(0, 80), six;
+	struct priv_item low = at_port(0, 80), elsewhere = at_port(new, 7000), six;
 
 	CHECK(repair(to, tcp, (struct priv_item){ .what = PRIV_REPAIR_ON }) == -EINVAL);          /* new, and not bound with it */
 	CHECK(repair(to, tcp, at_port(new, 22)) == -EACCES);
@@ -251,6 +251,13 @@ static void test_sockets(int to)
 	REFUSED(bind(tcp, (struct sockaddr *)&name, sizeof name), EINVAL);
 	CHECK(repair(to, tcp, at_port(new, 7001)) == -EINVAL);
 	CHECK(repair(to, tcp, (struct priv_item){ .what = PRIV_REPAIR_OFF, .value = -1 }) == 0);
+	close(tcp);
+
+	/* One that could not be bound is as before. */
+	tcp = socket(AF_INET, SOCK_STREAM, 0);
+	elsewhere.address[0] = 192;
+	CHECK(repair(to, tcp, elsewhere) == -EADDRNOTAVAIL);
+	CHECK(getsockopt(tcp, IPPROTO_TCP, TCP_REPAIR, &on, &(socklen_t){ sizeof on }) == 0 && on == 0);
 	close(tcp);
 
 	/* The other family, and addresses of the first in it. */
