@@ -112,10 +112,14 @@ enum om_hostcall {
 	                        more. ret = 0 or OM_TCP_FAILURE of one */
 	OM_HC_TCP_LEAVE,     /* data = list of host fds (int32_t) of dumped connections, arg[0] = count: arg[1] = 0, they do not stand on
 	                        this host any more, and nobody hears of it; 1, the descriptors are closed too. ret = 0 or -errno */
+	OM_HC_PERMIT,        /* may this program have that here, by its administrator's limits? arg[0] = enum om_permit.
+	                        NAME: data = a socket's address, arg[1] = its size, arg[2] = 1 if it is a stream's;
+	                        OWNER: of a UNIX socket's file, arg[1] = user, arg[2] = group. ret = 0 or -EACCES */
 };
 
 /* What somebody whom the enclave trusts has signed, and the host only carries. */
 enum om_paper { OM_PAPER_GUESTS, OM_PAPER_TICKET, OM_PAPERS };
+enum om_permit { OM_PERMIT_NAME = 1, OM_PERMIT_OWNER };
 
 /* In the result of OM_HC_TCP_DUMP. */
 #define OM_TCP_REUSE  (1ull << 60)   /* the socket has SO_REUSEADDR on the host */

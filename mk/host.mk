@@ -29,7 +29,9 @@ $(B)/libexec/optmig-interp: host/load/interp.c mk/host.mk | deps
 	$(call interp,$(abspath $(B))/bin/optmig) -o $@
 
 # ---- tests ---------------------------------------------------------------------------------------------------
-HOST_NET_SRCS := $(wildcard host/net/*.c) host/util.c core/errors.c core/cursor.c
+# What host/net asks where it may not itself.
+HOST_PRIV_CLIENT := host/priv/client.c host/priv/allowed.c
+HOST_NET_SRCS := $(wildcard host/net/*.c) $(HOST_PRIV_CLIENT) host/util.c core/errors.c core/cursor.c
 $(B)/tests/tcp_move: $(call objs,san,tests/integration/net/tcp_move.c $(HOST_NET_SRCS))
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined $^ -lnftables -lmnl -lpthread -o $@
@@ -53,7 +55,7 @@ $(B)/tests/load/run_test_san: $(B)/bin/optmig-san $(B)/tests/load/mini
 ## make fuzz-tcp-blob  the fuzzer of dumped connections (run it by hand: libFuzzer options)
 .PHONY: fuzz-tcp-blob
 fuzz-tcp-blob: $(B)/fuzz/fuzz_tcp_blob
-$(B)/fuzz/fuzz_tcp_blob: $(call objs,fuzz,tests/fuzz/fuzz_tcp_blob.c host/net/tcp_blob.c host/net/options.c core/cursor.c)
+$(B)/fuzz/fuzz_tcp_blob: $(call objs,fuzz,tests/fuzz/fuzz_tcp_blob.c host/net/tcp_blob.c host/net/options.c $(HOST_PRIV_CLIENT) host/util.c core/errors.c core/cursor.c)
 	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
 TESTS += tests/fuzz/tcp_blob_replay.sh
 TEST_DEPS += $(B)/fuzz/fuzz_tcp_blob

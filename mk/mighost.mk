@@ -66,3 +66,17 @@ TEST_DEPS += $(B)/fuzz/fuzz_peer
 .PHONY: soak-faults
 soak-faults: all $(B)/.deps-test $(MIGRATE_PROGRAMS)
 	B=$(B) FAULT_STRIDE=1 tests/integration/mig_faults
+
+# A receiver without rights: what it may ask for, what a hostile one gets, and the fuzzer of its requests.
+$(B)/tests/unit/host_priv: $(call objs,host,tests/unit/host/test_priv.c $(filter-out host/cli/main.c,$(HOST_SRCS)) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(HOST_EXTRA_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CLANG) -Wl,--as-needed -pie $^ $(HOST_LIBS) -o $@
+TESTS += $(B)/tests/unit/host_priv tests/integration/mig_sandbox
+FUZZ_PRIV_SRC := tests/fuzz/fuzz_priv.c host/priv/decode.c host/priv/allowed.c
+$(B)/fuzz/fuzz_priv: $(call objs,fuzz,$(FUZZ_PRIV_SRC))
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
+## make fuzz-priv      the fuzzer of what a receiver without rights asks of its server
+.PHONY: fuzz-priv
+fuzz-priv: $(B)/fuzz/fuzz_priv
+TESTS += tests/fuzz/priv_replay
+TEST_DEPS += $(B)/fuzz/fuzz_priv

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of trusted/rt/io on plain Linux: the descriptor code with a faked core runtime, this kernel as the host.
-RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) $(addprefix tests/unit/rtio/,fake.c peek.c appmem.c) $(wildcard host/net/*.c) host/util.c core/errors.c core/cursor.c
+RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) $(addprefix tests/unit/rtio/,fake.c peek.c appmem.c) $(wildcard host/net/*.c) host/priv/client.c host/priv/allowed.c host/util.c core/errors.c core/cursor.c
 define rtio_test
 $(B)/$(1)/tests/unit/test_$(2): $(call objs,$(1),tests/unit/rtio/test_$(2).c $(RTIO_TEST_SRC)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	@mkdir -p $$(@D)

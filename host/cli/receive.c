@@ -8,6 +8,7 @@
 #include "exitcodes.h"
 #include "mig/fault.h"
 #include "mig/units.h"
+#include "priv/priv.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
 
@@ -19,6 +20,9 @@ static const char help[] =
 	"                            receiver: `optmig image add`, then the directories of OPTMIG_IMAGE_PATH, then those\n"
 	"                            of this user's programs that run on this very machine\n"
 	"  --move-address ADDRESS/PREFIX@INTERFACE   this address comes along (may be repeated)\n"
+	"  --user NAME               as root: give all rights up for this user's; a privileged parent does what limits allow\n"
+	"  --allow-ports LIST        with --user: ports of the program, as 80,7000-7010 (any from 1024 on)\n"
+	"  --allow-owners LIST       with --user: owners of its UNIX sockets, as USER,USER:GROUP,:GROUP (the user and its groups)\n"
 	"  --guests FILE             a signed list of guests: by it, too, the program judges the source (optmig-policy(5))\n"
 	"  --patience TIME           before the hand-over: wait so long for a source that was lost (1min)\n"
 	"  --once                    end after a migration that failed, instead of waiting for the next\n"
@@ -26,12 +30,15 @@ static const char help[] =
 	"  --quiet, --verbose        say less, or more, on stderr\n"
 	"Exit status: the program's; 1 cannot listen, 2 usage, 125 failed (with --once), 130 interrupted.\n";
 
-enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_GUESTS, OPT_PATIENCE, OPT_ONCE, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
+enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_GUESTS, OPT_PATIENCE, OPT_ONCE, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "move-address", required_argument, NULL, OPT_MOVE },
+	{ "user", required_argument, NULL, OPT_USER },
+	{ "allow-ports", required_argument, NULL, OPT_PORTS },
+	{ "allow-owners", required_argument, NULL, OPT_OWNERS },
 	{ "guests", required_argument, NULL, OPT_GUESTS },
 	{ "patience", required_argument, NULL, OPT_PATIENCE },
 	{ "once", no_argument, NULL, OPT_ONCE },
@@ -41,6 +48,8 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
+static const char *user, *ports, *owners;
+static struct priv_limits limits;
 static struct mig_receive_options options = { .patience_ns = 60000000000u };
 
 static int ready(struct host_enclave *enclave, struct host_mig *mig)
@@ -59,6 +68,24 @@ static int add_move(const char *value)
 	return 0;
 }
 
+/* Who the receiver becomes, and what the program may do there. */
+static int set_limits(void)
+{
+	int error = 0;
+
+	if (!user)
+		return ports || owners ? host_fail(OM_EINVAL, "--allow-ports and --allow-owners go with --user") : 0;
+	error = priv_limits_init(&limits, user);
+	if (!error && ports)
+		error = priv_limits_ports(&limits, ports);
+	if (!error && owners)
+		error = priv_limits_owners(&limits, owners);
+	for (uint32_t i = 0; i < options.move_count && !error; i++)
+		error = priv_limits_address(&limits, options.moves[i].text);
+	options.limits = &limits;
+	return error;
+}
+
 /* Return: 0, or an exit status + 1. */
 static int parse(int argc, char **argv)
 {
@@ -75,6 +102,9 @@ static int parse(int argc, char **argv)
 		case OPT_MOVE:   error = add_move(optarg); break;
 		case OPT_PATIENCE: error = mig_parse_duration(optarg, &options.patience_ns); break;
 		case OPT_ONCE:   options.once = true; break;
+		case OPT_USER:   user = optarg; break;
+		case OPT_PORTS:  ports = optarg; break;
+		case OPT_OWNERS: owners = optarg; break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
 		case 'v': case OPT_VERBOSE: verbose = true; break;
 		case 'h': case OPT_HELP:
@@ -89,6 +119,8 @@ static int parse(int argc, char **argv)
 		error = host_fail(OM_EINVAL, "unexpected argument %s", argv[optind]);
 	if (!error && !options.listen.port[0])
 		error = host_fail(OM_EINVAL, "where? (--listen ADDRESS:PORT)");
+	if (!error)
+		error = set_limits();
 	if (error)
 		host_error("receive: %s", host_reason());
 	return error ? HOST_EXIT_USAGE + 1 : 0;

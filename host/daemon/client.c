@@ -119,32 +119,24 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 	return strverscmp((*a)->d_name, (*b)->d_name);
 }
 
-static int list_programs(int timeout_ms, json_t **ret_list)
-{
-	char directory[100];
-	struct dirent **entries;
-	json_t *list = json_array();
-	int count, error = host_rundir(0, directory, sizeof directory);
+struct listing { json_t *list; int timeout_ms; };
 
-	if (error == OM_ENOTFOUND) {
-		*ret_list = list;
-		return 0;
-	}
-	if (error) {
-		json_decref(list);
-		return error;
-	}
-	count = scandir(directory, &entries, NULL, by_name);
+static void list_directory(const char *directory, void *context)
+{
+	const struct listing *to = context;
+	struct dirent **entries;
+	int count = scandir(directory, &entries, NULL, by_name);
+
 	for (int i = 0; i < count; i++) {
-		char name[65], path[sizeof directory + 256];
+		char name[65], path[HOST_RUNDIR_MAX + 256];
 		json_t *info;
 		int pid;
 
 		snprintf(path, sizeof path, "%s/%s", directory, entries[i]->d_name);
 		if (split(entries[i]->d_name, ".sock", name, &pid)) {
-			info = info_of(path, name, pid, timeout_ms);
+			info = info_of(path, name, pid, to->timeout_ms);
 			if (info)
-				json_array_append_new(list, info);
+				json_array_append_new(to->list, info);
 		} else if (split(entries[i]->d_name, ".new", name, &pid) && kill(pid, 0) && errno == ESRCH) {
 			unlink(path); /* killed before its socket had its name */
 		}
@@ -152,7 +144,22 @@ static int list_programs(int timeout_ms, json_t **ret_list)
 	}
 	if (count >= 0)
 		free(entries);
-	*ret_list = list;
+}
+
+static int list_programs(int timeout_ms, json_t **ret_list)
+{
+	char directory[HOST_RUNDIR_MAX];
+	struct listing listing = { json_array(), timeout_ms };
+	int error = host_rundir(0, directory, sizeof directory);
+
+	if (error && error != OM_ENOTFOUND) {
+		json_decref(listing.list);
+		return error;
+	}
+	if (!error)
+		list_directory(directory, &listing);
+	host_rundir_others(list_directory, &listing);
+	*ret_list = listing.list;
 	return 0;
 }
 
@@ -239,6 +246,20 @@ static int fitness(const json_t *info, enum client_want want)
 	}
 }
 
+/* Its process, or the one that was started and stands above it. */
+static bool has_number(const json_t *info, const char *wanted)
+{
+	static const char *const members[] = { "pid", "supervisor" };
+	char number[24];
+
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
+		snprintf(number, sizeof number, "%lld", (long long)json_integer_value(json_object_get(info, members[i])));
+		if (strcmp(number, wanted) == 0 && *wanted != '0')
+			return true;
+	}
+	return false;
+}
+
 static const json_t *choose(const json_t *list, const char *wanted, enum client_want want, char *others, size_t others_size)
 {
 	const json_t *best = NULL, *info;
@@ -251,7 +272,7 @@ static const json_t *choose(const json_t *list, const char *wanted, enum client_
 		int fit = fitness(info, want);
 
 		snprintf(pid, sizeof pid, "%lld", (long long)json_integer_value(json_object_get(info, "pid")));
-		if (strcmp(pid, wanted) == 0)
+		if (has_number(info, wanted))
 			return info;
 		if (strcmp(text(info, "program"), wanted) || fit < best_fitness)
 			continue;

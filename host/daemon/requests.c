@@ -11,6 +11,7 @@
 #include "internal.h"
 #include "mig/identity.h"
 #include "mig/report.h"
+#include "priv/priv.h"
 #include "util.h"
 
 struct request { struct control *control; struct control_client *client; const json_t *arguments; };
@@ -64,6 +65,8 @@ static json_t *do_info(struct request *r)
 		"state", here ? "running" : report.engine.role == 1 ? "moved" : "receiving", "migration", mig_status_name(&report),
 		"uptime-ms", (json_int_t)((host_monotonic_ns() - r->control->started_ns) / 1000000));
 	mig_identity_json(r->control->mig, info);
+	if (info && priv_supervisor())
+		json_object_set_new(info, "supervisor", json_integer(priv_supervisor()));
 	return done(0, info);
 }
 

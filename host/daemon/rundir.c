@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finds and checks the directory of control sockets. In /tmp anybody may have made it first, so ownership decides. */
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,6 +41,38 @@ int host_rundir(int create, char *ret_path, size_t size)
 	if (!S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH))
 		return host_fail(OM_EPERM, "%s is not a directory of this user alone", ret_path);
 	return 0;
+}
+
+/* "NAME-UID" beside root's own. */
+static bool is_of_user(const char *path, const char *number)
+{
+	struct stat status;
+	uint64_t uid;
+
+	return host_parse_u64(number, 1, UINT32_MAX, &uid) == 0 && lstat(path, &status) == 0 && S_ISDIR(status.st_mode) &&
+		status.st_uid == uid && !(status.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+void host_rundir_others(void (*each)(const char *directory, void *context), void *context)
+{
+	char own[HOST_RUNDIR_MAX], path[HOST_RUNDIR_MAX];
+	const struct dirent *entry;
+	char *name;
+	DIR *folder;
+
+	if (geteuid() != 0 || choose(own, sizeof own) || !(name = strrchr(own, '/')))
+		return;
+	*name++ = 0;
+	folder = opendir(*own ? own : "/");
+	while (folder && (entry = readdir(folder))) {
+		if (strncmp(entry->d_name, name, strlen(name)) || entry->d_name[strlen(name)] != '-')
+			continue;
+		if (snprintf(path, HOST_RUNDIR_MAX, "%s/%s", own, entry->d_name) < (int)HOST_RUNDIR_MAX &&
+		    is_of_user(path, entry->d_name + strlen(name) + 1))
+			each(path, context);
+	}
+	if (folder)
+		closedir(folder);
 }
 
 int host_control_address(const char *directory, const char *program, int pid, struct sockaddr_un *ret_address)

@@ -20,7 +20,6 @@
 #define STRINGS_MAX (16u * 1024 * 1024)
 /* Descriptors of this process itself: control socket and its clients, a migration's connections, files that are read while
  * the program stands still. */
-#define HOST_FILES_RESERVED 64u
 
 static uint64_t cpu_features(void)
 {

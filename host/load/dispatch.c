@@ -15,6 +15,7 @@
 #include "net/hold.h"
 #include "net/options.h"
 #include "net/tcp.h"
+#include "priv/priv.h"
 #include "sysproxy/sysproxy.h"
 #include "util.h"
 
@@ -308,6 +309,18 @@ static int64_t do_options_set(struct host_slot *slot, struct om_tbuf *tbuf, uint
 	return 0;
 }
 
+static int64_t do_permit(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	(void)slot;
+	switch ((enum om_permit)tbuf->arg[0]) {
+	case OM_PERMIT_NAME:
+		return tbuf->arg[1] > tbuf_size - OM_TBUF_DATA ? -EINVAL : priv_may_bind(host_tbuf_data(tbuf), tbuf->arg[1], tbuf->arg[2] == 1);
+	case OM_PERMIT_OWNER:
+		return priv_may_own((uint32_t)tbuf->arg[1], (uint32_t)tbuf->arg[2]);
+	}
+	return -EINVAL;
+}
+
 static int64_t do_log(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	const char *from = (const char *)host_tbuf_data(tbuf);
@@ -362,6 +375,7 @@ static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_DATAGRAM] = do_datagram,
 	[OM_HC_OPTIONS_GET] = do_options_get,
 	[OM_HC_OPTIONS_SET] = do_options_set,
+	[OM_HC_PERMIT] = do_permit,
 	[OM_HC_LOG] = do_log,
 	[OM_HC_URGENT_PAGE] = do_urgent_page,
 	[OM_HC_ROUND] = do_round,

@@ -37,6 +37,8 @@
 #include "image.h"
 #include "tee.h"
 
+#define HOST_FILES_RESERVED 64u   /* descriptors beside the program's, for the process around it */
+
 struct host_enclave;
 struct host_image;
 

@@ -27,6 +27,7 @@
 #define MIG_MOVES_MAX      8u
 
 struct host_mig;
+struct priv_limits;
 
 enum mig_phase { MIG_PHASE_IDLE, MIG_PHASE_CONNECTING, MIG_PHASE_RUNNING, MIG_PHASE_RECONNECTING, MIG_PHASE_ENDED };
 
@@ -99,6 +100,7 @@ struct mig_receive_options {
 	uint64_t patience_ns;           /* while it only receives: how long a lost source is waited for */
 	uint32_t move_count;
 	struct mig_move moves[MIG_MOVES_MAX];
+	const struct priv_limits *limits; /* of a process that gives its rights up, or NULL: it keeps them */
 	char **restart_argv;            /* how this process was started, to start over */
 	/* The enclave is there and waits: what the process does before the session begins (control socket, ...). */
 	int  (*ready)(struct host_enclave *enclave, struct host_mig *mig);

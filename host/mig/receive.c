@@ -30,6 +30,7 @@
 #include "imagefind.h"
 #include "load/creds.h"
 #include "net/hold.h"
+#include "priv/priv.h"
 #include "report.h"
 #include "units.h"
 #include "util.h"
@@ -91,6 +92,8 @@ static _Noreturn void start_over(struct host_mig *mig, const struct mig_receive_
 		host_exit(0, SIGINT);
 	if (options->once)
 		host_exit(HOST_EXIT_FAILED, 0);
+	if (priv_confined())
+		priv_start_over();
 	snprintf(text, sizeof text, "%d", listen_fd);
 	setenv(LISTEN_FD_VARIABLE, text, 1);
 	(void)fcntl(listen_fd, F_SETFD, 0); /* or the new process listens anew */
@@ -363,6 +366,7 @@ void mig_receive_arrived(struct host_mig *mig)
 	atomic_store(&mig->moves_absent, false); /* a program without sockets has not asked for them */
 	mig_moves_announce(mig->receive->moves, mig->receive->move_count);
 	host_creds_settle();
+	priv_settled();
 	host_signals_divert(NULL, NULL);
 	host_note("%s runs here now", host_image_header(mig->enclave)->program_name);
 }
@@ -411,9 +415,40 @@ static int start_session(struct host_mig *mig, const struct mig_receive_options 
 	return 0;
 }
 
+/* The privileged parent has gone, and without it the program would lack what it was promised. */
+static void abandoned(void *context)
+{
+	struct host_mig *mig = atomic_load((struct host_mig *_Atomic *)context);
+
+	if (mig && host_thread_attach(mig->enclave) == 0 && mig_cancel(mig) == 0) {
+		host_note("the privileged parent has ended; the program stays where it is");
+		return;
+	}
+	if (!mig) {
+		host_error("receive: the privileged parent has ended");
+		host_exit(HOST_EXIT_FAILED, 0);
+	}
+	/* Refused: the program has just been started here. */
+}
+
+/* Without rights from here on, if they are to be given up. */
+static int confine(const struct mig_receive_options *options, int listen_fd, struct host_mig *_Atomic *mig)
+{
+	const struct priv_hooks hooks = { abandoned, (void *)mig };
+	int error = 0;
+
+	if (options->limits)
+		error = priv_begin(options->limits, listen_fd);
+	else
+		host_detail("this process keeps its rights; --user NAME gives them up");
+	make_room_for_descriptors(listen_fd);
+	return error ? error : priv_watch(&hooks);
+}
+
 int mig_receive(const struct mig_receive_options *options)
 {
 	struct host_enclave *enclave = NULL;
+	static struct host_mig *_Atomic session;       /* for abandoned() */
 	struct host_mig *mig = NULL;
 	const struct host_key *key;
 	struct mig_lobby *lobby = NULL;
@@ -424,9 +459,10 @@ int mig_receive(const struct mig_receive_options *options)
 		error = host_key_own(&key);
 	if (!error)
 		error = open_listener(options, &listen_fd);
+	if (!error)
+		error = confine(options, listen_fd, &session);
 	if (error)
 		return error;
-	make_room_for_descriptors(listen_fd);
 	error = mig_lobby_new(listen_fd, key, &lobby);
 	if (!error)
 		error = first_hello(lobby, &first);
@@ -439,6 +475,7 @@ int mig_receive(const struct mig_receive_options *options)
 	mig_fault_step(NULL, MIG_STEP_TARGET_BUILT);
 	if (!error)
 		error = mig_new(enclave, &mig);
+	atomic_store(&session, mig);
 	if (!error)
 		error = options->ready(enclave, mig);
 	if (!error)

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "address.h"
+#include "priv/priv.h"
 #include "util.h"
 
 #define ANNOUNCEMENTS 3
@@ -107,19 +108,22 @@ static int outcome(int result, const char *doing, const struct net_address *a)
 
 int net_address_add(const struct net_address *address)
 {
-	return outcome(request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, address, 0), "adding", address);
+	int result = priv_active() ? priv_move(PRIV_MOVE_ADD, address) : request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, address, 0);
+
+	return outcome(result, "adding", address);
 }
 
 int net_address_borrow(const struct net_address *address, uint32_t seconds)
 {
-	int result = request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address, seconds);
+	int result = priv_active() ? priv_move(PRIV_MOVE_BORROW, address) :
+		request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address, seconds);
 
 	return outcome(result == -EEXIST ? 0 : result, "adding", address);
 }
 
 int net_address_remove(const struct net_address *address)
 {
-	int result = request(RTM_DELADDR, 0, address, 0);
+	int result = priv_active() ? priv_move(PRIV_MOVE_REMOVE, address) : request(RTM_DELADDR, 0, address, 0);
 
 	return outcome(result == -EADDRNOTAVAIL ? 0 : result, "removing", address);
 }
@@ -206,7 +210,8 @@ static int announce_na(const struct net_address *a)
 
 int net_address_announce(const struct net_address *address)
 {
-	int result = address->family == AF_INET ? announce_arp(address) : announce_na(address);
+	int result = priv_active() ? priv_move(PRIV_MOVE_ANNOUNCE, address) :
+		address->family == AF_INET ? announce_arp(address) : announce_na(address);
 
 	return outcome(result == 1 ? 0 : result, "announcing", address);
 }

@@ -26,6 +26,7 @@
 #include "hold.h"
 #include "netfilter.h"
 #include "packet.h"
+#include "priv/priv.h"
 #include "spare.h"
 #include "tcp.h"
 #include "util.h"
@@ -165,12 +166,17 @@ static int prepare(void)
 	return error;
 }
 
-static void *begin(void *unused)
+void host_net_begin_here(void)
 {
-	(void)unused;
 	pthread_mutex_lock(&lock);
 	(void)make_context(); /* or prepare says why not */
 	pthread_mutex_unlock(&lock);
+}
+
+static void *begin(void *unused)
+{
+	(void)unused;
+	host_net_begin_here();
 	return NULL;
 }
 
@@ -189,6 +195,8 @@ int64_t host_net_prepare(void)
 {
 	int error;
 
+	if (priv_active())
+		return priv_prepare();
 	(void)host_tcp_stamps_tell(); /* to know it when there is no time */
 	pthread_mutex_lock(&lock);
 	error = prepare();
@@ -325,16 +333,18 @@ int64_t host_net_datagram(const struct om_datagram *datagram, const uint8_t *byt
 }
 
 /* An IPv6 socket may have them from IPv4. */
-static int send_datagram(const struct datagram *d)
+int host_net_send_datagram(const struct om_datagram *head, const uint8_t *bytes, uint64_t size)
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	struct tcp_blob_address local = { .port = d->head.local_port }, remote = { .port = d->head.remote_port };
-	bool four = d->head.family == AF_INET || memcmp(d->head.remote_addr, mapped, sizeof mapped) == 0;
-	size_t skip = four && d->head.family == AF_INET6 ? 12 : 0, length = four ? 4 : 16;
+	struct tcp_blob_address local = { .port = head->local_port }, remote = { .port = head->remote_port };
+	bool four = head->family == AF_INET || memcmp(head->remote_addr, mapped, sizeof mapped) == 0;
+	size_t skip = four && head->family == AF_INET6 ? 12 : 0, length = four ? 4 : 16;
 
-	memcpy(local.bytes, d->head.local_addr + skip, length);
-	memcpy(remote.bytes, d->head.remote_addr + skip, length);
-	return host_packet_send_datagram(four ? 4 : 6, &remote, &local, d->bytes, d->size);
+	if (priv_active())
+		return priv_datagram(head, bytes, size);
+	memcpy(local.bytes, head->local_addr + skip, length);
+	memcpy(remote.bytes, head->remote_addr + skip, length);
+	return host_packet_send_datagram(four ? 4 : 6, &remote, &local, bytes, size);
 }
 
 /* Under the lock. */
@@ -342,7 +352,7 @@ static void take_datagrams(bool send)
 {
 	while (datagrams) {
 		struct datagram *d = datagrams;
-		int error = send ? send_datagram(d) : 0;
+		int error = send ? host_net_send_datagram(&d->head, d->bytes, d->size) : 0;
 
 		if (error)
 			host_error("a datagram that had been received is lost: %s", strerror(-error));
@@ -424,10 +434,13 @@ static int hold(const struct net_endpoint *list, uint32_t count)
 
 int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count)
 {
+	struct net_endpoint *list;
 	uint32_t n = 0;
-	struct net_endpoint *list = endpoints_of(flows, count, &n);
 	int error;
 
+	if (priv_active())
+		return priv_hold(flows, count);
+	list = endpoints_of(flows, count, &n);
 	if (!list)
 		return -ENOMEM;
 	pthread_mutex_lock(&lock);
@@ -444,7 +457,9 @@ static int64_t lift(bool send)
 
 	pthread_mutex_lock(&lock);
 	take_datagrams(send);
-	if (endpoints) {
+	if (priv_active()) {
+		error = priv_lift(send);
+	} else if (endpoints) {
 		sent = replay();
 		error = empty_sets();
 		sent += replay();

@@ -9,7 +9,7 @@
  * retransmission timer, 200 ms at least.
  *
  * A hold covers local endpoints (address and port), not single connections: their number is small even with thousands
- * of clients. Needs CAP_NET_ADMIN and CAP_NET_RAW. The rules live in a table owned by this process' netlink socket: the
+ * of clients. Needs CAP_NET_ADMIN and CAP_NET_RAW; a process that has a server for that (host/priv) asks it. The rules live in a table owned by this process' netlink socket: the
  * kernel removes it when the process ends, however it ends.
  */
 #ifndef OPTMIG_HOST_NET_HOLD_H
@@ -20,6 +20,8 @@
 
 /* When the process begins, before the program can have many descriptors: in a thread of its own, 5 ms. */
 void host_net_begin(void);
+/* The same, here and now: for a process that may open nothing later. */
+void host_net_begin_here(void);
 /* Makes the table, with no endpoint in it: 1 to 2 ms that the stop phase need not spend. May be left out.
  * Return: 0 or -errno, and connections cannot be moved: without privileges -EPERM, -EMFILE if the program had taken all low
  * descriptors before. */
@@ -28,6 +30,8 @@ int64_t host_net_prepare(void);
 int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count);
 /* What waited in the queue of a UDP socket, to arrive there before the packets that are held. Order is kept. Return: 0 or -errno. */
 int64_t host_net_datagram(const struct om_datagram *datagram, const uint8_t *bytes, uint64_t size);
+/* Sends one on, now. */
+int host_net_send_datagram(const struct om_datagram *datagram, const uint8_t *bytes, uint64_t size);
 /* Restored connections go on (tcp.h), the datagrams and the caught packets are sent on, the hold is lifted. Return: 0 or -errno.
  * Nothing held: 0. */
 int64_t host_net_release(void);

@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "netfilter.h"
+#include "priv/priv.h"
 #include "util.h"
 
 #define ANSWER_SIZE 1024u
@@ -136,7 +137,12 @@ static uint32_t connections(void)
 uint32_t net_netfilter_stops(const char **ret_why)
 {
 	/* Without the capability they cannot be taken apart either, and the runtime says so. */
-	if (!host_has_capability(CAP_NET_ADMIN) || net_netfilter_answers(ret_why) == 0)
+	if (!priv_active() && (!host_has_capability(CAP_NET_ADMIN) || net_netfilter_answers(ret_why) == 0))
 		return 0;
+	if (priv_active()) {
+		*ret_why = "the privileged parent cannot use nf_tables";
+		if (priv_prepare() == 0)
+			return 0;
+	}
 	return connections();
 }

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "options.h"
+#include "priv/priv.h"
 #include "sockopt.h"
 
 #define LOCKED_SNDBUF 1
@@ -253,6 +254,16 @@ static void set_linger_time(int fd, const uint8_t *value, size_t size)
 	(void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger); /* the value itself follows */
 }
 
+static int force_buffer(int fd, int name, const uint8_t *value, size_t size)
+{
+	int bytes;
+
+	if (size != sizeof bytes)
+		return -1;
+	memcpy(&bytes, value, sizeof bytes);
+	return priv_buffer(fd, name == SO_SNDBUF ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, bytes);
+}
+
 void net_options_apply(int fd, const uint8_t *list, size_t size, enum net_options_when when)
 {
 	for (size_t at = 0; at + 4 <= size; at += 4u + list[at + 1]) {
@@ -263,7 +274,7 @@ void net_options_apply(int fd, const uint8_t *list, size_t size, enum net_option
 			continue;
 		/* With the right to do so beyond the host's limit, which was another where the program set it. */
 		if (e->level == LEVEL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF) &&
-		    setsockopt(fd, SOL_SOCKET, name == SO_SNDBUF ? SO_SNDBUFFORCE : SO_RCVBUFFORCE, list + at + 4, list[at + 1]) == 0)
+		    force_buffer(fd, name, list + at + 4, list[at + 1]) == 0)
 			continue;
 		if (e->level == LEVEL_SOCKET && name == SO_LINGER)
 			set_linger_time(fd, list + at + 4, list[at + 1]);

@@ -14,6 +14,7 @@
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct spares { int *fds; uint32_t count; bool v6; } spares;
+static bool late;                      /* one was wanted that was not there: who makes more now takes descriptors from those that come */
 
 static int ask(int fd, int name)
 {
@@ -54,31 +55,48 @@ static int make(bool v6)
 	return socket(v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 }
 
+/* They may have been dropped meanwhile. Return: false, no more. */
+static bool add(const int *fds, int fd)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&lock);
+	wanted = fd >= 0 && spares.fds == fds && !late;
+	if (wanted)
+		spares.fds[spares.count++] = fd;
+	pthread_mutex_unlock(&lock);
+	if (fd >= 0 && !wanted)
+		close(fd);
+	return wanted;
+}
+
 void net_spare_make(struct net_spare_hint hint)
 {
-	uint32_t count = allowed(hint.count), made = 0;
+	uint32_t count = allowed(hint.count);
 	int *fds = calloc(count + 1, sizeof *fds);
+	bool begun;
 
-	while (fds && made < count && (fds[made] = make(hint.v6)) >= 0)
-		made++;
 	pthread_mutex_lock(&lock);
-	if (!spares.fds) {
-		spares = (struct spares){ fds, made, hint.v6 };
-		fds = NULL;
-	}
+	begun = fds && !spares.fds && !late;
+	if (begun)
+		spares = (struct spares){ fds, 0, hint.v6 };
 	pthread_mutex_unlock(&lock);
-	while (fds && made > 0)
-		close(fds[--made]);
-	free(fds);
+	if (!begun)
+		free(fds);
+	while (begun && count-- > 0 && add(fds, make(hint.v6)))
+		;
 }
 
 int net_spare_take(int family)
 {
+	bool kind;
 	int fd = -1;
 
 	pthread_mutex_lock(&lock);
-	if (spares.count && spares.v6 == (family == AF_INET6))
+	kind = !spares.fds || spares.v6 == (family == AF_INET6);
+	if (kind && spares.count)
 		fd = spares.fds[--spares.count];
+	late = late || (kind && fd < 0);
 	pthread_mutex_unlock(&lock);
 	if (fd < 0)
 		fd = make(family == AF_INET6);
@@ -102,6 +120,7 @@ void net_spare_drop(void)
 	pthread_t thread;
 
 	pthread_mutex_lock(&lock);
+	late = true;
 	if (spares.fds && (all = malloc(sizeof *all))) {
 		*all = spares;
 		spares = (struct spares){ 0 };

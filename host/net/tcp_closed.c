@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "options.h"
+#include "priv/priv.h"
 #include "sockopt.h"
 #include "tcp.h"
 #include "tcp_closed.h"
@@ -44,7 +45,7 @@ static void make_room(int fd, int name, int force, uint32_t size)
 {
 	int wanted = room_for(size);
 
-	if (set_int(fd, SOL_SOCKET, force, wanted))
+	if (priv_buffer(fd, force, wanted))
 		(void)set_int(fd, SOL_SOCKET, name, wanted); /* what is too little shows when the data do not fit */
 }
 
@@ -183,6 +184,23 @@ static void close_end(int fd)
 		close(fd);
 }
 
+bool host_tcp_buffers_wanted(int fd, const struct tcp_blob *b, uint32_t *ret_send, uint32_t *ret_receive)
+{
+	uint32_t now[SK_MEMINFO_VARS] = { 0 };
+	socklen_t length = sizeof now;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, now, &length))
+		return false;
+	*ret_send = now[SK_MEMINFO_SNDBUF] == b->send_buffer ? 0 : b->send_buffer / 2;
+	*ret_receive = now[SK_MEMINFO_RCVBUF] == b->receive_buffer ? 0 : b->receive_buffer / 2;
+	return *ret_send || *ret_receive;
+}
+
+void host_tcp_buffers_locked(int fd, const struct tcp_blob *b)
+{
+	(void)set_int(fd, SOL_SOCKET, SO_BUF_LOCK, b->buffer_locks); /* since Linux 5.14; before, they stay fixed */
+}
+
 void host_tcp_buffers(int fd, const struct tcp_blob *b)
 {
 	const struct { int now, force; uint32_t size; } sides[] = { { SK_MEMINFO_SNDBUF, SO_SNDBUFFORCE, b->send_buffer },
@@ -196,11 +214,11 @@ void host_tcp_buffers(int fd, const struct tcp_blob *b)
 	for (int i = 0; i < 2; i++) {
 		if (now[sides[i].now] == sides[i].size)
 			continue;
-		(void)set_int(fd, SOL_SOCKET, sides[i].force, (int)(sides[i].size / 2)); /* a host without the right keeps its own */
+		(void)priv_buffer(fd, sides[i].force, (int)(sides[i].size / 2)); /* a host without the right keeps its own */
 		changed = true;
 	}
 	if (changed)
-		(void)set_int(fd, SOL_SOCKET, SO_BUF_LOCK, b->buffer_locks); /* since Linux 5.14; before, they stay fixed */
+		host_tcp_buffers_locked(fd, b);
 }
 
 int host_tcp_closed(const struct tcp_blob *b)

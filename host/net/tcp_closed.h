@@ -15,5 +15,8 @@ int host_tcp_closed(const struct tcp_blob *b);
 
 /* Gives a socket buffers as large as the blob's were, and as fixed: those that are not, the kernel goes on tuning. */
 void host_tcp_buffers(int fd, const struct tcp_blob *b);
+/* The same in two steps, for who has somebody else set the sizes. Sizes as setsockopt takes them, 0: as it is. Return: there is one. */
+bool host_tcp_buffers_wanted(int fd, const struct tcp_blob *b, uint32_t *ret_send, uint32_t *ret_receive);
+void host_tcp_buffers_locked(int fd, const struct tcp_blob *b);
 
 #endif

@@ -35,6 +35,7 @@
 #include "options.h"
 #include "packet.h"
 #include "parallel.h"
+#include "priv/priv.h"
 #include "sockopt.h"
 #include "tcp.h"
 #include "tcp_blob.h"
@@ -60,6 +61,7 @@ struct work {
 	size_t dump_capacity, dump_size, scratch_capacity;
 	struct kind kind;
 	struct local local;
+	const int *asked;                /* a server has been asked to make it silent, and has said so; NULL: not yet */
 };
 
 static void work_done(struct work *w)
@@ -396,6 +398,27 @@ static void mark(int fd, uint32_t from, uint32_t to)
 		(void)set_int(fd, SOL_SOCKET, SO_MARK, (int)to); /* allowed: so is repair mode */
 }
 
+static struct priv_item silence(int fd, const struct work *w)
+{
+	return (struct priv_item){ .fd = fd, .what = PRIV_REPAIR_ON | (w->kind.mark == 0 ? PRIV_REPAIR_MARK : 0) };
+}
+
+static int make_silent(int fd, const struct work *w)
+{
+	if (w->asked)
+		return *w->asked;
+	if (priv_active()) {
+		struct priv_item item = silence(fd, w);
+
+		priv_repair(&item, 1);
+		return item.result;
+	}
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, 1));
+	if (w->kind.mark == 0)
+		(void)set_int(fd, SOL_SOCKET, SO_MARK, HOST_NET_SILENT); /* allowed: so is repair mode */
+	return 0;
+}
+
 static int dump_standing(int fd, const struct host_tcp_hints *hints, struct work *w, bool *ret_reuse)
 {
 	struct tcp_blob settings = { 0 };
@@ -404,9 +427,9 @@ static int dump_standing(int fd, const struct host_tcp_hints *hints, struct work
 	if (error)
 		return error;
 	*ret_reuse = w->kind.reuse;
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, 1));
-	if (w->kind.mark == 0)
-		(void)set_int(fd, SOL_SOCKET, SO_MARK, HOST_NET_SILENT); /* allowed: so is repair mode */
+	error = make_silent(fd, w);
+	if (error)
+		return error;
 	error = -EAGAIN;
 	for (int i = 0; i < DUMP_TRIES && error == -EAGAIN; i++) {
 		struct tcp_blob b = settings;
@@ -491,16 +514,41 @@ static int64_t make_dump(int fd, struct work *w, const struct host_tcp_hints *hi
 
 struct slice { const struct om_tcp_wanted *list; struct ahead *to; };
 
+/* One request for all that follow and are of the kind that is known: nothing is asked of them before. Return: how many. */
+static uint32_t ask_server(struct work *w, const struct om_tcp_wanted *list, uint32_t count, int results[PRIV_BATCH])
+{
+	struct priv_item items[PRIV_BATCH];
+	uint32_t n = 0;
+
+	while (n < count && n < PRIV_BATCH && list[n].kind && list[n].kind == w->kind.number) {
+		items[n] = silence(list[n].fd, w);
+		n++;
+	}
+	if (n)
+		priv_repair(items, n);
+	for (uint32_t i = 0; i < n; i++)
+		results[i] = items[i].result;
+	return n;
+}
+
 /* What does not stand, or cannot be dumped, is as before, and is found out once more when its turn comes. */
 static void dump_slice(void *context, uint32_t first, uint32_t end)
 {
 	const struct slice *s = context;
 	struct work *w = calloc(1, sizeof *w);
+	uint32_t asked_first = first, asked_end = first;
+	bool batches = priv_active();
+	int results[PRIV_BATCH];
 
 	for (uint32_t i = first; w && i < end; i++) {
 		const struct host_tcp_hints hints = { .nonblock = s->list[i].nonblock == 1, .kind = s->list[i].kind };
 		struct ahead *a = &s->to[i];
 
+		if (batches && i >= asked_end) {
+			asked_first = i;
+			asked_end = i + ask_server(w, s->list + i, end - i, results);
+		}
+		w->asked = i < asked_end ? &results[i - asked_first] : NULL;
 		if (dump_standing(s->list[i].fd, &hints, w, &a->reuse))
 			continue;
 		a->dump = malloc(w->dump_size);
@@ -596,10 +644,25 @@ int64_t host_tcp_leave(const int32_t *fds, uint32_t count, bool closing)
 	return l.left ? -EBUSY : 0;
 }
 
-int64_t host_tcp_undump(int fd, bool reuse)
+static int let_speak(int fd)
 {
+	if (priv_active()) {
+		struct priv_item item = { .fd = fd, .what = PRIV_REPAIR_OFF | PRIV_REPAIR_UNMARK, .value = REPAIR_OFF_SILENTLY };
+
+		priv_repair(&item, 1);
+		return item.result;
+	}
 	mark(fd, HOST_NET_SILENT, 0);
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, REPAIR_OFF_SILENTLY));
+	return 0;
+}
+
+int64_t host_tcp_undump(int fd, bool reuse)
+{
+	int error = let_speak(fd);
+
+	if (error)
+		return error;
 	TRY(set_int(fd, SOL_SOCKET, SO_REUSEADDR, reuse));
 	return 0;
 }

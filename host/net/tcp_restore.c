@@ -31,6 +31,7 @@
 #include "options.h"
 #include "packet.h"
 #include "parallel.h"
+#include "priv/priv.h"
 #include "sockopt.h"
 #include "spare.h"
 #include "tcp.h"
@@ -53,20 +54,51 @@ static socklen_t name_of(const struct tcp_blob *b, const struct tcp_blob_address
 	return tcp_blob_to_sockaddr(b->family, from, b->interface[0] ? if_nametoindex(b->interface) : 0, to);
 }
 
-static int bind_silently(int fd, const struct tcp_blob *b)
+/* What binds it in a process that may not: options go first there, which makes no difference to these. */
+static struct priv_item reservation(int fd, const struct tcp_blob *b)
+{
+	struct priv_item item = { .fd = fd, .what = PRIV_REPAIR_ON | PRIV_REPAIR_BIND, .family = b->family == 4 ? AF_INET : AF_INET6,
+		.port = b->local.port, .scope = b->interface[0] ? if_nametoindex(b->interface) : 0 };
+
+	if (b->flags & TCP_BLOB_ELSEWHERE)
+		item.what |= PRIV_REPAIR_FOREIGN;
+	memcpy(item.address, b->local.bytes, sizeof item.address);
+	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
+	return item;
+}
+
+static int bind_in_repair(int fd, const struct tcp_blob *b)
 {
 	struct sockaddr_storage local;
 	socklen_t size = name_of(b, &b->local, &local);
 
+	if (priv_active()) {
+		struct priv_item item = reservation(fd, b);
+
+		priv_repair(&item, 1);
+		return item.result;
+	}
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON));
 	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
 	TRY(stand_without_address(fd, b, 1));
 	TRY(bind(fd, (struct sockaddr *)&local, size));
+	return 0;
+}
+
+static int number_queues(int fd, const struct tcp_blob *b)
+{
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
 	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->send_seq));
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE));
 	TRY(set_int(fd, IPPROTO_TCP, TCP_QUEUE_SEQ, (int)b->receive_seq));
 	return 0;
+}
+
+static int bind_silently(int fd, const struct tcp_blob *b)
+{
+	int error = bind_in_repair(fd, b);
+
+	return error ? error : number_queues(fd, b);
 }
 
 static int connect_silently(int fd, const struct tcp_blob *b)
@@ -111,7 +143,7 @@ static void make_room(int fd, int option, uint32_t size)
 	socklen_t length = sizeof room;
 
 	if (getsockopt(fd, SOL_SOCKET, option == SO_RCVBUFFORCE ? SO_RCVBUF : SO_SNDBUF, &room, &length) == 0 && room < 2 * wanted)
-		(void)set_int(fd, SOL_SOCKET, option, wanted);
+		(void)priv_buffer(fd, option, wanted);
 }
 
 static int fill_queue(int fd, int queue, const uint8_t *data, uint32_t size)
@@ -165,8 +197,9 @@ static int receive_fin(int fd, const struct tcp_blob *b)
 
 	unmapped(b->family, &b->remote, &remote);
 	/* What the peer had acknowledged, and the window that came with that: anything more would be believed. */
-	error = host_packet_send_fin(family, &remote, &local, b->receive_seq + b->receive_size, b->send_seq,
-		window < 65535 ? (uint16_t)window : 65535);
+	window = window < 65535 ? window : 65535;
+	error = priv_active() ? priv_fin(fd, b->receive_seq + b->receive_size, b->send_seq, (uint16_t)window) :
+		host_packet_send_fin(family, &remote, &local, b->receive_seq + b->receive_size, b->send_seq, (uint16_t)window);
 	/* Delivered by a softirq of our own send, or soon after. */
 	for (int i = 0; !error && i < 100; i++) {
 		struct timespec pause = { .tv_nsec = 200000 };
@@ -181,19 +214,22 @@ static int receive_fin(int fd, const struct tcp_blob *b)
 	return error ? error : -ETIMEDOUT;
 }
 
-static int resume(int fd, const struct tcp_blob *b)
+static int before_it_speaks(int fd, const struct tcp_blob *b)
+{
+	return b->flags & TCP_BLOB_FIN_RECEIVED ? receive_fin(fd, b) : 0;
+}
+
+/* The probe makes the peer acknowledge what it has of the queue; without one there is nothing to ask. */
+static int way_out(const struct tcp_blob *b)
+{
+	return b->send_size ? TCP_REPAIR_OFF : REPAIR_OFF_SILENTLY;
+}
+
+static int when_it_speaks(int fd, const struct tcp_blob *b)
 {
 	const uint8_t *data = b->send_queue + (b->send_size - b->unsent_size);
 	uint32_t left = b->unsent_size;
 
-	if (b->flags & TCP_BLOB_FIN_RECEIVED) {
-		int error = receive_fin(fd, b);
-
-		if (error)
-			return error;
-	}
-	/* The probe makes the peer acknowledge what it has of the queue; without one there is nothing to ask. */
-	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, b->send_size ? TCP_REPAIR_OFF : REPAIR_OFF_SILENTLY));
 	if (left > 0)
 		make_room(fd, SO_SNDBUFFORCE, b->send_size);
 	while (left > 0) {
@@ -208,6 +244,16 @@ static int resume(int fd, const struct tcp_blob *b)
 	if (b->flags & TCP_BLOB_FIN_SENT)
 		TRY(shutdown(fd, SHUT_WR));
 	return 0;
+}
+
+static int resume(int fd, const struct tcp_blob *b)
+{
+	int error = before_it_speaks(fd, b);
+
+	if (error)
+		return error;
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, way_out(b)));
+	return when_it_speaks(fd, b);
 }
 
 static int claim(int fd, const struct tcp_blob *b)
@@ -233,6 +279,8 @@ enum silent_state { MADE, BOUND, CLAIMED, LOST };
 struct silent {
 	int fd;
 	enum silent_state state;
+	bool asked;               /* a server was asked to bind it, */
+	int answer;               /* and said so */
 	uint64_t cookie;
 	struct tcp_blob b;        /* decoded; points into what follows */
 	uint64_t size;
@@ -320,7 +368,7 @@ static int advance(struct silent *s, enum silent_state to)
 		return 0;
 	if (s->state == MADE) {
 		s->cookie = cookie_of(s->fd);
-		error = bind_silently(s->fd, &s->b);
+		error = !s->asked ? bind_silently(s->fd, &s->b) : s->answer ? s->answer : number_queues(s->fd, &s->b);
 		if (!error)
 			s->state = BOUND;
 	}
@@ -355,8 +403,32 @@ static struct workers {
 static pthread_mutex_t work_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work_there = PTHREAD_COND_INITIALIZER;
 
+_Static_assert(BATCH <= PRIV_BATCH, "a batch is one request");
+
+/* A request for each would take longer than all the rest. */
+static void ask_server(struct batch *b)
+{
+	struct priv_item items[BATCH];
+	struct silent *whose[BATCH];
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < b->count; i++)
+		if (b->list[i]->state == MADE) {
+			whose[count] = b->list[i];
+			items[count++] = reservation(b->list[i]->fd, &b->list[i]->b);
+		}
+	if (count)
+		priv_repair(items, count);
+	for (uint32_t i = 0; i < count; i++) {
+		whose[i]->asked = true;
+		whose[i]->answer = items[i].result;
+	}
+}
+
 static void stand_batch(struct batch *b)
 {
+	if (priv_active())
+		ask_server(b);
 	for (uint32_t i = 0; i < b->count && !b->failure; i++) {
 		int error = advance(b->list[i], b->to);
 
@@ -496,31 +568,75 @@ uint32_t host_tcp_claim_all(void)
 
 struct resumers { struct silent **list; _Atomic int first_error; };
 
-static int resume_one(struct silent *s)
+static void note_failure(struct resumers *r, int error)
 {
-	int error;
+	int none = 0;
 
+	if (error)
+		atomic_compare_exchange_strong(&r->first_error, &none, error);
+}
+
+/* Return: 1, it can go on; 0, it needs not; or -errno. */
+static int may_resume(struct silent *s)
+{
 	if (s->state == LOST || !still_open(s))
 		return 0;
-	if (s->state < CLAIMED) {
-		give_up(s, -EADDRINUSE);
-		return -EADDRINUSE;
-	}
-	error = resume(s->fd, &s->b);
+	if (s->state >= CLAIMED)
+		return 1;
+	give_up(s, -EADDRINUSE);
+	return -EADDRINUSE;
+}
+
+static int resumed(const struct silent *s, int error)
+{
 	if (error)
 		host_error("a TCP connection (descriptor %d) does not go on: %s", s->fd, strerror(-error));
 	return error;
 }
 
+/* With a server: it lets a batch of them speak at once. */
+static void resume_batch(struct resumers *r, struct silent *const *list, uint32_t count)
+{
+	struct priv_item items[PRIV_BATCH];
+	struct silent *whose[PRIV_BATCH];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct silent *s = list[i];
+		int error = may_resume(s);
+
+		if (error > 0 && (error = resumed(s, before_it_speaks(s->fd, &s->b))) == 0) {
+			items[n] = (struct priv_item){ .fd = s->fd, .what = PRIV_REPAIR_OFF, .value = (int16_t)way_out(&s->b) };
+			/* What is still to be sent needs room first. */
+			if (s->b.unsent_size == 0 && host_tcp_buffers_wanted(s->fd, &s->b, &items[n].send_buffer, &items[n].receive_buffer))
+				items[n].what |= PRIV_REPAIR_BUFFERS;
+			whose[n++] = s;
+		}
+		note_failure(r, error);
+	}
+	if (n)
+		priv_repair(items, n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct silent *s = whose[i];
+
+		if (!items[i].result && items[i].what & PRIV_REPAIR_BUFFERS)
+			host_tcp_buffers_locked(s->fd, &s->b);
+		note_failure(r, resumed(s, items[i].result ? items[i].result : when_it_speaks(s->fd, &s->b)));
+	}
+}
+
 static void resume_slice(void *context, uint32_t first, uint32_t end)
 {
 	struct resumers *r = context;
+	bool batches = priv_active();
 
-	for (uint32_t i = first; i < end; i++) {
-		int none = 0, error = resume_one(r->list[i]);
+	for (uint32_t i = first; i < end && batches; i += PRIV_BATCH)
+		resume_batch(r, r->list + i, end - i < PRIV_BATCH ? end - i : PRIV_BATCH);
+	for (uint32_t i = first; i < end && !batches; i++) {
+		struct silent *s = r->list[i];
+		int error = may_resume(s);
 
-		if (error)
-			atomic_compare_exchange_strong(&r->first_error, &none, error);
+		note_failure(r, error > 0 ? resumed(s, resume(s->fd, &s->b)) : error);
 	}
 }
 
@@ -571,6 +687,7 @@ static int64_t restore(struct silent *s, enum host_tcp_when when)
 		return error;
 	}
 	s->fd = fd;
+	s->asked = false;
 	s->state = when == HOST_TCP_NOW ? CLAIMED : MADE;
 	s->cookie = when == HOST_TCP_NOW ? cookie_of(fd) : 0;
 	if (when != HOST_TCP_NOW && !stand_soon(s, when == HOST_TCP_SOON ? CLAIMED : BOUND)) {

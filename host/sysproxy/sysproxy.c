@@ -42,6 +42,7 @@
 #include <unistd.h>
 #include <linux/sockios.h>
 #include "load/creds.h"
+#include "priv/priv.h"
 #include "sysproxy.h"
 
 struct call { const char *name, *shape; };
@@ -259,6 +260,25 @@ const char *host_syscall_name(uint32_t nr)
 	return nr < CALL_COUNT ? calls[nr].name : NULL;
 }
 
+/* What the receiver of a program may not do and its server may. Return: false, it is a call like any other. */
+static bool by_server(uint32_t nr, const uint64_t arg[6], int64_t *ret_result)
+{
+	switch (nr) {
+	case SYS_setsockopt:
+		return arg[3] && priv_setsockopt((int)arg[0], (int)arg[1], (int)arg[2], (const void *)arg[3], (socklen_t)arg[4], ret_result);
+	case SYS_bind:
+		return arg[1] && priv_bind((int)arg[0], (const void *)arg[1], (socklen_t)arg[2], ret_result);
+	case SYS_fchownat:
+		return priv_chown((int)arg[0], (const char *)arg[1], (uint32_t)arg[2], (uint32_t)arg[3], (int)arg[4], ret_result);
+	case SYS_chown:
+		return priv_chown(AT_FDCWD, (const char *)arg[0], (uint32_t)arg[1], (uint32_t)arg[2], 0, ret_result);
+	case SYS_lchown:
+		return priv_chown(AT_FDCWD, (const char *)arg[0], (uint32_t)arg[1], (uint32_t)arg[2], AT_SYMLINK_NOFOLLOW, ret_result);
+	default:
+		return false;
+	}
+}
+
 int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	struct range r = { (uintptr_t)tbuf + OM_TBUF_DATA, (uintptr_t)tbuf + tbuf_size };
@@ -277,6 +297,8 @@ int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbu
 		if (shape[i] != '.' && !argument_ok(&r, shape[i], nr, arg, i))
 			return nr == SYS_ioctl ? -ENOTTY : -EFAULT;
 	if (host_fault_on && host_fault_before(nr, &result))
+		return result;
+	if (priv_confined() && by_server(nr, arg, &result))
 		return result;
 	if (host_creds_is(nr, arg))
 		result = host_creds_call(nr, arg);

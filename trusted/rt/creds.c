@@ -331,7 +331,7 @@ static long arrive_ids(void)
 
 int rt_creds_arrive(char *words, size_t words_size)
 {
-	static const char no[] = "the program has changed its user, groups or capabilities, and the receiver may not: start it as root, or as that user";
+	static const char no[] = "the program has changed its user, groups or capabilities, and the receiver may not: start it as root, or as that user (receive --user)";
 	long result = 0;
 
 	creds.moved = true;

@@ -466,7 +466,9 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_ub_reset();
 	rt_io_know_host();
 	claim_pause_ns = 0;
-	error = rt_io_net_hold_again(&words);
+	error = for_each(rt_io_socket_permitted, &words);
+	if (!error)
+		error = rt_io_net_hold_again(&words);
 	if (!error)
 		error = make_all(&words);
 	if (error)

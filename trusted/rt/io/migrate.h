@@ -77,6 +77,8 @@ int rt_io_socket_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_named_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_socket_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_socket_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* What the administrator there allows (OM_HC_PERMIT), asked before anything is promised: most names are had after the start token. */
+int rt_io_socket_permitted(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* Three passes over all sockets, so that what one needs of another is there: names, waiting datagrams, peers. */
 enum rt_io_pass { RT_IO_PASS_BIND, RT_IO_PASS_FILL, RT_IO_PASS_CONNECT };
 /* Return: 0, or -errno; -EADDRINUSE while the source has the address. */

@@ -68,6 +68,8 @@ static int hold_result(struct rt_io_words *words, long error, bool connections)
 {
 	if (!error || !connections)
 		return 0;
+	if (error == -EACCES)
+		return rt_io_refuse(words, NULL, "the receiver does not allow the ports of TCP connections (receive --allow-ports)");
 	return rt_io_refuse_errno(words, NULL, "TCP connections cannot be held while they move", error);
 }
 

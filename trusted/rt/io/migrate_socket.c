@@ -423,6 +423,17 @@ static void unlink_socket(const struct rt_io_socket_record *record)
 		(void)rt_host(__NR_unlinkat, (uint64_t)AT_FDCWD, path, 0, 0, 0, 0);
 }
 
+/* The program's own user and group are the receiver's there, whatever their numbers. */
+static uint32_t own_user(const struct rt_io_socket_record *record)
+{
+	return record->uid == rt_ids()->euid ? UINT32_MAX : record->uid;
+}
+
+static uint32_t own_group(const struct rt_io_socket_record *record)
+{
+	return record->gid == rt_ids()->egid ? UINT32_MAX : record->gid;
+}
+
 /* Nobody may connect before the file has its mode and owner: the file mask is closed meanwhile. */
 static long bind_file(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
 {
@@ -437,7 +448,8 @@ static long bind_file(const struct rt_io_ofd *ofd, const struct rt_io_socket_rec
 		return error;
 	path = path_of(record->local, record->local_size);
 	/* A host without the right to give files away makes them its own, as it would have natively. The mode comes last. */
-	(void)rt_host(__NR_fchownat, (uint64_t)AT_FDCWD, path, record->uid, record->gid, AT_SYMLINK_NOFOLLOW, 0);
+	if (rt_host(__NR_fchownat, (uint64_t)AT_FDCWD, path, record->uid, record->gid, AT_SYMLINK_NOFOLLOW, 0))
+		(void)rt_host(__NR_fchownat, (uint64_t)AT_FDCWD, path, own_user(record), own_group(record), AT_SYMLINK_NOFOLLOW, 0);
 	return record->mode ? rt_io_zero(rt_host(__NR_fchmodat, (uint64_t)AT_FDCWD, path, record->mode & 07777, 0, 0, 0)) : 0;
 }
 
@@ -573,6 +585,39 @@ static bool may_make_file(const struct rt_io_socket_record *record)
 	rt_ub_reset();
 	ub = rt_io_ub_copy(folder, sizeof folder);
 	return ub && !rt_host(__NR_faccessat2, (uint64_t)AT_FDCWD, ub, 3 /* W_OK | X_OK */, LX_AT_EACCESS, 0, 0);
+}
+
+static long ask_permit(enum om_permit what, uint64_t a, uint64_t b)
+{
+	const uint64_t arg[6] = { what, a, b };
+
+	return rt_hostcall(OM_HC_PERMIT, 0, 0, arg);
+}
+
+int rt_io_socket_permitted(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
+
+	if (ofd->kind != RT_IO_SOCKET || !ofd->frozen || ofd->socket.dumped || !must_bind(ofd, record))
+		return 0;
+	if (has_path(record->local, record->local_size)) {
+		if (!record->mode || ask_permit(OM_PERMIT_OWNER, own_user(record), own_group(record)) != -EACCES)
+			return 0;
+		(void)rt_io_refuse(words, ofd, "its socket's file belongs to user "); /* for its words */
+		rt_io_words_number(words, record->uid);
+		rt_io_words_add(words, ", group ");
+		rt_io_words_number(words, record->gid);
+		rt_io_words_add(words, ", to whom the receiver may not give files (receive --allow-owners)");
+		return OM_EHOSTSTATE;
+	}
+	rt_ub_reset();
+	if (!is_inet(ofd) || !rt_io_ub_copy(record->local, sizeof record->local) ||
+	    ask_permit(OM_PERMIT_NAME, record->local_size, ofd->socket.type == LX_SOCK_STREAM) != -EACCES)
+		return 0;
+	(void)rt_io_refuse(words, ofd, "the receiver does not allow port "); /* for its words */
+	rt_io_words_number(words, port_of(record->local));
+	rt_io_words_add(words, " (receive --allow-ports)");
+	return OM_EHOSTSTATE;
 }
 
 static int make_named(struct rt_io_ofd *ofd, struct rt_io_words *words)
