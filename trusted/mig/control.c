@@ -13,7 +13,6 @@
 
 #define RUNNING_NS 5000000      /* pages that a faulting thread brought in wake nobody */
 
-RT_LOCAL static uint8_t received[OM_CONTROL_MAX];       /* plaintext of the message at hand */
 RT_LOCAL static uint8_t quote[OM_CONTROL_QUOTE_MAX];
 
 void mig_queue(unsigned what)
@@ -396,7 +395,7 @@ static int make_message(struct om_control *m)
 	return 0;
 }
 
-static long send_message(uint8_t *data, enum om_control_type type)
+static long send_message(RT_UNTRUSTED uint8_t *data, enum om_control_type type)
 {
 	struct om_control m = { .type = type };
 	size_t size;
@@ -406,13 +405,17 @@ static long send_message(uint8_t *data, enum om_control_type type)
 		return 0;
 	error = make_message(&m);
 	if (!error)
-		error = om_control_encode(&m, mig_plain, sizeof mig_plain, &size);
+		error = om_control_encode(&m, mig_sealed + OM_FRAME_HEADER, OM_CONTROL_MAX, &size);
 	if (!error)
-		error = mig_stream_seal(&mig.conn[OM_CONNECTION_CONTROL].out, OM_FRAME_CONTROL, 0, mig_plain, size, data, &size);
-	return error ? error : (long)size;
+		error = mig_stream_seal(&mig.conn[OM_CONNECTION_CONTROL].out, OM_FRAME_CONTROL, 0, mig_sealed + OM_FRAME_HEADER, size,
+			mig_sealed, &size);
+	if (error)
+		return error;
+	rt_ub_put(data, mig_sealed, size);
+	return (long)size;
 }
 
-long mig_control_out(uint8_t *data)
+long mig_control_out(RT_UNTRUSTED uint8_t *data)
 {
 	uint8_t what;
 	long ret;
@@ -606,35 +609,35 @@ static int target_message(const struct om_control *m)
  * A destination that gave up because a frame was spoilt has that one missing for ever, and is still to hear that it was heard.
  * What comes then decides nothing but that, so an authentic frame behind the gap will do.
  */
-static int open_frame(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload)
+static int open_frame(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER])
 {
 	struct mig_stream *in = &mig.conn[OM_CONNECTION_CONTROL].in;
-	int error = mig_stream_open(in, frame, header, payload, received);
+	int error = mig_stream_open(in, frame, header, mig_received, mig_received);
 
 	if (error != OM_ESEQ || mig.role != OM_ROLE_DESTINATION || mig.target != MIG_TARGET_ABORTED || frame->sequence < in->next)
 		return error;
-	error = mig_stream_open_any(in, frame, header, payload, received);
+	error = mig_stream_open_any(in, frame, header, mig_received, mig_received);
 	if (!error)
 		in->next = frame->sequence + 1;
 	return error;
 }
 
-int mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload)
+int mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER])
 {
 	struct om_control m;
 	int error;
 
 	if (frame->kind == OM_FRAME_NOISE)
-		return mig_link_noise_in(frame, payload);
+		return mig_link_noise_in(frame, mig_received);
 	if (frame->kind == OM_FRAME_RESUME)
-		return mig_link_resume_in(frame, header, payload);
+		return mig_link_resume_in(frame, header, mig_received);
 	if (frame->kind != OM_FRAME_CONTROL)
 		return OM_ETYPE;
 	if (!mig_link_usable())
 		return OM_ESTATE;
-	error = open_frame(frame, header, payload);
+	error = open_frame(frame, header);
 	if (!error)
-		error = om_control_decode(received, frame->length - OM_FRAME_TAG, &m);
+		error = om_control_decode(mig_received, frame->length - OM_FRAME_TAG, &m);
 	if (error)
 		return error;
 	if (session_over() && m.type != OM_CTL_FINISH)

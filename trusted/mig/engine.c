@@ -17,7 +17,8 @@ RT_LAZY struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
 RT_LAZY struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
 RT_LAZY struct mig_small_buffer mig_reply_buffer;
 RT_LAZY struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
-RT_LOCAL uint8_t mig_plain[OM_CONTROL_MAX];
+RT_LOCAL uint8_t mig_sealed[OM_FRAME_HEADER + OM_CONTROL_MAX + OM_FRAME_TAG];
+RT_LOCAL uint8_t mig_received[OM_CONTROL_MAX + OM_FRAME_TAG];
 RT_LAZY _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];
 RT_LAZY _Atomic uint64_t mig_owed[MIG_PAGES_LIMIT / 64];
 
@@ -180,7 +181,7 @@ static uint64_t ready_mask(void)
 	return ready;
 }
 
-static void answer(struct om_tbuf *tbuf, uint64_t wait_ns)
+static void answer(RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t wait_ns)
 {
 	const uint64_t results[4] = { wait_ns, ready_mask(), (uint64_t)state_now(), flags_now() };
 
@@ -239,7 +240,7 @@ static void fill_status(struct om_mig_status *s)
 
 /* ---- operations ---- */
 
-static int take_params(const void *data, struct om_mig_params *ret_params)
+static int take_params(const RT_UNTRUSTED void *data, struct om_mig_params *ret_params)
 {
 	struct om_mig_params p;
 
@@ -303,7 +304,7 @@ static void reset(enum om_role role, const struct om_mig_params *params)
 	mig.begun = mig_now();
 }
 
-static int begin(enum om_role role, const void *data)
+static int begin(enum om_role role, const RT_UNTRUSTED void *data)
 {
 	struct om_mig_params params;
 	int error = take_params(data, &params);
@@ -331,7 +332,7 @@ static bool connection_ok(uint64_t connection)
 		(connection >= OM_CONNECTION_PAGES && connection - OM_CONNECTION_PAGES < mig.params.channels));
 }
 
-static long out(uint64_t connection, uint64_t room, uint8_t *data, uint64_t *ret_wait)
+static long out(uint64_t connection, uint64_t room, RT_UNTRUSTED uint8_t *data, uint64_t *ret_wait)
 {
 	uint32_t channel = (uint32_t)connection - OM_CONNECTION_PAGES;
 	long ret = 0;
@@ -350,7 +351,7 @@ static long out(uint64_t connection, uint64_t room, uint8_t *data, uint64_t *ret
 	return ret;
 }
 
-static long in(uint64_t connection, uint64_t size, const uint8_t *data)
+static long in(uint64_t connection, uint64_t size, const RT_UNTRUSTED uint8_t *data)
 {
 	uint8_t header[OM_FRAME_HEADER];
 	struct om_frame frame;
@@ -365,9 +366,10 @@ static long in(uint64_t connection, uint64_t size, const uint8_t *data)
 		error = frame.length > size ? OM_ETRUNCATED : OM_ETRAILING;
 	if (!error && frame.connection != connection)
 		error = OM_ETYPE;
-	if (!error && connection == OM_CONNECTION_CONTROL)
-		error = mig_control_in(&frame, header, data + OM_FRAME_HEADER);
-	else if (!error && !mig_link_usable())
+	if (!error && connection == OM_CONNECTION_CONTROL) {
+		rt_ub_get(mig_received, data + OM_FRAME_HEADER, frame.length);
+		error = mig_control_in(&frame, header);
+	} else if (!error && !mig_link_usable())
 		error = OM_ESTATE;
 	else if (!error)
 		error = mig.role == OM_ROLE_SOURCE ? mig_export_ack(channel, &frame, header, data + OM_FRAME_HEADER) :
@@ -440,7 +442,7 @@ static uint64_t progress_if_free(void)
 	return wait;
 }
 
-static long exchange(uint64_t op, const uint64_t arg[2], uint8_t *data, uint64_t room, uint64_t *ret_wait)
+static long exchange(uint64_t op, const uint64_t arg[2], RT_UNTRUSTED uint8_t *data, uint64_t room, uint64_t *ret_wait)
 {
 	long ret;
 
@@ -457,7 +459,7 @@ static long exchange(uint64_t op, const uint64_t arg[2], uint8_t *data, uint64_t
 }
 
 /* On the stack, so that callers need not agree. */
-static long check(struct om_tbuf *tbuf, uint8_t *data, uint64_t room)
+static long check(RT_UNTRUSTED struct om_tbuf *tbuf, RT_UNTRUSTED uint8_t *data, uint64_t room)
 {
 	char words[8192] = "";
 	const char *reason = mig_evidence_objection();
@@ -480,9 +482,9 @@ static long check(struct om_tbuf *tbuf, uint8_t *data, uint64_t room)
 long mig_engine_call(uint64_t op)
 {
 	struct rt_tcb *tcb = rt_self();
-	struct om_tbuf *tbuf = tcb->tbuf;
+	RT_UNTRUSTED struct om_tbuf *tbuf = tcb->tbuf;
 	uint64_t arg[2], wait = UINT64_MAX, room = tcb->tbuf_size - OM_TBUF_DATA;
-	uint8_t *data = (uint8_t *)tbuf + OM_TBUF_DATA;
+	RT_UNTRUSTED uint8_t *data = (RT_UNTRUSTED uint8_t *)tbuf + OM_TBUF_DATA;
 	struct om_mig_status status;
 	long ret = 0;
 

@@ -53,9 +53,9 @@ static void ereport(void)
 		: : "a"(SGX_EREPORT), "b"(&target), "c"(report_data), "d"(&report) : "memory", "cc");
 }
 
-static uint8_t *transfer_data(void)
+static RT_UNTRUSTED uint8_t *transfer_data(void)
 {
-	return (uint8_t *)rt_self()->tbuf + OM_TBUF_DATA;
+	return (RT_UNTRUSTED uint8_t *)rt_self()->tbuf + OM_TBUF_DATA;
 }
 
 static long call_host(enum om_hostcall op, uint64_t size)

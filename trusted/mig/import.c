@@ -407,7 +407,7 @@ static void count_pages(const struct om_run *runs, int count)
 }
 
 int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
-	const void *payload)
+	const RT_UNTRUSTED void *payload)
 {
 	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
 	struct mig_buffer *buffer = &mig_buffers[channel];
@@ -418,7 +418,7 @@ int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t 
 	if (frame->kind != OM_FRAME_PAGES)
 		return OM_ETYPE;
 	plain = buffer->head + sizeof buffer->head - frame->head;
-	error = mig_stream_open(&c->in, frame, header, payload, plain);
+	error = mig_stream_open(&c->in, frame, header, (const void *)payload, plain);  /* whole words: rt/door.c */
 	if (error)
 		return error;
 	count = mig_runs_decode(plain, frame->head, (frame->length - frame->head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs);
@@ -438,11 +438,11 @@ int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t 
 	return 0;
 }
 
-long mig_import_ack_out(uint32_t channel, uint8_t *data)
+long mig_import_ack_out(uint32_t channel, RT_UNTRUSTED uint8_t *data)
 {
 	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
 	uint64_t count = atomic_load(&c->received);
-	uint8_t plain[8];
+	uint8_t plain[8], frame[OM_FRAME_HEADER + sizeof plain + OM_FRAME_TAG];
 	struct om_put p;
 	size_t size;
 	int error;
@@ -451,9 +451,10 @@ long mig_import_ack_out(uint32_t channel, uint8_t *data)
 		return 0;
 	om_put_init(&p, plain, sizeof plain);
 	om_put_u64(&p, count);
-	error = mig_stream_seal(&c->out, OM_FRAME_ACK, 0, plain, sizeof plain, data, &size);
+	error = mig_stream_seal(&c->out, OM_FRAME_ACK, 0, plain, sizeof plain, frame, &size);
 	if (error)
 		return error;
+	rt_ub_put(data, frame, size);
 	c->acked = count;
 	return (long)size;
 }

@@ -179,7 +179,9 @@ extern struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
 extern struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
 extern struct mig_small_buffer mig_reply_buffer;               /* source: owner of the urgent connection */
 extern struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
-extern uint8_t mig_plain[OM_CONTROL_MAX];                      /* control owner */
+/* A control frame that leaves, made in place, and the payload of one that came. Control owner. */
+extern uint8_t mig_sealed[OM_FRAME_HEADER + OM_CONTROL_MAX + OM_FRAME_TAG];
+extern uint8_t mig_received[OM_CONTROL_MAX + OM_FRAME_TAG];
 
 /* ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ---- */
 extern _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];        /* source: to be sent, or told to be owed, in this pass */
@@ -253,21 +255,22 @@ void mig_reason_then(int error, const char *words);
 /* React to what was posted and to what has become true. Return: ns until it should be called again, ~0: no need. */
 uint64_t mig_progress(void);
 /* One frame into data, or 0; or OM_E*. */
-long mig_control_out(uint8_t *data);
-int  mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload);
+long mig_control_out(RT_UNTRUSTED uint8_t *data);
+/* The payload is in mig_received. */
+int  mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER]);
 /* Both sides know each other's state again. @error: why the other one's session ended, if it did. */
 void mig_settle(unsigned peer_state, int error);
 
 /* ---- link.c ---- */
 int  mig_link_begin(void);                         /* a handshake's first step */
-int  mig_link_noise_in(const struct om_frame *frame, const void *payload);
-long mig_link_noise_out(uint8_t *data);
+int  mig_link_noise_in(const struct om_frame *frame, const uint8_t *payload);
+long mig_link_noise_out(RT_UNTRUSTED uint8_t *data);
 /* The link's own machine. Return: OM_ESTATE. */
 int  mig_link_event(enum mig_link_event event);
 void mig_link_lost(void);
 int  mig_link_resume(void);                        /* the host has made new connections */
-long mig_link_resume_out(uint8_t *data);
-int  mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload);
+long mig_link_resume_out(RT_UNTRUSTED uint8_t *data);
+int  mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const uint8_t *payload);
 
 /* ---- source.c: owner of the control connection ---- */
 void mig_source_rounds(void);                      /* begin */
@@ -299,14 +302,14 @@ bool mig_pass_handed_out(void);
 bool mig_pass_acknowledged(void);
 void mig_export_reset(void);                       /* a new epoch: rings empty, numbers from 0 */
 void mig_export_unsent(_Atomic uint64_t *set);     /* put the pages of all unacknowledged frames into set */
-long mig_export_out(uint32_t channel, uint8_t *data);
+long mig_export_out(uint32_t channel, RT_UNTRUSTED uint8_t *data);
 int  mig_export_ack(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
-	const void *payload);
+	const RT_UNTRUSTED void *payload);
 
 /* ---- import.c ---- */
 int  mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
-	const void *payload);
-long mig_import_ack_out(uint32_t channel, uint8_t *data);
+	const RT_UNTRUSTED void *payload);
+long mig_import_ack_out(uint32_t channel, RT_UNTRUSTED uint8_t *data);
 bool mig_import_complete(void);
 int  mig_import_settle(void);                      /* before the program runs: control owner, page connections idle */
 /* Decode the runs of a page frame and check each against this enclave. @runs: MIG_RUNS_MAX. Return: how many, or OM_E*. */
@@ -318,7 +321,7 @@ int  mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_
 void mig_postcopy_prepare(void);                   /* destination, before threads run: touch what the handler needs */
 void mig_postcopy_prepare_source(void);            /* before the token: what is first used after it is there by then */
 int  mig_owed_fault(uint64_t address);
-long mig_postcopy_answer(uint8_t *data, size_t size); /* source: OM_ENGINE_URGENT */
+long mig_postcopy_answer(RT_UNTRUSTED uint8_t *data, size_t size); /* source: OM_ENGINE_URGENT */
 
 /* ---- evidence.c ---- */
 /* NULL, or why this image may not move at all, whoever is at the other end. */

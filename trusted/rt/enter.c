@@ -101,7 +101,7 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 	}
 }
 
-_Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b)
+_Noreturn void rt_enter(uint32_t ecall, RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b)
 {
 	struct rt_tcb *tcb = rt_self();
 

@@ -188,7 +188,7 @@ static void handle(struct rt_tcb *tcb, const struct fault *f)
 	to_application(tcb, f, map_code);
 }
 
-void rt_exception(struct rt_tcb *tcb, struct om_tbuf *tbuf, uint64_t tbuf_size)
+void rt_exception(struct rt_tcb *tcb, RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	uint64_t frame_end = (uint64_t)tcb - OM_SLOT_TCB + OM_SLOT_SSA + OM_SSA_FRAME_PAGES * OM_PAGE_SIZE;
 	struct sgx_gprsgx *gpr = (struct sgx_gprsgx *)(frame_end - SGX_GPRSGX_SIZE);

@@ -15,7 +15,7 @@
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6])
 {
 	struct rt_tcb *tcb = rt_self();
-	struct om_tbuf *tbuf = rt_tbuf(tcb);
+	RT_UNTRUSTED struct om_tbuf *tbuf = rt_tbuf(tcb);
 
 	rt_ub_write64(&tbuf->exit, OM_EXIT_HOSTCALL | (uint64_t)op << 32);
 	rt_ub_write64(&tbuf->flags, flags | (uint64_t)nr << 32);
@@ -133,7 +133,7 @@ static void log_line(const char *words, size_t size, bool matters)
 	used = *counter;
 	if (used != 0)
 		return;
-	rt_ub_put((char *)rt_tbuf(tcb) + OM_TBUF_DATA, words, size);
+	rt_ub_put((RT_UNTRUSTED char *)rt_tbuf(tcb) + OM_TBUF_DATA, words, size);
 	rt_hostcall(OM_HC_LOG, 0, 0, arg);
 }
 

@@ -40,8 +40,8 @@ _Noreturn void rt_fatal(int error, const char *words)
 	arg[2] = 0;
 	if (size > 250)
 		size = 250;
-	rt_ub_put((char *)rt_tbuf(tcb) + OM_TBUF_DATA, words, size);
-	rt_ub_put((char *)rt_tbuf(tcb) + OM_TBUF_DATA + size, "", 1);
+	rt_ub_put((RT_UNTRUSTED char *)rt_tbuf(tcb) + OM_TBUF_DATA, words, size);
+	rt_ub_put((RT_UNTRUSTED char *)rt_tbuf(tcb) + OM_TBUF_DATA + size, "", 1);
 	rt_tbuf_finish(tcb, OM_EXIT_FATAL, arg, 3);
 	if (tcb->in_exception)
 		rt_leave_exception(tcb);

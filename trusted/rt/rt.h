@@ -27,6 +27,14 @@
 #include "image.h"
 #include "passrt.h"
 
+/* Memory of the host. The compiler refuses to follow such a pointer, and to take it for an ordinary one: the functions of rt/door.c
+ * take it. (An address in an integer is none before it is given to one of them: tools/gates.) */
+#if defined(__clang__)
+#define RT_UNTRUSTED __attribute__((noderef))
+#else
+#define RT_UNTRUSTED
+#endif
+
 /* Page classes by section. Plain .data/.bss of trusted code is local by the linker script; say it anyway. (The names begin
  * with .bss, because only then does the compiler keep the zeros out of the file.) */
 #define RT_RESIDENT __attribute__((section(".bss.rt.resident")))  /* migrates; always sent in the stop phase; starts as zero */
@@ -50,9 +58,9 @@ struct rt_tcb {
 	uint64_t exc_host_rsp, exc_host_rbp, exc_host_return; /* 56 the same for CSSA 1 */
 	uint64_t exc_rt_rsp;                         /* 80 */
 	struct rt_thread *thread;                    /* 88  application thread bound to this slot, or NULL */
-	struct om_tbuf *tbuf;                        /* 96  validated at entry */
+	RT_UNTRUSTED struct om_tbuf *tbuf;           /* 96  validated at entry */
 	uint64_t tbuf_size;                          /* 104 */
-	struct om_tbuf *exc_tbuf;                    /* 112 */
+	RT_UNTRUSTED struct om_tbuf *exc_tbuf;       /* 112 */
 	uint64_t exc_tbuf_size;                      /* 120 */
 	uint64_t resume_fs;                          /* 128 FS to restore when a host call returns */
 	uint32_t slot;                               /* 136 */
@@ -137,12 +145,12 @@ void rt_log(const char *words);
  * tbuf data is a bump arena, emptied at the start of each system call (or by rt_ub_reset). Pointers returned are
  * untrusted addresses: pass them to the host, copy through put/get, never dereference. */
 void  rt_ub_reset(void);
-void *rt_ub_alloc(size_t size);                      /* 16-byte aligned; NULL if it does not fit */
+RT_UNTRUSTED void *rt_ub_alloc(size_t size);         /* 16-byte aligned; NULL if it does not fit */
 size_t rt_ub_left(void);
-void  rt_ub_put(void *untrusted, const void *trusted, size_t size);
-void  rt_ub_get(void *trusted, const void *untrusted, size_t size);
+void  rt_ub_put(RT_UNTRUSTED void *untrusted, const void *trusted, size_t size);
+void  rt_ub_get(void *trusted, const RT_UNTRUSTED void *untrusted, size_t size);
 /* Any untrusted range, such as the boot block: true if wholly outside ELRANGE without wrap. */
-bool  rt_untrusted_ok(const void *untrusted, size_t size);
+bool  rt_untrusted_ok(const RT_UNTRUSTED void *untrusted, size_t size);
 
 /* ---- host calls (rt/hostcall.c) --------------------------------------------------------------------------- */
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6]);
@@ -165,8 +173,8 @@ void rt_kick(uint32_t slot);
 long rt_app_get(void *trusted, uint64_t app, size_t size);
 long rt_app_put(uint64_t app, const void *trusted, size_t size);            /* marks cards */
 long rt_app_get_string(char *trusted, uint64_t app, size_t size);           /* length without NUL, -ENAMETOOLONG, -EFAULT */
-long rt_app_to_ub(void *untrusted, uint64_t app, size_t size);              /* bulk, no bounce */
-long rt_ub_to_app(uint64_t app, const void *untrusted, size_t size);        /* bulk, marks cards */
+long rt_app_to_ub(RT_UNTRUSTED void *untrusted, uint64_t app, size_t size); /* bulk, no bounce */
+long rt_ub_to_app(uint64_t app, const RT_UNTRUSTED void *untrusted, size_t size); /* bulk, marks cards */
 long rt_app_zero(uint64_t app, size_t size);                                /* marks cards */
 bool rt_app_range_ok(uint64_t app, size_t size, bool write);
 
