@@ -58,7 +58,7 @@ CFLAGS_$(1)_core_crypto_cmac := -maes
 $(foreach f,ec p384 p384_sign rsa rsa_sign,$(eval CFLAGS_$(1)_core_crypto_$(f) := -isystem $(BEARSSL)/inc))
 $(patsubst %,$(B)/$(1)/core/crypto/%.o,ec p384 p384_sign rsa rsa_sign): $(BEARSSL)/.unpacked
 endef
-$(foreach w,host san fuzz trusted,$(eval $(call core_world,$(w))))
+$(foreach w,host san tsan fuzz trusted,$(eval $(call core_world,$(w))))
 # The host program takes core's objects as they are.
 HOST_EXTRA_ARCHIVES += $(B)/host/libbearssl.a
 SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a

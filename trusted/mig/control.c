@@ -20,7 +20,8 @@ void mig_queue(unsigned what)
 	if (memchr(mig.queue, (int)what, mig.queue_count))
 		return;
 	RT_CHECK(mig.queue_count < MIG_QUEUE);
-	mig.queue[mig.queue_count++] = (uint8_t)what;
+	mig.queue[mig.queue_count] = (uint8_t)what;
+	mig.queue_count++;
 }
 
 void mig_reason(int error, const char *words)
@@ -61,7 +62,7 @@ static void rebuild(void)
 	/* All that can fail comes before the promise that the program can be started here. */
 	if (!error && (error = rt_ready_all()))
 		mig_words(words, sizeof words, "the host cannot make the program's threads");
-	mig.rebuild_ns = mig_now() - start;
+	mig.rebuild_ns = (int64_t)mig_elapsed(start, mig_now());
 	mig.status.rebuild_ns = (uint64_t)mig.rebuild_ns;
 	if (error) {
 		mig_reason(error, words);
@@ -77,6 +78,7 @@ static void run(void)
 	rt_owed_fault = mig_owed_fault;
 	rt_time_restore();
 	rt_io_let_go();
+	mig_disown(MIG_OWNER_IO);
 	rt_resume_all();
 	mig.status.run_realtime_ns = (uint64_t)rt_realtime_ns();
 	mig.launch = MIG_LAUNCH_DONE;
@@ -164,16 +166,19 @@ static void act(uint32_t actions)
 
 void mig_event(enum mig_event event)
 {
-	enum mig_source_state source = mig.source;
-	enum mig_target_state target = mig.target;
+	enum mig_source_state source = mig.source, next_source = source;
+	enum mig_target_state target = mig.target, next_target = target;
 	uint32_t actions = 0;
-	int error = mig.role == OM_ROLE_SOURCE ? mig_source_step(source, event, &mig.source, &actions) :
-		mig_target_step(target, event, &mig.target, &actions);
+	int error = mig.role == OM_ROLE_SOURCE ? mig_source_step(source, event, &next_source, &actions) :
+		mig_target_step(target, event, &next_target, &actions);
 
 	if (error) {
 		mig_fail(error, "a message came that this state of the session does not allow");
 		return;
 	}
+	mig.source = next_source;
+	mig.target = next_target;
+	mig_publish();
 	if (mig.role == OM_ROLE_SOURCE && source < MIG_SOURCE_DONE && mig.source >= MIG_SOURCE_CANCELLED)
 		mig_source_ended();
 	act(actions);
@@ -221,7 +226,10 @@ static void take_posted(void)
 	uint32_t posted = atomic_exchange(&mig.posted, 0);
 
 	if (posted & MIG_POST_FAIL) {
-		trouble(MIG_ON_FAIL, atomic_load(&mig.failure), atomic_load(&mig.failure_words));
+		const char *words = atomic_load(&mig.failure_words);
+
+		/* Who noticed it may not have come to its words yet. */
+		trouble(MIG_ON_FAIL, atomic_load(&mig.failure), words ? words : "the session failed");
 		if (!failed())
 			atomic_store(&mig.failure, 0); /* waited out */
 	}
@@ -423,7 +431,8 @@ long mig_control_out(RT_UNTRUSTED uint8_t *data)
 	if (mig.queue_count == 0)
 		return 0;
 	what = mig.queue[0];
-	memmove(mig.queue, mig.queue + 1, --mig.queue_count);
+	mig.queue_count--;
+	memmove(mig.queue, mig.queue + 1, mig.queue_count);
 	if (what == MIG_QUEUE_NOISE)
 		ret = mig_link_noise_out(data);
 	else if (what == MIG_QUEUE_RESUME)
@@ -499,11 +508,13 @@ static int peer_round(const struct om_control *m)
 
 static int peer_complete(const struct om_control *m)
 {
-	if (mig.target != MIG_TARGET_RECEIVING || mig.complete.type)
+	if (mig.target != MIG_TARGET_RECEIVING || mig.complete)
 		return OM_ESTATE;
 	if (m->complete.channels != mig.params.channels)
 		return OM_EINVAL;
-	mig.complete = *m;
+	for (uint32_t i = 0; i < mig.params.channels; i++)
+		atomic_store(&mig.frames_due[i], m->complete.frames[i]);
+	mig.complete = true;
 	return 0;
 }
 
@@ -539,7 +550,7 @@ static void rehearsed(void)
 	if (before != MIG_SOURCE_AWAIT_PREPARED || mig.source != MIG_SOURCE_CANCELLED)
 		return;
 	mig.rehearsed = mig.status.error == 0;         /* thawing may have failed */
-	mig.status.downtime_ns = (uint64_t)(mig_now() - mig.stopped);
+	mig.status.downtime_ns = mig_elapsed(mig.stopped, mig_now());
 }
 
 /* Messages that only a source gets. */

@@ -37,7 +37,7 @@ bool mig_pass_handed_out(void)
 {
 	uint64_t pass = atomic_load_explicit(&mig.pass, memory_order_relaxed);
 
-	for (uint32_t i = 0; i < mig.params.channels; i++)
+	for (uint32_t i = 0; i < mig.channels; i++)
 		if (atomic_load_explicit(&mig.conn[OM_CONNECTION_PAGES + i].pass_done, memory_order_acquire) != pass)
 			return false;
 	return true;
@@ -45,7 +45,7 @@ bool mig_pass_handed_out(void)
 
 bool mig_pass_acknowledged(void)
 {
-	for (uint32_t i = 0; i < mig.params.channels; i++)
+	for (uint32_t i = 0; i < mig.channels; i++)
 		if (atomic_load(&mig_rings[i].first) != atomic_load(&mig_rings[i].next))
 			return false;
 	return mig_pass_handed_out();
@@ -304,6 +304,7 @@ long mig_export_out(uint32_t channel, RT_UNTRUSTED uint8_t *data)
 	if (MIG_PASS_KIND(pass) == MIG_PASS_NONE || atomic_load(&c->pass_done) == pass || !ring_has_room(ring))
 		return 0;
 	take_pass(c, channel, pass);
+	atomic_fetch_or_explicit(&mig_buffers_used, 1u << channel, memory_order_relaxed);
 	fill(&b, c, MIG_PASS_KIND(pass));
 	if (b.count == 0) {
 		atomic_store_explicit(&c->pass_done, pass, memory_order_release);

@@ -18,7 +18,7 @@
 
 static const char prologue[] = "OptMig migration 1";
 
-enum { RESUME_PLAIN = 8, NOISE_MAX = 64, RANDOM_TRIES = 32 };
+enum { RESUME_PLAIN = 8, NOISE_MAX = 64, RANDOM_TRIES = 32, OWN_SPINS = 2000 };
 
 static int random_bytes(uint8_t *to, size_t size)
 {
@@ -134,12 +134,19 @@ static void wipe_streams(void)
 	rt_unlock(&mig.urgent_lock);
 }
 
-/* The caller owns the control connection and gets the others; their owners leave soon, since the link is down. */
+/*
+ * The caller owns the control connection and gets the others; their owners leave soon, since the link is down. A host that has stopped
+ * one of these threads for good waits for itself: the session stands still, and nothing is sealed or opened meanwhile. It gets the
+ * processor back each time, so that it can run the others, or end the process.
+ */
 static void own_others(void)
 {
 	for (uint32_t i = OM_CONNECTION_CONTROL + 1; i < MIG_CONNECTIONS; i++)
-		while (!mig_own(i))
+		for (unsigned spins = 1; !mig_own(i); spins++) {
 			__builtin_ia32_pause();
+			if (spins % OWN_SPINS == 0)
+				rt_yield();
+		}
 }
 
 static void disown_others(void)
@@ -152,6 +159,7 @@ static void disown_others(void)
 static void shut(void)
 {
 	own_others();
+	mig_buffers_wipe();
 	if (mig.role == OM_ROLE_SOURCE && mig.source == MIG_SOURCE_ROUNDS)
 		mig_export_unsent(mig_todo);
 	mig_export_reset();

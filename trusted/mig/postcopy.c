@@ -106,6 +106,7 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 	struct mig_small_buffer *buffer;
 	const RT_UNTRUSTED uint8_t *data = exception_data();
 	uint32_t index;
+	bool running;
 	int error, count;
 
 	if (size < OM_FRAME_HEADER || size > OM_URGENT_FRAME_MAX)
@@ -122,9 +123,10 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 	error = open_reply(&frame, header, data + OM_FRAME_HEADER, buffer->head + sizeof buffer->head - frame.head);
 	if (!error) {
 		count = mig_runs_decode(buffer->head + sizeof buffer->head - frame.head, frame.head,
-			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs);
-		error = count < 0 ? count : mig_runs_apply(runs, count, buffer->pages);
+			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs, &running);
+		error = count < 0 ? count : mig_runs_apply(runs, count, buffer->pages, running);
 	}
+	om_wipe(buffer->head + sizeof buffer->head - frame.head, frame.length - OM_FRAME_TAG);
 	atomic_store_explicit(&mig.fault_buffer_busy[index], 0, memory_order_release);
 	return error;
 }
@@ -270,6 +272,7 @@ long mig_postcopy_answer(RT_UNTRUSTED uint8_t *data, size_t size)
 	error = open_request(data, size, &request, &page);
 	if (error)
 		return error;
+	atomic_fetch_or_explicit(&mig_buffers_used, MIG_REPLY_BUFFER_USED, memory_order_relaxed);
 	count = build_reply(page, runs, &pages);
 	if (count < 0)
 		return count;

@@ -31,6 +31,7 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 		/* A full barrier: see stop.c on handshakes. */
 		atomic_exchange((_Atomic uint32_t *)&tcb->outside, 0);
 	}
+	rt_check_ended();
 	return (long)rt_ub_read64(&tbuf->ret);
 }
 

@@ -32,6 +32,16 @@ RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt
 RT_HIDDEN extern const char rt_fault_entry[], rt_clone_start[];
 RT_HIDDEN extern const uint8_t rt_initial_state[];
 
+/* ---- lock.c -------------------------------------------------------------------------------------------------- */
+/* Whoever comes in asks: after rt_fatal nobody gets any further. */
+extern _Atomic bool rt_ended;
+_Noreturn void rt_fatal_again(void);
+static inline void rt_check_ended(void)
+{
+	if (RT_UNLIKELY(atomic_load_explicit(&rt_ended, memory_order_relaxed)))
+		rt_fatal_again();
+}
+
 /* ---- image.ld ------------------------------------------------------------------------------------------------ */
 RT_HIDDEN extern char __ehdr_start[], __rt_text_start[], __rt_text_end[], __rt_code_start[], __rt_code_end[],
 	__rt_tracked_start[], __rt_tracked_file_end[], __rt_tracked_end[], __rt_resident_start[], __rt_resident_early_end[], __rt_resident_end[],

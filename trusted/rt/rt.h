@@ -134,8 +134,11 @@ static inline struct rt_tcb *rt_self(void)
 struct rt_lock { uint32_t word; };
 void rt_lock(struct rt_lock *lock);
 void rt_unlock(struct rt_lock *lock);
+/* Whoever spins gives its CPU up, by a host call. Not at CSSA 1. */
+void rt_yield(void);
 
-/* Ends the enclave with a reason code; for broken invariants and impossible host answers. Never returns. */
+/* Ends the enclave with a reason code; for broken invariants and impossible host answers. Never returns, and neither does any other
+ * thread come in again, from wherever it is: a host may not like to hear it. @words: static. */
 _Noreturn void rt_fatal(int error, const char *words);
 /* A line of diagnostics, which the host may print. */
 void rt_log(const char *words);
@@ -236,6 +239,9 @@ bool rt_mem_copy_out(void *trusted, uint64_t page_index);
  * been cleared, before their content is read; what is not ACCEPTED, not writable or dirty again is left out.
  * Return: OM_EHOST or OM_ESGX if the host did not take the permissions away; all pages are then writable, or watched. */
 int  rt_watch(uint64_t index, uint64_t count);
+/* The program is gone for good: the pages from `page` on that are its own are overwritten, about `count` of them. Return: where to go on,
+ * `end` when that is done. */
+uint64_t rt_mem_wipe(uint64_t page, uint64_t end, uint64_t count);
 /* Since the enclave started: pages watched, and stores that met one. */
 void rt_watch_counts(uint64_t *ret_pages, uint64_t *ret_faults);
 /* Called by the exception handler on a fault at an OWED page; set by the engine before there are any, and from then on.
@@ -339,6 +345,8 @@ void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t env
 int rt_io_freeze(char *words, size_t words_size);
 int rt_io_thaw(char *words, size_t words_size);
 void rt_io_discard(void);
+/* After a discard: what the tables held of the program's data. */
+void rt_io_forget(void);
 int rt_io_rebuild(char *words, size_t words_size);
 uint64_t rt_io_claim(void);
 /* A descriptor with O_ASYNC is ready, by the host's number of it. Anything may be asked for: no harm but signals. */

@@ -104,8 +104,9 @@ int64_t rt_monotonic_ns(void)
 int64_t rt_realtime_ns(void)
 {
 	struct reading r;
+	int64_t ns = clock_page && read_page(&r) ? r.realtime_ns : rt_time_ask_host(CLOCK_REALTIME);
 
-	return clock_page && read_page(&r) ? r.realtime_ns : rt_time_ask_host(CLOCK_REALTIME);
+	return ns < VIRTUAL_MAX_NS ? ns : VIRTUAL_MAX_NS;      /* the year 2116 */
 }
 
 void rt_time_boot(uint64_t clock)
