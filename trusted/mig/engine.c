@@ -64,6 +64,11 @@ bool mig_busy(void)
 	return mig.role == OM_ROLE_DESTINATION && mig.target != MIG_TARGET_COMPLETE;
 }
 
+bool mig_arriving(void)
+{
+	return mig.role == OM_ROLE_DESTINATION && !mig_target_may_run(mig.target);
+}
+
 void mig_boot(const struct om_boot *boot)
 {
 	mig.facts.features = boot->cpu_features;

@@ -211,6 +211,8 @@ void rt_exception(struct rt_tcb *tcb, RT_UNTRUSTED struct om_tbuf *tbuf, uint64_
 	tcb->exceptions++;
 	/* Without a valid cause the host entered on its own account: there is nothing to do. */
 	if (gpr->exitinfo & SGX_EXITINFO_VALID) {
+		/* Once: what is rewritten below would be taken for the cause if the host entered again before it resumes. */
+		gpr->exitinfo = 0;
 		if (f.vector == SGX_VECTOR_PF) {
 			f.address = rt_page_down(exinfo->maddr);
 			f.error = exinfo->errcd;

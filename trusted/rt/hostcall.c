@@ -12,6 +12,11 @@
 #include "rt/internal.h"
 #include "rt/libmem.h"
 
+static bool on_exception_stack(const struct rt_tcb *tcb)
+{
+	return tcb->exc_stack_top - (uint64_t)__builtin_frame_address(0) < OM_SLOT_EXC_STACK_SIZE;
+}
+
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6])
 {
 	struct rt_tcb *tcb = rt_self();
@@ -23,6 +28,10 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 		rt_ub_write64(&tbuf->arg[i], arg[i]);
 	tcb->hostcalls++;
 	if (tcb->in_exception) {
+		/* A host may resume the interrupted code while its exception waits for an answer, and another thread may have removed the
+		 * cause. That code must not take the handler's buffer and stack for its own. */
+		if (RT_UNLIKELY(!on_exception_stack(tcb)))
+			rt_fatal(OM_EHOST, "the host resumed a thread in the middle of its exception");
 		/* Not a safepoint: the interrupted code may be anywhere. */
 		rt_leave_for_call_exception(tcb);
 	} else {

@@ -362,6 +362,8 @@ int rt_io_check(char *words, size_t words_size);
 long mig_engine_call(uint64_t op);
 /* A session is under way, or has ended with the program gone: nobody else may stop or resume it. */
 bool mig_busy(void);
+/* A destination whose program has not come: its tables are being filled, and nobody else may touch them. */
+bool mig_arriving(void);
 void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
 /* A page was OWED until the caller changed that, not to place its content but because the program has given it up: unmapped,
  * replaced or thrown away. Called once per page, by who changed it. */

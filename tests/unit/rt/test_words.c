@@ -29,6 +29,7 @@ static uint8_t cards[256], pagemap[256];
 extern volatile unsigned char __optmig_attention;
 volatile unsigned char __optmig_attention;
 char __rt_tracked_start[1], __rt_tracked_end[1], __rt_text_end[1];
+bool rt_tbuf_ok(const struct om_tbuf *tbuf, uint64_t size);
 uint8_t *rt_cards(void) { return cards; }
 uint8_t *rt_pagemap(void) { return pagemap; }
 bool rt_mem_used(uint64_t page) { (void)page; return true; }
@@ -193,6 +194,10 @@ static void test_door(void **state)
 	uint8_t bytes[4096], back[4096];
 
 	(void)state;
+	/* What the arena in a transfer buffer takes for granted. */
+	assert_true(rt_tbuf_ok((const struct om_tbuf *)region, OM_TBUF_SIZE_MIN + 16));
+	assert_false(rt_tbuf_ok((const struct om_tbuf *)region, OM_TBUF_SIZE_MIN + 8));
+	assert_false(rt_tbuf_ok((const struct om_tbuf *)(region + 16), OM_TBUF_SIZE_MIN));
 	unit_random_bytes(bytes, sizeof bytes);
 	for (unsigned skew = 0; skew < 8; skew++)
 		for (size_t s = 0; s < 26 + (skew % 3 ? 0 : sizeof sizes / sizeof *sizes); s++) {
