@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A host that enters where it should not: optmig with another tee_enter (-Wl,--wrap). After each exception it enters the handler once more
- * before it resumes; SIGUSR2 reaches the program as a fault at an address of the host's choice; and calls that there are not are made.
+ * before it resumes; SIGUSR2 reaches the program as a fault at an address of the host's choice; calls that there are not are made; and an
+ * enclave that has refused to go on is entered again.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -26,7 +27,7 @@ static void once(atomic_bool *said, const char *words)
 int __wrap_tee_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t rsi, uint64_t rdx, uint64_t r8, uint64_t r9,
 	struct tee_run *run)
 {
-	static atomic_bool twice, fault, unknown;
+	static atomic_bool twice, fault, unknown, ended;
 	static _Atomic uint64_t asked;
 	struct om_tbuf *tbuf = (struct om_tbuf *)rsi;
 	bool exception = leaf == SGX_EENTER && (rdi == OM_ECALL_EXCEPTION || (rdi == OM_ECALL_RETURN && rdx == OM_TBUF_SIZE_EXC));
@@ -46,6 +47,18 @@ int __wrap_tee_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, u
 	error = __real_tee_enter(enclave, leaf, rdi, rsi, rdx, r8, r9, run);
 	if (!error && rsi == atomic_load(&asked) && run->function == SGX_EEXIT && tbuf->exit == OM_EXIT_DONE && tbuf->ret == OM_EINVAL)
 		once(&unknown, "an unknown call was refused");
+	if (!error && run->function == SGX_EEXIT && tbuf->exit == OM_EXIT_FATAL && !atomic_load(&ended)) {
+		const uint32_t calls[] = { OM_ECALL_THREAD, OM_ECALL_SIGNAL };
+
+		for (unsigned i = 0; i < sizeof calls / sizeof *calls; i++) {
+			tbuf->exit = 0;
+			again = (struct tee_run){ .tcs = run->tcs };
+			if (__real_tee_enter(enclave, SGX_EENTER, calls[i], rsi, rdx, 0, 0, &again) || again.function != SGX_EEXIT ||
+			    tbuf->exit != OM_EXIT_FATAL)
+				abort();
+		}
+		once(&ended, "what has ended stays so");
+	}
 	if (error || !exception || run->function != SGX_EEXIT || tbuf->exit != OM_EXIT_DONE)
 		return error;
 	if (__real_tee_enter(enclave, leaf, OM_ECALL_EXCEPTION, rsi, rdx, 0, 0, &again) || again.function != SGX_EEXIT || tbuf->exit != OM_EXIT_DONE)
