@@ -55,8 +55,11 @@ enum om_engine_op {
 	OM_ENGINE_RESUME,        /* all connections are made anew (same numbers, same count): a new epoch begins. On the
 	                            destination it is called when they arrive, before the first IN */
 	OM_ENGINE_CHECK,         /* any time: what of the host state would not survive a migration, as lines of text.
-	                            ret = size of the text in data, arg[0] = number of problems */
+	                            ret = size of the text in data, arg[0] = number of problems. OM_ESTATE while a session has what
+	                            it would look at: from the stop of the program until it runs again, here or there */
 	OM_ENGINE_IDENTITY,      /* any time: ret = 0, data = struct om_mig_identity */
+	OM_ENGINE_WIPE,          /* source in COMPLETED, with OM_MIG_F_OVER: some of what the program has left in this enclave is overwritten.
+	                            ret = 1: there is more, call again; 0: nothing of its memory is left */
 };
 
 enum om_engine_command {

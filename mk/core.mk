@@ -79,7 +79,7 @@ $(patsubst %,$(B)/$(1)/core/crypto/%.o,ec p384 p384_sign rsa rsa_sign): $(BEARSS
 CFLAGS_$(1)_core_evidence_write_certificate := -isystem $(BEARSSL)/inc $(MBEDTLS_CONFIG)
 $(B)/$(1)/core/evidence/write/certificate.o: $(BEARSSL)/.unpacked $(MBEDTLS)/.unpacked
 endef
-$(foreach w,host san fuzz trusted,$(eval $(call core_world,$(w))))
+$(foreach w,host san tsan fuzz trusted,$(eval $(call core_world,$(w))))
 # The host program takes core's objects as they are.
 HOST_EXTRA_ARCHIVES += $(B)/host/libbearssl.a
 SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a

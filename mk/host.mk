@@ -37,6 +37,13 @@ $(B)/tests/tcp_move: $(call objs,san,tests/integration/net/tcp_move.c $(HOST_NET
 	$(CLANG) -fsanitize=address,undefined $^ -lnftables -lmnl -lpthread -o $@
 TESTS += $(B)/tests/tcp_move
 
+# A host that enters where it should not.
+$(B)/tests/hostile/optmig: $(call objs,host,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS) tests/integration/hostile_entries.c) $(HOST_EXTRA_ARCHIVES)
+	@mkdir -p $(@D)
+	$(CLANG) -Wl,--as-needed,--wrap=tee_enter -pie $^ $(HOST_LIBS) -o $@
+TESTS += tests/integration/hostile_entries
+TEST_DEPS += $(B)/tests/hostile/optmig $(B)/tests/programs/faults
+
 # The loader's test image: no runtime of ours, only the protocol.
 MINI_DIR := tests/integration/load
 $(B)/tests/load/mini: $(addprefix $(MINI_DIR)/,mini.c mini_entry.S mini.ld) $(wildcard abi/*.h) $(B)/bin/optmig-sign $(B)/libexec/optmig-interp

@@ -36,12 +36,16 @@ $(foreach w,host san,$(eval $(call mig_world,$(w)))$(foreach t,$(MIG_TESTS),$(ev
 $(eval $(call mig_test,san,nonces))
 $(eval $(call mig_test,san,spoilt))
 $(eval $(call mig_test,san,evidence,-evidence,$(B)/san/libforge.a $(B)/san/libcore.a $(B)/san/libbearssl.a))
+# Hosts that call from many threads: with each sanitizer there is for it.
+$(eval $(call mig_test,san,hostile))
+$(eval $(call mig_world,tsan))
+$(eval $(call mig_test,tsan,hostile))
 # Searches its own memory, all of it: not with ASan's redzones.
 $(eval $(call mig_test,host,secrets))
--include $(shell find $(B)/host/mig $(B)/san/mig -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/host/mig $(B)/san/mig $(B)/tsan/mig -name '*.d' 2>/dev/null)
 .PHONY: mig-test
 ## make mig-test       unit tests of the migration engine only
-mig-test: $(B)/host/tests/unit/mig/test_secrets $(B)/san/tests/unit/mig/test_nonces $(B)/san/tests/unit/mig/test_evidence $(B)/san/tests/unit/mig/test_spoilt $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
+mig-test: $(B)/host/tests/unit/mig/test_secrets $(B)/san/tests/unit/mig/test_nonces $(B)/san/tests/unit/mig/test_evidence $(B)/san/tests/unit/mig/test_spoilt $(foreach w,san tsan,$(B)/$(w)/tests/unit/mig/test_hostile) $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
 	tests/run $^
 
 # Fuzz targets of the protocol.

@@ -8,7 +8,7 @@ TRUSTED_CORE_SRC := $(sort $(CORE_SRC) $(wildcard core/wire*.c core/mig/*.c))
 TRUSTED_OBJS := $(call objs,trusted,$(TRUSTED_SRC) $(TRUSTED_CORE_SRC)) $(patsubst %,$(B)/trusted/bearssl/%.o,$(BEARSSL_SRC)) \
 	$(patsubst %,$(B)/trusted/mbedtls/%.o,$(MBEDTLS_SRC))
 # The kernel's headers; an enclave has no libc's.
-CFLAGS_trusted += -isystem /usr/include/x86_64-linux-gnu
+CFLAGS_trusted += -isystem /usr/include/x86_64-linux-gnu -Werror=noderef
 LIBRT := $(B)/trusted/librt.a
 IMAGE_LD := trusted/boot/image.ld
 
@@ -66,3 +66,12 @@ $(B)/san/tests/unit/test_watch: $(call objs,san,tests/unit/rt/test_watch.c trust
 	@mkdir -p $(@D)
 	$(CLANG) $(CFLAGS_san) $^ -lcmocka -o $@
 TESTS += $(B)/san/tests/unit/test_watch
+
+# Untrusted memory in whole words: the enclave's own objects, watched.
+WORDS_SRC := trusted/rt/door.c trusted/rt/appmem.c trusted/boot/copy.S core/frame.c core/cursor.c core/mig/stream.c \
+	$(wildcard core/crypto/gcm*.c core/crypto/sha256*.c core/crypto/hmac.c)
+$(B)/tests/unit/rt/test_words: tests/unit/rt/test_words.c $(call objs,trusted,$(WORDS_SRC)) | deps
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_common) -O1 -D_GNU_SOURCE $(INC_tests) $$(llvm-config-19 --cflags | grep -o -- '-I[^ ]*') -o $@ $^ \
+		$$(llvm-config-19 --ldflags --libs) -lcmocka
+TESTS += $(B)/tests/unit/rt/test_words

@@ -8,7 +8,8 @@
  *   AES-NI      8 x 128 bits; every CPU with SGX has it
  *
  * All read each input byte once and never read the output back, so that input or output may lie in memory the host
- * can change meanwhile: what is authenticated is what was decrypted.
+ * can change meanwhile: what is authenticated is what was decrypted. Where input or output begins at a multiple of 8 and the
+ * size is a multiple of 16, every access to it is made of whole aligned 8-byte words, as such memory demands (trusted/rt/door.c).
  * Source: NIST SP 800-38D.
  */
 #ifndef OPTMIG_CORE_CRYPTO_GCM_H

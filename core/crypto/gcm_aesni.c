@@ -108,7 +108,7 @@ static __m128i crypt_tail(const struct om_gcm_call *call, size_t done, __m128i c
 	uint8_t text[BLOCKS * 16] = { 0 };
 	__m128i stream[BLOCKS], cipher[BLOCKS];
 
-	memcpy(text, call->in + done, size);
+	gcm_copy(text, call->in + done, size);
 	keystream(call->g, &counter, stream);
 	for (int i = 0; i < count; i++) {
 		const __m128i in = gcm_load(text + 16 * i);
@@ -117,7 +117,7 @@ static __m128i crypt_tail(const struct om_gcm_call *call, size_t done, __m128i c
 		cipher[i] = encrypt ? out : in;
 		gcm_store(text + 16 * i, out);
 	}
-	memcpy(call->out + done, text, size);
+	gcm_copy(call->out + done, text, size);
 	if (encrypt && size % 16) { /* the padding of the last block is zero, not key stream */
 		memset(text + size, 0, sizeof text - size);
 		cipher[count - 1] = gcm_load(text + 16 * (count - 1));

@@ -105,12 +105,12 @@ GCM_INLINE __m128i crypt_tail(const struct om_gcm_call *call, size_t done, const
 	uint8_t text[GROUP] = { 0 };
 	struct wide cipher;
 
-	memcpy(text, call->in + done, size);
+	gcm_copy(text, call->in + done, size);
 	for (int i = 0; i < PAIRS; i++) {
 		cipher.v[i] = load(text + 32 * i);
 		store(text + 32 * i, _mm256_xor_si256(cipher.v[i], stream->v[i]));
 	}
-	memcpy(call->out + done, text, size);
+	gcm_copy(call->out + done, text, size);
 	if (encrypt) { /* the padding is zero, not key stream */
 		memset(text + size, 0, sizeof text - size);
 		for (int i = 0; i < PAIRS; i++)

@@ -7,14 +7,35 @@
 #include "mig/predict.h"
 
 enum { PAGE = 4096, RUN_BYTES = 8, ROUNDS_MIN = 5, OWING_MAX = 16, FEW_PAGES = 512 };
+#define TRANSFER_MAX_NS (UINT64_MAX / 4)
 
+/* A double that is out of range for the integer has no value there: clamped before. */
+static uint64_t saturate(double x)
+{
+	return x < (double)MIG_RATE_MAX ? (uint64_t)x : MIG_RATE_MAX;
+}
+
+uint64_t mig_rate(uint64_t amount, uint64_t ns)
+{
+	return saturate((double)amount * 1e9 / (double)(ns ? ns : 1));
+}
+
+uint64_t mig_amount(uint64_t rate, uint64_t ns)
+{
+	return saturate((double)rate * (double)ns / 1e9);
+}
+
+/* At most TRANSFER_MAX_NS, so that no sum of estimates overflows. */
 static uint64_t transfer_ns(uint64_t bytes, uint64_t throughput)
 {
+	uint64_t ns;
+
 	if (throughput == 0)
 		return bytes;             /* unknown: assume 1 GB/s */
 	if (bytes > UINT64_MAX / 1000000000u)
-		return UINT64_MAX / 4;
-	return bytes * 1000000000u / throughput;
+		return TRANSFER_MAX_NS;
+	ns = bytes * 1000000000u / throughput;
+	return ns < TRANSFER_MAX_NS ? ns : TRANSFER_MAX_NS;
 }
 
 uint64_t mig_predict_precopy(const struct mig_round *r)

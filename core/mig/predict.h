@@ -41,6 +41,14 @@ uint64_t mig_predict_postcopy(const struct mig_round *r);
 enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uint64_t *ret_expected, const char **ret_why);
 
 /*
+ * Rates of numbers that the host can stretch: its clock, its limits. They saturate at MIG_RATE_MAX, and 0 ns counts as 1.
+ * mig_rate: @amount in @ns, by the second. mig_amount: what a rate makes of @ns.
+ */
+#define MIG_RATE_MAX (UINT64_C(1) << 50)
+uint64_t mig_rate(uint64_t amount, uint64_t ns);
+uint64_t mig_amount(uint64_t rate, uint64_t ns);
+
+/*
  * Before post-copy: is it worth another round of telling what will be owed? @rounds: such rounds so far; @fresh: pages that
  * would have to be told in the stop phase; @sendable: pages whose contents fit into the downtime limit.
  */

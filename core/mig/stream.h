@@ -37,7 +37,8 @@ void mig_stream_done(struct mig_stream *s);
 
 /*
  * Seals `size` bytes of plain, of which `head` are runs, as the next frame. @ret_frame: OM_FRAME_HEADER + size +
- * OM_FRAME_TAG bytes; may be memory the peer's host can see and change, is written once and never read.
+ * OM_FRAME_TAG bytes, where `plain` may lie at OM_FRAME_HEADER already. May be memory the host can see and change if it begins at
+ * a multiple of 8 and size is a multiple of 16: then it is written once, in whole aligned words, and never read.
  * Return: OM_EEXHAUSTED.
  */
 __attribute__((warn_unused_result))
@@ -50,7 +51,8 @@ int mig_stream_seal_at(const struct mig_stream *s, uint64_t sequence, enum om_fr
 
 /*
  * Opens the frame with the decoded header `frame`, whose encoding is `header` (trusted copies), and the payload of
- * frame->length bytes (may be untrusted memory: each byte is read once). @ret_plain: frame->length - OM_FRAME_TAG bytes.
+ * frame->length bytes (may be untrusted memory if it begins at a multiple of 8 and its length is one of 16: each byte is read
+ * once, in whole aligned words). @ret_plain: frame->length - OM_FRAME_TAG bytes; may be the payload itself.
  * Return: OM_ESEQ (not the next one, another epoch or connection), OM_EAUTH; then the stream has not moved.
  */
 __attribute__((warn_unused_result))

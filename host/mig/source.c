@@ -241,6 +241,9 @@ static _Noreturn void leave(struct host_mig *mig)
 
 	mig_report_get(mig, &report);
 	mig_wait_delivered(mig);
+	/* The enclave is gone in a moment, if all goes well; what it holds of the program goes before. */
+	while (mig_call(mig, OM_ENGINE_WIPE, 0, 0, NULL) > 0)
+		;
 	host_note("%s has moved to %s; downtime %s", host_image_header(mig->enclave)->program_name, mig->peer,
 		mig_format_time(mig_downtime_ns(&report, NULL), time));
 	host_exit(0, 0);

@@ -117,10 +117,39 @@ static void test_owing_comes_to_an_end(void **state)
 	assert_false(mig_owe_again(1000, 100000, 0)); /* never for ever */
 }
 
+/* A host's clock that stands or leaps, and limits beyond all sense: no conversion is out of range (UBSan), no sum wraps. */
+static void test_host_numbers(void **state)
+{
+	struct mig_round r = round_with(2, 1 << 28, 1 << 28);
+	uint64_t expected;
+	const char *why;
+
+	(void)state;
+	assert_int_equal(mig_rate(1000, 1000000000), 1000);
+	assert_int_equal(mig_rate(4096, 1000), 4096000000u);
+	assert_int_equal(mig_rate(0, 0), 0);
+	assert_int_equal(mig_rate(UINT64_C(1) << 40, 1), MIG_RATE_MAX);
+	assert_int_equal(mig_rate(UINT64_MAX, 0), MIG_RATE_MAX);
+	assert_int_equal(mig_rate(1, UINT64_MAX), 0);
+	assert_int_equal(mig_amount(1000000000, 10 * MS), 10000000);
+	assert_int_equal(mig_amount(UINT64_MAX, UINT64_MAX), MIG_RATE_MAX);
+	assert_int_equal(mig_amount(MIG_RATE_MAX, UINT64_C(1) << 50), MIG_RATE_MAX);
+	/* It never looks short because it was too long to count. */
+	r.throughput = 1;
+	r.round_trip_ns = INT64_MAX / 4;
+	r.limit_ns = UINT64_C(1) << 50;
+	assert_true(mig_predict_precopy(&r) > UINT64_C(1) << 60);
+	assert_true(mig_predict_postcopy(&r) > UINT64_C(1) << 60);
+	r.dirty_pages = 4000;
+	r.throughput = 1;
+	assert_true(mig_predict_precopy(&r) > UINT64_C(1) << 60);
+	assert_int_not_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_PRECOPY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_stops_when_it_fits),
+		cmocka_unit_test(test_stops_when_it_fits), cmocka_unit_test(test_host_numbers),
 		cmocka_unit_test(test_halving_goes_on),
 		cmocka_unit_test(test_goes_on_while_it_converges),
 		cmocka_unit_test(test_precopy_stays_precopy),

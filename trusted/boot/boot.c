@@ -54,7 +54,7 @@ static void push_word(struct stack_builder *s, uint64_t word)
 }
 
 /* The strings, as one block; returns its address. */
-static uint64_t push_strings(struct stack_builder *s, const struct om_boot *boot, const char *untrusted)
+static uint64_t push_strings(struct stack_builder *s, const struct om_boot *boot, const RT_UNTRUSTED char *untrusted)
 {
 	uint64_t size = boot->strings_size, room = s->rsp - s->low;
 	char last = 0;
@@ -138,7 +138,7 @@ static void build_stack(struct stack_builder *s, const struct om_boot *boot, uin
 
 	push_word(s, 0);
 	push_word(s, 0);
-	strings = push_strings(s, boot, (const char *)untrusted_strings);
+	strings = push_strings(s, boot, (const RT_UNTRUSTED char *)untrusted_strings);
 	end = strings + boot->strings_size;
 	first = strings + strings_size(strings, end, boot->argc);
 	rt_io_set_strings(strings, first - strings, strings_size(first, end, boot->envc));

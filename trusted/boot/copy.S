@@ -17,7 +17,7 @@ rt_copy_begin:
 	jb	3f
 	cmpq	$2048, %rdx
 	jae	5f
-	leaq	-16(%rdx), %rcx
+0:	leaq	-16(%rdx), %rcx
 	movdqu	(%rsi,%rcx), %xmm4         /* the last 16 bytes, stored last: they overlap */
 1:	cmpq	$64, %rdx
 	jbe	2f
@@ -70,9 +70,18 @@ rt_copy_begin:
 	jnz	8b
 7:	xorl	%eax, %eax
 	ret
-5:	movq	%rdx, %rcx
+5:	movl	%edi, %eax                 /* words: one side may be untrusted memory, and then size is a multiple of 8 (door.c) */
+	orl	%esi, %eax
+	testb	$7, %al
+	jnz	0b                         /* MOVSQ is slow there */
+	movq	%rdx, %rcx
+	shrq	$3, %rcx
+	rep movsq
+	movl	%edx, %ecx
+	andl	$7, %ecx
+	jz	9f
 	rep movsb
-	xorl	%eax, %eax
+9:	xorl	%eax, %eax
 	ret
 rt_copy_end:
 rt_copy_failed:

@@ -13,7 +13,6 @@
 
 #define RUNNING_NS 5000000      /* pages that a faulting thread brought in wake nobody */
 
-RT_LOCAL static uint8_t received[OM_CONTROL_MAX];       /* plaintext of the message at hand */
 RT_LOCAL static uint8_t quote[OM_CONTROL_QUOTE_MAX];
 
 void mig_queue(unsigned what)
@@ -21,7 +20,8 @@ void mig_queue(unsigned what)
 	if (memchr(mig.queue, (int)what, mig.queue_count))
 		return;
 	RT_CHECK(mig.queue_count < MIG_QUEUE);
-	mig.queue[mig.queue_count++] = (uint8_t)what;
+	mig.queue[mig.queue_count] = (uint8_t)what;
+	mig.queue_count++;
 }
 
 void mig_reason(int error, const char *words)
@@ -62,7 +62,7 @@ static void rebuild(void)
 	/* All that can fail comes before the promise that the program can be started here. */
 	if (!error && (error = rt_ready_all()))
 		mig_words(words, sizeof words, "the host cannot make the program's threads");
-	mig.rebuild_ns = mig_now() - start;
+	mig.rebuild_ns = (int64_t)mig_elapsed(start, mig_now());
 	mig.status.rebuild_ns = (uint64_t)mig.rebuild_ns;
 	if (error) {
 		mig_reason(error, words);
@@ -78,6 +78,7 @@ static void run(void)
 	rt_owed_fault = mig_owed_fault;
 	rt_time_restore();
 	rt_io_let_go();
+	mig_disown(MIG_OWNER_IO);
 	rt_resume_all();
 	mig.status.run_realtime_ns = (uint64_t)rt_realtime_ns();
 	mig.launch = MIG_LAUNCH_DONE;
@@ -167,16 +168,19 @@ static void act(uint32_t actions)
 
 void mig_event(enum mig_event event)
 {
-	enum mig_source_state source = mig.source;
-	enum mig_target_state target = mig.target;
+	enum mig_source_state source = mig.source, next_source = source;
+	enum mig_target_state target = mig.target, next_target = target;
 	uint32_t actions = 0;
-	int error = mig.role == OM_ROLE_SOURCE ? mig_source_step(source, event, &mig.source, &actions) :
-		mig_target_step(target, event, &mig.target, &actions);
+	int error = mig.role == OM_ROLE_SOURCE ? mig_source_step(source, event, &next_source, &actions) :
+		mig_target_step(target, event, &next_target, &actions);
 
 	if (error) {
 		mig_fail(error, "a message came that this state of the session does not allow");
 		return;
 	}
+	mig.source = next_source;
+	mig.target = next_target;
+	mig_publish();
 	if (mig.role == OM_ROLE_SOURCE && source < MIG_SOURCE_DONE && mig.source >= MIG_SOURCE_CANCELLED)
 		mig_source_ended();
 	act(actions);
@@ -224,7 +228,10 @@ static void take_posted(void)
 	uint32_t posted = atomic_exchange(&mig.posted, 0);
 
 	if (posted & MIG_POST_FAIL) {
-		trouble(MIG_ON_FAIL, atomic_load(&mig.failure), atomic_load(&mig.failure_words));
+		const char *words = atomic_load(&mig.failure_words);
+
+		/* Who noticed it may not have come to its words yet. */
+		trouble(MIG_ON_FAIL, atomic_load(&mig.failure), words ? words : "the session failed");
 		if (!failed())
 			atomic_store(&mig.failure, 0); /* waited out */
 	}
@@ -398,7 +405,7 @@ static int make_message(struct om_control *m)
 	return 0;
 }
 
-static long send_message(uint8_t *data, enum om_control_type type)
+static long send_message(RT_UNTRUSTED uint8_t *data, enum om_control_type type)
 {
 	struct om_control m = { .type = type };
 	size_t size;
@@ -408,13 +415,17 @@ static long send_message(uint8_t *data, enum om_control_type type)
 		return 0;
 	error = make_message(&m);
 	if (!error)
-		error = om_control_encode(&m, mig_plain, sizeof mig_plain, &size);
+		error = om_control_encode(&m, mig_sealed + OM_FRAME_HEADER, OM_CONTROL_MAX, &size);
 	if (!error)
-		error = mig_stream_seal(&mig.conn[OM_CONNECTION_CONTROL].out, OM_FRAME_CONTROL, 0, mig_plain, size, data, &size);
-	return error ? error : (long)size;
+		error = mig_stream_seal(&mig.conn[OM_CONNECTION_CONTROL].out, OM_FRAME_CONTROL, 0, mig_sealed + OM_FRAME_HEADER, size,
+			mig_sealed, &size);
+	if (error)
+		return error;
+	rt_ub_put(data, mig_sealed, size);
+	return (long)size;
 }
 
-long mig_control_out(uint8_t *data)
+long mig_control_out(RT_UNTRUSTED uint8_t *data)
 {
 	uint8_t what;
 	long ret;
@@ -422,7 +433,8 @@ long mig_control_out(uint8_t *data)
 	if (mig.queue_count == 0)
 		return 0;
 	what = mig.queue[0];
-	memmove(mig.queue, mig.queue + 1, --mig.queue_count);
+	mig.queue_count--;
+	memmove(mig.queue, mig.queue + 1, mig.queue_count);
 	if (what == MIG_QUEUE_NOISE)
 		ret = mig_link_noise_out(data);
 	else if (what == MIG_QUEUE_RESUME)
@@ -498,11 +510,13 @@ static int peer_round(const struct om_control *m)
 
 static int peer_complete(const struct om_control *m)
 {
-	if (mig.target != MIG_TARGET_RECEIVING || mig.complete.type)
+	if (mig.target != MIG_TARGET_RECEIVING || mig.complete)
 		return OM_ESTATE;
 	if (m->complete.channels != mig.params.channels)
 		return OM_EINVAL;
-	mig.complete = *m;
+	for (uint32_t i = 0; i < mig.params.channels; i++)
+		atomic_store(&mig.frames_due[i], m->complete.frames[i]);
+	mig.complete = true;
 	return 0;
 }
 
@@ -538,7 +552,7 @@ static void rehearsed(void)
 	if (before != MIG_SOURCE_AWAIT_PREPARED || mig.source != MIG_SOURCE_CANCELLED)
 		return;
 	mig.rehearsed = mig.status.error == 0;         /* thawing may have failed */
-	mig.status.downtime_ns = (uint64_t)(mig_now() - mig.stopped);
+	mig.status.downtime_ns = mig_elapsed(mig.stopped, mig_now());
 }
 
 /* Messages that only a source gets. */
@@ -608,35 +622,35 @@ static int target_message(const struct om_control *m)
  * A destination that gave up because a frame was spoilt has that one missing for ever, and is still to hear that it was heard.
  * What comes then decides nothing but that, so an authentic frame behind the gap will do.
  */
-static int open_frame(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload)
+static int open_frame(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER])
 {
 	struct mig_stream *in = &mig.conn[OM_CONNECTION_CONTROL].in;
-	int error = mig_stream_open(in, frame, header, payload, received);
+	int error = mig_stream_open(in, frame, header, mig_received, mig_received);
 
 	if (error != OM_ESEQ || mig.role != OM_ROLE_DESTINATION || mig.target != MIG_TARGET_ABORTED || frame->sequence < in->next)
 		return error;
-	error = mig_stream_open_any(in, frame, header, payload, received);
+	error = mig_stream_open_any(in, frame, header, mig_received, mig_received);
 	if (!error)
 		in->next = frame->sequence + 1;
 	return error;
 }
 
-int mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload)
+int mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER])
 {
 	struct om_control m;
 	int error;
 
 	if (frame->kind == OM_FRAME_NOISE)
-		return mig_link_noise_in(frame, payload);
+		return mig_link_noise_in(frame, mig_received);
 	if (frame->kind == OM_FRAME_RESUME)
-		return mig_link_resume_in(frame, header, payload);
+		return mig_link_resume_in(frame, header, mig_received);
 	if (frame->kind != OM_FRAME_CONTROL)
 		return OM_ETYPE;
 	if (!mig_link_usable())
 		return OM_ESTATE;
-	error = open_frame(frame, header, payload);
+	error = open_frame(frame, header);
 	if (!error)
-		error = om_control_decode(received, frame->length - OM_FRAME_TAG, &m);
+		error = om_control_decode(mig_received, frame->length - OM_FRAME_TAG, &m);
 	if (error)
 		return error;
 	if (session_over() && m.type != OM_CTL_FINISH)

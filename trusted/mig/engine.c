@@ -7,17 +7,22 @@
  * refused. Operations that change the session but come from other threads are posted; whoever owns the control
  * connection next carries them out, and the poster tries to be that one.
  */
+#include <stddef.h>
 #include <string.h>
 #include "crypto/wipe.h"
 #include "mig/mig.h"
 
 RT_LOCAL struct mig mig;
-RT_LOCAL static _Atomic uint32_t busy[MIG_CONNECTIONS];     /* owned by a host thread; outlives sessions */
+/* Who owns no connection looks at a session under this lock, and a new one begins under it: never a half of one. */
+RT_LOCAL static struct rt_lock session_lock;
+RT_LOCAL static _Atomic uint32_t busy[MIG_CONNECTIONS + 1]; /* owned by a host thread; outlives sessions */
 RT_LAZY struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
 RT_LAZY struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
 RT_LAZY struct mig_small_buffer mig_reply_buffer;
+RT_LOCAL _Atomic uint32_t mig_buffers_used;
 RT_LAZY struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
-RT_LOCAL uint8_t mig_plain[OM_CONTROL_MAX];
+RT_LOCAL uint8_t mig_sealed[OM_FRAME_HEADER + OM_CONTROL_MAX + OM_FRAME_TAG];
+RT_LOCAL uint8_t mig_received[OM_CONTROL_MAX + OM_FRAME_TAG];
 RT_LAZY _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];
 RT_LAZY _Atomic uint64_t mig_owed[MIG_PAGES_LIMIT / 64];
 
@@ -59,10 +64,18 @@ bool mig_busy(void)
 	return mig.role == OM_ROLE_DESTINATION && mig.target != MIG_TARGET_COMPLETE;
 }
 
+bool mig_arriving(void)
+{
+	return mig.role == OM_ROLE_DESTINATION && !mig_target_may_run(mig.target);
+}
+
 void mig_boot(const struct om_boot *boot)
 {
 	mig.facts.features = boot->cpu_features;
-	mig.facts.xfrm = rt_image->xfrm;
+	mig.facts.xfrm = mig_evidence_xfrm();
+	/* Threads' vector state is kept by what the image says, and the signature fixes the same; unless it is somebody else's. */
+	if (mig.facts.xfrm != rt_image->xfrm)
+		rt_fatal(OM_EIDENTITY, "this enclave has other processor state (XFRM) than its image asks for: it was signed by somebody else");
 	mig.facts.page_limit = rt_image->elrange_size >> 12;
 	mig.facts.tracked_limit = rt_image->slots_offset >> 12;
 	mig.facts.image_end = rt_image->image_end_offset >> 12;
@@ -73,10 +86,12 @@ void mig_boot(const struct om_boot *boot)
 		mig.facts.features &= ~(uint64_t)OM_CPU_AVX512;
 	if (mig.facts.xfrm == OM_XFRM_SSE)
 		mig.facts.features &= ~(uint64_t)(OM_CPU_AVX2 | OM_CPU_VAES);
-	if (boot->flags & OM_BOOT_RECEIVE)
+	if (boot->flags & OM_BOOT_RECEIVE) {
 		mig.role = OM_ROLE_DESTINATION;
-	else
+		(void)mig_own(MIG_OWNER_IO);       /* until the program runs */
+	} else {
 		mig_instance_begin();
+	}
 }
 
 /* ---- owners ---- */
@@ -170,7 +185,7 @@ static uint64_t ready_mask(void)
 
 	if (!mig_link_usable())
 		return ready;
-	for (uint32_t i = 0; i < mig.params.channels; i++) {
+	for (uint32_t i = 0; i < mig.channels; i++) {
 		struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + i];
 		bool wants = mig.role == OM_ROLE_SOURCE ?
 			MIG_PASS_KIND(pass) != MIG_PASS_NONE && atomic_load(&c->pass_done) != pass :
@@ -182,47 +197,79 @@ static uint64_t ready_mask(void)
 	return ready;
 }
 
-static void answer(struct om_tbuf *tbuf, uint64_t wait_ns)
+static void answer(RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t wait_ns)
 {
-	const uint64_t results[4] = { wait_ns, ready_mask(), (uint64_t)state_now(), flags_now() };
+	uint64_t results[4] = { wait_ns };
 
+	rt_lock(&session_lock);
+	results[1] = ready_mask();
+	results[2] = (uint64_t)state_now();
+	results[3] = flags_now();
+	rt_unlock(&session_lock);
 	rt_ub_put(tbuf->arg, results, sizeof results);
 }
 
-static uint64_t ram_remaining(void)
+/* What STATUS tells of the session's own facts, as they were when the control connection's owner said so last. */
+struct told {
+	struct om_mig_status status;
+	uint64_t round_bytes;                      /* left by the last round; 0: none yet */
+	int64_t begun, ready, ended;
+};
+RT_LOCAL static struct told told;
+
+void mig_publish(void)
 {
-	uint64_t sent = atomic_load(&mig.normal_pages) + atomic_load(&mig.zero_pages);
+	struct told now = { .status = mig.status, .peer = mig.peer, .begun = mig.begun, .ready = mig.ready, .ended = mig.ended,
+		.round_bytes = mig.round.number ? mig.round.dirty_pages * OM_PAGE_SIZE + 1 : 0 };
+
+	now.status.version = OM_ENGINE_VERSION;
+	now.status.mode = mig.params.mode;
+	now.status.channels = mig.params.channels;
+	now.status.ram_page_size = OM_PAGE_SIZE;
+	now.status.round_trip_ns = mig.round.round_trip_ns;
+	now.status.throughput = mig.round.throughput;
+	mig_watch_status(&now.status);
+	rt_lock(&session_lock);
+	told = now;
+	rt_unlock(&session_lock);
+}
+
+/* Whoever had the control connection has changed the session, perhaps. */
+static void release(uint32_t connection)
+{
+	if (connection == OM_CONNECTION_CONTROL)
+		mig_publish();
+	mig_disown(connection);
+}
+
+static uint64_t ram_remaining(const struct told *t)
+{
+	uint64_t sent = (atomic_load(&mig.normal_pages) + atomic_load(&mig.zero_pages)) * OM_PAGE_SIZE;
 
 	if (mig.role == OM_ROLE_SOURCE && (mig.source == MIG_SOURCE_POSTCOPY || mig.source == MIG_SOURCE_COMMITTED))
 		return atomic_load(&mig.owed) * OM_PAGE_SIZE;
-	if (mig.role == OM_ROLE_SOURCE && mig.round.number)
-		return mig.round.dirty_pages * OM_PAGE_SIZE;
-	return mig.status.ram_total > sent * OM_PAGE_SIZE ? mig.status.ram_total - sent * OM_PAGE_SIZE : 0;
-}
-
-/* The clock is the host's: it may do as it likes. */
-static uint64_t elapsed(int64_t begin, int64_t end)
-{
-	return begin && end > begin ? (uint64_t)(end - begin) : 0;
+	if (mig.role == OM_ROLE_SOURCE && t->round_bytes)
+		return t->round_bytes - 1;
+	return t->status.ram_total > sent ? t->status.ram_total - sent : 0;
 }
 
 static void fill_status(struct om_mig_status *s)
 {
-	int64_t now = mig_now(), end = mig.ended ? mig.ended : now;
+	int64_t now = mig_now();
+	struct told t;
 
-	*s = mig.status;
+	rt_lock(&session_lock);
+	t = told;
+	*s = t.status;
 	s->version = OM_ENGINE_VERSION;
 	s->state = (uint32_t)state_now();
 	s->flags = flags_now();
 	s->role = mig.role;
-	s->mode = mig.params.mode;
-	s->channels = mig.params.channels;
-	s->downtime_limit_ns = mig.params.downtime_limit_ns;
-	s->total_time_ns = elapsed(mig.begun, end);
-	s->setup_time_ns = elapsed(mig.begun, mig.ready);
-	s->ram_page_size = OM_PAGE_SIZE;
+	s->downtime_limit_ns = atomic_load(&mig.limits.downtime_ns);
+	s->total_time_ns = mig_elapsed(t.begun, t.ended ? t.ended : now);
+	s->setup_time_ns = mig_elapsed(t.begun, t.ready);
 	s->ram_transferred = atomic_load(&mig.bytes_sent);
-	s->ram_remaining = ram_remaining();
+	s->ram_remaining = ram_remaining(&t);
 	s->normal_pages = atomic_load(&mig.normal_pages);
 	s->duplicate_pages = atomic_load(&mig.zero_pages);
 	s->postcopy_requests = atomic_load(&mig.postcopy_requests);
@@ -234,27 +281,33 @@ static void fill_status(struct om_mig_status *s)
 	for (int i = 0; i < 32; i++)
 		s->fault_histogram[i] = atomic_load(&mig.fault_histogram[i]);
 	s->epoch = atomic_load(&mig.epoch);
-	s->round_trip_ns = mig.round.round_trip_ns;
-	s->throughput = mig.round.throughput;
-	mig_watch_status(s);
+	rt_unlock(&session_lock);
+}
+
+static uint64_t at_most(uint64_t value, uint64_t most)
+{
+	return value < most ? value : most;
 }
 
 static void fill_identity(struct om_mig_identity *i)
 {
-	const bool here = flags_now() & OM_MIG_F_RUNNING;
+	bool here;
 
-	*i = mig.peer;
+	rt_lock(&session_lock);
+	here = flags_now() & OM_MIG_F_RUNNING;
+	*i = told.peer;
 	memset(i->instance, 0, sizeof i->instance);
 	i->next_move = 0;
 	if (here) {
 		memcpy(i->instance, mig_instance_id(), sizeof i->instance);
 		i->next_move = mig_instance_move();
 	}
+	rt_unlock(&session_lock);
 }
 
 /* ---- operations ---- */
 
-static int take_params(const void *data, struct om_mig_params *ret_params)
+static int take_params(const RT_UNTRUSTED void *data, struct om_mig_params *ret_params)
 {
 	struct om_mig_params p;
 
@@ -268,8 +321,6 @@ static int take_params(const void *data, struct om_mig_params *ret_params)
 		p.mode = OM_MODE_STOP;
 		p.flags = OM_MIG_PARAM_REHEARSE;
 	}
-	if (p.downtime_limit_ns == 0)
-		p.downtime_limit_ns = 10000000;
 	if (p.rounds_max == 0)
 		p.rounds_max = 30;
 	*ret_params = p;
@@ -303,22 +354,72 @@ static bool own_all(void)
 static void disown_all(void)
 {
 	for (uint32_t i = 0; i < MIG_CONNECTIONS; i++)
-		mig_disown(i);
+		release(i);
 }
 
-/* Forget the session before, but not what boot found out. */
+void mig_buffers_wipe(void)
+{
+	uint32_t used = atomic_exchange(&mig_buffers_used, 0);
+
+	for (uint32_t i = 0; i < OM_MIG_CHANNELS_MAX; i++)
+		if (used & 1u << i)
+			om_wipe(&mig_buffers[i], sizeof mig_buffers[i]);
+	if (used & MIG_REPLY_BUFFER_USED)
+		om_wipe(&mig_reply_buffer, sizeof mig_reply_buffer);
+	om_wipe(mig_sealed, sizeof mig_sealed);
+	om_wipe(mig_received, sizeof mig_received);
+}
+
+/*
+ * After PLACED: the program is whole over there. Pages that a host is asked to take away may stay in the enclave, so they are
+ * overwritten instead, in steps, and with all connections owned: nobody gives pages back at the same time.
+ */
+static long wipe(void)
+{
+	enum { STEP_PAGES = 16384 };
+	long ret = OM_ESTATE;
+
+	if (!own_all())
+		return OM_ESTATE;
+	if (mig.role == OM_ROLE_SOURCE && mig.source == MIG_SOURCE_DONE && mig_over()) {
+		mig.wipe_next = rt_mem_wipe(mig.wipe_next, mig.facts.tracked_limit, STEP_PAGES);
+		ret = mig.wipe_next < mig.facts.tracked_limit;
+		if (ret == 0)
+			rt_io_forget();
+	}
+	disown_all();
+	return ret;
+}
+
+static void limit_downtime(uint64_t ns)
+{
+	atomic_store(&mig.limits.downtime_ns, ns ? at_most(ns, MIG_LIMIT_NS_MAX) : 10000000);
+}
+
+/* Forget the session before, but not what outlives it. Streams without a key refuse; zeros would be one that everybody knows. */
 static void reset(enum om_role role, const struct om_mig_params *params)
 {
-	struct mig_facts facts = mig.facts;
+	int64_t now = mig_now();
 
-	om_wipe(&mig, sizeof mig);
-	mig.facts = facts;
-	mig.role = role;
+	rt_lock(&session_lock);
+	rt_lock(&mig.urgent_lock);
+	om_wipe((uint8_t *)&mig + offsetof(struct mig, role), sizeof mig - offsetof(struct mig, role));
+	for (uint32_t i = 0; i < MIG_CONNECTIONS; i++) {
+		mig_stream_done(&mig.conn[i].out);
+		mig_stream_done(&mig.conn[i].in);
+	}
+	rt_unlock(&mig.urgent_lock);
 	mig.params = *params;
-	mig.begun = mig_now();
+	mig.channels = params->channels;
+	limit_downtime(params->downtime_limit_ns);
+	atomic_store(&mig.limits.throttle_bytes, at_most(params->throttle_bytes, MIG_LIMIT_BYTES_MAX));
+	atomic_store(&mig.limits.bandwidth_bytes, at_most(params->bandwidth_bytes, MIG_LIMIT_BYTES_MAX));
+	mig.begun = now;
+	mig.role = role;
+	rt_unlock(&session_lock);
 }
 
-static int begin(enum om_role role, const void *data)
+static int begin(enum om_role role, const RT_UNTRUSTED void *data)
 {
 	struct om_mig_params params;
 	int error = take_params(data, &params);
@@ -343,10 +444,10 @@ static int begin(enum om_role role, const void *data)
 static bool connection_ok(uint64_t connection)
 {
 	return mig.role && (connection == OM_CONNECTION_CONTROL ||
-		(connection >= OM_CONNECTION_PAGES && connection - OM_CONNECTION_PAGES < mig.params.channels));
+		(connection >= OM_CONNECTION_PAGES && connection - OM_CONNECTION_PAGES < mig.channels));
 }
 
-static long out(uint64_t connection, uint64_t room, uint8_t *data, uint64_t *ret_wait)
+static long out(uint64_t connection, uint64_t room, RT_UNTRUSTED uint8_t *data, uint64_t *ret_wait)
 {
 	uint32_t channel = (uint32_t)connection - OM_CONNECTION_PAGES;
 	long ret = 0;
@@ -365,7 +466,7 @@ static long out(uint64_t connection, uint64_t room, uint8_t *data, uint64_t *ret
 	return ret;
 }
 
-static long in(uint64_t connection, uint64_t size, const uint8_t *data)
+static long in(uint64_t connection, uint64_t size, const RT_UNTRUSTED uint8_t *data)
 {
 	uint8_t header[OM_FRAME_HEADER];
 	struct om_frame frame;
@@ -380,9 +481,10 @@ static long in(uint64_t connection, uint64_t size, const uint8_t *data)
 		error = frame.length > size ? OM_ETRUNCATED : OM_ETRAILING;
 	if (!error && frame.connection != connection)
 		error = OM_ETYPE;
-	if (!error && connection == OM_CONNECTION_CONTROL)
-		error = mig_control_in(&frame, header, data + OM_FRAME_HEADER);
-	else if (!error && !mig_link_usable())
+	if (!error && connection == OM_CONNECTION_CONTROL) {
+		rt_ub_get(mig_received, data + OM_FRAME_HEADER, frame.length);
+		error = mig_control_in(&frame, header);
+	} else if (!error && !mig_link_usable())
 		error = OM_ESTATE;
 	else if (!error)
 		error = mig.role == OM_ROLE_SOURCE ? mig_export_ack(channel, &frame, header, data + OM_FRAME_HEADER) :
@@ -392,6 +494,7 @@ static long in(uint64_t connection, uint64_t size, const uint8_t *data)
 	return error;
 }
 
+/* Under session_lock. */
 static int command(uint64_t what, uint64_t value)
 {
 	bool source = mig.role == OM_ROLE_SOURCE;
@@ -420,13 +523,13 @@ static int command(uint64_t what, uint64_t value)
 	case OM_COMMAND_GO_ON:
 		return mig.role ? 0 : OM_ESTATE;
 	case OM_COMMAND_DOWNTIME:
-		mig.params.downtime_limit_ns = value ? value : 10000000;
+		limit_downtime(value);
 		return 0;
 	case OM_COMMAND_THROTTLE:
-		mig.params.throttle_bytes = value;
+		atomic_store(&mig.limits.throttle_bytes, at_most(value, MIG_LIMIT_BYTES_MAX));
 		return 0;
 	case OM_COMMAND_BANDWIDTH:
-		mig.params.bandwidth_bytes = value;
+		atomic_store(&mig.limits.bandwidth_bytes, at_most(value, MIG_LIMIT_BYTES_MAX));
 		return 0;
 	}
 	return OM_EINVAL;
@@ -436,9 +539,9 @@ static long resume(void)
 {
 	int error;
 
-	if (!mig.role || !own_all())
+	if (!own_all())
 		return OM_ESTATE;
-	error = mig_link_resume();
+	error = mig.role ? mig_link_resume() : OM_ESTATE;
 	disown_all();
 	return error;
 }
@@ -450,34 +553,43 @@ static uint64_t progress_if_free(void)
 
 	if (mig_own(OM_CONNECTION_CONTROL)) {
 		wait = mig_progress();
-		mig_disown(OM_CONNECTION_CONTROL);
+		release(OM_CONNECTION_CONTROL);
 	}
 	return wait;
 }
 
-static long exchange(uint64_t op, const uint64_t arg[2], uint8_t *data, uint64_t room, uint64_t *ret_wait)
+static long exchange(uint64_t op, const uint64_t arg[2], RT_UNTRUSTED uint8_t *data, uint64_t room, uint64_t *ret_wait)
 {
 	long ret;
 
-	if (!connection_ok(arg[0]))
+	if (arg[0] >= MIG_CONNECTIONS)
 		return OM_EINVAL;
 	if (!mig_own((uint32_t)arg[0]))
 		return OM_ESTATE;
-	if (op == OM_ENGINE_OUT)
+	/* Not before: the next session may have begun meanwhile, and this connection may have no keys in it. */
+	if (!connection_ok(arg[0]))
+		ret = OM_EINVAL;
+	else if (op == OM_ENGINE_OUT)
 		ret = out(arg[0], arg[1] < room ? arg[1] : room, data, ret_wait);
 	else
 		ret = arg[1] <= room ? in(arg[0], arg[1], data) : OM_EINVAL;
-	mig_disown((uint32_t)arg[0]);
+	release((uint32_t)arg[0]);
 	return ret;
 }
 
 /* On the stack, so that callers need not agree. */
-static long check(struct om_tbuf *tbuf, uint8_t *data, uint64_t room)
+static long check(RT_UNTRUSTED struct om_tbuf *tbuf, RT_UNTRUSTED uint8_t *data, uint64_t room)
 {
 	char words[8192] = "";
 	const char *reason = mig_evidence_objection();
-	uint64_t count = (uint64_t)rt_io_check(words, sizeof words) + (reason != NULL);
-	size_t size = strlen(words);
+	uint64_t count;
+	size_t size;
+
+	if (!mig_own(MIG_OWNER_IO))
+		return OM_ESTATE;
+	count = (uint64_t)rt_io_check(words, sizeof words) + (reason != NULL);
+	mig_disown(MIG_OWNER_IO);
+	size = strlen(words);
 
 	if (reason) {
 		mig_words(words + size, sizeof words - size, reason);
@@ -495,9 +607,9 @@ static long check(struct om_tbuf *tbuf, uint8_t *data, uint64_t room)
 long mig_engine_call(uint64_t op)
 {
 	struct rt_tcb *tcb = rt_self();
-	struct om_tbuf *tbuf = tcb->tbuf;
+	RT_UNTRUSTED struct om_tbuf *tbuf = tcb->tbuf;
 	uint64_t arg[2], wait = UINT64_MAX, room = tcb->tbuf_size - OM_TBUF_DATA;
-	uint8_t *data = (uint8_t *)tbuf + OM_TBUF_DATA;
+	RT_UNTRUSTED uint8_t *data = (RT_UNTRUSTED uint8_t *)tbuf + OM_TBUF_DATA;
 	struct om_mig_identity identity;
 	struct om_mig_status status;
 	long ret = 0;
@@ -524,18 +636,26 @@ long mig_engine_call(uint64_t op)
 		ret = mig_postcopy_answer(data, arg[0]);
 		mig_disown(OM_CONNECTION_URGENT);
 		return ret;
+	case OM_ENGINE_WIPE:
+		return wipe();
 	case OM_ENGINE_OUT:
 	case OM_ENGINE_IN:
 		ret = exchange(op, arg, data, room, &wait);
 		break;
 	case OM_ENGINE_COMMAND:
+		rt_lock(&session_lock);
 		ret = command(arg[0], arg[1]);
+		rt_unlock(&session_lock);
 		wait = progress_if_free();
 		break;
 	case OM_ENGINE_LOST:
-		if (!mig.role)
-			return OM_ESTATE;
-		mig_post(MIG_POST_LOST);
+		rt_lock(&session_lock);
+		ret = mig.role ? 0 : OM_ESTATE;
+		if (!ret)
+			mig_post(MIG_POST_LOST);
+		rt_unlock(&session_lock);
+		if (ret)
+			return ret;
 		wait = progress_if_free();
 		break;
 	case OM_ENGINE_RESUME:

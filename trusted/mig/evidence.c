@@ -57,9 +57,23 @@ static void ereport(void)
 	rt_ereport(&target, report_data, &report);
 }
 
-static uint8_t *transfer_data(void)
+/* For anybody: what it says of ourselves is wanted. */
+static void report_self(void)
 {
-	return (uint8_t *)rt_self()->tbuf + OM_TBUF_DATA;
+	memset(&target, 0, sizeof target);
+	memset(report_data, 0, sizeof report_data);
+	ereport();
+}
+
+uint64_t mig_evidence_xfrm(void)
+{
+	report_self();
+	return report.body.attributes.xfrm;
+}
+
+static RT_UNTRUSTED uint8_t *transfer_data(void)
+{
+	return (RT_UNTRUSTED uint8_t *)rt_self()->tbuf + OM_TBUF_DATA;
 }
 
 /* @arg0: the size of what is in the transfer buffer, or what else the call wants. */
@@ -205,10 +219,7 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 	long got;
 	int error;
 
-	/* Our own identity, from the CPU: a report for anybody will do. */
-	memset(&target, 0, sizeof target);
-	memset(report_data, 0, sizeof report_data);
-	ereport();
+	report_self();
 	error = om_attest_glance(rt_image->policy, rt_image->policy_size, &report.body, evidence, rt_realtime_ns() / 1000000000, &reason);
 	*ret_words = om_attest_reason_words(reason);
 	if (error)

@@ -37,7 +37,7 @@ bool mig_pass_handed_out(void)
 {
 	uint64_t pass = atomic_load_explicit(&mig.pass, memory_order_relaxed);
 
-	for (uint32_t i = 0; i < mig.params.channels; i++)
+	for (uint32_t i = 0; i < mig.channels; i++)
 		if (atomic_load_explicit(&mig.conn[OM_CONNECTION_PAGES + i].pass_done, memory_order_acquire) != pass)
 			return false;
 	return true;
@@ -45,7 +45,7 @@ bool mig_pass_handed_out(void)
 
 bool mig_pass_acknowledged(void)
 {
-	for (uint32_t i = 0; i < mig.params.channels; i++)
+	for (uint32_t i = 0; i < mig.channels; i++)
 		if (atomic_load(&mig_rings[i].first) != atomic_load(&mig_rings[i].next))
 			return false;
 	return mig_pass_handed_out();
@@ -290,7 +290,7 @@ static void take_pass(struct mig_conn *c, uint32_t channel, uint64_t pass)
 	c->second = false;
 }
 
-long mig_export_out(uint32_t channel, uint8_t *data)
+long mig_export_out(uint32_t channel, RT_UNTRUSTED uint8_t *data)
 {
 	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
 	struct mig_ring *ring = &mig_rings[channel];
@@ -304,6 +304,7 @@ long mig_export_out(uint32_t channel, uint8_t *data)
 	if (MIG_PASS_KIND(pass) == MIG_PASS_NONE || atomic_load(&c->pass_done) == pass || !ring_has_room(ring))
 		return 0;
 	take_pass(c, channel, pass);
+	atomic_fetch_or_explicit(&mig_buffers_used, 1u << channel, memory_order_relaxed);
 	fill(&b, c, MIG_PASS_KIND(pass));
 	if (b.count == 0) {
 		atomic_store_explicit(&c->pass_done, pass, memory_order_release);
@@ -311,7 +312,8 @@ long mig_export_out(uint32_t channel, uint8_t *data)
 	}
 	plain = put_runs(&b, buffer->head + sizeof buffer->head);
 	head = (size_t)b.count * OM_RUN_SIZE;
-	error = mig_stream_seal(&c->out, OM_FRAME_PAGES, (uint16_t)head, plain, head + (size_t)b.pages * OM_PAGE_SIZE, data, &size);
+	error = mig_stream_seal(&c->out, OM_FRAME_PAGES, (uint16_t)head, plain, head + (size_t)b.pages * OM_PAGE_SIZE,
+		(void *)data, &size);          /* whole words: rt/door.c */
 	if (error)
 		return error;
 	ring_push(ring, &b, (uint32_t)size, MIG_PASS_KIND(pass));
@@ -358,17 +360,18 @@ static void frame_acknowledged(struct mig_ring *ring)
 }
 
 int mig_export_ack(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
-	const void *payload)
+	const RT_UNTRUSTED void *payload)
 {
 	struct mig_ring *ring = &mig_rings[channel];
-	uint8_t plain[8];
+	uint8_t plain[8], sealed[sizeof plain + OM_FRAME_TAG];
 	struct om_get g;
 	uint64_t count;
 	int error;
 
 	if (frame->kind != OM_FRAME_ACK || frame->length != sizeof plain + OM_FRAME_TAG)
 		return OM_ETYPE;
-	error = mig_stream_open(&mig.conn[OM_CONNECTION_PAGES + channel].in, frame, header, payload, plain);
+	rt_ub_get(sealed, payload, sizeof sealed);
+	error = mig_stream_open(&mig.conn[OM_CONNECTION_PAGES + channel].in, frame, header, sealed, plain);
 	if (error)
 		return error;
 	om_get_init(&g, plain, sizeof plain);

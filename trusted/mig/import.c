@@ -26,13 +26,12 @@ static bool tracked_here(uint64_t page)
 	return !mig_is_runtimes(page) && RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_IMAGE;
 }
 
-static int check_run(const struct om_run *run)
+static int check_run(const struct om_run *run, bool running)
 {
 	bool resident = run->type == OM_RUN_RESIDENT || run->type == OM_RUN_RESIDENT_ZERO;
 	enum rt_page_state state = RT_PAGE_STATE(run->state);
 
-	if (mig.target == MIG_TARGET_RUNNING ? run->type != OM_RUN_CONTENT && run->type != OM_RUN_ZERO :
-	    mig.target != MIG_TARGET_RECEIVING)
+	if (running && run->type != OM_RUN_CONTENT && run->type != OM_RUN_ZERO)
 		return OM_ESTATE;
 	if (resident ? state != RT_PAGE_RESIDENT : run->type == OM_RUN_STATE ?
 	    state != RT_PAGE_FREE && state != RT_PAGE_RESERVED : state != RT_PAGE_ACCEPTED)
@@ -43,12 +42,16 @@ static int check_run(const struct om_run *run)
 	return 0;
 }
 
-int mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs)
+int mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs, bool *ret_running)
 {
+	enum mig_target_state target = mig.target;
+	bool running = target == MIG_TARGET_RUNNING;
 	struct om_get c;
 	size_t pages = 0;
 	int count = 0, error;
 
+	if (!running && target != MIG_TARGET_RECEIVING)
+		return OM_ESTATE;
 	om_get_init(&c, head, head_size);
 	while (om_get_left(&c) && count < (int)MIG_RUNS_MAX) {
 		struct om_run *run = &ret_runs[count++];
@@ -63,7 +66,8 @@ int mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages,
 	if (!error && pages != content_pages)
 		error = pages > content_pages ? OM_ETRUNCATED : OM_ETRAILING;
 	for (int i = 0; !error && i < count; i++)
-		error = check_run(&ret_runs[i]);
+		error = check_run(&ret_runs[i], running);
+	*ret_running = running;
 	return error ? error : count;
 }
 
@@ -179,6 +183,10 @@ static int settle(struct mig_conn *c)
 	return rt_mem_settle(rt_page_address(stripe * MIG_STRIPE_PAGES), (size_t)MIG_STRIPE_PAGES * OM_PAGE_SIZE);
 }
 
+/*
+ * By the control connection's owner, and page connections may have others: nothing that these can be given gets as far as `ahead`.
+ * The source has made no more frames than COMPLETE says, and each of them has been applied in full before it was counted.
+ */
 int mig_import_settle(void)
 {
 	int error = 0;
@@ -355,10 +363,8 @@ static int place_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 
 /* ---- frames ---- */
 
-static int apply_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_SIZE])
+static int apply_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_SIZE], bool running)
 {
-	bool running = mig.target == MIG_TARGET_RUNNING;
-
 	switch (run->type) {
 	case OM_RUN_CONTENT:
 		return running ? place_run(run, content) : write_run(run, content);
@@ -378,14 +384,14 @@ static int apply_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 	return OM_ETYPE;
 }
 
-int mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE])
+int mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE], bool running)
 {
 	int error = 0;
 
 	for (int i = 0; !error && i < count; i++) {
 		bool has_content = om_run_has_content(runs[i].type);
 
-		error = apply_run(&runs[i], has_content ? (const uint8_t (*)[OM_PAGE_SIZE])content : NULL);
+		error = apply_run(&runs[i], has_content ? (const uint8_t (*)[OM_PAGE_SIZE])content : NULL, running);
 		if (has_content)
 			content += runs[i].count;
 	}
@@ -407,29 +413,31 @@ static void count_pages(const struct om_run *runs, int count)
 }
 
 int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
-	const void *payload)
+	const RT_UNTRUSTED void *payload)
 {
 	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
 	struct mig_buffer *buffer = &mig_buffers[channel];
 	struct om_run runs[MIG_RUNS_MAX];
 	uint8_t *plain;
+	bool running;
 	int count, error;
 
 	if (frame->kind != OM_FRAME_PAGES)
 		return OM_ETYPE;
 	plain = buffer->head + sizeof buffer->head - frame->head;
-	error = mig_stream_open(&c->in, frame, header, payload, plain);
+	atomic_fetch_or_explicit(&mig_buffers_used, 1u << channel, memory_order_relaxed);
+	error = mig_stream_open(&c->in, frame, header, (const void *)payload, plain);  /* whole words: rt/door.c */
 	if (error)
 		return error;
-	count = mig_runs_decode(plain, frame->head, (frame->length - frame->head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs);
+	count = mig_runs_decode(plain, frame->head, (frame->length - frame->head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs, &running);
 	if (count < 0)
 		return count;
-	if (mig.target == MIG_TARGET_RECEIVING) {
+	if (!running) {
 		error = look_ahead(c, runs, count);
 		if (error)
 			return error;
 	}
-	error = mig_runs_apply(runs, count, buffer->pages);
+	error = mig_runs_apply(runs, count, buffer->pages, running);
 	if (error)
 		return error;
 	atomic_fetch_add_explicit(&mig.bytes_sent, OM_FRAME_HEADER + frame->length, memory_order_relaxed);
@@ -438,11 +446,11 @@ int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t 
 	return 0;
 }
 
-long mig_import_ack_out(uint32_t channel, uint8_t *data)
+long mig_import_ack_out(uint32_t channel, RT_UNTRUSTED uint8_t *data)
 {
 	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
 	uint64_t count = atomic_load(&c->received);
-	uint8_t plain[8];
+	uint8_t plain[8], frame[OM_FRAME_HEADER + sizeof plain + OM_FRAME_TAG];
 	struct om_put p;
 	size_t size;
 	int error;
@@ -451,20 +459,21 @@ long mig_import_ack_out(uint32_t channel, uint8_t *data)
 		return 0;
 	om_put_init(&p, plain, sizeof plain);
 	om_put_u64(&p, count);
-	error = mig_stream_seal(&c->out, OM_FRAME_ACK, 0, plain, sizeof plain, data, &size);
+	error = mig_stream_seal(&c->out, OM_FRAME_ACK, 0, plain, sizeof plain, frame, &size);
 	if (error)
 		return error;
+	rt_ub_put(data, frame, size);
 	c->acked = count;
 	return (long)size;
 }
 
 bool mig_import_complete(void)
 {
-	if (mig.complete.type != OM_CTL_COMPLETE)
+	if (!mig.complete)
 		return false;
-	for (uint32_t i = 0; i < mig.params.channels; i++)
+	for (uint32_t i = 0; i < mig.channels; i++)
 		if (atomic_load_explicit(&mig.conn[OM_CONNECTION_PAGES + i].received, memory_order_acquire) <
-		    mig.complete.complete.frames[i])
+		    atomic_load(&mig.frames_due[i]))
 			return false;
 	return true;
 }

@@ -18,7 +18,7 @@
 
 static const char prologue[] = "OptMig migration 1";
 
-enum { RESUME_PLAIN = 8, NOISE_MAX = 64, RANDOM_TRIES = 32 };
+enum { RESUME_PLAIN = 8, NOISE_MAX = 64, RANDOM_TRIES = 32, OWN_SPINS = 2000 };
 
 static int random_bytes(uint8_t *to, size_t size)
 {
@@ -87,18 +87,16 @@ static int handshake_done(void)
 	return error;
 }
 
-int mig_link_noise_in(const struct om_frame *frame, const void *payload)
+int mig_link_noise_in(const struct om_frame *frame, const uint8_t *payload)
 {
-	uint8_t message[NOISE_MAX];
 	size_t size = 0;
 	int error;
 
-	if (frame->length > sizeof message || frame->sequence != 0 || frame->epoch != 0)
+	if (frame->length > NOISE_MAX || frame->sequence != 0 || frame->epoch != 0)
 		return OM_ESEQ;
 	if (mig.role == OM_ROLE_SOURCE ? mig.source != MIG_SOURCE_HANDSHAKE : mig.target != MIG_TARGET_HANDSHAKE)
 		return OM_ESTATE;
-	rt_ub_get(message, payload, frame->length);
-	error = om_noise_read(&mig.noise, message, frame->length, NULL, 0, &size);
+	error = om_noise_read(&mig.noise, payload, frame->length, NULL, 0, &size);
 	if (!error && mig.role == OM_ROLE_SOURCE)
 		error = handshake_done();
 	if (!error)
@@ -106,7 +104,7 @@ int mig_link_noise_in(const struct om_frame *frame, const void *payload)
 	return error;
 }
 
-long mig_link_noise_out(uint8_t *data)
+long mig_link_noise_out(RT_UNTRUSTED uint8_t *data)
 {
 	uint8_t message[OM_FRAME_HEADER + NOISE_MAX];
 	struct om_frame frame = { .kind = OM_FRAME_NOISE, .connection = OM_CONNECTION_CONTROL };
@@ -136,12 +134,19 @@ static void wipe_streams(void)
 	rt_unlock(&mig.urgent_lock);
 }
 
-/* The caller owns the control connection and gets the others; their owners leave soon, since the link is down. */
+/*
+ * The caller owns the control connection and gets the others; their owners leave soon, since the link is down. A host that has stopped
+ * one of these threads for good waits for itself: the session stands still, and nothing is sealed or opened meanwhile. It gets the
+ * processor back each time, so that it can run the others, or end the process.
+ */
 static void own_others(void)
 {
 	for (uint32_t i = OM_CONNECTION_CONTROL + 1; i < MIG_CONNECTIONS; i++)
-		while (!mig_own(i))
+		for (unsigned spins = 1; !mig_own(i); spins++) {
 			__builtin_ia32_pause();
+			if (spins % OWN_SPINS == 0)
+				rt_yield();
+		}
 }
 
 static void disown_others(void)
@@ -154,6 +159,7 @@ static void disown_others(void)
 static void shut(void)
 {
 	own_others();
+	mig_buffers_wipe();
 	if (mig.role == OM_ROLE_SOURCE && mig.source == MIG_SOURCE_ROUNDS)
 		mig_export_unsent(mig_todo);
 	mig_export_reset();
@@ -222,10 +228,10 @@ static uint8_t own_state(void)
 	return (uint8_t)(mig.role == OM_ROLE_SOURCE ? (int)mig.source : (int)mig.target);
 }
 
-long mig_link_resume_out(uint8_t *data)
+long mig_link_resume_out(RT_UNTRUSTED uint8_t *data)
 {
 	bool source = mig.role == OM_ROLE_SOURCE;
-	uint8_t plain[RESUME_PLAIN];
+	uint8_t plain[RESUME_PLAIN], frame[OM_FRAME_HEADER + RESUME_PLAIN + OM_FRAME_TAG];
 	struct mig_stream stream;
 	struct om_put p;
 	size_t size = 0;
@@ -239,9 +245,12 @@ long mig_link_resume_out(uint8_t *data)
 
 	mig_stream_init(&stream, &mig.secret, mig.resume_epoch, OM_CONNECTION_CONTROL,
 		source ? MIG_TO_DESTINATION : MIG_TO_SOURCE, MIG_KEY_RESUME, mig.facts.features);
-	error = mig_stream_seal(&stream, OM_FRAME_RESUME, 0, plain, sizeof plain, data, &size);
+	error = mig_stream_seal(&stream, OM_FRAME_RESUME, 0, plain, sizeof plain, frame, &size);
 	mig_stream_done(&stream);
-	return error ? error : (long)size;
+	if (error)
+		return error;
+	rt_ub_put(data, frame, size);
+	return (long)size;
 }
 
 static bool epoch_expected(uint32_t epoch)
@@ -250,7 +259,7 @@ static bool epoch_expected(uint32_t epoch)
 		epoch > mig.resume_epoch;
 }
 
-int mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload)
+int mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const uint8_t *payload)
 {
 	bool source = mig.role == OM_ROLE_SOURCE;
 	uint8_t plain[RESUME_PLAIN];

@@ -17,9 +17,13 @@
  * its owner only. Session state (role, states, queue, pass) is changed only by the owner of the control connection;
  * others post a request into mig.posted and wake it. Counters are atomics.
  *
- *            host slot 0      control thread         page threads            faulting threads
- *   reads    status           everything             pass, todo (own words)  epoch, link
- *   writes   posted           session, pass begin    todo, rings, counters   owed, counters, urgent stream (lock)
+ *            any other call   control thread         page threads            faulting threads
+ *   reads    told, atomics    everything             pass, todo (own words)  epoch, link
+ *   writes   posted, limits   session, pass begin    todo, rings, counters   owed, counters, urgent stream (lock)
+ *
+ * How many host threads call, and in what order, is the host's affair; between any two instructions it may stop one for as long as
+ * it likes. So what is looked at before a connection is owned may be wrong afterwards; a session is begun anew only by who owns all
+ * connections; and what others than the control thread read of the session is atomic, or a copy that it made for them (engine.c).
  */
 #ifndef OPTMIG_TRUSTED_MIG_MIG_H
 #define OPTMIG_TRUSTED_MIG_MIG_H
@@ -85,7 +89,7 @@ struct mig_conn {
 	_Atomic uint64_t hint;                     /* source, push: 1 + word near a fault, 0 none */
 	_Atomic uint64_t pass_done;                /* source: number of the pass this connection has finished */
 	_Atomic uint64_t received;                 /* destination: frames of this epoch */
-	uint64_t acked;                            /* destination: what was acknowledged last */
+	_Atomic uint64_t acked;                    /* destination: what was acknowledged last */
 	uint64_t ahead;                            /* destination: 1 + stripe whose pages were accepted ahead, 0 none */
 };
 
@@ -109,15 +113,31 @@ struct mig_facts {
 	uint64_t image_tracked_end, image_end;     /* the image's pages between them are the runtime's own */
 };
 
+/* What the host may change during a session, by any thread of its. */
+struct mig_limits {
+	_Atomic uint64_t downtime_ns;
+	_Atomic uint64_t throttle_bytes, bandwidth_bytes;      /* a second; 0: off, unknown */
+};
+/* No host means more: all sums and products of limits and of times on its clock stay in range. */
+#define MIG_LIMIT_NS_MAX    (UINT64_C(1) << 50)           /* 13 days */
+#define MIG_LIMIT_BYTES_MAX (UINT64_C(1) << 50)
+
 struct mig {
-	/* session: control owner */
-	enum om_role role;                         /* 0: no session was ever begun */
-	enum mig_source_state source;
-	enum mig_target_state target;
-	struct om_mig_params params;
+	/* outlives sessions: threads of the program that ask for owed pages are under nobody's control */
 	struct mig_facts facts;
+	struct rt_lock urgent_lock;                /* destination: conn[1].out */
+	_Atomic uint64_t faulting[MIG_FAULT_SLOTS]; /* destination: 1 + page somebody asks for; index: hash of the page */
+	_Atomic uint32_t fault_buffer_busy[MIG_FAULT_BUFFERS];
+
+	/* session: control owner */
+	_Atomic enum om_role role;                 /* 0: no session was ever begun */
+	_Atomic enum mig_source_state source;
+	_Atomic enum mig_target_state target;
+	struct om_mig_params params;               /* as the session was begun, but for the mode; not the limits */
+	struct mig_limits limits;
+	_Atomic uint32_t channels;                 /* params.channels, for who owns no connection */
 	uint8_t  queue[MIG_QUEUE];                 /* control frames to send: enum om_control_type, MIG_QUEUE_* */
-	uint32_t queue_count;
+	_Atomic uint32_t queue_count;
 	uint32_t echo_round;
 	uint64_t echo_stamp;
 
@@ -134,34 +154,35 @@ struct mig {
 	_Atomic uint8_t link;                      /* enum mig_link_state */
 	uint32_t resume_epoch;                     /* highest epoch a RESUME was sealed or opened for */
 	struct mig_conn conn[MIG_CONNECTIONS];
-	struct rt_lock urgent_lock;                /* destination: conn[1].out */
 
 	/* source */
 	_Atomic uint64_t pass;                     /* number << 8 | enum mig_pass */
 	bool     postcopy;                         /* what is not there yet stays owed: only that is told from now on */
 	uint64_t best_throughput;                  /* bytes a second, of the rounds so far */
 	uint32_t owing_rounds;                     /* finished */
-	bool     frozen, app_stopped;
-	enum mig_round_step round_step;
+	bool     frozen;
+	_Atomic bool app_stopped;
+	_Atomic enum mig_round_step round_step;
 	uint64_t handshake;
 	struct mig_round round;
 	uint64_t watch_cursor;                     /* next page to be watched in this round */
 	uint64_t watched_before, write_faults_before; /* counts when the session began */
 	uint64_t taken_pages;                      /* by the round under way */
 	uint64_t throttle_ns;
+	bool     owns_io;                          /* MIG_OWNER_IO */
 	uint32_t push_idle;                        /* times that nothing was left to push and pages were still owed */
 	int64_t  round_start;
 	uint64_t round_acked;
 	struct mig_window requests;
 
 	/* destination */
-	struct om_control complete;                /* of type COMPLETE once it came, else 0 */
-	_Atomic uint64_t faulting[MIG_FAULT_SLOTS]; /* 1 + page somebody asks for; index: hash of the page */
-	_Atomic uint32_t fault_buffer_busy[MIG_FAULT_BUFFERS];
+	_Atomic uint64_t frames_due[OM_MIG_CHANNELS_MAX]; /* as COMPLETE says */
+	_Atomic bool complete;                     /* it has come */
 	int64_t  rebuild_ns;
 	bool     hold;                             /* run when nothing is owed any more */
-	bool     rehearsed;                        /* source: the session has ended as a rehearsal should */
-	enum mig_launch launch;
+	_Atomic bool rehearsed;                    /* source: the session has ended as a rehearsal should */
+	_Atomic enum mig_launch launch;
+	uint64_t wipe_next;                        /* source, all is over: the first page not yet overwritten */
 	int64_t  claim_at;                         /* by mig_now(): when to claim again */
 
 	/* times by mig_now() */
@@ -180,8 +201,13 @@ extern struct mig mig;
 extern struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
 extern struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
 extern struct mig_small_buffer mig_reply_buffer;               /* source: owner of the urgent connection */
+/* Bit: a buffer holds something. Those that never did are not in the enclave. */
+extern _Atomic uint32_t mig_buffers_used;
+#define MIG_REPLY_BUFFER_USED (1u << 31)
 extern struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
-extern uint8_t mig_plain[OM_CONTROL_MAX];                      /* control owner */
+/* A control frame that leaves, made in place, and the payload of one that came. Control owner. */
+extern uint8_t mig_sealed[OM_FRAME_HEADER + OM_CONTROL_MAX + OM_FRAME_TAG];
+extern uint8_t mig_received[OM_CONTROL_MAX + OM_FRAME_TAG];
 
 /* ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ---- */
 extern _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];        /* source: to be sent, or told to be owed, in this pass */
@@ -232,6 +258,12 @@ static inline bool mig_link_usable(void) { return mig_link_is_open(mig_link()); 
 /* This host's clock: the program's virtual one arrives with the pages. For measuring only. */
 static inline int64_t mig_now(void) { return rt_host_monotonic_ns(); }
 
+/* The clock is the host's: it may do as it likes. */
+static inline uint64_t mig_elapsed(int64_t begin, int64_t end)
+{
+	return begin && end > begin ? (uint64_t)(end - begin) : 0;
+}
+
 /* ---- engine.c ---- */
 /* Ownership of a connection; the engine takes it around IN and OUT. */
 bool mig_own(uint32_t connection);
@@ -241,6 +273,15 @@ void mig_post(uint32_t what);
 void mig_fail(int error, const char *words);
 void mig_note_max(_Atomic uint64_t *max, uint64_t value);
 void mig_words(char *to, size_t size, const char *words);
+/*
+ * Descriptors and the tables that a freeze fills. The engine has them from the freeze to the thaw, or to the start of the program;
+ * OM_ENGINE_CHECK, which any thread of the host's may call, meanwhile gets OM_ESTATE.
+ */
+#define MIG_OWNER_IO MIG_CONNECTIONS
+/* What the engine's buffers hold of pages and messages. Page connections have no owners but the caller. */
+void mig_buffers_wipe(void);
+/* What STATUS tells, made anew by the control connection's owner: whenever it leaves, and when the session's state changes. */
+void mig_publish(void);
 /* The session has ended for good, and the other side knows it or need not: nothing is sent any more. */
 bool mig_over(void);
 
@@ -255,21 +296,22 @@ void mig_reason_then(int error, const char *words);
 /* React to what was posted and to what has become true. Return: ns until it should be called again, ~0: no need. */
 uint64_t mig_progress(void);
 /* One frame into data, or 0; or OM_E*. */
-long mig_control_out(uint8_t *data);
-int  mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload);
+long mig_control_out(RT_UNTRUSTED uint8_t *data);
+/* The payload is in mig_received. */
+int  mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER]);
 /* Both sides know each other's state again. @error: why the other one's session ended, if it did. */
 void mig_settle(unsigned peer_state, int error);
 
 /* ---- link.c ---- */
 int  mig_link_begin(void);                         /* a handshake's first step */
-int  mig_link_noise_in(const struct om_frame *frame, const void *payload);
-long mig_link_noise_out(uint8_t *data);
+int  mig_link_noise_in(const struct om_frame *frame, const uint8_t *payload);
+long mig_link_noise_out(RT_UNTRUSTED uint8_t *data);
 /* The link's own machine. Return: OM_ESTATE. */
 int  mig_link_event(enum mig_link_event event);
 void mig_link_lost(void);
 int  mig_link_resume(void);                        /* the host has made new connections */
-long mig_link_resume_out(uint8_t *data);
-int  mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload);
+long mig_link_resume_out(RT_UNTRUSTED uint8_t *data);
+int  mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const uint8_t *payload);
 
 /* ---- source.c: owner of the control connection ---- */
 void mig_source_rounds(void);                      /* begin */
@@ -301,28 +343,33 @@ bool mig_pass_handed_out(void);
 bool mig_pass_acknowledged(void);
 void mig_export_reset(void);                       /* a new epoch: rings empty, numbers from 0 */
 void mig_export_unsent(_Atomic uint64_t *set);     /* put the pages of all unacknowledged frames into set */
-long mig_export_out(uint32_t channel, uint8_t *data);
+long mig_export_out(uint32_t channel, RT_UNTRUSTED uint8_t *data);
 int  mig_export_ack(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
-	const void *payload);
+	const RT_UNTRUSTED void *payload);
 
 /* ---- import.c ---- */
 int  mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
-	const void *payload);
-long mig_import_ack_out(uint32_t channel, uint8_t *data);
+	const RT_UNTRUSTED void *payload);
+long mig_import_ack_out(uint32_t channel, RT_UNTRUSTED uint8_t *data);
 bool mig_import_complete(void);
 int  mig_import_settle(void);                      /* before the program runs: control owner, page connections idle */
-/* Decode the runs of a page frame and check each against this enclave. @runs: MIG_RUNS_MAX. Return: how many, or OM_E*. */
-int  mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs);
+/*
+ * Decode the runs of a page frame and check each against this enclave. @runs: MIG_RUNS_MAX. @ret_running: whether for a program that
+ * runs: decided once, for the state may change between a frame's checks and its pages. Return: how many, or OM_E*.
+ */
+int  mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs, bool *ret_running);
 /* Apply them. @content: page-aligned. */
-int  mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE]);
+int  mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE], bool running);
 
 /* ---- postcopy.c ---- */
 void mig_postcopy_prepare(void);                   /* destination, before threads run: touch what the handler needs */
 void mig_postcopy_prepare_source(void);            /* before the token: what is first used after it is there by then */
 int  mig_owed_fault(uint64_t address);
-long mig_postcopy_answer(uint8_t *data, size_t size); /* source: OM_ENGINE_URGENT */
+long mig_postcopy_answer(RT_UNTRUSTED uint8_t *data, size_t size); /* source: OM_ENGINE_URGENT */
 
 /* ---- evidence.c ---- */
+/* Of this very enclave, by the CPU's word. At boot. */
+uint64_t mig_evidence_xfrm(void);
 /* NULL, or why this image may not move at all, whoever is at the other end. */
 const char *mig_evidence_objection(void);
 /* Evidence, an envelope, over hash and role. Return: size, or OM_E* with words. */

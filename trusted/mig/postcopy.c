@@ -37,9 +37,9 @@ void mig_postcopy_prepare_source(void)
 
 /* ---- destination ---- */
 
-static uint8_t *exception_data(void)
+static RT_UNTRUSTED uint8_t *exception_data(void)
 {
-	return (uint8_t *)rt_self()->exc_tbuf + OM_TBUF_DATA;
+	return (RT_UNTRUSTED uint8_t *)rt_self()->exc_tbuf + OM_TBUF_DATA;
 }
 
 static long ask_host(uint64_t size, uint64_t wait_ns)
@@ -83,8 +83,9 @@ static struct mig_small_buffer *claim_buffer(uint32_t *ret_index)
 	}
 }
 
-/* The streams change when the link is resumed: work on a copy. */
-static int open_reply(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const void *payload, void *ret_plain)
+/* The streams change when the link is resumed: work on a copy. A reply is made of whole words: rt/door.c. */
+static int open_reply(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const RT_UNTRUSTED void *payload,
+	void *ret_plain)
 {
 	struct mig_stream in;
 	int error;
@@ -92,7 +93,7 @@ static int open_reply(const struct om_frame *frame, const uint8_t header[OM_FRAM
 	rt_lock(&mig.urgent_lock);
 	in = mig.conn[OM_CONNECTION_URGENT].in;
 	rt_unlock(&mig.urgent_lock);
-	error = mig_stream_open_any(&in, frame, header, payload, ret_plain);
+	error = mig_stream_open_any(&in, frame, header, (const void *)payload, ret_plain);
 	om_wipe(&in, sizeof in);
 	return error;
 }
@@ -103,8 +104,9 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 	struct om_frame frame;
 	struct om_run runs[MIG_RUNS_MAX];
 	struct mig_small_buffer *buffer;
-	const uint8_t *data = exception_data();
+	const RT_UNTRUSTED uint8_t *data = exception_data();
 	uint32_t index;
+	bool running;
 	int error, count;
 
 	if (size < OM_FRAME_HEADER || size > OM_URGENT_FRAME_MAX)
@@ -121,9 +123,10 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 	error = open_reply(&frame, header, data + OM_FRAME_HEADER, buffer->head + sizeof buffer->head - frame.head);
 	if (!error) {
 		count = mig_runs_decode(buffer->head + sizeof buffer->head - frame.head, frame.head,
-			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs);
-		error = count < 0 ? count : mig_runs_apply(runs, count, buffer->pages);
+			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs, &running);
+		error = count < 0 ? count : mig_runs_apply(runs, count, buffer->pages, running);
 	}
+	om_wipe(buffer->head + sizeof buffer->head - frame.head, frame.length - OM_FRAME_TAG);
 	atomic_store_explicit(&mig.fault_buffer_busy[index], 0, memory_order_release);
 	return error;
 }
@@ -223,9 +226,9 @@ static int build_reply(uint64_t page, struct om_run *ret_runs, uint32_t *ret_pag
 	return count;
 }
 
-static int open_request(const uint8_t *data, size_t size, struct om_frame *ret_frame, uint64_t *ret_page)
+static int open_request(const RT_UNTRUSTED uint8_t *data, size_t size, struct om_frame *ret_frame, uint64_t *ret_page)
 {
-	uint8_t header[OM_FRAME_HEADER], plain[REQUEST_PLAIN];
+	uint8_t header[OM_FRAME_HEADER], sealed[REQUEST_PLAIN + OM_FRAME_TAG], plain[REQUEST_PLAIN];
 	struct om_get g;
 	int error;
 
@@ -235,8 +238,10 @@ static int open_request(const uint8_t *data, size_t size, struct om_frame *ret_f
 	error = om_frame_decode(header, ret_frame);
 	if (!error && (ret_frame->kind != OM_FRAME_REQUEST || ret_frame->length != REQUEST_PLAIN + OM_FRAME_TAG))
 		error = OM_ETYPE;
-	if (!error)
-		error = mig_stream_open_any(&mig.conn[OM_CONNECTION_URGENT].in, ret_frame, header, data + OM_FRAME_HEADER, plain);
+	if (!error) {
+		rt_ub_get(sealed, data + OM_FRAME_HEADER, sizeof sealed);
+		error = mig_stream_open_any(&mig.conn[OM_CONNECTION_URGENT].in, ret_frame, header, sealed, plain);
+	}
 	if (!error)
 		error = mig_window_take(&mig.requests, ret_frame->sequence);
 	if (error)
@@ -248,7 +253,7 @@ static int open_request(const uint8_t *data, size_t size, struct om_frame *ret_f
 	return error ? error : *ret_page < mig.facts.tracked_limit ? 0 : OM_EOVERFLOW;
 }
 
-long mig_postcopy_answer(uint8_t *data, size_t size)
+long mig_postcopy_answer(RT_UNTRUSTED uint8_t *data, size_t size)
 {
 	struct mig_conn *c = &mig.conn[OM_CONNECTION_URGENT];
 	struct om_run runs[OM_URGENT_PAGES_MAX];
@@ -267,6 +272,7 @@ long mig_postcopy_answer(uint8_t *data, size_t size)
 	error = open_request(data, size, &request, &page);
 	if (error)
 		return error;
+	atomic_fetch_or_explicit(&mig_buffers_used, MIG_REPLY_BUFFER_USED, memory_order_relaxed);
 	count = build_reply(page, runs, &pages);
 	if (count < 0)
 		return count;
@@ -278,7 +284,7 @@ long mig_postcopy_answer(uint8_t *data, size_t size)
 	for (int i = 0; i < count; i++)
 		om_run_put(&p, &runs[i]);
 	error = mig_stream_seal_at(&c->out, request.sequence, OM_FRAME_REPLY, (uint16_t)head, plain,
-		head + (size_t)pages * OM_PAGE_SIZE, data, &size);
+		head + (size_t)pages * OM_PAGE_SIZE, (void *)data, &size);
 	if (error)
 		return error;
 	atomic_fetch_add_explicit(&mig.postcopy_requests, 1, memory_order_relaxed);

@@ -290,16 +290,17 @@ static void take_round(void)
 static void throttle(void)
 {
 	uint64_t rate = mig.status.dirty_pages_rate * OM_PAGE_SIZE, before = mig.throttle_ns;
+	uint64_t allowed = atomic_load(&mig.limits.throttle_bytes);
 
 	mig.round.braking = false;
-	if (!mig.params.throttle_bytes) {
+	if (!allowed) {
 		if (mig.throttle_ns)
 			rt_throttle_set(mig.throttle_ns = 0);
 		return;
 	}
-	if (rate > mig.params.throttle_bytes)
+	if (rate > allowed)
 		mig.throttle_ns = mig.throttle_ns ? mig.throttle_ns * 4 : 2000;
-	else if (rate < mig.params.throttle_bytes / 2)
+	else if (rate < allowed / 2)
 		mig.throttle_ns /= 2;
 	if (mig.throttle_ns > THROTTLE_MAX_NS)
 		mig.throttle_ns = THROTTLE_MAX_NS;
@@ -310,23 +311,24 @@ static void throttle(void)
 static void measure_round(void)
 {
 	uint64_t bytes = atomic_load(&mig.bytes_acked) - mig.round_acked;
+	uint64_t bandwidth = atomic_load(&mig.limits.bandwidth_bytes);
 	int64_t took = mig_now() - mig.round_start;
 	struct mig_round *r = &mig.round;
 
 	r->round_ns = took > 0 ? (uint64_t)took : 1;
 	/* Short rounds measure the round trip, not the link. */
 	if (bytes > 4u << 20 || r->throughput == 0)
-		r->throughput = (uint64_t)((double)bytes * 1e9 / (double)r->round_ns) + 1;
-	if (mig.params.bandwidth_bytes && r->throughput > mig.params.bandwidth_bytes)
-		r->throughput = mig.params.bandwidth_bytes;
+		r->throughput = mig_rate(bytes, r->round_ns) + 1;
+	if (bandwidth && r->throughput > bandwidth)
+		r->throughput = bandwidth;
 	if (r->throughput > mig.best_throughput)
 		mig.best_throughput = r->throughput;
 	r->number++;
 	r->previous_dirty = r->number > 1 ? r->dirty_pages : 0;
 	r->dirty_pages = walk_cards(NULL, false);
-	r->limit_ns = mig.params.downtime_limit_ns;
+	r->limit_ns = atomic_load(&mig.limits.downtime_ns);
 	r->always_pages = resident_pages(NULL) + 16;
-	mig.status.dirty_pages_rate = (uint64_t)((double)r->dirty_pages * 1e9 / (double)r->round_ns);
+	mig.status.dirty_pages_rate = mig_rate(r->dirty_pages, r->round_ns);
 }
 
 static void round_over(void)
@@ -387,7 +389,7 @@ static void make_owed(uint64_t spare)
  */
 static uint64_t pages_within_limit(void)
 {
-	return (uint64_t)((double)mig.best_throughput * (double)mig.params.downtime_limit_ns / 1e9) / OM_PAGE_SIZE;
+	return mig_amount(mig.best_throughput, atomic_load(&mig.limits.downtime_ns)) / OM_PAGE_SIZE;
 }
 
 static uint64_t rounds_progress(void)
@@ -455,7 +457,7 @@ void mig_source_freeze(void)
 	int error;
 
 	mig.parked = mig_now();
-	mig.status.park_ns = (uint64_t)(mig.parked - mig.stopped);
+	mig.status.park_ns = mig_elapsed(mig.stopped, mig.parked);
 	mig.frozen = true;                     /* a freeze that fails half-way is thawed too */
 	error = rt_io_freeze(words, sizeof words);
 	if (error) {
@@ -465,7 +467,7 @@ void mig_source_freeze(void)
 	}
 	rt_time_save();
 	mig.froze = mig_now();
-	mig.status.freeze_ns = (uint64_t)(mig.froze - mig.parked);
+	mig.status.freeze_ns = mig_elapsed(mig.parked, mig.froze);
 	/* The cards stay as they are in post-copy: they say what is likely hot, for they were cleared by the owing round. */
 	if (mig.params.flags & OM_MIG_PARAM_REHEARSE)
 		clear_set(mig_todo);
@@ -511,6 +513,9 @@ void mig_source_resume_app(void)
 			mig_reason_then(error, words);
 	}
 	mig.frozen = false;
+	if (mig.owns_io)
+		mig_disown(MIG_OWNER_IO);
+	mig.owns_io = false;
 	if (mig.app_stopped)
 		rt_resume_all();
 	mig.app_stopped = false;
@@ -519,7 +524,7 @@ void mig_source_resume_app(void)
 /* Both hosts may be one network: only now nothing is held here any more that is not claimed there. */
 void mig_source_running(uint64_t run_realtime_ns)
 {
-	uint64_t down = (uint64_t)(mig_now() - mig.stopped);
+	uint64_t down = mig_elapsed(mig.stopped, mig_now());
 
 	mig.status.run_realtime_ns = run_realtime_ns;
 	mig.status.downtime_ns = down - (down > mig.round.round_trip_ns ? mig.round.round_trip_ns / 2 : 0);
@@ -529,7 +534,8 @@ void mig_source_running(uint64_t run_realtime_ns)
 void mig_source_handed_over(void)
 {
 	rt_io_discard();                       /* first: the destination may be waiting for it */
-	mig.status.final_ns = (uint64_t)(mig.answered - mig.froze) - mig.status.rebuild_ns;
+	mig.status.final_ns = mig_elapsed(mig.froze, mig.answered);
+	mig.status.final_ns -= mig.status.rebuild_ns < mig.status.final_ns ? mig.status.rebuild_ns : mig.status.final_ns;
 	mig_source_push();
 }
 
@@ -562,10 +568,10 @@ static uint64_t postcopy_progress(void)
 
 void mig_source_round_trip(uint64_t stamp)
 {
-	int64_t took = mig_now() - (int64_t)stamp;
+	uint64_t took = (uint64_t)mig_now() - stamp;
 
-	if (took > 0 && (mig.round.round_trip_ns == 0 || (uint64_t)took < mig.round.round_trip_ns))
-		mig.round.round_trip_ns = (uint64_t)took;
+	if (took > 0 && took < INT64_MAX / 4 && (mig.round.round_trip_ns == 0 || took < mig.round.round_trip_ns))
+		mig.round.round_trip_ns = took;
 }
 
 uint64_t mig_source_progress(void)
@@ -575,6 +581,9 @@ uint64_t mig_source_progress(void)
 		return mig_link_usable() ? rounds_progress() : UINT64_MAX;
 	case MIG_SOURCE_STOPPING:
 		if (rt_stop_poll() != 0)
+			return PARK_NS;
+		/* A check of the host's that is under way ends first. */
+		if (!mig.owns_io && !(mig.owns_io = mig_own(MIG_OWNER_IO)))
 			return PARK_NS;
 		mig_event(MIG_ON_PARKED);
 		return 0;

@@ -90,7 +90,7 @@ long rt_app_get_string(char *trusted, uint64_t app, size_t size)
 }
 
 /* Untrusted memory is accessed in whole words (door.c); blocks from rt_ub_alloc begin at 16 and are padded to 16. */
-long rt_app_to_ub(void *untrusted, uint64_t app, size_t size)
+long rt_app_to_ub(RT_UNTRUSTED void *untrusted, uint64_t app, size_t size)
 {
 	uint8_t tail[8] = { 0 };
 	size_t whole = size & ~7ULL;
@@ -99,14 +99,14 @@ long rt_app_to_ub(void *untrusted, uint64_t app, size_t size)
 		return -EFAULT;
 	if (RT_UNLIKELY(!rt_untrusted_ok(untrusted, size) || ((uint64_t)untrusted & 7)))
 		rt_fatal(OM_EINTERNAL, "rt_app_to_ub: not an untrusted, aligned address");
-	if (rt_copy_try(untrusted, (const void *)app, whole) < 0 || rt_copy_try(tail, (const void *)(app + whole), size - whole) < 0)
+	if (rt_copy_try((void *)untrusted, (const void *)app, whole) < 0 || rt_copy_try(tail, (const void *)(app + whole), size - whole) < 0)
 		return -EFAULT;
 	if (size > whole)
-		rt_ub_put((char *)untrusted + whole, tail, size - whole);
+		rt_ub_put((RT_UNTRUSTED char *)untrusted + whole, tail, size - whole);
 	return 0;
 }
 
-long rt_ub_to_app(uint64_t app, const void *untrusted, size_t size)
+long rt_ub_to_app(uint64_t app, const RT_UNTRUSTED void *untrusted, size_t size)
 {
 	uint8_t tail[8];
 	size_t whole = size & ~7ULL;
@@ -116,10 +116,10 @@ long rt_ub_to_app(uint64_t app, const void *untrusted, size_t size)
 	if (RT_UNLIKELY(!rt_untrusted_ok(untrusted, size) || ((uint64_t)untrusted & 7)))
 		rt_fatal(OM_EINTERNAL, "rt_ub_to_app: not an untrusted, aligned address");
 	rt_cards_mark(app, size);
-	if (rt_copy_try((void *)app, untrusted, whole) < 0)
+	if (rt_copy_try((void *)app, (const void *)untrusted, whole) < 0)
 		return -EFAULT;
 	if (size > whole) {
-		rt_ub_get(tail, (const char *)untrusted + whole, size - whole);
+		rt_ub_get(tail, (const RT_UNTRUSTED char *)untrusted + whole, size - whole);
 		return rt_copy_try((void *)(app + whole), tail, size - whole);
 	}
 	return 0;

@@ -59,7 +59,7 @@ static void ask_three(long nr, uint32_t *real, uint32_t *effective, uint32_t *sa
 
 static void ask_groups(void)
 {
-	void *ub = rt_ub_alloc(sizeof creds.groups);
+	RT_UNTRUSTED void *ub = rt_ub_alloc(sizeof creds.groups);
 	long count = ub ? rt_host(__NR_getgroups, GROUPS_MAX, (uint64_t)ub, 0, 0, 0, 0) : 0;
 
 	if (count > (long)GROUPS_MAX)
@@ -146,7 +146,7 @@ static long sys_setgroups(struct rt_thread *t)
 {
 	uint32_t groups[GROUPS_MAX];
 	uint64_t count = (uint32_t)t->arg[0];
-	void *ub = rt_ub_alloc(sizeof groups);
+	RT_UNTRUSTED void *ub = rt_ub_alloc(sizeof groups);
 	long result;
 
 	if (count > GROUPS_MAX)
@@ -313,7 +313,7 @@ static long arrive_bounding(void)
 
 static long arrive_groups(void)
 {
-	void *ub = rt_ub_alloc(sizeof creds.groups);
+	RT_UNTRUSTED void *ub = rt_ub_alloc(sizeof creds.groups);
 
 	if (!ub)
 		return -ENOMEM;

@@ -74,18 +74,30 @@ static _Noreturn void finish_service(struct rt_tcb *tcb)
 	rt_leave(tcb);
 }
 
+/* What another process could have sent, no more. That the program has faulted is the CPU's to tell (exception.c), not the host's. */
+static int32_t code_of(uint64_t signo, int32_t code)
+{
+	switch (signo) {
+	case SIGSEGV: case SIGBUS: case SIGFPE: case SIGILL: case SIGTRAP: case SIGSYS:
+		return code > 0 ? SI_USER : code;
+	default:
+		return code;
+	}
+}
+
 static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 {
 	switch (ecall) {
 	case OM_ECALL_SIGNAL:
-		if (a >= 1 && a <= SIG_MAX) {
-			struct rt_siginfo info = { .signo = (int32_t)a, .code = (int32_t)b,
+		if (a >= 1 && a <= SIG_MAX && !mig_arriving()) {
+			struct rt_siginfo info = { .signo = (int32_t)a, .code = code_of(a, (int32_t)b),
 				.a = rt_ub_read64(&tcb->tbuf->arg[0]), .b = rt_ub_read64(&tcb->tbuf->arg[1]) };
 			(void)rt_signal_post(NULL, &info); /* the host's kernel has told its sender already */
 		}
 		break;
 	case OM_ECALL_IO:
-		rt_io_ready((int32_t)a, (int32_t)(b & 0xffff), b >> 32);
+		if (!mig_arriving())
+			rt_io_ready((int32_t)a, (int32_t)(b & 0xffff), b >> 32);
 		break;
 	case OM_ECALL_ENGINE:
 		rt_tbuf_set_ret(tcb, mig_engine_call(a));
@@ -97,11 +109,11 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 		rt_tbuf_set_ret(tcb, rt_stop_call(a, b));
 		break;
 	default:
-		rt_fatal(OM_EHOST, "the host entered a service slot with an unknown call");
+		rt_tbuf_set_ret(tcb, OM_EINVAL);
 	}
 }
 
-_Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b)
+_Noreturn void rt_enter(uint32_t ecall, RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b)
 {
 	struct rt_tcb *tcb = rt_self();
 
@@ -113,6 +125,7 @@ _Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size
 	tcb->ub_used = 0;
 	tcb->exc_stack_top = (uint64_t)tcb - OM_SLOT_TCB + OM_SLOT_EXC_STACK + OM_SLOT_EXC_STACK_SIZE;
 	tcb->slot = (uint32_t)(((uint64_t)tcb - OM_ELRANGE_BASE - rt_image->slots_offset) / OM_SLOT_SIZE);
+	rt_check_ended();
 	if (ecall == OM_ECALL_INIT && tcb->slot == 0) {
 		rt_boot(a, b);
 		finish_service(tcb);
@@ -120,9 +133,10 @@ _Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size
 	if (!rt_booted())
 		rt_fatal(OM_EHOST, "the host entered before OM_ECALL_INIT had finished");
 	if (tcb->slot >= rt_image->service_slots) {
-		if (ecall != OM_ECALL_THREAD)
-			rt_fatal(OM_EHOST, "the host entered an application slot with a service call");
-		enter_thread(tcb, a, b);
+		if (ecall == OM_ECALL_THREAD)
+			enter_thread(tcb, a, b);
+		rt_tbuf_set_ret(tcb, OM_EINVAL);
+		finish_service(tcb);
 	}
 	service(tcb, ecall, a, b);
 	finish_service(tcb);

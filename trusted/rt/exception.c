@@ -52,6 +52,9 @@ static _Noreturn void die(const struct fault *f)
 	const uint64_t values[4] = { f->gpr->rip, f->address, f->vector, f->error };
 	static char line[200];
 
+	/* Where the runtime and its data lie is not for the host of a production image to know. */
+	if (!(rt_image->flags & OM_IMAGE_DEBUG))
+		rt_fatal(OM_EINTERNAL, "exception in the runtime (a debug image says where)");
 	format(line, sizeof line, "exception in the runtime: rip, address, vector, error", values, 4);
 	rt_fatal(OM_EINTERNAL, line);
 }
@@ -68,6 +71,10 @@ void rt_log_fault(const struct rt_tcb *tcb)
 {
 	const uint64_t values[3] = { tcb->fault_signo, tcb->fault_rip, tcb->fault_address };
 
+	if (!(rt_image->flags & OM_IMAGE_DEBUG)) {
+		rt_log_number("the program dies of a signal: number", tcb->fault_signo);
+		return;
+	}
 	rt_log_hex("the program dies of a signal: number, rip, address", values, 3);
 }
 
@@ -188,7 +195,7 @@ static void handle(struct rt_tcb *tcb, const struct fault *f)
 	to_application(tcb, f, map_code);
 }
 
-void rt_exception(struct rt_tcb *tcb, struct om_tbuf *tbuf, uint64_t tbuf_size)
+void rt_exception(struct rt_tcb *tcb, RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	uint64_t frame_end = (uint64_t)tcb - OM_SLOT_TCB + OM_SLOT_SSA + OM_SSA_FRAME_PAGES * OM_PAGE_SIZE;
 	struct sgx_gprsgx *gpr = (struct sgx_gprsgx *)(frame_end - SGX_GPRSGX_SIZE);
@@ -200,9 +207,12 @@ void rt_exception(struct rt_tcb *tcb, struct om_tbuf *tbuf, uint64_t tbuf_size)
 	tcb->exc_tbuf = tbuf;
 	tcb->exc_tbuf_size = tbuf_size;
 	tcb->exc_ub_used = 0;
+	rt_check_ended();
 	tcb->exceptions++;
 	/* Without a valid cause the host entered on its own account: there is nothing to do. */
 	if (gpr->exitinfo & SGX_EXITINFO_VALID) {
+		/* Once: what is rewritten below would be taken for the cause if the host entered again before it resumes. */
+		gpr->exitinfo = 0;
 		if (f.vector == SGX_VECTOR_PF) {
 			f.address = rt_page_down(exinfo->maddr);
 			f.error = exinfo->errcd;

@@ -196,8 +196,8 @@ static long set_deadline(struct rt_thread *t, uint64_t timeout, bool relative, b
 		return r;
 	if (relative)
 		ns = ns > INT64_MAX - now ? INT64_MAX : ns + now;
-	else if (realtime)
-		ns = ns - rt_realtime_ns() + now;
+	else if (realtime && __builtin_add_overflow(ns - rt_realtime_ns(), now, &ns))
+		ns = INT64_MAX;
 	t->deadline_ns = ns > 0 ? ns : 1;
 	return 0;
 }

@@ -12,10 +12,15 @@
 #include "rt/internal.h"
 #include "rt/libmem.h"
 
+static bool on_exception_stack(const struct rt_tcb *tcb)
+{
+	return tcb->exc_stack_top - (uint64_t)__builtin_frame_address(0) < OM_SLOT_EXC_STACK_SIZE;
+}
+
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6])
 {
 	struct rt_tcb *tcb = rt_self();
-	struct om_tbuf *tbuf = rt_tbuf(tcb);
+	RT_UNTRUSTED struct om_tbuf *tbuf = rt_tbuf(tcb);
 
 	rt_ub_write64(&tbuf->exit, OM_EXIT_HOSTCALL | (uint64_t)op << 32);
 	rt_ub_write64(&tbuf->flags, flags | (uint64_t)nr << 32);
@@ -23,6 +28,10 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 		rt_ub_write64(&tbuf->arg[i], arg[i]);
 	tcb->hostcalls++;
 	if (tcb->in_exception) {
+		/* A host may resume the interrupted code while its exception waits for an answer, and another thread may have removed the
+		 * cause. That code must not take the handler's buffer and stack for its own. */
+		if (RT_UNLIKELY(!on_exception_stack(tcb)))
+			rt_fatal(OM_EHOST, "the host resumed a thread in the middle of its exception");
 		/* Not a safepoint: the interrupted code may be anywhere. */
 		rt_leave_for_call_exception(tcb);
 	} else {
@@ -31,6 +40,7 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 		/* A full barrier: see stop.c on handshakes. */
 		atomic_exchange((_Atomic uint32_t *)&tcb->outside, 0);
 	}
+	rt_check_ended();
 	return (long)rt_ub_read64(&tbuf->ret);
 }
 
@@ -133,7 +143,7 @@ static void log_line(const char *words, size_t size, bool matters)
 	used = *counter;
 	if (used != 0)
 		return;
-	rt_ub_put((char *)rt_tbuf(tcb) + OM_TBUF_DATA, words, size);
+	rt_ub_put((RT_UNTRUSTED char *)rt_tbuf(tcb) + OM_TBUF_DATA, words, size);
 	rt_hostcall(OM_HC_LOG, 0, 0, arg);
 }
 

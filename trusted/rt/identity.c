@@ -253,7 +253,7 @@ static void add_us(int64_t time[2], int64_t us)
 static long sys_getrusage(struct rt_thread *t)
 {
 	int64_t usage[18], user_us, system_us;
-	void *at = rt_ub_alloc(sizeof usage);
+	RT_UNTRUSTED void *at = rt_ub_alloc(sizeof usage);
 
 	if (rt_host(__NR_getrusage, (uint64_t)t->arg[0], (uint64_t)at, 0, 0, 0, 0) < 0)
 		return -EINVAL;

@@ -32,15 +32,25 @@ RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt
 RT_HIDDEN extern const char rt_fault_entry[], rt_clone_start[];
 RT_HIDDEN extern const uint8_t rt_initial_state[];
 
+/* ---- lock.c -------------------------------------------------------------------------------------------------- */
+/* Whoever comes in asks: after rt_fatal nobody gets any further. */
+extern _Atomic bool rt_ended;
+_Noreturn void rt_fatal_again(void);
+static inline void rt_check_ended(void)
+{
+	if (RT_UNLIKELY(atomic_load_explicit(&rt_ended, memory_order_relaxed)))
+		rt_fatal_again();
+}
+
 /* ---- image.ld ------------------------------------------------------------------------------------------------ */
 RT_HIDDEN extern char __ehdr_start[], __rt_text_start[], __rt_text_end[], __rt_code_start[], __rt_code_end[],
 	__rt_tracked_start[], __rt_tracked_file_end[], __rt_tracked_end[], __rt_resident_start[], __rt_resident_early_end[], __rt_resident_end[],
 	__rt_local_start[], __rt_local_file_end[], __rt_lazy_start[], __rt_image_end[];
 
 /* ---- enter.c ------------------------------------------------------------------------------------------------- */
-_Noreturn void rt_enter(uint32_t ecall, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b);
+_Noreturn void rt_enter(uint32_t ecall, RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b);
 /* Called by entry.S at CSSA 1. */
-void rt_exception(struct rt_tcb *tcb, struct om_tbuf *tbuf, uint64_t tbuf_size);
+void rt_exception(struct rt_tcb *tcb, RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t tbuf_size);
 /* Says why the program dies (exception.c). */
 void rt_log_fault(const struct rt_tcb *tcb);
 /* The application thread of this slot stops here; its stored system call will be run again. */
@@ -50,13 +60,13 @@ _Noreturn void rt_thread_leave(void);
 
 /* ---- door.c -------------------------------------------------------------------------------------------------- */
 /* One aligned word, read or written exactly once. Here, because the clock and every host call do a dozen of them. */
-static inline uint64_t rt_ub_read64(const void *untrusted) { return *(const volatile uint64_t *)untrusted; }
-static inline void     rt_ub_write64(void *untrusted, uint64_t value) { *(volatile uint64_t *)untrusted = value; }
-bool     rt_tbuf_ok(const struct om_tbuf *tbuf, uint64_t size);
+static inline uint64_t rt_ub_read64(const RT_UNTRUSTED void *untrusted) { return *(const volatile uint64_t *)untrusted; }
+static inline void     rt_ub_write64(RT_UNTRUSTED void *untrusted, uint64_t value) { *(volatile uint64_t *)untrusted = value; }
+bool     rt_tbuf_ok(const RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t size);
 /* Fields of this slot's tbuf, whichever of the two is in use. */
 void     rt_tbuf_finish(struct rt_tcb *tcb, enum om_exit how, const uint64_t *arg, unsigned count);
 void     rt_tbuf_set_ret(struct rt_tcb *tcb, int64_t ret);
-static inline struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in_exception ? tcb->exc_tbuf : tcb->tbuf; }
+static inline RT_UNTRUSTED struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in_exception ? tcb->exc_tbuf : tcb->tbuf; }
 
 /* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
 void rt_log_number(const char *words, uint64_t number);

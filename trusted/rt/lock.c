@@ -3,10 +3,22 @@
  * Spin locks and the end. A lock is held for some hundred instructions at most, but the host may take the holder's CPU
  * away meanwhile; so a waiter that has spun for long gives its own CPU up.
  */
+#include "boot/boot.h"
 #include "rt/internal.h"
 #include "rt/libmem.h"
 
 #define SPINS 2000
+
+/* In .data: the end may come before bss is there. */
+#define EARLY __attribute__((section(".data.rt.boot")))
+_Atomic bool rt_ended EARLY = false;
+static _Atomic int ended_error EARLY = 0;
+static const char *_Atomic ended_words EARLY = NULL;
+
+void rt_yield(void)
+{
+	(void)rt_host(__NR_sched_yield, 0, 0, 0, 0, 0, 0); /* only a hint */
+}
 
 void rt_lock(struct rt_lock *lock)
 {
@@ -17,7 +29,7 @@ void rt_lock(struct rt_lock *lock)
 		while (atomic_load_explicit(word, memory_order_relaxed)) {
 			rt_pause();
 			if (++spins % SPINS == 0 && !rt_self()->in_exception)
-				(void)rt_host(__NR_sched_yield, 0, 0, 0, 0, 0, 0); /* only a hint */
+				rt_yield();
 		}
 	}
 }
@@ -27,7 +39,7 @@ void rt_unlock(struct rt_lock *lock)
 	atomic_store_explicit((_Atomic uint32_t *)&lock->word, 0, memory_order_release);
 }
 
-_Noreturn void rt_fatal(int error, const char *words)
+static _Noreturn void tell_end(int error, const char *words)
 {
 	struct rt_tcb *tcb;
 	size_t size = strlen(words);
@@ -40,10 +52,28 @@ _Noreturn void rt_fatal(int error, const char *words)
 	arg[2] = 0;
 	if (size > 250)
 		size = 250;
-	rt_ub_put((char *)rt_tbuf(tcb) + OM_TBUF_DATA, words, size);
-	rt_ub_put((char *)rt_tbuf(tcb) + OM_TBUF_DATA + size, "", 1);
+	rt_ub_put((RT_UNTRUSTED char *)rt_tbuf(tcb) + OM_TBUF_DATA, words, size);
+	rt_ub_put((RT_UNTRUSTED char *)rt_tbuf(tcb) + OM_TBUF_DATA + size, "", 1);
 	rt_tbuf_finish(tcb, OM_EXIT_FATAL, arg, 3);
 	if (tcb->in_exception)
 		rt_leave_exception(tcb);
 	rt_leave(tcb);
+}
+
+/* The first reason is the one. */
+_Noreturn void rt_fatal(int error, const char *words)
+{
+	const char *none = NULL;
+
+	if (atomic_compare_exchange_strong(&ended_words, &none, words))
+		atomic_store(&ended_error, error);
+	atomic_store(&rt_ended, true);
+	if (rt_booted())
+		rt_poll_raise(RT_POLL_STOP);           /* threads of the program that are inside park at their next safepoint */
+	tell_end(error, words);
+}
+
+_Noreturn void rt_fatal_again(void)
+{
+	tell_end(atomic_load(&ended_error), atomic_load(&ended_words));
 }

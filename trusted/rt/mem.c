@@ -403,6 +403,28 @@ int rt_mem_trim(uint64_t address, size_t size)
 	return release(NULL, rt_page_index(address), rt_page_up(size) >> 12, false, true);
 }
 
+uint64_t rt_mem_wipe(uint64_t page, uint64_t end, uint64_t count)
+{
+	uint64_t done = 0;
+
+	for (; page < end && done < count; page++) {
+		uint8_t byte;
+
+		if (!rt_mem_used(page)) {
+			page |= 4095;
+			continue;
+		}
+		byte = __atomic_load_n(&rt_pagemap()[page], __ATOMIC_ACQUIRE);
+		if (RT_PAGE_STATE(byte) != RT_PAGE_ACCEPTED)
+			continue;
+		if (!(byte & RT_PAGE_W))
+			rt_mem_protect(page, 1, RT_PAGE_R | RT_PAGE_W);
+		memset((void *)rt_page_address(page), 0, OM_PAGE_SIZE);
+		done++;
+	}
+	return page < end ? page : end;
+}
+
 /* ---- protection ----------------------------------------------------------------------------------------------- */
 
 static bool protect_untouched(uint64_t index, uint8_t protection)

@@ -28,6 +28,14 @@
 #include "passrt.h"
 #include "sgx_arch.h"
 
+/* Memory of the host. The compiler refuses to follow such a pointer, and to take it for an ordinary one: the functions of rt/door.c
+ * take it. (An address in an integer is none before it is given to one of them: tools/gates.) */
+#if defined(__clang__)
+#define RT_UNTRUSTED __attribute__((noderef))
+#else
+#define RT_UNTRUSTED
+#endif
+
 /* Page classes by section. Plain .data/.bss of trusted code is local by the linker script; say it anyway. (The names begin
  * with .bss, because only then does the compiler keep the zeros out of the file.) */
 #define RT_RESIDENT __attribute__((section(".bss.rt.resident")))  /* migrates; always sent in the stop phase; starts as zero */
@@ -51,9 +59,9 @@ struct rt_tcb {
 	uint64_t exc_host_rsp, exc_host_rbp, exc_host_return; /* 56 the same for CSSA 1 */
 	uint64_t exc_rt_rsp;                         /* 80 */
 	struct rt_thread *thread;                    /* 88  application thread bound to this slot, or NULL */
-	struct om_tbuf *tbuf;                        /* 96  validated at entry */
+	RT_UNTRUSTED struct om_tbuf *tbuf;           /* 96  validated at entry */
 	uint64_t tbuf_size;                          /* 104 */
-	struct om_tbuf *exc_tbuf;                    /* 112 */
+	RT_UNTRUSTED struct om_tbuf *exc_tbuf;       /* 112 */
 	uint64_t exc_tbuf_size;                      /* 120 */
 	uint64_t resume_fs;                          /* 128 FS to restore when a host call returns */
 	uint32_t slot;                               /* 136 */
@@ -127,8 +135,11 @@ static inline struct rt_tcb *rt_self(void)
 struct rt_lock { uint32_t word; };
 void rt_lock(struct rt_lock *lock);
 void rt_unlock(struct rt_lock *lock);
+/* Whoever spins gives its CPU up, by a host call. Not at CSSA 1. */
+void rt_yield(void);
 
-/* Ends the enclave with a reason code; for broken invariants and impossible host answers. Never returns. */
+/* Ends the enclave with a reason code; for broken invariants and impossible host answers. Never returns, and neither does any other
+ * thread come in again, from wherever it is: a host may not like to hear it. @words: static. */
 _Noreturn void rt_fatal(int error, const char *words);
 /* A line of diagnostics, which the host may print. */
 void rt_log(const char *words);
@@ -138,12 +149,12 @@ void rt_log(const char *words);
  * tbuf data is a bump arena, emptied at the start of each system call (or by rt_ub_reset). Pointers returned are
  * untrusted addresses: pass them to the host, copy through put/get, never dereference. */
 void  rt_ub_reset(void);
-void *rt_ub_alloc(size_t size);                      /* 16-byte aligned; NULL if it does not fit */
+RT_UNTRUSTED void *rt_ub_alloc(size_t size);         /* 16-byte aligned; NULL if it does not fit */
 size_t rt_ub_left(void);
-void  rt_ub_put(void *untrusted, const void *trusted, size_t size);
-void  rt_ub_get(void *trusted, const void *untrusted, size_t size);
+void  rt_ub_put(RT_UNTRUSTED void *untrusted, const void *trusted, size_t size);
+void  rt_ub_get(void *trusted, const RT_UNTRUSTED void *untrusted, size_t size);
 /* Any untrusted range, such as the boot block: true if wholly outside ELRANGE without wrap. */
-bool  rt_untrusted_ok(const void *untrusted, size_t size);
+bool  rt_untrusted_ok(const RT_UNTRUSTED void *untrusted, size_t size);
 
 /* ---- host calls (rt/hostcall.c) --------------------------------------------------------------------------- */
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6]);
@@ -179,8 +190,8 @@ void rt_kick(uint32_t slot);
 long rt_app_get(void *trusted, uint64_t app, size_t size);
 long rt_app_put(uint64_t app, const void *trusted, size_t size);            /* marks cards */
 long rt_app_get_string(char *trusted, uint64_t app, size_t size);           /* length without NUL, -ENAMETOOLONG, -EFAULT */
-long rt_app_to_ub(void *untrusted, uint64_t app, size_t size);              /* bulk, no bounce */
-long rt_ub_to_app(uint64_t app, const void *untrusted, size_t size);        /* bulk, marks cards */
+long rt_app_to_ub(RT_UNTRUSTED void *untrusted, uint64_t app, size_t size); /* bulk, no bounce */
+long rt_ub_to_app(uint64_t app, const RT_UNTRUSTED void *untrusted, size_t size); /* bulk, marks cards */
 long rt_app_zero(uint64_t app, size_t size);                                /* marks cards */
 bool rt_app_range_ok(uint64_t app, size_t size, bool write);
 
@@ -242,6 +253,9 @@ bool rt_mem_copy_out(void *trusted, uint64_t page_index);
  * been cleared, before their content is read; what is not ACCEPTED, not writable or dirty again is left out.
  * Return: OM_EHOST or OM_ESGX if the host did not take the permissions away; all pages are then writable, or watched. */
 int  rt_watch(uint64_t index, uint64_t count);
+/* The program is gone for good: the pages from `page` on that are its own are overwritten, about `count` of them. Return: where to go on,
+ * `end` when that is done. */
+uint64_t rt_mem_wipe(uint64_t page, uint64_t end, uint64_t count);
 /* Since the enclave started: pages watched, and stores that met one. */
 void rt_watch_counts(uint64_t *ret_pages, uint64_t *ret_faults);
 /* Called by the exception handler on a fault at an OWED page; set by the engine before there are any, and from then on.
@@ -345,6 +359,8 @@ void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t env
 int rt_io_freeze(char *words, size_t words_size);
 int rt_io_thaw(char *words, size_t words_size);
 void rt_io_discard(void);
+/* After a discard: what the tables held of the program's data. */
+void rt_io_forget(void);
 int rt_io_rebuild(char *words, size_t words_size);
 uint64_t rt_io_claim(void);
 /* A descriptor with O_ASYNC is ready, by the host's number of it. Anything may be asked for: no harm but signals. */
@@ -360,6 +376,8 @@ int rt_io_check(char *words, size_t words_size);
 long mig_engine_call(uint64_t op);
 /* A session is under way, or has ended with the program gone: nobody else may stop or resume it. */
 bool mig_busy(void);
+/* A destination whose program has not come: its tables are being filled, and nobody else may touch them. */
+bool mig_arriving(void);
 void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
 /* A page was OWED until the caller changed that, not to place its content but because the program has given it up: unmapped,
  * replaced or thrown away. Called once per page, by who changed it. */

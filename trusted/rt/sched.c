@@ -38,7 +38,7 @@ RT_LOCAL static struct sched base;                   /* how this host process wa
 
 void rt_sched_boot(void)
 {
-	void *ub = rt_ub_alloc(16);
+	RT_UNTRUSTED void *ub = rt_ub_alloc(16);
 	long policy = rt_host(__NR_sched_getscheduler, 0, 0, 0, 0, 0, 0), nice = rt_host(__NR_getpriority, PRIO_PROCESS, 0, 0, 0, 0, 0);
 
 	if (policy > 0 && ub && rt_host(__NR_sched_getparam, 0, (uint64_t)ub, 0, 0, 0, 0) == 0) {
@@ -80,7 +80,7 @@ static long tell_host(struct rt_thread *t, int32_t policy, int32_t priority)
 {
 	struct rt_tcb *tcb = rt_tcb_of(t->slot);
 	struct sched now = host_of(tcb);
-	void *ub = rt_ub_alloc(16);
+	RT_UNTRUSTED void *ub = rt_ub_alloc(16);
 	long r;
 
 	if (!host_tid_of(t))
@@ -209,7 +209,7 @@ static long sys_rr_get_interval(struct rt_thread *t)
 {
 	int32_t id = (int32_t)t->arg[0];
 	struct rt_thread *of = thread_of(t, id);
-	void *ub = rt_ub_alloc(sizeof(struct lx_timespec));
+	RT_UNTRUSTED void *ub = rt_ub_alloc(sizeof(struct lx_timespec));
 	long r;
 
 	if (id < 0)

@@ -44,6 +44,6 @@ void rt_stats_call(struct rt_tcb *tcb)
 	s.pages_accepted = atomic_load(&rt_counters.pages_accepted);
 	s.safepoint_stops = atomic_load(&rt_counters.stops);
 	s.handshakes = atomic_load(&rt_counters.handshakes);
-	rt_ub_put((char *)tcb->tbuf + OM_TBUF_DATA, &s, sizeof s);
+	rt_ub_put((RT_UNTRUSTED char *)tcb->tbuf + OM_TBUF_DATA, &s, sizeof s);
 	rt_tbuf_set_ret(tcb, 0);
 }

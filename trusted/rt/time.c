@@ -21,7 +21,7 @@
 #define HOST_MAX_NS    (INT64_MAX / 4)
 #define VIRTUAL_MAX_NS (INT64_MAX / 2)
 
-RT_LOCAL static const struct om_clock *clock_page;   /* untrusted; NULL: none */
+RT_LOCAL static const RT_UNTRUSTED struct om_clock *clock_page;   /* NULL: none */
 RT_LOCAL static _Atomic int64_t shared_last;
 RT_RESIDENT static _Atomic int64_t offset_ns;
 RT_RESIDENT static int64_t saved_monotonic_ns;
@@ -58,7 +58,7 @@ int64_t rt_time_ask_host(long id)
 	struct rt_tcb *tcb = rt_self();
 	struct lx_timespec ts;
 	uint64_t size = tcb->in_exception ? tcb->exc_tbuf_size : tcb->tbuf_size;
-	char *at = (char *)rt_tbuf(tcb) + size - 64;
+	RT_UNTRUSTED char *at = (RT_UNTRUSTED char *)rt_tbuf(tcb) + size - 64;
 
 	if (rt_host(__NR_clock_gettime, (uint64_t)id, (uint64_t)at, 0, 0, 0, 0) < 0)
 		return 0;
@@ -104,14 +104,15 @@ int64_t rt_monotonic_ns(void)
 int64_t rt_realtime_ns(void)
 {
 	struct reading r;
+	int64_t ns = clock_page && read_page(&r) ? r.realtime_ns : rt_time_ask_host(CLOCK_REALTIME);
 
-	return clock_page && read_page(&r) ? r.realtime_ns : rt_time_ask_host(CLOCK_REALTIME);
+	return ns < VIRTUAL_MAX_NS ? ns : VIRTUAL_MAX_NS;      /* the year 2116 */
 }
 
 void rt_time_boot(uint64_t clock)
 {
 	if (clock && (clock & 7) == 0 && rt_untrusted_ok((const void *)clock, sizeof(struct om_clock)))
-		clock_page = (const struct om_clock *)clock;
+		clock_page = (const RT_UNTRUSTED struct om_clock *)clock;
 }
 
 void rt_time_save(void)

@@ -62,6 +62,8 @@ NOT_HERE(rt_sys_setitimer) NOT_HERE(rt_sys_getitimer) NOT_HERE(rt_sys_alarm) NOT
 NOT_HERE(rt_sys_timer_settime) NOT_HERE(rt_sys_timer_gettime) NOT_HERE(rt_sys_timer_delete) NOT_HERE(rt_sys_timer_getoverrun)
 NOT_HERE(rt_timer_loop)
 
+_Atomic bool rt_ended;
+_Noreturn void rt_fatal_again(void) { abort(); }
 _Noreturn void rt_fatal(int error, const char *words)
 {
 	core_fatal = error;

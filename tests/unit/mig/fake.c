@@ -182,6 +182,7 @@ void rt_lock(struct rt_lock *lock)
 	while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE))
 		sched_yield();
 }
+void rt_yield(void) { atomic_fetch_add(&fake.yields, 1); sched_yield(); }
 void rt_unlock(struct rt_lock *lock) { __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE); }
 
 bool rt_random(void *to, size_t size)
@@ -394,6 +395,18 @@ int rt_io_rebuild(char *words, size_t size)
 }
 void rt_io_let_go(void) { }
 void rt_io_discard(void) { fake.discarded++; }
+void rt_io_forget(void) { fake.forgotten++; }
+
+uint64_t rt_mem_wipe(uint64_t page, uint64_t end, uint64_t count)
+{
+	for (; page < end && count; page++) {
+		if (RT_PAGE_STATE(atomic_load(&fake.pagemap[page])) != RT_PAGE_ACCEPTED)
+			continue;
+		memset(fake.memory + (page << 12), 0, 4096);
+		count--;
+	}
+	return page;
+}
 uint64_t rt_io_claim(void)
 {
 	uint64_t wait = fake.claim ? fake.claim() : 0;
@@ -430,6 +443,12 @@ int __wrap_om_gcm_seal(const struct om_gcm *g, const uint8_t nonce[12], const vo
 }
 
 /* ---- evidence: a pretended quote is its REPORTDATA in clear; tests of the real one link trusted/mig/evidence.c ---- */
+
+__attribute__((weak))
+uint64_t mig_evidence_xfrm(void)
+{
+	return header.xfrm;
+}
 
 __attribute__((weak))
 const char *mig_evidence_objection(void)

@@ -37,7 +37,7 @@ struct fake {
 	_Atomic uint32_t running;           /* application threads not parked */
 	_Atomic uint64_t resumed;           /* calls of rt_resume_all */
 	_Atomic uint64_t frozen, thawed, rebuilt, trims;
-	_Atomic uint64_t discarded, claims;
+	_Atomic uint64_t discarded, claims, forgotten, yields;
 	bool claimed;
 	uint64_t (*claim)(void);            /* the test's answer to rt_io_claim. NULL: all is claimed at once */
 	_Atomic uint64_t placed_twice;      /* accept_copy onto a page that was there */

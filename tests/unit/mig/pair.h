@@ -41,6 +41,7 @@ struct pair {
 	pthread_mutex_t urgent;
 	bool link_down;
 	bool no_recovery;                /* a lost link stays lost */
+	int hammered;                    /* other threads call the engine, too: how often to try a call again that is refused */
 	bool target_dead;                /* killed: hears nothing any more */
 	_Atomic bool give_up;            /* urgent requests shall fail for good: the test is over */
 	uint64_t recoveries;

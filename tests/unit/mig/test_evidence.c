@@ -33,6 +33,7 @@ static struct quote now_issued[2], old[2];
 static int liar;                      /* the side whose host lies */
 static enum lie lie;
 static int64_t collateral_age;
+static bool booting;                  /* an enclave asks who it is: it is what its image says */
 
 /* The owner's ticket as the source's host hands it over, and what it says. */
 static struct { uint8_t bytes[OM_TICKET_MAX]; size_t size; long instead; } given;
@@ -62,7 +63,10 @@ static void on_enclu(int signo, siginfo_t *info, void *context)
 		return;
 	}
 	memset(report, 0, sizeof *report);
-	report->body = identity[side_of(report)];
+	if (!booting)
+		report->body = identity[side_of(report)];
+	else
+		report->body.attributes.xfrm = OM_XFRM_AVX512;
 	memcpy(report->body.reportdata, (const void *)r[REG_RCX], SGX_REPORTDATA_SIZE);
 	r[REG_RIP] += sizeof enclu;
 }
@@ -191,7 +195,9 @@ static void hosts(void)
 static void begin(void)
 {
 	honest();
+	booting = true;
 	pair_open(&p, OM_MODE_PRECOPY, 1);
+	booting = false;
 	hosts();
 	pair_run(&p, 1, 60);
 }
@@ -229,7 +235,9 @@ static void refused(const char *what, const char *words)
 	/* The spoilt destination stays one. */
 	CHECK(side_call(&p.side[TARGET], OM_ENGINE_DST_BEGIN, 0, 0, &p.params, sizeof p.params) == OM_ESTATE);
 	printf("%s: %s\n", what, s.reason);
+	booting = true;
 	pair_fresh_target(&p);
+	booting = false;
 	honest();
 	hosts();
 	for (int side = 0; side < 2; side++)

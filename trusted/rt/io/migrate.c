@@ -600,3 +600,9 @@ void rt_io_discard(void)
 	discarded = true;
 	(void)for_each(rt_io_tcp_leave(false) ? close_host : close_other, &none); /* cannot fail */
 }
+
+void rt_io_forget(void)
+{
+	if (discarded)
+		rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
+}

@@ -18,8 +18,9 @@ struct poll_entry { int32_t fd; int16_t events, revents; };
 
 static int ms_until(int64_t deadline_ns)
 {
-	int64_t left = (deadline_ns - rt_monotonic_ns() + 999999) / 1000000;
+	int64_t left = deadline_ns - rt_monotonic_ns();
 
+	left = left / 1000000 + (left % 1000000 > 0);
 	return left <= 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left;
 }
 

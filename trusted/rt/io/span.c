@@ -129,7 +129,7 @@ uint64_t rt_io_ub_space(size_t size)
 
 uint64_t rt_io_ub_copy(const void *trusted, size_t size)
 {
-	void *untrusted = rt_ub_alloc(size);
+	RT_UNTRUSTED void *untrusted = rt_ub_alloc(size);
 
 	if (untrusted)
 		rt_ub_put(untrusted, trusted, size);
