@@ -128,6 +128,13 @@ __attribute__((warn_unused_result))
 int tee_collateral(struct tee_platform *platform, const uint8_t *evidence, size_t evidence_size, int64_t now,
 	uint8_t *buffer, size_t buffer_size, size_t *ret_size);
 
+/*
+ * Collateral that nobody has to be asked for: that of evidence which proves nothing. Return: as tee_collateral(); OM_EUNSUPPORTED for evidence of
+ * any maker; OM_ETYPE: of no known type.
+ */
+__attribute__((warn_unused_result))
+int tee_collateral_public(const uint8_t *evidence, size_t evidence_size, int64_t now, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
+
 struct tee_stats { uint64_t enter, resume, aex, eaccept, eacceptcopy, emodpe, eaug, pages_resident; };
 void tee_stats_get(const struct tee_enclave *enclave, struct tee_stats *ret_stats);
 

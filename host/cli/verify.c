@@ -129,7 +129,7 @@ static int option(struct verify *v, int c)
 static const char *hex_of(const uint8_t *bytes, size_t size, char ret[2 * SGX_REPORTDATA_SIZE + 1])
 {
 	for (size_t i = 0; i < size; i++)
-		sprintf(ret + 2 * i, "%02x", bytes[i]);
+		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
 	ret[2 * size] = 0;
 	return ret;
 }

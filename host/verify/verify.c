@@ -7,13 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "evidence/accept/policy_text.h"
+#include "evidence/authentic/bare.h"
 #include "imagefile.h"
 #include "measure.h"
 #include "tee.h"
 #include "util.h"
 #include "verify/verify.h"
-
-#define QUOTE_KEY_TYPES(type) ((type) == 2 || (type) == 3)   /* ECDSA; at offset 2 of a quote */
 
 int verify_read_file(const char *path, struct om_view *ret)
 {
@@ -88,30 +87,6 @@ static int read_policy(const struct verify_request *request, struct om_policy *r
 	return 0;
 }
 
-/* A bare quote begins with its version and the kind of its key, an envelope with a type, behind which a quote's version stands. */
-static bool is_bare_quote(struct om_view e)
-{
-	return e.size > 4 && e.data[1] == 0 && e.data[3] == 0 && e.data[0] >= 3 && e.data[0] <= 5 && QUOTE_KEY_TYPES(e.data[2]);
-}
-
-/* Demo evidence brings its own, from the public root. */
-static int demo_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret)
-{
-	const struct tee_soft_options options = { 0 };
-	struct tee_platform *platform;
-	size_t used = 0;
-	int error = tee_platform_open(TEE_SOFT, &options, &platform);
-
-	if (error)
-		return host_fail(error, "%s", tee_last_error());
-	error = tee_collateral(platform, evidence.data, evidence.size, now, buffer, size, &used);
-	if (error)
-		error = host_fail(error, "%s", tee_last_error());
-	tee_platform_close(platform);
-	*ret = (struct om_view) { buffer, used };
-	return error;
-}
-
 static void judge(const struct verify_request *request, struct om_view evidence, struct om_view collateral, struct verify_verdict *ret)
 {
 	const struct om_guest_offer offer = { .list = request->guests };
@@ -119,60 +94,33 @@ static void judge(const struct verify_request *request, struct om_view evidence,
 	ret->error = om_attest_outside(&ret->policy, evidence, collateral, &offer, request->now, &ret->peer, &ret->reason);
 }
 
-/* Does a bare quote lead to the public root, as far as it leads anywhere? The root is looked at before all else of a chain. */
-static bool is_demo(const struct verify_request *request, struct om_view envelope, struct om_view collateral)
+/* Some evidence brings its own collateral, since everybody could make it. What is of no known type needs none to be refused. */
+static int own_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret)
 {
-	struct verify_verdict probe;
+	size_t used = 0;
+	int error = tee_collateral_public(evidence.data, evidence.size, now, buffer, size, &used);
 
-	om_policy_default(&probe.policy);
-	probe.policy.platforms = OM_PLATFORM_BIT(OM_EVIDENCE_DEMO);
-	judge(request, envelope, collateral, &probe);
-	return probe.reason != OM_WHY_ROOT;
-}
-
-/* @ret: the envelope around a bare quote, in `buffer`. */
-static int wrap(enum om_evidence_type type, struct om_view quote, uint8_t *buffer, struct om_view *ret)
-{
-	size_t size;
-	const int error = om_envelope_encode(type, quote, (struct om_view) { 0 }, buffer, OM_EVIDENCE_MAX, &size);
-
-	if (error)
-		return host_fail(OM_EINVAL, "the evidence is longer than any is");
-	*ret = (struct om_view) { buffer, size };
-	return 0;
-}
-
-/* @buffer: OM_EVIDENCE_MAX + OM_COLLATERAL_MAX bytes. */
-static int prepare(const struct verify_request *request, uint8_t *buffer, struct om_view *evidence, struct om_view *collateral)
-{
-	struct om_view demo = { 0 };
-	int error = is_bare_quote(*evidence) ? wrap(OM_EVIDENCE_DEMO, *evidence, buffer, evidence) : 0;
-	const bool bare = evidence->data == buffer;
-
-	if (!error && evidence->size && evidence->data[0] == OM_EVIDENCE_DEMO)
-		error = demo_collateral(*evidence, request->now, buffer + OM_EVIDENCE_MAX, OM_COLLATERAL_MAX, &demo);
-	if (error)
-		return error;
-	if (bare && !is_demo(request, *evidence, demo)) {
-		buffer[0] = OM_EVIDENCE_SGX;
-		demo = (struct om_view) { 0 };
-	}
-	*collateral = request->collateral.size ? request->collateral : demo;
-	if (evidence->size < OM_ENVELOPE_HEAD || !om_evidence_type_words(evidence->data[0] | (unsigned)evidence->data[1] << 8))
-		return 0;                      /* no collateral helps that */
-	return collateral->size ? 0 : host_fail(OM_ENOTFOUND, "the maker's certificates and lists are needed to judge this evidence (--collateral FILE)");
+	*ret = (struct om_view) { buffer, used };
+	if (error == OM_EUNSUPPORTED)
+		return host_fail(OM_ENOTFOUND, "the maker's certificates and lists are needed to judge this evidence (--collateral FILE)");
+	return error && error != OM_ETYPE ? host_fail(error, "%s", tee_last_error()) : 0;
 }
 
 int verify_judge(const struct verify_request *request, struct verify_verdict *ret)
 {
 	uint8_t *buffer = malloc(OM_EVIDENCE_MAX + OM_COLLATERAL_MAX);
-	struct om_view evidence = request->evidence, collateral;
+	struct om_view evidence = request->evidence, collateral = request->collateral;
 	int error;
 
 	*ret = (struct verify_verdict) { 0 };
 	error = buffer ? read_policy(request, &ret->policy) : host_fail(OM_ENOMEM, "no memory");
-	if (!error)
-		error = prepare(request, buffer, &evidence, &collateral);
+	if (!error && om_quote_is_bare(evidence)) {
+		if (om_quote_wrap(evidence, buffer, OM_EVIDENCE_MAX, &evidence.size))
+			error = host_fail(OM_EINVAL, "the evidence is longer than any is");
+		evidence.data = buffer;
+	}
+	if (!error && !collateral.size)
+		error = own_collateral(evidence, request->now, buffer + OM_EVIDENCE_MAX, OM_COLLATERAL_MAX, &collateral);
 	if (!error)
 		judge(request, evidence, collateral, ret);
 	free(buffer);

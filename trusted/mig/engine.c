@@ -214,6 +214,7 @@ struct told {
 	struct om_mig_status status;
 	uint64_t round_bytes;                      /* left by the last round; 0: none yet */
 	int64_t begun, ready, ended;
+	struct om_mig_identity peer;
 };
 RT_LOCAL static struct told told;
 

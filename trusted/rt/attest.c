@@ -60,9 +60,9 @@ static long call_host(enum om_hostcall op, uint64_t size)
 	return rt_hostcall(op, 0, 0, arg);
 }
 
-static uint8_t *transfer_data(void)
+static RT_UNTRUSTED uint8_t *transfer_data(void)
 {
-	return (uint8_t *)rt_tbuf(rt_self()) + OM_TBUF_DATA;
+	return (RT_UNTRUSTED uint8_t *)rt_tbuf(rt_self()) + OM_TBUF_DATA;
 }
 
 long rt_attest_type(void)
@@ -72,7 +72,7 @@ long rt_attest_type(void)
 	return type > 0 && type < INT32_MAX ? type : -EACCES;
 }
 
-long rt_attest_evidence(const uint8_t data[SGX_REPORTDATA_SIZE], const void **ret_untrusted, size_t most)
+long rt_attest_evidence(const uint8_t data[SGX_REPORTDATA_SIZE], const RT_UNTRUSTED void **ret_untrusted, size_t most)
 {
 	struct sgx_targetinfo target;
 	struct sgx_report report;

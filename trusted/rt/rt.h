@@ -169,7 +169,7 @@ void rt_attest_target(struct sgx_targetinfo *ret);
 /* enum om_evidence_type, in the host's words; -EACCES: there is no evidence here. */
 long rt_attest_type(void);
 /* An envelope of at most `most` bytes, in the transfer buffer. Return: its size; -EPERM as above; -EACCES: the host has none. */
-long rt_attest_evidence(const uint8_t data[64], const void **ret_untrusted, size_t most);
+long rt_attest_evidence(const uint8_t data[64], const RT_UNTRUSTED void **ret_untrusted, size_t most);
 
 /* Before the process ends (io/socket.c): its unaccepted connections shall be reset. */
 void rt_io_pending_reset_all(void);

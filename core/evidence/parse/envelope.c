@@ -14,6 +14,13 @@ const char *om_evidence_type_words(unsigned type)
 	return type < sizeof words / sizeof *words ? words[type] : NULL;
 }
 
+const char *om_evidence_attestation_type(long type)
+{
+	static const char *const words[] = { "none", "dcap", "snp", "tdx", "demo" };
+
+	return words[type > 0 && type < OM_EVIDENCE_TYPES_END ? type : 0];
+}
+
 bool om_evidence_of_guest(enum om_evidence_type type)
 {
 	return type == OM_EVIDENCE_SNP || type == OM_EVIDENCE_TDX;

@@ -46,7 +46,7 @@ long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[64
 }
 void rt_attest_target(struct sgx_targetinfo *ret) { *ret = (struct sgx_targetinfo){ 0 }; }
 long rt_attest_type(void) { return -EACCES; }
-long rt_attest_evidence(const uint8_t data[64], const void **ret_untrusted, size_t most)
+long rt_attest_evidence(const uint8_t data[64], const RT_UNTRUSTED void **ret_untrusted, size_t most)
 {
 	(void)data, (void)ret_untrusted, (void)most;
 	return -EACCES;

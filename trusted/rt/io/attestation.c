@@ -63,12 +63,10 @@ static long fill(struct rt_io_virtual *content, const void *bytes, size_t size)
 
 static long make_type(struct rt_io_virtual *content)
 {
-	const long type = rt_attest_type();
 	char text[8];
 	struct rt_io_words w = { text, sizeof text, 0 };
 
-	rt_io_words_add(&w, type == OM_EVIDENCE_SGX ? "dcap" : type == OM_EVIDENCE_SNP ? "snp" : type == OM_EVIDENCE_TDX ? "tdx" :
-		type == OM_EVIDENCE_DEMO ? "demo" : "none");
+	rt_io_words_add(&w, om_evidence_attestation_type(rt_attest_type()));
 	return fill(content, text, w.used);
 }
 
@@ -88,26 +86,48 @@ static long make_report(struct rt_io_virtual *content)
 	return error ? error : fill(content, &report, sizeof report);
 }
 
+/* Blobs: `room` bytes, of which `size` are used. */
+struct part { uint32_t blob, room; size_t size; };
+
+static long part_new(struct part *p, size_t room)
+{
+	*p = (struct part) { .blob = rt_io_blob_new((uint32_t)room), .room = (uint32_t)room };
+	return p->blob ? 0 : -ENOMEM;
+}
+
+static void part_free(const struct part *p)
+{
+	rt_io_blob_free(p->blob, p->room);
+}
+
+static struct om_view part_view(const struct part *p)
+{
+	return (struct om_view) { rt_io_blob_at(p->blob), p->size };
+}
+
 /* A quote stands in an envelope, with its type before it. What reads Gramine's file knows only the quote. */
 static long make_quote(const uint8_t data[SGX_REPORTDATA_SIZE], struct rt_io_virtual *content)
 {
-	const void *untrusted;
+	const RT_UNTRUSTED void *untrusted;
 	const long size = rt_attest_evidence(data, &untrusted, OM_EVIDENCE_MAX);
-	uint8_t type[OM_ENVELOPE_HEAD];
-	uint32_t head;
+	struct part envelope;
+	const uint8_t *at;
+	size_t head;
+	long error;
 
 	if (size < 0)
 		return size;
 	if (size <= OM_ENVELOPE_HEAD)
 		return -EACCES;
-	rt_ub_get(type, untrusted, sizeof type);
-	head = om_evidence_of_guest(type[0] | (unsigned)type[1] << 8) ? 0 : OM_ENVELOPE_HEAD;
-	content->size = (uint32_t)size - head;
-	content->blob = rt_io_blob_new(content->size);
-	if (!content->blob)
-		return -ENOMEM;
-	rt_ub_get(rt_io_blob_at(content->blob), (const uint8_t *)untrusted + head, content->size);
-	return 0;
+	error = part_new(&envelope, (size_t)size);
+	if (error)
+		return error;
+	rt_ub_get(rt_io_blob_at(envelope.blob), untrusted, (size_t)size);
+	at = rt_io_blob_at(envelope.blob);
+	head = om_evidence_of_guest(at[0] | (unsigned)at[1] << 8) ? 0 : OM_ENVELOPE_HEAD;
+	error = fill(content, at + head, (size_t)size - head);
+	part_free(&envelope);
+	return error;
 }
 
 /* ---- tls/ ------------------------------------------------------------------------------------------------------------------------------------------- */
@@ -131,25 +151,6 @@ static long own_key(uint8_t ret_private[OM_P256_SIZE], uint8_t ret_public[OM_P25
 	memcpy(ret_public, key.public, sizeof key.public);
 	rt_io_unlock();
 	return 0;
-}
-
-/* Blobs: `room` bytes, of which `size` are used. */
-struct part { uint32_t blob, room; size_t size; };
-
-static long part_new(struct part *p, size_t room)
-{
-	*p = (struct part) { .blob = rt_io_blob_new((uint32_t)room), .room = (uint32_t)room };
-	return p->blob ? 0 : -ENOMEM;
-}
-
-static void part_free(const struct part *p)
-{
-	rt_io_blob_free(p->blob, p->room);
-}
-
-static struct om_view part_view(const struct part *p)
-{
-	return (struct om_view) { rt_io_blob_at(p->blob), p->size };
 }
 
 /* Evidence over the claims that name the key, as the certificate's extension has it. */
