@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of trusted/rt/io on plain Linux: the descriptor code with a faked core runtime, this kernel as the host.
-RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) $(addprefix tests/unit/rtio/,fake.c peek.c appmem.c) $(wildcard host/net/*.c) host/util.c core/errors.c core/cursor.c
+RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) $(addprefix tests/unit/rtio/,fake.c peek.c appmem.c) $(wildcard host/net/*.c) host/util.c core/errors.c core/cursor.c core/launch.c core/crypto/sha256.c core/crypto/sha256_ni.c
 define rtio_test
 $(B)/$(1)/tests/unit/test_$(2): $(call objs,$(1),tests/unit/rtio/test_$(2).c $(RTIO_TEST_SRC))
 	@mkdir -p $$(@D)
@@ -18,7 +18,7 @@ TEST_DEPS += $(B)/tests/io/io
 
 # What a host may answer: the same code and its door, host calls and clocks, with a fuzzer as the host.
 FUZZ_HOSTCALLS_SRC := $(addprefix tests/fuzz/,fuzz_hostcalls.c hostcalls/core.c hostcalls/host.c) tests/unit/rtio/appmem.c $(wildcard trusted/rt/io/*.c) \
-	$(addprefix trusted/rt/,door.c hostcall.c time.c cputime.c identity.c creds.c)
+	$(addprefix trusted/rt/,door.c hostcall.c time.c cputime.c identity.c creds.c) core/launch.c core/cursor.c core/crypto/sha256.c core/crypto/sha256_ni.c
 CFLAGS_fuzz_trusted_rt_identity := -mrdrnd
 $(B)/fuzz/fuzz_hostcalls: $(call objs,fuzz,$(FUZZ_HOSTCALLS_SRC)) tests/fuzz/hostcalls/state.ld
 	$(CLANG) -fsanitize=fuzzer,address,undefined -fuse-ld=lld -Wl,-T,tests/fuzz/hostcalls/state.ld -Wl,--wrap=rt_ub_get \

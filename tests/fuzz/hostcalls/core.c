@@ -5,6 +5,7 @@
 #include "core.h"
 #include "rt/internal.h"
 #include "rt/mapped.h"
+#include "launch.h"
 
 /* Of the linker script: what a boot finds zeroed. */
 extern char __rt_state_start[], __rt_state_end[];
@@ -42,6 +43,7 @@ bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)mask; }
 bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
+uint64_t rt_cpu_features(void) { return 0; }
 uint32_t rt_mapped_count;
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size) { (void)device; (void)inode; (void)offset; (void)size; }
 void rt_mapped_resized(uint64_t device, uint64_t inode) { (void)device; (void)inode; }
