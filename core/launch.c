@@ -240,6 +240,29 @@ int om_launch_decode(const void *bytes, size_t size, struct om_launch *ret)
 	return error;
 }
 
+size_t om_launch_extent(const void *bytes, size_t size)
+{
+	uint64_t strings = 0, hashes = 0, at = OM_LAUNCH_HEAD;
+	uint32_t files;
+	const uint8_t *head = bytes;
+
+	if (size < OM_LAUNCH_HEAD)
+		return 0;
+	for (unsigned list = 0; list < OM_LAUNCH_LISTS; list++)
+		strings += get_u32(head + 16 + 4 * (size_t)list);
+	files = get_u32(head + 16 + 4 * OM_LAUNCH_TRUSTED);
+	at += (4 * strings + 7) & ~7ull;
+	for (uint32_t i = 0; i < files; i++, at += 16) {
+		if (at > size || size - at < 16)
+			return 0;
+		hashes += blocks_of(get_u64(head + at));
+		if (hashes > OM_LAUNCH_MAX / OM_SHA256_SIZE)
+			return 0;
+	}
+	at += OM_SHA256_SIZE * hashes + ((get_u32(head + 40) + 7ull) & ~7ull);
+	return at <= size ? (size_t)at : 0;
+}
+
 /* ---- files -------------------------------------------------------------------------------------------------------------- */
 
 static uint64_t first_hash(const struct om_launch *l, uint32_t index)

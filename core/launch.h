@@ -75,6 +75,9 @@ struct om_launch_string { const char *text; uint32_t size; };
  */
 __attribute__((warn_unused_result)) int om_launch_decode(const void *bytes, size_t size, struct om_launch *ret);
 
+/* Bytes that the launch takes whose first @size bytes, at least, are here; 0: they do not say. To be decoded all the same. */
+size_t om_launch_extent(const void *bytes, size_t size);
+
 /* The string @index of @list; @index lies below launch->count[list]. */
 struct om_launch_string om_launch_string(const struct om_launch *launch, enum om_launch_list list, uint32_t index);
 

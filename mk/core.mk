@@ -7,7 +7,7 @@
 # Link both, libcore.a first. $(CORE_SRC) is what every world can compile; $(CORE_HOST_SRC) is not for enclaves: policies as people
 # write them, collateral as services send it, signing. Tests of the verifiers link $(B)/<world>/libforge.a before libcore.a: the demo
 # platform's certificates and evidence.
-CORE_HOST_SRC := core/evidence/accept/policy_text.c core/evidence/parse/collateral_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c
+CORE_HOST_SRC := core/evidence/accept/policy_text.c core/evidence/accept/policy_print.c core/evidence/parse/collateral_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c
 FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c) tee/evidence/demo/snp_keys.c
 CORE_SRC := core/errors.c core/cursor.c core/frame.c core/launch.c core/noise.c $(wildcard core/mig/*.c) \
 	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c) $(wildcard core/evidence/*/*.c))

@@ -27,6 +27,8 @@ int cli_postcopy(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_report(int argc, char **argv);
+int cli_image(int argc, char **argv);
+int cli_image_show(int argc, char **argv); /* a verb of it */
 
 /*
  * getopt_long with our error messages: an unknown option is named, with the nearest known one, and -2 is returned:

@@ -13,6 +13,7 @@ static const struct cli_command commands[] = {
 	{ "run", "run a program in an enclave", cli_run },
 	{ "info", "what this machine can do", cli_info },
 	{ "ps", "list the programs that run in enclaves here", cli_ps },
+	{ "image", "what an image is, allows and leaves to its host", cli_image },
 	{ "check", "what of a program would not survive a migration", cli_check },
 	{ "receive", "wait for a program and become it", cli_receive },
 	{ "migrate", "move a running program to another host", cli_migrate },

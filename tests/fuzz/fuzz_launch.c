@@ -96,8 +96,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct om_launch l;
 
 	names(data, size);
+	PROPERTY(om_launch_extent(data, size) <= size);
 	if (om_launch_decode(data, size, &l) || !size)
 		return 0;
+	PROPERTY(om_launch_extent(data, size) == size);
 	again(&l, data, size);
 	lists(&l);
 	return 0;

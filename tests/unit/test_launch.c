@@ -49,6 +49,9 @@ static void test_round(void **state)
 	uint8_t hash[OM_SHA256_SIZE], joined[OM_SHA256_SIZE];
 
 	(void)state;
+	assert_int_equal(om_launch_extent(bytes, sizeof bytes), bytes_size);
+	assert_int_equal(om_launch_extent(bytes, bytes_size), bytes_size);
+	assert_int_equal(om_launch_extent(bytes, bytes_size - 1), 0);
 	assert_int_equal(l.any, 0);
 	for (unsigned list = 0; list < OM_LAUNCH_LISTS; list++) {
 		assert_int_equal(l.count[list], whole.count[list]);
