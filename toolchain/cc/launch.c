@@ -237,13 +237,13 @@ int cc_launch_link(struct cc_plan *plan, const struct cc_env *env, const struct 
 	struct files files = {0};
 
 	if (check_complete(env, o)) return 1;
+	if (l->argv0 && (l->args.any || !l->args.given)) { cc_error("argv0 says something only together with args = [...]"); return 1; }
 	if (!l->args.given && !says_env(l) && !says_files(l)) return 0; /* no section: everything is allowed */
 	struct om_launch_source source = {0};
 	if (l->args.any || !l->args.given) source.any |= OM_LAUNCH_ANY_ARGS;
 	if (l->pass.any || (!l->pass.given && loose)) source.any |= OM_LAUNCH_ANY_ENV;
 	if (l->allowed.any || (!l->allowed.given && loose)) source.any |= OM_LAUNCH_ANY_FILES;
 	if (!(source.any & OM_LAUNCH_ANY_ARGS)) strv_add(&args, l->argv0 ? l->argv0 : o->name ? o->name : slash ? slash + 1 : plan->output);
-	else if (l->argv0) { cc_error("argv0 says something only together with args = [...]"); return 1; }
 	strv_extend(&args, &l->args.item);
 	strv_extend(&set, &l->set);
 	if (set.count) qsort(set.item, set.count, sizeof(char *), by_text);

@@ -23,6 +23,7 @@ static const struct option options[] = {
 	{"threads", NUMBER, AT(threads), 1, OM_APP_THREADS_MAX},
 	{"stack", SIZE, AT(stack), 1, 1ull << 40},
 	{"files", NUMBER, AT(files), 16, 1u << 16},
+	{"descriptors", NUMBER, AT(files), 16, 1u << 16}, /* the same, where a file has a table of the other name */
 	{"debug", FLAG, AT(debug), 0, 1},
 	{"verify", FLAG, AT(verify), 0, 1},
 	{"xfrm", STATE, AT(xfrm), 0, 0},
@@ -34,7 +35,6 @@ static const struct option options[] = {
 	{"env", ANY, AT(launch.pass), 0, 0},
 	{"env.pass", WORDS, AT(launch.pass), 0, 0},
 	{"env.set", VARIABLES, AT(launch.set), 0, 0},
-	{"files", ANY, AT(launch.allowed), 0, 0},
 	{"files.allowed", WORDS, AT(launch.allowed), 0, 0},
 	{"files.trusted", FILES, AT(launch.trusted), 0, 0},
 	{"files.encrypted", LATER, 0, 0, 0},
@@ -128,6 +128,8 @@ static void add_item(struct cc_options *o, const struct option *option, const ch
 
 static int set_value(struct cc_options *o, const struct option *option, const char *value, const char *where)
 {
+	/* An old name: a number, it is how many descriptors there may be. */
+	if (strcmp(option->key, "files") == 0 && strcmp(value, "any") == 0) option = find("files.allowed", where);
 	const char *key = option->key;
 	void *into = (char *)o + option->offset;
 	uint64_t number = 0;
