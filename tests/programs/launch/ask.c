@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -112,6 +113,51 @@ static long copy(int fd, const char *to, long size)
 	return total;
 }
 
+/* Threads that read at random places a file whose words of 8 bytes are their own numbers. */
+struct reading { int fd; long size; unsigned seed; };
+
+static void *read_words(void *context)
+{
+	struct reading *r = context;
+	static const long most = 70000;
+	uint64_t *words = malloc((size_t)most);
+
+	for (int i = 0; i < 200; i++) {
+		const long at = (long)(rand_r(&r->seed) % (r->size / 8)) * 8, want = rand_r(&r->seed) % most;
+		const long got = pread(r->fd, words, (size_t)want, at);
+
+		if (got != (r->size - at < want ? r->size - at : want))
+			return "count";
+		for (long w = 0; w < got / 8; w++)
+			if (words[w] != (uint64_t)(at / 8 + w))
+				return "content";
+	}
+	free(words);
+	return NULL;
+}
+
+static long many(int fd, long count)
+{
+	struct stat s;
+	pthread_t threads[64];
+	struct reading readings[64];
+	long bad = 0;
+	void *words;
+
+	if (fstat(fd, &s) || count > 64)
+		return -EINVAL;
+	for (long i = 0; i < count; i++) {
+		readings[i] = (struct reading){ fd, s.st_size, (unsigned)i + 1 };
+		if (pthread_create(&threads[i], NULL, read_words, &readings[i]))
+			return -EAGAIN;
+	}
+	for (long i = 0; i < count; i++) {
+		pthread_join(threads[i], &words);
+		bad += words != NULL;
+	}
+	return bad;
+}
+
 static long facts(int error, const struct stat *s)
 {
 	if (error)
@@ -172,6 +218,8 @@ static long act(void)
 	if (IS("map")) return map((int)number[1], number[2], (int)number[3]);
 	if (IS("send")) return send_all((int)number[1], number[2]);
 	if (IS("copy")) return copy((int)number[1], word[2], number[3]);
+	if (IS("many")) return many((int)number[1], number[2]);
+	if (IS("fdname")) return n = readlink(word[1], path, sizeof path - 1), path[n > 0 ? n : 0] = 0, text(n > 0 ? path : NULL);
 	if (IS("stat")) return facts(stat(word[1], &s), &s);
 	if (IS("lstat")) return facts(lstat(word[1], &s), &s);
 	if (IS("fstat")) return facts(fstat((int)number[1], &s), &s);

@@ -91,6 +91,28 @@ long rt_io_name(struct rt_io_ofd *ofd, const char *name)
 	return 0;
 }
 
+bool rt_io_known_name(const struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	struct om_launch_string s;
+	char text[OM_LAUNCH_PATH];
+
+	if (rt_io_named(ofd)) {
+		rt_io_words_add(words, rt_io_named(ofd));
+		return true;
+	}
+	if (!rt_io_trusted(ofd))
+		return false;
+	s = om_launch_string(rt_launch(), OM_LAUNCH_TRUSTED, ofd->file.trusted - 1);
+	memcpy(text, s.text, s.size);
+	text[s.size] = 0;
+	if (text[0] != '/') {
+		rt_io_words_add(words, start[1] ? start : "");
+		rt_io_words_add(words, "/");
+	}
+	rt_io_words_add(words, text);
+	return true;
+}
+
 void rt_io_name_free(struct rt_io_ofd *ofd)
 {
 	if (rt_io_named(ofd))

@@ -29,6 +29,8 @@ void rt_io_ruled_stat(enum om_launch_verdict verdict, uint32_t trusted, struct s
 /* The name by which a directory or an O_PATH descriptor was opened, or NULL. */
 const char *rt_io_named(const struct rt_io_ofd *ofd);
 long rt_io_name(struct rt_io_ofd *ofd, const char *name);
+/* The name of what /proc/self/fd/N leads to, where it is known inside: without NUL, or cut off. False: only the host knows. */
+bool rt_io_known_name(const struct rt_io_ofd *ofd, struct rt_io_words *words);
 void rt_io_name_free(struct rt_io_ofd *ofd);
 
 /* ---- trusted.c ---- */
