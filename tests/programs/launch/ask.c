@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -206,6 +207,7 @@ static long act(void)
 	struct stat s;
 	char path[4200];
 	ssize_t n;
+	int count;
 
 	if (IS("open")) return result(open(word[1], flags_of(word[2]), 0600));
 	if (IS("openat")) return result(openat((int)number[1], word[2], flags_of(word[3]), 0600));
@@ -220,6 +222,7 @@ static long act(void)
 	if (IS("copy")) return copy((int)number[1], word[2], number[3]);
 	if (IS("many")) return many((int)number[1], number[2]);
 	if (IS("fdname")) return n = readlink(word[1], path, sizeof path - 1), path[n > 0 ? n : 0] = 0, text(n > 0 ? path : NULL);
+	if (IS("left")) return ioctl((int)number[1], FIONREAD, &count) ? -errno : count;
 	if (IS("stat")) return facts(stat(word[1], &s), &s);
 	if (IS("lstat")) return facts(lstat(word[1], &s), &s);
 	if (IS("fstat")) return facts(fstat((int)number[1], &s), &s);
