@@ -158,40 +158,54 @@ static long make_absolute(uint64_t dirfd, struct rt_io_path *path, const struct 
 /* Which object the name leads to, as far as that is decided inside. */
 enum where { AT_NAME /* path->real */, AT_DESCRIPTOR /* *ret_ofd */, INSIDE };
 
+/* As Linux follows links, at most; each can be the way to one more. */
+#define LINKS_MAX 40
+
+/* Links of /proc/self that stand in the middle are replaced in path->text; one at the end stays there, for calls that ask for the link. */
 static long locate(struct rt_io_path *path, enum where *ret_where, struct rt_io_ofd **ret_ofd)
 {
-	struct rt_io_own own;
-	const char *name;
+	for (int links = 0; links < LINKS_MAX; links++) {
+		char text[LX_PATH_MAX];
+		struct rt_io_own own;
+		const char *name;
+		long error;
 
-	*ret_where = AT_NAME;
-	if (!rt_io_own_decode(path->text, &own)) {
-		if (rt_io_virtual_named(path->text))
+		memcpy(text, path->text, sizeof text);
+		*ret_where = AT_NAME;
+		if (!rt_io_own_decode(text, &own)) {
+			*ret_where = rt_io_virtual_named(text) ? INSIDE : AT_NAME;
+			return join(path->real, text, "");
+		}
+		switch (own.node) {
+		case EXE:
+			name = rt_io_program_path();
+			return name[0] ? join(path->real, name, own.rest) : join(path->real, text, "");
+		case CWD:
+			name = rt_io_cwd();
+			break;
+		case ROOT:
+			name = "/";
+			break;
+		case FD:
+			*ret_ofd = rt_io_get(own.fd);
+			if (!*ret_ofd)
+				return -ENOENT;
+			name = rt_io_named(*ret_ofd);
+			if (name)
+				break;
+			*ret_where = (*ret_ofd)->host_fd < 0 ? INSIDE : AT_DESCRIPTOR;
+			return *own.rest ? -ENOTDIR : 0;
+		default:
 			*ret_where = INSIDE;
-		return join(path->real, path->text, "");
+			return join(path->real, text, "");
+		}
+		if (!*own.rest)
+			return join(path->real, name, "");
+		error = join(path->text, name, own.rest);
+		if (error)
+			return error;
 	}
-	switch (own.node) {
-	case EXE:
-		name = rt_io_program_path();
-		return name[0] ? join(path->real, name, own.rest) : join(path->real, path->text, "");
-	case CWD:
-		return join(path->real, rt_io_cwd(), own.rest);
-	case ROOT:
-		return join(path->real, "/", own.rest);
-	case FD:
-		*ret_ofd = rt_io_get(own.fd);
-		if (!*ret_ofd)
-			return -ENOENT;
-		name = rt_io_named(*ret_ofd);
-		if (name)
-			return join(path->real, name, own.rest);
-		if (*own.rest)
-			return -ENOTDIR;
-		*ret_where = (*ret_ofd)->host_fd < 0 ? INSIDE : AT_DESCRIPTOR;
-		return 0;
-	default:
-		*ret_where = INSIDE;
-		return join(path->real, path->text, "");
-	}
+	return -ELOOP;
 }
 
 static void judge(struct rt_io_path *path, enum where where, const struct rt_io_ofd *ofd)
