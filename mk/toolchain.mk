@@ -18,7 +18,7 @@ $(PASS): $(PASS_OBJECTS)
 	$(CLANGXX) -shared -o $@ $^
 
 # optmig-cc. Its parts in C, and one file of C++ for the TOML library. optmig-scan is the only one that loads LLVM.
-CC_SOURCES := $(addprefix toolchain/cc/,main.c args.c env.c help.c options.c plan.c run.c util.c map.c stamps.c sections.c image.c finish.c)
+CC_SOURCES := $(addprefix toolchain/cc/,main.c args.c env.c help.c options.c plan.c launch.c run.c util.c map.c stamps.c sections.c image.c finish.c)
 CFLAGS_host_toolchain_cc_main := -DOPTMIG_VERSION='"$(VERSION)"'
 $(B)/host/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
 	@mkdir -p $(@D)

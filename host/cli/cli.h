@@ -32,6 +32,7 @@ int cli_report(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_hostkey(int argc, char **argv);
 int cli_peer(int argc, char **argv);
+int cli_image_show(int argc, char **argv); /* a verb of cli_image() */
 
 /*
  * getopt_long with our error messages: an unknown option is named, with the nearest known one, and -2 is returned:

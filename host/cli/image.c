@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `optmig image add|ls|rm|verify`: the image store of this machine (host/store). */
+/* `optmig image add|ls|rm|verify`: the image store of this machine (host/store). `show` is image_show.c's. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,12 +17,14 @@ static const char help[] =
 	"       optmig image ls [--json]\n"
 	"       optmig image rm NAME|MRENCLAVE...\n"
 	"       optmig image verify [--json] [NAME|MRENCLAVE...]\n"
+	"       optmig image show [--json] FILE\n"
 	"The image store: `optmig receive` starts a program that another host offers only if its image is here. The\n"
 	"other host names the image by MRENCLAVE, the hash of all that its enclave starts with, never by a path.\n\n"
 	"  add      copy an image built by optmig-cc into the store, after its signature and measurement were checked\n"
 	"  ls       list the images: program, MRENCLAVE, debug or production, size, user, when it was added\n"
 	"  rm       take images out; programs that run go on\n"
-	"  verify   measure the images again: all, or those named\n\n"
+	"  verify   measure the images again: all, or those named\n"
+	"  show     what an image file is, allows and leaves to its host\n\n"
 	"NAME is a program's name, MRENCLAVE its first eight digits or more; both must mean one image only.\n"
 	"`optmig image add --help` has the options that say what the program may do here.\n"
 	"Exit status: 0 done, 1 failed, 2 usage, 5 no such image, 6 verify found a damaged image.\n";
@@ -433,7 +435,7 @@ static int run_verify(int argc, char **argv)
 /* ---- the command ------------------------------------------------------------------------------------------ */
 
 static const struct { const char *name; int (*run)(int argc, char **argv); } verbs[] = {
-	{ "add", run_add }, { "ls", run_ls }, { "rm", run_rm }, { "verify", run_verify },
+	{ "add", run_add }, { "ls", run_ls }, { "rm", run_rm }, { "show", cli_image_show }, { "verify", run_verify },
 };
 #define VERB_COUNT (sizeof verbs / sizeof verbs[0])
 

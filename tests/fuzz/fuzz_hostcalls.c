@@ -273,11 +273,21 @@ static void check_size(long result)
 	}
 }
 
+/* Nothing but what was measured, whatever the host says. */
+static void check_trusted(long result)
+{
+	PROPERTY(result <= CORE_TRUSTED_SIZE);
+	for (long i = 0; i < result; i++)
+		PROPERTY(((const uint8_t *)call.arg[1])[i] == 0);
+}
+
 static void check_result(long result)
 {
 	PROPERTY(result >= -4095);
 	if (result < 0)
 		return;
+	if ((call.nr == SYS_read || call.nr == SYS_pread64) && core_trusted(call.arg[0]))
+		check_trusted(result);
 	check_size(result);
 	if (call.nr == SYS_getdents64)
 		check_directory((const uint8_t *)call.arg[1], result);
@@ -381,7 +391,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	take_bytes(&clock, how & 4 ? sizeof clock : 0);
 	clock.seq = 0;
 	newest_ns = INT64_MIN;
-	core_boot(how & 4 ? &clock : NULL);
+	core_boot(how & 4 ? &clock : NULL, how & 8);
 	while (input.left && core_fatal == 0) {
 		if (!one_call() || core_do(look_at_clock) < 0)
 			break;

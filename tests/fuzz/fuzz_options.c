@@ -35,8 +35,13 @@ static void check(const struct cc_options *o)
 	PROPERTY(o->threads >= 1 && o->threads <= OM_APP_THREADS_MAX && o->files >= 16 && o->files <= 1u << 20);
 	PROPERTY(!o->name || strlen(o->name) <= 63);
 	for (size_t i = 0; i < o->allow.count; i++)
-		PROPERTY(o->allow.item[i] && !strchr(o->allow.item[i], ','));
+		PROPERTY(o->allow.item[i]);
 	PROPERTY(!o->allow.item || o->allow.item[o->allow.count] == NULL);
+	PROPERTY(o->launch.trusted.count == o->launch.from.count);
+	PROPERTY(!(o->launch.args.any && o->launch.args.item.count) && !(o->launch.pass.any && o->launch.pass.item.count));
+	PROPERTY(!(o->launch.allowed.any && o->launch.allowed.item.count));
+	for (size_t i = 0; i < o->launch.set.count; i++)
+		PROPERTY(strchr(o->launch.set.item[i], '=') && o->launch.set.item[i][0] != '=');
 }
 
 /* The file is found as in production, by the output's name. */

@@ -20,6 +20,28 @@ static void text(struct om_view input)
 		PROPERTY(!om_policy_encode(&p, bytes, sizeof bytes, &size) && !om_policy_fault(&p, NULL));
 }
 
+/* What is printed says the same. The text has no words for one platform of two under their maker's root, nor for statuses of SNP alone. */
+static void print(const struct om_policy *p)
+{
+	static char text[32768];
+	static uint8_t bytes[OM_POLICY_BYTES_MAX], again[OM_POLICY_BYTES_MAX];
+	const unsigned intel = OM_PLATFORM_BIT(OM_EVIDENCE_SGX) | OM_PLATFORM_BIT(OM_EVIDENCE_TDX);
+	const size_t length = om_policy_to_text(p, text, sizeof text);
+	struct om_policy_error error;
+	struct om_policy back;
+	size_t size, again_size;
+
+	PROPERTY(length > 0 && length < sizeof text);
+	if (p->not_before > OM_POLICY_LAST_DATE || p->floors.sgx_date > OM_POLICY_LAST_DATE || p->floors.tdx_date > OM_POLICY_LAST_DATE ||
+	    p->floors.evaluation > OM_POLICY_LAST_EVALUATION)
+		return;
+	if ((p->makers & intel && (p->makers & intel) != (p->platforms & intel)) || p->platforms == OM_PLATFORM_BIT(OM_EVIDENCE_SNP))
+		return;
+	PROPERTY(!om_policy_from_text((struct om_view) { (const uint8_t *)text, length }, 0, &back, &error));
+	PROPERTY(!om_policy_encode(p, bytes, sizeof bytes, &size) && !om_policy_encode(&back, again, sizeof again, &again_size));
+	PROPERTY(size == again_size && !memcmp(bytes, again, size));
+}
+
 /* A guest that no policy of this input can name: its measurement is the input's first bytes turned over. */
 static void judge(const struct om_policy *p, const uint8_t *data, size_t size)
 {
@@ -71,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	PROPERTY(!om_policy_encode(&p, again, sizeof again, &again_size));
 	PROPERTY(size == 0 || (again_size == size && !memcmp(again, data, size)));
+	print(&p);
 	judge(&p, data, size);
 	return 0;
 }

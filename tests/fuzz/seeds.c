@@ -10,6 +10,7 @@
 #include "crypto/ec.h"
 #include "evidence/accept/policy_text.h"
 #include "evidence/accept/ticket_text.h"
+#include "launch.h"
 #include "evidence/demo/quote_build.h"
 #include "evidence/demo/snp_build.h"
 
@@ -219,6 +220,29 @@ static int tickets(void)
 	return 0;
 }
 
+/* With something in each list, and with nothing but two flags. */
+static int launches(void)
+{
+	static uint8_t bytes[4096], hashes[3][OM_SHA256_SIZE] = { { 1 }, { 2 }, { 3 } };
+	const struct om_launch_file files[] = { { 70000, hashes }, { 1, hashes + 2 } };
+	const char *const args[] = { "program", "-x" }, *const pass[] = { "LANG", "LC_*" }, *const set[] = { "A=1" }, *const allowed[] = { "/data/", "log" },
+		*const sealed[] = { "/etc/app/" }, *const trusted[] = { "/etc/app/a", "b" };
+	const struct om_launch_source sources[] = {
+		{ .list = { args, pass, set, allowed, sealed, trusted }, .count = { 2, 2, 1, 2, 1, 2 }, .file = files },
+		{ .any = OM_LAUNCH_ANY_ENV | OM_LAUNCH_ANY_FILES, .list = { args }, .count = { 2 } },
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		const size_t size = om_launch_size(&sources[i]);
+
+		if (!size || size > sizeof bytes || om_launch_encode(&sources[i], bytes, size))
+			return 1;
+		seed("launch", i ? "flags" : "lists", (struct om_view) { bytes, size });
+	}
+	seed("launch", "path", (struct om_view) { (const uint8_t *)"/a/../b/./c//d/..", 17 });
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	static uint8_t quote[OM_QUOTE_MAX], collateral[OM_COLLATERAL_MAX];
@@ -252,7 +276,7 @@ int main(int argc, char **argv)
 	snp("genoa", OM_SNP_GENOA, OM_SNP_VLEK, 3);
 	snp("turin", OM_SNP_TURIN, OM_SNP_VCEK, 5);
 	trust_domains();
-	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets())
+	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets() || launches())
 		return 1;
 	seed("cursor", "bytes", (struct om_view) { quote, 64 });
 	seed("noise", "message", (struct om_view) { quote, 96 });

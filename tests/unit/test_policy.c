@@ -221,6 +221,43 @@ static int from_text(const char *text, struct om_policy *p, struct om_policy_err
 	return om_policy_from_text((struct om_view) { (const uint8_t *)text, strlen(text) }, 0, p, error);
 }
 
+#define DIGITS96 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+/* What is printed reads as the same policy, and says its defaults. */
+static void test_printed(void **state)
+{
+	static const char *const texts[] = {
+		"", "debug = no\nroot = intel\n", "platform = demo\nmin-tcb = sgx:2024-01-01\nnot-before = 2025-01-01\n",
+		"platform = sgx\nplatform = snp\nsnp-key = vlek\nguest = snp:" DIGITS96 ",vmpl=2,migratable\n"
+			"min-tcb = snp:turin fmc=1 bootloader=9 tee=0 snp=23 microcode=72\nmin-tcb = snp:milan bootloader=9 tee=0 snp=23 microcode=72\n",
+		"platform = tdx\nroot = tdx:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nmin-tcb-evaluation = 17\n"
+			"guest = tdx:" DIGITS96 "/" DIGITS96 "/" DIGITS96 "/" DIGITS96 "/" DIGITS96 "\ntcb = OutOfDate\n",
+		"signer = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nmin-svn = 7\n",
+	};
+	uint8_t one[OM_POLICY_BYTES_MAX], two[OM_POLICY_BYTES_MAX];
+	size_t one_size, two_size;
+	struct om_policy_error error;
+	struct om_policy p, q;
+	char text[8192];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+		assert_int_equal(from_text(texts[i], &p, &error), 0);
+		assert_in_range(om_policy_to_text(&p, text, sizeof text), 1, sizeof text - 1);
+		assert_int_equal(from_text(text, &q, &error), 0);
+		assert_int_equal(om_policy_encode(&p, one, sizeof one, &one_size), 0);
+		assert_int_equal(om_policy_encode(&q, two, sizeof two, &two_size), 0);
+		assert_int_equal(one_size, two_size);
+		assert_memory_equal(one, two, one_size);
+	}
+	assert_int_equal(from_text("", &p, &error), 0);
+	(void)om_policy_to_text(&p, text, sizeof text);
+	assert_string_equal(text, "mrenclave = same\ndebug = yes\nplatform = sgx\nroot = intel\ntcb = UpToDate\ntcb = SWHardeningNeeded\nnot-before = none\n");
+	assert_int_equal(om_policy_to_text(&p, text, 9), strlen("mrenclave = same\ndebug = yes\nplatform = sgx\nroot = intel\ntcb = UpToDate\n"
+		"tcb = SWHardeningNeeded\nnot-before = none\n"));
+	assert_string_equal(text, "mrenclav");
+}
+
 static void test_text(void **state)
 {
 	struct om_policy p, standard;
@@ -684,6 +721,7 @@ int main(void)
 		cmocka_unit_test(test_bytes),
 		cmocka_unit_test(test_version_1),
 		cmocka_unit_test(test_faults),
+		cmocka_unit_test(test_printed),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_text_defaults),
 		cmocka_unit_test(test_text_errors),

@@ -5,6 +5,7 @@
  *   env      OPTMIG_* variables                     -> struct cc_env
  *   args     command line                           -> struct cc_args    (what was asked)
  *   plan     args + env                             -> argument vectors for clang   (what will be run)
+ *   launch   what the image says of its start       -> an object with a measured section (core/launch.h)
  *   run      runs them
  *   sections the linked file: what the program may write has to lie where it is tracked
  *   finish   the linked file: check objects, scan code, fill the header, make it executable, sign
@@ -47,6 +48,15 @@ struct cc_env {
 };
 int cc_env_read(struct cc_env *ret_env);
 
+/* ---- launch.c: with what the program may be started, and which files it may open ---- */
+struct cc_list { bool given, any; struct strv item; };
+struct cc_launch {
+	struct cc_list args, pass, allowed; /* args: without argv[0] */
+	const char *argv0;                  /* NULL: the program's name */
+	struct strv set;                    /* NAME=VALUE */
+	struct strv trusted, from;          /* names as the program says them, and which files optmig-cc reads for them */
+};
+
 /* ---- options.c: image options, from (in rising order) defaults, the TOML file, OPTMIG_OPTIONS, -Xoptmig ---- */
 struct cc_options {
 	uint64_t heap, elrange, threads, files, stack;   /* stack: of a thread whose attributes do not say */
@@ -54,6 +64,7 @@ struct cc_options {
 	uint64_t xfrm;             /* OM_XFRM_* */
 	const char *policy, *name;
 	struct strv allow;         /* objects that need no stamp */
+	struct cc_launch launch;
 	bool untracked;            /* out: the link took one of them */
 	/* how the image is made; for tests */
 	const char *runtime, *script, *sysroot;
@@ -65,9 +76,18 @@ int cc_options_set(struct cc_options *o, const char *key, const char *value, con
 int cc_options_words(struct cc_options *o, const char *words, const char *where);
 /* <output>.optmig.toml, else optmig.toml next to the output, if there is one. */
 int cc_options_file(struct cc_options *o, const char *output);
-/* options_toml.cpp: calls set() for each key. Returns nonzero after writing the problem into `problem`. */
-int cc_toml_read(const char *path, int (*set)(void *context, const char *key, const char *value), void *context,
-	char *problem, size_t problem_size);
+/* options_toml.cpp: calls set() for each key; for those in a table of that name as "table.key". Returns nonzero after writing the
+ * problem into `problem`, or when set() has. */
+enum cc_toml_kind {
+	CC_TOML_VALUE,  /* text, number or flag: value */
+	CC_TOML_LIST,   /* a list begins */
+	CC_TOML_ITEM,   /* one of it: value; name, if it is a table { path = value, from = name } */
+	CC_TOML_MAP,    /* a table in a table begins */
+	CC_TOML_ENTRY,  /* one of it: name, value */
+};
+struct cc_toml { const char *key; enum cc_toml_kind kind; const char *name, *value; };
+int cc_toml_read(const char *path, int (*set)(void *context, const struct cc_toml *what), void *context, char *problem,
+	size_t problem_size);
 
 /* ---- args.c ---- */
 enum cc_mode {
@@ -102,6 +122,9 @@ struct cc_plan {
 	bool finish;
 };
 int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *ret_plan);
+
+/* launch.c: adds the object to the link. Return: nonzero after an error. */
+int cc_launch_link(struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options);
 
 /* ---- run.c ---- */
 int cc_run(const struct strv *command, bool verbose);             /* exit status of the child */

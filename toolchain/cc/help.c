@@ -21,6 +21,7 @@ void cc_help(void)
 		"  debug=1       a debug enclave: accepts the emulator, no secrets  policy=FILE  attestation policy (optmig-policy(5))\n"
 		"  xfrm=avx      vector registers that exist inside, and at both ends of a move: sse, avx, avx512\n"
 		"  name=TEXT     program name                                     verify=1     log every store and check its card (slow)\n"
+		"  args, env, files.trusted, files.allowed   what the host may decide (optmig-launch(5)); =any: everything\n"
 		"  allow-uninstrumented=OBJECT,...   link objects that were not built with the pass: write-tracked by page faults\n"
 		"                and postcopy can move such a program\n"
 		"\n"

@@ -65,6 +65,7 @@ static int carry_out(const struct cc_args *args, struct cc_plan *plan, const str
 		int status = cc_run(&plan->compile[i], env->verbose);
 		if (status) return status;
 	}
+	if (plan->finish && cc_launch_link(plan, env, options)) return 1;
 	int status = cc_run(&plan->link, env->verbose);
 	if (status) explain_libraries(args, options);
 	if (!status && plan->finish) status = cc_sections_place(plan, env, options);

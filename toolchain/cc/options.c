@@ -8,7 +8,12 @@
 #include <unistd.h>
 #include "cc.h"
 
-enum kind { SIZE, NUMBER, FLAG, STATE, TEXT, PATH, LIST };
+enum kind { SIZE, NUMBER, FLAG, STATE, TEXT, PATH, LIST,
+	WORDS,     /* struct cc_list: a list, or "any" */
+	ANY,       /* the same, and only "any" */
+	FILES,     /* a list of names, or of { path, from } */
+	VARIABLES, /* a table */
+	LATER };   /* there is no such thing yet */
 struct option { const char *key; enum kind kind; size_t offset; uint64_t low, high; };
 
 #define AT(member) offsetof(struct cc_options, member)
@@ -18,12 +23,21 @@ static const struct option options[] = {
 	{"threads", NUMBER, AT(threads), 1, OM_APP_THREADS_MAX},
 	{"stack", SIZE, AT(stack), 1, 1ull << 40},
 	{"files", NUMBER, AT(files), 16, 1u << 16},
+	{"descriptors", NUMBER, AT(files), 16, 1u << 16}, /* the same, where a file has a table of the other name */
 	{"debug", FLAG, AT(debug), 0, 1},
 	{"verify", FLAG, AT(verify), 0, 1},
 	{"xfrm", STATE, AT(xfrm), 0, 0},
 	{"policy", PATH, AT(policy), 0, 0},
 	{"name", TEXT, AT(name), 0, 63},
 	{"allow-uninstrumented", LIST, AT(allow), 0, 0},
+	{"args", WORDS, AT(launch.args), 0, 0},
+	{"argv0", TEXT, AT(launch.argv0), 0, 4095},
+	{"env", ANY, AT(launch.pass), 0, 0},
+	{"env.pass", WORDS, AT(launch.pass), 0, 0},
+	{"env.set", VARIABLES, AT(launch.set), 0, 0},
+	{"files.allowed", WORDS, AT(launch.allowed), 0, 0},
+	{"files.trusted", FILES, AT(launch.trusted), 0, 0},
+	{"files.encrypted", LATER, 0, 0, 0},
 	{"runtime", PATH, AT(runtime), 0, 0},
 	{"script", PATH, AT(script), 0, 0},
 	{"sysroot", PATH, AT(sysroot), 0, 0},
@@ -88,10 +102,35 @@ static const struct option *find(const char *key, const char *where)
 	return NULL;
 }
 
-int cc_options_set(struct cc_options *o, const char *key, const char *value, const char *where)
+static bool in_parts(enum kind kind) { return kind == LIST || kind == WORDS || kind == FILES; }
+
+/* Of a trusted file: @folder is where relative names of files start, "" or with '/' at its end. */
+static void add_file(struct cc_launch *launch, const char *path, const char *from, const char *folder)
 {
-	const struct option *option = find(key, where);
-	if (!option) return 1;
+	if (!from) from = path;
+	strv_add(&launch->trusted, path);
+	strv_addf(&launch->from, "%s%s", from[0] == '/' ? "" : folder, from);
+}
+
+/* A list is said anew; only files and objects add up. */
+static void begin_list(struct cc_options *o, const struct option *option, bool any)
+{
+	struct cc_list *list = (struct cc_list *)((char *)o + option->offset);
+	if (option->kind == WORDS || option->kind == ANY) *list = (struct cc_list){.given = true, .any = any};
+}
+
+static void add_item(struct cc_options *o, const struct option *option, const char *value, const char *from, const char *folder)
+{
+	if (option->kind == FILES) add_file(&o->launch, value, from, folder);
+	else if (option->kind == WORDS) strv_add(&((struct cc_list *)((char *)o + option->offset))->item, value);
+	else strv_add((struct strv *)((char *)o + option->offset), value);
+}
+
+static int set_value(struct cc_options *o, const struct option *option, const char *value, const char *where)
+{
+	/* An old name: a number, it is how many descriptors there may be. */
+	if (strcmp(option->key, "files") == 0 && strcmp(value, "any") == 0) option = find("files.allowed", where);
+	const char *key = option->key;
 	void *into = (char *)o + option->offset;
 	uint64_t number = 0;
 	switch (option->kind) {
@@ -121,10 +160,28 @@ int cc_options_set(struct cc_options *o, const char *key, const char *value, con
 		*(const char **)into = realpath(value, NULL);
 		return 0;
 	case LIST:
-		for (char *rest = cc_format("%s", value), *word; (word = strtok_r(rest, ",", &rest));) strv_add(into, word);
+	case FILES:
+	case WORDS:
+	case ANY:
+		begin_list(o, option, strcmp(value, "any") == 0);
+		if (strcmp(value, "any") == 0 && option->kind != LIST && option->kind != FILES) return 0;
+		if (option->kind == ANY) { cc_error("%s: %s=%s: \"any\", or %s.... (optmig-launch(5))", where, key, value, key); return 1; }
+		for (char *rest = cc_format("%s", value), *word; (word = strtok_r(rest, ",", &rest));) add_item(o, option, word, NULL, "");
 		return 0;
+	case VARIABLES:
+		cc_error("%s: %s is a table in the image's TOML file: set = { NAME = \"VALUE\" }", where, key);
+		return 1;
+	case LATER:
+		cc_error("%s: %s: this version has no encrypted files; the program has to encrypt what it keeps in files.allowed", where, key);
+		return 1;
 	}
 	return 1;
+}
+
+int cc_options_set(struct cc_options *o, const char *key, const char *value, const char *where)
+{
+	const struct option *option = find(key, where);
+	return !option || set_value(o, option, value, where);
 }
 
 int cc_options_words(struct cc_options *o, const char *words, const char *where)
@@ -140,17 +197,51 @@ int cc_options_words(struct cc_options *o, const char *words, const char *where)
 	return 0;
 }
 
-struct toml_context { struct cc_options *options; const char *path; };
+struct toml_context { struct cc_options *options; const char *path, *folder; };
 
-static int set_from_toml(void *context, const char *key, const char *value)
+static int set_variable(struct cc_options *o, const char *name, const char *value, const char *where)
+{
+	if (!*name || strchr(name, '=')) { cc_error("%s: '%s' is no name of a variable", where, name); return 1; }
+	for (size_t i = 0; i < o->launch.set.count; i++)
+		if (starts_with(o->launch.set.item[i], cc_format("%s=", name))) {
+			o->launch.set.item[i] = cc_format("%s=%s", name, value);
+			return 0;
+		}
+	strv_addf(&o->launch.set, "%s=%s", name, value);
+	return 0;
+}
+
+static int set_from_toml(void *context, const struct cc_toml *what)
 {
 	struct toml_context *c = context;
-	const struct option *option = find(key, c->path);
+	const struct option *option = find(what->key, c->path);
+	const char *value = what->value;
 	if (!option) return 1;
-	/* A path there starts from the file's own folder, wherever the build runs. */
-	const char *slash = strrchr(c->path, '/');
-	if (option->kind == PATH && value[0] != '/' && slash) value = cc_format("%.*s/%s", (int)(slash - c->path), c->path, value);
-	return cc_options_set(c->options, key, value, c->path);
+	if (option->kind == LATER) return set_value(c->options, option, "", c->path);
+	switch (what->kind) {
+	case CC_TOML_VALUE:
+		/* A path there starts from the file's own folder, wherever the build runs. */
+		if (option->kind == PATH && value[0] != '/') value = cc_format("%s%s", c->folder, value);
+		if ((option->kind == WORDS || option->kind == FILES) && (option->kind == FILES || strcmp(value, "any") != 0)) break;
+		return set_value(c->options, option, value, c->path);
+	case CC_TOML_LIST:
+		if (!in_parts(option->kind)) break;
+		begin_list(c->options, option, false);
+		return 0;
+	case CC_TOML_ITEM:
+		if (what->name && option->kind != FILES) break;
+		add_item(c->options, option, value, what->name, c->folder);
+		return 0;
+	case CC_TOML_MAP:
+		if (option->kind != VARIABLES) break;
+		return 0;
+	case CC_TOML_ENTRY:
+		return set_variable(c->options, what->name, value, c->path);
+	}
+	cc_error("%s: %s is %s", c->path, what->key, option->kind == WORDS ? "a list of texts, or \"any\"" :
+		option->kind == FILES ? "a list of names, or of { path = NAME, from = FILE }" : option->kind == LIST ? "a list of texts" :
+		option->kind == VARIABLES ? "a table: { NAME = \"VALUE\" }" : "one value");
+	return 1;
 }
 
 int cc_options_file(struct cc_options *o, const char *output)
@@ -162,7 +253,8 @@ int cc_options_file(struct cc_options *o, const char *output)
 	};
 	for (size_t i = 0; i < 2; i++) {
 		if (access(candidates[i], R_OK) != 0) continue;
-		struct toml_context context = {o, candidates[i]};
+		const char *end = strrchr(candidates[i], '/');
+		struct toml_context context = {o, candidates[i], cc_format("%.*s", end ? (int)(end - candidates[i] + 1) : 0, candidates[i])};
 		char problem[256];
 		if (!cc_toml_read(candidates[i], set_from_toml, &context, problem, sizeof problem)) return 0;
 		if (problem[0]) cc_error("%s: %s", candidates[i], problem);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-// Debian's TOML library is C++; this is all that optmig-cc needs of it: the top-level keys, as text.
+// Debian's TOML library is C++; this is all that optmig-cc needs of it: keys and tables, values as text.
 #define TOML_EXCEPTIONS 0
 #include <cstdio>
 #include <fstream>
@@ -21,25 +21,92 @@ struct unexpected {};
 #pragma pop_macro("TOML_UNREACHABLE")
 #include <toml++/toml.h>
 
-extern "C" int cc_toml_read(const char *path, int (*set)(void *, const char *, const char *), void *context, char *problem,
-	std::size_t problem_size);
-
-static bool to_text(const toml::node &node, std::string &text)
-{
-	if (auto s = node.value<std::string>(); node.is_string()) text = *s;
-	else if (node.is_integer()) text = std::to_string(*node.value<int64_t>());
-	else if (node.is_boolean()) text = *node.value<bool>() ? "1" : "0";
-	else if (const toml::array *a = node.as_array()) {
-		for (const toml::node &item : *a) {
-			std::string part;
-			if (!to_text(item, part)) return false;
-			text += (text.empty() ? "" : ",") + part;
-		}
-	} else return false;
-	return true;
+extern "C" {
+/* As in cc.h, which is C. */
+enum cc_toml_kind { CC_TOML_VALUE, CC_TOML_LIST, CC_TOML_ITEM, CC_TOML_MAP, CC_TOML_ENTRY };
+struct cc_toml { const char *key; enum cc_toml_kind kind; const char *name, *value; };
+int cc_toml_read(const char *path, int (*set)(void *, const cc_toml *), void *context, char *problem, std::size_t problem_size);
 }
 
-int cc_toml_read(const char *path, int (*set)(void *, const char *, const char *), void *context, char *problem, std::size_t problem_size)
+namespace {
+
+/* Hands on what stands in the file. A `bad` result has its words in `problem`, unless set() has said them. */
+class reader {
+	int (*set)(void *, const cc_toml *);
+	void *context;
+
+	bool bad(const std::string &words) { problem = words; return false; }
+
+	bool plain(const std::string &key, const toml::node &node, std::string &text)
+	{
+		if (auto s = node.value<std::string>(); node.is_string()) text = *s;
+		else if (node.is_integer()) text = std::to_string(*node.value<int64_t>());
+		else if (node.is_boolean()) text = *node.value<bool>() ? "1" : "0";
+		else return bad("'" + key + "' is neither text, number, flag nor list");
+		if (text.find('\0') != std::string::npos || key.find('\0') != std::string::npos) return bad("'" + key + "' has a NUL in its name or value");
+		return true;
+	}
+
+	bool tell(const std::string &key, cc_toml_kind kind, const std::string *name, const std::string *value)
+	{
+		cc_toml what = { key.c_str(), kind, name ? name->c_str() : nullptr, value ? value->c_str() : nullptr };
+		return !set(context, &what);
+	}
+
+	bool item(const std::string &key, const toml::node &node)
+	{
+		const toml::table *t = node.as_table();
+		std::string path, from;
+		if (!t) return plain(key, node, path) && tell(key, CC_TOML_ITEM, nullptr, &path);
+		for (auto &&[name, part] : *t)
+			if ((name != "path" && name != "from") || !part.is_string()) return bad("'" + key + "': an entry is a text, or { path = NAME, from = FILE }");
+		if (!t->contains("path") || !t->contains("from")) return bad("'" + key + "': an entry is a text, or { path = NAME, from = FILE }");
+		return plain(key, *t->get("path"), path) && plain(key, *t->get("from"), from) && tell(key, CC_TOML_ITEM, &from, &path);
+	}
+
+	bool list(const std::string &key, const toml::array &array)
+	{
+		if (!tell(key, CC_TOML_LIST, nullptr, nullptr)) return false;
+		for (const toml::node &node : array)
+			if (!item(key, node)) return false;
+		return true;
+	}
+
+	bool map(const std::string &key, const toml::table &table)
+	{
+		if (!tell(key, CC_TOML_MAP, nullptr, nullptr)) return false;
+		for (auto &&[name, node] : table) {
+			std::string text, own(name.str());
+			if (!plain(own, node, text) || !tell(key, CC_TOML_ENTRY, &own, &text)) return false;
+		}
+		return true;
+	}
+
+public:
+	std::string problem;
+
+	reader(int (*set)(void *, const cc_toml *), void *context) : set(set), context(context) {}
+
+	bool table(const toml::table &all, const std::string &prefix)
+	{
+		for (auto &&[name, node] : all) {
+			std::string text, key = prefix + std::string(name.str());
+			if (key.find('\0') != std::string::npos) return bad("a key has a NUL in its name");
+			if (const toml::array *a = node.as_array()) {
+				if (!list(key, *a)) return false;
+			} else if (const toml::table *t = node.as_table()) {
+				if (prefix.empty() ? !table(*t, key + ".") : !map(key, *t)) return false;
+			} else if (!plain(key, node, text) || !tell(key, CC_TOML_VALUE, nullptr, &text)) {
+				return false;
+			}
+		}
+		return true;
+	}
+};
+
+}
+
+int cc_toml_read(const char *path, int (*set)(void *, const cc_toml *), void *context, char *problem, std::size_t problem_size)
 {
 	problem[0] = 0;
 	std::ifstream file(path, std::ios::binary);
@@ -64,18 +131,8 @@ int cc_toml_read(const char *path, int (*set)(void *, const char *, const char *
 		std::snprintf(problem, problem_size, "line %u: %.*s", (unsigned)e.source().begin.line, (int)e.description().size(), e.description().data());
 		return 1;
 	}
-	for (auto &&[key, node] : result.table()) {
-		std::string value, name(key.str());
-		bool good = to_text(node, value);
-		if (name.find('\0') != std::string::npos || value.find('\0') != std::string::npos) {
-			std::snprintf(problem, problem_size, "'%s' has a NUL in its name or value", name.c_str());
-			return 1;
-		}
-		if (!good) {
-			std::snprintf(problem, problem_size, "'%s' is neither text, number, flag nor list", name.c_str());
-			return 1;
-		}
-		if (set(context, name.c_str(), value.c_str())) return 1;
-	}
-	return 0;
+	reader r(set, context);
+	if (r.table(result.table(), "")) return 0;
+	std::snprintf(problem, problem_size, "%s", r.problem.c_str());
+	return 1;
 }

@@ -5,7 +5,8 @@
  *   1. accept the runtime's own zero pages; until then only measured pages may be touched (code, rodata, .data, this
  *      slot's stack), and no exception can be handled
  *   2. page map, locks, clock, system call table
- *   3. the boot block: copied, checked, kept only where it may speak for the program (identity, limits)
+ *   3. the boot block: copied, checked, kept only where it may speak for the program (identity, limits; arguments and environment
+ *      as far as the image lets it, launch.c)
  *   4. the main thread's stack as the kernel would build it, in tracked memory
  */
 #include "boot/boot.h"
@@ -39,22 +40,20 @@ static void read_boot_block(uint64_t at, uint64_t size, struct om_boot *boot)
 	boot->host_name[sizeof boot->host_name - 1] = 0;
 }
 
-struct stack_builder { uint64_t low, top, rsp; };
-
-static void push(struct stack_builder *s, const void *bytes, uint64_t size)
+void rt_stack_push(struct rt_stack *s, const void *bytes, uint64_t size)
 {
 	s->rsp -= size;
 	if (s->rsp < s->low || rt_app_put(s->rsp, bytes, size) < 0)
 		rt_fatal(OM_ENOMEM, "arguments and environment do not fit onto the stack");
 }
 
-static void push_word(struct stack_builder *s, uint64_t word)
+static void push_word(struct rt_stack *s, uint64_t word)
 {
-	push(s, &word, sizeof word);
+	rt_stack_push(s, &word, sizeof word);
 }
 
 /* The strings, as one block; returns its address. */
-static uint64_t push_strings(struct stack_builder *s, const struct om_boot *boot, const RT_UNTRUSTED char *untrusted)
+static uint64_t push_strings(struct rt_stack *s, const struct om_boot *boot, const RT_UNTRUSTED char *untrusted)
 {
 	uint64_t size = boot->strings_size, room = s->rsp - s->low;
 	char last = 0;
@@ -129,37 +128,39 @@ static unsigned build_aux(uint64_t aux[2 * AUX_MAX], const struct om_boot *boot,
 }
 
 /* As execve leaves it: argc, argv, envp, auxiliary vector; below it the frame that starts _start. */
-static void build_stack(struct stack_builder *s, const struct om_boot *boot, uint64_t untrusted_strings)
+static void build_stack(struct rt_stack *s, const struct om_boot *boot, uint64_t untrusted_strings)
 {
 	struct rt_call_frame frame = { .mxcsr = 0x1f80, .x87_control = 0x37f, .rip = (uint64_t)_start };
-	uint64_t strings, end, first, random, platform, aux[2 * AUX_MAX], vectors, next;
+	struct rt_strings strings = { .argc = boot->argc, .envc = boot->envc, .size = boot->strings_size };
+	uint64_t end, first, random, platform, aux[2 * AUX_MAX], vectors, next;
 	uint8_t bytes[16];
 	unsigned aux_count;
 
 	push_word(s, 0);
 	push_word(s, 0);
-	strings = push_strings(s, boot, (const RT_UNTRUSTED char *)untrusted_strings);
-	end = strings + boot->strings_size;
-	first = strings + strings_size(strings, end, boot->argc);
-	rt_io_set_strings(strings, first - strings, strings_size(first, end, boot->envc));
+	strings.at = push_strings(s, boot, (const RT_UNTRUSTED char *)untrusted_strings);
+	rt_launch_strings(s, &strings);
+	end = strings.at + strings.size;
+	first = strings.at + strings_size(strings.at, end, strings.argc);
+	rt_io_set_strings(strings.at, first - strings.at, strings_size(first, end, strings.envc));
 	if (!rt_random(bytes, sizeof bytes))
 		rt_fatal(OM_ESGX, "the CPU's random number generator does not answer");
-	push(s, bytes, sizeof bytes);
+	rt_stack_push(s, bytes, sizeof bytes);
 	random = s->rsp;
-	push(s, "x86_64\0\0\0\0\0\0\0\0\0", 16);
+	rt_stack_push(s, "x86_64\0\0\0\0\0\0\0\0\0", 16);
 	platform = s->rsp;
-	aux_count = build_aux(aux, boot, random, platform, strings);
+	aux_count = build_aux(aux, boot, random, platform, strings.at);
 
-	vectors = 8 * (1 + (uint64_t)boot->argc + 1 + boot->envc + 1) + 16 * (uint64_t)aux_count;
+	vectors = 8 * (1 + (uint64_t)strings.argc + 1 + strings.envc + 1) + 16 * (uint64_t)aux_count;
 	if (vectors > (s->rsp - s->low) / 2)
 		rt_fatal(OM_ENOMEM, "arguments and environment do not fit onto the stack");
 	s->rsp = (s->rsp - vectors) & ~15ULL;
-	next = put_vector(s->rsp + 8, strings, end, boot->argc);
-	put_vector(s->rsp + 8 * (2 + (uint64_t)boot->argc), next, end, boot->envc);
-	(void)rt_app_put(s->rsp + 8 * (3 + (uint64_t)boot->argc + boot->envc), aux, 16 * aux_count); /* reserved above */
-	next = boot->argc;
+	next = put_vector(s->rsp + 8, strings.at, end, strings.argc);
+	put_vector(s->rsp + 8 * (2 + (uint64_t)strings.argc), next, end, strings.envc);
+	(void)rt_app_put(s->rsp + 8 * (3 + (uint64_t)strings.argc + strings.envc), aux, 16 * aux_count); /* reserved above */
+	next = strings.argc;
 	(void)rt_app_put(s->rsp, &next, sizeof next);
-	push(s, &frame, sizeof frame);
+	rt_stack_push(s, &frame, sizeof frame);
 }
 
 uint64_t rt_main_stack_size(const struct om_boot *boot)
@@ -172,7 +173,7 @@ uint64_t rt_main_stack_size(const struct om_boot *boot)
 static void start_main_thread(const struct om_boot *boot, uint64_t strings)
 {
 	uint64_t size = rt_main_stack_size(boot);
-	struct stack_builder s;
+	struct rt_stack s;
 
 	s.low = rt_mem_map(size, RT_PAGE_R | RT_PAGE_W);
 	if (!s.low)
@@ -196,6 +197,7 @@ void rt_boot(uint64_t at, uint64_t size)
 	rt_syscall_boot();
 	rt_time_boot(boot.clock);
 	rt_mem_boot();
+	rt_launch_boot(boot.cpu_features);
 	rt_io_boot(boot.std_kind & 7, boot.inherited);
 	rt_identity_boot(&boot);
 	rt_sched_boot();

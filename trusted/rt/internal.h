@@ -45,7 +45,7 @@ static inline void rt_check_ended(void)
 /* ---- image.ld ------------------------------------------------------------------------------------------------ */
 RT_HIDDEN extern char __ehdr_start[], __rt_text_start[], __rt_text_end[], __rt_code_start[], __rt_code_end[],
 	__rt_tracked_start[], __rt_tracked_file_end[], __rt_tracked_end[], __rt_resident_start[], __rt_resident_early_end[], __rt_resident_end[],
-	__rt_local_start[], __rt_local_file_end[], __rt_lazy_start[], __rt_image_end[];
+	__rt_local_start[], __rt_local_file_end[], __rt_lazy_start[], __rt_image_end[], __rt_launch_start[], __rt_launch_end[];
 
 /* ---- enter.c ------------------------------------------------------------------------------------------------- */
 _Noreturn void rt_enter(uint32_t ecall, RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t a, uint64_t b);
@@ -70,8 +70,7 @@ static inline RT_UNTRUSTED struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { r
 
 /* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
 void rt_log_number(const char *words, uint64_t number);
-/* What the user has to know without asking, such as a refusal that no program explains; a place says it once. */
-void rt_tell(const char *words);
+/* A place says it once. */
 #define RT_TELL_ONCE(words) do { \
 	static _Atomic bool told_; \
 	if (!atomic_exchange_explicit(&told_, true, memory_order_relaxed)) \

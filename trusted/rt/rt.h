@@ -143,6 +143,8 @@ void rt_yield(void);
 _Noreturn void rt_fatal(int error, const char *words);
 /* A line of diagnostics, which the host may print. */
 void rt_log(const char *words);
+/* What the user has to know without asking, such as a refusal that no program explains. */
+void rt_tell(const char *words);
 #define RT_CHECK(condition) ((condition) ? (void)0 : rt_fatal(OM_EINTERNAL, __FILE__ ": " #condition))
 
 /* ---- the door to untrusted memory (rt/door.c) -------------------------------------------------------------
@@ -370,6 +372,12 @@ void rt_io_ready(int32_t host_fd, int32_t code, uint64_t band);
 void rt_io_let_go(void);
 /* Before a migration: what would not survive, as lines of text; returns the number of problems. */
 int rt_io_check(char *words, size_t words_size);
+
+/* ---- measured launch (boot/launch.c, core/launch.h) ---------------------------------------------------------- */
+struct om_launch;
+/* What the image says, decoded; the same for the life of the enclave. */
+const struct om_launch *rt_launch(void);
+uint64_t rt_cpu_features(void);                      /* OM_CPU_SHANI, if the host says so */
 
 /* ---- engine hooks (trusted/mig) ---------------------------------------------------------------------------- */
 /* OM_ECALL_ENGINE: arguments and results in tbuf->arg/data of this slot. Return value goes to tbuf->ret. */

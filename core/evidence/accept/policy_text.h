@@ -29,4 +29,9 @@ struct om_policy_error {
 __attribute__((warn_unused_result))
 int om_policy_from_text(struct om_view text, uint64_t not_before, struct om_policy *ret, struct om_policy_error *ret_error);
 
+#define OM_POLICY_LAST_DATE 253402300799u   /* 9999-12-31T23:59:59Z: the last that a text can say */
+#define OM_POLICY_LAST_EVALUATION 999999999u
+/* The way back: the text, with a NUL, as far as it fits. Return: its length, which may be `size` or more. */
+size_t om_policy_to_text(const struct om_policy *p, char *buffer, size_t size);
+
 #endif

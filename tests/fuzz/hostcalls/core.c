@@ -5,6 +5,7 @@
 #include "core.h"
 #include "rt/internal.h"
 #include "rt/mapped.h"
+#include "launch.h"
 
 /* Of the linker script: what a boot finds zeroed. */
 extern char __rt_state_start[], __rt_state_end[];
@@ -48,6 +49,7 @@ bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)mask; }
 bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
+uint64_t rt_cpu_features(void) { return 0; }
 uint32_t rt_mapped_count;
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size) { (void)device; (void)inode; (void)offset; (void)size; }
 void rt_mapped_resized(uint64_t device, uint64_t inode) { (void)device; (void)inode; }
@@ -188,6 +190,27 @@ static struct om_tbuf *map_tbuf(void)
 }
 
 static const struct om_clock *boot_clock;
+static struct om_launch launch;
+
+const struct om_launch *rt_launch(void)
+{
+	return &launch;
+}
+
+static void make_launch(bool ruled)
+{
+	static const char *const args[] = { "fuzz" }, *const allowed[] = { "/a", "/proc/1/", "b" }, *const trusted[] = { "/tmp/file" };
+	static const uint8_t zeros[CORE_TRUSTED_SIZE];
+	static uint8_t bytes[512], hash[1][OM_SHA256_SIZE];
+	const struct om_launch_file file = { CORE_TRUSTED_SIZE, hash };
+	const struct om_launch_source source = { .any = OM_LAUNCH_ANY_ENV, .list = { [OM_LAUNCH_ARGS] = args, [OM_LAUNCH_ALLOWED] = allowed,
+		[OM_LAUNCH_TRUSTED] = trusted }, .count = { [OM_LAUNCH_ARGS] = 1, [OM_LAUNCH_ALLOWED] = 3, [OM_LAUNCH_TRUSTED] = 1 }, .file = &file };
+	size_t size = ruled ? om_launch_size(&source) : 0;
+
+	om_sha256(zeros, sizeof zeros, hash[0]);
+	if (size > sizeof bytes || (size && om_launch_encode(&source, bytes, size)) || om_launch_decode(bytes, size, &launch))
+		abort();
+}
 
 static long boot(void)
 {
@@ -202,9 +225,11 @@ static long boot(void)
 	return 0;
 }
 
-void core_boot(const struct om_clock *clock)
+void core_boot(const struct om_clock *clock, bool ruled)
 {
 	struct rt_tcb *tcb = &tcbs[1];
+
+	make_launch(ruled);
 
 	if (!tbuf)
 		tbuf = map_tbuf();

@@ -171,6 +171,10 @@ static int64_t answer_call(const struct om_tbuf *tbuf, uint64_t size)
 		return arg[1] == F_DUPFD_CLOEXEC ? fresh_fd++ : arg[1] == F_GETFL ? O_RDWR : 0;
 	case SYS_read: case SYS_pread64: case SYS_write: case SYS_pwrite64: case SYS_sendto: case SYS_readlinkat: {
 		uint64_t most = take() * 4u, asked = tbuf->nr == SYS_readlinkat ? arg[3] : arg[2];
+		void *content = tbuf->nr == SYS_pread64 ? at(tbuf, size, arg[1], asked) : NULL;
+
+		if (content)
+			memset(content, 0, asked);
 		return (int64_t)(asked < most ? asked : most);
 	}
 	case SYS_recvfrom:

@@ -14,6 +14,7 @@
 #include "net/tcp.h"
 #include "rt/mapped.h"
 #include "rt/rt.h"
+#include "launch.h"
 
 struct fake fake;
 struct rt_thread rt_threads[OM_SLOTS_MAX];
@@ -55,6 +56,10 @@ bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
 void rt_time_restore(void) { }
 void rt_log(const char *words) { (void)words; }
+void rt_tell(const char *words) { (void)words; }
+uint64_t rt_cpu_features(void) { return 0; }
+struct om_launch fake_launch = { .any = OM_LAUNCH_ANY_ARGS | OM_LAUNCH_ANY_ENV | OM_LAUNCH_ANY_FILES };
+const struct om_launch *rt_launch(void) { return &fake_launch; }
 uint32_t rt_mapped_count;
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size) { (void)device; (void)inode; (void)offset; (void)size; }
 void rt_mapped_resized(uint64_t device, uint64_t inode) { (void)device; (void)inode; }

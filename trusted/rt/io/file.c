@@ -5,7 +5,7 @@
  * Opening asks the host for the file's identity at once: the kind decides how calls block, record locks are kept per
  * inode, and a migration compares it. Where a file goes on is in position.c.
  */
-#include "rt/io/io.h"
+#include "rt/io/rules.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
 #define CWD ((uint64_t)AT_FDCWD)
@@ -19,39 +19,75 @@ static enum rt_io_kind kind_of_mode(uint32_t mode)
 	}
 }
 
+/* What the description has to know before anybody finds it. */
+static long fill_in(struct rt_io_ofd *ofd, const struct rt_io_path *path, const struct stat *stat)
+{
+	if (ofd->kind == RT_IO_FILE) {
+		ofd->file.device = stat->st_dev;
+		ofd->file.inode = stat->st_ino;
+		if (path->verdict == OM_LAUNCH_IS_TRUSTED) {
+			ofd->file.trusted = path->trusted + 1;
+			ofd->file.position = 1; /* ours from the start */
+		}
+	} else if (rt_io_ruled() && path->real[0] && (ofd->kind == RT_IO_DIR || ofd->status & O_PATH)) {
+		return rt_io_name(ofd, path->real);
+	}
+	return 0;
+}
+
+/* An open descriptor of the host's becomes one of the program's, or is closed. */
+static long install(int32_t host_fd, const struct rt_io_path *path, uint32_t flags, const struct stat *stat)
+{
+	/* Creation flags have done their work; a reopened file must not be created or truncated again. */
+	struct rt_io_ofd *ofd = rt_io_ofd_new(flags & O_PATH ? RT_IO_OTHER : kind_of_mode(stat->st_mode), host_fd,
+		flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC));
+	long error;
+
+	if (!ofd) {
+		rt_io_host_close(host_fd);
+		return -ENFILE;
+	}
+	error = fill_in(ofd, path, stat);
+	if (error) {
+		rt_io_ofd_put(ofd);
+		return error;
+	}
+	return rt_io_install(ofd, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
 static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t mode)
 {
 	struct rt_io_path path;
-	struct rt_io_ofd *ofd = NULL;
 	struct stat stat;
 	uint64_t ub;
-	long result = rt_io_path(dirfd, app_path, &path), host_fd;
+	uint32_t host_flags = flags;
+	long result = rt_io_path(dirfd, app_path, RT_IO_OPEN, &path), host_fd;
 
 	if (result)
 		return result;
 	if (rt_io_virtual_open(path.text, flags, &result))
+		return result;
+	result = rt_io_ruled_flags(&path, &host_flags);
+	if (result)
 		return result;
 	if (!rt_io_room(1))
 		return -EMFILE;
 	ub = rt_io_ub_space(sizeof stat);
 	if (!ub)
 		return -ENOMEM;
-	host_fd = rt_io_checked_fd(rt_host_wait(__NR_openat, path.host_dir, path.untrusted, flags | O_CLOEXEC, mode, 0, 0));
+	host_fd = rt_io_checked_fd(rt_host_wait(__NR_openat, path.host_dir, path.untrusted, host_flags | O_CLOEXEC, mode, 0, 0));
 	if (host_fd < 0)
 		return host_fd;
 	result = rt_io_zero(rt_host(__NR_fstat, (uint64_t)host_fd, ub, 0, 0, 0, 0));
+	if (!result) {
+		rt_ub_get(&stat, (void *)ub, sizeof stat);
+		result = rt_io_ruled_found(&path, flags, &stat);
+	}
 	if (result < 0) {
 		rt_io_host_close((int32_t)host_fd);
 		return result;
 	}
-	rt_ub_get(&stat, (void *)ub, sizeof stat);
-	/* Creation flags have done their work; a reopened file must not be created or truncated again. */
-	result = rt_io_install_host(flags & O_PATH ? RT_IO_OTHER : kind_of_mode(stat.st_mode), host_fd,
-		flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOCTTY | O_CLOEXEC), flags & O_CLOEXEC ? FD_CLOEXEC : 0, &ofd);
-	if (result >= 0 && ofd->kind == RT_IO_FILE) {
-		ofd->file.device = stat.st_dev;
-		ofd->file.inode = stat.st_ino;
-	}
+	result = install((int32_t)host_fd, &path, flags, &stat);
 	if (result >= 0 && flags & O_TRUNC)
 		rt_mapped_resized(stat.st_dev, stat.st_ino);
 	return result;
@@ -63,11 +99,21 @@ static long sys_creat(struct rt_thread *t) { return open_at(CWD, ARG(0), O_CREAT
 
 /* ---- facts ------------------------------------------------------------------------------------------------------- */
 
+/* The host's answer, where the image does not know better. */
+static long put_stat(uint64_t app, uint64_t ub, enum om_launch_verdict verdict, uint32_t trusted)
+{
+	struct stat stat;
+
+	rt_ub_get(&stat, (void *)ub, sizeof stat);
+	rt_io_ruled_stat(verdict, trusted, &stat);
+	return rt_app_put(app, &stat, sizeof stat);
+}
+
 static long stat_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_t flags)
 {
 	struct rt_io_path path;
 	struct stat stat;
-	long error = rt_io_path(dirfd, app_path, &path);
+	long error = rt_io_path(dirfd, app_path, RT_IO_LOOK, &path);
 	uint64_t ub;
 
 	if (error)
@@ -76,7 +122,7 @@ static long stat_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_t fl
 		return error ? error : rt_app_put(app, &stat, sizeof stat);
 	ub = rt_io_ub_space(256);
 	error = ub ? rt_io_zero(rt_host(__NR_newfstatat, path.host_dir, path.untrusted, ub, flags, 0, 0)) : -ENOMEM;
-	return error ? error : rt_ub_to_app(app, (void *)ub, sizeof(struct stat));
+	return error ? error : put_stat(app, ub, path.verdict, path.trusted);
 }
 
 static long sys_stat(struct rt_thread *t) { return stat_at(CWD, ARG(0), ARG(1), 0); }
@@ -97,7 +143,10 @@ static long stat_fd(uint64_t fd, uint64_t app)
 	}
 	ub = rt_io_ub_space(256);
 	error = ub ? rt_io_zero(rt_host(__NR_fstat, (uint64_t)ofd->host_fd, ub, 0, 0, 0, 0)) : -ENOMEM;
-	return error ? error : rt_ub_to_app(app, (void *)ub, sizeof(struct stat));
+	if (error)
+		return error;
+	return rt_io_trusted(ofd) ? put_stat(app, ub, OM_LAUNCH_IS_TRUSTED, ofd->file.trusted - 1) :
+		put_stat(app, ub, OM_LAUNCH_IS_ALLOWED, 0);
 }
 
 static long sys_fstat(struct rt_thread *t)
@@ -126,7 +175,8 @@ static long sys_statx(struct rt_thread *t)
 {
 	struct rt_io_path path;
 	struct stat stat;
-	long error = rt_io_path(ARG(0), ARG(1), &path);
+	long error = rt_io_path(ARG(0), ARG(1), RT_IO_LOOK, &path);
+	struct statx x;
 	uint64_t ub;
 
 	if (error)
@@ -135,7 +185,15 @@ static long sys_statx(struct rt_thread *t)
 		return error ? error : put_statx(ARG(4), &stat);
 	ub = rt_io_ub_space(sizeof(struct statx));
 	error = ub ? rt_io_zero(rt_host(__NR_statx, path.host_dir, path.untrusted, ARG(2), ARG(3), ub, 0)) : -ENOMEM;
-	return error ? error : rt_ub_to_app(ARG(4), (void *)ub, sizeof(struct statx));
+	if (error)
+		return error;
+	rt_ub_get(&x, (void *)ub, sizeof x);
+	stat = (struct stat){ .st_mode = x.stx_mode, .st_size = (int64_t)x.stx_size, .st_blocks = (int64_t)x.stx_blocks };
+	rt_io_ruled_stat(path.verdict, path.trusted, &stat);
+	x.stx_mode = (uint16_t)stat.st_mode;
+	x.stx_size = (uint64_t)stat.st_size;
+	x.stx_blocks = (uint64_t)stat.st_blocks;
+	return rt_app_put(ARG(4), &x, sizeof x);
 }
 
 #define STATFS_SIZE 120
@@ -143,7 +201,7 @@ static long sys_statx(struct rt_thread *t)
 static long sys_statfs(struct rt_thread *t)
 {
 	struct rt_io_path path;
-	long error = rt_io_path(CWD, ARG(0), &path);
+	long error = rt_io_path(CWD, ARG(0), RT_IO_LOOK, &path);
 	uint64_t ub;
 
 	if (error)
@@ -174,6 +232,14 @@ static long sys_fstatfs(struct rt_thread *t)
 	return error ? error : rt_ub_to_app(ARG(1), (void *)ub, STATFS_SIZE);
 }
 
+/* The same for calls that change what the image says of the file. */
+static long changeable(uint64_t fd)
+{
+	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+
+	return ofd && rt_io_trusted(ofd) ? -EACCES : host_fd_of(fd);
+}
+
 /* nr(fd, a, b, c) of the host with only values. */
 static long with_fd(long nr, uint64_t fd, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -186,13 +252,21 @@ static long sys_fsync(struct rt_thread *t) { return with_fd(t->nr, ARG(0), 0, 0,
 static long sys_fadvise(struct rt_thread *t) { return with_fd(__NR_fadvise64, ARG(0), ARG(1), ARG(2), ARG(3)); }
 static long sys_readahead(struct rt_thread *t) { return with_fd(__NR_readahead, ARG(0), ARG(1), ARG(2), 0); }
 static long sys_sync_range(struct rt_thread *t) { return with_fd(__NR_sync_file_range, ARG(0), ARG(1), ARG(2), ARG(3)); }
-static long sys_fchmod(struct rt_thread *t) { return with_fd(__NR_fchmod, ARG(0), ARG(1), 0, 0); }
-static long sys_fchown(struct rt_thread *t) { return with_fd(__NR_fchown, ARG(0), ARG(1), ARG(2), 0); }
+
+static long change(long nr, uint64_t fd, uint64_t a, uint64_t b)
+{
+	long error = changeable(fd);
+
+	return error < 0 ? error : with_fd(nr, fd, a, b, 0);
+}
+
+static long sys_fchmod(struct rt_thread *t) { return change(__NR_fchmod, ARG(0), ARG(1), 0); }
+static long sys_fchown(struct rt_thread *t) { return change(__NR_fchown, ARG(0), ARG(1), ARG(2)); }
 
 static long sys_ftruncate(struct rt_thread *t)
 {
 	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
-	long result = with_fd(__NR_ftruncate, ARG(0), ARG(1), 0, 0);
+	long result = ofd && rt_io_trusted(ofd) ? -EINVAL : with_fd(__NR_ftruncate, ARG(0), ARG(1), 0, 0);
 
 	if (!result && ofd && ofd->kind == RT_IO_FILE)
 		rt_mapped_resized(ofd->file.device, ofd->file.inode);
@@ -202,7 +276,7 @@ static long sys_ftruncate(struct rt_thread *t)
 static long sys_fallocate(struct rt_thread *t)
 {
 	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
-	long result = with_fd(__NR_fallocate, ARG(0), ARG(1), ARG(2), ARG(3));
+	long result = ofd && rt_io_trusted(ofd) ? -EBADF : with_fd(__NR_fallocate, ARG(0), ARG(1), ARG(2), ARG(3));
 
 	if (!result && ofd && ofd->kind == RT_IO_FILE)
 		rt_mapped_resized(ofd->file.device, ofd->file.inode);
@@ -251,9 +325,9 @@ static long utimens(uint64_t dirfd, uint64_t app_path, const struct lx_timespec 
 	long error;
 
 	if (app_path) {
-		error = rt_io_path(dirfd, app_path, &path);
+		error = rt_io_path(dirfd, app_path, RT_IO_CHANGE, &path);
 	} else {
-		error = host_fd_of(dirfd);
+		error = changeable(dirfd);
 		path.host_dir = (uint64_t)error;
 	}
 	if (error < 0)

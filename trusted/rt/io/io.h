@@ -20,6 +20,7 @@
 #ifndef OPTMIG_TRUSTED_RT_IO_IO_H
 #define OPTMIG_TRUSTED_RT_IO_IO_H
 
+#include "launch.h"
 #include "rt/io/linux.h"
 #include "rt/mapped.h"
 #include "rt/rt.h"
@@ -66,8 +67,10 @@ enum rt_io_claim {
 struct rt_io_file {
 	uint64_t device, inode;      /* as the host reports it */
 	uint32_t flock;              /* LX_LOCK_SH, LX_LOCK_EX or 0 */
+	uint32_t trusted;            /* 1 + its index among the image's trusted files, or 0: see trusted.c */
 	uint64_t position;           /* atomic, see position.c */
 };
+struct rt_io_dir { uint32_t name, size; };           /* blob of the name it was opened by, for rules.c; O_PATH descriptors too */
 struct rt_io_virtual {
 	uint32_t blob, size;         /* the text; 0: made when it is read */
 	uint64_t offset;             /* of a directory: the next entry's position */
@@ -131,6 +134,7 @@ struct rt_io_ofd {
 	uint8_t  owner_type, async_signal; /* F_OWNER_*; F_SETSIG */
 	union {
 		struct rt_io_file file;
+		struct rt_io_dir dir;
 		struct rt_io_virtual virt;
 		struct rt_io_pipe pipe;
 		struct rt_io_eventfd event;
@@ -271,10 +275,15 @@ void *rt_io_frozen_at(uint32_t offset);
 struct rt_io_path {
 	uint64_t host_dir;           /* argument for the host's *at call */
 	uint64_t untrusted;          /* the string in the transfer buffer */
+	enum om_launch_verdict verdict; /* of the image's lists; OM_LAUNCH_IS_ALLOWED if they say nothing of files */
+	uint32_t trusted;            /* OM_LAUNCH_IS_TRUSTED: which one */
 	char     text[LX_PATH_MAX];  /* as the program means it: the host's name may be another (procself.c) */
+	char     real[LX_PATH_MAX];  /* while the lists say something: the name that was judged; "": none */
 };
-/* Copies a path in and makes it absolute if it is relative to the working directory. */
-long rt_io_path(uint64_t dirfd, uint64_t app_path, struct rt_io_path *ret_path);
+/* What for: to look at it, to change it or what is there, or to open it, which the caller judges further (rules.h). */
+enum rt_io_want { RT_IO_LOOK, RT_IO_CHANGE, RT_IO_OPEN };
+/* Copies a path in, makes it absolute if it is relative to the working directory, and asks the image's lists. */
+long rt_io_path(uint64_t dirfd, uint64_t app_path, enum rt_io_want want, struct rt_io_path *ret_path);
 /* Joins a relative path to the working directory. Return: length or -ENAMETOOLONG. */
 long rt_io_absolute(const char *relative, char *ret_path, size_t size);
 void rt_io_cwd_boot(void);
@@ -322,6 +331,8 @@ struct rt_io_words;
 typedef void rt_io_make_fn(struct rt_io_words *words, const struct rt_thread *about);
 /* Opens what is answered inside. True: *ret is the result of open. */
 bool rt_io_virtual_open(const char *path, uint32_t flags, long *ret);
+/* Is it one of them, of those outside of /proc/self? */
+bool rt_io_virtual_named(const char *path);
 /* A new description and number; takes over the content's blob. */
 long rt_io_virtual_new(struct rt_io_virtual content, uint32_t status, uint32_t flags);
 /* A text; `content` says whose. */

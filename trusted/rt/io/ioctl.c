@@ -7,7 +7,7 @@
  * source's. They can be asked about, not changed: EPERM, as without CAP_NET_ADMIN.
  */
 #include <linux/sockios.h>
-#include "rt/io/io.h"
+#include "rt/io/rules.h"
 
 #define IFREQ_SIZE 40u
 #define LIST_MAX 65536u
@@ -106,12 +106,25 @@ static bool changes_interfaces(uint32_t number)
 	}
 }
 
+/* What is left of a trusted file, and its size, are the image's to tell. */
+static long ask_trusted(const struct rt_io_ofd *ofd, uint32_t number, uint64_t app)
+{
+	const int64_t size = rt_io_trusted_size(ofd), left = size - rt_io_position_get(ofd);
+	const int32_t short_left = (int32_t)left;
+
+	if (number == FIOQSIZE)
+		return rt_app_put(app, &size, sizeof size);
+	return rt_app_put(app, &short_left, sizeof short_left);
+}
+
 static long host_request(struct rt_io_ofd *ofd, uint32_t number, uint64_t app)
 {
 	const struct request *request = find(number);
 
 	if (ofd->host_fd < 0)
 		return -ENOTTY;
+	if (rt_io_trusted(ofd) && (number == FIONREAD || number == FIOQSIZE))
+		return ask_trusted(ofd, number, app);
 	if (request)
 		return carry(ofd, request, app);
 	if (ofd->kind != RT_IO_SOCKET)

@@ -101,6 +101,9 @@
 #define LX_SEEK_SET 0
 #define LX_SEEK_CUR 1
 #define LX_SEEK_END 2
+#define LX_SEEK_DATA 3
+#define LX_SEEK_HOLE 4
+#define LX_W_OK 2
 
 #define LX_PATH_MAX 4096
 #define LX_IOV_MAX  1024

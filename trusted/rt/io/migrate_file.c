@@ -4,12 +4,13 @@
  *
  * A file is opened again by the path that the host's kernel gives for it now (so renames are followed), without the
  * flags that would create or empty it, and must be of the same type and at least as large; on the same host (same
- * boot id) it must be the very same inode.
+ * boot id) it must be the very same inode. A trusted file (trusted.c) must have its size, and is checked when it is read.
  *
  * Whether its name still leads to the file is found out before anything is moved: a name that was removed, or taken by another
  * file, would lead to nothing, or to the wrong file, on any host.
  */
 #include "rt/io/migrate.h"
+#include "rt/io/rules.h"
 
 struct file_record {
 	uint64_t device, inode;
@@ -143,10 +144,13 @@ static int refuse_file(struct rt_io_words *words, const struct rt_io_ofd *ofd, c
 	return OM_EHOSTSTATE;
 }
 
-static bool same_file(const struct file_record *record, const struct stat *stat)
+/* A trusted file is what its content says it is, which reading checks, here as there. */
+static bool same_file(const struct rt_io_ofd *ofd, const struct file_record *record, const struct stat *stat)
 {
 	if ((record->mode & LX_S_IFMT) != (stat->st_mode & LX_S_IFMT))
 		return false;
+	if (rt_io_trusted(ofd))
+		return stat->st_size == rt_io_trusted_size(ofd);
 	if (rt_io_same_host)
 		return record->device == stat->st_dev && record->inode == stat->st_ino;
 	return (record->mode & LX_S_IFMT) != LX_S_IFREG || stat->st_size >= record->size;
@@ -169,9 +173,9 @@ int rt_io_file_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		return rt_io_refuse_errno(words, NULL, " cannot be opened", host_fd);
 	}
 	ofd->host_fd = (int32_t)host_fd;
-	if (stat_host(ofd->host_fd, &stat) || !same_file(record, &stat))
+	if (stat_host(ofd->host_fd, &stat) || !same_file(ofd, record, &stat))
 		return refuse_file(words, ofd, record, " is another file here");
-	if (record->offset && rt_host(__NR_lseek, (uint64_t)host_fd, (uint64_t)record->offset, LX_SEEK_SET, 0, 0, 0) != record->offset)
+	if (record->offset && !rt_io_trusted(ofd) && rt_host(__NR_lseek, (uint64_t)host_fd, (uint64_t)record->offset, LX_SEEK_SET, 0, 0, 0) != record->offset)
 		return refuse_file(words, ofd, record, " cannot be positioned");
 	if (ofd->kind == RT_IO_FILE) {
 		ofd->file.device = stat.st_dev;

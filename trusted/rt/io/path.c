@@ -4,9 +4,10 @@
  *
  * The working directory is a string of ours: the host process' own directory plays no part, and the destination of
  * a migration needs none set. A relative path goes to the host joined to it; a path relative to a directory
- * descriptor goes as it is, with the host's descriptor. Names in /proc/self are procself.c's.
+ * descriptor goes as it is, with the host's descriptor. Names in /proc/self are procself.c's. While the image lists files, all names
+ * are rules.c's.
  */
-#include "rt/io/io.h"
+#include "rt/io/rules.h"
 
 static RT_RESIDENT char cwd[LX_PATH_MAX];
 static RT_RESIDENT uint32_t cwd_length;
@@ -50,11 +51,12 @@ void rt_io_cwd_boot(void)
 		rt_ub_get(path, (void *)ub, (size_t)length);
 		path[length < LX_PATH_MAX ? length : LX_PATH_MAX - 1] = 0;
 	}
-	/* "(unreachable)..." and errors: start at the root. */
+	/* "(unreachable)..." and errors: start at the root. A kernel's answer is normal. */
 	if (path_plausible(path, length))
-		cwd_set(path, (size_t)length);
+		cwd_set(path, om_launch_normalise(path));
 	else
 		cwd_set("/", 1);
+	rt_io_rules_boot(cwd);
 }
 
 long rt_io_absolute(const char *relative, char *ret_path, size_t size)
@@ -124,13 +126,16 @@ static uint64_t put_name(const struct rt_io_path *path, long length)
 	return ub;
 }
 
-long rt_io_path(uint64_t dirfd, uint64_t app_path, struct rt_io_path *ret_path)
+long rt_io_path(uint64_t dirfd, uint64_t app_path, enum rt_io_want want, struct rt_io_path *ret_path)
 {
 	long length = rt_app_get_string(ret_path->text, app_path, LX_PATH_MAX);
 
 	if (length < 0)
 		return length;
 	ret_path->host_dir = (uint64_t)AT_FDCWD;
+	ret_path->verdict = OM_LAUNCH_IS_ALLOWED;
+	if (rt_io_ruled())
+		return rt_io_ruled_path(dirfd, want, ret_path);
 	if ((int32_t)dirfd == AT_FDCWD || ret_path->text[0] == '/') {
 		length = make_absolute(ret_path, length);
 	} else {
@@ -193,14 +198,19 @@ static long cwd_from_host(int32_t host_fd)
 static long sys_chdir(struct rt_thread *t)
 {
 	struct rt_io_path path;
-	long error = rt_io_path((uint64_t)AT_FDCWD, (uint64_t)t->arg[0], &path), host_fd;
+	long error = rt_io_path((uint64_t)AT_FDCWD, (uint64_t)t->arg[0], RT_IO_LOOK, &path), host_fd;
 
 	if (error)
 		return error;
+	if (path.verdict == OM_LAUNCH_IS_TRUSTED)
+		return -ENOTDIR;
 	host_fd = rt_io_checked_fd(rt_host(__NR_openat, path.host_dir, path.untrusted, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0));
 	if (host_fd < 0)
 		return host_fd;
-	error = cwd_from_host((int32_t)host_fd);
+	if (rt_io_ruled() && path.real[0])
+		cwd_set(path.real, text_length(path.real));
+	else
+		error = cwd_from_host((int32_t)host_fd);
 	rt_io_host_close((int32_t)host_fd);
 	return error;
 }
@@ -211,7 +221,16 @@ static long sys_fchdir(struct rt_thread *t)
 
 	if (!ofd)
 		return -EBADF;
-	return ofd->kind == RT_IO_DIR ? cwd_from_host(ofd->host_fd) : -ENOTDIR;
+	if (ofd->kind != RT_IO_DIR)
+		return -ENOTDIR;
+	if (!rt_io_ruled())
+		return cwd_from_host(ofd->host_fd);
+	if (rt_io_named(ofd)) {
+		cwd_set(rt_io_named(ofd), text_length(rt_io_named(ofd)));
+		return 0;
+	}
+	/* It was inherited: where that is, only the host knows. */
+	return rt_launch()->any & OM_LAUNCH_ANY_FILES ? cwd_from_host(ofd->host_fd) : -EACCES;
 }
 
 static long sys_getcwd(struct rt_thread *t)
@@ -225,7 +244,8 @@ static long sys_getcwd(struct rt_thread *t)
 static long with_path(uint64_t nr, uint64_t dirfd, uint64_t app_path, uint64_t a, uint64_t b, uint64_t c)
 {
 	struct rt_io_path path;
-	long error = rt_io_path(dirfd, app_path, &path);
+	/* Directories on the way to listed names may be made where they are missing. */
+	long error = rt_io_path(dirfd, app_path, nr == __NR_mkdirat ? RT_IO_LOOK : RT_IO_CHANGE, &path);
 
 	return error ? error : rt_io_zero(rt_host((long)nr, path.host_dir, path.untrusted, a, b, c, 0));
 }
@@ -236,10 +256,12 @@ static long with_path(uint64_t nr, uint64_t dirfd, uint64_t app_path, uint64_t a
 static long access_at(uint64_t dirfd, uint64_t app_path, uint64_t mode, uint64_t flags)
 {
 	struct rt_io_path path;
-	long error = rt_io_path(dirfd, app_path, &path);
+	long error = rt_io_path(dirfd, app_path, RT_IO_LOOK, &path);
 
 	if (error || rt_io_own_access(path.text, (uint32_t)mode, &error))
 		return error;
+	if (path.verdict == OM_LAUNCH_IS_TRUSTED && mode & LX_W_OK)
+		return -EACCES;
 	return rt_io_zero(rt_host(flags ? __NR_faccessat2 : __NR_faccessat, path.host_dir, path.untrusted, mode, flags, 0, 0));
 }
 
@@ -265,7 +287,7 @@ static long sys_fchownat(struct rt_thread *t) { return with_path(__NR_fchownat, 
 static long sys_truncate(struct rt_thread *t)
 {
 	struct rt_io_path path;
-	long error = rt_io_path(CWD, ARG(0), &path);
+	long error = rt_io_path(CWD, ARG(0), RT_IO_CHANGE, &path);
 
 	if (!error)
 		error = rt_io_zero(rt_host(__NR_truncate, path.untrusted, ARG(1), 0, 0, 0, 0));
@@ -279,13 +301,13 @@ static long two_paths(long nr, uint64_t dir1, uint64_t app1, uint64_t dir2, uint
 {
 	struct rt_io_path path;
 	uint64_t host_dir, untrusted;
-	long error = rt_io_path(dir1, app1, &path);
+	long error = rt_io_path(dir1, app1, RT_IO_CHANGE, &path);
 
 	if (error)
 		return error;
 	host_dir = path.host_dir;
 	untrusted = path.untrusted;
-	error = rt_io_path(dir2, app2, &path);
+	error = rt_io_path(dir2, app2, RT_IO_CHANGE, &path);
 	return error ? error : rt_io_zero(rt_host(nr, host_dir, untrusted, path.host_dir, path.untrusted, flags, 0));
 }
 
@@ -307,7 +329,7 @@ static long symlink_at(uint64_t app_target, uint64_t dirfd, uint64_t app_path)
 	target = rt_io_ub_copy(path.text, (size_t)length + 1);
 	if (!target)
 		return -ENOMEM;
-	error = rt_io_path(dirfd, app_path, &path);
+	error = rt_io_path(dirfd, app_path, RT_IO_CHANGE, &path);
 	return error ? error : rt_io_zero(rt_host(__NR_symlinkat, target, path.host_dir, path.untrusted, 0, 0, 0));
 }
 
@@ -318,7 +340,7 @@ static long readlink_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_
 {
 	struct rt_io_path path;
 	char text[LX_PATH_MAX];
-	long error = rt_io_path(dirfd, app_path, &path), length;
+	long error = rt_io_path(dirfd, app_path, RT_IO_LOOK, &path), length;
 	uint64_t ub;
 
 	if (error)
@@ -333,6 +355,8 @@ static long readlink_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_
 		size = (size_t)length < size ? (size_t)length : size;
 		return rt_app_put(app, text, size) ? -EFAULT : (long)size;
 	}
+	if (path.verdict == OM_LAUNCH_IS_TRUSTED || path.verdict == OM_LAUNCH_IS_ABOVE)
+		return -EINVAL; /* no link, whatever the host has there */
 	ub = rt_io_ub_space(size);
 	if (!ub)
 		return -ENOMEM;

@@ -101,6 +101,17 @@ long rt_io_device_open(enum rt_io_device device, uint32_t flags)
 	return rt_io_install(ofd, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
 }
 
+bool rt_io_virtual_named(const char *path)
+{
+	for (unsigned i = 0; i < COUNT(devices); i++)
+		if (equal(path, devices[i].path))
+			return true;
+	for (unsigned i = 0; i < COUNT(machine); i++)
+		if (equal(path, machine[i].path))
+			return true;
+	return false;
+}
+
 bool rt_io_virtual_open(const char *path, uint32_t flags, long *ret)
 {
 	/* Nearly every path fails here. */

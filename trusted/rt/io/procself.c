@@ -8,6 +8,7 @@
  * All state is the runtime's, so open files, half-read directories and the threads' names move with the program.
  */
 #include "rt/io/procself.h"
+#include "rt/io/rules.h"
 
 #define ARGUMENTS_PAGE 4096u
 #define TEXT_LIMIT (2u << 20)
@@ -219,6 +220,8 @@ static long descriptor_link(uint32_t fd, char *text, size_t size)
 
 	if (!ofd)
 		return -ENOENT;
+	if (rt_io_known_name(ofd, &w))
+		return (long)w.used;
 	if (ofd->host_fd >= 0)
 		return rt_io_host_path(ofd->host_fd, text, size);
 	if (ofd->kind == RT_IO_DEVICE) {

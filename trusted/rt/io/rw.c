@@ -13,7 +13,7 @@
  * The call is interruptible exactly where it may block for long: on descriptions without O_NONBLOCK that are not
  * regular files.
  */
-#include "rt/io/io.h"
+#include "rt/io/rules.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
 #define DONE (t->syscall_scratch[RT_IO_SCRATCH_DONE])
@@ -62,6 +62,8 @@ static long read_span(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t of
 		return rt_io_virtual_read(ofd, span, offset);
 	if (ofd->kind == RT_IO_TIMERFD)
 		return rt_io_timer_read(ofd, span);
+	if (rt_io_trusted(ofd))
+		return rt_io_trusted_read(ofd, span, offset); /* the position is never the host's */
 	ub = buffer(&chunk);
 	for (;;) {
 		uint64_t some = span->total < chunk ? span->total : chunk;
@@ -163,6 +165,8 @@ static long get_at(uint64_t fd, bool writing, bool positioned, struct rt_io_ofd 
 		return -EBADF;
 	if (ofd->kind == RT_IO_EPOLL)
 		return -EINVAL;
+	if (ofd->kind == RT_IO_DIR)
+		return -EISDIR; /* what a host would read there is nobody's content */
 	*ret_ofd = ofd;
 	return 0;
 }
@@ -271,6 +275,35 @@ static long offset_out(uint64_t app, uint64_t ub, long result)
 	return result;
 }
 
+/* A trusted file's content goes out from where it was checked: as much of a block as the other side takes. `to`: where, or the
+ * description's position. */
+static long send_trusted(struct rt_thread *t, struct rt_io_ofd *out, struct rt_io_ofd *in, uint64_t app_offset, uint64_t size, int64_t to)
+{
+	int64_t offset = rt_io_position_get(in), taken;
+	uint64_t ub;
+	long some, put;
+
+	if (app_offset && rt_app_get(&offset, app_offset, sizeof offset))
+		return -EFAULT;
+	if (offset < 0)
+		return -EINVAL;
+	some = rt_io_trusted_to_ub(in, offset, size, &ub);
+	if (some <= 0)
+		return some;
+	put = host_rw(out, to == NO_OFFSET ? __NR_write : __NR_pwrite64, ub, (uint64_t)some, to == NO_OFFSET ? 0 : to);
+	if (put == -EPIPE)
+		rt_io_broken_pipe(t);
+	if (put <= 0)
+		return put;
+	if (out->kind == RT_IO_FILE)
+		rt_io_file_changed(out);
+	offset += put;
+	if (app_offset)
+		return rt_app_put(app_offset, &offset, sizeof offset) ? -EFAULT : put;
+	(void)rt_io_position_take(in, (uint64_t)put, &taken); /* it is ours, so there is one */
+	return put;
+}
+
 /* Returns early when the socket is full, as Linux may: callers of sendfile loop. */
 static long sys_sendfile(struct rt_thread *t)
 {
@@ -281,9 +314,11 @@ static long sys_sendfile(struct rt_thread *t)
 	if (!error)
 		error = get(ARG(1), false, &in);
 	if (!error)
-		error = offset_in(ARG(2), in, &ub);
-	if (!error)
 		error = rt_io_position_give(out);
+	if (!error && rt_io_trusted(in))
+		return out->host_fd < 0 ? -EINVAL : send_trusted(t, out, in, ARG(2), size, NO_OFFSET);
+	if (!error)
+		error = offset_in(ARG(2), in, &ub);
 	if (error)
 		return error;
 	if (in->kind != RT_IO_FILE || out->host_fd < 0)
@@ -299,6 +334,26 @@ static long sys_sendfile(struct rt_thread *t)
 	return error;
 }
 
+static long copy_trusted(struct rt_thread *t, struct rt_io_ofd *out, struct rt_io_ofd *in, uint64_t size)
+{
+	int64_t to = NO_OFFSET;
+	long error = 0, result;
+
+	if (out->kind != RT_IO_FILE || ARG(5))
+		return -EINVAL;
+	if (!ARG(3))
+		error = rt_io_position_give(out);
+	else if (rt_app_get(&to, ARG(3), sizeof to))
+		error = -EFAULT;
+	else if (to < 0)
+		error = -EINVAL;
+	if (error)
+		return error;
+	result = send_trusted(t, out, in, ARG(1), size, to);
+	to += result;
+	return result > 0 && ARG(3) && rt_app_put(ARG(3), &to, sizeof to) ? -EFAULT : result;
+}
+
 static long sys_copy_file_range(struct rt_thread *t)
 {
 	struct rt_io_ofd *out, *in;
@@ -307,6 +362,8 @@ static long sys_copy_file_range(struct rt_thread *t)
 
 	if (!error)
 		error = get(ARG(2), true, &out);
+	if (!error && rt_io_trusted(in))
+		return copy_trusted(t, out, in, size);
 	if (!error)
 		error = offset_in(ARG(1), in, &in_ub);
 	if (!error)

@@ -8,7 +8,7 @@
  * Relative UNIX paths are made absolute, for the host process' working directory is not ours; getsockname then shows
  * the absolute path.
  */
-#include "rt/io/io.h"
+#include "rt/io/rules.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
 
@@ -31,16 +31,23 @@ static long get(uint64_t fd, struct rt_io_ofd **ret_ofd)
 
 static long unix_absolute(uint8_t *address, uint32_t *size)
 {
-	char path[LX_SUN_PATH_MAX + 1] = {0}, full[LX_SUN_PATH_MAX];
+	char path[LX_SUN_PATH_MAX + 1] = {0}, full[LX_SUN_PATH_MAX + 1];
 	long length;
 
 	/* Unnamed, abstract, or absolute already. */
-	if (*size <= 2 || address[2] == 0 || address[2] == '/')
+	if (*size <= 2 || address[2] == 0 || (address[2] == '/' && !rt_io_ruled()))
 		return 0;
 	memcpy(path, address + 2, *size - 2);
-	length = rt_io_absolute(path, full, sizeof full);
+	/* An absolute one may fill its place without a NUL. */
+	length = rt_io_absolute(path, full, path[0] == '/' ? sizeof full : sizeof full - 1);
+	if (length >= 0 && rt_io_ruled_socket(full))
+		length = -EACCES;
 	if (length < 0)
 		return length;
+	if (path[0] == '/')
+		length = (long)om_launch_normalise(full);
+	if (length == LX_SUN_PATH_MAX)
+		return 0;
 	memcpy(address + 2, full, (size_t)length + 1);
 	*size = 2 + (uint32_t)length + 1;
 	return 0;

@@ -9,7 +9,7 @@
  * Invariant: a description with refs > 0 is reachable by that many numbers, or is held by the one function that is
  * creating it, or waits in a listener's list of pending connections.
  */
-#include "rt/io/io.h"
+#include "rt/io/rules.h"
 
 #define WORDS (RT_IO_FD_MAX / 64)
 
@@ -180,6 +180,10 @@ static void destroy(struct rt_io_ofd *ofd)
 		break;
 	case RT_IO_VIRTUAL:
 		rt_io_blob_free(ofd->virt.blob, ofd->virt.size);
+		break;
+	case RT_IO_DIR:
+	case RT_IO_OTHER:
+		rt_io_name_free(ofd);
 		break;
 	default:
 		break;
