@@ -13,7 +13,7 @@
  * evidence fails verification at the other side, a wrong clock can at most let outdated collateral pass.
  */
 #include <string.h>
-#include "evidence/accept/policy.h"
+#include "evidence/accept/refusal.h"
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"
 #include "mig/mig.h"
@@ -27,6 +27,7 @@ RT_LOCAL static uint8_t collateral[OM_COLLATERAL_MAX];
 RT_LOCAL static uint8_t guests[OM_GUEST_LIST_MAX];
 /* The highest version of a signed list of guests that this instance has acted upon. It is the instance's, so it migrates. */
 RT_RESIDENT static uint64_t guests_floor;
+RT_LOCAL static char refusal[OM_REFUSAL_MAX];
 RT_LOCAL static uint64_t guests_used;                        /* a destination's, by which it judged its source */
 RT_LOCAL alignas(512) static struct sgx_targetinfo target;
 RT_LOCAL alignas(512) static struct sgx_report report;
@@ -154,6 +155,12 @@ int mig_evidence_arrive(const char **ret_words)
 	return 0;
 }
 
+static const char *refused(struct om_view evidence, enum om_attest_reason reason)
+{
+	om_refusal_words(rt_image->policy, rt_image->policy_size, &report.body, evidence, reason, refusal);
+	return refusal;
+}
+
 int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
 	struct om_mig_status *ret_status, const char **ret_words)
 {
@@ -170,7 +177,7 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 	memset(report_data, 0, sizeof report_data);
 	ereport();
 	error = om_attest_glance(rt_image->policy, rt_image->policy_size, &report.body, evidence, rt_realtime_ns() / 1000000000, &reason);
-	*ret_words = om_attest_reason_words(reason);
+	*ret_words = refused(evidence, reason);
 	if (error)
 		return error;
 
@@ -188,7 +195,7 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 	session_data(role, hash, expected);
 	error = om_attest_peer(rt_image->policy, rt_image->policy_size, &report.body, evidence,
 		(struct om_view) { collateral, (size_t)got }, &offer, rt_realtime_ns() / 1000000000, expected, &peer, &reason);
-	*ret_words = om_attest_reason_words(reason);
+	*ret_words = refused(evidence, reason);
 	if (error)
 		return error;
 	if (!om_equal(peer.body.mrenclave, report.body.mrenclave, sizeof peer.body.mrenclave)) {
