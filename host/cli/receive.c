@@ -6,9 +6,8 @@
 #include "cli.h"
 #include "daemon/control.h"
 #include "exitcodes.h"
-#include "mig/fault.h"
+#include "testhooks.h"
 #include "mig/units.h"
-#include "sysproxy/sysproxy.h"
 #include "util.h"
 
 static const char help[] =
@@ -107,9 +106,7 @@ int cli_receive(int argc, char **argv)
 	options.ready = ready;
 	options.undo = host_control_remove;
 	options.restart_argv = argv - 1; /* main() passed its own, one further */
-	error = host_fault_setup();
-	if (!error)
-		error = mig_fault_setup();
+	error = host_hook_setup();
 	if (!error)
 		error = mig_receive(&options);
 	host_error_cure(error, "receive");
