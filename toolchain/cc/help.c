@@ -20,7 +20,7 @@ void cc_help(void)
 		"  stack=1M      stack of a thread, as the linker's -z stack-size says it; at most 8M\n"
 		"  debug=1       a debug enclave: accepts the emulator, no secrets  policy=FILE  attestation policy (optmig-policy(5))\n"
 		"  xfrm=avx      vector registers that exist inside, and at both ends of a move: sse, avx, avx512\n"
-		"  name=TEXT     program name                                     verify=1     log every store and check its card (slow)\n"
+		"  name=TEXT     program name                                     svn=N        ISV SVN of the signature (0)\n"
 		"  allow-uninstrumented=OBJECT,...   link objects that were not built with the pass: write-tracked by page faults\n"
 		"                and postcopy can move such a program\n"
 		"\n"
