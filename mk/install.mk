@@ -33,3 +33,7 @@ install: all $(PRODUCT)
 	ln -sf optmig $(INSTALL_ROOT)/share/bash-completion/completions/optmig-sign
 	@if ls docs/systemd/*.service > /dev/null 2>&1; then install -d $(INSTALL_ROOT)/lib/systemd/system; \
 		install -m 644 docs/systemd/*.service $(INSTALL_ROOT)/lib/systemd/system/; fi
+
+# What is installed has nothing of the tests in it; and README's first commands, and a page of more, do what is written there.
+TESTS += tests/integration/product tests/integration/readme
+TEST_DEPS += $(PRODUCT)

@@ -28,7 +28,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SECONDS = 90
-QUIET = 0.3
+QUIET = 0.2
 SHELL = ["bash", "--noprofile", "--norc", "--noediting", "-i"]
 # What a login sets. Nothing of a test's environment may help.
 KEPT = ("LANG", "LC_ALL", "USER", "LOGNAME", "TMPDIR", "http_proxy", "https_proxy")
@@ -113,6 +113,7 @@ class Terminal:
         if pid == 0:
             os.execvpe(command[0], command, env)
         self.pid = pid
+        os.set_inheritable(self.fd, False)          # or it stays open in the next terminal
         attributes = termios.tcgetattr(self.fd)
         attributes[3] &= ~termios.ECHO
         termios.tcsetattr(self.fd, termios.TCSANOW, attributes)
@@ -219,18 +220,15 @@ class Reader:
                 terminal.run(where, step, goes_on)
                 print(f"  {where[:150]}", flush=True)
 
+    def close(self):
+        """All windows are closed, and what ran there ends."""
+        for terminal in self.terminals.values():
+            os.close(terminal.fd)
+            os.waitpid(terminal.pid, 0)
+        self.terminals = {}
+
     def end(self):
-        for terminal in self.terminals.values():
-            os.close(terminal.fd)                   # hangs up, as a window that is closed
-            try:
-                os.kill(terminal.pid, signal.SIGHUP)
-            except ProcessLookupError:
-                pass
-        for terminal in self.terminals.values():
-            try:
-                os.waitpid(terminal.pid, 0)
-            except ChildProcessError:
-                pass
+        self.close()
         if self.holder:
             self.holder.kill()
             self.holder.wait()

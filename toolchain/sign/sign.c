@@ -102,7 +102,7 @@ static void params_for(const struct target *t, const struct sign_request *reques
  * The program moves to its like only, so a policy that this signature does not satisfy is one that nobody can. What the policy itself
  * is worth was judged when it went into the image; one that cannot be read is the enclave's to refuse.
  */
-static int check_own_policy(const char *path, const struct om_image *image, const struct sgx_sigstruct *s)
+static int check_own_policy(const struct om_image *image, const struct sgx_sigstruct *s)
 {
 	struct om_policy policy;
 	uint8_t mrsigner[32];
@@ -111,14 +111,14 @@ static int check_own_policy(const char *path, const struct om_image *image, cons
 	if (om_policy_decode(image->header.policy, image->header.policy_size, &policy))
 		return 0;
 	if (s->isvsvn < policy.svn_min)
-		return sign_fail(OM_EPOLICY, "%s: its policy demands min-svn = %u, and it would be signed with %u: say so when it is linked "
-			"(-Xoptmig svn=%u) or signed (--svn)", path, policy.svn_min, s->isvsvn, policy.svn_min);
+		return sign_fail(OM_EPOLICY, "the image's own policy demands min-svn = %u, and its signature would say %u: -Xoptmig svn=%u when "
+			"it is linked, or --svn when it is signed", policy.svn_min, s->isvsvn, policy.svn_min);
 	sign_mrsigner(s, mrsigner);
 	for (unsigned i = 0; i < policy.signer_count; i++)
 		named = named || memcmp(policy.signer[i], mrsigner, sizeof mrsigner) == 0;
 	if (policy.signer_count && !named)
-		return sign_fail(OM_EPOLICY, "%s: its policy accepts other signers only, so it could never move: "
-			"`optmig-sign --signer KEY` prints what this key is called there", path);
+		return sign_fail(OM_EPOLICY, "the image's own policy accepts other signers only, so it could never move: "
+			"`optmig-sign --signer KEY` prints what this key is called there");
 	return 0;
 }
 
@@ -138,7 +138,7 @@ int sign_image(const char *path, const struct sign_request *request)
 	params_for(&t, request, &params);
 	r = sign_sigstruct(&params, request->key_pem, &sigstruct);
 	if (r == 0)
-		r = check_own_policy(path, &t.image, &sigstruct);
+		r = check_own_policy(&t.image, &sigstruct);
 	if (r == 0)
 		r = write_sigstruct(path, &t, &sigstruct);
 out:
@@ -191,7 +191,7 @@ int sign_complete(const char *path, const char *key_pem, const uint8_t *signatur
 	r = sign_sigstruct_complete(&expected, key, signature, size);
 	EVP_PKEY_free(key);
 	if (r == 0)
-		r = check_own_policy(path, &t.image, &expected);
+		r = check_own_policy(&t.image, &expected);
 	if (r == 0)
 		r = write_sigstruct(path, &t, &expected);
 out:
