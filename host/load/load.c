@@ -43,6 +43,14 @@ out:
 	return error;
 }
 
+/* No key has a modulus of zero; one is there as soon as a signature is. */
+static bool is_signed(const struct om_image *image)
+{
+	static const uint8_t none[384];
+
+	return memcmp(image->file + image->sigstruct_file_offset + offsetof(struct sgx_sigstruct, modulus), none, sizeof none) != 0;
+}
+
 static int open_image(struct host_enclave *e, const char *path)
 {
 	int error = map_file(e, path);
@@ -54,6 +62,8 @@ static int open_image(struct host_enclave *e, const char *path)
 		return host_fail(error, "%s", e->image.reason ? e->image.reason : om_strerror(error));
 	if (e->image.sigstruct_file_offset == 0)
 		return host_fail(OM_ESIGSTRUCT, "it is not signed, or was stripped by a tool that is not optmig-strip: then build it again");
+	if (!is_signed(&e->image))
+		return host_fail(OM_ESIGSTRUCT, "the image is not signed yet");
 	return 0;
 }
 
