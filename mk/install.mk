@@ -20,7 +20,7 @@ install: all $(PRODUCT)
 		[ -d $(B)/$$part ] || continue; \
 		install -d $(INSTALL_LIB)/$$part; \
 		(cd $(B)/$$part && find . \( -type f -o -type l \) \( ! -name '*.o' -o -name 'crt*.o' \) ! -name '*.d' ! -name '*.log' \
-			! -name '*-san' -print0 | tar --null -cf - -T -) | tar -xf - -C $(INSTALL_LIB)/$$part; \
+			! -name '*-san' -print0 | tar --null -cf - -T -) | tar --no-same-owner -xf - -C $(INSTALL_LIB)/$$part; \
 	done
 	for file in $(PRODUCT:$(B)/product/%=%); do rm -f $(INSTALL_LIB)/$$file; cp $(B)/product/$$file $(INSTALL_LIB)/$$file; done
 	rm -f $(INSTALL_LIB)/libexec/optmig-interp
