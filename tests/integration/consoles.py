@@ -176,6 +176,19 @@ class Terminal:
             self.text = ""
 
 
+def session(leader):
+    """The processes of a session, as far as they have not ended."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, sid = path.read_text().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if int(sid) == leader and state != "Z":
+            found.append(int(path.parent.name))
+    return found
+
+
 class Reader:
     """A newcomer with an empty home."""
     def __init__(self, **env):
@@ -221,11 +234,21 @@ class Reader:
                 print(f"  {where[:150]}", flush=True)
 
     def close(self):
-        """All windows are closed, and what ran there ends."""
-        for terminal in self.terminals.values():
+        """All windows are closed, and what ran there ends. A shell that reads the end of its input first tells its jobs nothing."""
+        terminals, self.terminals = self.terminals, {}
+        for terminal in terminals.values():
             os.close(terminal.fd)
             os.waitpid(terminal.pid, 0)
-        self.terminals = {}
+            end = time.monotonic() + 10
+            while left := session(terminal.pid):
+                if time.monotonic() > end:
+                    fail(f"terminal {terminal.name} is closed, and these go on: {left}")
+                for pid in left:
+                    try:
+                        os.kill(pid, signal.SIGHUP)
+                    except ProcessLookupError:
+                        pass
+                time.sleep(0.1)
 
     def end(self):
         self.close()
