@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # The host side: `optmig` with its loader, and the images' program interpreter.
 HOST_SRCS := $(wildcard host/*.c host/*/*.c host/*/*.S)
-HOST_SRCS := $(filter-out host/load/interp.c,$(HOST_SRCS))
+HOST_SRCS := $(filter-out host/load/interp.c host/testing/% host/product/%,$(HOST_SRCS))
+# What tests hang into the host, and what is in its place in what is installed: host/testhooks.h.
+HOST_TESTING_SRCS := $(wildcard host/testing/*.c)
+HOST_PRODUCT_SRCS := $(wildcard host/product/*.c)
 HOST_CORE_SRCS := $(wildcard core/*.c core/*/*.c core/*/*/*.c)
-HOST_TEE_SRCS := $(wildcard tee/*.c tee/*/*.c tee/*/*.S tee/*/*/*.c)
+# Without the forger of guests' evidence: the emulated platform makes none.
+HOST_TEE_SRCS := $(filter-out tee/evidence/demo/snp_%,$(wildcard tee/*.c tee/*/*.c tee/*/*.S tee/*/*/*.c))
 HOST_LIBS := -ljansson -lnftables -lmnl -lssl -lcrypto -lpthread -ldl
 CFLAGS_host_host_cli_main := -DOPTMIG_VERSION='"$(VERSION)"'
 CFLAGS_san_host_cli_main := $(CFLAGS_host_host_cli_main)
@@ -14,10 +18,13 @@ optmig: $(B)/bin/optmig $(B)/libexec/optmig-interp
 ifneq ($(wildcard tee/platform.c),)
 all: optmig
 endif
-$(B)/bin/optmig: $(call objs,host,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(HOST_EXTRA_ARCHIVES)
+HOST_OBJS := $(call objs,host,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(HOST_EXTRA_ARCHIVES)
+$(B)/bin/optmig: $(call objs,host,$(HOST_TESTING_SRCS)) $(HOST_OBJS)
+$(B)/product/bin/optmig: $(call objs,host,$(HOST_PRODUCT_SRCS)) $(HOST_OBJS)
+$(B)/bin/optmig $(B)/product/bin/optmig:
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ $(HOST_LIBS) -o $@
-$(B)/bin/optmig-san: $(call objs,san,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(SAN_EXTRA_ARCHIVES)
+$(B)/bin/optmig-san: $(call objs,san,$(HOST_TESTING_SRCS) $(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(SAN_EXTRA_ARCHIVES)
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined -pie $^ $(HOST_LIBS) -o $@
 

@@ -6,29 +6,34 @@
 #   PREFIX/lib/optmig/...           what the compiler needs, in the layout of the build
 #   PREFIX/libexec/optmig-interp    the images' program interpreter, with the installed loader's path in it
 #   PREFIX/share/man, bash-completion, systemd
+#
+# What tests hang into (faults, the stop test, mutations) is in no installed file: those of $(PRODUCT) take the place of the build's.
 INSTALL_ROOT := $(DESTDIR)$(PREFIX)
 INSTALL_LIB := $(INSTALL_ROOT)/lib/optmig
 INSTALL_PARTS := bin libexec sysroot toolchain trusted lib
+PRODUCT := $(addprefix $(B)/product/,bin/optmig toolchain/optmig-pass.so trusted/librt.a)
 ## make install        install below PREFIX (/usr/local); DESTDIR for packaging
-install: all $(B)/libexec/optmig-interp.installed
+install: all $(PRODUCT)
 	install -d $(INSTALL_ROOT)/bin $(INSTALL_ROOT)/libexec $(INSTALL_LIB) $(INSTALL_ROOT)/share/man/man1 $(INSTALL_ROOT)/share/man/man5 \
 		$(INSTALL_ROOT)/share/bash-completion/completions
 	for part in $(INSTALL_PARTS); do \
 		[ -d $(B)/$$part ] || continue; \
 		install -d $(INSTALL_LIB)/$$part; \
-		(cd $(B)/$$part && find . \( -type f -o -type l \) \( ! -name '*.o' -o -name 'crt*.o' \) ! -name '*.d' ! -name '*.log' ! -name '*.installed' \
-			! -name '*-san' -print0 | tar --null -cf - -T -) | tar -xf - -C $(INSTALL_LIB)/$$part; \
+		(cd $(B)/$$part && find . \( -type f -o -type l \) \( ! -name '*.o' -o -name 'crt*.o' \) ! -name '*.d' ! -name '*.log' \
+			! -name '*-san' -print0 | tar --null -cf - -T -) | tar --no-same-owner -xf - -C $(INSTALL_LIB)/$$part; \
 	done
-	install -m 755 $(B)/libexec/optmig-interp.installed $(INSTALL_LIB)/libexec/optmig-interp
+	for file in $(PRODUCT:$(B)/product/%=%); do rm -f $(INSTALL_LIB)/$$file; cp $(B)/product/$$file $(INSTALL_LIB)/$$file; done
+	rm -f $(INSTALL_LIB)/libexec/optmig-interp
+	$(call interp,$(PREFIX)/lib/optmig/bin/optmig) -o $(INSTALL_LIB)/libexec/optmig-interp
 	for tool in $(INSTALL_LIB)/bin/optmig*; do ln -sf ../lib/optmig/bin/$$(basename $$tool) $(INSTALL_ROOT)/bin/; done
 	ln -sf ../lib/optmig/libexec/optmig-interp $(INSTALL_ROOT)/libexec/
 	install -m 644 $(wildcard docs/man/*.1) $(INSTALL_ROOT)/share/man/man1/
 	install -m 644 $(wildcard docs/man/*.5) $(INSTALL_ROOT)/share/man/man5/
 	install -m 644 docs/completion/optmig.bash $(INSTALL_ROOT)/share/bash-completion/completions/optmig
+	ln -sf optmig $(INSTALL_ROOT)/share/bash-completion/completions/optmig-sign
 	@if ls docs/systemd/*.service > /dev/null 2>&1; then install -d $(INSTALL_ROOT)/lib/systemd/system; \
 		install -m 644 docs/systemd/*.service $(INSTALL_ROOT)/lib/systemd/system/; fi
-$(B)/libexec/optmig-interp.installed: host/load/interp.c mk/host.mk mk/install.mk FORCE | deps
-	@mkdir -p $(@D)
-	$(call interp,$(PREFIX)/lib/optmig/bin/optmig) -o $@
-.PHONY: FORCE
-FORCE:
+
+# What is installed has nothing of the tests in it; and README's first commands, and a page of more, do what is written there.
+TESTS += tests/integration/product tests/integration/readme
+TEST_DEPS += $(PRODUCT)

@@ -56,7 +56,7 @@ $(B)/tests/sgx/%.hw: $(B)/tests/sgx/%
 SGX_TESTS := vectors $(foreach t,conformance entering registers stress einit keys,$(t) $(t).strict $(t).hw $(t)-san)
 SGX_TESTS := $(addprefix $(B)/tests/sgx/,$(SGX_TESTS) sealed sealed-san sign image image-san)
 
-$(B)/tests/sgx/sign: $(call objs,host,tests/sgx/sign.c) $(B)/host/libsign.a
+$(B)/tests/sgx/sign: $(call objs,host,tests/sgx/sign.c) $(B)/host/libsign.a $(B)/host/libcore.a $(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^ -lcrypto
 IMAGE_SRC := core/imagefile.c core/measure.c core/crypto/sha256.c core/crypto/sha256_ni.c

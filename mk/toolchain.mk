@@ -11,9 +11,14 @@ PASS_OBJECTS := $(PASS_SOURCES:%.cpp=$(B)/plugin/%.o)
 $(B)/plugin/%.o: %.cpp | deps
 	@mkdir -p $(@D)
 	$(CLANGXX) $(CXXFLAGS_plugin) -isystem $$($(LLVM_CONFIG) --includedir) -Iabi -MMD -MP -c $< -o $@
--include $(PASS_OBJECTS:.o=.d)
+-include $(PASS_OBJECTS:.o=.d) $(wildcard $(B)/plugin/toolchain/pass/*/*.d)
 
-$(PASS): $(PASS_OBJECTS)
+# Options that make wrong programs, for mutation tests, and what is in their place in what is installed.
+PASS_TESTING_OBJECTS := $(B)/plugin/toolchain/pass/testing/Drop.o
+PASS_PRODUCT_OBJECTS := $(B)/plugin/toolchain/pass/product/Drop.o
+$(PASS): $(PASS_OBJECTS) $(PASS_TESTING_OBJECTS)
+$(B)/product/toolchain/optmig-pass.so: $(PASS_OBJECTS) $(PASS_PRODUCT_OBJECTS)
+$(PASS) $(B)/product/toolchain/optmig-pass.so:
 	@mkdir -p $(@D)
 	$(CLANGXX) -shared -o $@ $^
 

@@ -3,7 +3,10 @@
 #
 # One object, so that all names but the interface (abi/passrt.h, the linker script's) can be made local: a program may
 # have functions of the same names, and the runtime's memcpy must not be libc's, which marks cards and polls.
-TRUSTED_SRC := $(filter-out %/test_%,$(wildcard trusted/*/*.c trusted/*/*.S trusted/rt/io/*.c))
+TRUSTED_SRC := $(filter-out %/test_% trusted/testing/% trusted/product/%,$(wildcard trusted/*/*.c trusted/*/*.S trusted/rt/io/*.c))
+# What tests hang into the runtime, and what is in its place in what is installed: trusted/rt/testhooks.h.
+TRUSTED_TESTING_SRC := $(wildcard trusted/testing/*.c trusted/testing/*.S)
+TRUSTED_PRODUCT_SRC := $(wildcard trusted/product/*.c)
 TRUSTED_CORE_SRC := $(sort $(CORE_SRC) $(wildcard core/wire*.c core/mig/*.c))
 TRUSTED_OBJS := $(call objs,trusted,$(TRUSTED_SRC) $(TRUSTED_CORE_SRC)) $(patsubst %,$(B)/trusted/bearssl/%.o,$(BEARSSL_SRC)) \
 	$(patsubst %,$(B)/trusted/mbedtls/%.o,$(MBEDTLS_SRC))
@@ -13,13 +16,20 @@ LIBRT := $(B)/trusted/librt.a
 IMAGE_LD := trusted/boot/image.ld
 
 TRUSTED_EXPORTS := optmig_entry __optmig_attention __optmig_safepoint __optmig_range __optmig_syscall __optmig_syscall_asm \
-	__optmig_cpuid __optmig_verify_store \
+	__optmig_cpuid \
 	$(foreach k,mark markpoll,$(foreach s,1 16 64 256 1024 4096,$(foreach r,rax rbx rcx rdx rsi rdi rbp r8 r9 r10 r12 r13 r14 r15,__optmig_$(k)$(s)_$(r))))
-$(B)/trusted/rt.o: $(TRUSTED_OBJS) mk/trusted.mk
-	$(LLD) -r -o $@.all $(TRUSTED_OBJS)
-	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(TRUSTED_EXPORTS)) $@.all $@
+$(B)/trusted/rt.o: $(TRUSTED_OBJS) $(call objs,trusted,$(TRUSTED_TESTING_SRC)) mk/trusted.mk
+	$(call trusted_object,$(filter %.o,$^),$(TRUSTED_EXPORTS) __optmig_verify_store)
+$(B)/product/trusted/rt.o: $(TRUSTED_OBJS) $(call objs,trusted,$(TRUSTED_PRODUCT_SRC)) mk/trusted.mk
+	@mkdir -p $(@D)
+	$(call trusted_object,$(filter %.o,$^),$(TRUSTED_EXPORTS))
+# $(call trusted_object,objects,names that stay global)
+define trusted_object
+	$(LLD) -r -o $@.all $(1)
+	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(2)) $@.all $@
 	rm -f $@.all
-$(LIBRT): $(B)/trusted/rt.o
+endef
+$(B)/trusted/librt.a $(B)/product/trusted/librt.a: %/librt.a: %/rt.o
 	rm -f $@; $(AR) rcs $@ $^
 .PHONY: trusted
 ## make trusted        the enclave's runtime, librt.a

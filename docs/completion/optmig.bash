@@ -58,3 +58,14 @@ _optmig()
 	esac
 }
 complete -o filenames -F _optmig optmig
+
+_optmig_sign()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]}
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "--help $(optmig-sign --help 2> /dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)" -- "$cur")
+	else
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	fi
+}
+complete -o filenames -F _optmig_sign optmig-sign

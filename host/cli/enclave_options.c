@@ -3,27 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include "enclave_options.h"
+#include "testhooks.h"
 #include "util.h"
-
-/* For tests: an emulated CPU without the registers that this one has. */
-static int emulated_state(const char *name, uint64_t *ret_xfrm)
-{
-	*ret_xfrm = 0;
-	if (!name || !*name)
-		return 0;
-	*ret_xfrm = strcmp(name, "sse") == 0 ? OM_XFRM_SSE : strcmp(name, "avx") == 0 ? OM_XFRM_AVX : OM_XFRM_AVX512;
-	if (*ret_xfrm != OM_XFRM_AVX512 || strcmp(name, "avx512") == 0)
-		return 0;
-	return host_fail(OM_EINVAL, "OPTMIG_EMU_XFRM is \"%s\"; it may be sse, avx or avx512", name);
-}
 
 int cli_enclave_defaults(struct host_load_options *options)
 {
 	const char *kind = getenv("OPTMIG_SGX"), *profile = getenv("OPTMIG_EMU_PROFILE");
-	int error = emulated_state(getenv("OPTMIG_EMU_XFRM"), &options->emu.xfrm);
 
-	if (error)
-		return error;
 	options->kind = TEE_AUTO;
 	if (kind && strcmp(kind, "emu") == 0)
 		options->kind = TEE_SOFT;
@@ -33,9 +19,8 @@ int cli_enclave_defaults(struct host_load_options *options)
 		return host_fail(OM_EINVAL, "OPTMIG_SGX is \"%s\"; it may be emu, hw or auto", kind);
 	options->emu.strict = host_env_true("OPTMIG_EMU_STRICT");
 	options->emu.cost_profile = profile && *profile ? profile : NULL;
-	options->emu.watch_writes = getenv("OPTMIG_ORACLE") != NULL;
 	options->emu.sealed = true;
-	return 0;
+	return host_hook_emulator(&options->emu);
 }
 
 bool cli_enclave_option(struct host_load_options *options, int option, const char *argument)

@@ -6,10 +6,9 @@
 #include "cli.h"
 #include "daemon/control.h"
 #include "exitcodes.h"
-#include "mig/fault.h"
+#include "testhooks.h"
 #include "mig/units.h"
 #include "priv/priv.h"
-#include "sysproxy/sysproxy.h"
 #include "util.h"
 
 static const char help[] =
@@ -140,9 +139,7 @@ int cli_receive(int argc, char **argv)
 	options.ready = ready;
 	options.undo = host_control_remove;
 	options.restart_argv = argv - 1; /* main() passed its own, one further */
-	error = host_fault_setup();
-	if (!error)
-		error = mig_fault_setup();
+	error = host_hook_setup();
 	if (!error)
 		error = mig_receive(&options);
 	host_error_cure(error, "receive");

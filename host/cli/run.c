@@ -15,17 +15,13 @@
 #include "cli.h"
 #include "daemon/control.h"
 #include "net/hold.h"
-#include "load/stop_test.h"
-#include "mig/fault.h"
-#include "sysproxy/sysproxy.h"
+#include "testhooks.h"
 #include "util.h"
 
 struct run_options {
 	struct host_load_options load;
 	bool stats;
 	const char *stats_json;
-	uint64_t stop_test;             /* stops per second, 0: none */
-	uint64_t round_test;            /* rounds per second, 0: none */
 };
 
 static struct run_options options;      /* read by the exit hook */
@@ -36,17 +32,13 @@ static const char help[] =
 	CLI_ENCLAVE_HELP
 	"  --stats                at exit, print host calls, exceptions and memory on stderr\n"
 	"  --stats-json FILE      the same as JSON\n"
-	"  --stop-test N          stop and resume the program N times a second (for tests)\n"
-	"  --round-test N         clear all cards N times a second, as pre-copy does (for measurements)\n"
 	"  --quiet, --verbose     say less, or more, on stderr\n";
 
-enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_STOP_TEST, OPT_ROUND_TEST, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
+enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
-	{ "stop-test", required_argument, NULL, OPT_STOP_TEST },
-	{ "round-test", required_argument, NULL, OPT_ROUND_TEST },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "help", no_argument, NULL, OPT_HELP },
@@ -56,13 +48,15 @@ static const struct option longs[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static int parse_rate(const char *name, const char *text, uint64_t *ret_rate)
+static const struct option *all_options(void)
 {
-	int error = host_parse_u64(text, 1, 10000, ret_rate);
+	static struct option all[sizeof longs / sizeof *longs + 4];
+	unsigned count = sizeof longs / sizeof *longs - 1;
 
-	if (error)
-		host_error("run: %s: %s", name, host_reason());
-	return error;
+	memcpy(all, longs, sizeof longs);
+	for (const struct option *more = host_test_hooks.run_options; more && more->name; more++)
+		all[count++] = *more;
+	return all;
 }
 
 /* Return: 0 go on, 1 done (help), -1 usage error. */
@@ -71,20 +65,12 @@ static int parse(int argc, char **argv)
 	bool quiet = host_env_true("OPTMIG_QUIET"), verbose = host_log_verbose();
 	int c;
 
-	while ((c = cli_getopt(argc, argv, "+hqv", longs)) != -1) {
+	while ((c = cli_getopt(argc, argv, "+hqv", all_options())) != -1) {
 		if (cli_enclave_option(&options.load, c, optarg))
 			continue;
 		switch (c) {
 		case OPT_STATS:      options.stats = true; break;
 		case OPT_STATS_JSON: options.stats_json = optarg; break;
-		case OPT_STOP_TEST:
-			if (parse_rate("--stop-test", optarg, &options.stop_test))
-				return -1;
-			break;
-		case OPT_ROUND_TEST:
-			if (parse_rate("--round-test", optarg, &options.round_test))
-				return -1;
-			break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
 		case 'v': case OPT_VERBOSE: verbose = true; break;
 		case 'h': case OPT_HELP:
@@ -95,7 +81,8 @@ static int parse(int argc, char **argv)
 				"build it again with `optmig-cc -Xoptmig heap=8G` or an optmig.toml next to the program");
 			return -1;
 		default:
-			return -1;
+			if (!host_test_hooks.run_option || host_test_hooks.run_option(c, optarg))
+				return -1;
 		}
 	}
 	host_log_options(quiet, verbose);
@@ -162,9 +149,7 @@ static int start(const char *path, char *const *argv)
 	options.load.envp = environ;
 	options.load.stats = options.stats || options.stats_json;
 	host_signals_block(false);
-	error = host_fault_setup();
-	if (!error)
-		error = mig_fault_setup();
+	error = host_hook_setup();
 	if (!error)
 		error = host_enclave_load(&options.load, &enclave, &main_slot);
 	if (error) {
@@ -179,10 +164,8 @@ static int start(const char *path, char *const *argv)
 		host_net_begin();
 	if (!error)
 		error = host_start_thread(enclave, main_slot);
-	if (!error && options.stop_test)
-		error = host_stop_test_start(enclave, (uint32_t)options.stop_test);
-	if (!error && options.round_test)
-		error = host_round_test_start(enclave, (uint32_t)options.round_test);
+	if (!error)
+		error = host_hook_started(enclave);
 	if (error) {
 		host_error_cure(error, path);
 		return HOST_EXIT_FAILED;
@@ -211,8 +194,6 @@ int cli_run(int argc, char **argv)
 /* argv: "optmig-exec", path, argv of the program. Settings come from the environment alone. */
 int cli_run_direct(int argc, char **argv)
 {
-	const char *stop_test = getenv("OPTMIG_STOP_TEST"), *round_test = getenv("OPTMIG_ROUND_TEST");
-
 	if (argc < 3) {
 		host_error("optmig-exec is started by the images themselves; use `optmig run PROGRAM`");
 		return HOST_EXIT_USAGE;
@@ -223,9 +204,5 @@ int cli_run_direct(int argc, char **argv)
 	}
 	options.stats = host_env_true("OPTMIG_STATS");
 	options.stats_json = getenv("OPTMIG_STATS_JSON");
-	if (stop_test && *stop_test && parse_rate("OPTMIG_STOP_TEST", stop_test, &options.stop_test))
-		return HOST_EXIT_USAGE;
-	if (round_test && *round_test && parse_rate("OPTMIG_ROUND_TEST", round_test, &options.round_test))
-		return HOST_EXIT_USAGE;
 	return start(argv[1], argv + 2);
 }

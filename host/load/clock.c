@@ -17,6 +17,7 @@
 #include <time.h>
 #include <x86intrin.h>
 #include "internal.h"
+#include "testhooks.h"
 #include "util.h"
 
 #define STRETCH_MIN_NS   100000u      /* too short a stretch calibrates nothing */
@@ -24,7 +25,6 @@
 
 struct anchor { uint64_t tsc, monotonic_ns, realtime_ns; };
 static struct anchor first;
-static _Atomic int64_t jump_ns;       /* tests: see host_clock_jump */
 
 static uint64_t read_ns(clockid_t id)
 {
@@ -81,7 +81,7 @@ static uint64_t slope(const struct anchor *from, const struct anchor *to)
 
 static void publish(struct om_clock *clock, const struct anchor *base, uint64_t mult)
 {
-	uint64_t seq = clock->seq, jump = (uint64_t)atomic_load_explicit(&jump_ns, memory_order_relaxed);
+	uint64_t seq = clock->seq, jump = host_hook_clock();
 
 	__atomic_store_n(&clock->seq, seq + 1, __ATOMIC_RELAXED);
 	__atomic_thread_fence(__ATOMIC_RELEASE);
@@ -112,11 +112,6 @@ static void *refresh(void *argument)
 			previous = now;
 	}
 	return NULL;
-}
-
-void host_clock_jump(int64_t ns)
-{
-	atomic_store(&jump_ns, ns);
 }
 
 int host_clock_start(struct host_enclave *e)

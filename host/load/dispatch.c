@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <time.h>
+#include "testhooks.h"
 #include "internal.h"
-#include "oracle.h"
 #include "net/hold.h"
 #include "net/options.h"
 #include "net/tcp.h"
@@ -106,7 +106,7 @@ static int64_t do_sgx(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbu
 	int error = 0;
 
 	(void)tbuf_size;
-	if (host_fault_on && host_fault_before(HOST_FAULT_SGX + tbuf->op, &injected))
+	if (host_hook_before(HOST_HOOK_SGX + tbuf->op, &injected))
 		return OM_EHOST;
 	if ((offset | length) % OM_PAGE_SIZE || offset > size || length > size - offset)
 		return OM_EINVAL;
@@ -345,7 +345,7 @@ static int64_t do_round(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	if (point < OM_ROUND_TAKE || point > OM_ROUND_STOP)
 		return OM_EINVAL;
 	snprintf(words, sizeof words, "%s:%u:%u", names[point], (unsigned)(number < 99999 ? number : 99999), (unsigned)(tracker & 3));
-	host_oracle(slot->enclave, words, NULL);
+	host_hook_spectator(slot->enclave, words, NULL);
 	return 0;
 }
 
@@ -393,7 +393,7 @@ static void count(struct host_slot *slot, uint32_t op, uint32_t nr, uint64_t ns)
 
 static int64_t carry_out(uint32_t op, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	return host_fault_rate ? host_fault_call(functions[op], slot, tbuf, tbuf_size) : functions[op](slot, tbuf, tbuf_size);
+	return host_hook_call(functions[op], slot, tbuf, tbuf_size);
 }
 
 void host_dispatch(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)

@@ -80,8 +80,6 @@ void host_streams_note(void);
 /* @ret_main_slot: slot of the main thread, not started yet; 0 when booted to receive. */
 __attribute__((warn_unused_result))
 int host_enclave_load(const struct host_load_options *options, struct host_enclave **ret_enclave, uint32_t *ret_main_slot);
-/* For tests of clocks that jump: the enclave sees the host's clocks so much later, from the next publication on. */
-void host_clock_jump(int64_t ns);
 /* All threads must be out (host_wait_idle). */
 void host_enclave_free(struct host_enclave *enclave);
 /* Before the first thread is started. The structure is copied. */
@@ -122,9 +120,6 @@ int host_start_thread(struct host_enclave *enclave, uint32_t slot);
 /* Makes the slot's host thread if there is none, and leaves it waiting: a later start cannot fail for want of memory. */
 __attribute__((warn_unused_result))
 int host_ready_thread(struct host_enclave *enclave, uint32_t slot);
-/* For tests of copies of this process: enters every slot once, as to start or resume its thread, and returns how many times the
- * enclave was entered. Context: nothing is served; whoever was entered is left where it stands. */
-uint32_t host_try_slots(struct host_enclave *enclave);
 /* Application threads that are inside the enclave or in a host call. */
 uint32_t host_threads_running(struct host_enclave *enclave);
 /* Waits until none is. Return: OM_ETIMEDOUT. */

@@ -61,6 +61,14 @@ static int take_bytes(int fd, bool copy, struct host_image *image)
 	return error;
 }
 
+/* No key has a modulus of zero; one is there as soon as a signature is. */
+static bool is_signed(const struct om_image *image)
+{
+	static const uint8_t none[SGX_RSA_SIZE];
+
+	return memcmp(image->file + image->sigstruct_file_offset + offsetof(struct sgx_sigstruct, modulus), none, sizeof none) != 0;
+}
+
 static int take_image(struct host_image *image)
 {
 	int error = om_image_open(image->file, image->size, false, &image->image);
@@ -69,6 +77,8 @@ static int take_image(struct host_image *image)
 		return host_fail(error, "%s", image->image.reason ? image->image.reason : om_strerror(error));
 	if (image->image.sigstruct_file_offset == 0)
 		return host_fail(OM_ESIGSTRUCT, "it is not signed, or was stripped by a tool that is not optmig-strip: then build it again");
+	if (!is_signed(&image->image))
+		return host_fail(OM_ESIGSTRUCT, "the image is not signed yet");
 	memcpy(&image->sigstruct, (const uint8_t *)image->file + image->image.sigstruct_file_offset, sizeof image->sigstruct);
 	return 0;
 }

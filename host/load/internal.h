@@ -72,6 +72,7 @@ int  host_bootblock_build(const struct host_enclave *e, const struct host_load_o
 /* serve.c: enter a slot and serve it until it is done. Returns the enum om_exit that ended it. */
 int  host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, uint64_t r9, uint32_t *ret_exit);
 int  host_slot_prepare(struct host_slot *slot, uint64_t tbuf_size);
+uint64_t host_slot_tcs(const struct host_slot *slot);          /* address of its TCS */
 
 /* threads.c: ends the waiting host threads. None may be running. */
 void host_threads_end(struct host_enclave *e);

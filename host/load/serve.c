@@ -60,7 +60,7 @@ static _Noreturn void refuse(const struct host_slot *slot, const struct om_tbuf 
 	host_exit(HOST_EXIT_FAILED, signo > 0 && signo <= 64 ? signo : 0);
 }
 
-static uint64_t tcs_address(const struct host_slot *slot)
+uint64_t host_slot_tcs(const struct host_slot *slot)
 {
 	return OM_ELRANGE_BASE + slot->enclave->image.header.slots_offset + (uint64_t)slot->index * OM_SLOT_SIZE + OM_SLOT_TCS;
 }
@@ -73,7 +73,7 @@ static int serve_exception(struct host_slot *slot, const struct tee_run *cause)
 	if (slot->stats && cause->exception_vector < 32)
 		slot->stats->faults[cause->exception_vector]++;
 	for (;;) {
-		struct tee_run run = { .tcs = tcs_address(slot) };
+		struct tee_run run = { .tcs = host_slot_tcs(slot) };
 		int error = tee_enter(slot->enclave->sgx, SGX_EENTER, ecall, (uintptr_t)slot->exc_tbuf, OM_TBUF_SIZE_EXC, 0, 0, &run);
 
 		if (error)
@@ -102,7 +102,7 @@ int host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, ui
 	uint32_t leaf = SGX_EENTER;
 
 	for (;;) {
-		struct tee_run run = { .tcs = tcs_address(slot) };
+		struct tee_run run = { .tcs = host_slot_tcs(slot) };
 		int error = tee_enter(slot->enclave->sgx, leaf, ecall, (uintptr_t)slot->tbuf, slot->tbuf_size, r8, r9, &run);
 
 		if (error)
@@ -132,21 +132,6 @@ int host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, ui
 			return host_fail(OM_EINTERNAL, "exit %u from slot %u", slot->tbuf->exit, slot->index);
 		}
 	}
-}
-
-uint32_t host_try_slots(struct host_enclave *e)
-{
-	uint32_t entered = 0;
-
-	if (tee_thread_attach(e->platform))
-		return 0;
-	for (uint32_t i = 0; i < e->slot_count; i++) {
-		struct tee_run run = { .tcs = tcs_address(&e->slots[i]) };
-
-		if (host_slot_prepare(&e->slots[i], OM_TBUF_SIZE_APP) == 0)
-			entered += tee_enter(e->sgx, SGX_EENTER, OM_ECALL_THREAD, (uintptr_t)e->slots[i].tbuf, OM_TBUF_SIZE_APP, 0, 0, &run) == 0;
-	}
-	return entered;
 }
 
 int host_thread_attach(struct host_enclave *e)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Faults at named steps of a migration, for tests (tests/integration/mig_faults makes one of every step and fault). Off
- * unless OPTMIG_MIG_FAULT is set; then every process says so. Its value is a list of rules STEP:FAULT, separated by
- * commas; each strikes once, when this process comes to that step for the first time.
+ * The named steps of a migration, for tests: faults strike there (host/testing/steps.c; tests/integration/mig_faults makes one of every
+ * step and fault). In what is installed nobody listens.
  *
  * What a step means for the hand-over stands in docs/reliability.md with the ends that are expected of it.
  */
@@ -10,8 +9,7 @@
 #define OPTMIG_HOST_MIG_FAULT_H
 
 #include <stdint.h>
-
-struct host_mig;
+#include "testhooks.h"
 
 /* X(identifier, name): in the order in which a session comes to them. */
 #define MIG_STEPS(X) \
@@ -42,20 +40,6 @@ struct host_mig;
 	X(TARGET_ABORTED, "target.aborted")       /* gave up when it was complete: the abort is about to leave */ \
 	X(TARGET_ENDING, "target.ending")
 
-#define MIG_FAULTS(X) \
-	X(KILL, "kill")             /* the process dies */ \
-	X(CUT, "cut")               /* its connections are reset */ \
-	X(CUT_TWICE, "cut-twice")   /* ... and once more as soon as they have been made anew and say the first word */ \
-	X(GIVE_UP, "give-up")       /* its user does not want it any more, and cancels */ \
-	X(STALL, "stall")           /* nothing moves for 4 s */ \
-	X(DISK, "disk")             /* from now on writing to a file fails */ \
-	X(MEMORY, "memory")         /* ... no address space is to be had */ \
-	X(DESCRIPTORS, "descriptors") /* ... no descriptor */ \
-	X(SIGNALS, "signals")       /* a signal every 100 us for a second */ \
-	X(CLOCK_FORTH, "clock-forth") /* the enclave's clock jumps by an hour, and back after a second */ \
-	X(CLOCK_BACK, "clock-back") \
-	X(FORK, "fork")             /* the process forks, and the copy tries to run the program */
-
 enum mig_step {
 #define X(id, name) MIG_STEP_##id,
 	MIG_STEPS(X)
@@ -63,18 +47,40 @@ enum mig_step {
 	MIG_STEP_COUNT
 };
 
-/* Reads OPTMIG_MIG_FAULT. Return: OM_EINVAL. */
-__attribute__((warn_unused_result))
-int mig_fault_setup(void);
 /* This process has come to a step. Context: any thread, with or without mig->lock; does not wait. */
-void mig_fault(struct host_mig *mig, enum mig_step step);
-/* The same, and waits while a stall lasts: for steps at which no pump runs. Context: without mig->lock. */
-void mig_fault_step(struct host_mig *mig, enum mig_step step);
+static inline void mig_fault(struct host_mig *mig, enum mig_step step)
+{
+	if (host_test_hooks.mig_step)
+		host_test_hooks.mig_step(mig, step);
+}
+
 /* Waits while a stall lasts or until the pumps shall stop. Context: without mig->lock. */
-void mig_fault_wait(struct host_mig *mig);
+static inline void mig_fault_wait(struct host_mig *mig)
+{
+	if (host_test_hooks.mig_wait)
+		host_test_hooks.mig_wait(mig);
+}
+
 /* A frame of the control connection is about to leave: some are steps. */
-void mig_fault_frame(struct host_mig *mig, const uint8_t *frame);
+static inline void mig_fault_frame(struct host_mig *mig, const uint8_t *frame)
+{
+	if (host_test_hooks.mig_frame)
+		host_test_hooks.mig_frame(mig, frame);
+}
+
 /* It has left; what has struck and needs the engine is done, before another frame is taken. Context: without mig->lock. */
-void mig_fault_sent(struct host_mig *mig);
+static inline void mig_fault_sent(struct host_mig *mig)
+{
+	if (host_test_hooks.mig_sent)
+		host_test_hooks.mig_sent(mig);
+}
+
+/* A step, and waits while a stall lasts: for steps at which no pump runs. Context: without mig->lock. */
+static inline void mig_fault_step(struct host_mig *mig, enum mig_step step)
+{
+	mig_fault(mig, step);
+	mig_fault_sent(mig);
+	mig_fault_wait(NULL);
+}
 
 #endif

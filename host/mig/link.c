@@ -42,6 +42,10 @@ int mig_address_parse(const char *text, struct mig_address *ret_address)
 	}
 	if ((size_t)(end - host) >= sizeof a.host || (port && (!*port || strlen(port) >= sizeof a.port)))
 		return host_fail(OM_EINVAL, "\"%s\" is not ADDRESS:PORT", text);
+	/* A number is an address to getaddrinfo(), of which nobody thinks. */
+	if (*host && host + strspn(host, "0123456789") == end)
+		return host_fail(OM_EINVAL, "\"%s\": of which address? (127.0.0.1:%.*s; *:%.*s listens everywhere)", text, (int)(end - host), host,
+			(int)(end - host), host);
 	memcpy(a.host, host, (size_t)(end - host));
 	a.host[end - host] = 0;
 	if (port)
@@ -178,7 +182,8 @@ static int connect_one(const struct addrinfo *to, int stop_fd, uint64_t timeout_
 		else
 			error = mig_wait_fd(fd, POLLOUT, stop_fd, timeout_ms);
 		if (!error && (getsockopt(fd, SOL_SOCKET, SO_ERROR, &code, &size) || code))
-			error = host_fail(OM_ECONNECTION, "%s", strerror(code));
+			error = host_fail(OM_ECONNECTION, "%s%s", strerror(code), code == ECONNREFUSED ?
+				"; is `optmig receive --listen` running there?" : "");
 	}
 	if (error) {
 		close(fd);

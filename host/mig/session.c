@@ -16,8 +16,8 @@
 #include <unistd.h>
 #include "strerror.h"
 #include "fault.h"
+#include "testhooks.h"
 #include "internal.h"
-#include "load/oracle.h"
 #include "net/hold.h"
 #include "util.h"
 
@@ -134,7 +134,7 @@ static void note_committed(struct host_mig *mig)
 	if (mig->source)
 		mig_source_committed(mig);
 	if (mig->source)
-		host_oracle(mig->enclave, "committed", mig->session);
+		host_hook_spectator(mig->enclave, "committed", mig->session);
 }
 
 static void note_running(struct host_mig *mig)
@@ -184,7 +184,7 @@ void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4])
 	if (state == OM_MIG_PREPARED && !mig->prepared) {
 		mig->prepared = true;
 		if (!mig->source)
-			host_oracle(mig->enclave, "prepared", mig->session);
+			host_hook_spectator(mig->enclave, "prepared", mig->session);
 	}
 	if (flags & OM_MIG_F_RUNNING && !mig->source && !mig->running)
 		note_running(mig);

@@ -41,6 +41,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <linux/sockios.h>
+#include "testhooks.h"
 #include "load/creds.h"
 #include "priv/priv.h"
 #include "sysproxy.h"
@@ -296,7 +297,7 @@ int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbu
 	for (unsigned i = 0; shape[i]; i++)
 		if (shape[i] != '.' && !argument_ok(&r, shape[i], nr, arg, i))
 			return nr == SYS_ioctl ? -ENOTTY : -EFAULT;
-	if (host_fault_on && host_fault_before(nr, &result))
+	if (host_hook_before(nr, &result))
 		return result;
 	if (priv_confined() && by_server(nr, arg, &result))
 		return result;
@@ -310,5 +311,5 @@ int64_t host_sysproxy(struct host_wait *wait, struct om_tbuf *tbuf, uint64_t tbu
 		(void)plain_syscall(SYS_close, (const uint64_t[6]){ (uint64_t)result });
 		result = -EMFILE;
 	}
-	return host_fault_on ? host_fault_after(nr, tbuf, tbuf_size, result) : result;
+	return host_hook_after(nr, tbuf, tbuf_size, result);
 }

@@ -20,36 +20,4 @@ void host_sysproxy_files(uint64_t count);
 /* Name of a listed number, or NULL. */
 const char *host_syscall_name(uint32_t nr);
 
-/*
- * Faults for tests of the enclave's checks (sysproxy/fault.c): OPTMIG_FAULT=RULE[,RULE...], each
- *
- *     NAME:NTH:WHAT      NAME  system call, or "any"; or sgx-modify, sgx-remove, sgx-restrict, with an error name
- *                        NTH   1, 2, ...: that call; "N+": that one and all later ones; "%N": each Nth
- *                        WHAT  error name (EIO, ENOMEM, EINTR, ...): the call is not made
- *                              long      more than the buffer holds
- *                              huge      result = INT64_MAX        low   result = -4096 (no such errno)
- *                              fd        result = 0x7fffffff       short half of the result
- *                              garble    the call is made, then all of the buffer's data is overwritten
- *                              map       the call is made, then other memory is mapped over a page of the enclave
- *     seed:SEED:RATE     of all host calls (abi/hostcall.h, not only system calls), one in RATE goes wrong in one of the
- *                        ways of seeded.c, as SEED will have it
- *
- * One loud line on stderr says that faults are on.
- */
-int host_fault_setup(void);
-extern int host_fault_on;
-/* True: *ret_result stands in for the call. */
-int host_fault_before(uint32_t nr, int64_t *ret_result);
-#define HOST_FAULT_SGX 0x1000u      /* + enum om_hostcall: in the place of a system call's number */
-int64_t host_fault_after(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, int64_t result);
-
-/* sysproxy/seeded.c. A call of `call`, or what a lying host makes of it. */
-struct host_slot;
-typedef int64_t host_call_fn(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
-extern uint64_t host_fault_rate;     /* 0: off */
-void host_fault_seed(uint64_t seed, uint64_t rate);
-int64_t host_fault_call(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
-/* Maps a page of zeros over each of a few pages of the enclave; says what came of it. */
-void host_fault_map_over(void);
-
 #endif

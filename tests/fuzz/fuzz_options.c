@@ -34,6 +34,7 @@ static void check(const struct cc_options *o)
 	PROPERTY(o->xfrm == OM_XFRM_SSE || o->xfrm == OM_XFRM_AVX || o->xfrm == OM_XFRM_AVX512);
 	PROPERTY(o->threads >= 1 && o->threads <= OM_APP_THREADS_MAX && o->files >= 16 && o->files <= 1u << 20);
 	PROPERTY(!o->name || strlen(o->name) <= 63);
+	PROPERTY(o->svn <= UINT16_MAX && o->debug_said <= CC_YES);
 	for (size_t i = 0; i < o->allow.count; i++)
 		PROPERTY(o->allow.item[i]);
 	PROPERTY(!o->allow.item || o->allow.item[o->allow.count] == NULL);
@@ -79,7 +80,7 @@ typedef int origin(struct cc_options *o, const uint8_t *data, size_t size);
 static void same(const struct cc_options *a, const struct cc_options *b)
 {
 	PROPERTY(a->heap == b->heap && a->elrange == b->elrange && a->threads == b->threads && a->files == b->files);
-	PROPERTY(a->debug == b->debug && a->verify == b->verify && a->scan == b->scan && a->sign == b->sign && a->interp == b->interp);
+	PROPERTY(a->debug_said == b->debug_said && a->svn == b->svn && a->verify == b->verify && a->scan == b->scan && a->sign == b->sign && a->interp == b->interp);
 	PROPERTY(!a->name == !b->name && (!a->name || strcmp(a->name, b->name) == 0));
 }
 

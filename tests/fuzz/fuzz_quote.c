@@ -3,9 +3,10 @@
  * Quotes, envelopes of evidence and collateral. Properties: what was accepted lies inside the input and accounts for every byte of it,
  * in versions 4 and 5 for every byte up to the end of the signature, and what follows changes nothing; an envelope and collateral that
  * decode encode to the same bytes; no guest's report data names a report body but by the hash; collateral as services send it becomes
- * one that decodes.
+ * one that decodes; a refusal of any evidence is in words that end.
  */
 #include "fuzz.h"
+#include "evidence/accept/refusal.h"
 #include "evidence/parse/collateral_text.h"
 #include "evidence/parse/envelope.h"
 
@@ -93,11 +94,25 @@ static void collateral(const uint8_t *data, size_t size)
 	PROPERTY(again_size == size && !memcmp(again, data, size));
 }
 
+static void refusal(const uint8_t *data, size_t size)
+{
+	static const struct sgx_report_body own;
+	char words[OM_REFUSAL_MAX];
+
+	for (int i = 0; i < 2; i++) {
+		om_refusal_words(NULL, 0, &own, (struct om_view) { data, size }, i ? OM_WHY_ROOT : OM_WHY_PLATFORM, words);
+		PROPERTY(words[0] && !words[sizeof words - 1]);
+		for (const char *c = words; *c; c++)
+			PROPERTY(*c >= ' ' && *c <= '~');
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	quote(data, size);
 	envelope(data, size);
 	collateral(data, size);
 	texts(data, size);
+	refusal(data, size);
 	return 0;
 }

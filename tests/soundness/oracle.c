@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The oracle: no page may change without its card. Runs a command with OPTMIG_ORACLE set; every emulated enclave below it
- * stops at the points of host/load/oracle.h and waits while this process looks into its memory.
+ * stops at the points of host/testhooks.h and waits while this process looks into its memory.
  *
  *   stopped     (`optmig run --stop-test N`) A page that differs from what it was at the last stop must have its card set.
  *               Then the cards are cleared. This is what a round of pre-copy believes, N times a second.

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <openssl/sha.h>
 #include "unit.h"
-#include "evidence/accept/policy.h"
+#include "evidence/accept/refusal.h"
 #include "evidence/demo/quote_build.h"
 #include "crypto/ec.h"
 #include "crypto/sha256.h"
@@ -84,6 +84,19 @@ static void expect_at(struct evidence *e, const struct om_policy *p, int64_t now
 	free(collateral);
 }
 
+/* ... and the words of that refusal. */
+static void expect_words(struct evidence *e, const struct om_policy *p, enum om_attest_reason reason, const char *want)
+{
+	uint8_t policy[OM_POLICY_BYTES_MAX];
+	char words[OM_REFUSAL_MAX];
+	size_t policy_size = 0;
+
+	if (p)
+		assert_int_equal(om_policy_encode(p, policy, sizeof policy, &policy_size), 0);
+	om_refusal_words(policy, policy_size, &e->own, (struct om_view) { e->envelope, e->envelope_size }, reason, words);
+	assert_string_equal(words, want);
+}
+
 static void expect(struct evidence *e, int want, enum om_attest_reason reason) { expect_at(e, NULL, NOW, want, reason); }
 
 static void test_accepted(void **state)
@@ -98,15 +111,28 @@ static void test_accepted(void **state)
 	free(e);
 }
 
+static const char *hex(const uint8_t hash[OM_ROOT_HASH_SIZE])
+{
+	static char text[2 * OM_ROOT_HASH_SIZE + 1];
+
+	for (size_t i = 0; i < OM_ROOT_HASH_SIZE; i++)
+		snprintf(text + 2 * i, 3, "%02x", hash[i]);
+	return text;
+}
+
 /* A production enclave trusts the emulated platform only if its policy says so in so many words. */
 static void test_roots(void **state)
 {
 	const uint8_t seed[32] = { 7 };
 	struct evidence *e = fresh(false);
 	struct om_policy p;
+	char words[OM_REFUSAL_MAX];
 
 	(void)state;
 	expect(e, OM_EPOLICY, OM_WHY_PLATFORM);
+	expect_words(e, NULL, OM_WHY_PLATFORM, "the evidence is under the demonstration root, the policy accepts Intel's root (sgx); "
+		"for tests: optmig-cc -Xoptmig debug=1, or platform = demo in the policy");
+	expect_words(e, NULL, OM_WHY_CLOCK, om_attest_reason_words(OM_WHY_CLOCK));
 	om_policy_default(&p);
 	p.platforms |= OM_PLATFORM_BIT(OM_EVIDENCE_DEMO);
 	expect_at(e, &p, NOW, 0, OM_WHY_NONE);
@@ -115,6 +141,8 @@ static void test_roots(void **state)
 	issue(e);
 	expect(e, OM_EPOLICY, OM_WHY_ROOT);
 	expect_at(e, &p, NOW, OM_EPOLICY, OM_WHY_ROOT);
+	expect_words(e, &p, OM_WHY_ROOT, "the evidence is under the demonstration root and says sgx, "
+		"the policy accepts Intel's root (sgx), the demonstration root");
 	free(e);
 	e = fresh(true);
 	om_platform_init(&e->platform, seed, "another root");
@@ -128,6 +156,9 @@ static void test_roots(void **state)
 	om_platform_root(&e->platform, p.root[0].hash);
 	p.root_count = 1;
 	expect_at(e, &p, NOW, 0, OM_WHY_NONE);
+	snprintf(words, sizeof words, "the evidence is under sgx:%s, the policy accepts Intel's root (sgx), the demonstration root; \"root =\" in the policy",
+		hex(p.root[0].hash));
+	expect_words(e, NULL, OM_WHY_ROOT, words);
 	e->type = OM_EVIDENCE_DEMO;
 	issue(e);
 	expect_at(e, &p, NOW, OM_EPOLICY, OM_WHY_ROOT);

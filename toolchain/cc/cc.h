@@ -44,7 +44,7 @@ const char *cc_nearest(const char *word, const char *const *candidates, size_t c
 /* ---- env.c ---- */
 struct cc_env {
 	const char *root, *clang, *cflags, *key, *options;
-	bool verbose, keep;
+	bool verbose, keep, quiet;
 };
 int cc_env_read(struct cc_env *ret_env);
 
@@ -60,17 +60,24 @@ struct cc_launch {
 /* ---- options.c: image options, from (in rising order) defaults, the TOML file, OPTMIG_OPTIONS, -Xoptmig ---- */
 struct cc_options {
 	uint64_t heap, elrange, threads, files, stack;   /* stack: of a thread whose attributes do not say */
-	bool debug, verify;
+	uint64_t svn;              /* ISV SVN, of the signature */
+	enum cc_answer { CC_UNSAID, CC_NO, CC_YES } debug_said;
+	bool debug;                /* settled: what was said, else whether only the development key signs */
+	bool verify;
+	const char *key;           /* PEM; NULL: the development key, which makes itself */
 	uint64_t xfrm;             /* OM_XFRM_* */
 	const char *policy, *name;
 	struct strv allow;         /* objects that need no stamp */
 	struct cc_launch launch;
 	bool untracked;            /* out: the link took one of them */
+	bool sign;                 /* no: for a key that lies elsewhere */
 	/* how the image is made; for tests */
 	const char *runtime, *script, *sysroot;
-	bool scan, sign, interp;
+	bool scan, interp;
 };
 void cc_options_default(struct cc_options *o);
+/* What follows from several options and the environment, when all have been read. */
+void cc_options_settle(struct cc_options *o, const struct cc_env *env);
 /* @where names the origin for messages. */
 int cc_options_set(struct cc_options *o, const char *key, const char *value, const char *where);
 int cc_options_words(struct cc_options *o, const char *words, const char *where);

@@ -18,10 +18,9 @@ static const char *const known[] = {
 	"OPTMIG_VERBOSE",   /* 1: print the commands that are run */
 	"OPTMIG_KEEP",      /* 1: keep temporary files */
 	"OPTMIG_PASS",      /* options of the pass (toolchain/pass/Options.cpp) */
-	"OPTMIG_PASS_TEST", /* 1: allow the pass's mutation options */
 	/* read by other parts of OptMig */
-	"OPTMIG_SGX", "OPTMIG_EMU_PROFILE", "OPTMIG_QUIET", "OPTMIG_STATS", "OPTMIG_STATS_JSON", "OPTMIG_STOP_TEST", "OPTMIG_ROUND_TEST", "OPTMIG_ROUND_TEST_JSON", "OPTMIG_FAULT",
-	"OPTMIG_RUNTIME_DIR", "OPTMIG_IMAGE_PATH", "OPTMIG_IMAGE_STORE", "OPTMIG_VECTORS", "OPTMIG_FUZZ",
+	"OPTMIG_SGX", "OPTMIG_EMU_PROFILE", "OPTMIG_QUIET", "OPTMIG_STATS", "OPTMIG_STATS_JSON", "OPTMIG_EMU_STRICT",
+	"OPTMIG_RUNTIME_DIR", "OPTMIG_IMAGE_PATH", "OPTMIG_IMAGE_STORE", "OPTMIG_HOST_DIR", "OPTMIG_DEMO_PLATFORM",
 };
 
 static void hint_misspelt(void)
@@ -59,6 +58,11 @@ static const char *get(const char *name, const char *otherwise)
 	return value && *value ? value : otherwise;
 }
 
+static bool is_true(const char *name)
+{
+	return strcmp(get(name, "0"), "0") != 0;
+}
+
 int cc_env_read(struct cc_env *ret_env)
 {
 	struct cc_env env = {
@@ -67,8 +71,9 @@ int cc_env_read(struct cc_env *ret_env)
 		.cflags = get("OPTMIG_CFLAGS", ""),
 		.key = get("OPTMIG_SIGN_KEY", NULL),
 		.options = get("OPTMIG_OPTIONS", ""),
-		.verbose = strcmp(get("OPTMIG_VERBOSE", "0"), "0") != 0,
-		.keep = strcmp(get("OPTMIG_KEEP", "0"), "0") != 0,
+		.verbose = is_true("OPTMIG_VERBOSE"),
+		.keep = is_true("OPTMIG_KEEP"),
+		.quiet = is_true("OPTMIG_QUIET"),
 	};
 	hint_misspelt();
 	if (!env.root) env.root = find_root();

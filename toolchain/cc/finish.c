@@ -28,11 +28,31 @@ static int scan(const struct cc_plan *plan, const struct cc_env *env, const stru
 	return cc_run(&command, env->verbose);
 }
 
-static int sign(const struct cc_plan *plan, const struct cc_env *env)
+/* No name of a file in these lines: libtool takes a linker for broken that says something else each time. */
+static void tell_key(const struct cc_env *env, const struct cc_options *options)
 {
-	if (sign_image(plan->output, env->key) == 0) return 0;
-	cc_error("%s: %s", plan->output, sign_last_error());
-	return 1;
+	if (env->quiet) return;
+	if (!options->sign) {
+		cc_note("not signed yet (sign=0), so it cannot be started: optmig-sign --prepare, or optmig-sign --key FILE");
+		return;
+	}
+	if (options->key) return;
+	if (options->debug_said == CC_UNSAID)
+		cc_note("signed with the development key, so it is a debug image, no place for secrets; for production: -Xoptmig key=FILE (optmig-sign --make-key FILE)");
+	else if (!options->debug)
+		cc_note("a production image, but signed with the development key, which nobody guards: -Xoptmig key=FILE (optmig-sign --make-key FILE)");
+}
+
+static int sign(const struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options)
+{
+	const struct sign_request request = {.key_pem = options->key, .svn = (int)options->svn, .unguarded = true};
+	uint8_t data[SIGN_DATA_SIZE];
+	if (options->sign ? sign_image(plan->output, &request) : sign_prepare(plan->output, &request, data)) {
+		cc_error("%s: %s", plan->output, sign_last_error());
+		return 1;
+	}
+	tell_key(env, options);
+	return 0;
 }
 
 /* What a partial link joins has one stamp for all, so here each is looked at, and none is let in. */
@@ -60,5 +80,5 @@ int cc_finish(const struct cc_plan *plan, const struct cc_env *env, struct cc_op
 	if (!options->interp) return cc_interp_remove(&elf) || write_back(&elf); /* a test image: an ordinary process */
 	if (cc_header_fill(&elf, options, plan->output) || cc_interp_place(&elf, cc_format("%s/libexec/optmig-interp", env->root)) ||
 		write_back(&elf)) return 1;
-	return options->sign ? sign(plan, env) : 0;
+	return sign(plan, env, options);
 }

@@ -46,6 +46,10 @@ static int load_policy(const struct cc_options *options, struct om_image_header 
 	error = om_policy_from_text((struct om_view){ (const uint8_t *)data, size }, build_date(), &policy, &wrong);
 	free(data);
 	if (!error && (wrong.words = om_policy_image_fault(&policy, NULL))) error = OM_EINVAL;
+	if (!error && options->debug && !(policy.flags & OM_POLICY_DEBUG)) {
+		error = OM_EINVAL;
+		wrong.words = "debug = no, and this is a debug image: it could move to nobody; give a key (-Xoptmig key=FILE), or take the line out";
+	}
 	if (!error && (error = om_policy_encode(&policy, h->policy, sizeof h->policy, &size)) != 0)
 		wrong.words = "the attestation policy takes more than the 4,096 bytes that an image has for it: list less, or use guest-signer";
 	if (error && wrong.line) cc_error("%s:%u: %s", options->policy, wrong.line, wrong.words);

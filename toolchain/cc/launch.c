@@ -17,18 +17,18 @@
 #include "launch.h"
 
 /* An image that is signed with a key of somebody's own, and no debug image. */
-static bool is_production(const struct cc_env *env, const struct cc_options *o)
+static bool is_production(const struct cc_options *o)
 {
-	return !o->debug && env->key;
+	return !o->debug;
 }
 
 static bool says_env(const struct cc_launch *l) { return l->pass.given || l->set.count; }
 static bool says_files(const struct cc_launch *l) { return l->allowed.given || l->trusted.count; }
 
-static int check_complete(const struct cc_env *env, const struct cc_options *o)
+static int check_complete(const struct cc_options *o)
 {
 	const struct cc_launch *l = &o->launch;
-	if (!is_production(env, o)) return 0;
+	if (!is_production(o)) return 0;
 	if (!l->args.given)
 		cc_error("a production image says with which arguments it may be started: args = [...], or args = \"any\"");
 	if (!says_env(l))
@@ -232,11 +232,11 @@ int cc_launch_link(struct cc_plan *plan, const struct cc_env *env, const struct 
 {
 	const struct cc_launch *l = &o->launch;
 	const char *slash = strrchr(plan->output, '/'), *bytes = cc_format("%s/launch.bin", plan->temporary);
-	bool loose = !is_production(env, o);
+	bool loose = !is_production(o);
 	struct strv args = {0}, pass = {0}, set = {0}, allowed = {0};
 	struct files files = {0};
 
-	if (check_complete(env, o)) return 1;
+	if (check_complete(o)) return 1;
 	if (l->argv0 && (l->args.any || !l->args.given)) { cc_error("argv0 says something only together with args = [...]"); return 1; }
 	if (!l->args.given && !says_env(l) && !says_files(l)) return 0; /* no section: everything is allowed */
 	struct om_launch_source source = {0};

@@ -18,6 +18,11 @@ static int read_options(const struct cc_args *args, const struct cc_env *env, st
 	if (cc_options_words(o, env->options, "OPTMIG_OPTIONS")) return 1;
 	for (size_t i = 0; i < args->image_options.count; i++)
 		if (cc_options_words(o, args->image_options.item[i], "-Xoptmig")) return 1;
+	cc_options_settle(o, env);
+	if (o->verify && !o->sysroot && access(cc_format("%s/verify/sysroot", env->root), R_OK)) {
+		cc_error("verify images are made by OptMig's own tests, in its build tree");
+		return 1;
+	}
 	if (!o->sysroot) o->sysroot = cc_format("%s/%s", env->root, o->verify ? "verify/sysroot" : "sysroot");
 	return 0;
 }

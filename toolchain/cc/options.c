@@ -8,7 +8,7 @@
 #include <unistd.h>
 #include "cc.h"
 
-enum kind { SIZE, NUMBER, FLAG, STATE, TEXT, PATH, LIST,
+enum kind { SIZE, NUMBER, FLAG, ANSWER, STATE, TEXT, PATH, LIST,
 	WORDS,     /* struct cc_list: a list, or "any" */
 	ANY,       /* the same, and only "any" */
 	FILES,     /* a list of names, or of { path, from } */
@@ -22,11 +22,13 @@ static const struct option options[] = {
 	{"elrange", SIZE, AT(elrange), OM_ELRANGE_MIN, OM_ELRANGE_MAX},
 	{"threads", NUMBER, AT(threads), 1, OM_APP_THREADS_MAX},
 	{"stack", SIZE, AT(stack), 1, 1ull << 40},
+	{"svn", NUMBER, AT(svn), 0, UINT16_MAX},
 	{"files", NUMBER, AT(files), 16, 1u << 16},
 	{"descriptors", NUMBER, AT(files), 16, 1u << 16}, /* the same, where a file has a table of the other name */
-	{"debug", FLAG, AT(debug), 0, 1},
+	{"debug", ANSWER, AT(debug_said), 0, 1},
 	{"verify", FLAG, AT(verify), 0, 1},
 	{"xfrm", STATE, AT(xfrm), 0, 0},
+	{"key", PATH, AT(key), 0, 0},
 	{"policy", PATH, AT(policy), 0, 0},
 	{"name", TEXT, AT(name), 0, 63},
 	{"allow-uninstrumented", LIST, AT(allow), 0, 0},
@@ -56,6 +58,13 @@ void cc_options_default(struct cc_options *o)
 	};
 }
 
+/* The development key lies unguarded in its user's home, made without asking: what it signs is for development. */
+void cc_options_settle(struct cc_options *o, const struct cc_env *env)
+{
+	if (!o->key) o->key = env->key;
+	o->debug = o->debug_said == CC_UNSAID ? o->sign && !o->key : o->debug_said == CC_YES;
+}
+
 /* "8G" to bytes. */
 static bool parse_number(const char *text, bool units, uint64_t *ret_value)
 {
@@ -75,6 +84,12 @@ static bool parse_number(const char *text, bool units, uint64_t *ret_value)
 	}
 	*ret_value = value;
 	return *end == 0;
+}
+
+static bool parse_flag(const char *text, bool *ret_yes)
+{
+	*ret_yes = strcmp(text, "1") == 0 || strcmp(text, "true") == 0;
+	return *ret_yes || strcmp(text, "0") == 0 || strcmp(text, "false") == 0;
 }
 
 /* The processor state that the program may use. */
@@ -133,6 +148,7 @@ static int set_value(struct cc_options *o, const struct option *option, const ch
 	const char *key = option->key;
 	void *into = (char *)o + option->offset;
 	uint64_t number = 0;
+	bool yes = false;
 	switch (option->kind) {
 	case SIZE:
 	case NUMBER:
@@ -143,9 +159,10 @@ static int set_value(struct cc_options *o, const struct option *option, const ch
 		*(uint64_t *)into = number;
 		return 0;
 	case FLAG:
-		if (strcmp(value, "1") == 0 || strcmp(value, "true") == 0) *(bool *)into = true;
-		else if (strcmp(value, "0") == 0 || strcmp(value, "false") == 0) *(bool *)into = false;
-		else { cc_error("%s: %s is 0 or 1", where, key); return 1; }
+	case ANSWER:
+		if (!parse_flag(value, &yes)) { cc_error("%s: %s is 0 or 1", where, key); return 1; }
+		if (option->kind == FLAG) *(bool *)into = yes;
+		else *(enum cc_answer *)into = yes ? CC_YES : CC_NO;
 		return 0;
 	case STATE:
 		if (parse_state(value, into)) return 0;
@@ -191,7 +208,7 @@ int cc_options_words(struct cc_options *o, const char *words, const char *where)
 		if (equals) *equals = 0;
 		const struct option *option = find(word, where);
 		if (!option) return 1;
-		if (!equals && option->kind != FLAG) { cc_error("%s: %s needs a value: %s=...", where, word, word); return 1; }
+		if (!equals && option->kind != FLAG && option->kind != ANSWER) { cc_error("%s: %s needs a value: %s=...", where, word, word); return 1; }
 		if (cc_options_set(o, word, equals ? equals + 1 : "1", where)) return 1;
 	}
 	return 0;

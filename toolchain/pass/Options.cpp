@@ -30,13 +30,6 @@ const BoolOption BoolOptions[] = {
 	{"statistics", &Options::statistics},
 };
 
-struct DropClass { const char *Name; MarkClass Class; };
-const DropClass DropClasses[] = {
-	{"store", MarkStore}, {"atomic", MarkAtomic}, {"mem", MarkMem}, {"masked", MarkMasked},
-	{"asm", MarkAsm}, {"intrinsic", MarkIntrinsic}, {"span-end", MarkSpanEnd}, {"strip", MarkStrip},
-	{"head", MarkHead}, {"fused", MarkFused},
-};
-
 Error complain(const Twine &Text) { return createStringError(inconvertibleErrorCode(), "OPTMIG_PASS: " + Text); }
 
 Error unknownWord(StringRef Name)
@@ -53,19 +46,9 @@ Error unknownWord(StringRef Name)
 	consider("beside");
 	consider("inline");
 	consider("unroll");
-	consider("drop");
+	for (const char *const *Name = testingOptions; *Name; Name++) consider(*Name);
 	if (Best.empty()) return complain("unknown option '" + Name + "'");
 	return complain("unknown option '" + Name + "', did you mean '" + Best + "'?");
-}
-
-Error applyDrop(StringRef Value, Options &Into)
-{
-	const char *Test = getenv("OPTMIG_PASS_TEST");
-	if (!Test || StringRef(Test) != "1")
-		return complain("'drop' makes wrong programs; it is for mutation tests with OPTMIG_PASS_TEST=1");
-	for (const DropClass &Class : DropClasses)
-		if (Value == Class.Name) { Into.drop |= Class.Class; return Error::success(); }
-	return complain("unknown mark class '" + Value + "'");
 }
 
 Error applyWord(StringRef Word, Options &Into)
@@ -97,7 +80,8 @@ Error applyWord(StringRef Word, Options &Into)
 		if (Value.getAsInteger(10, Into.inLine) || Into.inLine > 3) return complain("'inline' is 0 to 3");
 		return Error::success();
 	}
-	if (Name == "drop") return applyDrop(Value, Into);
+	std::string Problem;
+	if (testingOption(Name, Value, Into, Problem)) return Problem.empty() ? Error(Error::success()) : complain(Problem);
 	return unknownWord(Name);
 }
 

@@ -6,6 +6,7 @@
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include <string>
 
 namespace optmig {
 
@@ -48,6 +49,11 @@ struct Options {
 	unsigned unroll = 32;     // small loops without a known bound are unrolled to about so many instructions; 0: not
 	unsigned drop = 0;        // MarkClass bits left out; mutation tests only
 };
+
+// testing/ or product/: options that make wrong programs, for mutation tests. True: Name is one of them, and Problem says what is wrong
+// with it, if anything; empty names are none.
+bool testingOption(llvm::StringRef Name, llvm::StringRef Value, Options &Into, std::string &Problem);
+extern const char *const testingOptions[]; // their names, NULL at the end
 
 llvm::Expected<Options> parseOptions(llvm::StringRef Text, Options Start);
 llvm::Expected<Options> optionsFromEnvironment();

@@ -8,7 +8,17 @@
 /* Records the words for sign_last_error() and returns `error`. */
 __attribute__((format(printf, 2, 3)))
 int sign_fail(int error, const char *format, ...);
-/* The key of sign_image()'s parameter; the caller frees it. */
+/* A private key, sign_image()'s default if NULL; the caller frees it. */
 int sign_key_load(const char *key_pem, EVP_PKEY **ret_key);
+/* The public half of a key, of which the file may hold both. */
+int sign_public_load(const char *key_pem, EVP_PKEY **ret_key);
+/* Does NULL mean the development key here, and not $OPTMIG_SIGN_KEY? */
+bool sign_key_is_development(const char *key_pem);
+
+/* sigstruct.c: all but the signature; what is signed; the signature. */
+void sign_sigstruct_fill(const struct sign_params *params, struct sgx_sigstruct *ret_sigstruct);
+void sign_sigstruct_data(const struct sgx_sigstruct *sigstruct, uint8_t ret_data[SIGN_DATA_SIZE]);
+int sign_sigstruct_complete(struct sgx_sigstruct *sigstruct, EVP_PKEY *key, const uint8_t *signature, size_t size);
+bool sign_sigstruct_holds(const struct sgx_sigstruct *sigstruct);
 
 #endif

@@ -84,11 +84,23 @@ static void make_parents(char *path)
 	}
 }
 
+static const char *named_by_environment(void)
+{
+	const char *name = getenv("OPTMIG_SIGN_KEY");
+
+	return name && *name ? name : NULL;
+}
+
+bool sign_key_is_development(const char *key_pem)
+{
+	return !key_pem && !named_by_environment();
+}
+
 static int development_key(char *path, size_t size)
 {
-	const char *given = getenv("OPTMIG_SIGN_KEY"), *home = getenv("HOME");
-	int n = given ? snprintf(path, size, "%s", given) :
-		snprintf(path, size, "%s/.config/optmig/sign-key.pem", home ? home : "/root");
+	const char *config = getenv("XDG_CONFIG_HOME"), *home = getenv("HOME");
+	int n = config && *config ? snprintf(path, size, "%s/optmig/sign-key.pem", config) :
+		snprintf(path, size, "%s/.config/optmig/sign-key.pem", home && *home ? home : "/root");
 	int r;
 
 	if (n < 0 || (size_t)n >= size)
@@ -97,6 +109,9 @@ static int development_key(char *path, size_t size)
 		return 0;
 	make_parents(path);
 	r = sign_make_key(path);
+	if (r == OM_EIO)
+		return sign_fail(r, "no development key can be made (%s): name one in OPTMIG_SIGN_KEY; optmig-sign --make-key FILE makes it",
+			path);
 	return r == OM_EEXISTS ? 0 : r;
 }
 
@@ -110,27 +125,54 @@ static bool fit_for_sgx(EVP_PKEY *key)
 	return ok;
 }
 
-int sign_key_load(const char *key_pem, EVP_PKEY **ret_key)
+static int no_file(const char *key_pem)
 {
-	char path[4096];
-	EVP_PKEY *key;
-	FILE *f;
+	return sign_fail(OM_EIO, "%s: %s; optmig-sign --make-key FILE makes a key", key_pem, strerror(errno));
+}
 
-	if (!key_pem) {
-		int r = development_key(path, sizeof path);
-		if (r < 0)
-			return r;
-		key_pem = path;
-	}
-	f = fopen(key_pem, "re");
-	if (!f)
-		return sign_fail(OM_EIO, "%s: %s", key_pem, strerror(errno));
-	key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
-	fclose(f);
+static int take(EVP_PKEY *key, const char *key_pem, EVP_PKEY **ret_key)
+{
 	if (!key || !fit_for_sgx(key)) {
 		EVP_PKEY_free(key);
 		return sign_fail(OM_EINVAL, "%s: not an RSA-3072 key with exponent 3", key_pem);
 	}
 	*ret_key = key;
 	return 0;
+}
+
+int sign_key_load(const char *key_pem, EVP_PKEY **ret_key)
+{
+	char path[4096];
+	EVP_PKEY *key;
+	FILE *f;
+
+	if (sign_key_is_development(key_pem)) {
+		int r = development_key(path, sizeof path);
+		if (r < 0)
+			return r;
+		key_pem = path;
+	} else if (!key_pem) {
+		key_pem = named_by_environment();
+	}
+	f = fopen(key_pem, "re");
+	if (!f)
+		return no_file(key_pem);
+	key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+	fclose(f);
+	return take(key, key_pem, ret_key);
+}
+
+int sign_public_load(const char *key_pem, EVP_PKEY **ret_key)
+{
+	FILE *f = fopen(key_pem, "re");
+	EVP_PKEY *key;
+
+	if (!f)
+		return no_file(key_pem);
+	key = PEM_read_PUBKEY(f, NULL, NULL, NULL);
+	rewind(f);
+	if (!key)
+		key = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+	fclose(f);
+	return take(key, key_pem, ret_key);
 }

@@ -19,16 +19,44 @@ struct sign_params {
 	uint16_t isvprodid, isvsvn;
 };
 
+/* How an image is to be signed. */
+struct sign_request {
+	const char *key_pem;     /* an RSA-3072 key of exponent 3; NULL: $OPTMIG_SIGN_KEY, else the development key */
+	int svn;                 /* ISV SVN; SIGN_SVN_KEPT: what the image's SIGSTRUCT says already */
+	bool unguarded;          /* the development key may sign an image that is no debug image */
+};
+#define SIGN_SVN_KEPT (-1)
+
 /*
- * Signs the executable at `image` in place, in its section OM_SIGSTRUCT_SECTION.
- * @key_pem: file with an RSA-3072 key of exponent 3 in PEM; NULL: the development key, made at first use in
- *   $OPTMIG_SIGN_KEY or ~/.config/optmig/sign-key.pem.
- * Return: OM_EIMAGE, OM_EINVAL (not such a key), OM_EIO; sign_last_error() has the words.
+ * Signs the executable at `image` in place, in its section OM_SIGSTRUCT_SECTION. The development key makes itself at first use, in
+ * $XDG_CONFIG_HOME/optmig or ~/.config/optmig.
+ * Return: OM_EIMAGE, OM_EINVAL (not such a key), OM_EIO, OM_EPOLICY (the image's own policy refuses what this would make of it);
+ * sign_last_error() has the words.
  */
 __attribute__((warn_unused_result))
-int sign_image(const char *image, const char *key_pem);
+int sign_image(const char *image, const struct sign_request *request);
 
-/* SIGSTRUCT alone. Same errors. */
+/*
+ * The same in two steps, for a private key that lies elsewhere:
+ *
+ *     sign_prepare()   SIGSTRUCT without a signature into the image; ret_data is what is to be signed
+ *     elsewhere        RSASSA-PKCS1-v1_5 with SHA-256 over ret_data:  openssl dgst -sha256 -sign KEY
+ *     sign_complete()  the signature, its key and its quotients into the image, if all three fit each other
+ */
+#define SIGN_DATA_SIZE 256
+__attribute__((warn_unused_result))
+int sign_prepare(const char *image, const struct sign_request *request, uint8_t ret_data[SIGN_DATA_SIZE]);
+/* @key_pem: the public key, or the private one. @signature: big-endian, as OpenSSL writes it. */
+__attribute__((warn_unused_result))
+int sign_complete(const char *image, const char *key_pem, const uint8_t *signature, size_t size);
+/* SIGSTRUCT of an image, or what a file of sign_prepare()'s bytes says of it. *ret_signed: a signature is there, and holds. */
+__attribute__((warn_unused_result))
+int sign_read(const char *path, struct sgx_sigstruct *ret_sigstruct, bool *ret_signed);
+
+/* MRSIGNER of a signed one. */
+void sign_mrsigner(const struct sgx_sigstruct *sigstruct, uint8_t ret_mrsigner[32]);
+
+/* SIGSTRUCT alone. @key_pem: as in a request. Same errors. */
 __attribute__((warn_unused_result))
 int sign_sigstruct(const struct sign_params *params, const char *key_pem, struct sgx_sigstruct *ret_sigstruct);
 
@@ -40,7 +68,7 @@ int sign_make_key(const char *key_pem);
 __attribute__((warn_unused_result))
 int sign_measure(const char *image, uint8_t ret_mrenclave[32]);
 
-/* MRSIGNER of what this key signs. @key_pem: as for sign_image(). */
+/* MRSIGNER of what this key signs. @key_pem: as for sign_complete(). */
 __attribute__((warn_unused_result))
 int sign_signer(const char *key_pem, uint8_t ret_mrsigner[32]);
 

@@ -27,7 +27,7 @@ static uint32_t build_date(void)
 	return bcd;
 }
 
-static void fill(const struct sign_params *p, struct sgx_sigstruct *s)
+void sign_sigstruct_fill(const struct sign_params *p, struct sgx_sigstruct *s)
 {
 	memset(s, 0, sizeof *s);
 	memcpy(s->header, SGX_SIGSTRUCT_HEADER, 16);
@@ -52,19 +52,35 @@ static bool put_modulus(EVP_PKEY *key, struct sgx_sigstruct *s)
 	return ok;
 }
 
-static bool put_signature(EVP_PKEY *key, struct sgx_sigstruct *s)
+void sign_sigstruct_data(const struct sgx_sigstruct *s, uint8_t ret_data[SIGN_DATA_SIZE])
 {
-	uint8_t input[256], signature[384];
-	size_t size = sizeof signature;
+	memcpy(ret_data, s, 128);
+	memcpy(ret_data + 128, &s->miscselect, 128);
+}
+
+static bool make_signature(EVP_PKEY *key, const struct sgx_sigstruct *s, uint8_t ret_signature[384])
+{
+	uint8_t input[SIGN_DATA_SIZE];
+	size_t size = 384;
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	bool ok;
 
-	memcpy(input, s, 128);
-	memcpy(input + 128, &s->miscselect, 128);
+	sign_sigstruct_data(s, input);
 	ok = md && EVP_DigestSignInit(md, NULL, EVP_sha256(), NULL, key) > 0 &&
-		EVP_DigestSign(md, signature, &size, input, sizeof input) > 0 && size == sizeof signature;
-	for (int i = 0; ok && i < 384; i++)
-		s->signature[i] = signature[383 - i];
+		EVP_DigestSign(md, ret_signature, &size, input, sizeof input) > 0 && size == 384;
+	EVP_MD_CTX_free(md);
+	return ok;
+}
+
+static bool verifies(EVP_PKEY *key, const struct sgx_sigstruct *s, const uint8_t *signature, size_t size)
+{
+	uint8_t input[SIGN_DATA_SIZE];
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	bool ok;
+
+	sign_sigstruct_data(s, input);
+	ok = md && EVP_DigestVerifyInit(md, NULL, EVP_sha256(), NULL, key) > 0 &&
+		EVP_DigestVerify(md, signature, size, input, sizeof input) == 1;
 	EVP_MD_CTX_free(md);
 	return ok;
 }
@@ -87,19 +103,74 @@ static bool put_quotients(struct sgx_sigstruct *sig)
 	return ok;
 }
 
+int sign_sigstruct_complete(struct sgx_sigstruct *sigstruct, EVP_PKEY *key, const uint8_t *signature, size_t size)
+{
+	struct sgx_sigstruct s = *sigstruct;
+
+	if (size != sizeof s.signature)
+		return sign_fail(OM_EINVAL, "a signature has 384 bytes (openssl dgst -sha256 -sign KEY), this one %zu", size);
+	if (!verifies(key, &s, signature, size))
+		return sign_fail(OM_EAUTH, "the signature does not fit: by another key, or of another image or preparation");
+	for (int i = 0; i < 384; i++)
+		s.signature[i] = signature[383 - i];
+	if (!put_modulus(key, &s) || !put_quotients(&s))
+		return sign_fail(OM_EINTERNAL, "libcrypto could not compute with this key");
+	*sigstruct = s;
+	return 0;
+}
+
+/* The key that the structure itself names. */
+static EVP_PKEY *named_key(const struct sgx_sigstruct *s)
+{
+	unsigned exponent = s->exponent;
+	uint8_t modulus[384];
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_BN(OSSL_PKEY_PARAM_RSA_N, modulus, sizeof modulus),
+		OSSL_PARAM_construct_uint(OSSL_PKEY_PARAM_RSA_E, &exponent),
+		OSSL_PARAM_construct_end(),
+	};
+	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
+	EVP_PKEY *key = NULL;
+
+	memcpy(modulus, s->modulus, sizeof modulus);   /* in the order of this CPU's bytes */
+	if (ctx && EVP_PKEY_fromdata_init(ctx) > 0)
+		(void)EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params);   /* key stays NULL on failure */
+	EVP_PKEY_CTX_free(ctx);
+	return key;
+}
+
+bool sign_sigstruct_holds(const struct sgx_sigstruct *s)
+{
+	EVP_PKEY *key = named_key(s);
+	uint8_t signature[384];
+	bool holds;
+
+	for (int i = 0; i < 384; i++)
+		signature[i] = s->signature[383 - i];
+	holds = key && verifies(key, s, signature, sizeof signature);
+	EVP_PKEY_free(key);
+	return holds;
+}
+
+void sign_mrsigner(const struct sgx_sigstruct *s, uint8_t ret_mrsigner[32])
+{
+	SHA256(s->modulus, sizeof s->modulus, ret_mrsigner);
+}
+
 int sign_sigstruct(const struct sign_params *params, const char *key_pem, struct sgx_sigstruct *ret_sigstruct)
 {
 	struct sgx_sigstruct s;
+	uint8_t signature[384];
 	EVP_PKEY *key;
 	int r = sign_key_load(key_pem, &key);
 
 	if (r < 0)
 		return r;
-	fill(params, &s);
-	if (put_modulus(key, &s) && put_signature(key, &s) && put_quotients(&s))
+	sign_sigstruct_fill(params, &s);
+	r = make_signature(key, &s, signature) ? sign_sigstruct_complete(&s, key, signature, sizeof signature) :
+		sign_fail(OM_EINTERNAL, "libcrypto could not sign");
+	if (r == 0)
 		*ret_sigstruct = s;
-	else
-		r = sign_fail(OM_EINTERNAL, "libcrypto could not sign");
 	EVP_PKEY_free(key);
 	return r;
 }
@@ -108,12 +179,12 @@ int sign_signer(const char *key_pem, uint8_t ret_mrsigner[32])
 {
 	struct sgx_sigstruct s;
 	EVP_PKEY *key;
-	int r = sign_key_load(key_pem, &key);
+	int r = sign_public_load(key_pem, &key);
 
 	if (r < 0)
 		return r;
 	if (put_modulus(key, &s))
-		SHA256(s.modulus, sizeof s.modulus, ret_mrsigner);
+		sign_mrsigner(&s, ret_mrsigner);
 	else
 		r = sign_fail(OM_EINTERNAL, "libcrypto could not read the key");
 	EVP_PKEY_free(key);

@@ -11,6 +11,7 @@
  */
 #include "boot/boot.h"
 #include "rt/internal.h"
+#include "rt/testhooks.h"
 #include "rt/libmem.h"
 
 #define STACK_DEFAULT (8u << 20)
@@ -208,10 +209,7 @@ void rt_boot(uint64_t at, uint64_t size)
 		rt_signal_boot(boot.signals_ignored);
 		main_slot[0] = rt_image->service_slots;
 	}
-	if (rt_image->flags & OM_IMAGE_VERIFY) {
-		rt_track(RT_TRACK_TEST, true);
-		rt_poll_raise(RT_POLL_VERIFY);
-	}
+	rt_test_boot();
 	mig_boot(&boot);
 	rt_ub_write64(&rt_self()->tbuf->arg[0], main_slot[0]);
 	atomic_store(&state, BOOTED);

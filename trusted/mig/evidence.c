@@ -19,6 +19,7 @@
  * evidence fails verification at the other side, a wrong clock can at most let outdated collateral pass.
  */
 #include <string.h>
+#include "evidence/accept/refusal.h"
 #include "evidence/accept/ticket.h"
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"
@@ -34,6 +35,7 @@ RT_LOCAL static uint8_t guests[OM_GUEST_LIST_MAX];
 RT_LOCAL static uint8_t ticket[OM_TICKET_MAX];
 /* The highest version of a signed list of guests that this instance has acted upon. It is the instance's, so it migrates. */
 RT_RESIDENT static uint64_t guests_floor;
+RT_LOCAL static char refusal[OM_REFUSAL_MAX];
 RT_LOCAL static uint64_t guests_used;                        /* a destination's, by which it judged its source */
 RT_LOCAL alignas(512) static struct sgx_targetinfo target;
 RT_LOCAL alignas(512) static struct sgx_report report;
@@ -208,6 +210,12 @@ int mig_evidence_arrive(const char **ret_words)
 	return 0;
 }
 
+static const char *refused(struct om_view evidence, enum om_attest_reason reason)
+{
+	om_refusal_words(rt_image->policy, rt_image->policy_size, &report.body, evidence, reason, refusal);
+	return refusal;
+}
+
 int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
 	struct om_mig_status *ret_status, struct om_mig_identity *ret_peer, const char **ret_words)
 {
@@ -221,7 +229,7 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 
 	report_self();
 	error = om_attest_glance(rt_image->policy, rt_image->policy_size, &report.body, evidence, rt_realtime_ns() / 1000000000, &reason);
-	*ret_words = om_attest_reason_words(reason);
+	*ret_words = refused(evidence, reason);
 	if (error)
 		return error;
 
@@ -239,7 +247,7 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 	session_data(role, hash, expected);
 	error = om_attest_peer(rt_image->policy, rt_image->policy_size, &report.body, evidence,
 		(struct om_view) { collateral, (size_t)got }, &offer, rt_realtime_ns() / 1000000000, expected, &peer, &reason);
-	*ret_words = om_attest_reason_words(reason);
+	*ret_words = refused(evidence, reason);
 	if (error)
 		return error;
 	if (!om_equal(peer.body.mrenclave, report.body.mrenclave, sizeof peer.body.mrenclave)) {

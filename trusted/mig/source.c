@@ -16,6 +16,7 @@
  */
 #include <string.h>
 #include "mig/mig.h"
+#include "rt/testhooks.h"
 
 enum { BLOCK = 4096, HANDSHAKE_NS = 20000, PARK_NS = 10000, SEND_NS = 2000000 };
 enum { PUSH_CHECK_NS = 50000000, PUSH_IDLE_CHECKS = 20 };
@@ -262,10 +263,7 @@ void mig_source_postcopy_now(void)
 /* For the oracle of tests/soundness: it compares what was taken with what was written. */
 static void note_point(enum om_round_point point)
 {
-	const uint64_t arg[6] = { point, mig.status.dirty_sync_count, mig.status.tracker };
-
-	if (rt_image->flags & OM_IMAGE_DEBUG)
-		(void)rt_hostcall(OM_HC_ROUND, 0, 0, arg);   /* only a spectator is told */
+	rt_test_round(point, mig.status.dirty_sync_count, mig.status.tracker);
 }
 
 static void take_round(void)

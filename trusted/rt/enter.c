@@ -16,6 +16,7 @@
 #include "boot/boot.h"
 #include "boot/hostcall_asm.h"
 #include "rt/internal.h"
+#include "rt/testhooks.h"
 
 _Static_assert(OM_ECALL_RETURN == OM_ECALL_RETURN_NUMBER && OM_ECALL_EXCEPTION == OM_ECALL_EXCEPTION_NUMBER,
 	"boot/hostcall_asm.h");
@@ -106,7 +107,7 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 		rt_stats_call(tcb);
 		break;
 	case OM_ECALL_STOP:
-		rt_tbuf_set_ret(tcb, rt_stop_call(a, b));
+		rt_tbuf_set_ret(tcb, rt_test_stop(a, b));
 		break;
 	default:
 		rt_tbuf_set_ret(tcb, OM_EINVAL);

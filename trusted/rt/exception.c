@@ -14,6 +14,7 @@
  */
 #include "boot/boot.h"
 #include "rt/internal.h"
+#include "rt/testhooks.h"
 #include "rt/libmem.h"
 #include "rt/mapped.h"
 
@@ -180,7 +181,7 @@ static void handle(struct rt_tcb *tcb, const struct fault *f)
 		to_application(tcb, f, map_code);
 		return;
 	}
-	if (at_mark(f) || between(f->gpr->rip, rt_calls_begin, rt_calls_end) || between(f->gpr->rip, rt_verify_begin, rt_verify_end)) {
+	if (at_mark(f) || between(f->gpr->rip, rt_calls_begin, rt_calls_end) || rt_test_is_called(f->gpr->rip)) {
 		/* The application's stack has overflowed here: its fault, if there is another stack to handle it on. */
 		bool switched;
 

@@ -27,8 +27,7 @@ _Noreturn void rt_leave_exception(struct rt_tcb *tcb);
 _Noreturn void rt_app_return(struct rt_thread *t, long result);
 _Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *vectors);
 long rt_copy_try(void *to, const void *from, size_t size);
-RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[], rt_marks_begin[], rt_marks_end[],
-	rt_verify_begin[], rt_verify_end[];
+RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[], rt_marks_begin[], rt_marks_end[];
 RT_HIDDEN extern const char rt_fault_entry[], rt_clone_start[];
 RT_HIDDEN extern const uint8_t rt_initial_state[];
 
@@ -118,7 +117,6 @@ _Noreturn void rt_thread_end(struct rt_thread *t);
 long rt_thread_internal(long nr, const char *name);
 int  rt_thread_start_host(uint32_t slot);
 static inline bool rt_stop_requested(void);
-long rt_stop_call(uint64_t op, uint64_t argument);                      /* OM_ECALL_STOP */
 void rt_safepoint(struct rt_thread *t);              /* what a poll does besides signals */
 
 extern volatile unsigned char __optmig_attention;

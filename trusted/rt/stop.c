@@ -22,7 +22,7 @@
  * The live part of every application stack is marked when its thread parks: pushes and spills leave no marks of their own.
  */
 #include "rt/internal.h"
-#include "rt/verify.h"
+#include "rt/testhooks.h"
 
 volatile unsigned char __optmig_attention;
 RT_LOCAL _Atomic uint64_t rt_epoch;
@@ -205,53 +205,11 @@ void rt_safepoint(struct rt_thread *t)
 
 	(void)t;
 	if (RT_UNLIKELY(__optmig_attention & RT_POLL_VERIFY))
-		rt_verify_check();
+		rt_test_interval();
 	rt_self()->epoch_seen = atomic_load(&rt_epoch);
 	if (rt_stop_requested())
 		rt_park_self();
 	sleep_ns = atomic_load_explicit(&throttle_ns, memory_order_relaxed);
 	if (RT_UNLIKELY(sleep_ns))
 		rt_park_until(rt_monotonic_ns() + (int64_t)sleep_ns);
-}
-
-/* Only for measurements: nobody copies what was written. */
-static void clear_cards(void)
-{
-	for (uint64_t page = 0; page < rt_image->slots_offset >> 12; page += OM_PAGE_SIZE) {
-		_Atomic uint64_t *cards = (_Atomic uint64_t *)(rt_cards() + page);
-
-		for (uint64_t i = 0; rt_mem_used(page) && i < OM_PAGE_SIZE / 8; i++)
-			if (atomic_load_explicit(&cards[i], memory_order_relaxed))
-				atomic_store_explicit(&cards[i], 0, memory_order_relaxed);
-	}
-}
-
-long rt_stop_call(uint64_t op, uint64_t argument)
-{
-	if (!(rt_image->flags & OM_IMAGE_DEBUG))
-		return OM_EDEBUG;
-	if (mig_busy())
-		return OM_ESTATE;
-	switch (op) {
-	case OM_STOP_BEGIN:
-		rt_track(RT_TRACK_TEST, true);
-		rt_stop_begin();
-		return 0;
-	case OM_STOP_POLL:
-		rt_ub_write64(&rt_tbuf(rt_self())->arg[0], rt_stop_poll());
-		return 0;
-	case OM_STOP_RESUME:
-		rt_resume_all();
-		return 0;
-	case OM_ROUND_BEGIN:
-		rt_track(RT_TRACK_TEST, true);
-		clear_cards();
-		rt_ub_write64(&rt_tbuf(rt_self())->arg[0], rt_handshake_begin());
-		return 0;
-	case OM_ROUND_POLL:
-		rt_ub_write64(&rt_tbuf(rt_self())->arg[0], rt_handshake_done(argument));
-		return 0;
-	default:
-		return OM_EINVAL;
-	}
 }

@@ -9,7 +9,7 @@
  * again from its start. Afterwards the call is replaced by one that does nothing, so that it is never run twice.
  */
 #include "rt/internal.h"
-#include "rt/verify.h"
+#include "rt/testhooks.h"
 
 #define LINUX_MAX 512u
 #define OWN_FIRST 0x1000u
@@ -114,7 +114,7 @@ long rt_syscall_run(struct rt_thread *t)
 	t->syscall_scratch[0] = t->syscall_scratch[1] = t->syscall_scratch[2] = t->syscall_scratch[3] = 0;
 	tcb->ub_used = 0;
 	if (RT_UNLIKELY(__optmig_attention & RT_POLL_VERIFY))
-		rt_verify_check();
+		rt_test_interval();
 	if (RT_UNLIKELY(at == ~0u))
 		return unknown(t);
 	slot = &table[at];

@@ -112,7 +112,7 @@ static void test_addresses(void **state)
 {
 	static const struct { const char *text, *host, *port; } good[] = { { "a:1", "a", "1" }, { "a", "a", "7777" },
 		{ "1.2.3.4:5", "1.2.3.4", "5" }, { "[::1]:5", "::1", "5" }, { "::1", "::1", "7777" }, { "[::1]", "::1", "7777" }, { "*:0", "*", "0" } };
-	static const char *const bad[] = { "a:", "[::1", "[::1]x", "[::1]:" };
+	static const char *const bad[] = { "7777", "7777:7777", "a:", "[::1", "[::1]x", "[::1]:" };
 	struct mig_address address;
 
 	(void)state;

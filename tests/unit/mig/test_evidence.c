@@ -216,7 +216,7 @@ static void moves(void)
 	CHECK(pair_runnable(&p) == 1);
 }
 
-/* The session as it is prepared now fails with these words at one side, which the other is told. */
+/* The session as it is prepared now fails with words that begin so at one side, which the other is told. */
 static void refused(const char *what, const char *words)
 {
 	struct om_mig_status s;
@@ -226,7 +226,7 @@ static void refused(const char *what, const char *words)
 	(void)pair_pump(&p, 100);
 	s = side_status(&p.side[SOURCE]);
 	told = strncmp(s.reason, "other side: ", 12) == 0 ? s.reason + 12 : s.reason;
-	if (s.state != OM_MIG_FAILED || strcmp(told, words) != 0) {
+	if (s.state != OM_MIG_FAILED || strncmp(told, words, strlen(words)) != 0) {
 		fprintf(stderr, "%s: state %u, reason '%s'; expected '%s'\n", what, s.state, s.reason, words);
 		CHECK(!"it was refused for the right reason");
 	}
@@ -263,8 +263,8 @@ static void lies(void)
 		{ COLLATERAL_OF_ANOTHER, "collateral of another family", NULL, OM_WHY_TCB_INFO },
 		{ QUOTE_ALTERED, "an altered quote", NULL, OM_WHY_QUOTE_SIGNATURE },
 		{ QUOTE_OF_NO_TYPE, "evidence of an unknown type", NULL, OM_WHY_EVIDENCE_TYPE },
-		{ QUOTE_AS_SGX, "a demo quote as Intel's", NULL, OM_WHY_ROOT },
-		{ QUOTE_AS_GUEST, "a quote as a guest's evidence", NULL, OM_WHY_PLATFORM },
+		{ QUOTE_AS_SGX, "a demo quote as Intel's", "the evidence is under the demonstration root and says sgx, the policy accepts Intel's root (sgx)", 0 },
+		{ QUOTE_AS_GUEST, "a quote as a guest's evidence", "the evidence is under another root (", 0 },
 		{ QUOTE_EMPTY, "evidence that is a type only", NULL, OM_WHY_EVIDENCE_FORMAT },
 	};
 
@@ -294,7 +294,7 @@ static void platforms(void)
 		platform[s].revoke_pck = true;
 		refused("a revoked platform", words_of(OM_WHY_REVOKED));
 		om_platform_init(&platform[s], seed, "another root");
-		refused("another root", words_of(OM_WHY_ROOT));
+		refused("another root", "the evidence is under demo:");
 	}
 	collateral_age = 60 * 86400;
 	refused("collateral of two months ago", words_of(OM_WHY_CRL_TIME));
@@ -354,7 +354,7 @@ static void enclaves(void)
 		"it was signed by somebody else");
 	for (int s = 0; s < 2; s++)
 		identity[s].attributes.flags &= ~(uint64_t)SGX_ATTR_DEBUG;
-	refused("release enclaves on emulated platforms that no policy lists", words_of(OM_WHY_PLATFORM));
+	refused("release enclaves on emulated platforms that no policy lists", "the evidence is under the demonstration root, the policy accepts Intel's root (sgx);");
 }
 
 /* What the image's own policy says before it looks at anybody. */

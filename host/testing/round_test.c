@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include "internal.h"
+#include "load/internal.h"
 #include "periodic.h"
 #include "stop_test.h"
 #include "util.h"
@@ -17,7 +17,7 @@ enum { TIMES_MAX = 1 << 16 };
 
 static int round_once(void);
 static void summary(void *unused);
-static struct host_periodic test = { .name = "round test", .once = round_once, .summary = summary };
+static struct testing_periodic test = { .name = "round test", .once = round_once, .summary = summary };
 static struct {
 	uint64_t rounds;
 	uint32_t took_ns[TIMES_MAX];           /* of the first rounds */
@@ -27,11 +27,11 @@ static int round_once(void)
 {
 	const struct timespec pause = { 0, SPIN_NS };
 	uint64_t epoch, done = 0, begin, took;
-	int error = host_stop_call(test.enclave, test.slot, OM_ROUND_BEGIN, 0, &epoch);
+	int error = testing_stop_call(test.enclave, test.slot, OM_ROUND_BEGIN, 0, &epoch);
 
 	begin = host_monotonic_ns();
 	while (!error && !done) {
-		error = host_stop_call(test.enclave, test.slot, OM_ROUND_POLL, epoch, &done);
+		error = testing_stop_call(test.enclave, test.slot, OM_ROUND_POLL, epoch, &done);
 		/* As the engine does: a thread that was preempted needs the core. */
 		if (!done && host_monotonic_ns() - begin > SPIN_NS)
 			nanosleep(&pause, NULL);
@@ -72,7 +72,7 @@ static void summary(void *unused)
 	fclose(f);
 }
 
-int host_round_test_start(struct host_enclave *enclave, uint32_t per_second)
+int testing_rounds_start(struct host_enclave *enclave, uint32_t per_second)
 {
-	return host_periodic_start(&test, enclave, per_second);
+	return testing_periodic_start(&test, enclave, per_second);
 }

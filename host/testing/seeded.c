@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A host that lies at random, for tests: sysproxy.h has the rule. Every kind of host call can be struck, but for the
+ * A host that lies at random, for tests: testing.h has the rule. Every kind of host call can be struck, but for the
  * program's end and its log. What goes wrong is chosen by a generator that counts calls, so a program with one thread meets
  * the same lies each time; with several, the order of their calls decides who meets which.
  *
@@ -15,7 +15,8 @@
 #include <unistd.h>
 #include "errors.h"
 #include "image.h"
-#include "sysproxy.h"
+#include "sysproxy/sysproxy.h"
+#include "testing.h"
 #include "util.h"
 
 #define STALE 8192u
@@ -23,14 +24,13 @@
 enum lie { LIE_SKIP, LIE_RESULT, LIE_DATA, LIE_POINTED, LIE_TWICE, LIE_STALE, LIE_HEADER, LIE_LATE, LIE_COUNT };
 static const char *const lie_names[] = { "not made", "result", "data", "data at arguments", "made twice", "old data", "header", "late" };
 
-uint64_t host_fault_rate;
-static uint64_t seed;
+static uint64_t seed, fault_rate;   /* 0: off */
 static atomic_uint_fast64_t drawn;
 
-void host_fault_seed(uint64_t new_seed, uint64_t rate)
+void testing_seed(uint64_t new_seed, uint64_t rate)
 {
 	seed = new_seed;
-	host_fault_rate = rate;
+	fault_rate = rate;
 }
 
 /* splitmix64 */
@@ -140,7 +140,7 @@ static int64_t lie_about(enum lie lie, host_call_fn *call, struct host_slot *slo
 	return result;
 }
 
-int64_t host_fault_call(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+int64_t testing_seeded_call(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	static _Thread_local uint8_t old[STALE];
 	uint64_t data_size = tbuf_size - OM_TBUF_DATA;
@@ -148,7 +148,9 @@ int64_t host_fault_call(host_call_fn *call, struct host_slot *slot, struct om_tb
 	int64_t result;
 	enum lie lie;
 
-	if (op == OM_HC_EXIT || op == OM_HC_LOG || draw() % host_fault_rate != 0) {
+	if (!fault_rate)
+		return call(slot, tbuf, tbuf_size);
+	if (op == OM_HC_EXIT || op == OM_HC_LOG || draw() % fault_rate != 0) {
 		result = call(slot, tbuf, tbuf_size);
 	} else {
 		lie = choose(tbuf);
@@ -161,7 +163,7 @@ int64_t host_fault_call(host_call_fn *call, struct host_slot *slot, struct om_tb
 }
 
 /* The first page, which is code; one of the heap, if the image is of the usual layout; the last of the first gigabyte. */
-void host_fault_map_over(void)
+void testing_map_over(void)
 {
 	static const uint64_t offsets[] = { 0, 0x200000, 0x1000000, 0x3ffff000 };
 	unsigned denied = 0;

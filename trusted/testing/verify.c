@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verify images (OM_IMAGE_VERIFY): every instrumented store is logged by __optmig_verify_store (boot/verify.S), and when
+ * Verify images (OM_IMAGE_VERIFY): every instrumented store is logged by __optmig_verify_store (verify_store.S), and when
  * the safepoint interval ends, all logged stores must have their cards set. The poll flag is up all the time, so that
  * every poll is taken and intervals are as short as they can be.
  *
@@ -8,12 +8,28 @@
  * miss only if the epoch stays what it was when the interval began. Logs that overflow lose their newest stores.
  */
 #include "rt/internal.h"
-#include "rt/verify.h"
+#include "rt/testhooks.h"
+#include "testing/verify.h"
 
 #define PATIENCE 10000000   /* spins: a clear that is under way has ended long before */
 
 RT_LAZY struct rt_verify_log rt_verify_logs[OM_SLOTS_MAX];
-_Static_assert(sizeof(struct rt_verify_log) == 1u << RT_VERIFY_SHIFT, "boot/verify.S");
+_Static_assert(sizeof(struct rt_verify_log) == 1u << RT_VERIFY_SHIFT, "verify_store.S");
+
+RT_HIDDEN extern const char rt_verify_begin[], rt_verify_end[];
+
+void rt_test_boot(void)
+{
+	if (!(rt_image->flags & OM_IMAGE_VERIFY))
+		return;
+	rt_track(RT_TRACK_TEST, true);
+	rt_poll_raise(RT_POLL_VERIFY);
+}
+
+bool rt_test_is_called(uint64_t rip)
+{
+	return rip >= (uint64_t)rt_verify_begin && rip < (uint64_t)rt_verify_end;
+}
 
 static bool epoch_moves(uint64_t epoch)
 {
@@ -38,7 +54,7 @@ static bool marked(const struct rt_verify_entry *e)
 	return true;
 }
 
-void rt_verify_check(void)
+void rt_test_interval(void)
 {
 	struct rt_verify_log *log = &rt_verify_logs[rt_self()->slot];
 	uint64_t epoch = atomic_load(&rt_epoch);

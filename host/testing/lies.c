@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A host that lies, for tests: sysproxy.h has the rule syntax. Rules are parsed once at start; counters are shared by
+ * A host that lies, for tests: testing.h has the rule syntax. Rules are parsed once at start; counters are shared by
  * all threads, so a rule's N counts the calls of the whole process.
  */
 #include <errno.h>
@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include "sysproxy.h"
+#include "sysproxy/sysproxy.h"
+#include "testing.h"
 #include "util.h"
 
 #define RULES_MAX 16
@@ -27,7 +28,6 @@ static struct rule {
 	atomic_uint_fast64_t seen;
 } rules[RULES_MAX];
 static unsigned rule_count;
-int host_fault_on;
 
 static const struct { const char *name; int number; } errors[] = {
 	{ "EPERM", EPERM }, { "ENOENT", ENOENT }, { "EINTR", EINTR }, { "EIO", EIO }, { "EBADF", EBADF }, { "EAGAIN", EAGAIN },
@@ -40,8 +40,8 @@ static const struct { const char *name; enum fault_what what; } lies[] = {
 };
 
 static const struct { const char *name; uint32_t nr; } not_calls[] = {
-	{ "any", ANY }, { "sgx-restrict", HOST_FAULT_SGX + OM_HC_SGX_RESTRICT }, { "sgx-modify", HOST_FAULT_SGX + OM_HC_SGX_MODIFY },
-	{ "sgx-remove", HOST_FAULT_SGX + OM_HC_SGX_REMOVE },
+	{ "any", ANY }, { "sgx-restrict", HOST_HOOK_SGX + OM_HC_SGX_RESTRICT }, { "sgx-modify", HOST_HOOK_SGX + OM_HC_SGX_MODIFY },
+	{ "sgx-remove", HOST_HOOK_SGX + OM_HC_SGX_REMOVE },
 };
 
 static int parse_name(const char *name, uint32_t *ret_nr)
@@ -98,7 +98,7 @@ static int parse_seed(const char *seed_text, const char *rate_text)
 	if (!error)
 		error = host_parse_u64(rate_text, 1, UINT32_MAX, &rate);
 	if (!error)
-		host_fault_seed(seed, rate);
+		testing_seed(seed, rate);
 	return error;
 }
 
@@ -117,7 +117,7 @@ static int parse_rule(char *text, struct rule *rule)
 	return error ? error : parse_what(what, rule);
 }
 
-int host_fault_setup(void)
+int testing_lies_setup(void)
 {
 	const char *value = getenv("OPTMIG_FAULT");
 	char text[512], *save, *one;
@@ -136,7 +136,6 @@ int host_fault_setup(void)
 	}
 	if (error)
 		return error;
-	host_fault_on = 1;
 	host_error("FAULT INJECTION IS ON (OPTMIG_FAULT=%s): system calls of this program fail or lie on purpose", value);
 	return 0;
 }
@@ -145,7 +144,7 @@ static bool due(struct rule *rule, uint32_t nr)
 {
 	uint64_t seen;
 
-	if (rule->nr == ANY ? nr >= HOST_FAULT_SGX : rule->nr != nr)
+	if (rule->nr == ANY ? nr >= HOST_HOOK_SGX : rule->nr != nr)
 		return false;
 	seen = atomic_fetch_add(&rule->seen, 1) + 1;
 	switch (rule->when) {
@@ -156,17 +155,17 @@ static bool due(struct rule *rule, uint32_t nr)
 	return false;
 }
 
-int host_fault_before(uint32_t nr, int64_t *ret_result)
+bool testing_lies_before(uint32_t nr, int64_t *ret_result)
 {
 	for (unsigned i = 0; i < rule_count; i++)
 		if (rules[i].what == FAULT_ERRNO && due(&rules[i], nr)) {
 			*ret_result = -rules[i].error;
-			return 1;
+			return true;
 		}
-	return 0;
+	return false;
 }
 
-int64_t host_fault_after(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, int64_t result)
+int64_t testing_lies_after(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, int64_t result)
 {
 	for (unsigned i = 0; i < rule_count; i++) {
 		if (rules[i].what == FAULT_ERRNO || !due(&rules[i], nr))
@@ -178,7 +177,7 @@ int64_t host_fault_after(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, 
 		case FAULT_FD:     return 0x7fffffff;
 		case FAULT_SHORT:  return result > 0 ? result / 2 : result;
 		case FAULT_GARBLE: memset((uint8_t *)tbuf + OM_TBUF_DATA, 0xa5, tbuf_size - OM_TBUF_DATA); return result;
-		case FAULT_MAP:    host_fault_map_over(); return result;
+		case FAULT_MAP:    testing_map_over(); return result;
 		case FAULT_ERRNO:  break;
 		}
 	}

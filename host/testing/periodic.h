@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests that do something to the program again and again, each from a thread and a service slot of its own, until the process ends. */
-#ifndef OPTMIG_HOST_LOAD_PERIODIC_H
-#define OPTMIG_HOST_LOAD_PERIODIC_H
+#ifndef OPTMIG_HOST_TESTING_PERIODIC_H
+#define OPTMIG_HOST_TESTING_PERIODIC_H
 
-#include "enclave.h"
+#include "load/enclave.h"
 
-struct host_periodic {
+struct testing_periodic {
 	const char *name;                /* in messages */
 	int  (*once)(void);              /* an OM_E* ends the process */
 	void (*summary)(void *unused);   /* when the process ends */
-	/* host_periodic_start fills these in: */
+	/* testing_periodic_start fills these in: */
 	struct host_enclave *enclave;
 	uint64_t period_ns;
 	uint32_t slot;
@@ -17,6 +17,6 @@ struct host_periodic {
 
 /* @test: lives as long as the process. Return: OM_EEXHAUSTED (no slot), OM_ENOMEM (no thread). */
 __attribute__((warn_unused_result))
-int host_periodic_start(struct host_periodic *test, struct host_enclave *enclave, uint32_t per_second);
+int testing_periodic_start(struct testing_periodic *test, struct host_enclave *enclave, uint32_t per_second);
 
 #endif

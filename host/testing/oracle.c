@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-#include "oracle.h"
+#include "testing.h"
 #include "util.h"
 
 static int ask(const char *path, const char *words, size_t size)
@@ -35,7 +35,7 @@ static int ask(const char *path, const char *words, size_t size)
 	return error;
 }
 
-void host_oracle(struct host_enclave *enclave, const char *point, const uint8_t *session)
+void testing_oracle(struct host_enclave *enclave, const char *point, const uint8_t *session)
 {
 	const char *path = getenv("OPTMIG_ORACLE");
 	struct tee_capabilities caps;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* __optmig_verify_store: rdi = address, rsi = size. Appends to this slot's log (rt/verify.c); preserves every register. */
+/* __optmig_verify_store: rdi = address, rsi = size. Appends to this slot's log (verify.c); preserves every register. */
 #include "passrt.h"
-#include "rt/verify.h"
+#include "testing/verify.h"
 
 #define TCB_SLOT 136
 

@@ -2,13 +2,13 @@
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
-#include "internal.h"
+#include "load/internal.h"
 #include "periodic.h"
 #include "util.h"
 
 static void *loop(void *argument)
 {
-	struct host_periodic *test = argument;
+	struct testing_periodic *test = argument;
 	struct timespec pause = { (time_t)(test->period_ns / 1000000000u), (long)(test->period_ns % 1000000000u) };
 	int error = host_thread_attach(test->enclave);
 
@@ -20,7 +20,7 @@ static void *loop(void *argument)
 	host_exit(HOST_EXIT_FAILED, 0);
 }
 
-int host_periodic_start(struct host_periodic *test, struct host_enclave *enclave, uint32_t per_second)
+int testing_periodic_start(struct testing_periodic *test, struct host_enclave *enclave, uint32_t per_second)
 {
 	pthread_t thread;
 	int error;

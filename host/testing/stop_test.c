@@ -5,20 +5,20 @@
  * stopped.
  */
 #include <time.h>
-#include "internal.h"
-#include "oracle.h"
+#include "load/internal.h"
 #include "periodic.h"
 #include "stop_test.h"
+#include "testing.h"
 #include "util.h"
 
 #define STOP_LIMIT_NS 10000000000u
 
 static int stop_once(void);
 static void summary(void *unused);
-static struct host_periodic test = { .name = "stop test", .once = stop_once, .summary = summary };
+static struct testing_periodic test = { .name = "stop test", .once = stop_once, .summary = summary };
 static struct { uint64_t stops, total_ns, max_ns; } seen;
 
-int host_stop_call(struct host_enclave *enclave, uint32_t slot, enum om_stop_op op, uint64_t argument, uint64_t *ret_value)
+int testing_stop_call(struct host_enclave *enclave, uint32_t slot, enum om_stop_op op, uint64_t argument, uint64_t *ret_value)
 {
 	struct om_tbuf *tbuf = host_slot_tbuf(enclave, slot);
 	int error = host_ecall(enclave, slot, OM_ECALL_STOP, op, argument);
@@ -36,7 +36,7 @@ int host_stop_call(struct host_enclave *enclave, uint32_t slot, enum om_stop_op 
 
 static int call(enum om_stop_op op, uint64_t *ret_running)
 {
-	return host_stop_call(test.enclave, test.slot, op, 0, ret_running);
+	return testing_stop_call(test.enclave, test.slot, op, 0, ret_running);
 }
 
 static int stop_once(void)
@@ -59,7 +59,7 @@ static int stop_once(void)
 	seen.total_ns += took;
 	if (took > seen.max_ns)
 		seen.max_ns = took;
-	host_oracle(test.enclave, "stopped", NULL);
+	testing_oracle(test.enclave, "stopped", NULL);
 	return call(OM_STOP_RESUME, NULL);
 }
 
@@ -70,7 +70,7 @@ static void summary(void *unused)
 		seen.stops ? (double)seen.total_ns / (double)seen.stops / 1e3 : 0.0, (double)seen.max_ns / 1e3);
 }
 
-int host_stop_test_start(struct host_enclave *enclave, uint32_t per_second)
+int testing_stops_start(struct host_enclave *enclave, uint32_t per_second)
 {
-	return host_periodic_start(&test, enclave, per_second);
+	return testing_periodic_start(&test, enclave, per_second);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See the header. Faults are made of what the kernel offers to any process (limits, signals, shutdown), not of special
+ * See mig/fault.h. Faults are made of what the kernel offers to any process (limits, signals, shutdown), not of special
  * paths in the code that is to be tested; only a stall needs the pumps' help, and the clock that of the clock page.
  */
 #include <dirent.h>
@@ -14,8 +14,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "fault.h"
-#include "internal.h"
+#include "load/internal.h"
+#include "mig/fault.h"
+#include "mig/internal.h"
+#include "testing.h"
 #include "util.h"
 
 #define RULES_MAX    8
@@ -23,6 +25,24 @@
 #define STORM_NS     1000000000u
 #define STORM_US     100u
 #define JUMP_NS      3600000000000
+
+/*
+ * OPTMIG_MIG_FAULT is a list of rules STEP:FAULT, separated by commas; each strikes once, when this process comes to that step for the
+ * first time.
+ */
+#define MIG_FAULTS(X) \
+	X(KILL, "kill")             /* the process dies */ \
+	X(CUT, "cut")               /* its connections are reset */ \
+	X(CUT_TWICE, "cut-twice")   /* ... and once more as soon as they have been made anew and say the first word */ \
+	X(GIVE_UP, "give-up")       /* its user does not want it any more, and cancels */ \
+	X(STALL, "stall")           /* nothing moves for 4 s */ \
+	X(DISK, "disk")             /* from now on writing to a file fails */ \
+	X(MEMORY, "memory")         /* ... no address space is to be had */ \
+	X(DESCRIPTORS, "descriptors") /* ... no descriptor */ \
+	X(SIGNALS, "signals")       /* a signal every 100 us for a second */ \
+	X(CLOCK_FORTH, "clock-forth") /* the enclave's clock jumps by an hour, and back after a second */ \
+	X(CLOCK_BACK, "clock-back") \
+	X(FORK, "fork")             /* the process forks, and the copy tries to run the program */
 
 enum fault {
 #define X(id, name) FAULT_##id,
@@ -45,6 +65,7 @@ static struct rule { enum mig_step step; enum fault fault; atomic_bool done; } r
 static unsigned rule_count;
 static _Atomic uint64_t stall_end_ns;
 static atomic_bool cut_again, giving_up;
+static _Atomic uint64_t clock_ahead_ns;
 
 static int find(const char *const *names, unsigned count, const char *name, unsigned *ret_at)
 {
@@ -56,7 +77,7 @@ static int find(const char *const *names, unsigned count, const char *name, unsi
 	return host_fail(OM_EINVAL, "OPTMIG_MIG_FAULT: there is no \"%s\"", name ? name : "");
 }
 
-int mig_fault_setup(void)
+int testing_steps_setup(void)
 {
 	const char *value = getenv("OPTMIG_MIG_FAULT");
 	char text[512], *save, *one;
@@ -134,12 +155,33 @@ static void *storm(void *argument)
 	return NULL;
 }
 
+uint64_t testing_clock(void)
+{
+	return atomic_load_explicit(&clock_ahead_ns, memory_order_relaxed);
+}
+
 static void *jump_back(void *argument)
 {
 	(void)argument;
 	usleep(STORM_NS / 1000);
-	host_clock_jump(0);
+	atomic_store(&clock_ahead_ns, 0);
 	return NULL;
+}
+
+/* Enters every slot once, as to start or resume its thread; whoever was entered is left where it stands. Return: how many. */
+static uint32_t try_slots(struct host_enclave *e)
+{
+	uint32_t entered = 0;
+
+	if (tee_thread_attach(e->platform))
+		return 0;
+	for (uint32_t i = 0; i < e->slot_count; i++) {
+		struct tee_run run = { .tcs = host_slot_tcs(&e->slots[i]) };
+
+		if (host_slot_prepare(&e->slots[i], OM_TBUF_SIZE_APP) == 0)
+			entered += tee_enter(e->sgx, SGX_EENTER, OM_ECALL_THREAD, (uintptr_t)e->slots[i].tbuf, OM_TBUF_SIZE_APP, 0, 0, &run) == 0;
+	}
+	return entered;
 }
 
 /* What a host may try: the source's process twice. The copy has all of the host's part, its threads' stacks aside. */
@@ -154,7 +196,7 @@ static void fork_copy(struct host_mig *mig)
 	if (pid == 0) {
 		(void)signal(SIGALRM, SIG_DFL);
 		(void)alarm(5);
-		_exit(host_try_slots(mig->enclave) > 0);
+		_exit(try_slots(mig->enclave) > 0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		host_error("fault: no copy could be made");
@@ -213,7 +255,7 @@ static void strike(struct host_mig *mig, enum fault fault)
 		return;
 	case FAULT_CLOCK_FORTH:
 	case FAULT_CLOCK_BACK:
-		host_clock_jump(fault == FAULT_CLOCK_FORTH ? JUMP_NS : -JUMP_NS);
+		atomic_store(&clock_ahead_ns, (uint64_t)(fault == FAULT_CLOCK_FORTH ? JUMP_NS : -JUMP_NS));
 		start(jump_back);
 		return;
 	case FAULT_FORK:
@@ -224,7 +266,7 @@ static void strike(struct host_mig *mig, enum fault fault)
 	}
 }
 
-void mig_fault(struct host_mig *mig, enum mig_step step)
+void testing_step(struct host_mig *mig, unsigned step)
 {
 	for (unsigned i = 0; i < rule_count; i++)
 		if (rules[i].step == step && !atomic_exchange(&rules[i].done, true)) {
@@ -233,29 +275,22 @@ void mig_fault(struct host_mig *mig, enum mig_step step)
 		}
 }
 
-void mig_fault_sent(struct host_mig *mig)
+void testing_step_sent(struct host_mig *mig)
 {
 	if (mig && atomic_exchange(&giving_up, false) && mig_cancel(mig))
 		host_error("fault: give-up: %s", host_reason());
 }
 
-void mig_fault_frame(struct host_mig *mig, const uint8_t *frame)
+void testing_step_frame(struct host_mig *mig, const uint8_t *frame)
 {
 	if (rule_count == 0 || frame[OM_FRAME_OFFSET_KIND] != OM_FRAME_RESUME)
 		return;
-	mig_fault(mig, mig->source ? MIG_STEP_SOURCE_RESUME : MIG_STEP_TARGET_ANSWER);
+	testing_step(mig, mig->source ? MIG_STEP_SOURCE_RESUME : MIG_STEP_TARGET_ANSWER);
 	if (atomic_exchange(&cut_again, false))
 		cut(mig);
 }
 
-void mig_fault_step(struct host_mig *mig, enum mig_step step)
-{
-	mig_fault(mig, step);
-	mig_fault_sent(mig);
-	mig_fault_wait(NULL);
-}
-
-void mig_fault_wait(struct host_mig *mig)
+void testing_step_wait(struct host_mig *mig)
 {
 	if (atomic_load_explicit(&stall_end_ns, memory_order_relaxed) == 0)
 		return;

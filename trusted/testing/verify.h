@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Log of stores in verify images, one per slot. */
-#ifndef OPTMIG_TRUSTED_RT_VERIFY_H
-#define OPTMIG_TRUSTED_RT_VERIFY_H
+#ifndef OPTMIG_TRUSTED_TESTING_VERIFY_H
+#define OPTMIG_TRUSTED_TESTING_VERIFY_H
 
 #define RT_VERIFY_SHIFT 15
 #define RT_VERIFY_ENTRIES 1023
@@ -14,7 +14,5 @@ struct rt_verify_log {
 	uint64_t count, epoch, pad[2];
 	struct rt_verify_entry entries[RT_VERIFY_ENTRIES];
 };
-/* At the end of a safepoint interval. */
-void rt_verify_check(void);
 #endif
 #endif
