@@ -45,7 +45,7 @@ $(B)/tests/tcp_move: $(call objs,san,tests/integration/net/tcp_move.c $(HOST_NET
 TESTS += $(B)/tests/tcp_move
 
 # A host that enters where it should not.
-$(B)/tests/hostile/optmig: $(call objs,host,$(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS) tests/integration/hostile_entries.c) $(HOST_EXTRA_ARCHIVES)
+$(B)/tests/hostile/optmig: $(call objs,host,$(HOST_TESTING_SRCS) tests/integration/hostile_entries.c) $(HOST_OBJS)
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,--as-needed,--wrap=tee_enter -pie $^ $(HOST_LIBS) -o $@
 TESTS += tests/integration/hostile_entries

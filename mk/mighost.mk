@@ -68,7 +68,7 @@ soak-faults: all $(B)/.deps-test $(MIGRATE_PROGRAMS)
 	B=$(B) FAULT_STRIDE=1 tests/integration/mig_faults
 
 # A receiver without rights: what it may ask for, what a hostile one gets, and the fuzzer of its requests.
-$(B)/tests/unit/host_priv: $(call objs,host,tests/unit/host/test_priv.c $(filter-out host/cli/main.c,$(HOST_SRCS)) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(HOST_EXTRA_ARCHIVES)
+$(B)/tests/unit/host_priv: $(call objs,host,tests/unit/host/test_priv.c $(HOST_TESTING_SRCS) $(filter-out host/cli/main.c,$(HOST_SRCS)) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(HOST_EXTRA_ARCHIVES)
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,--as-needed -pie $^ $(HOST_LIBS) -o $@
 TESTS += $(B)/tests/unit/host_priv tests/integration/mig_sandbox
