@@ -14,6 +14,7 @@ TAGS = {
     "tcp": "TCP within the program", "peer": "TCP with somebody outside", "tcp-large": "streams of several MB", "tcp-closed": "connections that are over or half over",
     "tcp-reset": "connections that were reset", "tcp-shutrd": "SHUT_RD", "tcp-idle": "sockets bound or never connected", "tcp-refused": "refused connections",
     "tcp-waiting": "connections not accepted yet", "tcp-lshut": "listeners shut down", "tcp-timewait": "TIME_WAIT beside a listener", "tcp6": "IPv6",
+    "tcp-stalled": "sent data that a peer has no room for, and is over on its side",
     "during": "what peers do while the program is moved",
     "option": "socket options", "udp": "UDP", "mcast": "groups", "udp-queue": "datagrams waiting",
     "udp-nowhere": "UDP sockets connected to port 0",
@@ -232,8 +233,27 @@ class Script:
             return
         self.say("taccept", s, l, c)
         self.together()
+        if self.on("tcp-stalled", 0.12) and self.on("tcp-large"):
+            self.stall(*self.pick((c, s), (s, c)))
+            return
         self.options(self.pick(c, s), list(OPTIONS))
         self.talk(c, s)
+
+    def stall(self, reader, writer):
+        """What was sent is not acknowledged: the window was wider than the room that is left. Then perhaps a FIN comes from there."""
+        narrow = lambda: self.say("opt", reader, "SO_RCVBUF", self.pick(3000, 10000, 30000))
+        if self.random.random() < 0.8:
+            narrow()
+        self.say("write", writer, self.pick(40000, 100000, 400000, 4000000))
+        if self.random.random() < 0.2:
+            narrow()
+        self.some(2, lambda: self.say("read", reader, self.size()), lambda: self.say("write", reader, self.size()), lambda: self.say("write", writer, self.size()))
+        if self.on("tcp-closed", 0.7):
+            self.say("shut", reader, "w")
+        elif self.on("tcp-closed", 0.3):
+            self.say("shut", writer, "w")
+        self.say("move")
+        self.some(2, lambda: self.say("read", reader, self.size()), lambda: self.say("write", writer, self.size()))
 
     def talk(self, c, s):
         """Traffic, then perhaps an end of some kind."""

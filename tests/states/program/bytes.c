@@ -159,6 +159,14 @@ static long write_tcp(struct slot *s, long size)
 	return done > 0 ? done : n;
 }
 
+/* In a pipe of a few pages each page that is not full counts. */
+static long packed_here(const struct slot *s)
+{
+	long size = s->kind == PIPE_WRITE ? fcntl(s->fd, F_GETPIPE_SZ) : -1;
+
+	return size >= 0 && size / 4 < PACKED ? size / 4 : PACKED;
+}
+
 long write_some(struct slot *s, long size)
 {
 	long n;
@@ -170,7 +178,7 @@ long write_some(struct slot *s, long size)
 	if (n >= 0)
 		flow_sent(s->out, n);
 	/* How much more goes in depends on how the kernel has packed what is there. */
-	if (s->out->sent - s->out->got > PACKED || s->buffers_set)
+	if (s->out->sent - s->out->got > packed_here(s) || s->buffers_set)
 		s->out->filled = 1;
 	return n;
 }

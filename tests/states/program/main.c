@@ -261,6 +261,8 @@ static void look(void)
 			say("poll %s", poll_words(poll_now(s->fd, POLLIN | POLLRDHUP | POLLOUT) & steady(s, ~0)));
 		if (s->in && !s->large && !s->in->filled && s->kind != UDP)
 			say("unread %s %d", result(ioctl(s->fd, FIONREAD, &unread)), unread);
+		if (s->kind == PIPE_WRITE && !s->out->filled)   /* what lies there is told at this end, too, even if nobody reads it */
+			say("unread %s %d", result(ioctl(s->fd, FIONREAD, &unread)), unread);
 		if (s->kind == PIPE_READ)
 			say("size %d", fcntl(s->fd, F_GETPIPE_SZ));
 		if (s->kind >= PAIR && s->kind <= UDP) {
