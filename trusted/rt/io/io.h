@@ -273,12 +273,16 @@ struct rt_io_path {
 	uint64_t untrusted;          /* the string in the transfer buffer */
 	char     text[LX_PATH_MAX];  /* as the program means it: the host's name may be another (procself.c) */
 };
-/* Copies a path in and makes it absolute if it is relative to the working directory. */
+/* Copies a path in. `text` is absolute if it is relative to the working directory; the host gets it with that directory. */
 long rt_io_path(uint64_t dirfd, uint64_t app_path, struct rt_io_path *ret_path);
 /* Joins a relative path to the working directory. Return: length or -ENAMETOOLONG. */
 long rt_io_absolute(const char *relative, char *ret_path, size_t size);
 void rt_io_cwd_boot(void);
 const char *rt_io_cwd(void);
+/* Asks the host for its name: somebody may have given it another. */
+void rt_io_cwd_follow(void);
+void rt_io_cwd_rebuild(void);
+void rt_io_cwd_close(void);
 /* Path of a host descriptor as the host's kernel sees it. Return: length without NUL or negative errno. */
 long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size);
 

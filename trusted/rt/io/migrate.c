@@ -216,6 +216,7 @@ int rt_io_freeze(char *text, size_t size)
 	frozen = true;
 	rt_io_frozen_reset();
 	rt_io_note_host();
+	rt_io_cwd_follow();
 	note_file_mask();
 	error = rt_io_net_hold(&words);
 	if (!error)
@@ -465,12 +466,15 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_io_inherit_forget();
 	rt_ub_reset();
 	rt_io_know_host();
+	rt_io_cwd_rebuild();
 	claim_pause_ns = 0;
 	error = rt_io_net_hold_again(&words);
 	if (!error)
 		error = make_all(&words);
-	if (error)
+	if (error) {
 		(void)for_each(close_host, &words);     /* cannot fail */
+		rt_io_cwd_close();
+	}
 	return error;
 }
 

@@ -38,6 +38,7 @@ static long unix_absolute(uint8_t *address, uint32_t *size)
 	if (*size <= 2 || address[2] == 0 || address[2] == '/')
 		return 0;
 	memcpy(path, address + 2, *size - 2);
+	rt_io_cwd_follow();
 	length = rt_io_absolute(path, full, sizeof full);
 	if (length < 0)
 		return length;
