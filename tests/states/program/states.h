@@ -138,6 +138,8 @@ void listener_ends(const struct slot *l);
 
 /* the others: what is said of all that they have made, at the end */
 void look_events(void);
+int set_is_unsteady(const struct slot *e);     /* ... for steady() */
+int may_lose(const struct slot *s);             /* a datagram, or an error of one: it is UDP, or a set with such */
 void look_signals(void);
 void look_memory(void);
 void look_threads(void);
