@@ -149,14 +149,16 @@ class Script:
         self.say("pair", a, b, kind)
         if self.on("pair-buffer", 0.25):
             self.say("opt", self.pick(a, b), "SO_SNDBUF", self.pick(3000, 10000, 50000))
-        size = lambda: 0 if kind != "stream" and self.on("pair-empty", 0.3) else self.size()
+        looked = self.random.random() < 0.5     # an empty message is looked at once only, until it has moved (CAVEATS.md)
+        size = lambda: 0 if kind != "stream" and not looked and self.on("pair-empty", 0.3) else self.size()
+        look = "peek" if looked else "read"
         write = lambda: self.say("write", self.pick(a, b), size())
-        self.some(6, write, write, lambda: self.say("read", self.pick(a, b), self.size()), lambda: self.say("peek", self.pick(a, b), self.size()))
+        self.some(6, write, write, lambda: self.say("read", self.pick(a, b), self.size()), lambda: self.say(look, self.pick(a, b), self.size()))
         if self.on("pair-full", 0.3):
             self.say("fill", self.pick(a, b), self.pick(1, 100, 4096, 5000, 65536))
             if self.random.random() < 0.4:
                 self.say("fill", self.pick(a, b), self.pick(100, 4096))
-        self.options(self.pick(a, b), ["SO_RCVTIMEO", "SO_SNDTIMEO", "SO_PASSCRED", "SO_RCVLOWAT"], 2)
+        self.options(self.pick(a, b), ["SO_RCVTIMEO", "SO_SNDTIMEO", "SO_PASSCRED", "SO_RCVLOWAT"] + ["SO_PEEK_OFF"] * looked, 2)
         if self.on("pair-shut", 0.25):
             self.say("shut", self.pick(a, b), self.pick("r", "w", "b"))
         if self.on("pair-closed", 0.25):

@@ -265,6 +265,7 @@ void rt_io_frozen_reset(void);
 /* Zeroes what a migration left there, unless it is more than `limit` bytes: the next one would send it again. */
 void rt_io_frozen_clear(uint32_t limit);
 uint32_t rt_io_frozen_new(uint64_t size);
+uint64_t rt_io_frozen_left(void);
 void *rt_io_frozen_at(uint32_t offset);
 
 /* ---- path.c ---------------------------------------------------------------------------------------------- */

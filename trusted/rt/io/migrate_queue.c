@@ -4,7 +4,7 @@
  *
  * It is looked at, not taken: SO_PEEK_OFF makes the kernel go on behind what it has shown. But it passes over empty messages that
  * have been looked at before, by whomever. So the messages of a pair, both ends of which are ours, are received and sent once
- * more. The end of a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
+ * more, when it is known that there is room for all of them: there is no way to put one back at the front. The end of a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
  *
  * A stream is kept as bytes; messages are kept each behind a head, at multiples of 16. A UDP datagram is sent on by the host as
  * a packet from its sender (host/net/hold.h). A UNIX datagram is sent again by whoever sent it: by the socket of ours that has
@@ -316,6 +316,27 @@ static long refill_with_room(struct rt_io_ofd *ofd, const struct rt_io_ofd *from
 	return error;
 }
 
+/* Is there room for all the messages? Those that looking passes over are empty. */
+#define PASSED_OVER (1u << 20)
+static long room_for_all(const struct rt_io_ofd *ofd)
+{
+	uint64_t total = PASSED_OVER;
+	struct lx_msghdr header;
+	struct look l;
+	long got;
+
+	if (!look_begin(&l))
+		return -ENOMEM;
+	while ((got = look_next(ofd, &l, LX_MSG_PEEK, &header)) >= 0 && !is_end(ofd, &header, got)) {
+		if (header.flags & LX_MSG_TRUNC)
+			return -EMSGSIZE;
+		total += sizeof(struct message) + (uint64_t)got + 15;
+	}
+	if (got < 0 && got != -EAGAIN)
+		return got;
+	return total <= rt_io_frozen_left() ? 0 : -ENOBUFS;
+}
+
 /*
  * All threads stand still, so that nobody sees the queue empty. Who waits for it has been asked before: an edge that this makes is
  * none (epoll.c).
@@ -324,19 +345,25 @@ int rt_io_queue_turn(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	struct rt_io_socket_record *record = record_of(ofd);
 	const struct rt_io_ofd *peer = ofd->socket.peer ? &rt_io_ofds[ofd->socket.peer] : NULL;
-	int32_t credentials = 1;
+	int32_t credentials = 1, offset = -1;
 	long error;
 
 	rt_ub_reset();
 	if (!rt_io_host_ready(ofd, POLLIN))
 		return 0;
 	rt_ub_reset();
-	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PASSCRED, &credentials) || rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, 1))
+	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, &offset) ||
+	    rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PASSCRED, &credentials) || rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, 1))
 		return rt_io_refuse(words, ofd, "the host does not tell what waits in its queue");
-	error = look_at_all(ofd, 0);
+	error = rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, 0);
+	if (!error)
+		error = room_for_all(ofd);
+	if (!error)
+		error = look_at_all(ofd, 0);
 	record->mode |= record->messages ? RT_IO_PAIR_TAKEN : 0;
 	rt_ub_reset();
-	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, credentials); /* as it was: cannot fail */
+	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, credentials); /* as they were: cannot fail */
+	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, offset);
 	if (error)
 		return refuse_queue(words, ofd, error);
 	if (!peer || peer->socket.shut & 2 || ofd->socket.shut & 1)
