@@ -399,14 +399,25 @@ static void set_name(struct rt_io_ofd *ofd)
 		ofd->claim = RT_IO_CLAIM_ALL;
 }
 
-/* It has sent into nothing, and knows since then that it has no peer: so does this one. */
-static void forget_peer(const struct rt_io_ofd *ofd)
+static void send_something(const struct rt_io_ofd *ofd, uint32_t size)
+{
+	rt_ub_reset();
+	(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), size, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
+}
+
+/*
+ * The other end was closed with something unread: this end has an error that says so. It has sent into nothing, and knows since then
+ * that it has no peer: so does this one. Both before it has options, or is shut down: with SO_PASSCRED, who sends gets a name.
+ */
+static void lose_peer(const struct rt_io_ofd *ofd, int32_t other)
 {
 	const struct rt_io_socket_record *record = record_of(ofd);
 
-	rt_ub_reset();
+	if (record && record->mode & RT_IO_PAIR_RESET)
+		send_something(ofd, 1);
+	rt_io_host_close(other);
 	if (record && record->mode & RT_IO_PAIR_ALONE)
-		(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 0, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
+		send_something(ofd, 0);
 }
 
 static void set_end(const struct rt_io_ofd *ofd)
@@ -435,21 +446,17 @@ int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	error = refill_with_room(ofd, peer);
 	if (!error && peer != &gone)
 		error = refill_with_room(peer, ofd);
+	if (peer == &gone)
+		lose_peer(ofd, fd[1]);
 	if (!error)
 		error = rt_io_socket_set_options(ofd, record_of(ofd));
 	if (!error && peer != &gone)
 		error = rt_io_socket_set_options(peer, record_of(peer));
-	/* It was closed with something unread: this end has an error that says so. Sent before this end is shut down. */
-	if (peer == &gone && record_of(ofd) && record_of(ofd)->mode & RT_IO_PAIR_RESET)
-		(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 1, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
 	set_end(ofd);
 	set_name(ofd);
 	if (peer != &gone) {
 		set_end(peer);
 		set_name(peer);
-	} else {
-		rt_io_host_close(fd[1]);
-		forget_peer(ofd);
 	}
 	return error ? rt_io_refuse_errno(words, ofd, "the socketpair's content cannot be sent again", error) : 0;
 }
