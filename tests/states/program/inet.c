@@ -642,7 +642,9 @@ static void do_opt(void)
 	say("%s", result(setsockopt(s->fd, o->level, o->option, &v, size)));
 	if (o->level == SOL_SOCKET && (o->option == SO_SNDBUF || o->option == SO_RCVBUF))
 		s->buffers_set |= o->option == SO_SNDBUF ? 1 : 2;
-	say_option(s, o);
+	/* Who accepted has the TTL of its first packet as that of groups, and cannot change it: it means nothing there. */
+	if (o->kinds & ON(s->kind) || (o->option != IP_MULTICAST_TTL && o->option != IPV6_MULTICAST_HOPS))
+		say_option(s, o);
 }
 
 const struct op ops_inet[] = {
