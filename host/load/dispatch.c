@@ -73,12 +73,11 @@ static int64_t do_park(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tb
 
 static int64_t do_thread_start(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	(void)tbuf_size;
 	if (tbuf->arg[0] >= slot->enclave->slot_count)
 		return -EINVAL;
 	switch ((tbuf->arg[1] ? host_ready_thread : host_start_thread)(slot->enclave, (uint32_t)tbuf->arg[0])) {
 	case 0:
-		return 0;
+		return host_fault_on ? host_fault_after(HOST_FAULT_SGX + OM_HC_THREAD_START, tbuf, tbuf_size, 0) : 0;
 	case OM_EINVAL:
 		return -EINVAL;
 	default:

@@ -23,7 +23,8 @@ const char *host_syscall_name(uint32_t nr);
 /*
  * Faults for tests of the enclave's checks (sysproxy/fault.c): OPTMIG_FAULT=RULE[,RULE...], each
  *
- *     NAME:NTH:WHAT      NAME  system call, or "any"; or sgx-modify, sgx-remove, sgx-restrict, with an error name
+ *     NAME:NTH:WHAT      NAME  system call, or "any"; or sgx-modify, sgx-remove, sgx-restrict, with an error name; or
+ *                              thread-start, with denied
  *                        NTH   1, 2, ...: that call; "N+": that one and all later ones; "%N": each Nth
  *                        WHAT  error name (EIO, ENOMEM, EINTR, ...): the call is not made
  *                              long      more than the buffer holds
@@ -31,6 +32,7 @@ const char *host_syscall_name(uint32_t nr);
  *                              fd        result = 0x7fffffff       short half of the result
  *                              garble    the call is made, then all of the buffer's data is overwritten
  *                              map       the call is made, then other memory is mapped over a page of the enclave
+ *                              denied    the call is made, and a while later said to have failed
  *     seed:SEED:RATE     of all host calls (abi/hostcall.h, not only system calls), one in RATE goes wrong in one of the
  *                        ways of seeded.c, as SEED will have it
  *
