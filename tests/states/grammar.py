@@ -243,10 +243,11 @@ class Script:
 
     def stall(self, reader, writer):
         """What was sent is not acknowledged: the window was wider than the room that is left. Then perhaps a FIN comes from there."""
-        narrow = lambda: self.say("opt", reader, "SO_RCVBUF", self.pick(3000, 10000, 30000))
+        room = self.pick(3000, 10000, 30000)
+        narrow = lambda: self.say("opt", reader, "SO_RCVBUF", room)
         if self.random.random() < 0.8:
             narrow()
-        self.say("write", writer, self.pick(40000, 100000, 400000, 4000000))
+        self.say("write", writer, self.pick(40000, 100000) if room == 3000 else self.pick(40000, 100000, 400000))   # it has to come through
         if self.random.random() < 0.2:
             narrow()
         self.some(2, lambda: self.say("read", reader, self.size()), lambda: self.say("write", reader, self.size()), lambda: self.say("write", writer, self.size()))
