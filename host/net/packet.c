@@ -225,6 +225,7 @@ int host_packet_send_fin(uint8_t family, const struct tcp_blob_address *remote, 
 	struct layout l = begin_packet(packet, family, IPPROTO_TCP, remote, local, 20, 0);
 	uint8_t *tcp = packet + l.transport;
 
+	packet[family == 4 ? 8 : 7] = 255;      /* whatever the least is that the program takes (IP_MINTTL) */
 	put32(tcp + 4, seq);
 	put32(tcp + 8, ack);
 	tcp[12] = 5 << 4;

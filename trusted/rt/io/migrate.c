@@ -239,6 +239,8 @@ int rt_io_freeze(char *text, size_t size)
 static int settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	(void)words;
+	if (ofd->kind == RT_IO_SOCKET && !ofd->socket.dumped)
+		rt_io_queue_settle(ofd);
 	ofd->frozen = 0;
 	ofd->made_again = 0;
 	ofd->claim = RT_IO_CLAIM_NOTHING;

@@ -577,6 +577,32 @@ static long send_unix(struct rt_io_ofd *ofd)
 	return error;
 }
 
+/*
+ * They arrive as packets, which count for more than their bytes, and perhaps for more than they did; or the program has made the
+ * buffer smaller since.
+ */
+static void widen(struct rt_io_ofd *ofd, struct rt_io_socket_record *record)
+{
+	uint64_t needed = 2 * record->data_size + 2048ull * record->messages;
+	int32_t now;
+
+	rt_ub_reset();
+	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_RCVBUF, &now) || (uint64_t)now >= needed || needed > INT32_MAX)
+		return;
+	record->room = now;
+	if (rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUFFORCE, (int32_t)(needed / 2)))
+		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUF, (int32_t)(needed / 2)); /* without the right: as much as is allowed */
+}
+
+void rt_io_queue_settle(struct rt_io_ofd *ofd)
+{
+	const struct rt_io_socket_record *record = record_of(ofd);
+
+	rt_ub_reset();
+	if (record && is_udp(ofd) && !is_stream(ofd) && record->room)
+		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUF, record->room / 2); /* as it was: cannot fail */
+}
+
 int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	struct rt_io_socket_record *record = record_of(ofd);
@@ -584,6 +610,8 @@ int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 
 	if (!record || !record->messages)
 		return 0;
+	if (is_udp(ofd))
+		widen(ofd, record);
 	error = is_udp(ofd) ? each_message(ofd, pass_to_host, -1) : send_unix(ofd);
 	return error ? rt_io_refuse_errno(words, ofd, "the datagrams that it had received cannot be given back", error) : 0;
 }
