@@ -55,6 +55,9 @@ void flow_sent(struct flow *f, long size)
 {
 	f->sent += size;
 	f->unread++;
+	for (const struct slot *s = slots; s < slots + SLOTS; s++)
+		if (s->kind == UDP && s->in == f && (s->buffers_set & 2 || f->sent - f->got > CRAMPED))
+			f->cramped = 1;
 }
 
 int poll_now(int fd, int events)
@@ -323,7 +326,7 @@ static void drain_stream(struct slot *s)
 
 static void drain_messages(struct slot *s)
 {
-	void (*tell)(const char *format, ...) = s->kind == UDP ? say_loosely : say;
+	void (*tell)(const char *format, ...) = s->kind == UDP && s->in->cramped ? say_loosely : say;
 	char list[200] = "";
 	unsigned long sum = 0;
 	long count = 0, wrong = 0, n = 0, end = now_ms() + PATIENCE_MS;
@@ -345,13 +348,21 @@ static void drain_messages(struct slot *s)
 		tell("%s%s", s->in->got == s->in->sent || s->in->got == s->in->sent + s->in->waiting ? "all messages" : "NOT ALL MESSAGES", wrong ? ", WRONG" : "");
 	else
 		tell("%ld messages:%s, sum %lx%s", count, list, sum, wrong ? ", WRONG" : "");
-	tell("then %s", n < 0 ? error_name(errno) : "end of file");
+	(s->kind == UDP ? say_loosely : say)("then %s", n < 0 ? error_name(errno) : "end of file");
+}
+
+/* ... and takes it. That of a UDP socket may be lost. */
+static void say_error(struct slot *s)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	(s->kind == UDP ? say_loosely : say)("error %s", getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? error_name(errno) : error ? error_name(error) : "none");
 }
 
 void drain(struct slot *s)
 {
-	int error = 0, fd;
-	socklen_t size = sizeof error;
+	int fd;
 
 	if (s->kind == UNIX_LISTENER || s->kind == TCP_LISTENER) {
 		without_waiting(s->fd, 1);
@@ -365,7 +376,7 @@ void drain(struct slot *s)
 		return;
 	}
 	if (is_socket(s))
-		(s->kind == UDP ? say_loosely : say)("error %s", getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? error_name(errno) : error ? error_name(error) : "none");
+		say_error(s);
 	if (s->kind == REGULAR || s->kind == DIRECTORY)
 		return;
 	if (!s->in)
@@ -394,6 +405,8 @@ void read_and_say(struct slot *s, long size, int flags)
 		return;
 	}
 	settle(s);
+	if (s->kind == UDP)
+		say_error(s);
 	n = read_raw(s, size, flags);
 	wrong = n > 0 ? wrong_bytes(s->in, n < size ? n : size, s->in->messages && n > size) : 0;
 	if (n >= 0 && !(flags & MSG_PEEK)) {
@@ -403,9 +416,9 @@ void read_and_say(struct slot *s, long size, int flags)
 	if ((s->large || s->in->filled) && n > 0)
 		say("something%s", wrong ? ", WRONG" : "");
 	else if (n >= 0)
-		(s->kind == UDP ? say_loosely : say)("%ld bytes%s", n, wrong ? ", WRONG" : "");
+		(s->kind == UDP && s->in->cramped ? say_loosely : say)("%ld bytes%s", n, wrong ? ", WRONG" : "");
 	else
-		(s->kind == UDP ? say_loosely : say)("%s", error_name(errno));
+		(s->kind == UDP && s->in->cramped ? say_loosely : say)("%s", error_name(errno));
 }
 
 static void do_read(void)

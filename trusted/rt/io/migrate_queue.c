@@ -3,7 +3,8 @@
  * What waits in the queues of socketpairs, UDP and UNIX datagram sockets.
  *
  * It is looked at, not taken: SO_PEEK_OFF makes the kernel go on behind what it has shown. But it passes over empty messages that
- * have been looked at before, by whomever. So the messages of a pair, both ends of which are ours, are received and sent once
+ * have been looked at before, by whomever. So datagrams with such among them are taken and sent again if their socket stays, and the
+ * messages of a pair, both ends of which are ours, are received and sent once
  * more, when it is known that there is room for all of them: there is no way to put one back at the front. The end of a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
  *
  * A stream is kept as bytes; messages are kept each behind a head, at multiples of 16. A UDP datagram is sent on by the host as
@@ -143,6 +144,7 @@ static int add_message(struct rt_io_ofd *ofd, const struct look *l, const struct
 	rt_ub_get(m->bytes, (void *)l->data, size);
 	record->data_size = (uint64_t)(m->bytes + size - queue_of(record));
 	record->messages++;
+	record->empty += size == 0;
 	return 0;
 }
 
@@ -215,6 +217,8 @@ int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	for (unsigned i = 0; i < AIDS; i++)
 		if (wanted(ofd, i) && !before[i])
 			(void)rt_io_socket_set_int(ofd, aids[i].level, aids[i].name, 0);
+	if (error)
+		record_of(ofd)->empty = 0;           /* what is known of the queue is not all of it */
 	return error ? refuse_queue(words, ofd, error) : 0;
 }
 
@@ -614,4 +618,25 @@ int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		widen(ofd, record);
 	error = is_udp(ofd) ? each_message(ofd, pass_to_host, -1) : send_unix(ofd);
 	return error ? rt_io_refuse_errno(words, ofd, "the datagrams that it had received cannot be given back", error) : 0;
+}
+
+int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	const struct rt_io_socket_record *record = record_of(ofd);
+	struct lx_msghdr header;
+	int32_t offset = -1;
+	struct look l;
+
+	if (!record || !record->empty)
+		return 0;
+	rt_ub_reset();
+	(void)rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, &offset); /* taking moves it; it could be read before */
+	if (!look_begin(&l))
+		return 0;
+	for (uint32_t i = 0; i < record->messages; i++)
+		if (look_next(ofd, &l, 0, &header) < 0)
+			break;
+	rt_ub_reset();
+	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, offset); /* as it was: cannot fail */
+	return rt_io_queue_make(ofd, words);
 }

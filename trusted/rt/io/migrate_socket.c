@@ -320,7 +320,9 @@ int rt_io_socket_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	if (ofd->socket.state == RT_IO_S_PAIR)
 		return thaw_pair(ofd, words);
-	return rt_io_tcp_frozen(ofd) ? rt_io_tcp_thaw(ofd, words) : 0;
+	if (rt_io_tcp_frozen(ofd))
+		return rt_io_tcp_thaw(ofd, words);
+	return ofd->socket.type == LX_SOCK_DGRAM && ofd->socket.domain != AF_NETLINK ? rt_io_queue_thaw(ofd, words) : 0;
 }
 
 /* ---- make -------------------------------------------------------------------------------------------------------------------------- */
