@@ -206,7 +206,8 @@ struct om_net_flow {            /* one local endpoint, or connection if remote_p
 };
 
 struct om_datagram {            /* addresses as in struct om_net_flow; the bytes follow */
-	uint16_t family, local_port, remote_port, reserved;
+	uint16_t family, local_port, remote_port;
+	uint8_t  ttl, tos;      /* 0: not known */
 	uint8_t  local_addr[16], remote_addr[16];
 };
 

@@ -334,7 +334,7 @@ static int send_datagram(const struct datagram *d)
 
 	memcpy(local.bytes, d->head.local_addr + skip, length);
 	memcpy(remote.bytes, d->head.remote_addr + skip, length);
-	return host_packet_send_datagram(four ? 4 : 6, &remote, &local, d->bytes, d->size);
+	return host_packet_send_datagram(four ? 4 : 6, &remote, &local, d->head.ttl, d->head.tos, d->bytes, d->size);
 }
 
 /* Under the lock. */

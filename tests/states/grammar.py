@@ -32,7 +32,7 @@ OPTIONS = {
     "SO_SNDTIMEO": [300, 5000], "SO_BINDTODEVICE": ["lo"], "SO_SNDBUF": [10000, 100000], "SO_RCVBUF": [10000, 100000], "IP_TOS": [16, 184], "IP_TTL": [9, 255], "IP_MINTTL": [64, 65],
     "IP_RECVTOS": [1], "IP_RECVTTL": [1], "IP_PKTINFO": [1], "IP_RECVERR": [1], "IP_MTU_DISCOVER": [0, 2], "IP_FREEBIND": [1], "IP_MULTICAST_TTL": [5],
     "IP_MULTICAST_LOOP": [0, 1], "IP_MULTICAST_ALL": [0, 1], "IPV6_V6ONLY": [1], "IPV6_UNICAST_HOPS": [9], "IPV6_TCLASS": [16], "IPV6_RECVPKTINFO": [1],
-    "IPV6_RECVTCLASS": [1], "IPV6_MULTICAST_HOPS": [5], "TCP_NODELAY": [0, 1], "TCP_CORK": [0], "TCP_KEEPIDLE": [77], "TCP_KEEPINTVL": [33],
+    "IPV6_RECVTCLASS": [1], "IPV6_RECVHOPLIMIT": [1], "IPV6_MULTICAST_HOPS": [5], "TCP_NODELAY": [0, 1], "TCP_CORK": [0], "TCP_KEEPIDLE": [77], "TCP_KEEPINTVL": [33],
     "TCP_KEEPCNT": [5], "TCP_SYNCNT": [3], "TCP_LINGER2": [20], "TCP_DEFER_ACCEPT": [0], "TCP_USER_TIMEOUT": [60000], "TCP_NOTSENT_LOWAT": [20000],
     "TCP_CONGESTION": ["reno", "cubic"],
 }
@@ -347,7 +347,7 @@ class Script:
             if self.on("udp-queue"):
                 self.some(3, lambda: self.say("write", c, self.pick(0, self.size())))
         elif self.on("udp-queue"):
-            self.some(4, lambda: self.say("usend", s, self.pick(0, self.size())), lambda: self.say("read", s, self.size()))
+            self.some(4, lambda: self.say("usend", s, self.pick(0, self.size()), self.pick(0, 9, 255), self.pick(0, 16, 184)), lambda: self.say("read", s, self.size()))
 
     def event(self):
         s = self.slot()

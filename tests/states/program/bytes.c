@@ -104,10 +104,32 @@ static long and_back(int fd, int before, long result)
 	return result;
 }
 
+/* The TTL and the class of the last, as far as the socket tells them. */
+static int hops, class;
+
+static long read_datagram(struct slot *s, long size, int flags)
+{
+	static _Alignas(8) unsigned char control[512];
+	struct iovec iov = { buffer, (size_t)size };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	long n = recvmsg(s->fd, &m, flags | MSG_DONTWAIT | MSG_TRUNC);
+
+	hops = class = 0;
+	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+		if (c->cmsg_type == (c->cmsg_level == IPPROTO_IP ? IP_TTL : IPV6_HOPLIMIT))
+			hops = CMSG_DATA(c)[0];
+		if (c->cmsg_type == (c->cmsg_level == IPPROTO_IP ? IP_TOS : IPV6_TCLASS))
+			class = CMSG_DATA(c)[0];
+	}
+	return n;
+}
+
 static long read_raw(struct slot *s, long size, int flags)
 {
 	int before;
 
+	if (s->kind == UDP)
+		return read_datagram(s, size, flags);
 	if (is_socket(s))
 		return recv(s->fd, buffer, (size_t)size, flags | MSG_DONTWAIT | (s->in && s->in->messages ? MSG_TRUNC : 0));
 	before = without_waiting(s->fd, 1);
@@ -341,6 +363,8 @@ static void drain_messages(struct slot *s)
 		if (count < 12)
 			snprintf(list + strlen(list), sizeof list - strlen(list), " %ld", n);
 		sum = sum * 31 + (unsigned long)n;
+		if (s->kind == UDP)
+			sum = (sum * 31 + (unsigned)hops) * 31 + (unsigned)class;
 		count++;
 	}
 	s->in->unread -= (int)count;
@@ -419,6 +443,8 @@ void read_and_say(struct slot *s, long size, int flags)
 		(s->kind == UDP && s->in->cramped ? say_loosely : say)("%ld bytes%s", n, wrong ? ", WRONG" : "");
 	else
 		(s->kind == UDP && s->in->cramped ? say_loosely : say)("%s", error_name(errno));
+	if (s->kind == UDP && n >= 0)
+		(s->in->cramped ? say_loosely : say)("hops %d, class %d", hops, class);
 }
 
 static void do_read(void)

@@ -410,7 +410,17 @@ static void do_uconn(void)
 	names(s, 0);
 }
 
-/* usend TO SIZE: a datagram from nobody in particular */
+static void set_hops(int fd, int family, int ttl, int tos)
+{
+	int six = family == AF_INET6, level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+
+	if (ttl)
+		setsockopt(fd, level, six ? IPV6_UNICAST_HOPS : IP_TTL, &ttl, sizeof ttl);
+	if (tos)
+		setsockopt(fd, level, six ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
+}
+
+/* usend TO SIZE TTL TOS: a datagram from nobody in particular; 0: what is usual */
 static void do_usend(void)
 {
 	static unsigned char data[65536];
@@ -426,6 +436,7 @@ static void do_usend(void)
 	fd = socket(a.any.sa_family, SOCK_DGRAM, 0);
 	for (long i = 0; i < size; i++)
 		data[i] = (unsigned char)(size * 31 + i * 7 + to->in->id);
+	set_hops(fd, a.any.sa_family, (int)number(3), (int)number(4));
 	say("%s", result(sendto(fd, data, (size_t)size, 0, &a.any, length)));
 	flow_sent(to->in, size);
 	close(fd);
@@ -558,6 +569,7 @@ static const struct option {
 	{ "IPV6_UNICAST_HOPS", IPPROTO_IPV6, IPV6_UNICAST_HOPS, NUMBER, INET },
 	{ "IPV6_TCLASS", IPPROTO_IPV6, IPV6_TCLASS, NUMBER, INET },
 	{ "IPV6_RECVPKTINFO", IPPROTO_IPV6, IPV6_RECVPKTINFO, NUMBER, INET },
+	{ "IPV6_RECVHOPLIMIT", IPPROTO_IPV6, IPV6_RECVHOPLIMIT, NUMBER, ON(UDP) },
 	{ "IPV6_RECVTCLASS", IPPROTO_IPV6, IPV6_RECVTCLASS, NUMBER, INET },
 	{ "IPV6_MULTICAST_HOPS", IPPROTO_IPV6, IPV6_MULTICAST_HOPS, NUMBER, ON(UDP) },
 	{ "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, NUMBER, STREAMS },

@@ -14,7 +14,7 @@
 #include "rt/io/migrate.h"
 
 #define PIECE      262144u
-#define CONTROL    128u
+#define CONTROL    512u
 #define SO_PEEK_OFF_NUMBER 42
 #define SOL_SOCKET_SNDBUF_ROOM 212992   /* as much as an unprivileged process may ask for by default */
 
@@ -22,6 +22,7 @@ struct message {
 	uint32_t size, name_size;
 	uint8_t  name[LX_SOCKADDR_MAX];      /* who sent it */
 	uint8_t  to[16];                     /* UDP: the address it was sent to */
+	uint8_t  ttl, tos;                   /* ... and how; 0: not known */
 	uint8_t  bytes[];
 };
 
@@ -104,23 +105,31 @@ static int add_bytes(struct rt_io_ofd *ofd, const struct look *l, uint32_t size)
 	return 0;
 }
 
-/* The address that a UDP datagram was sent to is in its ancillary data. */
-static void get_target(const struct look *l, const struct lx_msghdr *header, uint8_t ret_to[16])
+/* The byte of a number, or of an int, which IPv6 has. */
+static const struct { int32_t level, type; uint32_t size, from, at; } told[] = {
+	{ LX_IPPROTO_IP, 8 /* IP_PKTINFO */, 4, 8, offsetof(struct message, to) },
+	{ LX_IPPROTO_IP, 2 /* IP_TTL */, 1, 0, offsetof(struct message, ttl) },
+	{ LX_IPPROTO_IP, 1 /* IP_TOS */, 1, 0, offsetof(struct message, tos) },
+	{ LX_IPPROTO_IPV6, 50 /* IPV6_PKTINFO */, 16, 0, offsetof(struct message, to) },
+	{ LX_IPPROTO_IPV6, 52 /* IPV6_HOPLIMIT */, 1, 0, offsetof(struct message, ttl) },
+	{ LX_IPPROTO_IPV6, 67 /* IPV6_TCLASS */, 1, 0, offsetof(struct message, tos) },
+};
+
+/* Where a UDP datagram was sent to, and how, is in its ancillary data. */
+static void get_facts(const struct look *l, const struct lx_msghdr *header, struct message *m)
 {
 	uint8_t control[CONTROL];
 	struct lx_cmsghdr head;
 	uint64_t at = 0;
 
-	memset(ret_to, 0, 16);
 	rt_ub_get(control, (void *)l->control, header->control_size);
 	while (header->control_size - at >= sizeof head) {
 		memcpy(&head, control + at, sizeof head);
 		if (head.length < sizeof head || head.length > header->control_size - at)
 			return;
-		if (head.level == LX_IPPROTO_IP && head.type == 8 /* IP_PKTINFO */ && head.length >= sizeof head + 12)
-			memcpy(ret_to, control + at + sizeof head + 8, 4);
-		if (head.level == LX_IPPROTO_IPV6 && head.type == 50 /* IPV6_PKTINFO */ && head.length >= sizeof head + 16)
-			memcpy(ret_to, control + at + sizeof head, 16);
+		for (unsigned i = 0; i < sizeof told / sizeof *told; i++)
+			if (head.level == told[i].level && head.type == told[i].type && head.length >= sizeof head + told[i].from + told[i].size)
+				memcpy((uint8_t *)m + told[i].at, control + at + sizeof head + told[i].from, told[i].size);
 		at += (head.length + 7) & ~7ULL;
 		if (at > header->control_size)
 			return;
@@ -140,7 +149,7 @@ static int add_message(struct rt_io_ofd *ofd, const struct look *l, const struct
 	m->name_size = header->name_size;
 	rt_ub_get(m->name, (void *)l->name, m->name_size);
 	if (is_udp(ofd))
-		get_target(l, header, m->to);
+		get_facts(l, header, m);
 	rt_ub_get(m->bytes, (void *)l->data, size);
 	record->data_size = (uint64_t)(m->bytes + size - queue_of(record));
 	record->messages++;
@@ -178,7 +187,11 @@ static long look_at_all(struct rt_io_ofd *ofd, uint32_t peek)
 /* Options that the look needs, and what they were. */
 static const struct { int32_t level, name; bool udp4, udp6; } aids[] = {
 	{ LX_IPPROTO_IP, 8 /* IP_PKTINFO */, true, true },
+	{ LX_IPPROTO_IP, 12 /* IP_RECVTTL */, true, true },
+	{ LX_IPPROTO_IP, 13 /* IP_RECVTOS */, true, true },
 	{ LX_IPPROTO_IPV6, 49 /* IPV6_RECVPKTINFO */, false, true },
+	{ LX_IPPROTO_IPV6, 51 /* IPV6_RECVHOPLIMIT */, false, true },
+	{ LX_IPPROTO_IPV6, 66 /* IPV6_RECVTCLASS */, false, true },
 };
 #define AIDS (sizeof aids / sizeof *aids)
 
@@ -513,7 +526,7 @@ static long pass_to_host(struct rt_io_ofd *ofd, const struct message *m, int32_t
 {
 	const struct rt_io_socket_record *record = record_of(ofd);
 	bool six = ofd->socket.domain == AF_INET6;
-	struct om_datagram head = { .family = ofd->socket.domain };
+	struct om_datagram head = { .family = ofd->socket.domain, .ttl = m->ttl, .tos = m->tos };
 	uint64_t arg[6] = { sizeof head + m->size }, ub = rt_io_ub_space(sizeof head + m->size);
 
 	(void)unused;
