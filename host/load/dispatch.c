@@ -268,6 +268,7 @@ static int64_t do_net_hold(struct host_slot *slot, struct om_tbuf *tbuf, uint64_
 			return -EINVAL;
 		return host_net_hold((const struct om_net_flow *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[1]);
 	case OM_NET_RESUME:
+		host_net_arrive();
 		return host_tcp_resume_all();
 	case OM_NET_HERE:
 		before_bind(slot);

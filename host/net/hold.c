@@ -455,6 +455,13 @@ static int64_t lift(bool send)
 	return error;
 }
 
+void host_net_arrive(void)
+{
+	pthread_mutex_lock(&lock);
+	take_datagrams(true);
+	pthread_mutex_unlock(&lock);
+}
+
 int64_t host_net_release(void)
 {
 	int resumed = host_tcp_resume_all();

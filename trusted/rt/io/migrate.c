@@ -239,8 +239,6 @@ int rt_io_freeze(char *text, size_t size)
 static int settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	(void)words;
-	if (ofd->kind == RT_IO_SOCKET && !ofd->socket.dumped)
-		rt_io_queue_settle(ofd);
 	ofd->frozen = 0;
 	ofd->made_again = 0;
 	ofd->claim = RT_IO_CLAIM_NOTHING;
@@ -337,6 +335,8 @@ int rt_io_thaw(char *text, size_t size)
 	if (error && !first)
 		first = error;
 	take_locks(&words, &first);
+	rt_io_net_resume();     /* brings the datagrams back that were taken */
+	(void)for_each(rt_io_queue_settle, &words);
 	rt_io_net_release();
 	(void)for_each(settle, &words); /* cannot fail */
 	frozen = false;
@@ -395,7 +395,7 @@ static int stand(struct rt_io_words *words)
 	return 0;
 }
 
-/* They arrive when the hold is lifted; whether they can is known now. */
+/* They arrive when the program goes on; whether they can is known now. */
 static int fill_udp(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	if (ofd->kind != RT_IO_SOCKET || ofd->socket.domain == AF_UNIX)
@@ -573,6 +573,7 @@ void rt_io_let_go(void)
 	if (frozen && !discarded) {
 		rt_io_net_resume();
 		(void)for_each(rt_io_tcp_settle, &none); /* cannot fail */
+		(void)for_each(rt_io_queue_settle, &none); /* what fails shows when the program sends, as if the peer had gone */
 		rt_io_epoll_settle();
 	}
 	rt_io_net_release();

@@ -611,13 +611,69 @@ static void widen(struct rt_io_ofd *ofd, struct rt_io_socket_record *record)
 		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUF, (int32_t)(needed / 2)); /* without the right: as much as is allowed */
 }
 
-void rt_io_queue_settle(struct rt_io_ofd *ofd)
+static long set_interface(const struct rt_io_ofd *ofd, const char name[16])
+{
+	uint64_t ub = rt_io_ub_copy(name, 16);
+
+	return ub ? rt_io_zero(rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, SOL_SOCKET, SO_BINDTODEVICE, ub, 16, 0)) : -ENOMEM;
+}
+
+/* They come from this host itself, not by the interface that the socket is bound to. */
+static void let_any_interface(struct rt_io_ofd *ofd, struct rt_io_socket_record *record)
+{
+	static const char none[16];
+	uint32_t size = sizeof record->interface;
+	uint64_t ub, size_ub;
+
+	rt_ub_reset();
+	ub = rt_io_ub_space(size);
+	size_ub = rt_io_ub_copy(&size, sizeof size);
+	if (!ub || !size_ub || rt_host(__NR_getsockopt, (uint64_t)ofd->host_fd, SOL_SOCKET, SO_BINDTODEVICE, ub, size_ub, 0))
+		return;
+	rt_ub_get(&size, (void *)size_ub, sizeof size);
+	if (size == 0 || size > sizeof record->interface)
+		return;
+	rt_ub_get(record->interface, (void *)ub, size);
+	if (record->interface[0] && set_interface(ofd, none))
+		record->interface[0] = 0;
+}
+
+static bool has_datagrams(const struct rt_io_ofd *ofd)
+{
+	return ofd->kind == RT_IO_SOCKET && is_udp(ofd) && ofd->socket.type == LX_SOCK_DGRAM && record_of(ofd) && record_of(ofd)->messages;
+}
+
+static long check_peer(struct rt_io_ofd *ofd, const struct message *m, int32_t unused)
 {
 	const struct rt_io_socket_record *record = record_of(ofd);
 
+	(void)unused;
+	return m->name_size != record->remote_size || memcmp(m->name, record->remote, m->name_size) ? -EPERM : 0;
+}
+
+bool rt_io_queue_is_others(const struct rt_io_ofd *ofd)
+{
+	struct rt_io_ofd copy = *ofd;
+
+	return has_datagrams(ofd) && record_of(ofd)->remote_size && each_message(&copy, check_peer, -1);
+}
+
+int rt_io_queue_settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	struct rt_io_socket_record *record = record_of(ofd);
+
+	if (!has_datagrams(ofd))
+		return 0;
+	/* As they were: neither can fail. */
 	rt_ub_reset();
-	if (record && is_udp(ofd) && !is_stream(ofd) && record->room)
-		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUF, record->room / 2); /* as it was: cannot fail */
+	if (record->room)
+		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUF, record->room / 2);
+	if (record->interface[0])
+		(void)set_interface(ofd, record->interface);
+	if (!record->late)
+		return 0;
+	record->messages = 0;          /* it is as any other now */
+	return rt_io_socket_stand(ofd, RT_IO_PASS_CONNECT, words) ? OM_EHOSTSTATE : 0;
 }
 
 int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
@@ -627,21 +683,41 @@ int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 
 	if (!record || !record->messages)
 		return 0;
-	if (is_udp(ofd))
+	if (is_udp(ofd)) {
 		widen(ofd, record);
+		let_any_interface(ofd, record);
+	}
 	error = is_udp(ofd) ? each_message(ofd, pass_to_host, -1) : send_unix(ofd);
 	return error ? rt_io_refuse_errno(words, ofd, "the datagrams that it had received cannot be given back", error) : 0;
 }
 
+/* The kernel takes a port back that it has chosen itself, and gives it out again if it is asked for it. */
+static void disconnect(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
+	const uint8_t nobody[16] = { AF_UNSPEC };
+	uint64_t ub, name;
+
+	rt_ub_reset();
+	ub = rt_io_ub_copy(nobody, sizeof nobody);
+	name = rt_io_ub_copy(record->local, sizeof record->local);
+	if (!ub || !name)
+		return;
+	(void)rt_host(__NR_connect, (uint64_t)ofd->host_fd, ub, sizeof nobody, 0, 0, 0); /* cannot fail on UDP */
+	(void)rt_host(__NR_bind, (uint64_t)ofd->host_fd, name, record->local_size, 0, 0, 0); /* fails if it is bound still */
+}
+
 int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
-	const struct rt_io_socket_record *record = record_of(ofd);
+	struct rt_io_socket_record *record = record_of(ofd);
 	struct lx_msghdr header;
 	int32_t offset = -1;
 	struct look l;
+	bool others;
+	int error;
 
 	if (!record || !record->empty)
 		return 0;
+	others = rt_io_queue_is_others(ofd);
 	rt_ub_reset();
 	(void)rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, &offset); /* taking moves it; it could be read before */
 	if (!look_begin(&l))
@@ -651,5 +727,10 @@ int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 			break;
 	rt_ub_reset();
 	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, offset); /* as it was: cannot fail */
-	return rt_io_queue_make(ofd, words);
+	error = rt_io_queue_make(ofd, words);
+	if (others) {
+		disconnect(ofd, record); /* behind it, for it forgets the interface */
+		record->late = 1;
+	}
+	return error;
 }
