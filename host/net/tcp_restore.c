@@ -181,11 +181,26 @@ static int receive_fin(int fd, const struct tcp_blob *b)
 	return error ? error : -ETIMEDOUT;
 }
 
+/*
+ * Was there no room in the window? The kernel finds some in a new connection, since it does not know how large the peer's segments
+ * are. What comes to a program that has shut both ways resets the connection, and what it had sent is lost.
+ */
+static bool must_stay_closed(const struct tcp_blob *b)
+{
+	return b->flags & TCP_BLOB_FIN_SENT && !(b->flags & TCP_BLOB_FIN_RECEIVED) && b->receive_size && !(b->buffer_locks & 2) &&
+	       b->rcv_wup + b->rcv_wnd == b->receive_seq + b->receive_size;
+}
+
 static int resume(int fd, const struct tcp_blob *b)
 {
 	const uint8_t *data = b->send_queue + (b->send_size - b->unsent_size);
+	struct tcp_blob buffers = *b;
 	uint32_t left = b->unsent_size;
 
+	if (must_stay_closed(b)) {
+		buffers.receive_buffer = 0; /* the least there is, until the program reads: then the kernel tunes it again */
+		(void)set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, 0); /* before the probe tells the window */
+	}
 	if (b->flags & TCP_BLOB_FIN_RECEIVED) {
 		int error = receive_fin(fd, b);
 
@@ -203,7 +218,7 @@ static int resume(int fd, const struct tcp_blob *b)
 		data += done;
 		left -= (uint32_t)done;
 	}
-	host_tcp_buffers(fd, b);
+	host_tcp_buffers(fd, &buffers);
 	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_LATER);
 	if (b->flags & TCP_BLOB_FIN_SENT)
 		TRY(shutdown(fd, SHUT_WR));

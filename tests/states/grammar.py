@@ -348,6 +348,10 @@ class Script:
                 self.some(3, lambda: self.say("write", c, self.pick(0, self.size())))
         elif self.on("udp-queue"):
             self.some(4, lambda: self.say("usend", s, self.pick(0, self.size()), self.pick(0, 9, 255), self.pick(0, 16, 184)), lambda: self.say("read", s, self.size()))
+            if self.random.random() < 0.3:          # what is there came from somebody else
+                c = self.slot()
+                self.say("usock", c, family, 1)
+                self.say("uconn", s, c)
 
     def event(self):
         s = self.slot()
