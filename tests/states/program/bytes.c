@@ -2,6 +2,7 @@
 /* Queues: pipes, pairs, UNIX sockets, and reading and writing them all. */
 #include "states.h"
 #include <limits.h>
+#include <netinet/tcp.h>
 
 static unsigned char buffer[1 << 20];
 static int flows;
@@ -534,6 +535,18 @@ static void do_dup(void)
 	}
 }
 
+/* Its acknowledgement is an edge (EPOLLOUT), and may come 40 ms later. Behind a long queue it is not waited for. */
+static void settle_end(struct slot *s)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+	long end = now_ms() + 300;
+
+	while (s->kind == TCP && !s->large && now_ms() < end && getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	       (info.tcpi_state == TCP_FIN_WAIT1 || info.tcpi_state == TCP_LAST_ACK || info.tcpi_state == TCP_CLOSING))
+		pause_ms(1);
+}
+
 static void do_shut(void)
 {
 	struct slot *s = socket_slot(1);
@@ -549,6 +562,7 @@ static void do_shut(void)
 	if (how != 'w' && s->kind != TCP && s->in)
 		s->in->end = 1;
 	say("%s", result(shutdown(s->fd, how == 'r' ? SHUT_RD : how == 'w' ? SHUT_WR : SHUT_RDWR)));
+	settle_end(s);
 }
 
 static void do_block(void)
