@@ -96,7 +96,7 @@ enum om_hostcall {
 	OM_HC_TCP_CLAIM,     /* complete those that had to wait; ret = how many still have to, or -errno */
 	OM_HC_NET_HOLD,      /* arg[0] = enum om_net_hold; HOLD: data = list of struct om_net_flow, arg[1] = count; ret = 0 or -errno */
 	OM_HC_DATAGRAM,      /* data = packed struct om_datagram and the bytes, arg[0] = size of both: what waited in the queue of a
-	                        UDP socket arrives there again, when the hold is lifted. ret = 0 or -errno */
+	                        UDP socket arrives there again, at OM_NET_RESUME. ret = 0 or -errno */
 	OM_HC_OPTIONS_GET,   /* arg[0] = host fd: the socket's options into data (opaque, host/net); ret = size or -errno */
 	OM_HC_OPTIONS_SET,   /* arg[0] = host fd, arg[1] = size of data; ret = 0 or -errno */
 	OM_HC_LOG,           /* arg[0] = size of data: a line of diagnostics; the host may print it with --verbose, always
@@ -144,7 +144,7 @@ struct om_tcp_wanted {
 enum om_net_hold {
 	OM_NET_RELEASE,      /* the hold is lifted, what was held is sent on */
 	OM_NET_HOLD,         /* what arrives is kept from the sockets; adds to a hold that is on */
-	OM_NET_RESUME,       /* restored connections go on, still held */
+	OM_NET_RESUME,       /* restored connections go on, and datagrams arrive that had been received; still held */
 	OM_NET_HERE,         /* the program stays on this host: addresses that had moved away come back. No hold is lifted */
 };
 
@@ -213,7 +213,8 @@ struct om_net_flow {            /* one local endpoint, or connection if remote_p
 };
 
 struct om_datagram {            /* addresses as in struct om_net_flow; the bytes follow */
-	uint16_t family, local_port, remote_port, reserved;
+	uint16_t family, local_port, remote_port;
+	uint8_t  ttl, tos;      /* 0: not known */
 	uint8_t  local_addr[16], remote_addr[16];
 };
 

@@ -74,12 +74,11 @@ static int64_t do_park(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tb
 
 static int64_t do_thread_start(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	(void)tbuf_size;
 	if (tbuf->arg[0] >= slot->enclave->slot_count)
 		return -EINVAL;
 	switch ((tbuf->arg[1] ? host_ready_thread : host_start_thread)(slot->enclave, (uint32_t)tbuf->arg[0])) {
 	case 0:
-		return 0;
+		return host_hook_after(HOST_HOOK_SGX + OM_HC_THREAD_START, tbuf, tbuf_size, 0);
 	case OM_EINVAL:
 		return -EINVAL;
 	default:
@@ -272,6 +271,7 @@ static int64_t do_net_hold(struct host_slot *slot, struct om_tbuf *tbuf, uint64_
 			return -EINVAL;
 		return host_net_hold((const struct om_net_flow *)host_tbuf_data(tbuf), (uint32_t)tbuf->arg[1]);
 	case OM_NET_RESUME:
+		host_net_arrive();
 		return host_tcp_resume_all();
 	case OM_NET_HERE:
 		before_bind(slot);

@@ -344,7 +344,7 @@ int host_net_send_datagram(const struct om_datagram *head, const uint8_t *bytes,
 		return priv_datagram(head, bytes, size);
 	memcpy(local.bytes, head->local_addr + skip, length);
 	memcpy(remote.bytes, head->remote_addr + skip, length);
-	return host_packet_send_datagram(four ? 4 : 6, &remote, &local, bytes, size);
+	return host_packet_send_datagram(four ? 4 : 6, &remote, &local, head->ttl, head->tos, bytes, size);
 }
 
 /* Under the lock. */
@@ -468,6 +468,13 @@ static int64_t lift(bool send)
 	}
 	pthread_mutex_unlock(&lock);
 	return error;
+}
+
+void host_net_arrive(void)
+{
+	pthread_mutex_lock(&lock);
+	take_datagrams(true);
+	pthread_mutex_unlock(&lock);
 }
 
 int64_t host_net_release(void)

@@ -32,6 +32,8 @@ int64_t host_net_hold(const struct om_net_flow *flows, uint32_t count);
 int64_t host_net_datagram(const struct om_datagram *datagram, const uint8_t *bytes, uint64_t size);
 /* Sends one on, now. */
 int host_net_send_datagram(const struct om_datagram *datagram, const uint8_t *bytes, uint64_t size);
+/* The datagrams that host_net_datagram was given do; the hold stays. */
+void host_net_arrive(void);
 /* Restored connections go on (tcp.h), the datagrams and the caught packets are sent on, the hold is lifted. Return: 0 or -errno.
  * Nothing held: 0. */
 int64_t host_net_release(void);

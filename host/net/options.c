@@ -30,7 +30,7 @@ static const int levels[] = { [LEVEL_SOCKET] = SOL_SOCKET, [LEVEL_TCP] = IPPROTO
 enum {
 	ALL = 0,
 	NOT_CONNECTION = 1,      /* means something else, or nothing, once connected */
-	AFTER_REPAIR = 2,        /* connecting or leaving repair mode resets it, or it acts at once */
+	AFTER_REPAIR = 2,        /* connecting or leaving repair mode resets it, it acts at once, or it would keep what was queued out */
 };
 
 /* Numbers where the C library's headers are older than the kernels that have them. */
@@ -67,7 +67,7 @@ static const struct entry { uint8_t level; uint16_t name; uint8_t flags; } table
 	{ LEVEL_TCP, TCP_KEEPIDLE, ALL }, { LEVEL_TCP, TCP_KEEPINTVL, ALL }, { LEVEL_TCP, TCP_KEEPCNT, ALL },
 	{ LEVEL_TCP, TCP_SYNCNT, ALL }, { LEVEL_TCP, TCP_LINGER2, ALL }, { LEVEL_TCP, TCP_DEFER_ACCEPT, NOT_CONNECTION },
 	{ LEVEL_TCP, TCP_WINDOW_CLAMP, NOT_CONNECTION }, { LEVEL_TCP, TCP_CONGESTION, ALL }, { LEVEL_TCP, TCP_THIN_LINEAR_TIMEOUTS, ALL },
-	{ LEVEL_TCP, TCP_USER_TIMEOUT, ALL }, { LEVEL_TCP, TCP_FASTOPEN, NOT_CONNECTION }, { LEVEL_TCP, TCP_NOTSENT_LOWAT, ALL },
+	{ LEVEL_TCP, TCP_USER_TIMEOUT, ALL }, { LEVEL_TCP, TCP_FASTOPEN, NOT_CONNECTION }, { LEVEL_TCP, TCP_NOTSENT_LOWAT, AFTER_REPAIR },
 	{ LEVEL_TCP, TCP_SAVE_SYN, NOT_CONNECTION }, { LEVEL_TCP, TCP_FASTOPEN_CONNECT, NOT_CONNECTION },
 	{ LEVEL_TCP, TCP_FASTOPEN_NO_COOKIE, NOT_CONNECTION }, { LEVEL_TCP, TCP_INQ, ALL }, { LEVEL_TCP, TCP_TX_DELAY, ALL },
 	{ LEVEL_UDP, UDP_CORK, ALL }, { LEVEL_UDP, UDP_NO_CHECK6_TX, ALL }, { LEVEL_UDP, UDP_NO_CHECK6_RX, ALL },

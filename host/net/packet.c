@@ -225,6 +225,7 @@ int host_packet_send_fin(uint8_t family, const struct tcp_blob_address *remote, 
 	struct layout l = begin_packet(packet, family, IPPROTO_TCP, remote, local, 20, 0);
 	uint8_t *tcp = packet + l.transport;
 
+	packet[family == 4 ? 8 : 7] = 255;      /* whatever the least is that the program takes (IP_MINTTL) */
 	put32(tcp + 4, seq);
 	put32(tcp + 8, ack);
 	tcp[12] = 5 << 4;
@@ -234,7 +235,7 @@ int host_packet_send_fin(uint8_t family, const struct tcp_blob_address *remote, 
 }
 
 int host_packet_send_datagram(uint8_t family, const struct tcp_blob_address *remote, const struct tcp_blob_address *local,
-	const uint8_t *bytes, size_t size)
+	uint8_t ttl, uint8_t tos, const uint8_t *bytes, size_t size)
 {
 	static uint8_t packet[65536];      /* under the caller's lock */
 	struct layout l;
@@ -245,6 +246,12 @@ int host_packet_send_datagram(uint8_t family, const struct tcp_blob_address *rem
 	l = begin_packet(packet, family, IPPROTO_UDP, remote, local, 8, size);
 	if (l.size > 65535)
 		return -EMSGSIZE;
+	if (ttl)
+		packet[family == 4 ? 8 : 7] = ttl;
+	if (family == 4)
+		packet[1] = tos;
+	else
+		put16(packet, 0x6000 | (uint32_t)tos << 4);
 	memcpy(packet + l.data, bytes, size);
 	return send_one(packet, &l);
 }

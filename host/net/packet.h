@@ -24,6 +24,6 @@ int host_packet_send_fin(uint8_t family, const struct tcp_blob_address *remote, 
 
 /* A UDP datagram as `remote` would send it to `local`. Return: 0 or -errno; -EMSGSIZE for more than UDP can carry. */
 int host_packet_send_datagram(uint8_t family, const struct tcp_blob_address *remote, const struct tcp_blob_address *local,
-	const uint8_t *bytes, size_t size);
+	uint8_t ttl, uint8_t tos, const uint8_t *bytes, size_t size);
 
 #endif

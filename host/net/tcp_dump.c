@@ -217,6 +217,28 @@ static int read_parameters(int fd, struct tcp_blob *b)
 	return 0;
 }
 
+/* Peeking begins behind what SO_PEEK_OFF says, and moves it. TCP has it since Linux 6.9. */
+static int peek_offset(int fd)
+{
+	uint32_t offset;
+
+	return get_u32(fd, SOL_SOCKET, SO_PEEK_OFF, &offset) ? -1 : (int)offset;
+}
+
+static ssize_t peek_all(int fd, void *to, size_t size)
+{
+	int offset = peek_offset(fd), error;
+	ssize_t got;
+
+	if (offset >= 0)
+		TRY(set_int(fd, SOL_SOCKET, SO_PEEK_OFF, -1));
+	got = recv(fd, to, size, MSG_PEEK | MSG_DONTWAIT);
+	error = errno;
+	if (offset >= 0)
+		(void)set_int(fd, SOL_SOCKET, SO_PEEK_OFF, offset); /* as it was: cannot fail */
+	return got < 0 ? -error : got;
+}
+
 static int read_kind(int fd, const struct host_tcp_hints *hints, struct kind *k)
 {
 	uint32_t reuse;
@@ -234,7 +256,7 @@ static int read_kind(int fd, const struct host_tcp_hints *hints, struct kind *k)
 	TRY(get_u32(fd, SOL_SOCKET, SO_MARK, &k->mark));
 	if (get_u32(fd, SOL_SOCKET, SO_BUF_LOCK, &k->locks))
 		k->locks = 0;
-	k->number = hints->kind;
+	k->number = peek_offset(fd) < 0 ? hints->kind : 0;      /* that one, each reading moves */
 	return 0;
 }
 
@@ -319,7 +341,9 @@ static int peek_received(int fd, uint8_t *to, uint32_t size)
 	if (size == 0)
 		return 0;
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_RECV_QUEUE));
-	TRY(got = recv(fd, to, size, MSG_PEEK | MSG_DONTWAIT));
+	got = peek_all(fd, to, size);
+	if (got < 0)
+		return (int)got;
 	return (uint32_t)got == size ? 0 : -EAGAIN;
 }
 
@@ -478,9 +502,10 @@ static int64_t dump_closed(int fd, struct work *w, struct tcp_blob *b, const str
 	if (!encode(w, b))
 		return -ENOMEM;
 	if (in > 0) {
-		ssize_t got;
+		ssize_t got = peek_all(fd, b->receive_queue, (size_t)in);
 
-		TRY(got = recv(fd, b->receive_queue, (size_t)in, MSG_PEEK | MSG_DONTWAIT));
+		if (got < 0)
+			return got;
 		if (got != in)
 			return -EPROTO;
 	}

@@ -214,8 +214,20 @@ static int receive_fin(int fd, const struct tcp_blob *b)
 	return error ? error : -ETIMEDOUT;
 }
 
+/*
+ * Was there no room in the window? The kernel finds some in a new connection, since it does not know how large the peer's segments
+ * are. What comes to a program that has shut both ways resets the connection, and what it had sent is lost.
+ */
+static bool must_stay_closed(const struct tcp_blob *b)
+{
+	return b->flags & TCP_BLOB_FIN_SENT && !(b->flags & TCP_BLOB_FIN_RECEIVED) && b->receive_size && !(b->buffer_locks & 2) &&
+	       b->rcv_wup + b->rcv_wnd == b->receive_seq + b->receive_size;
+}
+
 static int before_it_speaks(int fd, const struct tcp_blob *b)
 {
+	if (must_stay_closed(b))
+		(void)priv_buffer(fd, SO_RCVBUFFORCE, 0); /* before the probe tells the window */
 	return b->flags & TCP_BLOB_FIN_RECEIVED ? receive_fin(fd, b) : 0;
 }
 
@@ -228,8 +240,11 @@ static int way_out(const struct tcp_blob *b)
 static int when_it_speaks(int fd, const struct tcp_blob *b)
 {
 	const uint8_t *data = b->send_queue + (b->send_size - b->unsent_size);
+	struct tcp_blob buffers = *b;
 	uint32_t left = b->unsent_size;
 
+	if (must_stay_closed(b))
+		buffers.receive_buffer = 0; /* the least there is, until the program reads: then the kernel tunes it again */
 	if (left > 0)
 		make_room(fd, SO_SNDBUFFORCE, b->send_size);
 	while (left > 0) {
@@ -239,7 +254,7 @@ static int when_it_speaks(int fd, const struct tcp_blob *b)
 		data += done;
 		left -= (uint32_t)done;
 	}
-	host_tcp_buffers(fd, b);
+	host_tcp_buffers(fd, &buffers);
 	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_LATER);
 	if (b->flags & TCP_BLOB_FIN_SENT)
 		TRY(shutdown(fd, SHUT_WR));

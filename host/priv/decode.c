@@ -77,7 +77,7 @@ static bool is_mapped(const uint8_t *address)
 
 static int decode_datagram(const struct priv_limits *limits, const struct om_datagram *head)
 {
-	if (!is_inet(head->family) || head->reserved)
+	if (!is_inet(head->family))
 		return -EINVAL;
 	/* One of the two decides what the packet is. */
 	if (head->family == AF_INET6 && is_mapped(head->local_addr) != is_mapped(head->remote_addr))

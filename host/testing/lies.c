@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 #include "sysproxy/sysproxy.h"
 #include "testing.h"
 #include "util.h"
@@ -16,7 +17,7 @@
 #define RULES_MAX 16
 #define ANY       UINT32_MAX       /* any system call */
 
-enum fault_what { FAULT_ERRNO, FAULT_LONG, FAULT_HUGE, FAULT_LOW, FAULT_FD, FAULT_SHORT, FAULT_GARBLE, FAULT_MAP };
+enum fault_what { FAULT_ERRNO, FAULT_LONG, FAULT_HUGE, FAULT_LOW, FAULT_FD, FAULT_SHORT, FAULT_GARBLE, FAULT_MAP, FAULT_DENIED };
 enum fault_when { WHEN_ONCE, WHEN_FROM, WHEN_EACH };
 
 static struct rule {
@@ -36,12 +37,12 @@ static const struct { const char *name; int number; } errors[] = {
 };
 static const struct { const char *name; enum fault_what what; } lies[] = {
 	{ "long", FAULT_LONG }, { "huge", FAULT_HUGE }, { "low", FAULT_LOW }, { "fd", FAULT_FD }, { "short", FAULT_SHORT },
-	{ "garble", FAULT_GARBLE }, { "map", FAULT_MAP },
+	{ "garble", FAULT_GARBLE }, { "map", FAULT_MAP }, { "denied", FAULT_DENIED },
 };
 
 static const struct { const char *name; uint32_t nr; } not_calls[] = {
 	{ "any", ANY }, { "sgx-restrict", HOST_HOOK_SGX + OM_HC_SGX_RESTRICT }, { "sgx-modify", HOST_HOOK_SGX + OM_HC_SGX_MODIFY },
-	{ "sgx-remove", HOST_HOOK_SGX + OM_HC_SGX_REMOVE },
+	{ "sgx-remove", HOST_HOOK_SGX + OM_HC_SGX_REMOVE }, { "thread-start", HOST_HOOK_SGX + OM_HC_THREAD_START },
 };
 
 static int parse_name(const char *name, uint32_t *ret_nr)
@@ -178,6 +179,7 @@ int64_t testing_lies_after(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size
 		case FAULT_SHORT:  return result > 0 ? result / 2 : result;
 		case FAULT_GARBLE: memset((uint8_t *)tbuf + OM_TBUF_DATA, 0xa5, tbuf_size - OM_TBUF_DATA); return result;
 		case FAULT_MAP:    testing_map_over(); return result;
+		case FAULT_DENIED: usleep(20000); return -EAGAIN;
 		case FAULT_ERRNO:  break;
 		}
 	}

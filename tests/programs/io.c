@@ -89,6 +89,24 @@ static void files(void)
 	puts("files ok");
 }
 
+/* A working directory is not the name that it had. */
+static void renamed_directory(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "name" };
+	char path[4096];
+	struct stat here, there;
+	int s = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	CHECK(mkdir("old", 0755) == 0 && chdir("old") == 0 && close(creat("file", 0600)) == 0 && rename("../old", "../new") == 0);
+	CHECK(access("file", W_OK) == 0 && truncate("file", 100) == 0 && stat("file", &there) == 0 && there.st_size == 100);
+	CHECK(getcwd(path, sizeof path) && strcmp(strrchr(path, '/'), "/new") == 0);
+	CHECK(readlink("/proc/self/cwd", path, sizeof path) > 0 && access("/proc/self/cwd/file", F_OK) == 0);
+	CHECK(stat(".", &here) == 0 && stat("../new", &there) == 0 && here.st_ino == there.st_ino);
+	CHECK(bind(s, (void *)&address, sizeof address) == 0 && close(s) == 0 && unlink("../new/name") == 0);
+	CHECK(unlink("file") == 0 && rmdir("../new") == 0 && !getcwd(path, sizeof path) && errno == ENOENT);
+	CHECK(open("file", O_CREAT | O_WRONLY, 0600) == -1 && errno == ENOENT && chdir("..") == 0);
+}
+
 static void directories(void)
 {
 	char path[4096], name[32];
@@ -110,6 +128,7 @@ static void directories(void)
 		CHECK(unlink(name) == 0);
 	}
 	CHECK(chdir("..") == 0 && rmdir("many") == 0);
+	renamed_directory();
 	CHECK(symlink("data", "link") == 0 && readlink("link", path, sizeof path) == 4);
 	CHECK(realpath("link", path) && strcmp(strrchr(path, '/'), "/data") == 0);
 	CHECK(rename("data", "moved") == 0 && access("link", F_OK) == -1 && access("moved", R_OK) == 0 && unlink("link") == 0);

@@ -102,8 +102,9 @@ class Peer(threading.Thread):
     def drain(self):
         """Reads from now on, beside everything else."""
         self.connection.settimeout(SECONDS)
-        self.reader = threading.Thread(target=self.drain_all, daemon=True)
-        self.reader.start()
+        reader = threading.Thread(target=self.drain_all, daemon=True)
+        reader.start()
+        self.reader = reader        # seen by who may join it
 
     def drain_all(self):
         try:

@@ -14,6 +14,7 @@ TAGS = {
     "tcp": "TCP within the program", "peer": "TCP with somebody outside", "tcp-large": "streams of several MB", "tcp-closed": "connections that are over or half over",
     "tcp-reset": "connections that were reset", "tcp-shutrd": "SHUT_RD", "tcp-idle": "sockets bound or never connected", "tcp-refused": "refused connections",
     "tcp-waiting": "connections not accepted yet", "tcp-lshut": "listeners shut down", "tcp-timewait": "TIME_WAIT beside a listener", "tcp6": "IPv6",
+    "tcp-stalled": "sent data that a peer has no room for, and is over on its side",
     "during": "what peers do while the program is moved",
     "option": "socket options", "udp": "UDP", "mcast": "groups", "udp-queue": "datagrams waiting",
     "udp-nowhere": "UDP sockets connected to port 0",
@@ -27,11 +28,11 @@ TAGS = {
 SIZES = [1, 2, 7, 100, 1000, 4095, 4096, 4097, 10000, 30000]
 OPTIONS = {
     "SO_REUSEADDR": [0, 1], "SO_REUSEPORT": [1], "SO_KEEPALIVE": [0, 1], "SO_BROADCAST": [1], "SO_OOBINLINE": [1], "SO_PRIORITY": [3, 6], "SO_RCVLOWAT": [7],
-    "SO_DONTROUTE": [1], "SO_MARK": [7], "SO_TIMESTAMP": [1], "SO_PASSCRED": [1], "SO_LINGER": [-1, 0, 1], "SO_RCVTIMEO": [300, 5000],
-    "SO_SNDTIMEO": [300, 5000], "SO_BINDTODEVICE": ["lo"], "SO_SNDBUF": [10000, 100000], "SO_RCVBUF": [10000, 100000], "IP_TOS": [16, 184], "IP_TTL": [9],
+    "SO_DONTROUTE": [1], "SO_PEEK_OFF": [0, 5], "SO_MARK": [7], "SO_TIMESTAMP": [1], "SO_PASSCRED": [1], "SO_LINGER": [-1, 0, 1], "SO_RCVTIMEO": [300, 5000],
+    "SO_SNDTIMEO": [300, 5000], "SO_BINDTODEVICE": ["lo"], "SO_SNDBUF": [10000, 100000], "SO_RCVBUF": [10000, 100000], "IP_TOS": [16, 184], "IP_TTL": [9, 255], "IP_MINTTL": [32, 64],
     "IP_RECVTOS": [1], "IP_RECVTTL": [1], "IP_PKTINFO": [1], "IP_RECVERR": [1], "IP_MTU_DISCOVER": [0, 2], "IP_FREEBIND": [1], "IP_MULTICAST_TTL": [5],
     "IP_MULTICAST_LOOP": [0, 1], "IP_MULTICAST_ALL": [0, 1], "IPV6_V6ONLY": [1], "IPV6_UNICAST_HOPS": [9], "IPV6_TCLASS": [16], "IPV6_RECVPKTINFO": [1],
-    "IPV6_RECVTCLASS": [1], "IPV6_MULTICAST_HOPS": [5], "TCP_NODELAY": [0, 1], "TCP_CORK": [0], "TCP_KEEPIDLE": [77], "TCP_KEEPINTVL": [33],
+    "IPV6_RECVTCLASS": [1], "IPV6_RECVHOPLIMIT": [1], "IPV6_MULTICAST_HOPS": [5], "TCP_NODELAY": [0, 1], "TCP_CORK": [0], "TCP_KEEPIDLE": [77], "TCP_KEEPINTVL": [33],
     "TCP_KEEPCNT": [5], "TCP_SYNCNT": [3], "TCP_LINGER2": [20], "TCP_DEFER_ACCEPT": [0], "TCP_USER_TIMEOUT": [60000], "TCP_NOTSENT_LOWAT": [20000],
     "TCP_CONGESTION": ["reno", "cubic"],
 }
@@ -148,14 +149,16 @@ class Script:
         self.say("pair", a, b, kind)
         if self.on("pair-buffer", 0.25):
             self.say("opt", self.pick(a, b), "SO_SNDBUF", self.pick(3000, 10000, 50000))
-        size = lambda: 0 if kind != "stream" and self.on("pair-empty", 0.3) else self.size()
+        looked = self.random.random() < 0.5     # an empty message is looked at once only, until it has moved (CAVEATS.md)
+        size = lambda: 0 if kind != "stream" and not looked and self.on("pair-empty", 0.3) else self.size()
+        look = "peek" if looked else "read"
         write = lambda: self.say("write", self.pick(a, b), size())
-        self.some(6, write, write, lambda: self.say("read", self.pick(a, b), self.size()), lambda: self.say("peek", self.pick(a, b), self.size()))
+        self.some(6, write, write, lambda: self.say("read", self.pick(a, b), self.size()), lambda: self.say(look, self.pick(a, b), self.size()))
         if self.on("pair-full", 0.3):
             self.say("fill", self.pick(a, b), self.pick(1, 100, 4096, 5000, 65536))
             if self.random.random() < 0.4:
                 self.say("fill", self.pick(a, b), self.pick(100, 4096))
-        self.options(self.pick(a, b), ["SO_RCVTIMEO", "SO_SNDTIMEO", "SO_PASSCRED", "SO_RCVLOWAT"], 2)
+        self.options(self.pick(a, b), ["SO_RCVTIMEO", "SO_SNDTIMEO", "SO_PASSCRED", "SO_RCVLOWAT"] + ["SO_PEEK_OFF"] * looked, 2)
         if self.on("pair-shut", 0.25):
             self.say("shut", self.pick(a, b), self.pick("r", "w", "b"))
         if self.on("pair-closed", 0.25):
@@ -232,8 +235,28 @@ class Script:
             return
         self.say("taccept", s, l, c)
         self.together()
+        if self.on("tcp-stalled", 0.12) and self.on("tcp-large"):
+            self.stall(*self.pick((c, s), (s, c)))
+            return
         self.options(self.pick(c, s), list(OPTIONS))
         self.talk(c, s)
+
+    def stall(self, reader, writer):
+        """What was sent is not acknowledged: the window was wider than the room that is left. Then perhaps a FIN comes from there."""
+        room = self.pick(3000, 10000, 30000)
+        narrow = lambda: self.say("opt", reader, "SO_RCVBUF", room)
+        if self.random.random() < 0.8:
+            narrow()
+        self.say("write", writer, self.pick(40000, 100000) if room == 3000 else self.pick(40000, 100000, 400000))   # it has to come through
+        if self.random.random() < 0.2:
+            narrow()
+        self.some(2, lambda: self.say("read", reader, self.size()), lambda: self.say("write", reader, self.size()), lambda: self.say("write", writer, self.size()))
+        if self.on("tcp-closed", 0.7):
+            self.say("shut", reader, "w")
+        elif self.on("tcp-closed", 0.3):
+            self.say("shut", writer, "w")
+        self.say("move")
+        self.some(2, lambda: self.say("read", reader, self.size()), lambda: self.say("write", writer, self.size()))
 
     def talk(self, c, s):
         """Traffic, then perhaps an end of some kind."""
@@ -324,7 +347,11 @@ class Script:
             if self.on("udp-queue"):
                 self.some(3, lambda: self.say("write", c, self.pick(0, self.size())))
         elif self.on("udp-queue"):
-            self.some(4, lambda: self.say("usend", s, self.pick(0, self.size())), lambda: self.say("read", s, self.size()))
+            self.some(4, lambda: self.say("usend", s, self.pick(0, self.size()), self.pick(0, 9, 255), self.pick(0, 16, 184)), lambda: self.say("read", s, self.size()))
+            if self.random.random() < 0.3:          # what is there came from somebody else
+                c = self.slot()
+                self.say("usock", c, family, 1)
+                self.say("uconn", s, c)
 
     def event(self):
         s = self.slot()

@@ -53,8 +53,20 @@ int rt_thread_start_host(uint32_t slot)
 	r = rt_hostcall(OM_HC_THREAD_START, 0, 0, arg);
 	if (r == 0)
 		return 0;
-	atomic_store((_Atomic uint32_t *)&rt_tcb_of(slot)->start_pending, 0);
-	return -EAGAIN;
+	/* It may say so of one that has come. */
+	return atomic_exchange((_Atomic uint32_t *)&rt_tcb_of(slot)->start_pending, 0) ? -EAGAIN : 0;
+}
+
+/* Frees the slot of a thread that has not come, and will not any more. False: it has, whatever the host says. */
+static bool take_back(struct rt_thread *t, int32_t tid)
+{
+	uint32_t parked = RT_T_PARKED;
+	bool taken;
+
+	rt_lock(&thread_lock);  /* it may have ended, and the slot may be another's */
+	taken = t->tid == tid && atomic_compare_exchange_strong(state_of(t), &parked, RT_T_FREE);
+	rt_unlock(&thread_lock);
+	return taken;
 }
 
 struct rt_thread *rt_thread_by_tid(int32_t tid)
@@ -144,11 +156,9 @@ static long sys_clone(struct rt_thread *t)
 	r = child->tid;
 	/* From here on a stop takes the child along, and it may run, end and be replaced at any time. */
 	atomic_store(state_of(child), RT_T_PARKED);
-	if (rt_thread_start_host(child->slot) < 0) {
-		uint32_t parked = RT_T_PARKED;
-		(void)atomic_compare_exchange_strong(state_of(child), &parked, RT_T_FREE); /* else it does run */
+	/* The stack of a thread that failed is freed: none must run on it. */
+	if (rt_thread_start_host(child->slot) < 0 && take_back(child, (int32_t)r))
 		return -EAGAIN;
-	}
 	return r;
 }
 

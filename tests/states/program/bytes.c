@@ -2,6 +2,7 @@
 /* Queues: pipes, pairs, UNIX sockets, and reading and writing them all. */
 #include "states.h"
 #include <limits.h>
+#include <netinet/tcp.h>
 
 static unsigned char buffer[1 << 20];
 static int flows;
@@ -55,6 +56,9 @@ void flow_sent(struct flow *f, long size)
 {
 	f->sent += size;
 	f->unread++;
+	for (const struct slot *s = slots; s < slots + SLOTS; s++)
+		if (s->kind == UDP && s->in == f && (s->buffers_set & 2 || f->sent - f->got > CRAMPED))
+			f->cramped = 1;
 }
 
 int poll_now(int fd, int events)
@@ -101,10 +105,32 @@ static long and_back(int fd, int before, long result)
 	return result;
 }
 
+/* The TTL and the class of the last, as far as the socket tells them. */
+static int hops, class;
+
+static long read_datagram(struct slot *s, long size, int flags)
+{
+	static _Alignas(8) unsigned char control[512];
+	struct iovec iov = { buffer, (size_t)size };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control };
+	long n = recvmsg(s->fd, &m, flags | MSG_DONTWAIT | MSG_TRUNC);
+
+	hops = class = 0;
+	for (struct cmsghdr *c = n < 0 ? NULL : CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c)) {
+		if (c->cmsg_type == (c->cmsg_level == IPPROTO_IP ? IP_TTL : IPV6_HOPLIMIT))
+			hops = CMSG_DATA(c)[0];
+		if (c->cmsg_type == (c->cmsg_level == IPPROTO_IP ? IP_TOS : IPV6_TCLASS))
+			class = CMSG_DATA(c)[0];
+	}
+	return n;
+}
+
 static long read_raw(struct slot *s, long size, int flags)
 {
 	int before;
 
+	if (s->kind == UDP)
+		return read_datagram(s, size, flags);
 	if (is_socket(s))
 		return recv(s->fd, buffer, (size_t)size, flags | MSG_DONTWAIT | (s->in && s->in->messages ? MSG_TRUNC : 0));
 	before = without_waiting(s->fd, 1);
@@ -159,6 +185,14 @@ static long write_tcp(struct slot *s, long size)
 	return done > 0 ? done : n;
 }
 
+/* In a pipe of a few pages each page that is not full counts. */
+static long packed_here(const struct slot *s)
+{
+	long size = s->kind == PIPE_WRITE ? fcntl(s->fd, F_GETPIPE_SZ) : -1;
+
+	return size >= 0 && size / 4 < PACKED ? size / 4 : PACKED;
+}
+
 long write_some(struct slot *s, long size)
 {
 	long n;
@@ -170,7 +204,7 @@ long write_some(struct slot *s, long size)
 	if (n >= 0)
 		flow_sent(s->out, n);
 	/* How much more goes in depends on how the kernel has packed what is there. */
-	if (s->out->sent - s->out->got > PACKED || s->buffers_set)
+	if (s->out->sent - s->out->got > packed_here(s) || s->buffers_set)
 		s->out->filled = 1;
 	return n;
 }
@@ -315,7 +349,7 @@ static void drain_stream(struct slot *s)
 
 static void drain_messages(struct slot *s)
 {
-	void (*tell)(const char *format, ...) = s->kind == UDP ? say_loosely : say;
+	void (*tell)(const char *format, ...) = s->kind == UDP && s->in->cramped ? say_loosely : say;
 	char list[200] = "";
 	unsigned long sum = 0;
 	long count = 0, wrong = 0, n = 0, end = now_ms() + PATIENCE_MS;
@@ -330,6 +364,8 @@ static void drain_messages(struct slot *s)
 		if (count < 12)
 			snprintf(list + strlen(list), sizeof list - strlen(list), " %ld", n);
 		sum = sum * 31 + (unsigned long)n;
+		if (s->kind == UDP)
+			sum = (sum * 31 + (unsigned)hops) * 31 + (unsigned)class;
 		count++;
 	}
 	s->in->unread -= (int)count;
@@ -337,13 +373,21 @@ static void drain_messages(struct slot *s)
 		tell("%s%s", s->in->got == s->in->sent || s->in->got == s->in->sent + s->in->waiting ? "all messages" : "NOT ALL MESSAGES", wrong ? ", WRONG" : "");
 	else
 		tell("%ld messages:%s, sum %lx%s", count, list, sum, wrong ? ", WRONG" : "");
-	tell("then %s", n < 0 ? error_name(errno) : "end of file");
+	(s->kind == UDP ? say_loosely : say)("then %s", n < 0 ? error_name(errno) : "end of file");
+}
+
+/* ... and takes it. That of a UDP socket may be lost. */
+static void say_error(struct slot *s)
+{
+	int error = 0;
+	socklen_t size = sizeof error;
+
+	(s->kind == UDP ? say_loosely : say)("error %s", getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? error_name(errno) : error ? error_name(error) : "none");
 }
 
 void drain(struct slot *s)
 {
-	int error = 0, fd;
-	socklen_t size = sizeof error;
+	int fd;
 
 	if (s->kind == UNIX_LISTENER || s->kind == TCP_LISTENER) {
 		without_waiting(s->fd, 1);
@@ -357,7 +401,7 @@ void drain(struct slot *s)
 		return;
 	}
 	if (is_socket(s))
-		(s->kind == UDP ? say_loosely : say)("error %s", getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? error_name(errno) : error ? error_name(error) : "none");
+		say_error(s);
 	if (s->kind == REGULAR || s->kind == DIRECTORY)
 		return;
 	if (!s->in)
@@ -386,6 +430,8 @@ void read_and_say(struct slot *s, long size, int flags)
 		return;
 	}
 	settle(s);
+	if (s->kind == UDP)
+		say_error(s);
 	n = read_raw(s, size, flags);
 	wrong = n > 0 ? wrong_bytes(s->in, n < size ? n : size, s->in->messages && n > size) : 0;
 	if (n >= 0 && !(flags & MSG_PEEK)) {
@@ -395,9 +441,11 @@ void read_and_say(struct slot *s, long size, int flags)
 	if ((s->large || s->in->filled) && n > 0)
 		say("something%s", wrong ? ", WRONG" : "");
 	else if (n >= 0)
-		(s->kind == UDP ? say_loosely : say)("%ld bytes%s", n, wrong ? ", WRONG" : "");
+		(s->kind == UDP && s->in->cramped ? say_loosely : say)("%ld bytes%s", n, wrong ? ", WRONG" : "");
 	else
-		(s->kind == UDP ? say_loosely : say)("%s", error_name(errno));
+		(s->kind == UDP && s->in->cramped ? say_loosely : say)("%s", error_name(errno));
+	if (s->kind == UDP && n >= 0)
+		(s->in->cramped ? say_loosely : say)("hops %d, class %d", hops, class);
 }
 
 static void do_read(void)
@@ -487,6 +535,18 @@ static void do_dup(void)
 	}
 }
 
+/* Its acknowledgement is an edge (EPOLLOUT), and may come 40 ms later. Behind a long queue it is not waited for. */
+static void settle_end(struct slot *s)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+	long end = now_ms() + 300;
+
+	while (s->kind == TCP && !s->large && now_ms() < end && getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	       (info.tcpi_state == TCP_FIN_WAIT1 || info.tcpi_state == TCP_LAST_ACK || info.tcpi_state == TCP_CLOSING))
+		pause_ms(1);
+}
+
 static void do_shut(void)
 {
 	struct slot *s = socket_slot(1);
@@ -502,6 +562,7 @@ static void do_shut(void)
 	if (how != 'w' && s->kind != TCP && s->in)
 		s->in->end = 1;
 	say("%s", result(shutdown(s->fd, how == 'r' ? SHUT_RD : how == 'w' ? SHUT_WR : SHUT_RDWR)));
+	settle_end(s);
 }
 
 static void do_block(void)

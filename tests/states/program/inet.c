@@ -410,7 +410,17 @@ static void do_uconn(void)
 	names(s, 0);
 }
 
-/* usend TO SIZE: a datagram from nobody in particular */
+static void set_hops(int fd, int family, int ttl, int tos)
+{
+	int six = family == AF_INET6, level = six ? IPPROTO_IPV6 : IPPROTO_IP;
+
+	if (ttl)
+		setsockopt(fd, level, six ? IPV6_UNICAST_HOPS : IP_TTL, &ttl, sizeof ttl);
+	if (tos)
+		setsockopt(fd, level, six ? IPV6_TCLASS : IP_TOS, &tos, sizeof tos);
+}
+
+/* usend TO SIZE TTL TOS: a datagram from nobody in particular; 0: what is usual */
 static void do_usend(void)
 {
 	static unsigned char data[65536];
@@ -426,6 +436,7 @@ static void do_usend(void)
 	fd = socket(a.any.sa_family, SOCK_DGRAM, 0);
 	for (long i = 0; i < size; i++)
 		data[i] = (unsigned char)(size * 31 + i * 7 + to->in->id);
+	set_hops(fd, a.any.sa_family, (int)number(3), (int)number(4));
 	say("%s", result(sendto(fd, data, (size_t)size, 0, &a.any, length)));
 	flow_sent(to->in, size);
 	close(fd);
@@ -532,6 +543,7 @@ static const struct option {
 	{ "SO_PRIORITY", SOL_SOCKET, SO_PRIORITY, NUMBER, INET },
 	{ "SO_RCVLOWAT", SOL_SOCKET, SO_RCVLOWAT, NUMBER, STREAMS | LOCAL },
 	{ "SO_DONTROUTE", SOL_SOCKET, SO_DONTROUTE, NUMBER, INET },
+	{ "SO_PEEK_OFF", SOL_SOCKET, SO_PEEK_OFF, NUMBER, ON(TCP) | ON(UDP) | ON(PAIR) | ON(UNIX_STREAM) | ON(UNIX_DATAGRAM) },
 	{ "SO_MARK", SOL_SOCKET, SO_MARK, NUMBER, INET },
 	{ "SO_TIMESTAMP", SOL_SOCKET, SO_TIMESTAMP, NUMBER, ON(UDP) },
 	{ "SO_PASSCRED", SOL_SOCKET, SO_PASSCRED, NUMBER, LOCAL },
@@ -543,6 +555,7 @@ static const struct option {
 	{ "SO_RCVBUF", SOL_SOCKET, SO_RCVBUF, NUMBER, INET | LOCAL },
 	{ "IP_TOS", IPPROTO_IP, IP_TOS, NUMBER, INET },
 	{ "IP_TTL", IPPROTO_IP, IP_TTL, NUMBER, INET },
+	{ "IP_MINTTL", IPPROTO_IP, IP_MINTTL, NUMBER, STREAMS },
 	{ "IP_RECVTOS", IPPROTO_IP, IP_RECVTOS, NUMBER, INET },
 	{ "IP_RECVTTL", IPPROTO_IP, IP_RECVTTL, NUMBER, INET },
 	{ "IP_PKTINFO", IPPROTO_IP, IP_PKTINFO, NUMBER, INET },
@@ -556,6 +569,7 @@ static const struct option {
 	{ "IPV6_UNICAST_HOPS", IPPROTO_IPV6, IPV6_UNICAST_HOPS, NUMBER, INET },
 	{ "IPV6_TCLASS", IPPROTO_IPV6, IPV6_TCLASS, NUMBER, INET },
 	{ "IPV6_RECVPKTINFO", IPPROTO_IPV6, IPV6_RECVPKTINFO, NUMBER, INET },
+	{ "IPV6_RECVHOPLIMIT", IPPROTO_IPV6, IPV6_RECVHOPLIMIT, NUMBER, ON(UDP) },
 	{ "IPV6_RECVTCLASS", IPPROTO_IPV6, IPV6_RECVTCLASS, NUMBER, INET },
 	{ "IPV6_MULTICAST_HOPS", IPPROTO_IPV6, IPV6_MULTICAST_HOPS, NUMBER, ON(UDP) },
 	{ "TCP_NODELAY", IPPROTO_TCP, TCP_NODELAY, NUMBER, STREAMS },
@@ -641,7 +655,9 @@ static void do_opt(void)
 	say("%s", result(setsockopt(s->fd, o->level, o->option, &v, size)));
 	if (o->level == SOL_SOCKET && (o->option == SO_SNDBUF || o->option == SO_RCVBUF))
 		s->buffers_set |= o->option == SO_SNDBUF ? 1 : 2;
-	say_option(s, o);
+	/* Who accepted has the TTL of its first packet as that of groups, and cannot change it: it means nothing there. */
+	if (o->kinds & ON(s->kind) || (o->option != IP_MULTICAST_TTL && o->option != IPV6_MULTICAST_HOPS))
+		say_option(s, o);
 }
 
 const struct op ops_inet[] = {

@@ -234,6 +234,8 @@ int steady(const struct slot *s, int events)
 		events &= POLLIN;
 	if (s->out && s->out->filled)
 		events &= ~POLLOUT;
+	if (s->kind == EPOLL && set_is_unsteady(s))
+		events = 0;
 	return events;
 }
 
@@ -255,11 +257,13 @@ static void look(void)
 			say_file(s);
 		else if (s->kind == TIMER)
 			say_timer(s);
-		else if (s->kind == UDP)
-			say_loosely("poll %s", poll_words(poll_now(s->fd, POLLIN | POLLRDHUP)));
+		else if (may_lose(s))
+			say_loosely("poll %s", poll_words(poll_now(s->fd, POLLIN | POLLRDHUP) & steady(s, ~0)));
 		else
 			say("poll %s", poll_words(poll_now(s->fd, POLLIN | POLLRDHUP | POLLOUT) & steady(s, ~0)));
 		if (s->in && !s->large && !s->in->filled && s->kind != UDP)
+			say("unread %s %d", result(ioctl(s->fd, FIONREAD, &unread)), unread);
+		if (s->kind == PIPE_WRITE && !s->out->filled)   /* what lies there is told at this end, too, even if nobody reads it */
 			say("unread %s %d", result(ioctl(s->fd, FIONREAD, &unread)), unread);
 		if (s->kind == PIPE_READ)
 			say("size %d", fcntl(s->fd, F_GETPIPE_SZ));

@@ -36,6 +36,7 @@ enum {
 	WORDS = 12,
 	PATIENCE_MS = 8000,     /* for what must come */
 	RESET_MS = 1500,        /* for what may */
+	CRAMPED = 60000,        /* of datagrams: they count for more than their bytes */
 	PACKED = 16384,         /* a pipe or pair with more may be nearly full */
 	LARGE = 30000,          /* a stream of more may lie in both queues of its connection */
 	SMALL_BUFFER = 2000,    /* the same, where buffers have been made small */
@@ -69,6 +70,7 @@ struct flow {
 	int end;                /* the writer is gone or has shut down, or an error is to be expected */
 	int reset;              /* ... what is in flight may be lost */
 	int filled;             /* until nothing more went in */
+	int cramped;            /* datagrams that perhaps found no room: what comes depends on how the kernel counts */
 	int waiting;            /* bytes that a thread may write as soon as there is room */
 };
 
@@ -138,6 +140,8 @@ void listener_ends(const struct slot *l);
 
 /* the others: what is said of all that they have made, at the end */
 void look_events(void);
+int set_is_unsteady(const struct slot *e);     /* ... for steady() */
+int may_lose(const struct slot *s);             /* a datagram, or an error of one: it is UDP, or a set with such */
 void look_signals(void);
 void look_memory(void);
 void look_threads(void);

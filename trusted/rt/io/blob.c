@@ -80,11 +80,16 @@ void rt_io_frozen_clear(uint32_t limit)
 	frozen_end = GRAIN;
 }
 
+uint64_t rt_io_frozen_left(void)
+{
+	return RT_IO_FROZEN_SIZE - frozen_end - GRAIN;
+}
+
 uint32_t rt_io_frozen_new(uint64_t size)
 {
 	uint32_t at = frozen_end;
 
-	if (size > RT_IO_FROZEN_SIZE - frozen_end - GRAIN)
+	if (size > rt_io_frozen_left())
 		return 0;
 	frozen_end += ((uint32_t)size + 15u) & ~15u;
 	return at;

@@ -269,6 +269,7 @@ void rt_io_frozen_reset(void);
 /* Zeroes what a migration left there, unless it is more than `limit` bytes: the next one would send it again. */
 void rt_io_frozen_clear(uint32_t limit);
 uint32_t rt_io_frozen_new(uint64_t size);
+uint64_t rt_io_frozen_left(void);
 void *rt_io_frozen_at(uint32_t offset);
 
 /* ---- path.c ---------------------------------------------------------------------------------------------- */
@@ -282,12 +283,17 @@ struct rt_io_path {
 };
 /* What for: to look at it, to change it or what is there, or to open it, which the caller judges further (rules.h). */
 enum rt_io_want { RT_IO_LOOK, RT_IO_CHANGE, RT_IO_OPEN };
-/* Copies a path in, makes it absolute if it is relative to the working directory, and asks the image's lists. */
+/* Copies a path in, and asks the image's lists. `text` is absolute if it is relative to the working directory; the host gets it with that
+ * directory, or while the lists say something the name that was judged. */
 long rt_io_path(uint64_t dirfd, uint64_t app_path, enum rt_io_want want, struct rt_io_path *ret_path);
 /* Joins a relative path to the working directory. Return: length or -ENAMETOOLONG. */
 long rt_io_absolute(const char *relative, char *ret_path, size_t size);
 void rt_io_cwd_boot(void);
 const char *rt_io_cwd(void);
+/* Asks the host for its name: somebody may have given it another. */
+void rt_io_cwd_follow(void);
+void rt_io_cwd_rebuild(void);
+void rt_io_cwd_close(void);
 /* Path of a host descriptor as the host's kernel sees it. Return: length without NUL or negative errno. */
 long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size);
 

@@ -216,6 +216,7 @@ int rt_io_freeze(char *text, size_t size)
 	frozen = true;
 	rt_io_frozen_reset();
 	rt_io_note_host();
+	rt_io_cwd_follow();
 	note_file_mask();
 	error = rt_io_net_hold(&words);
 	if (!error)
@@ -334,6 +335,8 @@ int rt_io_thaw(char *text, size_t size)
 	if (error && !first)
 		first = error;
 	take_locks(&words, &first);
+	rt_io_net_resume();     /* brings the datagrams back that were taken */
+	(void)for_each(rt_io_queue_settle, &words);
 	rt_io_net_release();
 	(void)for_each(settle, &words); /* cannot fail */
 	frozen = false;
@@ -392,7 +395,7 @@ static int stand(struct rt_io_words *words)
 	return 0;
 }
 
-/* They arrive when the hold is lifted; whether they can is known now. */
+/* They arrive when the program goes on; whether they can is known now. */
 static int fill_udp(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	if (ofd->kind != RT_IO_SOCKET || ofd->socket.domain == AF_UNIX)
@@ -465,14 +468,17 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_io_inherit_forget();
 	rt_ub_reset();
 	rt_io_know_host();
+	rt_io_cwd_rebuild();
 	claim_pause_ns = 0;
 	error = for_each(rt_io_socket_permitted, &words);
 	if (!error)
 		error = rt_io_net_hold_again(&words);
 	if (!error)
 		error = make_all(&words);
-	if (error)
+	if (error) {
 		(void)for_each(close_host, &words);     /* cannot fail */
+		rt_io_cwd_close();
+	}
 	return error;
 }
 
@@ -569,6 +575,7 @@ void rt_io_let_go(void)
 	if (frozen && !discarded) {
 		rt_io_net_resume();
 		(void)for_each(rt_io_tcp_settle, &none); /* cannot fail */
+		(void)for_each(rt_io_queue_settle, &none); /* what fails shows when the program sends, as if the peer had gone */
 		rt_io_epoll_settle();
 	}
 	rt_io_net_release();

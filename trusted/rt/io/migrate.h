@@ -59,7 +59,10 @@ struct rt_io_socket_record {
 	uint32_t mode, uid, gid;      /* UNIX: of the file it is bound to; mode 0: no file. A pair: RT_IO_PAIR_* */
 	uint64_t device, inode;
 	uint64_t data_size;           /* of what waits in its queue, see migrate_queue.c */
-	uint32_t messages, reserved;  /* how many */
+	uint32_t messages;            /* how many */
+	uint32_t empty, late;         /* datagrams: how many of them have no bytes; it connects when they have come */
+	int32_t  room;                /* SO_RCVBUF before it was widened for them; 0: it was not */
+	char     interface[16];       /* SO_BINDTODEVICE, while they come by another one */
 	uint8_t  local[LX_SOCKADDR_MAX], remote[LX_SOCKADDR_MAX];
 	uint8_t  options[];           /* opaque, the host's; data follow, see queue_of() in migrate_queue.c */
 };
@@ -116,6 +119,12 @@ long rt_io_tcp_leave(bool closing);
 /* What waits is copied behind the socket's record, not taken. */
 int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* The same of a pair of messages, which are received and sent once more: looking would pass over what has been looked at. */
+/* Datagrams wait that its peer has not sent: they come before it is connected. */
+bool rt_io_queue_is_others(const struct rt_io_ofd *ofd);
+/* A socket that stays: looking has marked empty datagrams, so that nobody would see them again. */
+int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Its datagrams have arrived. */
+int rt_io_queue_settle(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_queue_turn(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* All frozen: could every UNIX datagram be sent again by whoever sent it? */
 int rt_io_queue_senders(struct rt_io_ofd *ofd, struct rt_io_words *words);

@@ -5,7 +5,7 @@
  */
 #include "rt/io/migrate.h"
 
-struct pipe_record { uint32_t capacity, used, packets; uint8_t bytes[]; };
+struct pipe_record { uint32_t capacity, used, packets, abandoned, full; uint8_t bytes[]; };
 struct counter_record { uint64_t count; };
 
 /* ---- pipes ------------------------------------------------------------------------------------------------------------------- */
@@ -142,10 +142,12 @@ static long copy_content(const struct rt_io_ofd *ofd, struct pipe_record *record
 int rt_io_pipe_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	struct pipe_record *record;
-	uint32_t size = 0, room;
+	bool abandoned = ofd->pipe.writer && !ofd->pipe.peer;
+	uint32_t size = 0, room, left = 0;
 	long capacity = rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_GETPIPE_SZ, 0, 0, 0, 0), error;
 
-	if (capacity < 0 || capacity > 1 << 30 || (!ofd->pipe.writer && queued(ofd->host_fd, &size)) || size > (uint32_t)capacity)
+	if (capacity < 0 || capacity > 1 << 30 || (!ofd->pipe.writer && queued(ofd->host_fd, &size)) || size > (uint32_t)capacity ||
+	    (abandoned && queued(ofd->host_fd, &left)) || left > (uint32_t)capacity)
 		return rt_io_refuse(words, ofd, "the host does not tell the pipe's content");
 	/* At most one packet a page. */
 	room = size + 4 * (uint32_t)(size / 65536 + 2 + (uint64_t)capacity / OM_PAGE_SIZE);
@@ -153,7 +155,8 @@ int rt_io_pipe_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	if (!ofd->frozen)
 		return rt_io_refuse(words, ofd, "too much data in the pipe");
 	record = rt_io_frozen_at(ofd->frozen);
-	*record = (struct pipe_record){ .capacity = (uint32_t)capacity };
+	*record = (struct pipe_record){ .capacity = (uint32_t)capacity, .abandoned = left };
+	record->full = left && !rt_io_host_ready(ofd, POLLOUT);
 	error = size ? copy_content(ofd, record, room, size) : 0;
 	return error ? rt_io_refuse(words, ofd, "the pipe's content cannot be read") : 0;
 }
@@ -164,6 +167,27 @@ static void set_end(struct rt_io_ofd *ofd, int32_t host_fd)
 	/* Cannot fail on a fresh pipe. */
 	if (ofd->status & (O_NONBLOCK | O_DIRECT))
 		(void)rt_host(__NR_fcntl, (uint64_t)host_fd, F_SETFL, ofd->status & (O_NONBLOCK | O_DIRECT), 0, 0, 0);
+}
+
+/*
+ * What nobody can read any more is told by FIONREAD, and by POLLOUT, which wants a page that nothing is in. A packet takes a page,
+ * whatever its size.
+ */
+static long abandon(int32_t host_fd, const struct pipe_record *record)
+{
+	uint32_t left = record->abandoned, pages = record->capacity / OM_PAGE_SIZE;
+	uint64_t ub = rt_io_ub_space(OM_PAGE_SIZE);
+
+	(void)rt_host(__NR_fcntl, (uint64_t)host_fd, F_SETFL, O_NONBLOCK | O_DIRECT, 0, 0, 0); /* cannot fail on a fresh pipe */
+	for (; ub && left > 0 && pages > 0; pages--) {
+		uint32_t size = record->full ? left / pages : left < OM_PAGE_SIZE ? left : OM_PAGE_SIZE;
+
+		if (rt_host(__NR_write, (uint64_t)host_fd, ub, size, 0, 0, 0) != size)
+			return -ENOBUFS;
+		left -= size;
+	}
+	(void)rt_host(__NR_fcntl, (uint64_t)host_fd, F_SETFL, 0, 0, 0, 0);
+	return ub ? 0 : -ENOMEM;
 }
 
 /* Both ends at once, at the reading one; a writing end alone has lost its reader. */
@@ -178,7 +202,13 @@ int rt_io_pipe_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	if (!ofd->frozen || make_pipe(fd, O_NONBLOCK, record->capacity))
 		return rt_io_refuse(words, ofd, "the pipe cannot be made again");
 	if (ofd->pipe.writer) {
+		bool filled = !abandon(fd[1], record);
+
 		rt_io_host_close(fd[0]);
+		if (!filled) {
+			rt_io_host_close(fd[1]);
+			return rt_io_refuse(words, ofd, "the pipe cannot be filled again");
+		}
 		set_end(ofd, fd[1]);
 		return 0;
 	}

@@ -3,8 +3,9 @@
  * What waits in the queues of socketpairs, UDP and UNIX datagram sockets.
  *
  * It is looked at, not taken: SO_PEEK_OFF makes the kernel go on behind what it has shown. But it passes over empty messages that
- * have been looked at before, by whomever. So the messages of a pair, both ends of which are ours, are received and sent once
- * more. The end of a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
+ * have been looked at before, by whomever. So datagrams with such among them are taken and sent again if their socket stays, and the
+ * messages of a pair, both ends of which are ours, are received and sent once
+ * more, when it is known that there is room for all of them: there is no way to put one back at the front. The end of a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
  *
  * A stream is kept as bytes; messages are kept each behind a head, at multiples of 16. A UDP datagram is sent on by the host as
  * a packet from its sender (host/net/hold.h). A UNIX datagram is sent again by whoever sent it: by the socket of ours that has
@@ -13,7 +14,7 @@
 #include "rt/io/migrate.h"
 
 #define PIECE      262144u
-#define CONTROL    128u
+#define CONTROL    512u
 #define SO_PEEK_OFF_NUMBER 42
 #define SOL_SOCKET_SNDBUF_ROOM 212992   /* as much as an unprivileged process may ask for by default */
 
@@ -21,6 +22,7 @@ struct message {
 	uint32_t size, name_size;
 	uint8_t  name[LX_SOCKADDR_MAX];      /* who sent it */
 	uint8_t  to[16];                     /* UDP: the address it was sent to */
+	uint8_t  ttl, tos;                   /* ... and how; 0: not known */
 	uint8_t  bytes[];
 };
 
@@ -103,23 +105,31 @@ static int add_bytes(struct rt_io_ofd *ofd, const struct look *l, uint32_t size)
 	return 0;
 }
 
-/* The address that a UDP datagram was sent to is in its ancillary data. */
-static void get_target(const struct look *l, const struct lx_msghdr *header, uint8_t ret_to[16])
+/* The byte of a number, or of an int, which IPv6 has. */
+static const struct { int32_t level, type; uint32_t size, from, at; } told[] = {
+	{ LX_IPPROTO_IP, 8 /* IP_PKTINFO */, 4, 8, offsetof(struct message, to) },
+	{ LX_IPPROTO_IP, 2 /* IP_TTL */, 1, 0, offsetof(struct message, ttl) },
+	{ LX_IPPROTO_IP, 1 /* IP_TOS */, 1, 0, offsetof(struct message, tos) },
+	{ LX_IPPROTO_IPV6, 50 /* IPV6_PKTINFO */, 16, 0, offsetof(struct message, to) },
+	{ LX_IPPROTO_IPV6, 52 /* IPV6_HOPLIMIT */, 1, 0, offsetof(struct message, ttl) },
+	{ LX_IPPROTO_IPV6, 67 /* IPV6_TCLASS */, 1, 0, offsetof(struct message, tos) },
+};
+
+/* Where a UDP datagram was sent to, and how, is in its ancillary data. */
+static void get_facts(const struct look *l, const struct lx_msghdr *header, struct message *m)
 {
 	uint8_t control[CONTROL];
 	struct lx_cmsghdr head;
 	uint64_t at = 0;
 
-	memset(ret_to, 0, 16);
 	rt_ub_get(control, (void *)l->control, header->control_size);
 	while (header->control_size - at >= sizeof head) {
 		memcpy(&head, control + at, sizeof head);
 		if (head.length < sizeof head || head.length > header->control_size - at)
 			return;
-		if (head.level == LX_IPPROTO_IP && head.type == 8 /* IP_PKTINFO */ && head.length >= sizeof head + 12)
-			memcpy(ret_to, control + at + sizeof head + 8, 4);
-		if (head.level == LX_IPPROTO_IPV6 && head.type == 50 /* IPV6_PKTINFO */ && head.length >= sizeof head + 16)
-			memcpy(ret_to, control + at + sizeof head, 16);
+		for (unsigned i = 0; i < sizeof told / sizeof *told; i++)
+			if (head.level == told[i].level && head.type == told[i].type && head.length >= sizeof head + told[i].from + told[i].size)
+				memcpy((uint8_t *)m + told[i].at, control + at + sizeof head + told[i].from, told[i].size);
 		at += (head.length + 7) & ~7ULL;
 		if (at > header->control_size)
 			return;
@@ -139,10 +149,11 @@ static int add_message(struct rt_io_ofd *ofd, const struct look *l, const struct
 	m->name_size = header->name_size;
 	rt_ub_get(m->name, (void *)l->name, m->name_size);
 	if (is_udp(ofd))
-		get_target(l, header, m->to);
+		get_facts(l, header, m);
 	rt_ub_get(m->bytes, (void *)l->data, size);
 	record->data_size = (uint64_t)(m->bytes + size - queue_of(record));
 	record->messages++;
+	record->empty += size == 0;
 	return 0;
 }
 
@@ -176,7 +187,11 @@ static long look_at_all(struct rt_io_ofd *ofd, uint32_t peek)
 /* Options that the look needs, and what they were. */
 static const struct { int32_t level, name; bool udp4, udp6; } aids[] = {
 	{ LX_IPPROTO_IP, 8 /* IP_PKTINFO */, true, true },
+	{ LX_IPPROTO_IP, 12 /* IP_RECVTTL */, true, true },
+	{ LX_IPPROTO_IP, 13 /* IP_RECVTOS */, true, true },
 	{ LX_IPPROTO_IPV6, 49 /* IPV6_RECVPKTINFO */, false, true },
+	{ LX_IPPROTO_IPV6, 51 /* IPV6_RECVHOPLIMIT */, false, true },
+	{ LX_IPPROTO_IPV6, 66 /* IPV6_RECVTCLASS */, false, true },
 };
 #define AIDS (sizeof aids / sizeof *aids)
 
@@ -215,6 +230,8 @@ int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	for (unsigned i = 0; i < AIDS; i++)
 		if (wanted(ofd, i) && !before[i])
 			(void)rt_io_socket_set_int(ofd, aids[i].level, aids[i].name, 0);
+	if (error)
+		record_of(ofd)->empty = 0;           /* what is known of the queue is not all of it */
 	return error ? refuse_queue(words, ofd, error) : 0;
 }
 
@@ -316,6 +333,27 @@ static long refill_with_room(struct rt_io_ofd *ofd, const struct rt_io_ofd *from
 	return error;
 }
 
+/* Is there room for all the messages? Those that looking passes over are empty. */
+#define PASSED_OVER (1u << 20)
+static long room_for_all(const struct rt_io_ofd *ofd)
+{
+	uint64_t total = PASSED_OVER;
+	struct lx_msghdr header;
+	struct look l;
+	long got;
+
+	if (!look_begin(&l))
+		return -ENOMEM;
+	while ((got = look_next(ofd, &l, LX_MSG_PEEK, &header)) >= 0 && !is_end(ofd, &header, got)) {
+		if (header.flags & LX_MSG_TRUNC)
+			return -EMSGSIZE;
+		total += sizeof(struct message) + (uint64_t)got + 15;
+	}
+	if (got < 0 && got != -EAGAIN)
+		return got;
+	return total <= rt_io_frozen_left() ? 0 : -ENOBUFS;
+}
+
 /*
  * All threads stand still, so that nobody sees the queue empty. Who waits for it has been asked before: an edge that this makes is
  * none (epoll.c).
@@ -324,19 +362,25 @@ int rt_io_queue_turn(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	struct rt_io_socket_record *record = record_of(ofd);
 	const struct rt_io_ofd *peer = ofd->socket.peer ? &rt_io_ofds[ofd->socket.peer] : NULL;
-	int32_t credentials = 1;
+	int32_t credentials = 1, offset = -1;
 	long error;
 
 	rt_ub_reset();
 	if (!rt_io_host_ready(ofd, POLLIN))
 		return 0;
 	rt_ub_reset();
-	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PASSCRED, &credentials) || rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, 1))
+	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, &offset) ||
+	    rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PASSCRED, &credentials) || rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, 1))
 		return rt_io_refuse(words, ofd, "the host does not tell what waits in its queue");
-	error = look_at_all(ofd, 0);
+	error = rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, 0);
+	if (!error)
+		error = room_for_all(ofd);
+	if (!error)
+		error = look_at_all(ofd, 0);
 	record->mode |= record->messages ? RT_IO_PAIR_TAKEN : 0;
 	rt_ub_reset();
-	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, credentials); /* as it was: cannot fail */
+	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PASSCRED, credentials); /* as they were: cannot fail */
+	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, offset);
 	if (error)
 		return refuse_queue(words, ofd, error);
 	if (!peer || peer->socket.shut & 2 || ofd->socket.shut & 1)
@@ -372,14 +416,25 @@ static void set_name(struct rt_io_ofd *ofd)
 		ofd->claim = RT_IO_CLAIM_ALL;
 }
 
-/* It has sent into nothing, and knows since then that it has no peer: so does this one. */
-static void forget_peer(const struct rt_io_ofd *ofd)
+static void send_something(const struct rt_io_ofd *ofd, uint32_t size)
+{
+	rt_ub_reset();
+	(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), size, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
+}
+
+/*
+ * The other end was closed with something unread: this end has an error that says so. It has sent into nothing, and knows since then
+ * that it has no peer: so does this one. Both before it has options, or is shut down: with SO_PASSCRED, who sends gets a name.
+ */
+static void lose_peer(const struct rt_io_ofd *ofd, int32_t other)
 {
 	const struct rt_io_socket_record *record = record_of(ofd);
 
-	rt_ub_reset();
+	if (record && record->mode & RT_IO_PAIR_RESET)
+		send_something(ofd, 1);
+	rt_io_host_close(other);
 	if (record && record->mode & RT_IO_PAIR_ALONE)
-		(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 0, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
+		send_something(ofd, 0);
 }
 
 static void set_end(const struct rt_io_ofd *ofd)
@@ -408,21 +463,17 @@ int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	error = refill_with_room(ofd, peer);
 	if (!error && peer != &gone)
 		error = refill_with_room(peer, ofd);
+	if (peer == &gone)
+		lose_peer(ofd, fd[1]);
 	if (!error)
 		error = rt_io_socket_set_options(ofd, record_of(ofd));
 	if (!error && peer != &gone)
 		error = rt_io_socket_set_options(peer, record_of(peer));
-	/* It was closed with something unread: this end has an error that says so. Sent before this end is shut down. */
-	if (peer == &gone && record_of(ofd) && record_of(ofd)->mode & RT_IO_PAIR_RESET)
-		(void)rt_host(__NR_sendto, (uint64_t)ofd->host_fd, rt_io_ub_copy("", 1), 1, LX_MSG_DONTWAIT | LX_MSG_NOSIGNAL, 0, 0);
 	set_end(ofd);
 	set_name(ofd);
 	if (peer != &gone) {
 		set_end(peer);
 		set_name(peer);
-	} else {
-		rt_io_host_close(fd[1]);
-		forget_peer(ofd);
 	}
 	return error ? rt_io_refuse_errno(words, ofd, "the socketpair's content cannot be sent again", error) : 0;
 }
@@ -475,7 +526,7 @@ static long pass_to_host(struct rt_io_ofd *ofd, const struct message *m, int32_t
 {
 	const struct rt_io_socket_record *record = record_of(ofd);
 	bool six = ofd->socket.domain == AF_INET6;
-	struct om_datagram head = { .family = ofd->socket.domain };
+	struct om_datagram head = { .family = ofd->socket.domain, .ttl = m->ttl, .tos = m->tos };
 	uint64_t arg[6] = { sizeof head + m->size }, ub = rt_io_ub_space(sizeof head + m->size);
 
 	(void)unused;
@@ -543,6 +594,88 @@ static long send_unix(struct rt_io_ofd *ofd)
 	return error;
 }
 
+/*
+ * They arrive as packets, which count for more than their bytes, and perhaps for more than they did; or the program has made the
+ * buffer smaller since.
+ */
+static void widen(struct rt_io_ofd *ofd, struct rt_io_socket_record *record)
+{
+	uint64_t needed = 2 * record->data_size + 2048ull * record->messages;
+	int32_t now;
+
+	rt_ub_reset();
+	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_RCVBUF, &now) || (uint64_t)now >= needed || needed > INT32_MAX)
+		return;
+	record->room = now;
+	if (rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUFFORCE, (int32_t)(needed / 2)))
+		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUF, (int32_t)(needed / 2)); /* without the right: as much as is allowed */
+}
+
+static long set_interface(const struct rt_io_ofd *ofd, const char name[16])
+{
+	uint64_t ub = rt_io_ub_copy(name, 16);
+
+	return ub ? rt_io_zero(rt_host(__NR_setsockopt, (uint64_t)ofd->host_fd, SOL_SOCKET, SO_BINDTODEVICE, ub, 16, 0)) : -ENOMEM;
+}
+
+/* They come from this host itself, not by the interface that the socket is bound to. */
+static void let_any_interface(struct rt_io_ofd *ofd, struct rt_io_socket_record *record)
+{
+	static const char none[16];
+	uint32_t size = sizeof record->interface;
+	uint64_t ub, size_ub;
+
+	rt_ub_reset();
+	ub = rt_io_ub_space(size);
+	size_ub = rt_io_ub_copy(&size, sizeof size);
+	if (!ub || !size_ub || rt_host(__NR_getsockopt, (uint64_t)ofd->host_fd, SOL_SOCKET, SO_BINDTODEVICE, ub, size_ub, 0))
+		return;
+	rt_ub_get(&size, (void *)size_ub, sizeof size);
+	if (size == 0 || size > sizeof record->interface)
+		return;
+	rt_ub_get(record->interface, (void *)ub, size);
+	if (record->interface[0] && set_interface(ofd, none))
+		record->interface[0] = 0;
+}
+
+static bool has_datagrams(const struct rt_io_ofd *ofd)
+{
+	return ofd->kind == RT_IO_SOCKET && is_udp(ofd) && ofd->socket.type == LX_SOCK_DGRAM && record_of(ofd) && record_of(ofd)->messages;
+}
+
+static long check_peer(struct rt_io_ofd *ofd, const struct message *m, int32_t unused)
+{
+	const struct rt_io_socket_record *record = record_of(ofd);
+
+	(void)unused;
+	return m->name_size != record->remote_size || memcmp(m->name, record->remote, m->name_size) ? -EPERM : 0;
+}
+
+bool rt_io_queue_is_others(const struct rt_io_ofd *ofd)
+{
+	struct rt_io_ofd copy = *ofd;
+
+	return has_datagrams(ofd) && record_of(ofd)->remote_size && each_message(&copy, check_peer, -1);
+}
+
+int rt_io_queue_settle(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	struct rt_io_socket_record *record = record_of(ofd);
+
+	if (!has_datagrams(ofd))
+		return 0;
+	/* As they were: neither can fail. */
+	rt_ub_reset();
+	if (record->room)
+		(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_RCVBUF, record->room / 2);
+	if (record->interface[0])
+		(void)set_interface(ofd, record->interface);
+	if (!record->late)
+		return 0;
+	record->messages = 0;          /* it is as any other now */
+	return rt_io_socket_stand(ofd, RT_IO_PASS_CONNECT, words) ? OM_EHOSTSTATE : 0;
+}
+
 int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	struct rt_io_socket_record *record = record_of(ofd);
@@ -550,6 +683,54 @@ int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 
 	if (!record || !record->messages)
 		return 0;
+	if (is_udp(ofd)) {
+		widen(ofd, record);
+		let_any_interface(ofd, record);
+	}
 	error = is_udp(ofd) ? each_message(ofd, pass_to_host, -1) : send_unix(ofd);
 	return error ? rt_io_refuse_errno(words, ofd, "the datagrams that it had received cannot be given back", error) : 0;
+}
+
+/* The kernel takes a port back that it has chosen itself, and gives it out again if it is asked for it. */
+static void disconnect(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
+{
+	const uint8_t nobody[16] = { AF_UNSPEC };
+	uint64_t ub, name;
+
+	rt_ub_reset();
+	ub = rt_io_ub_copy(nobody, sizeof nobody);
+	name = rt_io_ub_copy(record->local, sizeof record->local);
+	if (!ub || !name)
+		return;
+	(void)rt_host(__NR_connect, (uint64_t)ofd->host_fd, ub, sizeof nobody, 0, 0, 0); /* cannot fail on UDP */
+	(void)rt_host(__NR_bind, (uint64_t)ofd->host_fd, name, record->local_size, 0, 0, 0); /* fails if it is bound still */
+}
+
+int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
+{
+	struct rt_io_socket_record *record = record_of(ofd);
+	struct lx_msghdr header;
+	int32_t offset = -1;
+	struct look l;
+	bool others;
+	int error;
+
+	if (!record || !record->empty)
+		return 0;
+	others = rt_io_queue_is_others(ofd);
+	rt_ub_reset();
+	(void)rt_io_socket_get_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, &offset); /* taking moves it; it could be read before */
+	if (!look_begin(&l))
+		return 0;
+	for (uint32_t i = 0; i < record->messages; i++)
+		if (look_next(ofd, &l, 0, &header) < 0)
+			break;
+	rt_ub_reset();
+	(void)rt_io_socket_set_int(ofd, SOL_SOCKET, SO_PEEK_OFF_NUMBER, offset); /* as it was: cannot fail */
+	error = rt_io_queue_make(ofd, words);
+	if (others) {
+		disconnect(ofd, record); /* behind it, for it forgets the interface */
+		record->late = 1;
+	}
+	return error;
 }

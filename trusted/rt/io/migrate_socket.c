@@ -320,7 +320,9 @@ int rt_io_socket_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	if (ofd->socket.state == RT_IO_S_PAIR)
 		return thaw_pair(ofd, words);
-	return rt_io_tcp_frozen(ofd) ? rt_io_tcp_thaw(ofd, words) : 0;
+	if (rt_io_tcp_frozen(ofd))
+		return rt_io_tcp_thaw(ofd, words);
+	return ofd->socket.type == LX_SOCK_DGRAM && ofd->socket.domain != AF_NETLINK ? rt_io_queue_thaw(ofd, words) : 0;
 }
 
 /* ---- make -------------------------------------------------------------------------------------------------------------------------- */
@@ -549,7 +551,7 @@ static void stand_connected(struct rt_io_ofd *ofd, const struct rt_io_socket_rec
 
 long rt_io_socket_stand(struct rt_io_ofd *ofd, enum rt_io_pass pass, struct rt_io_words *words)
 {
-	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
+	struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
 	long error = 0;
 
 	if (!ofd->frozen || ofd->socket.dumped || (ofd->socket.state == RT_IO_S_PAIR && pass != RT_IO_PASS_BIND))
@@ -563,7 +565,9 @@ long rt_io_socket_stand(struct rt_io_ofd *ofd, enum rt_io_pass pass, struct rt_i
 	case RT_IO_PASS_FILL:
 		return rt_io_queue_make(ofd, words) ? -EIO : 0;
 	case RT_IO_PASS_CONNECT:
-		stand_connected(ofd, record);
+		record->late = rt_io_queue_is_others(ofd);
+		if (!record->late)
+			stand_connected(ofd, record);
 		return 0;
 	}
 	return 0;

@@ -2,15 +2,19 @@
 /*
  * Paths and the working directory.
  *
- * The working directory is a string of ours: the host process' own directory plays no part, and the destination of
- * a migration needs none set. A relative path goes to the host joined to it; a path relative to a directory
- * descriptor goes as it is, with the host's descriptor. Names in /proc/self are procself.c's. While the image lists files, all names
- * are rules.c's.
+ * The working directory is a descriptor of the host's, to which relative paths go, as those relative to a directory's descriptor
+ * do; so it stays what it is if it gets another name. Its name is what moves: the destination opens it again, and does without
+ * if it cannot (relative paths are joined to the name then, and lead nowhere). Names in /proc/self are procself.c's.
+ *
+ * While the image lists files, all names are rules.c's: the working directory is a string then, which was judged, and the host's plays no part.
  */
 #include "rt/io/rules.h"
 
-static RT_RESIDENT char cwd[LX_PATH_MAX];
+#define NO_DIRECTORY (-1)
+static RT_RESIDENT char cwd[LX_PATH_MAX];          /* as it was called when that was last asked */
 static RT_RESIDENT uint32_t cwd_length;
+static RT_RESIDENT int32_t cwd_fd;                 /* at first AT_FDCWD: the host process' own */
+static RT_RESIDENT bool cwd_gone;                  /* it has no name any more */
 
 static size_t text_length(const char *text)
 {
@@ -21,6 +25,23 @@ static size_t text_length(const char *text)
 	return length;
 }
 
+static long read_link(const char *link, size_t length, char *ret_path, size_t size)
+{
+	uint64_t name = rt_io_ub_copy(link, length + 1), text = rt_io_ub_space(size);
+	long result;
+
+	if (!name || !text)
+		return -ENOMEM;
+	result = rt_io_checked(rt_host(__NR_readlink, name, text, size, 0, 0, 0), size);
+	if (result < 0)
+		return result;
+	if ((size_t)result >= size)
+		return -ENAMETOOLONG;
+	rt_ub_get(ret_path, (void *)text, (size_t)result);
+	ret_path[result] = 0;
+	return result;
+}
+
 /* A path reported by the host: absolute, of the length it says, without NUL inside. */
 static bool path_plausible(const char *path, long length)
 {
@@ -29,18 +50,54 @@ static bool path_plausible(const char *path, long length)
 
 static void cwd_set(const char *path, size_t length)
 {
+	if (length == cwd_length && !memcmp(cwd, path, length))
+		return;          /* other threads may be reading it */
 	memcpy(cwd, path, length + 1);
 	cwd_length = (uint32_t)length;
 }
 
+/* What the host calls a directory without a name has this behind the name that it had. */
+static bool name_is_gone(const char *path, long length)
+{
+	static const char mark[] = " (deleted)";
+	const long size = sizeof mark - 1;
+	uint64_t empty, ub;
+	struct stat stat;
+
+	if (length <= size || memcmp(path + length - size, mark, (size_t)size) != 0)
+		return false;
+	empty = rt_io_ub_copy("", 1);
+	ub = rt_io_ub_space(256);
+	if (!empty || !ub || rt_host(__NR_newfstatat, (uint64_t)cwd_fd, empty, ub, AT_EMPTY_PATH, 0, 0))
+		return false;
+	rt_ub_get(&stat, (void *)ub, sizeof stat);
+	return stat.st_nlink == 0;
+}
+
+void rt_io_cwd_follow(void)
+{
+	char path[LX_PATH_MAX];
+	long length;
+
+	if (cwd_fd == NO_DIRECTORY)
+		return;
+	length = cwd_fd == AT_FDCWD ? read_link("/proc/self/cwd", 14, path, sizeof path) : rt_io_host_path(cwd_fd, path, sizeof path);
+	if (!path_plausible(path, length))
+		return;
+	cwd_gone = name_is_gone(path, length);
+	cwd_set(path, (size_t)length);
+}
+
 const char *rt_io_cwd(void)
 {
+	rt_io_cwd_follow();
 	return cwd;
 }
 
 void rt_io_cwd_boot(void)
 {
 	char path[LX_PATH_MAX] = "/";
+	bool plausible;
 	uint64_t ub;
 	long length;
 
@@ -52,11 +109,13 @@ void rt_io_cwd_boot(void)
 		path[length < LX_PATH_MAX ? length : LX_PATH_MAX - 1] = 0;
 	}
 	/* "(unreachable)..." and errors: start at the root. A kernel's answer is normal. */
-	if (path_plausible(path, length))
+	plausible = path_plausible(path, length);
+	if (plausible)
 		cwd_set(path, om_launch_normalise(path));
 	else
 		cwd_set("/", 1);
 	rt_io_rules_boot(cwd);
+	cwd_fd = plausible && !rt_io_ruled() ? AT_FDCWD : NO_DIRECTORY;
 }
 
 long rt_io_absolute(const char *relative, char *ret_path, size_t size)
@@ -107,8 +166,8 @@ static long below_virtual(const struct rt_io_ofd *dir, struct rt_io_path *path, 
 	return head + length;
 }
 
-/* In /proc/self the host's name of an object is another. */
-static uint64_t put_name(const struct rt_io_path *path, long length)
+/* In /proc/self the host's name of an object is another. Of what is relative to the working directory the first `skip` bytes are that. */
+static uint64_t put_name(const struct rt_io_path *path, long length, long skip)
 {
 	const char *head, *rest;
 	char space[32];
@@ -116,7 +175,7 @@ static uint64_t put_name(const struct rt_io_path *path, long length)
 	uint64_t ub;
 
 	if (!rt_io_own_host_name(path->text, space, &head, &rest))
-		return rt_io_ub_copy(path->text, (size_t)length + 1);
+		return rt_io_ub_copy(path->text + skip, (size_t)(length - skip) + 1);
 	first = text_length(head);
 	ub = rt_io_ub_space(first + text_length(rest) + 1);
 	if (!ub)
@@ -128,7 +187,7 @@ static uint64_t put_name(const struct rt_io_path *path, long length)
 
 long rt_io_path(uint64_t dirfd, uint64_t app_path, enum rt_io_want want, struct rt_io_path *ret_path)
 {
-	long length = rt_app_get_string(ret_path->text, app_path, LX_PATH_MAX);
+	long length = rt_app_get_string(ret_path->text, app_path, LX_PATH_MAX), own, skip = 0;
 
 	if (length < 0)
 		return length;
@@ -137,7 +196,12 @@ long rt_io_path(uint64_t dirfd, uint64_t app_path, enum rt_io_want want, struct 
 	if (rt_io_ruled())
 		return rt_io_ruled_path(dirfd, want, ret_path);
 	if ((int32_t)dirfd == AT_FDCWD || ret_path->text[0] == '/') {
+		own = length;
 		length = make_absolute(ret_path, length);
+		if (cwd_fd != NO_DIRECTORY && length != own)
+			skip = length - own;
+		if (cwd_fd != NO_DIRECTORY && (length != own || own == 0))
+			ret_path->host_dir = (uint64_t)cwd_fd;
 	} else {
 		struct rt_io_ofd *dir = rt_io_get((uint32_t)dirfd);
 
@@ -150,7 +214,7 @@ long rt_io_path(uint64_t dirfd, uint64_t app_path, enum rt_io_want want, struct 
 	}
 	if (length < 0)
 		return length;
-	ret_path->untrusted = put_name(ret_path, length);
+	ret_path->untrusted = put_name(ret_path, length, skip);
 	return ret_path->untrusted ? 0 : -ENOMEM;
 }
 
@@ -158,41 +222,56 @@ long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size)
 {
 	char link[32] = "/proc/self/fd/", digits[12];
 	size_t length = 14, count = 0;
-	uint64_t name, text;
-	long result;
 
 	for (uint32_t rest = (uint32_t)host_fd; count == 0 || rest; rest /= 10)
 		digits[count++] = (char)('0' + rest % 10);
 	while (count)
 		link[length++] = digits[--count];
-	name = rt_io_ub_copy(link, length + 1);
-	text = rt_io_ub_space(size);
-	if (!name || !text)
-		return -ENOMEM;
-	result = rt_io_checked(rt_host(__NR_readlink, name, text, size, 0, 0, 0), size);
-	if (result < 0)
-		return result;
-	if ((size_t)result >= size)
-		return -ENAMETOOLONG;
-	rt_ub_get(ret_path, (void *)text, (size_t)result);
-	ret_path[result] = 0;
-	return result;
+	return read_link(link, length, ret_path, size);
 }
 
 /* ---- system calls ----------------------------------------------------------------------------------------------- */
 
-/* The host names the directory canonically, as getcwd must report it. */
+/* The host names the directory canonically, as getcwd must report it. Other threads' calls have its number: it stays the same. */
 static long cwd_from_host(int32_t host_fd)
 {
 	char path[LX_PATH_MAX];
-	long length = rt_io_host_path(host_fd, path, sizeof path);
+	long length = rt_io_host_path(host_fd, path, sizeof path), fd;
 
 	if (length < 0)
 		return length;
 	if (!path_plausible(path, length))
 		return -ENOENT;
+	if (rt_io_ruled()) {
+		cwd_set(path, (size_t)length);
+		return 0;
+	}
+	fd = cwd_fd < 0 ? rt_host(__NR_fcntl, (uint64_t)host_fd, F_DUPFD_CLOEXEC, 0, 0, 0, 0)
+			: rt_host(__NR_dup3, (uint64_t)host_fd, (uint64_t)cwd_fd, O_CLOEXEC, 0, 0, 0);
+	fd = rt_io_checked_fd(fd);
+	if (fd < 0)
+		return fd;
+	cwd_fd = (int32_t)fd;
+	cwd_gone = name_is_gone(path, length);
 	cwd_set(path, (size_t)length);
 	return 0;
+}
+
+void rt_io_cwd_rebuild(void)
+{
+	uint64_t path = rt_io_ub_copy(cwd, cwd_length + 1);
+	long fd = -ENOENT;
+
+	if (!cwd_gone && path && !rt_io_ruled())
+		fd = rt_io_checked_fd(rt_host(__NR_openat, (uint64_t)AT_FDCWD, path, O_PATH | O_DIRECTORY | O_CLOEXEC, 0, 0, 0));
+	cwd_fd = fd < 0 ? NO_DIRECTORY : (int32_t)fd;
+}
+
+void rt_io_cwd_close(void)
+{
+	if (cwd_fd >= 0)
+		rt_io_host_close(cwd_fd);
+	cwd_fd = NO_DIRECTORY;
 }
 
 static long sys_chdir(struct rt_thread *t)
@@ -235,6 +314,9 @@ static long sys_fchdir(struct rt_thread *t)
 
 static long sys_getcwd(struct rt_thread *t)
 {
+	rt_io_cwd_follow();
+	if (cwd_gone)
+		return -ENOENT;
 	if ((uint64_t)t->arg[1] < cwd_length + 1)
 		return -ERANGE;
 	return rt_app_put((uint64_t)t->arg[0], cwd, cwd_length + 1) ? -EFAULT : (long)cwd_length + 1;
@@ -284,13 +366,19 @@ static long sys_lchown(struct rt_thread *t)
 }
 static long sys_fchownat(struct rt_thread *t) { return with_path(__NR_fchownat, ARG(0), ARG(1), ARG(2), ARG(3), ARG(4)); }
 
+/* The call takes no directory. */
 static long sys_truncate(struct rt_thread *t)
 {
 	struct rt_io_path path;
-	long error = rt_io_path(CWD, ARG(0), RT_IO_CHANGE, &path);
+	long error;
 
+	rt_io_cwd_follow();
+	error = rt_io_path(CWD, ARG(0), RT_IO_CHANGE, &path);
+
+	if (!error && (int32_t)path.host_dir >= 0)
+		path.untrusted = rt_io_ub_copy(path.text, text_length(path.text) + 1);
 	if (!error)
-		error = rt_io_zero(rt_host(__NR_truncate, path.untrusted, ARG(1), 0, 0, 0, 0));
+		error = path.untrusted ? rt_io_zero(rt_host(__NR_truncate, path.untrusted, ARG(1), 0, 0, 0, 0)) : -ENOMEM;
 	if (!error)
 		rt_mapped_resized(0, 0);
 	return error;
@@ -368,7 +456,7 @@ static long sys_readlink(struct rt_thread *t) { return readlink_at(CWD, ARG(0), 
 static long sys_readlinkat(struct rt_thread *t) { return readlink_at(ARG(0), ARG(1), ARG(2), ARG(3)); }
 
 const struct rt_syscall_entry rt_syscalls_path[] = {
-	{ __NR_chdir, 0, sys_chdir }, { __NR_fchdir, 0, sys_fchdir }, { __NR_getcwd, RT_SYS_INSIDE, sys_getcwd },
+	{ __NR_chdir, 0, sys_chdir }, { __NR_fchdir, 0, sys_fchdir }, { __NR_getcwd, 0, sys_getcwd },
 	{ __NR_access, 0, sys_access }, { __NR_faccessat, 0, sys_faccessat }, { __NR_faccessat2, 0, sys_faccessat2 },
 	{ __NR_unlink, 0, sys_unlink }, { __NR_unlinkat, 0, sys_unlinkat }, { __NR_rmdir, 0, sys_rmdir },
 	{ __NR_mkdir, 0, sys_mkdir }, { __NR_mkdirat, 0, sys_mkdirat },

@@ -38,6 +38,7 @@ static long unix_absolute(uint8_t *address, uint32_t *size)
 	if (*size <= 2 || address[2] == 0 || (address[2] == '/' && !rt_io_ruled()))
 		return 0;
 	memcpy(path, address + 2, *size - 2);
+	rt_io_cwd_follow();
 	/* An absolute one may fill its place without a NUL. */
 	length = rt_io_absolute(path, full, path[0] == '/' ? sizeof full : sizeof full - 1);
 	if (length >= 0 && rt_io_ruled_socket(full))
