@@ -66,6 +66,13 @@ struct mig_small_buffer {
 	uint8_t pages[OM_URGENT_PAGES_MAX][OM_PAGE_SIZE];
 };
 
+/* A page frame, decoded. */
+struct mig_runs {
+	struct om_run run[MIG_RUNS_MAX];
+	int  count;
+	bool place;                                /* the program runs here: only what it is still owed is taken, page by page */
+};
+
 /* What is in flight on a page connection: for each unacknowledged frame the end of its runs in runs[]. */
 struct mig_ring {
 	_Atomic uint64_t first, next;              /* sequence numbers: first unacknowledged, next to send */
@@ -311,10 +318,10 @@ int  mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t
 long mig_import_ack_out(uint32_t channel, uint8_t *data);
 bool mig_import_complete(void);
 int  mig_import_settle(void);                      /* before the program runs: control owner, page connections idle */
-/* Decode the runs of a page frame and check each against this enclave. @runs: MIG_RUNS_MAX. Return: how many, or OM_E*. */
-int  mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs);
-/* Apply them. @content: page-aligned. */
-int  mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE]);
+/* Decode the runs of a page frame, check each against this enclave, and settle what will be done with them. Return: OM_E* */
+int  mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct mig_runs *ret_runs);
+/* Do it, and whatever the session has come to since, nothing else. @content: page-aligned. */
+int  mig_runs_apply(const struct mig_runs *runs, uint8_t (*content)[OM_PAGE_SIZE]);
 
 /* ---- postcopy.c ---- */
 void mig_postcopy_prepare(void);                   /* destination, before threads run: touch what the handler needs */

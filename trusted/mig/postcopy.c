@@ -101,11 +101,11 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 {
 	uint8_t header[OM_FRAME_HEADER];
 	struct om_frame frame;
-	struct om_run runs[MIG_RUNS_MAX];
+	struct mig_runs runs;
 	struct mig_small_buffer *buffer;
 	const uint8_t *data = exception_data();
 	uint32_t index;
-	int error, count;
+	int error;
 
 	if (size < OM_FRAME_HEADER || size > OM_URGENT_FRAME_MAX)
 		return OM_ETRUNCATED;
@@ -119,11 +119,11 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 		return OM_ESEQ;
 	buffer = claim_buffer(&index);
 	error = open_reply(&frame, header, data + OM_FRAME_HEADER, buffer->head + sizeof buffer->head - frame.head);
-	if (!error) {
-		count = mig_runs_decode(buffer->head + sizeof buffer->head - frame.head, frame.head,
-			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs);
-		error = count < 0 ? count : mig_runs_apply(runs, count, buffer->pages);
-	}
+	if (!error)
+		error = mig_runs_decode(buffer->head + sizeof buffer->head - frame.head, frame.head,
+			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, &runs);
+	if (!error)
+		error = mig_runs_apply(&runs, buffer->pages);
 	atomic_store_explicit(&mig.fault_buffer_busy[index], 0, memory_order_release);
 	return error;
 }
