@@ -12,6 +12,7 @@
 #include "mig/mig.h"
 
 RT_LOCAL struct mig mig;
+RT_LOCAL struct rt_lock mig_urgent_lock;
 RT_LOCAL static _Atomic uint32_t busy[MIG_CONNECTIONS];     /* owned by a host thread; outlives sessions */
 RT_LAZY struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
 RT_LAZY struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
@@ -306,15 +307,20 @@ static void disown_all(void)
 		mig_disown(i);
 }
 
-/* Forget the session before, but not what boot found out. */
+/*
+ * Forget the session before, but not what boot found out. A thread of the program may still be where it was going to ask for
+ * a page in that session: it owns no connection, and sees under the lock that it is too late.
+ */
 static void reset(enum om_role role, const struct om_mig_params *params)
 {
 	struct mig_facts facts = mig.facts;
 
+	rt_lock(&mig_urgent_lock);
 	om_wipe(&mig, sizeof mig);
 	mig.facts = facts;
 	mig.role = role;
 	mig.params = *params;
+	rt_unlock(&mig_urgent_lock);
 	mig.begun = mig_now();
 }
 

@@ -141,7 +141,6 @@ struct mig {
 	_Atomic uint8_t link;                      /* enum mig_link_state */
 	uint32_t resume_epoch;                     /* highest epoch a RESUME was sealed or opened for */
 	struct mig_conn conn[MIG_CONNECTIONS];
-	struct rt_lock urgent_lock;                /* destination: conn[1].out */
 
 	/* source */
 	_Atomic uint64_t pass;                     /* number << 8 | enum mig_pass */
@@ -184,6 +183,7 @@ struct mig {
 };
 
 extern struct mig mig;
+extern struct rt_lock mig_urgent_lock;                         /* destination: the urgent connection's streams, and whose they are */
 extern struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
 extern struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
 extern struct mig_small_buffer mig_reply_buffer;               /* source: owner of the urgent connection */

@@ -49,7 +49,10 @@ static long ask_host(uint64_t size, uint64_t wait_ns)
 	return rt_hostcall(OM_HC_URGENT_PAGE, 0, 0, arg);
 }
 
-/* Seal the request into the exception's transfer buffer. Return: its size, 0 if the link is down. */
+/*
+ * Seal the request into the exception's transfer buffer. Return: its size, 0 if the link is down, or if all has come meanwhile
+ * and the program is moving on: then the streams are a source's, which answers with the requests' numbers.
+ */
 static size_t make_request(uint64_t page, uint32_t *ret_epoch, uint64_t *ret_sequence)
 {
 	struct mig_stream *out = &mig.conn[OM_CONNECTION_URGENT].out;
@@ -60,12 +63,12 @@ static size_t make_request(uint64_t page, uint32_t *ret_epoch, uint64_t *ret_seq
 	om_put_init(&p, plain, sizeof plain);
 	om_put_u64(&p, page);
 	om_put_zeros(&p, 8);
-	rt_lock(&mig.urgent_lock);
+	rt_lock(&mig_urgent_lock);
 	*ret_epoch = out->epoch;
 	*ret_sequence = out->next;
-	if (!mig_link_usable() || mig_stream_seal(out, OM_FRAME_REQUEST, 0, plain, sizeof plain, frame, &size))
+	if (mig.role != OM_ROLE_DESTINATION || !mig_link_usable() || mig_stream_seal(out, OM_FRAME_REQUEST, 0, plain, sizeof plain, frame, &size))
 		size = 0;
-	rt_unlock(&mig.urgent_lock);
+	rt_unlock(&mig_urgent_lock);
 	if (size)
 		rt_ub_put(exception_data(), frame, size);
 	return size;
@@ -89,9 +92,9 @@ static int open_reply(const struct om_frame *frame, const uint8_t header[OM_FRAM
 	struct mig_stream in;
 	int error;
 
-	rt_lock(&mig.urgent_lock);
+	rt_lock(&mig_urgent_lock);
 	in = mig.conn[OM_CONNECTION_URGENT].in;
-	rt_unlock(&mig.urgent_lock);
+	rt_unlock(&mig_urgent_lock);
 	error = mig_stream_open_any(&in, frame, header, payload, ret_plain);
 	om_wipe(&in, sizeof in);
 	return error;

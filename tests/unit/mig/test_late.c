@@ -19,6 +19,7 @@ static pthread_t held_up;
 static pthread_barrier_t gate;       /* passed twice by a thread that is held up: when it is, and when it goes on */
 static bool struck;
 
+/* Of the first destination. */
 static void *symbol(const char *name)
 {
 	void *at = dlsym(p.side[TARGET].object, name);
@@ -53,14 +54,18 @@ static bool first_push(int from, unsigned connection)
 	return first;
 }
 
+static void check_pages(uint8_t first)
+{
+	for (uint64_t i = 0; i < EXTRA; i++)
+		CHECK(*p.side[TARGET].touch(FIRST + i, false) == (uint8_t)(first + i));
+}
+
 static void check_end(uint8_t first)
 {
-	struct side *t = &p.side[TARGET];
-	struct om_mig_status status = side_status(t);
+	struct om_mig_status status = side_status(&p.side[TARGET]);
 
 	CHECK(status.state == OM_MIG_COMPLETED && status.postcopy_owed == 0 && status.error == 0 && p.recoveries == 0);
-	for (uint64_t i = 0; i < EXTRA; i++)
-		CHECK(*t->touch(FIRST + i, false) == (uint8_t)(first + i));
+	check_pages(first);
 	CHECK(side_runs(&p, TARGET));
 	pair_check_memory(&p, TARGET);
 }
@@ -120,6 +125,7 @@ static void a_frame(enum om_run_type type)
 	dropped = side_status(&p.side[TARGET]).postcopy_dropped;
 	wait_gate();
 	pthread_join(held_up, NULL);
+	check_pages(WRITTEN);
 	CHECK(taken == 0);
 	CHECK(side_status(&p.side[TARGET]).postcopy_dropped == dropped + EXTRA);
 	check_end(WRITTEN);
@@ -171,11 +177,136 @@ static void a_frame_overtaken(void)
 	pair_close(&p);
 }
 
+/* ---- before it asks for its page ---- */
+
+static __thread bool asks;
+static bool was_held_up;
+static unsigned asked;
+
+static void locking(void)
+{
+	if (!asks || was_held_up)
+		return;
+	was_held_up = true;
+	wait_gate();
+	wait_gate();
+}
+
+static void sealing(const uint8_t key[32], const uint8_t nonce[12])
+{
+	(void)key;
+	(void)nonce;
+	asked += asks;
+}
+
+static void *touch_one(void *tbuf)
+{
+	struct side *t = &p.side[TARGET];
+
+	t->thread(tbuf, TBUF, true);
+	asks = true;
+	taken = *t->touch(FIRST, false);
+	return NULL;
+}
+
+static int hold_up_a_request(struct pair *pair, int from, unsigned connection, uint8_t *frame, size_t *size)
+{
+	static uint8_t tbuf[TBUF] __attribute__((aligned(4096)));
+
+	(void)pair;
+	(void)frame;
+	(void)size;
+	if (first_push(from, connection)) {
+		pthread_create(&held_up, NULL, touch_one, tbuf);
+		wait_gate();
+	}
+	return 1;
+}
+
+/* The program moves on, and the link to the next destination is up. */
+static int let_it_go(struct pair *pair, int from, unsigned connection, uint8_t *frame, size_t *size)
+{
+	(void)pair;
+	(void)frame;
+	(void)size;
+	if (from == SOURCE && connection >= OM_CONNECTION_PAGES && !struck) {
+		struck = true;
+		wait_gate();
+		pthread_join(held_up, NULL);
+	}
+	return 1;
+}
+
+/* From its destination to another one. */
+static void move_on(frame_hook *hook)
+{
+	static struct pair next;
+
+	pair_open(&next, OM_MODE_PRECOPY, 2);
+	next.hook = hook;
+	free(next.side[SOURCE].tbuf);
+	next.side[SOURCE] = p.side[TARGET];
+	struck = false;
+	pair_begin(&next);
+	CHECK(pair_pump(&next, 3000));
+	CHECK(struck);
+	CHECK(pair_runnable(&next) == 1);
+	CHECK(side_status(&next.side[SOURCE]).state == OM_MIG_COMPLETED && side_status(&next.side[TARGET]).state == OM_MIG_COMPLETED);
+	free(p.side[SOURCE].tbuf);             /* the other side's is the next pair's */
+	pair_close(&next);
+}
+
+/*
+ * The keys of a source's urgent connection are for answers, each with its request's number. A request of this enclave's own
+ * that was to be made in the session before would be encrypted with them, and have the number of the first answer.
+ */
+static void a_request(void)
+{
+	open_pair(hold_up_a_request);
+	p.side[TARGET].fake->locking = locking;
+	CHECK(pair_pump(&p, 3000));
+	check_end(SENT);
+	p.side[TARGET].fake->sealing = sealing;
+	move_on(let_it_go);
+	CHECK(was_held_up && taken == SENT);
+	CHECK(asked == 0);
+	printf("a request held up until the program moves on: not made\n");
+}
+
+/* ---- before it says that this destination shall give up ---- */
+
+static int abort_late(struct pair *pair, int from, unsigned connection, uint8_t *frame, size_t *size)
+{
+	const struct mig *engine = symbol("mig");
+	void (*post)(uint32_t) = symbol("mig_post");
+
+	(void)frame;
+	(void)size;
+	if (from == SOURCE && connection == OM_CONNECTION_CONTROL && engine->source == MIG_SOURCE_COMMITTED && !struck) {
+		struck = true;
+		post(MIG_POST_ABORT);
+		CHECK(side_call(&pair->side[SOURCE], OM_ENGINE_COMMAND, OM_COMMAND_GO_ON, 0, NULL, 0) == 0);
+	}
+	return 1;
+}
+
+/* The command came when the program was not here yet. Now START is on its way to the next: a source that aborted would run on. */
+static void an_abort(void)
+{
+	open_pair(NULL);
+	CHECK(pair_pump(&p, 3000));
+	check_end(SENT);
+	move_on(abort_late);
+	printf("an abort held up until the program moves on: nobody's\n");
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	a_frame(OM_RUN_CONTENT);
 	a_frame(OM_RUN_ZERO);
 	a_frame_overtaken();
+	a_request();
+	an_abort();
 	return 0;
 }
