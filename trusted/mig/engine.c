@@ -320,6 +320,11 @@ static void reset(enum om_role role, const struct om_mig_params *params)
 	mig.facts = facts;
 	mig.role = role;
 	mig.params = *params;
+	/* A wiped stream is one with a key of zeros. */
+	for (uint32_t i = 0; i < MIG_CONNECTIONS; i++) {
+		mig_stream_done(&mig.conn[i].out);
+		mig_stream_done(&mig.conn[i].in);
+	}
 	rt_unlock(&mig_urgent_lock);
 	mig.begun = mig_now();
 }
@@ -346,6 +351,7 @@ static int begin(enum om_role role, const void *data)
 	return error;
 }
 
+/* Context: the connection is owned, so that no other session begins. */
 static bool connection_ok(uint64_t connection)
 {
 	return mig.role && (connection == OM_CONNECTION_CONTROL ||
@@ -465,11 +471,13 @@ static long exchange(uint64_t op, const uint64_t arg[2], uint8_t *data, uint64_t
 {
 	long ret;
 
-	if (!connection_ok(arg[0]))
+	if (arg[0] >= MIG_CONNECTIONS)
 		return OM_EINVAL;
 	if (!mig_own((uint32_t)arg[0]))
 		return OM_ESTATE;
-	if (op == OM_ENGINE_OUT)
+	if (!connection_ok(arg[0]))
+		ret = OM_EINVAL;
+	else if (op == OM_ENGINE_OUT)
 		ret = out(arg[0], arg[1] < room ? arg[1] : room, data, ret_wait);
 	else
 		ret = arg[1] <= room ? in(arg[0], arg[1], data) : OM_EINVAL;

@@ -5,6 +5,7 @@
  * its memory. What the thread then goes on with is old.
  */
 #include <dlfcn.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,14 +20,19 @@ static pthread_t held_up;
 static pthread_barrier_t gate;       /* passed twice by a thread that is held up: when it is, and when it goes on */
 static bool struck;
 
-/* Of the first destination. */
-static void *symbol(const char *name)
+static void *symbol_of(const struct side *side, const char *name)
 {
-	void *at = dlsym(p.side[TARGET].object, name);
+	void *at = dlsym(side->object, name);
 
 	if (!at)
 		pair_fail(__FILE__, __LINE__, name);
 	return at;
+}
+
+/* Of the first destination. */
+static void *symbol(const char *name)
+{
+	return symbol_of(&p.side[TARGET], name);
 }
 
 static void wait_gate(void)
@@ -160,7 +166,8 @@ static int overtake(struct pair *pair, int from, unsigned connection, uint8_t *f
 		return 1;
 	pthread_create(&thread, NULL, touch_all, tbuf);
 	pthread_join(thread, NULL);
-	CHECK(side_status(t).postcopy_owed == 0);
+	while (side_status(t).postcopy_owed > 0)
+		sched_yield();                 /* the program's own thread may be about to place one */
 	CHECK(side_call(t, OM_ENGINE_COMMAND, OM_COMMAND_GO_ON, 0, NULL, 0) == 0 && side_status(t).state == OM_MIG_COMPLETED);
 	t->last_error = 0;
 	return 1;
@@ -300,6 +307,55 @@ static void an_abort(void)
 	printf("an abort held up until the program moves on: nobody's\n");
 }
 
+/* ---- between looking whether there is such a connection and owning it ---- */
+
+enum { FEW = 1, MANY = 4 };
+
+/* Of the session before, which had more of them. */
+static int call_late(struct pair *pair, int from, unsigned connection, uint8_t *frame, size_t *size)
+{
+	static uint8_t tbuf[TBUF] __attribute__((aligned(4096)));
+	long (*out)(uint32_t, uint8_t *) = symbol_of(&pair->side[SOURCE], "mig_export_out");
+	unsigned before = asked;
+
+	(void)frame;
+	(void)size;
+	if (from != SOURCE || connection < OM_CONNECTION_PAGES || struck)
+		return 1;
+	struck = asks = true;
+	for (uint32_t channel = FEW; channel < MANY; channel++)
+		CHECK(out(channel, tbuf) <= 0);
+	asks = false;
+	CHECK(asked == before);
+	CHECK(side_call(&pair->side[SOURCE], OM_ENGINE_OUT, OM_CONNECTION_PAGES + FEW, OM_FRAME_MAX, NULL, 0) == OM_EINVAL);
+	pair->side[SOURCE].last_error = 0;
+	return 1;
+}
+
+/* That connection has no key, and must not seem to have one of zeros. */
+static void a_call(void)
+{
+	pair_open(&p, OM_MODE_PRECOPY, MANY);
+	p.hook = call_late;
+	p.side[SOURCE].fake->sealing = sealing;
+	struck = true;
+	pair_run(&p, 1, PAGES);
+	pair_begin(&p);
+	while (side_status(&p.side[SOURCE]).state != OM_MIG_ACTIVE)
+		(void)pair_step(&p);
+	CHECK(side_call(&p.side[SOURCE], OM_ENGINE_COMMAND, OM_COMMAND_CANCEL, 0, NULL, 0) == 0);
+	CHECK(pair_pump(&p, 3000) && side_status(&p.side[SOURCE]).state == OM_MIG_CANCELLED);
+	pair_fresh_target(&p);
+	p.params.channels = FEW;
+	struck = false;
+	pair_begin(&p);
+	CHECK(pair_pump(&p, 3000));
+	CHECK(struck && side_status(&p.side[TARGET]).state == OM_MIG_COMPLETED);
+	pair_check_memory(&p, TARGET);
+	printf("a call held up until there are fewer connections: refused\n");
+	pair_close(&p);
+}
+
 int main(void)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
@@ -308,5 +364,6 @@ int main(void)
 	a_frame_overtaken();
 	a_request();
 	an_abort();
+	a_call();
 	return 0;
 }
