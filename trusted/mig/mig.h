@@ -100,7 +100,7 @@ struct mig_conn {
 enum mig_pass { MIG_PASS_NONE, MIG_PASS_CONTENT, MIG_PASS_PUSH };
 #define MIG_PASS_KIND(pass) ((enum mig_pass)((pass) & 0xff))
 
-enum mig_round_step { MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_WATCH, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
+enum mig_round_step { MIG_ROUND_HALT, MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_WATCH, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
 
 /* A destination in RUNNING, which nothing leads out of: when do its threads run? */
 enum mig_launch {
