@@ -5,7 +5,7 @@ MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c,$(wildcard trusted/mig/*.c)
 MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) \
 	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c))
 MIG_EVIDENCE_SRC := trusted/mig/evidence.c trusted/rt/ereport.c $(filter-out $(CORE_HOST_SRC) core/evidence/write/%,$(wildcard core/evidence/*/*.c))
-MIG_TESTS     := modes faults launch owed
+MIG_TESTS     := modes faults launch owed late
 
 define mig_world
 $(B)/$(1)/mig/%.o: %.c | deps

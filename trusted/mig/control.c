@@ -223,10 +223,15 @@ static void trouble(enum mig_event event, int error, const char *words)
 	}
 }
 
+/*
+ * Whoever posted has looked at the state before, and may have been held up since: until the next session, in which a
+ * destination is a source.
+ */
 static void take_posted(void)
 {
 	uint32_t posted = atomic_exchange(&mig.posted, 0);
 
+	posted &= mig.role == OM_ROLE_SOURCE ? ~(MIG_POST_ABORT | MIG_POST_FORGET) : ~(MIG_POST_CANCEL | MIG_POST_POSTCOPY);
 	if (posted & MIG_POST_FAIL) {
 		const char *words = atomic_load(&mig.failure_words);
 

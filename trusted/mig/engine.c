@@ -15,6 +15,7 @@
 RT_LOCAL struct mig mig;
 /* Who owns no connection looks at a session under this lock, and a new one begins under it: never a half of one. */
 RT_LOCAL static struct rt_lock session_lock;
+RT_LOCAL struct rt_lock mig_urgent_lock;
 RT_LOCAL static _Atomic uint32_t busy[MIG_CONNECTIONS + 1]; /* owned by a host thread; outlives sessions */
 RT_LAZY struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
 RT_LAZY struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
@@ -397,19 +398,23 @@ static void limit_downtime(uint64_t ns)
 	atomic_store(&mig.limits.downtime_ns, ns ? at_most(ns, MIG_LIMIT_NS_MAX) : 10000000);
 }
 
-/* Forget the session before, but not what outlives it. Streams without a key refuse; zeros would be one that everybody knows. */
+/*
+ * Forget the session before, but not what outlives it. Streams without a key refuse; zeros would be one that everybody knows. A thread of
+ * the program may still be where it was going to ask for a page in that session: it owns no connection, and sees under the lock
+ * that it is too late.
+ */
 static void reset(enum om_role role, const struct om_mig_params *params)
 {
 	int64_t now = mig_now();
 
 	rt_lock(&session_lock);
-	rt_lock(&mig.urgent_lock);
+	rt_lock(&mig_urgent_lock);
 	om_wipe((uint8_t *)&mig + offsetof(struct mig, role), sizeof mig - offsetof(struct mig, role));
 	for (uint32_t i = 0; i < MIG_CONNECTIONS; i++) {
 		mig_stream_done(&mig.conn[i].out);
 		mig_stream_done(&mig.conn[i].in);
 	}
-	rt_unlock(&mig.urgent_lock);
+	rt_unlock(&mig_urgent_lock);
 	mig.params = *params;
 	mig.channels = params->channels;
 	limit_downtime(params->downtime_limit_ns);
@@ -442,6 +447,7 @@ static int begin(enum om_role role, const RT_UNTRUSTED void *data)
 	return error;
 }
 
+/* Context: the connection is owned, so that no other session begins. */
 static bool connection_ok(uint64_t connection)
 {
 	return mig.role && (connection == OM_CONNECTION_CONTROL ||

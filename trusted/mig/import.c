@@ -2,7 +2,9 @@
 /*
  * Frames into pages. A frame is opened into a local buffer, all its runs are decoded and checked against this enclave's page
  * map, and only then applied. Before the start token pages are accepted and written in place; afterwards a page that is
- * still owed enters by EACCEPTCOPY, once, and a second copy of it is dropped.
+ * still owed enters by EACCEPTCOPY, once, and a second copy of it is dropped. Which of both a frame does is settled when it is
+ * decoded, once: the thread that applies it may be held up for long, and others go on. What comes after the token and was
+ * held up until all is here is dropped page by page; it is old by then.
  *
  *   run             page here FREE/RESERVED        ACCEPTED                     OWED: before the token     running
  *   CONTENT         accept, copy                   copy                         accept, copy               accept-copy
@@ -26,12 +28,17 @@ static bool tracked_here(uint64_t page)
 	return !mig_is_runtimes(page) && RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_IMAGE;
 }
 
-static int check_run(const struct om_run *run, bool running)
+static enum mig_target_state target_now(void)
+{
+	return atomic_load_explicit(&mig.target, memory_order_acquire);
+}
+
+static int check_run(const struct om_run *run, bool place)
 {
 	bool resident = run->type == OM_RUN_RESIDENT || run->type == OM_RUN_RESIDENT_ZERO;
 	enum rt_page_state state = RT_PAGE_STATE(run->state);
 
-	if (running && run->type != OM_RUN_CONTENT && run->type != OM_RUN_ZERO)
+	if (place && run->type != OM_RUN_CONTENT && run->type != OM_RUN_ZERO)
 		return OM_ESTATE;
 	if (resident ? state != RT_PAGE_RESIDENT : run->type == OM_RUN_STATE ?
 	    state != RT_PAGE_FREE && state != RT_PAGE_RESERVED : state != RT_PAGE_ACCEPTED)
@@ -42,19 +49,20 @@ static int check_run(const struct om_run *run, bool running)
 	return 0;
 }
 
-int mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs, bool *ret_running)
+int mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct mig_runs *ret_runs)
 {
-	enum mig_target_state target = mig.target;
-	bool running = target == MIG_TARGET_RUNNING;
+	enum mig_target_state target = target_now();
 	struct om_get c;
 	size_t pages = 0;
-	int count = 0, error;
+	int error;
 
-	if (!running && target != MIG_TARGET_RECEIVING)
+	ret_runs->count = 0;
+	ret_runs->place = mig_target_may_run(target);
+	if (!ret_runs->place && target != MIG_TARGET_RECEIVING)
 		return OM_ESTATE;
 	om_get_init(&c, head, head_size);
-	while (om_get_left(&c) && count < (int)MIG_RUNS_MAX) {
-		struct om_run *run = &ret_runs[count++];
+	while (om_get_left(&c) && ret_runs->count < (int)MIG_RUNS_MAX) {
+		struct om_run *run = &ret_runs->run[ret_runs->count++];
 
 		om_run_get(&c, mig.facts.page_limit, run);
 		if (c.error)
@@ -65,10 +73,9 @@ int mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages,
 	error = om_get_end(&c);
 	if (!error && pages != content_pages)
 		error = pages > content_pages ? OM_ETRUNCATED : OM_ETRAILING;
-	for (int i = 0; !error && i < count; i++)
-		error = check_run(&ret_runs[i], running);
-	*ret_running = running;
-	return error ? error : count;
+	for (int i = 0; !error && i < ret_runs->count; i++)
+		error = check_run(&ret_runs->run[i], ret_runs->place);
+	return error;
 }
 
 /* ---- before the token ---- */
@@ -197,15 +204,17 @@ int mig_import_settle(void)
 }
 
 /* Pages accepted ahead must not stay so once the stripe is done, or when they are declared owed. */
-static int look_ahead(struct mig_conn *c, const struct om_run *runs, int count)
+static int look_ahead(struct mig_conn *c, const struct mig_runs *runs)
 {
 	int error = 0;
 
-	for (int i = 0; i < count && !error; i++) {
-		if (c->ahead && (runs[i].type == OM_RUN_OWED || runs[i].first / MIG_STRIPE_PAGES + 1 != c->ahead))
+	for (int i = 0; i < runs->count && !error; i++) {
+		const struct om_run *run = &runs->run[i];
+
+		if (c->ahead && (run->type == OM_RUN_OWED || run->first / MIG_STRIPE_PAGES + 1 != c->ahead))
 			error = settle(c);
 		if (!c->ahead)
-			accept_ahead(c, &runs[i]);
+			accept_ahead(c, run);
 	}
 	return error;
 }
@@ -363,13 +372,15 @@ static int place_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 
 /* ---- frames ---- */
 
-static int apply_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_SIZE], bool running)
+static int apply_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_SIZE], bool place)
 {
+	if (place)
+		return place_run(run, run->type == OM_RUN_CONTENT ? content : NULL);
 	switch (run->type) {
 	case OM_RUN_CONTENT:
-		return running ? place_run(run, content) : write_run(run, content);
+		return write_run(run, content);
 	case OM_RUN_ZERO:
-		return running ? place_run(run, NULL) : zero_run(run);
+		return zero_run(run);
 	case OM_RUN_STATE:
 		return state_run(run);
 	case OM_RUN_OWED:
@@ -384,29 +395,35 @@ static int apply_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 	return OM_ETYPE;
 }
 
-int mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE], bool running)
+int mig_runs_apply(const struct mig_runs *runs, uint8_t (*content)[OM_PAGE_SIZE])
 {
 	int error = 0;
 
-	for (int i = 0; !error && i < count; i++) {
-		bool has_content = om_run_has_content(runs[i].type);
+	/* The frame counts as received only when this is done, and before that the program cannot be started. */
+	if (!runs->place && target_now() != MIG_TARGET_RECEIVING)
+		return OM_ESTATE;
+	for (int i = 0; !error && i < runs->count; i++) {
+		const struct om_run *run = &runs->run[i];
+		bool has_content = om_run_has_content(run->type);
 
-		error = apply_run(&runs[i], has_content ? (const uint8_t (*)[OM_PAGE_SIZE])content : NULL, running);
+		error = apply_run(run, has_content ? (const uint8_t (*)[OM_PAGE_SIZE])content : NULL, runs->place);
 		if (has_content)
-			content += runs[i].count;
+			content += run->count;
 	}
 	return error;
 }
 
-static void count_pages(const struct om_run *runs, int count)
+static void count_pages(const struct mig_runs *runs)
 {
 	uint64_t normal = 0, zero = 0;
 
-	for (int i = 0; i < count; i++) {
-		if (om_run_has_content(runs[i].type))
-			normal += runs[i].count;
-		else if (runs[i].type == OM_RUN_ZERO || runs[i].type == OM_RUN_RESIDENT_ZERO)
-			zero += runs[i].count;
+	for (int i = 0; i < runs->count; i++) {
+		const struct om_run *run = &runs->run[i];
+
+		if (om_run_has_content(run->type))
+			normal += run->count;
+		else if (run->type == OM_RUN_ZERO || run->type == OM_RUN_RESIDENT_ZERO)
+			zero += run->count;
 	}
 	atomic_fetch_add_explicit(&mig.normal_pages, normal, memory_order_relaxed);
 	atomic_fetch_add_explicit(&mig.zero_pages, zero, memory_order_relaxed);
@@ -417,10 +434,9 @@ int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t 
 {
 	struct mig_conn *c = &mig.conn[OM_CONNECTION_PAGES + channel];
 	struct mig_buffer *buffer = &mig_buffers[channel];
-	struct om_run runs[MIG_RUNS_MAX];
+	struct mig_runs runs;
 	uint8_t *plain;
-	bool running;
-	int count, error;
+	int error;
 
 	if (frame->kind != OM_FRAME_PAGES)
 		return OM_ETYPE;
@@ -429,19 +445,15 @@ int mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t 
 	error = mig_stream_open(&c->in, frame, header, (const void *)payload, plain);  /* whole words: rt/door.c */
 	if (error)
 		return error;
-	count = mig_runs_decode(plain, frame->head, (frame->length - frame->head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs, &running);
-	if (count < 0)
-		return count;
-	if (!running) {
-		error = look_ahead(c, runs, count);
-		if (error)
-			return error;
-	}
-	error = mig_runs_apply(runs, count, buffer->pages, running);
+	error = mig_runs_decode(plain, frame->head, (frame->length - frame->head - OM_FRAME_TAG) / OM_PAGE_SIZE, &runs);
+	if (!error && !runs.place)
+		error = look_ahead(c, &runs);
+	if (!error)
+		error = mig_runs_apply(&runs, buffer->pages);
 	if (error)
 		return error;
 	atomic_fetch_add_explicit(&mig.bytes_sent, OM_FRAME_HEADER + frame->length, memory_order_relaxed);
-	count_pages(runs, count);
+	count_pages(&runs);
 	atomic_fetch_add_explicit(&c->received, 1, memory_order_release);
 	return 0;
 }

@@ -9,7 +9,7 @@
  * Each side seals at most one RESUME per epoch, and takes an epoch only if it is higher than any before: keys and nonces
  * are used once whatever the network repeats. Streams are wiped as soon as the link is lost.
  *
- * The streams of a connection belong to its owner, those of the urgent connection on the destination to urgent_lock:
+ * The streams of a connection belong to its owner, those of the urgent connection on the destination to mig_urgent_lock:
  * changing them needs all of that.
  */
 #include <string.h>
@@ -54,7 +54,7 @@ static void open_streams(uint32_t epoch)
 	enum mig_direction out = source ? MIG_TO_DESTINATION : MIG_TO_SOURCE;
 	enum mig_direction in = source ? MIG_TO_SOURCE : MIG_TO_DESTINATION;
 
-	rt_lock(&mig.urgent_lock);
+	rt_lock(&mig_urgent_lock);
 	for (uint16_t i = 0; i < OM_CONNECTION_PAGES + mig.params.channels; i++) {
 		struct mig_conn *c = &mig.conn[i];
 
@@ -63,7 +63,7 @@ static void open_streams(uint32_t epoch)
 		c->acked = 0;
 		atomic_store(&c->received, 0);
 	}
-	rt_unlock(&mig.urgent_lock);
+	rt_unlock(&mig_urgent_lock);
 	mig.requests = (struct mig_window) { .top = 0 };
 	mig_export_reset();
 	atomic_store(&mig.epoch, epoch);
@@ -126,12 +126,12 @@ long mig_link_noise_out(RT_UNTRUSTED uint8_t *data)
 
 static void wipe_streams(void)
 {
-	rt_lock(&mig.urgent_lock);
+	rt_lock(&mig_urgent_lock);
 	for (uint32_t i = 0; i < MIG_CONNECTIONS; i++) {
 		mig_stream_done(&mig.conn[i].out);
 		mig_stream_done(&mig.conn[i].in);
 	}
-	rt_unlock(&mig.urgent_lock);
+	rt_unlock(&mig_urgent_lock);
 }
 
 /*

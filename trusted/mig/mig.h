@@ -70,6 +70,13 @@ struct mig_small_buffer {
 	uint8_t pages[OM_URGENT_PAGES_MAX][OM_PAGE_SIZE];
 };
 
+/* A page frame, decoded. */
+struct mig_runs {
+	struct om_run run[MIG_RUNS_MAX];
+	int  count;
+	bool place;                                /* the program runs here: only what it is still owed is taken, page by page */
+};
+
 /* What is in flight on a page connection: for each unacknowledged frame the end of its runs in runs[]. */
 struct mig_ring {
 	_Atomic uint64_t first, next;              /* sequence numbers: first unacknowledged, next to send */
@@ -97,7 +104,7 @@ struct mig_conn {
 enum mig_pass { MIG_PASS_NONE, MIG_PASS_CONTENT, MIG_PASS_PUSH };
 #define MIG_PASS_KIND(pass) ((enum mig_pass)((pass) & 0xff))
 
-enum mig_round_step { MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_WATCH, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
+enum mig_round_step { MIG_ROUND_HALT, MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_WATCH, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
 
 /* A destination in RUNNING, which nothing leads out of: when do its threads run? */
 enum mig_launch {
@@ -125,7 +132,6 @@ struct mig_limits {
 struct mig {
 	/* outlives sessions: threads of the program that ask for owed pages are under nobody's control */
 	struct mig_facts facts;
-	struct rt_lock urgent_lock;                /* destination: conn[1].out */
 	_Atomic uint64_t faulting[MIG_FAULT_SLOTS]; /* destination: 1 + page somebody asks for; index: hash of the page */
 	_Atomic uint32_t fault_buffer_busy[MIG_FAULT_BUFFERS];
 
@@ -198,6 +204,7 @@ struct mig {
 };
 
 extern struct mig mig;
+extern struct rt_lock mig_urgent_lock;                         /* destination: the urgent connection's streams, and whose they are */
 extern struct mig_ring mig_rings[OM_MIG_CHANNELS_MAX];
 extern struct mig_buffer mig_buffers[OM_MIG_CHANNELS_MAX];
 extern struct mig_small_buffer mig_reply_buffer;               /* source: owner of the urgent connection */
@@ -353,13 +360,10 @@ int  mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t
 long mig_import_ack_out(uint32_t channel, RT_UNTRUSTED uint8_t *data);
 bool mig_import_complete(void);
 int  mig_import_settle(void);                      /* before the program runs: control owner, page connections idle */
-/*
- * Decode the runs of a page frame and check each against this enclave. @runs: MIG_RUNS_MAX. @ret_running: whether for a program that
- * runs: decided once, for the state may change between a frame's checks and its pages. Return: how many, or OM_E*.
- */
-int  mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct om_run *ret_runs, bool *ret_running);
-/* Apply them. @content: page-aligned. */
-int  mig_runs_apply(const struct om_run *runs, int count, uint8_t (*content)[OM_PAGE_SIZE], bool running);
+/* Decode the runs of a page frame, check each against this enclave, and settle what will be done with them. Return: OM_E* */
+int  mig_runs_decode(const uint8_t *head, size_t head_size, size_t content_pages, struct mig_runs *ret_runs);
+/* Do it, and whatever the session has come to since, nothing else. @content: page-aligned. */
+int  mig_runs_apply(const struct mig_runs *runs, uint8_t (*content)[OM_PAGE_SIZE]);
 
 /* ---- postcopy.c ---- */
 void mig_postcopy_prepare(void);                   /* destination, before threads run: touch what the handler needs */

@@ -49,7 +49,10 @@ static long ask_host(uint64_t size, uint64_t wait_ns)
 	return rt_hostcall(OM_HC_URGENT_PAGE, 0, 0, arg);
 }
 
-/* Seal the request into the exception's transfer buffer. Return: its size, 0 if the link is down. */
+/*
+ * Seal the request into the exception's transfer buffer. Return: its size, 0 if the link is down, or if all has come meanwhile
+ * and the program is moving on: then the streams are a source's, which answers with the requests' numbers.
+ */
 static size_t make_request(uint64_t page, uint32_t *ret_epoch, uint64_t *ret_sequence)
 {
 	struct mig_stream *out = &mig.conn[OM_CONNECTION_URGENT].out;
@@ -60,12 +63,12 @@ static size_t make_request(uint64_t page, uint32_t *ret_epoch, uint64_t *ret_seq
 	om_put_init(&p, plain, sizeof plain);
 	om_put_u64(&p, page);
 	om_put_zeros(&p, 8);
-	rt_lock(&mig.urgent_lock);
+	rt_lock(&mig_urgent_lock);
 	*ret_epoch = out->epoch;
 	*ret_sequence = out->next;
-	if (!mig_link_usable() || mig_stream_seal(out, OM_FRAME_REQUEST, 0, plain, sizeof plain, frame, &size))
+	if (mig.role != OM_ROLE_DESTINATION || !mig_link_usable() || mig_stream_seal(out, OM_FRAME_REQUEST, 0, plain, sizeof plain, frame, &size))
 		size = 0;
-	rt_unlock(&mig.urgent_lock);
+	rt_unlock(&mig_urgent_lock);
 	if (size)
 		rt_ub_put(exception_data(), frame, size);
 	return size;
@@ -90,9 +93,9 @@ static int open_reply(const struct om_frame *frame, const uint8_t header[OM_FRAM
 	struct mig_stream in;
 	int error;
 
-	rt_lock(&mig.urgent_lock);
+	rt_lock(&mig_urgent_lock);
 	in = mig.conn[OM_CONNECTION_URGENT].in;
-	rt_unlock(&mig.urgent_lock);
+	rt_unlock(&mig_urgent_lock);
 	error = mig_stream_open_any(&in, frame, header, (const void *)payload, ret_plain);
 	om_wipe(&in, sizeof in);
 	return error;
@@ -102,12 +105,11 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 {
 	uint8_t header[OM_FRAME_HEADER];
 	struct om_frame frame;
-	struct om_run runs[MIG_RUNS_MAX];
+	struct mig_runs runs;
 	struct mig_small_buffer *buffer;
 	const RT_UNTRUSTED uint8_t *data = exception_data();
 	uint32_t index;
-	bool running;
-	int error, count;
+	int error;
 
 	if (size < OM_FRAME_HEADER || size > OM_URGENT_FRAME_MAX)
 		return OM_ETRUNCATED;
@@ -121,11 +123,11 @@ static int take_reply(size_t size, uint32_t epoch, uint64_t sequence)
 		return OM_ESEQ;
 	buffer = claim_buffer(&index);
 	error = open_reply(&frame, header, data + OM_FRAME_HEADER, buffer->head + sizeof buffer->head - frame.head);
-	if (!error) {
-		count = mig_runs_decode(buffer->head + sizeof buffer->head - frame.head, frame.head,
-			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, runs, &running);
-		error = count < 0 ? count : mig_runs_apply(runs, count, buffer->pages, running);
-	}
+	if (!error)
+		error = mig_runs_decode(buffer->head + sizeof buffer->head - frame.head, frame.head,
+			(frame.length - frame.head - OM_FRAME_TAG) / OM_PAGE_SIZE, &runs);
+	if (!error)
+		error = mig_runs_apply(&runs, buffer->pages);
 	om_wipe(buffer->head + sizeof buffer->head - frame.head, frame.length - OM_FRAME_TAG);
 	atomic_store_explicit(&mig.fault_buffer_busy[index], 0, memory_order_release);
 	return error;

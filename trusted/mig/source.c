@@ -7,6 +7,8 @@
  *   owing      the last rounds before post-copy: instead of the taken pages' contents they tell which will be owed, so that
  *              the destination has given up its stale copies, and knows nearly all it will owe, before the program stops.
  *              Giving up scattered pages takes it a while in which more are written: until few are new
+ *   HALT       the rounds begin anew while pages of one are being sent: post-copy is asked for, or the link was lost. What is
+ *              taken next must not be copied before the handshake, so the page connections leave the old pass first
  *   HEAT       post-copy from the start only: the program runs a moment more; what is marked since is likely hot
  *   stop       park -> freeze descriptors, save time -> cards, resident pages, live stacks -> send
  *
@@ -198,6 +200,24 @@ static void decide_stop(enum om_mig_mode chosen, const char *why)
 	mig_event(MIG_ON_STOP);
 }
 
+/* No page is copied any more when HALT is over. */
+static void halt(void)
+{
+	mig_pass_begin(MIG_PASS_NONE);
+	mig.round_step = MIG_ROUND_HALT;
+}
+
+/* Whoever owned a page connection when the pass ended has left it since. */
+static bool halted(void)
+{
+	for (uint32_t i = OM_CONNECTION_PAGES; i < OM_CONNECTION_PAGES + mig.params.channels; i++) {
+		if (!mig_own(i))
+			return false;
+		mig_disown(i);
+	}
+	return true;
+}
+
 /* From now on there is no way back to sending contents before the stop. */
 static void begin_owing(enum om_mig_mode chosen, const char *why)
 {
@@ -206,7 +226,7 @@ static void begin_owing(enum om_mig_mode chosen, const char *why)
 	rt_track(RT_TRACK_MIGRATION, true);   /* with tracker faults too: marks say what is hot */
 	mig.postcopy = true;
 	mig.owing_rounds = 0;
-	mig.round_step = MIG_ROUND_TAKE;
+	halt();
 }
 
 /*
@@ -250,7 +270,7 @@ void mig_source_again(void)
 	else if (mig.params.mode == OM_MODE_POSTCOPY && !mig.postcopy)
 		mig_source_postcopy_now();
 	else
-		mig.round_step = MIG_ROUND_TAKE;
+		halt();
 }
 
 void mig_source_postcopy_now(void)
@@ -397,6 +417,11 @@ static uint64_t rounds_progress(void)
 		if (mig.status.chosen_mode == OM_MODE_POSTCOPY && mig_now() - mig.round_start < HEAT_NS)
 			return HEAT_NS / 4;
 		mig_event(MIG_ON_STOP);
+		return 0;
+	case MIG_ROUND_HALT:
+		if (!halted())
+			return HANDSHAKE_NS;
+		mig.round_step = MIG_ROUND_TAKE;
 		return 0;
 	case MIG_ROUND_TAKE:
 		take_round();

@@ -179,6 +179,8 @@ void fake_unmap(uint64_t page)
 
 void rt_lock(struct rt_lock *lock)
 {
+	if (fake.locking)
+		fake.locking();
 	while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE))
 		sched_yield();
 }

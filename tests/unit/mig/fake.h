@@ -52,6 +52,8 @@ struct fake {
 	void (*spoil)(uint8_t *header, size_t header_size, uint8_t *plain, size_t size);
 	/* Hears of everything that this enclave encrypts, before it does. */
 	void (*sealing)(const uint8_t key[32], const uint8_t nonce[12]);
+	/* Called by a thread that is about to take a lock of the engine's. */
+	void (*locking)(void);
 	bool broken;                        /* an invariant of the runtime was violated */
 	char broken_words[128];
 };
