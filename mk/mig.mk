@@ -40,12 +40,22 @@ $(eval $(call mig_test,san,evidence,-evidence,$(B)/san/libforge.a $(B)/san/libco
 $(eval $(call mig_test,san,hostile))
 $(eval $(call mig_world,tsan))
 $(eval $(call mig_test,tsan,hostile))
+# An engine whose threads are held up at its branches.
+MIG_HELD_SRC := $(filter trusted/mig/%,$(MIG_TEST_SRC)) tests/unit/mig/held.c
+$(B)/held/mig/%.o: %.c | deps
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_host) -fsanitize-coverage=trace-pc-guard -fPIC -Iabi -Icore -Itrusted -Itee -I. -include tests/unit/mig/base.h \
+		-MMD -MP -c $< -o $@
+$(B)/host/mig/engine-held.so: $(MIG_HELD_SRC:%.c=$(B)/held/mig/%.o) $(patsubst %.c,$(B)/host/mig/%.o,$(MIG_CORE_SRC) tests/unit/mig/fake.c) \
+	$(BEARSSL_SRC:%=$(B)/host/mig/bearssl/%.o)
+	$(CLANG) -shared -Wl,-Bsymbolic,--wrap=om_gcm_seal -o $@ $^ -lpthread
+$(eval $(call mig_test,host,schedule,-held))
 # Searches its own memory, all of it: not with ASan's redzones.
 $(eval $(call mig_test,host,secrets))
--include $(shell find $(B)/host/mig $(B)/san/mig $(B)/tsan/mig -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/host/mig $(B)/san/mig $(B)/tsan/mig $(B)/held/mig -name '*.d' 2>/dev/null)
 .PHONY: mig-test
 ## make mig-test       unit tests of the migration engine only
-mig-test: $(B)/host/tests/unit/mig/test_secrets $(B)/san/tests/unit/mig/test_nonces $(B)/san/tests/unit/mig/test_evidence $(B)/san/tests/unit/mig/test_spoilt $(foreach w,san tsan,$(B)/$(w)/tests/unit/mig/test_hostile) $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
+mig-test: $(B)/host/tests/unit/mig/test_secrets $(B)/host/tests/unit/mig/test_schedule $(B)/san/tests/unit/mig/test_nonces $(B)/san/tests/unit/mig/test_evidence $(B)/san/tests/unit/mig/test_spoilt $(foreach w,san tsan,$(B)/$(w)/tests/unit/mig/test_hostile) $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
 	tests/run $^
 
 # Fuzz targets of the protocol.

@@ -98,6 +98,14 @@ static void *load_copy(void)
 	return object;
 }
 
+struct om_tbuf *pair_tbuf(void)
+{
+	struct om_tbuf *tbuf = aligned_alloc(4096, TBUF_SIZE);
+
+	memset(tbuf, 0, TBUF_SIZE);
+	return tbuf;
+}
+
 static void side_open(struct side *s, bool receive)
 {
 	struct fake *(*get)(void);
@@ -113,8 +121,7 @@ static void side_open(struct side *s, bool receive)
 	s->unmap = symbol(s->object, "fake_unmap");
 	s->call = symbol(s->object, "mig_engine_call");
 	s->fake = get();
-	s->tbuf = aligned_alloc(4096, TBUF_SIZE);
-	memset(s->tbuf, 0, TBUF_SIZE);
+	s->tbuf = pair_tbuf();
 	s->boot(receive);
 }
 
@@ -127,7 +134,7 @@ static uint64_t get_fs(void)
 }
 static void set_fs(uint64_t value) { __asm__ volatile("movq %0, %%fs:32" : : "r"(value)); }
 
-static long call_with(struct side *s, struct om_tbuf *tbuf, uint64_t op, uint64_t a, uint64_t b, const void *data, size_t size)
+long side_call_with(struct side *s, struct om_tbuf *tbuf, uint64_t op, uint64_t a, uint64_t b, const void *data, size_t size)
 {
 	uint64_t before = get_fs();
 	long ret;
@@ -144,7 +151,7 @@ static long call_with(struct side *s, struct om_tbuf *tbuf, uint64_t op, uint64_
 
 long side_call(struct side *s, uint64_t op, uint64_t a, uint64_t b, const void *data, size_t size)
 {
-	long ret = call_with(s, s->tbuf, op, a, b, data, size);
+	long ret = side_call_with(s, s->tbuf, op, a, b, data, size);
 
 	/* As the host's pumps do: somebody else may have the connection for a moment. */
 	for (int tries = 0; ret == OM_ESTATE && pair_current && tries < pair_current->hammered; tries++) {
@@ -198,7 +205,7 @@ static long urgent(uint8_t *data, uint64_t size)
 		pthread_exit(NULL);
 	}
 	if (!p->link_down && (!p->hook || p->hook(p, TARGET, OM_CONNECTION_URGENT, data, &frame_size) > 0)) {
-		ret = call_with(&p->side[SOURCE], urgent_tbuf[SOURCE], OM_ENGINE_URGENT, frame_size, 0, data, frame_size);
+		ret = side_call_with(&p->side[SOURCE], urgent_tbuf[SOURCE], OM_ENGINE_URGENT, frame_size, 0, data, frame_size);
 		if (ret > 0) {
 			memcpy(data, (uint8_t *)urgent_tbuf[SOURCE] + OM_TBUF_DATA, (size_t)ret);
 			frame_size = (size_t)ret;
@@ -300,8 +307,7 @@ bool side_runs(struct pair *p, int s)
 	return false;
 }
 
-/* A destination that was started for the first time gets its threads, as the host would give them. */
-static void follow_start(struct pair *p)
+void pair_follow_start(struct pair *p)
 {
 	struct side *t = &p->side[TARGET];
 
@@ -314,7 +320,7 @@ void pair_check_memory(struct pair *p, int s)
 	struct side *side = &p->side[s];
 	uint64_t per;
 
-	follow_start(p);
+	pair_follow_start(p);
 	join_writers(side);
 	CHECK(!side->fake->broken);
 	CHECK(side->fake->placed_twice == 0);
@@ -431,7 +437,7 @@ bool pair_step(struct pair *p)
 		for (unsigned c = 0; c < p->params.channels && !p->link_down; c++)
 			moved |= move_frame(p, s, OM_CONNECTION_PAGES + c);
 	}
-	follow_start(p);
+	pair_follow_start(p);
 	return moved;
 }
 

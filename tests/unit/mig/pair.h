@@ -54,6 +54,11 @@ void pair_fresh_target(struct pair *p);
 /* `threads` writers over `pages` heap pages from now on, on the source. */
 void pair_run(struct pair *p, int threads, uint64_t pages);
 long side_call(struct side *s, uint64_t op, uint64_t a, uint64_t b, const void *data, size_t size);
+/* The same for a thread with a transfer buffer of its own. */
+long side_call_with(struct side *s, struct om_tbuf *tbuf, uint64_t op, uint64_t a, uint64_t b, const void *data, size_t size);
+struct om_tbuf *pair_tbuf(void);
+/* A destination that was started for the first time gets its threads, as the host would give them. */
+void pair_follow_start(struct pair *p);
 struct om_mig_status side_status(struct side *s);
 struct om_mig_identity side_identity(struct side *s);
 /* The move that is next: 0 where the program is not. What a destination has of its source is not moved here, so its count begins anew. */
