@@ -12,3 +12,7 @@ $(B)/.deps-demo: mk/demo.mk | deps
 ## make demo           move a real redis with data and clients (DEMO_SIZE=4G), print and save the report
 demo: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
 	tools/demo
+## make demo-owner     a production redis with an owner: measured launch, tickets, and what is refused; a table
+demo-owner: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
+	tools/demo-owner
+.PHONY: demo-owner
