@@ -492,3 +492,13 @@ int64_t host_net_abandon(void)
 	net_spare_drop();
 	return lift(false);
 }
+
+void host_net_close(void)
+{
+	pthread_mutex_lock(&lock);
+	if (nft)
+		nft_ctx_free(nft);
+	nft = NULL;
+	table[0] = 0;
+	pthread_mutex_unlock(&lock);
+}

@@ -9,8 +9,8 @@
  * retransmission timer, 200 ms at least.
  *
  * A hold covers local endpoints (address and port), not single connections: their number is small even with thousands
- * of clients. Needs CAP_NET_ADMIN and CAP_NET_RAW; a process that has a server for that (host/priv) asks it. The rules live in a table owned by this process' netlink socket: the
- * kernel removes it when the process ends, however it ends.
+ * of clients. Needs CAP_NET_ADMIN and CAP_NET_RAW; a process that has a server for that (host/priv) asks it. The rules live in
+ * a table owned by this process' netlink socket: the kernel removes it when the process ends, however it ends.
  */
 #ifndef OPTMIG_HOST_NET_HOLD_H
 #define OPTMIG_HOST_NET_HOLD_H
@@ -39,5 +39,8 @@ void host_net_arrive(void);
 int64_t host_net_release(void);
 /* The same where the program does not come to run: restored connections stay silent, datagrams are forgotten. */
 int64_t host_net_abandon(void);
+/* Gives up the table and the library's socket. Before the process executes anything: the socket would go with it, still owning the table,
+ * and the next table of that process would be refused. */
+void host_net_close(void);
 
 #endif

@@ -153,9 +153,9 @@ class LinkFrom:
             super().accept()
 
 
-def receiver(hosts, host, *options):
+def receiver(hosts, host, *options, once=True):
     """optmig receive on that host."""
-    return Receiver(*hosts.move(), *options, listen=f"{hosts.address(host)}:0", prefix=hosts.on(host))
+    return Receiver(*hosts.move(), *options, listen=f"{hosts.address(host)}:0", prefix=hosts.on(host), once=once)
 
 
 class Redis(Process):
@@ -217,9 +217,9 @@ class Load:
         return result
 
 
-def move(hosts, source, target_host, mode, *options, source_host):
-    """Migrates; returns the new process and the report."""
-    there = receiver(hosts, target_host)
+def move(hosts, source, target_host, mode, *options, source_host, there=None):
+    """Migrates, to a new receiver unless there is one; returns the new process and the report."""
+    there = there or receiver(hosts, target_host)
     migration = Migration(source, there.address, "--mode", mode, *hosts.move(), *options, prefix=hosts.on(source_host))
     end = time.monotonic() + 60
     while migration.alive() and time.monotonic() < end:

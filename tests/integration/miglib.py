@@ -156,8 +156,8 @@ def program(name, *arguments, **env):
 
 
 class Receiver(Process):
-    def __init__(self, *options, listen="127.0.0.1:0", prefix=(), **env):
-        super().__init__([*prefix, OPTMIG, "receive", "--listen", listen, "--once", *options], **env)
+    def __init__(self, *options, listen="127.0.0.1:0", prefix=(), once=True, **env):
+        super().__init__([*prefix, OPTMIG, "receive", "--listen", listen, *(["--once"] if once else []), *options], **env)
         self.address = self.wait_for(r"listening on (\S+),")[1]
 
     @property
