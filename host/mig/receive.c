@@ -94,6 +94,7 @@ static _Noreturn void start_over(struct host_mig *mig, const struct mig_receive_
 		host_exit(HOST_EXIT_FAILED, 0);
 	if (priv_confined())
 		priv_start_over();
+	host_net_close();
 	snprintf(text, sizeof text, "%d", listen_fd);
 	setenv(LISTEN_FD_VARIABLE, text, 1);
 	(void)fcntl(listen_fd, F_SETFD, 0); /* or the new process listens anew */
@@ -130,8 +131,53 @@ static int first_hello(struct mig_lobby *lobby, struct mig_arrival *ret_arrival)
 	}
 }
 
-/* An entry of the store may say that the program is to run as somebody. A receiver that is not root is that user, or it is none of its. */
-static int check_user(const struct mig_image *found)
+/* The limits that an entry's lists mean. They are written and read again: names are looked up as they are for this receiver. */
+static int entry_limits(const struct store_rights *rights, struct priv_limits *ret_limits)
+{
+	char list[STORE_PORTS_MAX * 80] = "";
+	int error = priv_limits_init(ret_limits, rights->user);
+
+	_Static_assert(STORE_OWNERS_MAX <= STORE_PORTS_MAX, "the list");
+	for (uint32_t i = 0; i < rights->owner_count; i++) {
+		size_t length = strlen(list);
+
+		if (i)
+			list[length++] = ',';
+		store_owner_format(&rights->owners[i], list + length, sizeof list - length);
+	}
+	if (!error && rights->owner_count)
+		error = priv_limits_owners(ret_limits, list);
+	ret_limits->ports_given = rights->port_count > 0;
+	ret_limits->port_count = rights->port_count;
+	for (uint32_t i = 0; i < rights->port_count; i++)
+		ret_limits->ports[i] = (struct priv_range){ rights->ports[i].first, rights->ports[i].last };
+	return error;
+}
+
+/* What this receiver lets its program do must not be more than what the entry lets it do. */
+static int check_limits(const struct priv_limits *mine, const struct store_rights *rights)
+{
+	static struct priv_limits entry;
+	int error = entry_limits(rights, &entry);
+
+	if (error)
+		return error;
+	for (uint32_t port = 1; port <= 65535; port++)
+		if (priv_port_allowed(mine, (uint16_t)port, false) && !priv_port_allowed(&entry, (uint16_t)port, false))
+			return host_fail(OM_EPERM, "the image store does not let this program bind port %u, and this receiver does; "
+				"start it with --allow-ports and no more than `optmig image ls` shows", port);
+	for (uint32_t i = 0; i < mine->owner_count; i++) {
+		const struct priv_owner *o = &mine->owners[i];
+
+		if (!priv_owner_allowed(&entry, o->any_user ? UINT32_MAX : o->uid, o->gid))
+			return host_fail(OM_EPERM, "the image store does not let this program give files to all owners that this receiver does; "
+				"start it with --allow-owners and no more than `optmig image ls` shows");
+	}
+	return 0;
+}
+
+/* An entry of the store may say what the program may do. A receiver that is not root is that user, or it is none of its. */
+static int check_rights(const struct mig_image *found, const struct priv_limits *limits)
 {
 	uid_t uid;
 	gid_t gid;
@@ -141,9 +187,9 @@ static int check_user(const struct mig_image *found)
 		return 0;
 	error = store_user_ids(&found->entry.rights, &uid, &gid);
 	if (!error && uid != geteuid())
-		error = host_fail(OM_EPERM, "the image store lets this program run as user %s; start the receiver as that user",
-			found->entry.rights.user);
-	return error;
+		error = host_fail(OM_EPERM, "the image store lets this program run as user %s; start the receiver as that user, or as root with "
+			"--user %s", found->entry.rights.user, found->entry.rights.user);
+	return error || !limits ? error : check_limits(limits, &found->entry.rights);
 }
 
 /* The enclave for a hello. Before one page of it is added the image is known to be one that was given to this receiver. */
@@ -157,7 +203,7 @@ static int build(const struct mig_receive_options *options, const struct mig_hel
 
 	if (error)
 		return error;
-	error = check_user(&found);
+	error = check_rights(&found, options->limits);
 	load.image = &found.image;
 	load.argv = argv;
 	load.envp = envp;
@@ -455,6 +501,8 @@ int mig_receive(const struct mig_receive_options *options)
 	static struct mig_arrival first;
 	int listen_fd, error = mig_moves_check(options->moves, options->move_count);
 
+	if (!error && options->limits)
+		error = priv_may_begin();
 	if (!error)
 		error = host_key_own(&key);
 	if (!error)

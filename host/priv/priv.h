@@ -68,6 +68,9 @@ struct priv_hooks {
 	void (*abandoned)(void *context);
 	void *context;
 };
+/* Return: 0, or OM_EPERM: this process has not the rights that priv_begin() takes. */
+__attribute__((warn_unused_result))
+int  priv_may_begin(void);
 /*
  * Divides this process, which is root's and has one thread. Returns in the receiver, again in a new one each time that one says
  * priv_start_over(); the caller's own process becomes the supervisor and never returns. @listen_fd: stays open in it until the program runs.

@@ -30,8 +30,9 @@
 #include "load/blocking.h"
 #include "load/creds.h"
 #include "load/enclave.h"
-#include "net/tcp.h"
 #include "net/hold.h"
+#include "net/tcp.h"
+#include "store/store.h"
 #include "util.h"
 #include "wire.h"
 
@@ -139,6 +140,8 @@ static void set_environment(const struct priv_limits *limits, const char *direct
 	unsetenv("XDG_RUNTIME_DIR");
 	unsetenv("XDG_CONFIG_HOME");
 	unsetenv("XDG_DATA_HOME");
+	/* But the images are those that root has given to it. */
+	(void)setenv("OPTMIG_IMAGE_STORE", STORE_OF_ROOT, 0);
 }
 
 /* ---- the supervisor -------------------------------------------------------------------------------------------------- */
@@ -301,7 +304,7 @@ static int make_ends(struct ends *e)
 	return host_fail(OM_EHOST, "pipe: %s", strerror(errno));
 }
 
-static int check_rights(void)
+int priv_may_begin(void)
 {
 	static const unsigned needed[] = { CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL, CAP_NET_ADMIN, CAP_NET_RAW };
 
@@ -338,10 +341,8 @@ int priv_begin(const struct priv_limits *limits, int listen_fd)
 	char directory[100];
 	sigset_t before;
 	bool again;
-	int status, signals, error = check_rights();
+	int status, signals, error = make_directory(limits, directory, sizeof directory);
 
-	if (!error)
-		error = make_directory(limits, directory, sizeof directory);
 	if (error)
 		return error;
 	raise_files();

@@ -15,7 +15,6 @@
 #include "internal.h"
 #include "util.h"
 
-#define ROOT_STORE "/var/lib/optmig/images"
 #define USER_STORE "optmig/images"
 #define FIND_TRIES 3
 
@@ -39,7 +38,7 @@ int store_path(char *ret_path, size_t size)
 	if (own && *own)
 		length = snprintf(ret_path, size, "%s", own);
 	else if (geteuid() == 0)
-		length = snprintf(ret_path, size, "%s", ROOT_STORE);
+		length = snprintf(ret_path, size, "%s", STORE_OF_ROOT);
 	else if (xdg && *xdg == '/')
 		length = snprintf(ret_path, size, "%s/%s", xdg, USER_STORE);
 	else if (*home() == '/')

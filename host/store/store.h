@@ -28,6 +28,7 @@
 #include <sys/types.h>
 #include "load/imageread.h"
 
+#define STORE_OF_ROOT     "/var/lib/optmig/images"
 #define STORE_PORTS_MAX   32u
 #define STORE_OWNERS_MAX  16u
 #define STORE_ACCOUNT_MAX 33u           /* bytes of an account's name with its NUL */

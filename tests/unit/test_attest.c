@@ -376,6 +376,11 @@ static void test_times(void **state)
 	expect_at(e, NULL, NOW + 30 * 86400 + 1, OM_EEXPIRED, OM_WHY_CRL_TIME);
 	expect_at(e, NULL, 0, OM_EEXPIRED, OM_WHY_CERT_TIME);
 	expect_at(e, NULL, INT64_C(3000000000), OM_EEXPIRED, OM_WHY_CERT_TIME);
+	/* A host's clock may say anything. */
+	static const int64_t clocks[] = { INT64_MIN, INT64_MIN + 1, -(INT64_C(1) << 40), -1, 1, UINT32_MAX, INT64_C(1) << 40,
+		INT64_MAX / 1000000000, INT64_MAX - 1, INT64_MAX };
+	for (size_t i = 0; i < sizeof clocks / sizeof *clocks; i++)
+		expect_at(e, NULL, clocks[i], OM_EEXPIRED, clocks[i] < 0 ? OM_WHY_CLOCK : OM_WHY_CERT_TIME);
 	free(e);
 }
 

@@ -7,7 +7,6 @@
  *                thread finds half a session
  *   stray        a call that was stopped before it owned its connection goes on in the next session, which has no such connection:
  *                nothing is sealed with a key that nobody has made
- *   late         a frame whose pages are applied when the program has long been running on: dropped
  *   stuck        the owner of a connection does not come back: who waits gives the processor up
  *   wiped        what is left in the source when the program has gone
  *
@@ -241,37 +240,6 @@ static void stray(void)
 	printf("stray: refused\n");
 }
 
-static void late(void)
-{
-	static _Alignas(4096) uint8_t content[1][OM_PAGE_SIZE];
-	const struct om_run run = { .first = FAKE_HEAP, .count = 1, .type = OM_RUN_CONTENT,
-		.state = RT_PAGE_ACCEPTED | RT_PAGE_R | RT_PAGE_W };
-	int (*apply)(const struct om_run *, int, uint8_t (*)[OM_PAGE_SIZE], bool);
-	int (*decode)(const uint8_t *, size_t, size_t, struct om_run *, bool *);
-	struct om_run decoded[MIG_RUNS_MAX];
-	uint64_t head[2] = { run.first | (uint64_t)run.type << 40 | (uint64_t)run.state << 48, run.count };
-	struct mig *m;
-	struct pair p;
-	bool running;
-
-	pair_open(&p, OM_MODE_POSTCOPY, 1);
-	pair_run(&p, 1, 300);
-	pair_begin(&p);
-	CHECK(pair_pump(&p, 3000));
-	m = of(&p.side[TARGET], "mig");
-	apply = of(&p.side[TARGET], "mig_runs_apply");
-	decode = of(&p.side[TARGET], "mig_runs_decode");
-	CHECK(m->target == MIG_TARGET_COMPLETE && m->owed == 0);
-	memset(content, 0x77, sizeof content);
-	CHECK(decode((const uint8_t *)head, sizeof head, 1, decoded, &running) == OM_ESTATE);
-	/* It was decoded before all had arrived, and the program has written to the page since. */
-	CHECK(apply(&run, 1, content, true) == 0);
-	pair_check_memory(&p, TARGET);
-	CHECK(m->dropped > 0);
-	pair_close(&p);
-	printf("late: dropped\n");
-}
-
 static void *come_back(void *argument)
 {
 	void (*disown)(uint32_t) = argument;
@@ -348,7 +316,6 @@ int main(void)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	stray();
-	late();
 	stuck();
 	wiped(OM_MODE_PRECOPY);
 	wiped(OM_MODE_POSTCOPY);
