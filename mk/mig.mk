@@ -46,7 +46,7 @@ $(B)/held/mig/%.o: %.c | deps
 	@mkdir -p $(@D)
 	$(CLANG) $(CFLAGS_host) -fsanitize-coverage=trace-pc-guard -fPIC -Iabi -Icore -Itrusted -Itee -I. -include tests/unit/mig/base.h \
 		-MMD -MP -c $< -o $@
-$(B)/host/mig/engine-held.so: $(MIG_HELD_SRC:%.c=$(B)/held/mig/%.o) $(patsubst %.c,$(B)/host/mig/%.o,$(MIG_CORE_SRC) tests/unit/mig/fake.c) \
+$(B)/host/mig/engine-held.so: $(MIG_HELD_SRC:%.c=$(B)/held/mig/%.o) $(patsubst %.c,$(B)/host/mig/%.o,$(MIG_CORE_SRC) trusted/product/hooks.c tests/unit/mig/fake.c) \
 	$(BEARSSL_SRC:%=$(B)/host/mig/bearssl/%.o)
 	$(CLANG) -shared -Wl,-Bsymbolic,--wrap=om_gcm_seal -o $@ $^ -lpthread
 $(eval $(call mig_test,host,schedule,-held))

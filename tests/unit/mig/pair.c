@@ -156,7 +156,7 @@ long side_call(struct side *s, uint64_t op, uint64_t a, uint64_t b, const void *
 	/* As the host's pumps do: somebody else may have the connection for a moment. */
 	for (int tries = 0; ret == OM_ESTATE && pair_current && tries < pair_current->hammered; tries++) {
 		usleep(100);
-		ret = call_with(s, s->tbuf, op, a, b, data, size);
+		ret = side_call_with(s, s->tbuf, op, a, b, data, size);
 	}
 	if (op == OM_ENGINE_OUT || op == OM_ENGINE_IN || op == OM_ENGINE_COMMAND || op == OM_ENGINE_LOST ||
 	    op == OM_ENGINE_RESUME) {
