@@ -7,42 +7,9 @@
 #include <string.h>
 #include "crypto/ec.h"
 #include "crypto/gcm.h"
-#include "crypto/sha256.h"
 #include "crypto/wipe.h"
 #include "noise.h"
-
-static void mix_hash(struct om_noise *s, const void *data, size_t size)
-{
-	struct om_sha256 hash;
-
-	om_sha256_init(&hash, 0);
-	om_sha256_update(&hash, s->hash, sizeof s->hash);
-	om_sha256_update(&hash, data, size);
-	om_sha256_result(&hash, s->hash);
-}
-
-/* HKDF(ck, input, 2). */
-static void derive_two(const uint8_t chaining_key[32], const void *input, size_t size, uint8_t ret[64])
-{
-	/* 64 bytes are far below HKDF's limit: it cannot fail */
-	if (om_hkdf(chaining_key, 32, input, size, NULL, 0, ret, 64))
-		__builtin_trap();
-}
-
-/* DH(e, re), MixKey. ret_key: what EncryptAndHash uses now. */
-static int mix_ee(struct om_noise *s, uint8_t ret_key[32])
-{
-	uint8_t shared[32], two[64];
-
-	if (om_x25519(s->private, s->peer, shared))
-		return OM_EAUTH;
-	derive_two(s->chaining_key, shared, sizeof shared, two);
-	memcpy(s->chaining_key, two, 32);
-	memcpy(ret_key, two + 32, 32);
-	om_wipe(shared, sizeof shared);
-	om_wipe(two, sizeof two);
-	return 0;
-}
+#include "noise_symmetric.h"
 
 void om_noise_init(struct om_noise *s, enum om_noise_role role, const uint8_t ephemeral[32],
 	const void *prologue, size_t prologue_size)
@@ -57,7 +24,7 @@ void om_noise_init(struct om_noise *s, enum om_noise_role role, const uint8_t ep
 	om_x25519_public(s->private, s->public);
 	memcpy(s->hash, name, sizeof name - 1);
 	memcpy(s->chaining_key, s->hash, sizeof s->chaining_key);
-	mix_hash(s, prologue, prologue_size);
+	noise_mix_hash(s->hash, prologue, prologue_size);
 }
 
 void om_noise_done(struct om_noise *s)
@@ -89,10 +56,10 @@ static const uint8_t nonce_zero[OM_GCM_NONCE_SIZE];
 static void write_first(struct om_noise *s, const void *payload, size_t size, uint8_t *ret_message)
 {
 	memcpy(ret_message, s->public, 32);
-	mix_hash(s, s->public, 32);
+	noise_mix_hash(s->hash, s->public, 32);
 	if (size)
 		memmove(ret_message + 32, payload, size);
-	mix_hash(s, ret_message + 32, size);
+	noise_mix_hash(s->hash, ret_message + 32, size);
 	s->state = OM_NOISE_SENT;
 }
 
@@ -104,8 +71,8 @@ static int write_second(struct om_noise *s, const void *payload, size_t size, ui
 	uint8_t key[32];
 	int error;
 
-	mix_hash(&next, next.public, 32);
-	error = mix_ee(&next, key);
+	noise_mix_hash(next.hash, next.public, 32);
+	error = noise_mix_dh(next.chaining_key, next.private, next.peer, key);
 	if (error)
 		goto out;
 	om_gcm_init(&gcm, key, 0);
@@ -115,7 +82,7 @@ static int write_second(struct om_noise *s, const void *payload, size_t size, ui
 	if (error)
 		goto out;
 	memcpy(ret_message, next.public, 32);
-	mix_hash(&next, ret_message + 32, size + OM_GCM_TAG_SIZE);
+	noise_mix_hash(next.hash, ret_message + 32, size + OM_GCM_TAG_SIZE);
 	next.state = OM_NOISE_DONE;
 	*s = next;
 out:
@@ -149,8 +116,8 @@ int om_noise_write(struct om_noise *s, const void *payload, size_t payload_size,
 static void read_first(struct om_noise *s, const uint8_t *message, size_t payload_size, void *ret_payload)
 {
 	memcpy(s->peer, message, 32);
-	mix_hash(s, s->peer, 32);
-	mix_hash(s, message + 32, payload_size);
+	noise_mix_hash(s->hash, s->peer, 32);
+	noise_mix_hash(s->hash, message + 32, payload_size);
 	if (payload_size)
 		memmove(ret_payload, message + 32, payload_size);
 	s->state = OM_NOISE_GOT;
@@ -165,12 +132,12 @@ static int read_second(struct om_noise *s, const uint8_t *message, size_t payloa
 	int error;
 
 	memcpy(next.peer, message, 32);
-	mix_hash(&next, next.peer, 32);
-	error = mix_ee(&next, key);
+	noise_mix_hash(next.hash, next.peer, 32);
+	error = noise_mix_dh(next.chaining_key, next.private, next.peer, key);
 	if (error)
 		goto out;
 	memcpy(before, next.hash, sizeof before);
-	mix_hash(&next, cipher, payload_size + OM_GCM_TAG_SIZE); /* first: decryption may be in place */
+	noise_mix_hash(next.hash, cipher, payload_size + OM_GCM_TAG_SIZE); /* first: decryption may be in place */
 	om_gcm_init(&gcm, key, 0);
 	error = om_gcm_open(&gcm, nonce_zero, before, sizeof before, cipher, payload_size, ret_payload, cipher + payload_size);
 	om_wipe(&gcm, sizeof gcm);
@@ -219,14 +186,8 @@ int om_noise_hash(const struct om_noise *s, uint8_t ret_hash[OM_NOISE_HASH_SIZE]
 
 int om_noise_split(const struct om_noise *s, uint8_t ret_send[OM_NOISE_KEY_SIZE], uint8_t ret_receive[OM_NOISE_KEY_SIZE])
 {
-	const bool initiator = s->role == OM_NOISE_INITIATOR;
-	uint8_t two[64];
-
 	if (s->state != OM_NOISE_DONE)
 		return OM_ESTATE;
-	derive_two(s->chaining_key, NULL, 0, two);
-	memcpy(ret_send, two + (initiator ? 0 : 32), 32);
-	memcpy(ret_receive, two + (initiator ? 32 : 0), 32);
-	om_wipe(two, sizeof two);
+	noise_split(s->chaining_key, s->role == OM_NOISE_INITIATOR, ret_send, ret_receive);
 	return 0;
 }

@@ -7,8 +7,8 @@
 #include <string.h>
 #include "crypto/ec.h"
 #include "crypto/gcm.h"
-#include "crypto/sha256.h"
 #include "crypto/wipe.h"
+#include "noise_symmetric.h"
 #include "noise_xx.h"
 
 enum token { END, E, S, EE, ES, SE };
@@ -22,39 +22,12 @@ void om_noise_nonce(uint64_t number, uint8_t ret_nonce[12])
 		ret_nonce[4 + i] = (uint8_t)(number >> (56 - 8 * i));
 }
 
-static void mix_hash(struct om_noise_xx *s, const void *data, size_t size)
-{
-	struct om_sha256 hash;
-
-	om_sha256_init(&hash, 0);
-	om_sha256_update(&hash, s->hash, sizeof s->hash);
-	om_sha256_update(&hash, data, size);
-	om_sha256_result(&hash, s->hash);
-}
-
-/* HKDF(ck, input, 2). */
-static void derive_two(const uint8_t chaining_key[32], const void *input, size_t size, uint8_t ret[64])
-{
-	/* 64 bytes are far below HKDF's limit: it cannot fail */
-	if (om_hkdf(chaining_key, 32, input, size, NULL, 0, ret, 64))
-		__builtin_trap();
-}
-
 /* MixKey(DH(private, public)). */
 static int mix_dh(struct om_noise_xx *s, const uint8_t private[32], const uint8_t public[32])
 {
-	uint8_t shared[32], two[64];
-
-	if (om_x25519(private, public, shared))
-		return OM_EAUTH;
-	derive_two(s->chaining_key, shared, sizeof shared, two);
-	memcpy(s->chaining_key, two, 32);
-	memcpy(s->key, two + 32, 32);
 	s->nonce = 0;
 	s->encrypts = true;
-	om_wipe(shared, sizeof shared);
-	om_wipe(two, sizeof two);
-	return 0;
+	return noise_mix_dh(s->chaining_key, private, public, s->key);
 }
 
 /* The first letter is the initiator's key, the second the responder's. */
@@ -76,7 +49,7 @@ static int encrypt(struct om_noise_xx *s, const void *plain, size_t size, uint8_
 	if (!s->encrypts) {
 		if (size)
 			memmove(ret, plain, size);
-		mix_hash(s, ret, size);
+		noise_mix_hash(s->hash, ret, size);
 		return 0;
 	}
 	om_noise_nonce(s->nonce++, nonce);
@@ -84,7 +57,7 @@ static int encrypt(struct om_noise_xx *s, const void *plain, size_t size, uint8_
 	error = om_gcm_seal(&gcm, nonce, s->hash, sizeof s->hash, plain, size, ret, ret + size);
 	om_wipe(&gcm, sizeof gcm);
 	if (!error)
-		mix_hash(s, ret, size + OM_GCM_TAG_SIZE);
+		noise_mix_hash(s->hash, ret, size + OM_GCM_TAG_SIZE);
 	return error;
 }
 
@@ -96,13 +69,13 @@ static int decrypt(struct om_noise_xx *s, const uint8_t *cipher, size_t size, vo
 	int error;
 
 	if (!s->encrypts) {
-		mix_hash(s, cipher, size);
+		noise_mix_hash(s->hash, cipher, size);
 		if (size)
 			memmove(ret, cipher, size);
 		return 0;
 	}
 	memcpy(before, s->hash, sizeof before);
-	mix_hash(s, cipher, size + OM_GCM_TAG_SIZE); /* first: decryption may be in place */
+	noise_mix_hash(s->hash, cipher, size + OM_GCM_TAG_SIZE); /* first: decryption may be in place */
 	om_noise_nonce(s->nonce++, nonce);
 	om_gcm_init(&gcm, s->key, 0);
 	error = om_gcm_open(&gcm, nonce, before, sizeof before, cipher, size, ret, cipher + size);
@@ -129,7 +102,7 @@ void om_noise_xx_init(struct om_noise_xx *s, enum om_noise_role role, const uint
 	memcpy(s->private, ephemeral, 32);
 	memcpy(s->hash, name, sizeof name - 1);
 	memcpy(s->chaining_key, s->hash, sizeof s->chaining_key);
-	mix_hash(s, prologue, prologue_size);
+	noise_mix_hash(s->hash, prologue, prologue_size);
 }
 
 void om_noise_xx_done(struct om_noise_xx *s)
@@ -170,7 +143,7 @@ static int write_message(struct om_noise_xx *s, const void *payload, size_t size
 		case E:
 			om_x25519_public(s->private, s->public);
 			memcpy(at, s->public, 32);
-			mix_hash(s, s->public, 32);
+			noise_mix_hash(s->hash, s->public, 32);
 			at += 32;
 			break;
 		case S: {
@@ -220,7 +193,7 @@ static int read_message(struct om_noise_xx *s, const uint8_t *at, size_t payload
 		switch (*token) {
 		case E:
 			memcpy(s->peer, at, 32);
-			mix_hash(s, s->peer, 32);
+			noise_mix_hash(s->hash, s->peer, 32);
 			at += 32;
 			break;
 		case S: {
@@ -284,14 +257,8 @@ int om_noise_xx_hash(const struct om_noise_xx *s, uint8_t ret_hash[OM_NOISE_HASH
 
 int om_noise_xx_split(const struct om_noise_xx *s, uint8_t ret_send[OM_NOISE_KEY_SIZE], uint8_t ret_receive[OM_NOISE_KEY_SIZE])
 {
-	const bool initiator = s->role == OM_NOISE_INITIATOR;
-	uint8_t two[64];
-
 	if (s->state != OM_NOISE_XX_DONE)
 		return OM_ESTATE;
-	derive_two(s->chaining_key, NULL, 0, two);
-	memcpy(ret_send, two + (initiator ? 0 : 32), 32);
-	memcpy(ret_receive, two + (initiator ? 32 : 0), 32);
-	om_wipe(two, sizeof two);
+	noise_split(s->chaining_key, s->role == OM_NOISE_INITIATOR, ret_send, ret_receive);
 	return 0;
 }

@@ -8,24 +8,15 @@
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <string.h>
+#include "bytes.h"
 #include "sigstruct.h"
-
-static bool all_zero(const void *p, size_t size)
-{
-	const uint8_t *bytes = p, *end = bytes + size;
-
-	while (bytes < end)
-		if (*bytes++)
-			return false;
-	return true;
-}
 
 bool tee_sigstruct_formed(const struct sgx_sigstruct *s)
 {
 	return memcmp(s->header, SGX_SIGSTRUCT_HEADER, 16) == 0 && memcmp(s->header2, SGX_SIGSTRUCT_HEADER2, 16) == 0 &&
 		(s->vendor == 0 || s->vendor == 0x8086) && s->exponent == 3 &&
-		all_zero(s->reserved1, sizeof s->reserved1) && all_zero(s->reserved2, sizeof s->reserved2) &&
-		all_zero(s->reserved3, sizeof s->reserved3) && all_zero(s->reserved4, sizeof s->reserved4);
+		om_all_zero(s->reserved1, sizeof s->reserved1) && om_all_zero(s->reserved2, sizeof s->reserved2) &&
+		om_all_zero(s->reserved3, sizeof s->reserved3) && om_all_zero(s->reserved4, sizeof s->reserved4);
 }
 
 /* The CPU is given q1 = floor(s^2 / m) and q2 = floor((s^3 - q1 s m) / m), so that it need not divide; and refuses

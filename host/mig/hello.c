@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "bytes.h"
 #include "hello.h"
 #include "util.h"
 
@@ -43,15 +44,6 @@ void mig_hello_encode(const struct mig_hello *hello, uint8_t out[OM_HELLO_SIZE])
 	memcpy(out + AT_TEXT, hello->text, strnlen(hello->text, OM_HELLO_TEXT - 1));
 }
 
-static bool all_zero(const uint8_t *at, size_t size)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < size; i++)
-		any |= at[i];
-	return any == 0;
-}
-
 /* NUL-padded and without control characters: it may end up on a terminal. */
 static bool text_ok(const uint8_t *at, size_t size)
 {
@@ -62,7 +54,7 @@ static bool text_ok(const uint8_t *at, size_t size)
 	for (size_t i = 0; i < length; i++)
 		if (at[i] < ' ' || at[i] == 127)
 			return false;
-	return all_zero(at + length, size - length);
+	return om_all_zero(at + length, size - length);
 }
 
 int mig_hello_decode(const uint8_t in[OM_HELLO_SIZE], struct mig_hello *ret_hello)
@@ -82,7 +74,7 @@ int mig_hello_decode(const uint8_t in[OM_HELLO_SIZE], struct mig_hello *ret_hell
 		return host_fail(OM_EINVAL, "hello of unknown kind %u", h.kind);
 	if (h.channels < 1 || h.channels > OM_MIG_CHANNELS_MAX || h.connection >= OM_CONNECTION_PAGES + h.channels)
 		return host_fail(OM_EINVAL, "hello for connection %u of %u channels", h.connection, h.channels);
-	if (get16(in + AT_RESERVED) != 0 || !all_zero(in + AT_RESERVED2, AT_TEXT - AT_RESERVED2))
+	if (get16(in + AT_RESERVED) != 0 || !om_all_zero(in + AT_RESERVED2, AT_TEXT - AT_RESERVED2))
 		return host_fail(OM_EINVAL, "hello with reserved bytes set");
 	if (!text_ok(in + AT_PROGRAM, OM_HELLO_NAME) || !text_ok(in + AT_TEXT, OM_HELLO_TEXT))
 		return host_fail(OM_EINVAL, "hello with unprintable text");
@@ -122,5 +114,5 @@ void mig_clock_id(uint8_t ret_id[16])
 
 bool mig_clock_same(const uint8_t a[16], const uint8_t b[16])
 {
-	return !all_zero(a, 16) && memcmp(a, b, 16) == 0;
+	return !om_all_zero(a, 16) && memcmp(a, b, 16) == 0;
 }

@@ -31,7 +31,7 @@
 #define PRIV_USER_MAX      33u
 
 struct priv_range { uint16_t first, last; };
-struct priv_owner { bool any_user, any_group; uint32_t uid, gid; };
+struct priv_owner { bool any_user; uint32_t uid, gid; };
 
 /* What a program may do here. Fixed before anything comes from the network. */
 struct priv_limits {

@@ -142,19 +142,13 @@ int store_user_ids(const struct store_rights *rights, uid_t *ret_uid, gid_t *ret
 	return 0;
 }
 
-int store_owner_ids(const struct store_owner *owner, uid_t *ret_uid, gid_t *ret_gid)
+static int owner_exists(const struct store_owner *owner)
 {
-	uid_t uid = (uid_t)-1;
-	gid_t gid = (gid_t)-1;
+	uid_t uid;
+	gid_t gid;
 	int error = owner->user[0] ? user_id(owner->user, &uid) : 0;
 
-	if (!error && owner->group[0])
-		error = group_id(owner->group, &gid);
-	if (error)
-		return error;
-	*ret_uid = uid;
-	*ret_gid = gid;
-	return 0;
+	return error || !owner->group[0] ? error : group_id(owner->group, &gid);
 }
 
 /* Form only. "" is fine: none. */
@@ -238,12 +232,8 @@ int store_owners_parse(const char *text, struct store_rights *rights)
 
 	r.owner_count = 0;
 	error = each(text, add_owner, &r);
-	for (uint32_t i = 0; i < r.owner_count && !error; i++) {
-		uid_t uid;
-		gid_t gid;
-
-		error = store_owner_ids(&r.owners[i], &uid, &gid);
-	}
+	for (uint32_t i = 0; i < r.owner_count && !error; i++)
+		error = owner_exists(&r.owners[i]);
 	if (!error)
 		*rights = r;
 	return error;

@@ -79,9 +79,6 @@ void store_owner_format(const struct store_owner *owner, char *ret_text, size_t 
 /* The ids of rights->user, now. Return: OM_ENOTFOUND if there is no such account any more. Precondition: it is not "". */
 __attribute__((warn_unused_result))
 int store_user_ids(const struct store_rights *rights, uid_t *ret_uid, gid_t *ret_gid);
-/* The same of an owner; (uid_t)-1 or (gid_t)-1 for what it does not name. */
-__attribute__((warn_unused_result))
-int store_owner_ids(const struct store_owner *owner, uid_t *ret_uid, gid_t *ret_gid);
 
 /* ---- entry.json (entry.c) --------------------------------------------------------------------------------- */
 

@@ -5,18 +5,9 @@
  */
 #include <openssl/evp.h>
 #include <string.h>
+#include "bytes.h"
 #include "sigstruct.h"
 #include "soft.h"
-
-static bool all_zero(const void *p, size_t size)
-{
-	const uint8_t *bytes = p, *end = bytes + size;
-
-	while (bytes < end)
-		if (*bytes++)
-			return false;
-	return true;
-}
 
 static int refuse(unsigned code, const char *why)
 {
@@ -39,7 +30,7 @@ int emu_einit(struct emu_enclave *e, const struct sgx_sigstruct *sig)
 		return refuse(SGX_INVALID_ATTRIBUTE, "ATTRIBUTES are not those that were signed");
 	if ((e->secs.miscselect & sig->miscmask) != (sig->miscselect & sig->miscmask))
 		return refuse(SGX_INVALID_ATTRIBUTE, "MISCSELECT is not the one that was signed");
-	if (!(a->flags & kss) && (!all_zero(sig->isvfamilyid, 16) || !all_zero(sig->isvextprodid, 16)))
+	if (!(a->flags & kss) && (!om_all_zero(sig->isvfamilyid, 16) || !om_all_zero(sig->isvextprodid, 16)))
 		return refuse(SGX_INVALID_SIG_STRUCT, "family or extended product id without KSS");
 	if (!EVP_Digest(sig->modulus, sizeof sig->modulus, e->secs.mrsigner, NULL, EVP_sha256(), NULL))
 		return tee_fail(OM_EINTERNAL, "EINIT: SHA-256 failed");

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "evidence/accept/guests.h"
+#include "bytes.h"
 #include "crypto/ec.h"
 #include "crypto/p384.h"
 #include "crypto/sha256.h"
@@ -29,15 +30,6 @@ bool om_ascending(const void *records, unsigned count, size_t size, size_t key_s
 	return true;
 }
 
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < size; i++)
-		any |= bytes[i];
-	return any == 0;
-}
-
 bool om_floors_sound(const struct om_floors *f)
 {
 	if (f->snp_count > OM_SNP_FLOORS_MAX || !om_ascending(f->snp, f->snp_count, sizeof f->snp[0], 1) ||
@@ -60,7 +52,7 @@ bool om_guests_sound(const struct om_guests *g)
 			return false;
 	for (unsigned i = 0; i < g->tdx_count; i++)
 		if ((g->tdx[i].flags & ~(OM_GUEST_MIGRATABLE | OM_GUEST_RTMR3)) ||
-		    (!(g->tdx[i].flags & OM_GUEST_RTMR3) && !is_zero(g->tdx[i].rtmr[3], OM_MEASUREMENT_SIZE)))
+		    (!(g->tdx[i].flags & OM_GUEST_RTMR3) && !om_all_zero(g->tdx[i].rtmr[3], OM_MEASUREMENT_SIZE)))
 			return false;
 	return true;
 }
@@ -227,7 +219,7 @@ bool om_key_valid(const struct om_signer_key *key)
 {
 	const size_t size = om_key_size(key->curve);
 
-	if (!size || !is_zero(key->key + size, sizeof key->key - size))
+	if (!size || !om_all_zero(key->key + size, sizeof key->key - size))
 		return false;
 	return key->curve == OM_CURVE_P256 ? om_p256_valid(key->key) : om_p384_valid(key->key);
 }

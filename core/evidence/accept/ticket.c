@@ -6,6 +6,7 @@
  */
 #include <string.h>
 #include "evidence/accept/ticket.h"
+#include "bytes.h"
 #include "crypto/ec.h"
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"
@@ -21,15 +22,6 @@ static const char ticket_label[] = "optmig ticket 1", delegation_label[] = "optm
 static_assert(sizeof(struct om_place) == 116 && OM_TICKET_SIGNATURE == OM_P256_SIGNATURE, "records are bytes");
 static_assert(OM_DELEGATION_MAX <= UINT16_MAX, "its size is 16 bits");
 
-static bool is_zero(const uint8_t *bytes, size_t size)
-{
-	uint8_t any = 0;
-
-	for (size_t i = 0; i < size; i++)
-		any |= bytes[i];
-	return any == 0;
-}
-
 /* ---- places ---- */
 
 /* An id that is not there is `any`, in so many words, and what a platform cannot have is not named. */
@@ -39,13 +31,13 @@ static bool place_sound(const struct om_place *p)
 
 	if (!om_evidence_type_words(p->platform) || p->flags & ~(OM_PLACE_ANY_ID | OM_PLACE_GUEST) || p->zero[0] || p->zero[1])
 		return false;
-	if (is_zero(p->id, sizeof p->id) != ((p->flags & OM_PLACE_ANY_ID) != 0))
+	if (om_all_zero(p->id, sizeof p->id) != ((p->flags & OM_PLACE_ANY_ID) != 0))
 		return false;
-	if (intel && !is_zero(p->id + OM_PLATFORM_INSTANCE_SIZE, sizeof p->id - OM_PLATFORM_INSTANCE_SIZE))
+	if (intel && !om_all_zero(p->id + OM_PLATFORM_INSTANCE_SIZE, sizeof p->id - OM_PLATFORM_INSTANCE_SIZE))
 		return false;
 	if (p->flags & OM_PLACE_GUEST && !(WITH_GUEST & BIT(p->platform)))
 		return false;
-	return is_zero(p->guest, sizeof p->guest) == !(p->flags & OM_PLACE_GUEST);
+	return om_all_zero(p->guest, sizeof p->guest) == !(p->flags & OM_PLACE_GUEST);
 }
 
 static bool places_sound(const struct om_place *places, unsigned count)
@@ -97,7 +89,7 @@ static bool all_within(const struct om_delegation *d, const struct om_ticket *t)
 /* The reason of the place that came closest. */
 static enum om_attest_reason judge_places(const struct om_ticket *t, const struct om_platform_identity *is)
 {
-	const bool masked = is_zero(is->id, sizeof is->id);
+	const bool masked = om_all_zero(is->id, sizeof is->id);
 	enum om_attest_reason why = OM_WHY_TICKET_PLATFORM;
 
 	for (unsigned i = 0; i < t->place_count; i++) {
@@ -152,7 +144,7 @@ static bool delegation_sound(const struct om_delegation *d)
 	const bool any = d->flags & OM_DELEGATION_ANY_INSTANCE;
 
 	return !(d->flags & ~(OM_DELEGATION_ANY_INSTANCE | OM_DELEGATION_SIGNER)) && om_p256_valid(d->key) &&
-		!is_zero(d->program, sizeof d->program) && is_zero(d->instance, sizeof d->instance) == any &&
+		!om_all_zero(d->program, sizeof d->program) && om_all_zero(d->instance, sizeof d->instance) == any &&
 		d->first_move >= 1 && d->first_move <= d->last_move && d->last_move <= OM_MOVE_MAX && d->not_after <= INT64_MAX && places_sound(d->place, d->place_count);
 }
 
@@ -190,7 +182,7 @@ int om_delegation_decode(struct om_view bytes, struct om_delegation *ret, struct
 
 static bool ticket_sound(const struct om_ticket *t)
 {
-	return !is_zero(t->mrenclave, sizeof t->mrenclave) && !is_zero(t->instance, sizeof t->instance) && t->move >= 1 && t->move <= OM_MOVE_MAX &&
+	return !om_all_zero(t->mrenclave, sizeof t->mrenclave) && !om_all_zero(t->instance, sizeof t->instance) && t->move >= 1 && t->move <= OM_MOVE_MAX &&
 		t->not_after <= INT64_MAX && places_sound(t->place, t->place_count);
 }
 

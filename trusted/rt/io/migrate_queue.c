@@ -11,6 +11,7 @@
  * a packet from its sender (host/net/hold.h). A UNIX datagram is sent again by whoever sent it: by the socket of ours that has
  * the sender's name, or by one without a name.
  */
+#include "bytes.h"
 #include "rt/io/migrate.h"
 
 #define PIECE      262144u
@@ -485,32 +486,24 @@ static bool is_group(const uint8_t *address, bool six)
 	return six ? address[0] == 0xff : address[0] >= 224 || address[0] == 255;
 }
 
-static bool is_zero(const uint8_t *bytes, uint32_t size)
-{
-	for (uint32_t i = 0; i < size; i++)
-		if (bytes[i])
-			return false;
-	return true;
-}
-
 /* Where it is sent: an address of this host, the one that it was sent to before if that was one. */
 static void choose_target(const struct rt_io_ofd *ofd, const struct message *m, uint8_t ret[16])
 {
 	const struct rt_io_socket_record *record = record_of(ofd);
-	bool six = ofd->socket.domain == AF_INET6, mapped = six && is_zero(m->name + 8, 10) && m->name[18] == 0xff;
+	bool six = ofd->socket.domain == AF_INET6, mapped = six && om_all_zero(m->name + 8, 10) && m->name[18] == 0xff;
 	uint32_t size = six ? 16 : 4;
 
 	memset(ret, 0, 16);
 	memcpy(ret, record->local + (six ? 8 : 4), size);
-	if (is_zero(ret, size))
+	if (om_all_zero(ret, size))
 		memcpy(ret, m->to, size);
 	/* An IPv4 address that an IPv6 socket was sent to comes as one of four bytes. */
-	if (mapped && !(is_zero(ret, 10) && ret[10] == 0xff)) {
+	if (mapped && !(om_all_zero(ret, 10) && ret[10] == 0xff)) {
 		memset(ret, 0, 16);
 		ret[10] = ret[11] = 0xff;
 		memcpy(ret + 12, m->to, 4);
 	}
-	if (is_zero(ret + (mapped ? 12 : 0), mapped ? 4 : size) || is_group(ret + (mapped ? 12 : 0), six && !mapped)) {
+	if (om_all_zero(ret + (mapped ? 12 : 0), mapped ? 4 : size) || is_group(ret + (mapped ? 12 : 0), six && !mapped)) {
 		static const uint8_t four[4] = { 127, 0, 0, 1 };
 
 		if (mapped || !six) {

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef OPTMIG_CORE_BYTES_H
+#define OPTMIG_CORE_BYTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Of nothing: true. Not for secrets: it ends at the first byte that is not zero. */
+static inline bool om_all_zero(const void *p, size_t size)
+{
+	const uint8_t *bytes = p, *end = bytes + size;
+
+	while (bytes < end)
+		if (*bytes++)
+			return false;
+	return true;
+}
+
+#endif
