@@ -7,7 +7,7 @@ $(REDIS_CLIENT) $(MEMCACHED_CLIENT) $(HTTP_CLIENT): $(B)/tests/tools/%: tests/to
 	@mkdir -p $(@D)
 	$(CLANG) $(filter-out -Wmissing-prototypes,$(CFLAGS_host)) $(filter %.c,$^) -o $@ -lpthread
 $(B)/.deps-demo: mk/demo.mk | deps
-	tools/deps iproute2 nftables
+	tools/deps iproute2 nftables openssl
 	@touch $@
 ## make demo           move a real redis with data and clients (DEMO_SIZE=4G), print and save the report
 demo: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
