@@ -40,6 +40,7 @@ int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig)
 	struct host_mig *mig = calloc(1, sizeof *mig);
 	struct host_hooks hooks = { .context = mig, .urgent_page = mig_urgent_page, .program_exit = mig_program_exit,
 		.before_bind = mig_before_bind, .rebuilding = at_rebuilding };
+	int error;
 
 	if (!mig)
 		return host_fail(OM_ENOMEM, "no memory");
@@ -64,6 +65,10 @@ int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig)
 	}
 	if (mig->event_fd < 0 || mig->stop_fd < 0)
 		return host_fail(OM_ENOMEM, "eventfd: %s", strerror(errno));
+	/* Once, while nobody else is inside: who asks something through this slot may do so at any time, also when a session begins. */
+	error = host_slot_resize(enclave, HOST_SLOT_CONTROL, MIG_TBUF_SIZE);
+	if (error)
+		return error;
 	host_set_hooks(enclave, &hooks);
 	*ret_mig = mig;
 	return mig_urgent_init(&mig->urgent);
@@ -329,7 +334,7 @@ void mig_drain(struct host_mig *mig)
 
 int mig_slots_acquire(struct host_mig *mig)
 {
-	int error = host_slot_resize(mig->enclave, HOST_SLOT_CONTROL, MIG_TBUF_SIZE);
+	int error = 0;
 
 	for (unsigned i = 0; i < OM_CONNECTION_PAGES + mig->channels && !error; i++)
 		if (mig->source || i != OM_CONNECTION_URGENT)
