@@ -101,12 +101,28 @@ static int bind_silently(int fd, const struct tcp_blob *b)
 	return error ? error : number_queues(fd, b);
 }
 
+#define SEGMENT_MIN 88u      /* TCP_MIN_MSS and MAX_TCP_WINDOW of Linux' net/tcp.h: what TCP_MAXSEG takes */
+#define SEGMENT_MAX 32767u
+
+/*
+ * How large segments may be is computed when it connects, and not again when TCP_REPAIR_OPTIONS tells what the peer takes: without this
+ * one they would have 536 bytes for ever. The kernel takes no larger limit than a window without scale. 0: none, as before.
+ */
+static int limit_segments(int fd, uint32_t mss)
+{
+	if (mss && mss < SEGMENT_MIN)
+		return 0;
+	return set_int(fd, IPPROTO_TCP, TCP_MAXSEG, (int)(mss < SEGMENT_MAX ? mss : SEGMENT_MAX));
+}
+
 static int connect_silently(int fd, const struct tcp_blob *b)
 {
 	struct sockaddr_storage remote;
 	socklen_t size = name_of(b, &b->remote, &remote);
 
+	TRY(limit_segments(fd, b->mss));
 	TRY(connect(fd, (struct sockaddr *)&remote, size));
+	TRY(limit_segments(fd, 0));
 	TRY(stand_without_address(fd, b, 0));
 	return 0;
 }
