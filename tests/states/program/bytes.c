@@ -547,6 +547,8 @@ static void settle_end(struct slot *s)
 		pause_ms(1);
 }
 
+#define PROBE_MS 700             /* more than the least retransmission timeout, twice */
+
 static void do_shut(void)
 {
 	struct slot *s = socket_slot(1);
@@ -563,6 +565,9 @@ static void do_shut(void)
 		s->in->end = 1;
 	say("%s", result(shutdown(s->fd, how == 'r' ? SHUT_RD : how == 'w' ? SHUT_WR : SHUT_RDWR)));
 	settle_end(s);
+	/* If the window was not quite closed the peer's kernel fills it when its timer says so, and is reset: sooner or later, also natively. */
+	if (how == 'b' && s->kind == TCP && s->large)
+		(void)poll(NULL, 0, PROBE_MS);
 }
 
 static void do_block(void)
