@@ -1,0 +1,585 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encrypted files (see the header, and docs/spec/vault.md).
+ *
+ * A commit: what is dirty is written, below before above; a barrier; the superblock, into the slot that the last durable commit is not in;
+ * a barrier. Whenever the power goes, one of the two slots has a commit whose blocks are all there. Without barriers the superblock
+ * may have come further than its blocks, and says that it may: such a commit counts only if all of its tree can be read.
+ */
+#include "vault/internal.h"
+
+static uint64_t blocks_of(uint64_t size)
+{
+	return size / BLOCK + (size % BLOCK != 0);
+}
+
+/* Blocks that a tree of so many levels can have. */
+static uint64_t capacity(unsigned levels)
+{
+	uint64_t blocks = 1;
+
+	while (levels--)
+		blocks *= FAN;
+	return blocks;
+}
+
+/* ---- making one ------------------------------------------------------------------------------------------------------------------ */
+
+static int new_vault(const struct om_vault_device *device, const uint8_t key[32], size_t cache_bytes, struct om_vault **ret)
+{
+	struct om_vault *v = device->alloc(device->context, sizeof *v);
+	int error;
+
+	if (!v)
+		return OM_ENOMEM;
+	memset(v, 0, sizeof *v);
+	v->device = *device;
+	memcpy(v->key, key, sizeof v->key);
+	error = vault_cache_new(v, cache_bytes);
+	if (error)
+		om_vault_close(v);
+	else
+		*ret = v;
+	return error;
+}
+
+void om_vault_close(struct om_vault *v)
+{
+	struct om_vault_device device;
+
+	if (!v)
+		return;
+	device = v->device;
+	vault_cache_free(v);
+	vault_space_free_all(v);
+	om_wipe(v, sizeof *v);
+	device.free(device.context, v, sizeof *v);
+}
+
+int om_vault_create(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, size_t cache_bytes,
+	struct om_vault **ret)
+{
+	struct om_vault *v;
+	int error = new_vault(device, key, cache_bytes, &v);
+
+	if (error)
+		return error;
+	if (device->random(device->context, v->file, sizeof v->file) < 0 || device->truncate(device->context, 0) < 0)
+		error = OM_EIO;
+	vault_file_key(v);
+	vault_name_hash(name, v->super.name);
+	v->super.levels = 1;
+	v->super.end = FIRST;
+	v->durable_slot = 1;
+	v->mapped = v->changed = true;
+	if (!error)
+		error = vault_space_reserve(v, FIRST + 1);
+	if (!error)
+		error = om_vault_commit(v, true);
+	if (error)
+		om_vault_close(v);
+	else
+		*ret = v;
+	return error;
+}
+
+/* ---- opening -------------------------------------------------------------------------------------------------------------------------- */
+
+struct slots { struct super super[2]; struct om_vault_root root[2]; bool good[2]; uint8_t name[32]; };
+
+/* Is that commit of a file of this name? Asked of the latest one only: an earlier one may have had another name. */
+static bool has_name(const struct slots *s, int slot)
+{
+	return !memcmp(s->super[slot].name, s->name, 32) || !memcmp(s->super[slot].next, s->name, 32);
+}
+
+static int read_slots(const struct om_vault_device *device, const uint8_t key[32], const char *name, struct slots *ret)
+{
+	vault_name_hash(name, ret->name);
+	for (int i = 0; i < 2; i++) {
+		_Alignas(8) uint8_t bytes[SUPER_SIZE];
+		const uint8_t *from;
+		const long got = device->read(device->context, (uint64_t)i * BLOCK, SUPER_SIZE, &from);
+
+		if (got < 0)
+			return OM_EIO;
+		ret->good[i] = false;
+		if (got < (long)SUPER_SIZE)
+			continue;
+		vault_words(bytes, from, SUPER_SIZE);
+		ret->good[i] = !vault_super_open(key, bytes, &ret->super[i], &ret->root[i]);
+	}
+	return 0;
+}
+
+static bool same_root(const struct om_vault_root *a, const struct om_vault_root *b)
+{
+	return a->transaction == b->transaction && !memcmp(a->file, b->file, sizeof a->file) && !memcmp(a->mac, b->mac, sizeof a->mac);
+}
+
+/* Return: which one, or -1. */
+static int latest(const struct slots *s, const struct om_vault_root *expected)
+{
+	if (expected) {
+		for (int i = 0; i < 2; i++)
+			if (s->good[i] && same_root(&s->root[i], expected))
+				return i;
+		return -1;
+	}
+	if (s->good[0] && s->good[1])
+		return s->super[1].transaction > s->super[0].transaction;
+	return s->good[0] ? 0 : s->good[1] ? 1 : -1;
+}
+
+static int choose(const struct slots *s, const struct om_vault_root *expected)
+{
+	const int slot = latest(s, expected);
+
+	return slot >= 0 && has_name(s, slot) ? slot : -1;
+}
+
+/* All that is below a block. @map: notes what is taken; @data: reads it all. */
+static int walk(struct om_vault *v, unsigned level, uint64_t index, const struct entry *e, bool map, bool data)
+{
+	struct page *p = NULL;
+	int error;
+
+	if (!e->at)
+		return 0;
+	if (map && !vault_space_take(v, e->at))
+		return OM_EAUTH;
+	if (!level && !data)
+		return 0;
+	error = vault_page(v, level, index, false, &p);
+	for (uint32_t i = 0; level && !error && i < FAN; i++) {
+		struct entry below;
+
+		vault_entry_get(vault_content(v, p), i, &below);
+		error = walk(v, level - 1, index * FAN + i, &below, map, data);
+	}
+	if (p)
+		vault_unpin(p);
+	return error;
+}
+
+static void forget_all(struct om_vault *v)
+{
+	for (uint32_t i = 0; i < v->count; i++)
+		if (v->page[i].taken)
+			vault_drop(v, &v->page[i]);
+}
+
+static void use_slot(struct om_vault *v, const struct slots *s, int slot)
+{
+	v->super = s->super[slot];
+	v->root = s->root[slot];
+	memcpy(v->file, v->root.file, sizeof v->file);
+	vault_file_key(v);
+	v->durable_slot = slot;
+	v->device_end = v->super.end;
+	memset(v->readers, 0, sizeof v->readers);
+	forget_all(v);
+}
+
+/* What was written without barriers, before this life began, may not be whole. Then the one before counts. */
+static int settle(struct om_vault *v, struct slots *s, int slot)
+{
+	int error;
+
+	use_slot(v, s, slot);
+	if (!v->super.loose)
+		return 0;
+	error = walk(v, v->super.levels, 0, &v->super.root, false, true);
+	if (error != OM_EAUTH)
+		return error;
+	s->good[slot] = false;
+	if (!s->good[1 - slot] || !has_name(s, 1 - slot))
+		return OM_EAUTH;
+	use_slot(v, s, 1 - slot);
+	return v->super.loose ? walk(v, v->super.levels, 0, &v->super.root, false, true) : 0;
+}
+
+/* A rename that was begun has happened, or not: the name that it was opened by tells. */
+static void settle_name(struct om_vault *v, const char *name)
+{
+	static const uint8_t none[32];
+	uint8_t hash[32];
+
+	vault_name_hash(name, hash);
+	if (!memcmp(v->super.next, none, sizeof none))
+		return;
+	memcpy(v->super.name, hash, sizeof hash);
+	memset(v->super.next, 0, sizeof v->super.next);
+}
+
+int om_vault_open(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name,
+	const struct om_vault_root *expected, size_t cache_bytes, struct om_vault **ret)
+{
+	struct om_vault *v = NULL;
+	struct slots s;
+	int error = read_slots(device, key, name, &s), slot;
+
+	if (error)
+		return error;
+	slot = choose(&s, expected);
+	if (slot < 0)
+		return OM_EAUTH;
+	error = new_vault(device, key, cache_bytes, &v);
+	if (error)
+		return error;
+	if (expected)
+		use_slot(v, &s, slot);
+	else
+		error = settle(v, &s, slot);
+	settle_name(v, name);
+	v->loose = v->super.loose;
+	if (error)
+		om_vault_close(v);
+	else
+		*ret = v;
+	return error;
+}
+
+int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, uint64_t *ret_size,
+	struct om_vault_root *ret_root)
+{
+	struct slots s;
+	int error = read_slots(device, key, name, &s), slot = error ? -1 : choose(&s, NULL);
+
+	if (slot < 0)
+		return error ? error : OM_EAUTH;
+	*ret_size = s.super[slot].size;
+	*ret_root = s.root[slot];
+	return 0;
+}
+
+/* Before the first change: what is taken. A loose commit becomes durable, for its slot will be the one that stays. */
+static int know_space(struct om_vault *v)
+{
+	int error;
+
+	if (v->mapped)
+		return 0;
+	if (v->loose && v->device.sync(v->device.context) < 0)
+		return OM_EIO;
+	error = vault_space_reserve(v, v->super.end + 1);
+	if (!error)
+		error = walk(v, v->super.levels, 0, &v->super.root, true, false);
+	if (error) {
+		vault_space_free_all(v);
+		return error;
+	}
+	vault_space_committed(v, true);
+	v->mapped = true;
+	v->loose = false;
+	return 0;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------------------------------------- */
+
+/* Whole blocks that lie behind each other, straight to where they are wanted. Return: how many. */
+static int64_t read_run(struct om_vault *v, uint64_t block, uint64_t most, uint8_t *to)
+{
+	struct entry e[64], next;
+	const uint8_t *bytes;
+	uint64_t n = 1;
+	long got;
+	int error = vault_entry(v, 0, block, &e[0]);
+
+	if (error)
+		return error;
+	if (!e[0].at) {
+		memset(to, 0, BLOCK);
+		return 1;
+	}
+	for (; n < most && n < 64 && (block + n) % FAN && !vault_cached(v, 0, block + n); n++) {
+		error = vault_entry(v, 0, block + n, &next);
+		if (error)
+			return error;
+		if (next.at != e[0].at + n)
+			break;
+		e[n] = next;
+	}
+	got = v->device.read(v->device.context, e[0].at * BLOCK, (uint32_t)n * BLOCK, &bytes);
+	if (got < 0)
+		return OM_EIO;
+	if (got < (long)BLOCK)
+		return OM_EAUTH;
+	n = (uint64_t)got / BLOCK;
+	for (uint64_t i = 0; i < n; i++) {
+		error = vault_open_block(v, 0, block + i, &e[i], bytes + i * BLOCK, to + i * BLOCK);
+		if (error)
+			return error;
+	}
+	return (int64_t)n;
+}
+
+/* Up to the end of what is asked for, at least a byte. Return: bytes. */
+static int64_t read_piece(struct om_vault *v, uint64_t offset, uint8_t *to, uint64_t size)
+{
+	const uint64_t block = offset / BLOCK, inside = offset % BLOCK;
+	uint64_t some = BLOCK - inside < size ? BLOCK - inside : size;
+	struct page *p;
+	int64_t n;
+	int error;
+
+	if (block >= capacity(v->super.levels)) {
+		memset(to, 0, some);
+		return (int64_t)some;
+	}
+	if (!inside && size >= BLOCK && !vault_cached(v, 0, block)) {
+		n = read_run(v, block, size / BLOCK, to);
+		return n < 0 ? n : n * (int64_t)BLOCK;
+	}
+	error = vault_page(v, 0, block, false, &p);
+	if (error)
+		return error;
+	memcpy(to, vault_content(v, p) + inside, some);
+	vault_unpin(p);
+	return (int64_t)some;
+}
+
+long om_vault_read(struct om_vault *v, uint64_t offset, void *to, size_t size)
+{
+	uint64_t done = 0;
+
+	if (offset >= v->super.size)
+		return 0;
+	if (size > v->super.size - offset)
+		size = (size_t)(v->super.size - offset);
+	while (done < size) {
+		const int64_t some = read_piece(v, offset + done, (uint8_t *)to + done, size - done);
+
+		if (some < 0)
+			return done ? (long)done : (long)some;
+		done += (uint64_t)some;
+	}
+	return (long)done;
+}
+
+/* ---- writing -------------------------------------------------------------------------------------------------------------------------- */
+
+static int write_block(struct om_vault *v, uint64_t block, uint64_t inside, const void *from, size_t size)
+{
+	struct page *p;
+	int error;
+
+	error = vault_page(v, 0, block, size == BLOCK, &p);
+	if (error)
+		return error;
+	error = vault_dirty(v, p);
+	if (!error)
+		memcpy(vault_content(v, p) + inside, from, size);
+	vault_unpin(p);
+	/* What was to be written whole, and is not, must not be taken for what the file has. */
+	if (error && size == BLOCK && !p->dirty)
+		vault_drop(v, p);
+	return error;
+}
+
+long om_vault_write(struct om_vault *v, uint64_t offset, const void *from, size_t size)
+{
+	size_t done = 0;
+	int error = know_space(v);
+
+	if (!error && size > (uint64_t)INT64_MAX - offset)
+		error = OM_EOVERFLOW;
+	while (!error && size && (offset + size - 1) / BLOCK >= capacity(v->super.levels))
+		error = vault_grow(v);
+	while (!error && done < size) {
+		const uint64_t inside = (offset + done) % BLOCK;
+		const size_t some = BLOCK - inside < size - done ? (size_t)(BLOCK - inside) : size - done;
+
+		error = write_block(v, (offset + done) / BLOCK, inside, (const uint8_t *)from + done, some);
+		if (error)
+			break;
+		done += some;
+		if (offset + done > v->super.size)
+			v->super.size = offset + done;
+	}
+	return done ? (long)done : error;
+}
+
+/* ---- cutting off -------------------------------------------------------------------------------------------------------------------- */
+
+static int cut(struct om_vault *v, struct page *parent, uint32_t slot);
+
+/* All that is below a node. */
+static int cut_below(struct om_vault *v, unsigned level, uint64_t index)
+{
+	struct page *p;
+	int error = vault_page(v, level, index, false, &p);
+
+	if (error)
+		return error;
+	for (uint32_t i = 0; !error && i < FAN; i++)
+		error = cut(v, p, i);
+	vault_unpin(p);
+	return error;
+}
+
+/* The block of a slot, and what is below it, are given up. */
+static int cut(struct om_vault *v, struct page *parent, uint32_t slot)
+{
+	const unsigned level = parent->level - 1u;
+	const uint64_t index = parent->index * FAN + slot;
+	struct page *p;
+	struct entry e;
+	int error = 0;
+
+	vault_entry_get(vault_content(v, parent), slot, &e);
+	if (!e.at && !vault_cached(v, level, index))
+		return 0;
+	if (level)
+		error = cut_below(v, level, index);
+	if (!error)
+		error = vault_dirty(v, parent);
+	if (error)
+		return error;
+	/* To make room the child may have been written meanwhile: where it lies is what its parent says now. */
+	vault_entry_get(vault_content(v, parent), slot, &e);
+	p = vault_cached(v, level, index);
+	if (p)
+		vault_drop(v, p);
+	if (e.at)
+		vault_space_release(v, e.at);
+	vault_entry_put(vault_content(v, parent), slot, &(struct entry) { 0 });
+	return 0;
+}
+
+static int trim(struct om_vault *v, unsigned level, uint64_t index, uint64_t keep)
+{
+	const uint64_t span = capacity(level - 1);
+	struct page *p;
+	int error = vault_page(v, level, index, false, &p);
+
+	if (error)
+		return error;
+	for (uint32_t i = 0; !error && i < FAN; i++) {
+		const uint64_t child = index * FAN + i;
+
+		if (child * span >= keep)
+			error = cut(v, p, i);
+		else if ((child + 1) * span > keep && level > 1)
+			error = trim(v, level - 1, child, keep);
+	}
+	vault_unpin(p);
+	return error;
+}
+
+/* What is behind the end in the last block is zeros, always. */
+static int zero_tail(struct om_vault *v, uint64_t size)
+{
+	struct page *p;
+	int error;
+
+	if (size % BLOCK == 0 || size / BLOCK >= capacity(v->super.levels))
+		return 0;
+	error = vault_page(v, 0, size / BLOCK, false, &p);
+	if (error)
+		return error;
+	error = vault_dirty(v, p);
+	if (!error)
+		memset(vault_content(v, p) + size % BLOCK, 0, BLOCK - size % BLOCK);
+	vault_unpin(p);
+	return error;
+}
+
+int om_vault_truncate(struct om_vault *v, uint64_t size)
+{
+	int error;
+
+	if (size > INT64_MAX)
+		return OM_EOVERFLOW;
+	if (size == v->super.size)
+		return 0;
+	error = know_space(v);
+	if (!error && size < v->super.size) {
+		error = zero_tail(v, size);
+		if (!error)
+			error = trim(v, v->super.levels, 0, blocks_of(size));
+	}
+	if (error)
+		return error;
+	v->super.size = size;
+	v->changed = true;
+	return 0;
+}
+
+uint64_t om_vault_size(const struct om_vault *v)
+{
+	return v->super.size;
+}
+
+/* ---- commits ------------------------------------------------------------------------------------------------------------------------ */
+
+static int barrier(const struct om_vault *v, bool durable)
+{
+	return durable && v->device.sync(v->device.context) < 0 ? OM_EIO : 0;
+}
+
+/* What nobody has any more at the device's end is given back. That it cannot be is no failure. */
+static void shorten(struct om_vault *v)
+{
+	const uint64_t end = vault_space_end(v);
+
+	if (end + 64 < v->device_end && v->device.truncate(v->device.context, end * BLOCK) >= 0)
+		v->device_end = end;
+}
+
+int om_vault_commit(struct om_vault *v, bool durable)
+{
+	const int slot = 1 - v->durable_slot;
+	struct om_vault_root root;
+	int error;
+
+	if (!v->changed && !(durable && v->loose))
+		return 0;
+	error = know_space(v);
+	if (!error)
+		error = vault_flush(v, v->super.levels);
+	if (!error)
+		error = barrier(v, durable);
+	if (error)
+		return error;
+	v->super.transaction++;
+	v->super.end = vault_space_end(v);
+	error = vault_super_write(v, slot, !durable, &root);
+	if (!error)
+		error = barrier(v, durable);
+	if (error) {
+		vault_space_maybe(v);
+		v->changed = true;
+		return error;
+	}
+	vault_space_committed(v, durable);
+	v->root = root;
+	v->changed = v->writing = false;
+	v->loose = !durable;
+	if (durable) {
+		v->durable_slot = slot;
+		shorten(v);
+	}
+	return 0;
+}
+
+void om_vault_root(const struct om_vault *v, struct om_vault_root *ret)
+{
+	*ret = v->root;
+}
+
+int om_vault_rename_begin(struct om_vault *v, const char *name)
+{
+	vault_name_hash(name, v->super.next);
+	v->changed = true;
+	return om_vault_commit(v, true);
+}
+
+int om_vault_rename_end(struct om_vault *v, bool renamed)
+{
+	if (renamed)
+		memcpy(v->super.name, v->super.next, sizeof v->super.name);
+	memset(v->super.next, 0, sizeof v->super.next);
+	v->changed = true;
+	return om_vault_commit(v, true);
+}

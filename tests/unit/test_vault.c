@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Encrypted files: what is written is read, as a model has it; what was committed is there after a crash at any write, in any order that
+ * a disk may choose; and what a host alters, swaps, cuts off or brings back is refused.
+ */
+#include "unit.h"
+#include "crypto/gcm.h"
+#include "vault/vault.h"
+
+enum { DISK = 12 << 20, FILE_MAX = 3 << 20, WRITES = 4096, STATES = 64 };
+
+struct record { uint64_t offset; uint32_t size; uint8_t *bytes; bool cut; };
+
+static struct disk {
+	uint8_t now[DISK], kept[DISK];          /* kept: what a barrier has reached */
+	uint64_t size, kept_size;
+	struct record log[WRITES];              /* since then */
+	unsigned logged, fail_in;               /* fail_in: this many more writes, then none; 0: never */
+	uint8_t room[256 << 10];
+	size_t held;                            /* bytes of memory that were not given back */
+	uint64_t random;
+} d;
+
+static uint64_t rnd(void)
+{
+	d.random = d.random * 6364136223846793005ull + 1442695040888963407ull;
+	return d.random >> 24;
+}
+
+static long disk_read(void *context, uint64_t offset, uint32_t size, const uint8_t **ret)
+{
+	(void)context;
+	if (offset >= d.size)
+		return 0;
+	if (size > d.size - offset)
+		size = (uint32_t)(d.size - offset);
+	size = size < sizeof d.room ? size : sizeof d.room;
+	memcpy(d.room, d.now + offset, size);
+	*ret = d.room;
+	return size;
+}
+
+static uint8_t *disk_room(void *context, uint32_t *ret_size)
+{
+	(void)context;
+	*ret_size = sizeof d.room;
+	return d.room;
+}
+
+static void record(uint64_t offset, uint32_t size, bool cut)
+{
+	struct record *r = &d.log[d.logged++];
+
+	assert_true(d.logged < WRITES);
+	*r = (struct record) { offset, size, cut ? NULL : malloc(size), cut };
+	if (!cut)
+		memcpy(r->bytes, d.room, size);
+}
+
+static bool fails(void)
+{
+	if (!d.fail_in)
+		return false;
+	if (d.fail_in == 1)
+		return true;
+	d.fail_in--;
+	return false;
+}
+
+static long disk_write(void *context, uint64_t offset, uint32_t size)
+{
+	(void)context;
+	if (fails())
+		return -5;
+	assert_true(offset + size <= DISK);
+	record(offset, size, false);
+	memcpy(d.now + offset, d.room, size);
+	if (offset + size > d.size)
+		d.size = offset + size;
+	return size;
+}
+
+static long disk_truncate(void *context, uint64_t size)
+{
+	(void)context;
+	if (fails())
+		return -5;
+	record(size, 0, true);
+	if (size < d.size)
+		memset(d.now + size, 0, d.size - size);
+	d.size = size;
+	return 0;
+}
+
+static void forget_log(void)
+{
+	while (d.logged)
+		free(d.log[--d.logged].bytes);
+}
+
+static void keep(void)
+{
+	memcpy(d.kept, d.now, d.size > d.kept_size ? d.size : d.kept_size);
+	d.kept_size = d.size;
+}
+
+static long disk_sync(void *context)
+{
+	(void)context;
+	if (fails())
+		return -5;
+	keep();
+	forget_log();
+	return 0;
+}
+
+static long disk_random(void *context, void *to, size_t size)
+{
+	(void)context;
+	for (size_t i = 0; i < size; i++)
+		((uint8_t *)to)[i] = (uint8_t)rnd();
+	return 0;
+}
+
+static void *disk_alloc(void *context, size_t size)
+{
+	(void)context;
+	d.held += size;
+	return aligned_alloc(64, (size + 63) & ~(size_t)63);
+}
+
+static void disk_free(void *context, void *at, size_t size)
+{
+	(void)context;
+	d.held -= size;
+	free(at);
+}
+
+static const struct om_vault_device device = { NULL, disk_read, disk_room, disk_write, disk_truncate, disk_sync, disk_random, disk_alloc, disk_free, 0 };
+static const uint8_t key[OM_VAULT_KEY_SIZE] = { 1, 2, 3 };
+#define NAME "/data/file"
+
+static void blank(uint64_t seed)
+{
+	forget_log();
+	memset(&d, 0, sizeof d);
+	d.random = seed * 77 + 5;
+}
+
+/* ---- the model ----------------------------------------------------------------------------------------------------------------------- */
+
+static struct state { uint8_t *bytes; uint64_t size; } model, committed[STATES];
+static unsigned committed_count;   /* the last durable commit, and what was committed after it */
+
+static void model_write(uint64_t offset, const uint8_t *from, uint64_t size)
+{
+	memcpy(model.bytes + offset, from, size);
+	if (offset + size > model.size)
+		model.size = offset + size;
+}
+
+static void model_truncate(uint64_t size)
+{
+	if (size < model.size)
+		memset(model.bytes + size, 0, model.size - size);
+	model.size = size;
+}
+
+static void model_note(bool only)
+{
+	if (only)
+		while (committed_count)
+			free(committed[--committed_count].bytes);
+	assert_true(committed_count < STATES);
+	committed[committed_count].bytes = malloc(FILE_MAX);
+	memcpy(committed[committed_count].bytes, model.bytes, FILE_MAX);
+	committed[committed_count++].size = model.size;
+}
+
+static void model_blank(void)
+{
+	free(model.bytes);
+	model = (struct state) { calloc(1, FILE_MAX), 0 };
+	while (committed_count)
+		free(committed[--committed_count].bytes);
+}
+
+static bool is_state(struct om_vault *v, const struct state *s)
+{
+	static uint8_t bytes[FILE_MAX];
+
+	if (om_vault_size(v) != s->size)
+		return false;
+	assert_int_equal(om_vault_read(v, 0, bytes, FILE_MAX), s->size);
+	return !memcmp(bytes, s->bytes, s->size);
+}
+
+static uint8_t content[FILE_MAX];
+
+static void change(struct om_vault *v)
+{
+	const uint64_t offset = rnd() % (rnd() % 3 ? 200000 : FILE_MAX / 2);
+	const uint64_t size = 1 + rnd() % (rnd() % 4 ? 9000 : rnd() % 8 ? 100000 : 900000);
+
+	if (rnd() % 9 == 0) {
+		const uint64_t to = rnd() % (rnd() % 2 ? 100000 : FILE_MAX);
+
+		assert_int_equal(om_vault_truncate(v, to), 0);
+		model_truncate(to);
+		return;
+	}
+	for (uint64_t i = 0; i < size; i++)
+		content[i] = (uint8_t)(rnd() >> 3);
+	assert_int_equal(om_vault_write(v, offset, content, size), size);
+	model_write(offset, content, size);
+}
+
+static void look(struct om_vault *v)
+{
+	static uint8_t bytes[300000];
+	const uint64_t offset = rnd() % FILE_MAX, size = 1 + rnd() % sizeof bytes;
+	const uint64_t there = offset >= model.size ? 0 : size < model.size - offset ? size : model.size - offset;
+
+	assert_int_equal(om_vault_read(v, offset, bytes, size), there);
+	assert_memory_equal(bytes, model.bytes + offset, there);
+}
+
+static struct om_vault *opened(const struct om_vault_root *expected)
+{
+	struct om_vault *v = NULL;
+
+	assert_int_equal(om_vault_open(&device, key, NAME, expected, 64 << 12, &v), 0);
+	return v;
+}
+
+static struct om_vault *created(uint64_t seed)
+{
+	struct om_vault *v = NULL;
+
+	blank(seed);
+	model_blank();
+	assert_int_equal(om_vault_create(&device, key, NAME, 64 << 12, &v), 0);
+	model_note(true);
+	return v;
+}
+
+static void test_random(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 4; seed++) {
+		struct om_vault *v = created(seed);
+		struct om_vault_root root;
+
+		for (int i = 0; i < 120; i++) {
+			change(v);
+			look(v);
+			if (rnd() % 6 == 0)
+				assert_int_equal(om_vault_commit(v, rnd() % 2), 0);
+			if (rnd() % 15 == 0) {
+				assert_int_equal(om_vault_commit(v, rnd() % 2), 0);
+				om_vault_root(v, &root);
+				om_vault_close(v);
+				v = opened(rnd() % 2 ? &root : NULL);
+			}
+		}
+		assert_true(is_state(v, &model));
+		om_vault_close(v);
+		assert_int_equal(d.held, 0);
+	}
+}
+
+/* Sparse, and cut off again: blocks come back to the device. */
+static void test_space(void **state)
+{
+	struct om_vault *v = created(9);
+	uint64_t large;
+	uint8_t byte = 1, got[2];
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		memset(content, round + 1, FILE_MAX);
+		assert_int_equal(om_vault_write(v, 0, content, FILE_MAX), FILE_MAX);
+		assert_int_equal(om_vault_commit(v, true), 0);
+		large = d.size;
+		assert_in_range(large, FILE_MAX, 2 * FILE_MAX + FILE_MAX / 8);
+		assert_int_equal(om_vault_truncate(v, 10), 0);
+		assert_int_equal(om_vault_commit(v, true), 0);
+		assert_int_equal(om_vault_write(v, 3, &byte, 1), 1);
+		assert_int_equal(om_vault_commit(v, true), 0);
+		assert_true(d.size < large / 10);
+	}
+	assert_int_equal(om_vault_write(v, 1ull << 40, &byte, 1), 1);
+	assert_int_equal(om_vault_read(v, (1ull << 40) - 1, got, 2), 2);
+	assert_int_equal(got[0], 0);
+	assert_int_equal(got[1], 1);
+	assert_int_equal(om_vault_commit(v, true), 0);
+	om_vault_close(v);
+	v = opened(NULL);
+	assert_int_equal(om_vault_size(v), (1ull << 40) + 1);
+	assert_int_equal(om_vault_read(v, 1ull << 40, got, 2), 1);
+	assert_int_equal(got[0], 1);
+	om_vault_close(v);
+}
+
+/* ---- crashes ------------------------------------------------------------------------------------------------------------------------- */
+
+static void apply(const struct record *r, bool torn)
+{
+	uint32_t size = r->size;
+
+	if (r->cut) {
+		if (r->offset < d.size)
+			memset(d.now + r->offset, 0, d.size - r->offset);
+		d.size = r->offset;
+		return;
+	}
+	if (torn)
+		size = size > 512 ? (uint32_t)(rnd() % (size / 512)) * 512 : 0;
+	memcpy(d.now + r->offset, r->bytes, size);
+	if (r->offset + size > d.size)
+		d.size = r->offset + size;
+}
+
+/* The power goes: of what no barrier has reached anything may be there, and a piece of a write. */
+static void power_loss(void)
+{
+	const unsigned n = d.logged;
+
+	memcpy(d.now, d.kept, d.size > d.kept_size ? d.size : d.kept_size);
+	d.size = d.kept_size;
+	for (unsigned i = 0; i < n; i++) {
+		const uint64_t luck = rnd() % 3;
+
+		if (luck)
+			apply(&d.log[i], luck == 2 && rnd() % 4 == 0);
+	}
+	forget_log();
+	keep();
+}
+
+/* One life: changes and commits until the device fails, as it does after so many writes. */
+static void live(struct om_vault *v, bool power)
+{
+	for (int i = 0; i < 40; i++) {
+		const bool durable = rnd() % 3 > 0;
+		int error;
+
+		change(v);
+		if (rnd() % 2)
+			continue;
+		if (committed_count == STATES - 1)
+			break;
+		model_note(false);             /* it may be there from here on, */
+		error = om_vault_commit(v, durable);
+		if (error)
+			break;
+		if (durable || !power) {       /* and now nothing that was before */
+			committed[0].size = committed[committed_count - 1].size;
+			memcpy(committed[0].bytes, committed[committed_count - 1].bytes, FILE_MAX);
+			while (committed_count > 1)
+				free(committed[--committed_count].bytes);
+		}
+	}
+}
+
+static void crash(uint64_t seed, bool power)
+{
+	struct om_vault *v = created(seed);
+	bool found = false;
+
+	for (int life = 0; life < 4; life++) {
+		const unsigned writes = 2 + (unsigned)(rnd() % 60);
+
+		live(v, power);
+		/* The rest of this life stops in the middle of a commit. */
+		if (committed_count < STATES - 1) {
+			model_note(false);
+			d.fail_in = writes % 9 + 1;
+			(void)om_vault_commit(v, rnd() % 2);
+			d.fail_in = 0;
+		}
+		om_vault_close(v);
+		if (power)
+			power_loss();
+		v = opened(NULL);
+		found = false;
+		for (unsigned i = 0; i < committed_count && !found; i++)
+			if (is_state(v, &committed[i])) {
+				memcpy(model.bytes, committed[i].bytes, FILE_MAX);
+				model.size = committed[i].size;
+				found = true;
+			}
+		if (!found)
+			fail_msg("seed %llu, life %d: none of %u states", (unsigned long long)seed, life, committed_count);
+		/* What was found is what counts from here on. */
+		model_note(true);
+		assert_int_equal(om_vault_commit(v, true), 0);
+	}
+	om_vault_close(v);
+	assert_int_equal(d.held, 0);
+}
+
+static void test_killed(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 8; seed++)
+		crash(seed, false);
+}
+
+static void test_power(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 101; seed <= 116; seed++)
+		crash(seed, true);
+}
+
+/* A device that fails for a while loses nothing. */
+static void test_errors(void **state)
+{
+	struct om_vault *v = created(33);
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		change(v);
+		d.fail_in = 1 + (unsigned)(rnd() % 6);
+		(void)om_vault_commit(v, rnd() % 2);
+		d.fail_in = 0;
+	}
+	assert_true(is_state(v, &model));
+	assert_int_equal(om_vault_commit(v, true), 0);
+	om_vault_close(v);
+	v = opened(NULL);
+	assert_true(is_state(v, &model));
+	om_vault_close(v);
+}
+
+/* ---- a hostile host -------------------------------------------------------------------------------------------------------------------- */
+
+static void small_file(const char *name, uint8_t with, struct om_vault_root *ret)
+{
+	struct om_vault *v = NULL;
+
+	memset(content, with, 1 << 20);
+	assert_int_equal(om_vault_create(&device, key, name, 64 << 12, &v), 0);
+	assert_int_equal(om_vault_write(v, 0, content, 1 << 20), 1 << 20);
+	assert_int_equal(om_vault_commit(v, true), 0);
+	om_vault_root(v, ret);
+	om_vault_close(v);
+}
+
+static int open_and_read(const struct om_vault_root *expected)
+{
+	struct om_vault *v = NULL;
+	int error = om_vault_open(&device, key, NAME, expected, 64 << 12, &v);
+	long got;
+
+	if (error)
+		return error;
+	memset(content, 0, FILE_MAX);
+	got = om_vault_read(v, 0, content, FILE_MAX);
+	om_vault_close(v);
+	return got < 0 ? (int)got : got != 1 << 20 ? OM_ETRUNCATED : 0;
+}
+
+static void test_altered(void **state)
+{
+	static uint8_t image[DISK];
+	struct om_vault_root root;
+	uint64_t size;
+
+	(void)state;
+	blank(4);
+	small_file(NAME, 7, &root);
+	memcpy(image, d.now, DISK);
+	size = d.size;
+	assert_int_equal(open_and_read(&root), 0);
+	/* Any bit of what counts, and the other superblock alone. */
+	for (uint64_t at = 0; at < size; at += at < 3 * 4096 ? 7 : 997) {
+		d.now[at] ^= 0x10;
+		const int error = open_and_read(&root);
+
+		if (!error)
+			for (int i = 0; i < 1 << 20; i++)
+				assert_int_equal(content[i], 7);
+		else if (error != OM_ETRUNCATED)       /* what was read before it was met */
+			assert_int_equal(error, OM_EAUTH);
+		d.now[at] ^= 0x10;
+	}
+	for (uint64_t cut = 512; cut < size; cut += 4096 * 13) {
+		d.size = cut;
+		assert_int_not_equal(open_and_read(&root), 0);
+		d.size = size;
+	}
+	/* Two blocks that change places. */
+	memcpy(d.now + 5 * 4096, image + 6 * 4096, 4096);
+	memcpy(d.now + 6 * 4096, image + 5 * 4096, 4096);
+	assert_int_not_equal(open_and_read(&root), 0);
+	memcpy(d.now, image, DISK);
+	assert_int_equal(open_and_read(&root), 0);
+}
+
+static void test_other(void **state)
+{
+	static uint8_t old[DISK];
+	struct om_vault_root root, other, later, seen;
+	struct om_vault *v = NULL;
+	const uint8_t wrong[OM_VAULT_KEY_SIZE] = { 9 };
+	uint64_t old_size, size;
+
+	(void)state;
+	blank(5);
+	small_file("/data/other", 3, &other);
+	assert_int_equal(open_and_read(NULL), OM_EAUTH);         /* another file's, under this name */
+	d.size = 0;
+	small_file(NAME, 7, &root);
+	assert_int_equal(open_and_read(&other), OM_EAUTH);
+	assert_int_equal(om_vault_open(&device, wrong, NAME, NULL, 64 << 12, &v), OM_EAUTH);
+	memcpy(old, d.now, DISK);
+	old_size = d.size;
+	v = opened(&root);
+	assert_int_equal(om_vault_write(v, 0, "new", 3), 3);
+	assert_int_equal(om_vault_commit(v, false), 0);
+	om_vault_root(v, &later);
+	om_vault_close(v);
+	assert_int_equal(om_vault_peek(&device, key, NAME, &size, &seen), 0);
+	assert_int_equal(size, 1 << 20);
+	assert_memory_equal(&seen, &later, sizeof seen);
+	assert_int_equal(open_and_read(&later), 0);
+	/* Rolled back. */
+	memcpy(d.now, old, DISK);
+	d.size = old_size;
+	assert_int_equal(open_and_read(&later), OM_EAUTH);
+	assert_int_equal(open_and_read(&root), 0);
+}
+
+static void test_rename(void **state)
+{
+	struct om_vault_root root;
+	struct om_vault *v, *w = NULL;
+
+	(void)state;
+	blank(6);
+	small_file(NAME, 7, &root);
+	v = opened(&root);
+	assert_int_equal(om_vault_rename_begin(v, "/data/new"), 0);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(om_vault_open(&device, key, i ? "/data/new" : NAME, NULL, 64 << 12, &w), 0);
+		om_vault_close(w);
+	}
+	assert_int_equal(om_vault_rename_end(v, true), 0);
+	om_vault_close(v);
+	assert_int_equal(om_vault_open(&device, key, NAME, NULL, 64 << 12, &w), OM_EAUTH);
+	assert_int_equal(om_vault_open(&device, key, "/data/new", NULL, 64 << 12, &w), 0);
+	om_vault_close(w);
+}
+
+/* Nothing that is read of a device is clear, and no two lives encrypt alike. */
+static void test_secret(void **state)
+{
+	struct om_vault_root root;
+	struct om_vault *v;
+	static uint8_t once[DISK];
+	uint64_t seed, same = 0;
+
+	(void)state;
+	blank(7);
+	small_file(NAME, 7, &root);
+	for (uint64_t at = 0; at + 16 <= d.size; at += 8)
+		assert_true(memcmp(d.now + at, content, 16));
+	/* The same change to the same state, twice: as if the host had brought it back. */
+	seed = d.random;
+	static uint8_t before[DISK];
+	const uint64_t before_size = d.size;
+
+	memcpy(before, d.now, DISK);
+	for (int i = 0; i < 2; i++) {
+		memcpy(d.now, before, DISK);
+		d.size = before_size;
+		d.random = seed + (uint64_t)i;
+		v = opened(NULL);
+		assert_int_equal(om_vault_write(v, 0, content, 4096), 4096);
+		assert_int_equal(om_vault_commit(v, true), 0);
+		om_vault_close(v);
+		if (!i)
+			memcpy(once, d.now, DISK);
+	}
+	for (uint64_t at = before_size & ~4095ull; at < d.size; at += 4096)
+		same += !memcmp(once + at, d.now + at, 4096);
+	assert_int_equal(same, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_random), cmocka_unit_test(test_space), cmocka_unit_test(test_killed), cmocka_unit_test(test_power),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_altered), cmocka_unit_test(test_other), cmocka_unit_test(test_rename),
+		cmocka_unit_test(test_secret),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
