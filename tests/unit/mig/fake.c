@@ -10,6 +10,7 @@
 #include "tests/unit/mig/fake.h"
 #include "mig/mig.h"
 #include "rt/rt.h"
+#include "rt/lineage.h"
 #include "rt/seal.h"
 
 uint8_t *fake_elrange;
