@@ -78,6 +78,12 @@ static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t 
 	if (!ub)
 		return -ENOMEM;
 	host_fd = rt_io_checked_fd(rt_host_wait(__NR_openat, path.host_dir, path.untrusted, host_flags | O_CLOEXEC, mode, 0, 0));
+	if ((host_fd == -EACCES || host_fd == -EROFS) && path.verdict == OM_LAUNCH_IS_ENCRYPTED &&
+	    (flags & (O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC)) == O_CREAT) {
+		flags &= ~(uint32_t)O_CREAT;             /* it is there, to be read */
+		host_fd = rt_io_checked_fd(rt_host_wait(__NR_openat, path.host_dir, path.untrusted,
+			rt_io_vault_host_flags(flags) | O_CLOEXEC, 0, 0, 0));
+	}
 	if (host_fd < 0)
 		return rt_io_vault_told(&path, host_fd);
 	result = rt_io_zero(rt_host(__NR_fstat, (uint64_t)host_fd, ub, 0, 0, 0, 0));

@@ -82,6 +82,7 @@ long rt_vault_errno(uint32_t slot, long error)
 	case OM_EIO:     return sides[slot].error ? sides[slot].error : -EIO;
 	case OM_ENOMEM:  return -ENOMEM;
 	case OM_EOVERFLOW: return -EFBIG;
+	case OM_EUNSUPPORTED: return -EOPNOTSUPP;
 	case OM_EAUTH:
 		rt_vault_complain(name_of(&rt_vaults[slot]), "what the host shows is not what the program wrote there last");
 		return -EIO;
@@ -299,9 +300,9 @@ void rt_vault_leave(uint32_t slot)
 uint32_t rt_io_vault_host_flags(uint32_t flags)
 {
 	const uint32_t ours = O_ACCMODE | O_APPEND | O_TRUNC | O_DIRECT | O_SYNC | O_DSYNC;
-	const bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+	const bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & (O_TRUNC | O_CREAT);
 
-	/* Nothing waits for a writer, should the host have put a FIFO there. */
+	/* A new file is written at once. Nothing waits for a writer, should the host have put a FIFO there. */
 	return (flags & ~ours) | (writes ? O_RDWR : O_RDONLY) | O_NONBLOCK;
 }
 
@@ -312,7 +313,7 @@ static uint32_t slot_of(const struct rt_io_ofd *ofd)
 
 long rt_io_vault_attach(struct rt_io_ofd *ofd, const struct rt_io_path *path, uint32_t flags)
 {
-	const bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC;
+	const bool writes = rt_io_vault_host_flags(flags) & O_RDWR;
 	char name[LX_PATH_MAX];
 	uint32_t slot;
 	long error;

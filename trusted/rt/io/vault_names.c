@@ -235,7 +235,7 @@ static long peek(const struct rt_io_path *path, const char *name, uint32_t numbe
 		error = OM_EAUTH;
 	if (error == OM_EAUTH)
 		rt_vault_complain(name, "what the host shows is not what the program wrote there last");
-	return error == OM_EIO && side.error ? side.error : error == OM_ENOMEM ? -ENOMEM : error == OM_EAUTH || error == OM_EIO ? -EIO : error;
+	return error == OM_EUNSUPPORTED ? -EOPNOTSUPP : error == OM_EIO && side.error ? side.error : error == OM_ENOMEM ? -ENOMEM : error == OM_EAUTH || error == OM_EIO ? -EIO : error;
 }
 
 static long size_by_name(const struct rt_io_path *path, const struct stat *stat, uint64_t *ret_size)
