@@ -379,7 +379,32 @@ static void moves(void **state)
 	assert_int_equal(CALL(SYS_close, fd), 0);
 }
 
-/* All that is known goes to an heir: here to a table of its own. */
+/* Before anything is touched: what an ancestor knew. Of two records one is a file, one was removed. */
+static void heir(void **state)
+{
+	uint8_t bytes[128] = { 1, [64] = 2 }, back[128];
+	const uint32_t known = RT_ROOT_KNOWN, removed = RT_ROOT_REMOVED, neither = 3;
+
+	(void)state;
+	memset(bytes + 16, 7, sizeof(struct om_vault_root));
+	memcpy(bytes + 56, &known, 4);
+	memcpy(bytes + 120, &neither, 4);
+	assert_int_equal(rt_vault_import(bytes, sizeof bytes), -EINVAL);
+	memcpy(bytes + 120, &removed, 4);
+	assert_int_equal(rt_vault_import(bytes, sizeof bytes - 1), -EINVAL);
+	bytes[80] = 1;                                   /* a root of what is not there */
+	assert_int_equal(rt_vault_import(bytes, sizeof bytes), -EINVAL);
+	bytes[80] = 0;
+	bytes[60] = 1;                                   /* a link of the table's own */
+	assert_int_equal(rt_vault_import(bytes, sizeof bytes), -EINVAL);
+	bytes[60] = 0;
+	assert_int_equal(rt_vault_export(NULL, 0), 0);
+	assert_int_equal(rt_vault_import(bytes, sizeof bytes), 0);
+	assert_int_equal(rt_vault_export(back, sizeof back), sizeof back);
+	assert_memory_equal(bytes, back, sizeof back);
+}
+
+/* An heir is one before it has files of its own. */
 static void inheritance(void **state)
 {
 	const long size = rt_vault_export(NULL, 0);
@@ -415,7 +440,7 @@ static int make_launch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(content), cmocka_unit_test(shared), cmocka_unit_test(names), cmocka_unit_test(copies),
+		cmocka_unit_test(heir), cmocka_unit_test(content), cmocka_unit_test(shared), cmocka_unit_test(names), cmocka_unit_test(copies),
 		cmocka_unit_test(attacks), cmocka_unit_test(host_errors), cmocka_unit_test(moves), cmocka_unit_test(inheritance),
 	};
 

@@ -131,21 +131,16 @@ static long rename_on_host(const struct rt_io_two *two, uint64_t flags)
 }
 
 /* The slot's file has the name `to` from here on, and its commit is that name's. */
-static long take_name(uint32_t slot, uint32_t to, const char *name)
+static void take_name(uint32_t slot, uint32_t to, uint32_t blob, uint32_t size)
 {
 	struct rt_vault *v = &rt_vaults[slot];
-	const uint32_t size = (uint32_t)strlen(name) + 1, blob = rt_io_blob_new(size);
 
-	if (!blob)
-		return -ENOMEM;
-	memcpy(rt_io_blob_at(blob), name, size);
 	removed(to);
 	rt_roots_set(v->root, RT_ROOT_REMOVED, NULL);
 	rt_io_blob_free(v->name, v->name_size);
 	v->name = blob;
 	v->name_size = size;
 	v->root = to;
-	return 0;
 }
 
 static void note_root(uint32_t slot, const struct rt_vault_side *side)
@@ -159,9 +154,12 @@ static void note_root(uint32_t slot, const struct rt_vault_side *side)
 static long rename_open(uint32_t slot, const struct rt_io_two *two, uint64_t flags, uint32_t to, const char *name)
 {
 	struct rt_vault_side *side = rt_vault_hold(slot);
-	long error = side->open ? 0 : -EIO, renamed;
+	const uint32_t size = (uint32_t)strlen(name) + 1, blob = rt_io_blob_new(size); /* before: nothing may fail once it is renamed */
+	long error = !side->open ? -EIO : blob ? 0 : -ENOMEM, renamed = 1;
 
 	side->error = 0;
+	if (blob)
+		memcpy(rt_io_blob_at(blob), name, size);
 	if (!error)
 		error = om_vault_rename_begin(side->open, name);
 	error = error ? rt_vault_errno(slot, error) : 0;
@@ -171,13 +169,15 @@ static long rename_open(uint32_t slot, const struct rt_io_two *two, uint64_t fla
 	side->changed = 0;
 	renamed = rename_on_host(two, flags);
 	if (!renamed)
-		renamed = take_name(slot, to, name);
+		take_name(slot, to, blob, size);
 	/* Has it both names, this can wait: the next commit says which one it is. */
 	if (om_vault_rename_end(side->open, !renamed))
 		side->changed = 1;
 	note_root(slot, side);
 	error = renamed;
 out:
+	if (renamed)
+		rt_io_blob_free(blob, size);
 	rt_vault_let_go(slot);
 	return error;
 }
