@@ -121,7 +121,7 @@ static void message(struct msghdr *m)
 static const char *path(void)
 {
 	static const char *const paths[] = { "/a", "b", "/proc/self/stat", "/dev/zero", "/dev/urandom", "../x/./y", "", "/proc/self/exe",
-		"/proc/self/fd/3", "/proc/meminfo", "/dev/null", "/tmp/file", "/proc/self/maps", "/dev/full", "/proc/cpuinfo", "." };
+		"/proc/self/fd/3", "/c/x", "/dev/null", "/tmp/file", "/proc/self/maps", "/c/y", "/proc/cpuinfo", "." };
 
 	return paths[take() & 15];
 }

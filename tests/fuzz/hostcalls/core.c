@@ -6,6 +6,7 @@
 #include "rt/internal.h"
 #include "rt/mapped.h"
 #include "launch.h"
+#include "rt/lineage.h"
 
 /* Of the linker script: what a boot finds zeroed. */
 extern char __rt_state_start[], __rt_state_end[];
@@ -199,12 +200,13 @@ const struct om_launch *rt_launch(void)
 
 static void make_launch(bool ruled)
 {
-	static const char *const args[] = { "fuzz" }, *const allowed[] = { "/a", "/proc/1/", "b" }, *const trusted[] = { "/tmp/file" };
+	static const char *const args[] = { "fuzz" }, *const allowed[] = { "/a", "/proc/1/", "b" }, *const trusted[] = { "/tmp/file" },
+		*const encrypted[] = { "/c/" };
 	static const uint8_t zeros[CORE_TRUSTED_SIZE];
 	static uint8_t bytes[512], hash[1][OM_SHA256_SIZE];
 	const struct om_launch_file file = { CORE_TRUSTED_SIZE, hash };
 	const struct om_launch_source source = { .any = OM_LAUNCH_ANY_ENV, .list = { [OM_LAUNCH_ARGS] = args, [OM_LAUNCH_ALLOWED] = allowed,
-		[OM_LAUNCH_TRUSTED] = trusted }, .count = { [OM_LAUNCH_ARGS] = 1, [OM_LAUNCH_ALLOWED] = 3, [OM_LAUNCH_TRUSTED] = 1 }, .file = &file };
+		[OM_LAUNCH_TRUSTED] = trusted, [OM_LAUNCH_ENCRYPTED] = encrypted }, .count = { [OM_LAUNCH_ARGS] = 1, [OM_LAUNCH_ALLOWED] = 3, [OM_LAUNCH_TRUSTED] = 1, [OM_LAUNCH_ENCRYPTED] = 1 }, .file = &file };
 	size_t size = ruled ? om_launch_size(&source) : 0;
 
 	om_sha256(zeros, sizeof zeros, hash[0]);
@@ -218,6 +220,7 @@ static long boot(void)
 	static const uint64_t inherited[OM_INHERITED_MAX / 64] = { 0xf00 }; /* above what the program opens at first */
 	struct om_boot b = { .version = OM_HOSTCALL_VERSION, .cpu_count = 2, .file_limit = 64, .file_limit_max = 64, .host_name = "host" };
 
+	rt_lineage_begin();
 	rt_time_boot((uint64_t)boot_clock);
 	rt_io_boot(7, inherited);
 	rt_identity_boot(&b);
