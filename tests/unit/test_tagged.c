@@ -23,7 +23,7 @@ static void test_others(void **state)
 	assert_int_equal(claims.algorithm, OM_HASH_SHA256);
 	assert_int_equal(claims.pubkey_hash.size, 32);
 	assert_int_equal(claims.nonce.size, 0);
-	assert_int_equal(om_claims_encode(claims.pubkey_hash.data, VIEW(NULL, 0), ours, sizeof ours, &size), 0);
+	assert_int_equal(om_claims_encode(claims.pubkey_hash.data, VIEW(NULL, 0), NULL, ours, sizeof ours, &size), 0);
 	assert_int_equal(size, sizeof gramine);
 	assert_memory_equal(ours, gramine, size);
 }
@@ -39,7 +39,7 @@ static void test_whole(void **state)
 	for (size_t i = 0; i < sizeof evidence; i++)
 		evidence[i] = (uint8_t)(i * 7);
 	for (size_t n = 0; n <= OM_NONCE_MAX; n += 16) {
-		assert_int_equal(om_claims_encode(evidence, VIEW(evidence + 100, n), claims_bytes, sizeof claims_bytes, &claims_size), 0);
+		assert_int_equal(om_claims_encode(evidence, VIEW(evidence + 100, n), NULL, claims_bytes, sizeof claims_bytes, &claims_size), 0);
 		assert_int_equal(om_claims_parse(VIEW(claims_bytes, claims_size), &claims), 0);
 		assert_memory_equal(claims.pubkey_hash.data, evidence, 32);
 		assert_int_equal(claims.nonce.size, n);
@@ -57,7 +57,7 @@ static void test_whole(void **state)
 			assert_int_equal(om_tagged_encode(VIEW(evidence, e), VIEW(claims_bytes, claims_size), buffer, size - 1, &(size_t){ 0 }), OM_EOVERFLOW);
 		}
 	}
-	assert_int_equal(om_claims_encode(evidence, VIEW(evidence, OM_NONCE_MAX + 1), claims_bytes, sizeof claims_bytes, &claims_size), OM_EOVERFLOW);
+	assert_int_equal(om_claims_encode(evidence, VIEW(evidence, OM_NONCE_MAX + 1), NULL, claims_bytes, sizeof claims_bytes, &claims_size), OM_EOVERFLOW);
 	om_claims_report_data(VIEW(gramine, sizeof gramine), data);
 	om_sha256(gramine, sizeof gramine, hash);
 	assert_memory_equal(data, hash, 32);
