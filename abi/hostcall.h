@@ -26,7 +26,7 @@
 
 #include <stdint.h>
 
-#define OM_HOSTCALL_VERSION 4
+#define OM_HOSTCALL_VERSION 5
 #define OM_TBUF_DATA        4096u              /* data begins here */
 #define OM_TBUF_SIZE_MIN    (64u * 1024u)
 #define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
