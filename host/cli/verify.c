@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cli.h"
+#include "evidence/accept/ticket_text.h"
 #include "exitcodes.h"
 #include "strerror.h"
 #include "util.h"
@@ -168,6 +169,16 @@ static bool is_authentic(const struct verify_verdict *verdict)
 	return verdict->peer.facts.type != 0;
 }
 
+/* Which machine it is, as tickets name it. */
+static const char *place_of(const struct om_platform_facts *facts, char ret[OM_PLACE_TEXT_MAX])
+{
+	struct om_platform_identity identity;
+
+	om_facts_identity(facts, &identity);
+	om_identity_text(&identity, ret);
+	return ret;
+}
+
 static void add_instance(json_t *all, const struct om_instance *instance)
 {
 	char text[2 * SGX_REPORTDATA_SIZE + 1];
@@ -181,7 +192,7 @@ static void print_json(const struct verify *v, const struct verify_verdict *verd
 {
 	const struct sgx_report_body *body = &verdict->peer.body;
 	const struct om_platform_facts *facts = &verdict->peer.facts;
-	char text[2 * SGX_REPORTDATA_SIZE + 1], date[32];
+	char text[2 * SGX_REPORTDATA_SIZE + 1], place[OM_PLACE_TEXT_MAX], date[32];
 	json_t *all = json_pack("{s:b, s:s, s:i, s:b}", "accepted", verdict->error == 0, "reason", om_attest_reason_words(verdict->reason),
 		"reason-number", (int)verdict->reason, "authentic", is_authentic(verdict));
 
@@ -194,6 +205,7 @@ static void print_json(const struct verify *v, const struct verify_verdict *verd
 		json_object_set_new(all, "report-data", json_string(hex_of(body->reportdata, sizeof body->reportdata, text)));
 		json_object_set_new(all, "report-data-checked", json_boolean(v->data_given || !v->request.evidence.data));
 		json_object_set_new(all, "platform", json_string(om_evidence_type_words(facts->type)));
+		json_object_set_new(all, "platform-id", json_string(place_of(facts, place)));
 		json_object_set_new(all, "protected", json_boolean(facts->root_kind != OM_ROOT_DEMO && !(body->attributes.flags & SGX_ATTR_DEBUG)));
 		if (facts->status != OM_TCB_UNKNOWN) {
 			json_object_set_new(all, "tcb-status", json_string(om_tcb_status_words(facts->status)));
@@ -239,7 +251,7 @@ static void print_text(const struct verify *v, const struct verify_verdict *verd
 {
 	const struct sgx_report_body *body = &verdict->peer.body;
 	const struct om_platform_facts *facts = &verdict->peer.facts;
-	char text[2 * SGX_REPORTDATA_SIZE + 1], date[32];
+	char text[2 * SGX_REPORTDATA_SIZE + 1], place[OM_PLACE_TEXT_MAX], date[32];
 
 	printf("%s: %s\n", verdict->error ? "REFUSED" : "accepted", verdict->error ? om_attest_reason_words(verdict->reason) : "all that was demanded holds");
 	if (verdict->reason == OM_WHY_PLATFORM)
@@ -253,6 +265,7 @@ static void print_text(const struct verify *v, const struct verify_verdict *verd
 	printf("  platform     %s", om_facts_platform(facts));
 	if (facts->status != OM_TCB_UNKNOWN)
 		printf(", TCB %s of %.10s, evaluation %u", om_tcb_status_words(facts->status), date_of(facts->tcb_date, date), facts->evaluation);
+	printf("\n               %s", place_of(facts, place));
 	printf("\n  report data  %s\n", hex_of(body->reportdata, sizeof body->reportdata, text));
 	if (!v->data_given && v->request.evidence.data)
 		printf("               nobody asked for it: the evidence may be old, or another's (--report-data)\n");

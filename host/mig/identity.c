@@ -81,12 +81,15 @@ void mig_identity_need(struct host_mig *mig, char *text, size_t size)
 /* Under call_lock, which keeps the enclave's answer where it is. */
 static int ask_fresh(struct om_tbuf *t, int64_t size, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
 {
+	const uint8_t *at = host_tbuf_data(t);
 	const uint64_t claims = t->arg[0];
+	size_t head;
 
-	if (size <= 0 || size > OM_EVIDENCE_MAX || claims > OM_CLAIMS_MAX)
+	if (size <= OM_ENVELOPE_HEAD || size > OM_EVIDENCE_MAX || claims > OM_CLAIMS_MAX)
 		return OM_EINTERNAL;
-	return om_tagged_encode((struct om_view) { host_tbuf_data(t), (size_t)size }, (struct om_view) { host_tbuf_data(t) + size, claims },
-		buffer, buffer_size, ret_size);
+	/* A quote stands by itself, as in a certificate (trusted/rt/io/attestation.c). */
+	head = om_evidence_of_guest(at[0] | (unsigned)at[1] << 8) ? 0 : OM_ENVELOPE_HEAD;
+	return om_tagged_encode((struct om_view) { at + head, (size_t)size - head }, (struct om_view) { at + size, claims }, buffer, buffer_size, ret_size);
 }
 
 int mig_identity_fresh(struct host_mig *mig, struct om_view nonce, uint8_t *buffer, size_t buffer_size, size_t *ret_size)

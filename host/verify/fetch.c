@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include "evidence/parse/envelope.h"
 #include "util.h"
 #include "verify/connect.h"
@@ -31,15 +32,21 @@ static int make_url(const char *url, const uint8_t nonce[VERIFY_NONCE_SIZE], cha
 	return 0;
 }
 
+/* To the end of the connection, which does not block: what is cut off, or too long, is malformed to who judges it. */
 static int take(BIO *body, struct om_view *ret)
 {
+	const time_t end = time(NULL) + PATIENCE_S;
 	uint8_t *bytes = malloc(ANSWER_MAX);
 	size_t used = 0, got;
 
 	if (!bytes)
 		return host_fail(OM_ENOMEM, "no memory");
-	while (used < ANSWER_MAX && BIO_read_ex(body, bytes + used, ANSWER_MAX - used, &got) == 1 && got)
-		used += got;
+	while (used < ANSWER_MAX) {
+		if (BIO_read_ex(body, bytes + used, ANSWER_MAX - used, &got) == 1)
+			used += got;
+		else if (!BIO_should_retry(body) || BIO_wait(body, end, 10) != 1)
+			break;
+	}
 	*ret = (struct om_view) { bytes, used };
 	return 0;
 }

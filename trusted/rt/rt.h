@@ -311,6 +311,9 @@ bool rt_signal_deliverable(const struct rt_thread *thread);
 /* The same for this thread's system call, which returns -EINTR then. */
 bool rt_signal_interrupts(const struct rt_thread *self);
 void rt_signal_process(int signo);                   /* from outside or timers: pick a thread, raise the poll flag, kick */
+/* The program is about to go on at a destination: the signal by which its image wants to be told (after-move.signal). A program that neither
+ * handles nor blocks it yet, and would end by it, has read nothing that it would have to read again. */
+void rt_signal_moved(void);
 void rt_signal_thread(struct rt_thread *thread, int signo);
 /* A descriptor became ready: for the thread, or the process if `tid` is 0 or has ended. */
 void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd);
