@@ -279,7 +279,7 @@ static json_t *do_recover(struct request *r)
 
 static json_t *do_evidence(struct request *r)
 {
-	uint8_t nonce[OM_NONCE_MAX], evidence[OM_EVIDENCE_MAX + OM_CLAIMS_MAX + OM_TAGGED_HEAD];
+	uint8_t nonce[OM_NONCE_MAX] = { 0 }, evidence[OM_EVIDENCE_MAX + OM_CLAIMS_MAX + OM_TAGGED_HEAD];
 	char text[2 * sizeof evidence + 1];
 	const char *hex = NULL;
 	size_t size = 0;
@@ -290,9 +290,11 @@ static json_t *do_evidence(struct request *r)
 		error = host_fail(OM_EINVAL, "argument \"nonce\" must be 1 to %d bytes in hexadecimal digits", OM_NONCE_MAX);
 	if (!error)
 		error = mig_identity_fresh(r->control->mig, (struct om_view) { nonce, length / 2 }, evidence, sizeof evidence, &size);
+	if (error)
+		return done(error, NULL);
 	for (size_t i = 0; i < size; i++)
 		snprintf(text + 2 * i, 3, "%02x", evidence[i]);
-	return done(error, error ? NULL : json_pack("{ss}", "evidence", text));
+	return done(0, json_pack("{ss}", "evidence", text));
 }
 
 static const struct command {
