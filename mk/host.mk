@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The host side: `optmig` with its loader, and the images' program interpreter.
 HOST_SRCS := $(wildcard host/*.c host/*/*.c host/*/*.S)
-HOST_SRCS := $(filter-out host/load/interp.c host/testing/% host/product/%,$(HOST_SRCS))
+HOST_SRCS := $(filter-out host/load/interp.c host/evidence/% host/testing/% host/product/%,$(HOST_SRCS))
 # What tests hang into the host, and what is in its place in what is installed: host/testhooks.h.
 HOST_TESTING_SRCS := $(wildcard host/testing/*.c)
 HOST_PRODUCT_SRCS := $(wildcard host/product/*.c)
@@ -14,7 +14,7 @@ CFLAGS_san_host_cli_main := $(CFLAGS_host_host_cli_main)
 
 ## make optmig         the host program, $(B)/bin/optmig
 .PHONY: optmig
-optmig: $(B)/bin/optmig $(B)/libexec/optmig-interp
+optmig: $(B)/bin/optmig $(B)/libexec/optmig-interp $(B)/libexec/optmig-evidence
 ifneq ($(wildcard tee/platform.c),)
 all: optmig
 endif
@@ -27,6 +27,12 @@ $(B)/bin/optmig $(B)/product/bin/optmig:
 $(B)/bin/optmig-san: $(call objs,san,$(HOST_TESTING_SRCS) $(HOST_SRCS) $(HOST_CORE_SRCS) $(HOST_TEE_SRCS)) $(SAN_EXTRA_ARCHIVES)
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined -pie $^ $(HOST_LIBS) -o $@
+
+# What `optmig evidence --listen` becomes: nothing else has a server for HTTP in it.
+$(B)/libexec/optmig-evidence: $(call objs,host,$(wildcard host/evidence/*.c) host/util.c $(addprefix host/daemon/,client.c channel.c rundir.c)) \
+		$(B)/host/libcore.a $(B)/host/libbearssl.a
+	@mkdir -p $(@D)
+	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -ljansson -lmicrohttpd -lpthread -o $@
 
 # $(call interp,path of the loader)
 interp = $(CLANG) -std=gnu17 $(WARN) -O2 -ffreestanding -fPIE -fno-stack-protector -fcf-protection=none -nostdlib -static-pie \

@@ -5,6 +5,7 @@
 #   PREFIX/bin/optmig...            tools
 #   PREFIX/lib/optmig/...           what the compiler needs, in the layout of the build
 #   PREFIX/libexec/optmig-interp    the images' program interpreter, with the installed loader's path in it
+#   PREFIX/include, PREFIX/lib       liboptmig-verify, for clients; PREFIX/lib/pkgconfig has its .pc
 #   PREFIX/share/man, bash-completion, systemd
 #
 # What tests hang into (faults, the stop test, mutations) is in no installed file: those of $(PRODUCT) take the place of the build's.
@@ -29,6 +30,12 @@ install: all $(PRODUCT)
 	ln -sf ../lib/optmig/libexec/optmig-interp $(INSTALL_ROOT)/libexec/
 	install -m 644 $(wildcard docs/man/*.1) $(INSTALL_ROOT)/share/man/man1/
 	install -m 644 $(wildcard docs/man/*.5) $(INSTALL_ROOT)/share/man/man5/
+	install -d $(INSTALL_ROOT)/include $(INSTALL_ROOT)/lib/pkgconfig $(INSTALL_ROOT)/share/man/man3
+	install -m 644 $(wildcard docs/man/*.3) $(INSTALL_ROOT)/share/man/man3/
+	install -m 644 $(B)/verify/optmig-verify.h $(INSTALL_ROOT)/include/
+	install -m 644 $(B)/verify/liboptmig-verify.a $(B)/verify/liboptmig-verify.so.1 $(INSTALL_ROOT)/lib/
+	ln -sf liboptmig-verify.so.1 $(INSTALL_ROOT)/lib/liboptmig-verify.so
+	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' host/verify/library/liboptmig-verify.pc.in > $(INSTALL_ROOT)/lib/pkgconfig/liboptmig-verify.pc
 	install -m 644 docs/completion/optmig.bash $(INSTALL_ROOT)/share/bash-completion/completions/optmig
 	ln -sf optmig $(INSTALL_ROOT)/share/bash-completion/completions/optmig-sign
 	@if ls docs/systemd/*.service > /dev/null 2>&1; then install -d $(INSTALL_ROOT)/lib/systemd/system; \

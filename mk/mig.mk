@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Unit tests of the migration engine: its real sources with a pretended runtime (tests/unit/mig/fake.h) as a shared object
 # that a test loads twice.
-MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c,$(wildcard trusted/mig/*.c)) trusted/product/hooks.c tests/unit/mig/fake.c
+MIG_TEST_SRC  := $(filter-out trusted/mig/evidence.c trusted/mig/fresh.c,$(wildcard trusted/mig/*.c)) trusted/product/hooks.c tests/unit/mig/fake.c
 MIG_CORE_SRC  := core/errors.c core/cursor.c core/frame.c core/noise.c $(wildcard core/mig/*.c) \
 	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c))
 MIG_EVIDENCE_SRC := trusted/mig/evidence.c trusted/rt/ereport.c $(filter-out $(CORE_HOST_SRC) core/evidence/write/%,$(wildcard core/evidence/*/*.c))

@@ -193,22 +193,3 @@ void tee_stats_get(const struct tee_enclave *enclave, struct tee_stats *ret_stat
 {
 	enclave->platform->cpu->stats(enclave, ret_stats);
 }
-
-int tee_collateral_public(const uint8_t *evidence, size_t evidence_size, int64_t now, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
-{
-	const struct tee_soft_options options = { 0 };
-	const unsigned type = evidence_size < OM_ENVELOPE_HEAD ? 0 : evidence[0] | (unsigned)evidence[1] << 8;
-	struct tee_platform *platform;
-	int r;
-
-	if (!om_evidence_type_words(type))
-		return tee_fail(OM_ETYPE, "evidence of an unknown type");
-	if (type != OM_EVIDENCE_DEMO)
-		return tee_fail(OM_EUNSUPPORTED, "the maker of %s has to be asked", om_evidence_type_words(type));
-	r = tee_platform_open(TEE_SOFT, &options, &platform);
-	if (r < 0)
-		return r;
-	r = tee_collateral(platform, evidence, evidence_size, now, buffer, buffer_size, ret_size);
-	tee_platform_close(platform);
-	return r;
-}

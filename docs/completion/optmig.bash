@@ -51,7 +51,7 @@ _optmig()
 			mapfile -t COMPREPLY < <(compgen -W "$(optmig peer ls 2> /dev/null)" -- "$cur")
 		fi ;;
 	hostkey) ;;
-	migrate | status | cancel | postcopy | check | recover | report)
+	migrate | status | cancel | postcopy | check | recover | report | evidence)
 		mapfile -t COMPREPLY < <(compgen -W "$(optmig ps 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur") ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

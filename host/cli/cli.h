@@ -29,6 +29,7 @@ int cli_postcopy(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_report(int argc, char **argv);
+int cli_evidence(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_hostkey(int argc, char **argv);
 int cli_peer(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct cli_command commands[] = {
 	{ "postcopy", "switch a migration to post-copy now", cli_postcopy },
 	{ "recover", "go on after a lost connection", cli_recover },
 	{ "report", "report of a migration, also for Prometheus", cli_report },
+	{ "evidence", "fresh evidence of a program, for its clients", cli_evidence },
 	{ "verify", "judge the evidence of a program in an enclave", cli_verify },
 	{ "hostkey", "the key by which other hosts know this one", cli_hostkey },
 	{ "peer", "the hosts that this one knows: add, ls, rm", cli_peer },

@@ -7,10 +7,11 @@
 #include <time.h>
 #include <unistd.h>
 #include "cli.h"
+#include "evidence/accept/ticket_text.h"
 #include "exitcodes.h"
 #include "strerror.h"
 #include "util.h"
-#include "verify/certificate.h"
+#include "verify/connect.h"
 
 static const char help[] =
 	"usage: optmig verify (--quote FILE | --certificate FILE | --connect HOST:PORT) (--image FILE | --mrenclave HEX | --policy FILE) [OPTIONS]\n"
@@ -21,6 +22,9 @@ static const char help[] =
 	"  --quote FILE            the evidence: a DCAP quote, or an envelope of docs/spec/policy.md\n"
 	"  --certificate FILE      a certificate with evidence, PEM or DER\n"
 	"  --connect HOST:PORT     the certificate of a TLS server, which shows in the handshake that it has the key\n"
+	"  --evidence URL          with --connect: fresh evidence for the server's key from its host (optmig evidence --listen), over a new nonce, in\n"
+	"                          place of what the certificate says of the day on which the server read it. With --certificate, a FILE, and\n"
+	"                          --nonce HEX that it was asked for with\n"
 	"  --listen ADDRESS:PORT   a proxy for clients in any language: what they send in clear goes on over TLS to --connect, if that\n"
 	"                          server is accepted, each time anew\n"
 	"  --image FILE            the program that it has to be: its image, as optmig-cc linked it (several)\n"
@@ -36,12 +40,14 @@ static const char help[] =
 	"Exit status: 0 accepted, 1 refused, or no connection, 2 usage, 5 the collateral is missing.\n"
 	"Example: optmig verify --quote q.bin --image ./redis-server --report-data $(printf '%s' \"$nonce\" | sha256sum | cut -c-64)\n";
 
-enum { OPT_QUOTE = 1, OPT_CERTIFICATE, OPT_CONNECT, OPT_LISTEN, OPT_IMAGE, OPT_MRENCLAVE, OPT_POLICY, OPT_DATA, OPT_COLLATERAL, OPT_GUESTS, OPT_AT, OPT_DEBUG, OPT_JSON, OPT_HELP };
+enum { OPT_QUOTE = 1, OPT_CERTIFICATE, OPT_CONNECT, OPT_LISTEN, OPT_IMAGE, OPT_MRENCLAVE, OPT_POLICY, OPT_DATA, OPT_COLLATERAL, OPT_GUESTS, OPT_AT, OPT_DEBUG, OPT_JSON, OPT_EVIDENCE, OPT_NONCE, OPT_HELP };
 static const struct option longs[] = {
 	{ "quote", required_argument, NULL, OPT_QUOTE },
 	{ "certificate", required_argument, NULL, OPT_CERTIFICATE },
 	{ "connect", required_argument, NULL, OPT_CONNECT },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
+	{ "evidence", required_argument, NULL, OPT_EVIDENCE },
+	{ "nonce", required_argument, NULL, OPT_NONCE },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "mrenclave", required_argument, NULL, OPT_MRENCLAVE },
 	{ "policy", required_argument, NULL, OPT_POLICY },
@@ -57,10 +63,13 @@ static const struct option longs[] = {
 
 struct verify {
 	struct verify_request request;
-	uint8_t mrenclave[OM_POLICY_MRENCLAVES_MAX][32];
+	struct verify_programs programs;
 	uint8_t data[SGX_REPORTDATA_SIZE];
 	bool data_given, json;
-	const char *connect, *listen;
+	const char *connect, *listen, *evidence;
+	uint8_t nonce[OM_NONCE_MAX];
+	size_t nonce_size;
+	struct om_view fresh;                  /* --evidence FILE, once read */
 	struct om_view certificate;
 };
 
@@ -81,14 +90,23 @@ static int hex(const char *text, uint8_t *ret, size_t most)
 
 static int add_program(struct verify *v, const char *value, bool image)
 {
-	uint8_t *to = v->mrenclave[v->request.mrenclave_count];
+	uint8_t mrenclave[32];
 
-	if (v->request.mrenclave_count == OM_POLICY_MRENCLAVES_MAX)
-		return host_fail(OM_EINVAL, "at most %d programs", OM_POLICY_MRENCLAVES_MAX);
-	v->request.mrenclave_count++;
 	if (image)
-		return verify_measure(value, to);
-	return hex(value, to, 32) == 32 ? 0 : host_fail(OM_EINVAL, "--mrenclave takes 64 hexadecimal digits, not \"%s\"", value);
+		return verify_programs_image(&v->programs, value);
+	if (hex(value, mrenclave, 32) != 32)
+		return host_fail(OM_EINVAL, "--mrenclave takes 64 hexadecimal digits, not \"%s\"", value);
+	return verify_programs_add(&v->programs, mrenclave);
+}
+
+static int set_nonce(struct verify *v, const char *value)
+{
+	const int size = hex(value, v->nonce, sizeof v->nonce);
+
+	if (size < 0)
+		return host_fail(OM_EINVAL, "--nonce takes up to %d hexadecimal digits, not \"%s\"", 2 * OM_NONCE_MAX, value);
+	v->nonce_size = (size_t)size;
+	return 0;
 }
 
 static int set_time(struct verify *v, const char *value)
@@ -108,6 +126,8 @@ static int option(struct verify *v, int c)
 	case OPT_QUOTE:      return verify_read_file(optarg, &v->request.evidence);
 	case OPT_CERTIFICATE: return verify_read_file(optarg, &v->certificate);
 	case OPT_CONNECT:    v->connect = optarg; return 0;
+	case OPT_EVIDENCE:   v->evidence = optarg; return 0;
+	case OPT_NONCE:      return set_nonce(v, optarg);
 	case OPT_LISTEN:     v->listen = optarg; return 0;
 	case OPT_IMAGE:      return add_program(v, optarg, true);
 	case OPT_MRENCLAVE:  return add_program(v, optarg, false);
@@ -149,11 +169,30 @@ static bool is_authentic(const struct verify_verdict *verdict)
 	return verdict->peer.facts.type != 0;
 }
 
+/* Which machine it is, as tickets name it. */
+static const char *place_of(const struct om_platform_facts *facts, char ret[OM_PLACE_TEXT_MAX])
+{
+	struct om_platform_identity identity;
+
+	om_facts_identity(facts, &identity);
+	om_identity_text(&identity, ret);
+	return ret;
+}
+
+static void add_instance(json_t *all, const struct om_instance *instance)
+{
+	char text[2 * SGX_REPORTDATA_SIZE + 1];
+
+	json_object_set_new(all, "instance", json_string(hex_of(instance->id, sizeof instance->id, text)));
+	json_object_set_new(all, "next-move", json_integer((json_int_t)instance->next_move));
+	json_object_set_new(all, "guest-list", json_integer((json_int_t)instance->guests_floor));
+}
+
 static void print_json(const struct verify *v, const struct verify_verdict *verdict)
 {
 	const struct sgx_report_body *body = &verdict->peer.body;
 	const struct om_platform_facts *facts = &verdict->peer.facts;
-	char text[2 * SGX_REPORTDATA_SIZE + 1], date[32];
+	char text[2 * SGX_REPORTDATA_SIZE + 1], place[OM_PLACE_TEXT_MAX], date[32];
 	json_t *all = json_pack("{s:b, s:s, s:i, s:b}", "accepted", verdict->error == 0, "reason", om_attest_reason_words(verdict->reason),
 		"reason-number", (int)verdict->reason, "authentic", is_authentic(verdict));
 
@@ -166,12 +205,18 @@ static void print_json(const struct verify *v, const struct verify_verdict *verd
 		json_object_set_new(all, "report-data", json_string(hex_of(body->reportdata, sizeof body->reportdata, text)));
 		json_object_set_new(all, "report-data-checked", json_boolean(v->data_given || !v->request.evidence.data));
 		json_object_set_new(all, "platform", json_string(om_evidence_type_words(facts->type)));
+		json_object_set_new(all, "platform-id", json_string(place_of(facts, place)));
 		json_object_set_new(all, "protected", json_boolean(facts->root_kind != OM_ROOT_DEMO && !(body->attributes.flags & SGX_ATTR_DEBUG)));
 		if (facts->status != OM_TCB_UNKNOWN) {
 			json_object_set_new(all, "tcb-status", json_string(om_tcb_status_words(facts->status)));
 			json_object_set_new(all, "tcb-date", json_string(date_of(facts->tcb_date, date)));
 			json_object_set_new(all, "tcb-evaluation", json_integer(facts->evaluation));
 		}
+		if (verify_programs_policy(&v->programs, body->mrenclave))
+			json_object_set_new(all, "migration-policy", json_string(verify_programs_policy(&v->programs, body->mrenclave)));
+		json_object_set_new(all, "fresh", json_boolean(verdict->fresh));
+		if (verdict->fresh)
+			add_instance(all, &verdict->instance);
 		json_object_set_new(all, "valid-until", json_string(date_of(verdict->peer.valid_until, date)));
 	}
 	json_dumpf(all, stdout, JSON_INDENT(2));
@@ -179,11 +224,34 @@ static void print_json(const struct verify *v, const struct verify_verdict *verd
 	json_decref(all);
 }
 
+/* Where the program may be tomorrow: what a verdict on its image accepts with it. */
+static void print_moves(const char *policy)
+{
+	const char *at = policy;
+
+	if (!policy)
+		printf("  may move     as its measured policy says, which --image FILE shows\n");
+	for (const char *end; at && (end = strchr(at, '\n')); at = end + 1)
+		printf("  %-12s %.*s\n", at == policy ? "may move" : "", (int)(end - at), at);
+}
+
+static void print_fresh(const struct om_instance *instance)
+{
+	char text[2 * SGX_REPORTDATA_SIZE + 1];
+
+	printf("  instance     %s, %llu moves so far\n", hex_of(instance->id, sizeof instance->id, text), (unsigned long long)(instance->next_move - 1));
+	if (instance->guests_floor)
+		printf("  guests       the list in force has version %llu\n", (unsigned long long)instance->guests_floor);
+	else
+		printf("  guests       no list in force\n");
+	printf("  fresh        made for this nonce, by the enclave's runtime\n");
+}
+
 static void print_text(const struct verify *v, const struct verify_verdict *verdict)
 {
 	const struct sgx_report_body *body = &verdict->peer.body;
 	const struct om_platform_facts *facts = &verdict->peer.facts;
-	char text[2 * SGX_REPORTDATA_SIZE + 1], date[32];
+	char text[2 * SGX_REPORTDATA_SIZE + 1], place[OM_PLACE_TEXT_MAX], date[32];
 
 	printf("%s: %s\n", verdict->error ? "REFUSED" : "accepted", verdict->error ? om_attest_reason_words(verdict->reason) : "all that was demanded holds");
 	if (verdict->reason == OM_WHY_PLATFORM)
@@ -197,9 +265,15 @@ static void print_text(const struct verify *v, const struct verify_verdict *verd
 	printf("  platform     %s", om_facts_platform(facts));
 	if (facts->status != OM_TCB_UNKNOWN)
 		printf(", TCB %s of %.10s, evaluation %u", om_tcb_status_words(facts->status), date_of(facts->tcb_date, date), facts->evaluation);
+	printf("\n               %s", place_of(facts, place));
 	printf("\n  report data  %s\n", hex_of(body->reportdata, sizeof body->reportdata, text));
 	if (!v->data_given && v->request.evidence.data)
 		printf("               nobody asked for it: the evidence may be old, or another's (--report-data)\n");
+	print_moves(verify_programs_policy(&v->programs, body->mrenclave));
+	if (verdict->fresh)
+		print_fresh(&verdict->instance);
+	else if (!v->request.evidence.data)
+		printf("  fresh        no: of the day on which the server read its certificate; it may have moved since (--evidence URL)\n");
 	if (*date_of(verdict->peer.valid_until, date))
 		printf("  holds until  %s\n", date);
 	if (facts->root_kind == OM_ROOT_DEMO)
@@ -216,6 +290,10 @@ static int check(const struct verify *v)
 		return host_fail(OM_EINVAL, "%s (--quote FILE, --certificate FILE or --connect HOST:PORT)", sources ? "one evidence at a time" : "which evidence?");
 	if (v->listen && !v->connect)
 		return host_fail(OM_EINVAL, "--listen needs --connect HOST:PORT: where to?");
+	if (v->evidence && v->request.evidence.data)
+		return host_fail(OM_EINVAL, "--evidence is for a certificate's key (--connect, --certificate)");
+	if (!v->nonce_size == !!(v->evidence && v->certificate.data))
+		return host_fail(OM_EINVAL, v->nonce_size ? "--nonce belongs to --certificate FILE --evidence FILE" : "--evidence FILE needs --nonce HEX, that it was asked for with");
 	if (v->data_given && !v->request.evidence.data)
 		return host_fail(OM_EINVAL, "--report-data is for a quote: a certificate's evidence carries its key");
 	return 0;
@@ -238,6 +316,8 @@ static int parse(struct verify *v, int argc, char **argv)
 		error = host_fail(OM_EINVAL, "unexpected argument \"%s\"", argv[optind]);
 	if (!error)
 		error = check(v);
+	if (!error && v->evidence && v->certificate.data)
+		error = verify_read_file(v->evidence, &v->fresh);
 	if (error)
 		host_error("verify: %s", host_reason());
 	return error ? HOST_EXIT_USAGE + 1 : 0;
@@ -250,7 +330,7 @@ static int judge(const struct verify *v, struct verify_verdict *ret)
 	int error;
 
 	if (v->connect) {
-		error = verify_connect(&v->request, v->connect, ret, &tls);
+		error = verify_connect(&v->request, v->connect, v->evidence, ret, &tls);
 		if (tls) {
 			(void)SSL_shutdown(tls);
 			close(SSL_get_fd(tls));
@@ -262,7 +342,8 @@ static int judge(const struct verify *v, struct verify_verdict *ret)
 		return verify_judge(&v->request, ret);
 	error = verify_certificate_read(v->certificate, &certificate);
 	if (!error) {
-		error = verify_certificate(&v->request, certificate, (struct om_view) { 0 }, ret);
+		error = v->fresh.data ? verify_fresh(&v->request, certificate, v->fresh, (struct om_view) { v->nonce, v->nonce_size }, ret) :
+			verify_certificate(&v->request, certificate, (struct om_view) { 0 }, ret);
 		X509_free(certificate);
 	}
 	return error;
@@ -296,7 +377,7 @@ static int proxy(const struct verify *v)
 	error = verdict ? verify_judge(&probe, verdict) : host_fail(OM_ENOMEM, "no memory");
 	free(verdict);
 	if (!error)
-		error = verify_proxy(&v->request, v->listen, v->connect);
+		error = verify_proxy(&v->request, v->listen, v->connect, v->evidence);
 	host_error("verify: %s", host_reason());
 	return error == OM_EINVAL ? HOST_EXIT_USAGE : CLI_FAILED;
 }
@@ -310,12 +391,14 @@ int cli_verify(int argc, char **argv)
 		host_error("verify: no memory");
 		return CLI_FAILED;
 	}
-	v->request.mrenclave = (const uint8_t (*)[32])v->mrenclave;
+	v->request.programs = &v->programs;
 	v->request.now = time(NULL);
 	status = parse(v, argc, argv);
 	status = status ? status - 1 : v->listen ? proxy(v) : run(v);
 	free((void *)(uintptr_t)v->request.evidence.data);
 	free((void *)(uintptr_t)v->certificate.data);
+	free((void *)(uintptr_t)v->fresh.data);
+	verify_programs_done(&v->programs);
 	free((void *)(uintptr_t)v->request.collateral.data);
 	free((void *)(uintptr_t)v->request.guests.data);
 	free((void *)(uintptr_t)v->request.policy.data);

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "evidence/accept/ticket_text.h"
+#include "evidence/parse/tagged.h"
 #include "internal.h"
 #include "mig/identity.h"
 #include "mig/report.h"
@@ -276,6 +277,26 @@ static json_t *do_recover(struct request *r)
 	return done(error, NULL);
 }
 
+static json_t *do_evidence(struct request *r)
+{
+	uint8_t nonce[OM_NONCE_MAX] = { 0 }, evidence[OM_EVIDENCE_MAX + OM_CLAIMS_MAX + OM_TAGGED_HEAD];
+	char text[2 * sizeof evidence + 1];
+	const char *hex = NULL;
+	size_t size = 0;
+	int error = get_text(r->arguments, "nonce", &hex);
+	const size_t length = hex ? strlen(hex) : 0;
+
+	if (!error && (length < 2 || length > 2 * sizeof nonce || !om_hex_decode(hex, length, nonce, length / 2)))
+		error = host_fail(OM_EINVAL, "argument \"nonce\" must be 1 to %d bytes in hexadecimal digits", OM_NONCE_MAX);
+	if (!error)
+		error = mig_identity_fresh(r->control->mig, (struct om_view) { nonce, length / 2 }, evidence, sizeof evidence, &size);
+	if (error)
+		return done(error, NULL);
+	for (size_t i = 0; i < size; i++)
+		snprintf(text + 2 * i, 3, "%02x", evidence[i]);
+	return done(0, json_pack("{ss}", "evidence", text));
+}
+
 static const struct command {
 	const char *name, *arguments;   /* names of allowed arguments, each with a space before and behind */
 	json_t *(*run)(struct request *request);
@@ -286,6 +307,7 @@ static const struct command {
 	{ "watch", "", do_watch },
 	{ "stats", "", do_stats },
 	{ "check", "", do_check },
+	{ "evidence", " nonce ", do_evidence },
 	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse guests ticket move-addresses ",
 		do_migrate },
 	{ "cancel", "", do_cancel },

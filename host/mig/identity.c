@@ -4,8 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 #include "evidence/accept/ticket_text.h"
+#include "evidence/parse/tagged.h"
 #include "identity.h"
 #include "internal.h"
+#include "strerror.h"
+#include "util.h"
 
 static bool ask(struct host_mig *mig, struct om_mig_identity *ret)
 {
@@ -73,4 +76,43 @@ void mig_identity_need(struct host_mig *mig, char *text, size_t size)
 	hex(is.instance, sizeof is.instance, id);
 	snprintf(text, size, "it moves with a ticket of its owner only: for move %llu of instance %s, and the destination "
 		"(optmig ticket issue --help)", (unsigned long long)is.next_move, id);
+}
+
+/* Under call_lock, which keeps the enclave's answer where it is. */
+static int ask_fresh(struct om_tbuf *t, int64_t size, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	const uint8_t *at = host_tbuf_data(t);
+	const uint64_t claims = t->arg[0];
+	size_t head;
+
+	if (size <= OM_ENVELOPE_HEAD || size > OM_EVIDENCE_MAX || claims > OM_CLAIMS_MAX)
+		return OM_EINTERNAL;
+	/* A quote stands by itself, as in a certificate (trusted/rt/io/attestation.c). */
+	head = om_evidence_of_guest(at[0] | (unsigned)at[1] << 8) ? 0 : OM_ENVELOPE_HEAD;
+	return om_tagged_encode((struct om_view) { at + head, (size_t)size - head }, (struct om_view) { at + size, claims }, buffer, buffer_size, ret_size);
+}
+
+int mig_identity_fresh(struct host_mig *mig, struct om_view nonce, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	struct om_tbuf *t;
+	int error;
+
+	if (!nonce.size || nonce.size > OM_NONCE_MAX)
+		return host_fail(OM_EINVAL, "a nonce has 1 to %d bytes", OM_NONCE_MAX);
+	pthread_mutex_lock(&mig->call_lock);
+	t = host_slot_tbuf(mig->enclave, HOST_SLOT_CONTROL);
+	t->ret = OM_EINTERNAL;
+	t->arg[0] = nonce.size;
+	memcpy(host_tbuf_data(t), nonce.data, nonce.size);
+	error = host_ecall(mig->enclave, HOST_SLOT_CONTROL, OM_ECALL_ENGINE, OM_ENGINE_EVIDENCE, 0);
+	if (!error)
+		error = t->ret < 0 ? (int)t->ret : ask_fresh(t, t->ret, buffer, buffer_size, ret_size);
+	pthread_mutex_unlock(&mig->call_lock);
+	switch (error) {
+	case 0:           return 0;
+	case OM_ESTATE:   return host_fail(error, "the program is not here, or is on its way");
+	case OM_EQUOTE:   return host_fail(error, "this host has no evidence");
+	case OM_EINVAL:   return host_fail(error, "the image is too old for fresh evidence: link it again");
+	default:          return host_fail(error, "no evidence: %s", om_strerror(error));
+	}
 }

@@ -3,6 +3,7 @@
 #ifndef OPTMIG_HOST_MIG_IDENTITY_H
 #define OPTMIG_HOST_MIG_IDENTITY_H
 
+#include "evidence/parse/der.h"
 #include "mig.h"
 
 struct json_t;
@@ -14,5 +15,12 @@ struct json_t;
 void mig_identity_json(struct host_mig *mig, struct json_t *object);
 /* What ticket the next move needs, in words; or "" if none, or if the program is not here. */
 void mig_identity_need(struct host_mig *mig, char *text, size_t size);
+
+/*
+ * Fresh evidence for the program's TLS key over a nonce, tagged (core/evidence/parse/tagged.h). Return: OM_ESTATE: the program is not here, or is
+ * being taken along; OM_EQUOTE: this host has no evidence; OM_EINVAL: the nonce, or an image that is too old.
+ */
+__attribute__((warn_unused_result))
+int mig_identity_fresh(struct host_mig *mig, struct om_view nonce, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
 
 #endif

@@ -85,3 +85,32 @@ int verify_certificate(const struct verify_request *request, X509 *x, struct om_
 	}
 	return 0;
 }
+
+int verify_fresh(const struct verify_request *request, X509 *x, struct om_view bytes, struct om_view nonce, struct verify_verdict *ret)
+{
+	struct verify_request of_evidence = *request;
+	struct om_tagged tagged;
+	struct om_claims claims;
+	uint8_t data[SGX_REPORTDATA_SIZE];
+	int error;
+
+	if (om_tagged_parse(bytes, &tagged) || om_claims_parse(tagged.claims, &claims) || !claims.has_instance)
+		return refused(ret, OM_EQUOTE, OM_WHY_EVIDENCE_FORMAT);
+	if (!nonce.size || claims.nonce.size != nonce.size || !om_equal(claims.nonce.data, nonce.data, nonce.size))
+		return refused(ret, OM_EAUTH, OM_WHY_NONCE);
+	if (!names_key(x, &claims))
+		return refused(ret, OM_EAUTH, OM_WHY_CERTIFICATE_KEY);
+	of_evidence.evidence = tagged.evidence;
+	error = verify_judge(&of_evidence, ret);
+	if (error || ret->error)
+		return error;
+	om_fresh_report_data(tagged.claims, data);
+	if (!om_equal(data, ret->peer.body.reportdata, sizeof data)) {
+		ret->error = OM_EAUTH;
+		ret->reason = OM_WHY_FRESH;
+		return 0;
+	}
+	ret->fresh = true;
+	ret->instance = claims.instance;
+	return 0;
+}

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Certificates with evidence (core/evidence/parse/tagged.h), and TLS with who shows one. */
+/* Certificates with evidence (core/evidence/parse/tagged.h). */
 #ifndef OPTMIG_HOST_VERIFY_CERTIFICATE_H
 #define OPTMIG_HOST_VERIFY_CERTIFICATE_H
 
-#include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include "verify/verify.h"
 
 /*
@@ -13,21 +13,15 @@
  */
 __attribute__((warn_unused_result))
 int verify_certificate(const struct verify_request *request, X509 *certificate, struct om_view nonce, struct verify_verdict *ret);
+/*
+ * Judges fresh evidence for the key of a certificate (core/evidence/parse/tagged.h): over this nonce, and by the enclave's runtime rather than its
+ * program. What else the certificate says does not count, its own evidence neither: it may be older than the move. Whether whoever shows it has
+ * the key, a TLS handshake says. @nonce: the caller's, new. Return: as verify_certificate().
+ */
+__attribute__((warn_unused_result))
+int verify_fresh(const struct verify_request *request, X509 *certificate, struct om_view tagged, struct om_view nonce, struct verify_verdict *ret);
 /* PEM or DER. Return: OM_EINVAL with host_reason(). The caller frees it. */
 __attribute__((warn_unused_result))
 int verify_certificate_read(struct om_view file, X509 **ret);
-
-/*
- * A TLS connection (1.2 or later) to "HOST:PORT" and the verdict on its certificate. Refused: no connection is left.
- * Return: 0; OM_ECONNECTION, OM_EAUTH (no certificate with evidence) with host_reason(); as verify_certificate(). The caller frees *ret_tls and closes its descriptor.
- */
-__attribute__((warn_unused_result))
-int verify_connect(const struct verify_request *request, const char *address, struct verify_verdict *ret, SSL **ret_tls);
-
-/*
- * Accepts connections on `listen` for ever and forwards each to a TLS connection of its own to `to`, after that one's certificate has been judged
- * anew, with collateral and clock of that moment. A refusal closes the connection and is reported. Return: only if it cannot listen.
- */
-int verify_proxy(const struct verify_request *request, const char *listen, const char *to);
 
 #endif

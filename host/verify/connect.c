@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include "mig/mig.h"
 #include "util.h"
-#include "verify/certificate.h"
+#include "verify/connect.h"
 
 #define CONNECT_MS 10000
 #define CLIENTS_MAX 256
@@ -69,7 +69,23 @@ static int handshake(const char *host, int fd, SSL **ret)
 	return 0;
 }
 
-int verify_connect(const struct verify_request *request, const char *text, struct verify_verdict *ret, SSL **ret_tls)
+static int judge(const struct verify_request *request, X509 *certificate, const char *url, struct verify_verdict *ret)
+{
+	uint8_t nonce[VERIFY_NONCE_SIZE];
+	struct om_view fresh;
+	int error;
+
+	if (!url)
+		return verify_certificate(request, certificate, (struct om_view) { 0 }, ret);
+	error = verify_fetch(url, nonce, &fresh);
+	if (error)
+		return error;
+	error = verify_fresh(request, certificate, fresh, (struct om_view) { nonce, sizeof nonce }, ret);
+	free((void *)(uintptr_t)fresh.data);
+	return error;
+}
+
+int verify_connect(const struct verify_request *request, const char *text, const char *url, struct verify_verdict *ret, SSL **ret_tls)
 {
 	const struct timeval patience = { CONNECT_MS / 1000, 0 }, none = { 0, 0 };
 	struct mig_address address;
@@ -89,7 +105,7 @@ int verify_connect(const struct verify_request *request, const char *text, struc
 	if (!error) {
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &none, sizeof none);
 		certificate = SSL_get1_peer_certificate(tls);
-		error = certificate ? verify_certificate(request, certificate, (struct om_view) { 0 }, ret) :
+		error = certificate ? judge(request, certificate, url, ret) :
 			host_fail(OM_EAUTH, "%s shows no certificate", text);
 		X509_free(certificate);
 	}
@@ -104,7 +120,7 @@ int verify_connect(const struct verify_request *request, const char *text, struc
 
 /* ---- the proxy ------------------------------------------------------------------------------------------------------------------------------------------- */
 
-struct client { int fd; const struct verify_request *request; const char *to; };
+struct client { int fd; const struct verify_request *request; const char *to, *url; };
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned clients;
 
@@ -228,7 +244,7 @@ static void *serve(void *argument)
 	int error;
 
 	request.now = time(NULL);
-	error = verdict ? verify_connect(&request, c->to, verdict, &tls) : host_fail(OM_ENOMEM, "no memory");
+	error = verdict ? verify_connect(&request, c->to, c->url, verdict, &tls) : host_fail(OM_ENOMEM, "no memory");
 	if (error)
 		host_error("verify: %s: %s", c->to, host_reason());
 	else if (verdict->error)
@@ -255,7 +271,7 @@ static void *serve(void *argument)
 	return NULL;
 }
 
-static bool start(const struct verify_request *request, int fd, const char *to)
+static bool start(const struct verify_request *request, int fd, const char *to, const char *url)
 {
 	struct client *c = malloc(sizeof *c);
 	pthread_t thread;
@@ -266,7 +282,7 @@ static bool start(const struct verify_request *request, int fd, const char *to)
 	clients += room;
 	pthread_mutex_unlock(&lock);
 	if (c && room) {
-		*c = (struct client) { fd, request, to };
+		*c = (struct client) { fd, request, to, url };
 		if (!pthread_create(&thread, NULL, serve, c)) {
 			pthread_detach(thread);
 			return true;
@@ -279,7 +295,7 @@ static bool start(const struct verify_request *request, int fd, const char *to)
 	return false;
 }
 
-int verify_proxy(const struct verify_request *request, const char *listen, const char *to)
+int verify_proxy(const struct verify_request *request, const char *listen, const char *to, const char *url)
 {
 	char text[MIG_ADDRESS_TEXT];
 	struct mig_address address;
@@ -297,7 +313,7 @@ int verify_proxy(const struct verify_request *request, const char *listen, const
 			poll(NULL, 0, 100);
 			continue;
 		}
-		if (client >= 0 && !start(request, client, to)) {
+		if (client >= 0 && !start(request, client, to, url)) {
 			host_error("verify: a connection was refused: %d are open", CLIENTS_MAX);
 			close(client);
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -41,12 +42,48 @@ int verify_read_file(const char *path, struct om_view *ret)
 	return 0;
 }
 
-int verify_measure(const char *path, uint8_t ret[32])
+/* ---- programs ----------------------------------------------------------------------------------------------------------------- */
+
+#define POLICY_TEXT_MAX 32768
+
+int verify_programs_add(struct verify_programs *p, const uint8_t mrenclave[32])
+{
+	if (p->count == OM_POLICY_MRENCLAVES_MAX)
+		return host_fail(OM_EOVERFLOW, "at most %d programs", OM_POLICY_MRENCLAVES_MAX);
+	memcpy(p->mrenclave[p->count++], mrenclave, 32);
+	return 0;
+}
+
+static int policy_text(const struct om_image_header *header, char **ret)
+{
+	struct om_policy *policy = malloc(sizeof *policy);
+	char *text = malloc(POLICY_TEXT_MAX);
+
+	if (!policy || !text) {
+		free(policy);
+		free(text);
+		return host_fail(OM_ENOMEM, "no memory");
+	}
+	/* One that says nothing is the default, and one that cannot be read lets it move nowhere. */
+	if (!header->policy_size)
+		om_policy_default(policy);
+	if (header->policy_size && (header->policy_size > sizeof header->policy || om_policy_decode(header->policy, header->policy_size, policy)))
+		snprintf(text, POLICY_TEXT_MAX, "# this version cannot read it\n");
+	else
+		(void)om_policy_to_text(policy, text, POLICY_TEXT_MAX);
+	free(policy);
+	*ret = text;
+	return 0;
+}
+
+int verify_programs_image(struct verify_programs *p, const char *path)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat is = { 0 };
+	uint8_t mrenclave[32];
+	struct stat is;
 	struct om_image image;
 	void *file = MAP_FAILED;
+	char *text = NULL;
 	int error = 0;
 
 	if (fd >= 0 && !fstat(fd, &is) && S_ISREG(is.st_mode) && is.st_size)
@@ -55,14 +92,39 @@ int verify_measure(const char *path, uint8_t ret[32])
 		error = host_fail(OM_EIO, "%s: %s", path, fd < 0 ? strerror(errno) : "no image of optmig-cc");
 	else if ((error = om_image_open(file, (uint64_t)is.st_size, false, &image)) != 0)
 		error = host_fail(error, "%s: no image of optmig-cc: %s", path, image.reason);
+	if (!error)
+		error = policy_text(&image.header, &text);
+	if (!error) {
+		om_measure_image(&image, 0, mrenclave);
+		error = verify_programs_add(p, mrenclave);
+	}
+	if (error)
+		free(text);
 	else
-		om_measure_image(&image, 0, ret);
+		p->policy[p->count - 1] = text;
 	if (file != MAP_FAILED)
 		munmap(file, (size_t)is.st_size);
 	if (fd >= 0)
 		close(fd);
 	return error;
 }
+
+const char *verify_programs_policy(const struct verify_programs *p, const uint8_t mrenclave[32])
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (p->policy[i] && !memcmp(p->mrenclave[i], mrenclave, 32))
+			return p->policy[i];
+	return NULL;
+}
+
+void verify_programs_done(struct verify_programs *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		free(p->policy[i]);
+	p->count = 0;
+}
+
+/* ---- the verdict ------------------------------------------------------------------------------------------------------------------ */
 
 static int read_policy(const struct verify_request *request, struct om_policy *ret)
 {
@@ -75,10 +137,10 @@ static int read_policy(const struct verify_request *request, struct om_policy *r
 		om_policy_default(ret);
 	if (error)
 		return host_fail(OM_EINVAL, "the policy, line %u: %s", wrong.line, wrong.words);
-	for (size_t i = 0; i < request->mrenclave_count; i++) {
+	for (size_t i = 0; request->programs && i < request->programs->count; i++) {
 		if (ret->mrenclave_count == OM_POLICY_MRENCLAVES_MAX)
 			return host_fail(OM_EINVAL, "a policy lists at most %d programs", OM_POLICY_MRENCLAVES_MAX);
-		memcpy(ret->mrenclave[ret->mrenclave_count++], request->mrenclave[i], 32);
+		memcpy(ret->mrenclave[ret->mrenclave_count++], request->programs->mrenclave[i], 32);
 	}
 	if (!ret->mrenclave_count)
 		return host_fail(OM_EINVAL, "which program? Name its image (--image FILE), or its MRENCLAVE (--mrenclave, or in the policy)");

@@ -7,16 +7,23 @@
 #define OPTMIG_HOST_VERIFY_VERIFY_H
 
 #include "evidence/accept/policy.h"
+#include "evidence/parse/tagged.h"
 
 #define VERIFY_FILE_MAX (4u << 20)
+
+/* Programs that are accepted, and what is known of them. */
+struct verify_programs {
+	size_t count;
+	uint8_t mrenclave[OM_POLICY_MRENCLAVES_MAX][32];
+	char *policy[OM_POLICY_MRENCLAVES_MAX];   /* where it may move, as text: of an image that was at hand; else NULL */
+};
 
 struct verify_request {
 	struct om_view evidence;        /* an envelope, or a bare quote of SGX */
 	struct om_view collateral;      /* docs/spec/policy.md; size 0: none at hand */
 	struct om_view guests;          /* a signed list; size 0: none */
 	struct om_view policy;          /* its text; size 0: the default */
-	const uint8_t (*mrenclave)[32]; /* accepted besides what the policy names */
-	size_t mrenclave_count;
+	const struct verify_programs *programs; /* accepted besides what the policy names; NULL: none */
 	bool debug;                     /* an enclave that its host can read will do */
 	int64_t now;                    /* seconds since 1970 */
 };
@@ -26,6 +33,8 @@ struct verify_verdict {
 	enum om_attest_reason reason;
 	struct om_peer peer;            /* of refused evidence: as far as it is authentic; body zero if it is not */
 	struct om_policy policy;
+	bool fresh;                     /* verify_fresh(), accepted: what follows is the enclave's word */
+	struct om_instance instance;
 };
 
 /*
@@ -38,8 +47,14 @@ int verify_judge(const struct verify_request *request, struct verify_verdict *re
 /* The whole file, malloc()ed. Return: OM_EIO, OM_EOVERFLOW (VERIFY_FILE_MAX) with host_reason(). */
 __attribute__((warn_unused_result))
 int verify_read_file(const char *path, struct om_view *ret);
-/* MRENCLAVE of an image file, measured. Return: OM_EIO, errors of om_image_open(), with host_reason(). */
+/* Return: OM_EOVERFLOW: there are too many. */
 __attribute__((warn_unused_result))
-int verify_measure(const char *path, uint8_t ret[32]);
+int verify_programs_add(struct verify_programs *p, const uint8_t mrenclave[32]);
+/* An image file: it is measured, and its policy, which is part of the measurement, kept. Return: OM_EIO, errors of om_image_open(), with host_reason(). */
+__attribute__((warn_unused_result))
+int verify_programs_image(struct verify_programs *p, const char *path);
+/* Where that program may move; NULL: nothing here says it. */
+const char *verify_programs_policy(const struct verify_programs *p, const uint8_t mrenclave[32]);
+void verify_programs_done(struct verify_programs *p);
 
 #endif

@@ -10,6 +10,7 @@
 #include "crypto/ec.h"
 #include "evidence/accept/policy_text.h"
 #include "evidence/accept/ticket_text.h"
+#include "evidence/parse/tagged.h"
 #include "launch.h"
 #include "evidence/demo/quote_build.h"
 #include "evidence/demo/snp_build.h"
@@ -192,6 +193,24 @@ static int policies(void)
 	return 0;
 }
 
+/* Claims of all kinds, and a frame around them. */
+static int tagged(void)
+{
+	const struct om_instance instance = { .id = { 1 }, .next_move = 2, .guests_floor = 3 };
+	uint8_t claims[OM_CLAIMS_MAX], bytes[OM_CLAIMS_MAX + 64], hash[32] = { 4 };
+	size_t claims_size, size;
+
+	if (om_claims_encode(hash, (struct om_view) { 0 }, NULL, claims, sizeof claims, &size))
+		return 1;
+	seed("tagged", "claims", (struct om_view) { claims, size });
+	if (om_claims_encode(hash, (struct om_view) { hash, 16 }, &instance, claims, sizeof claims, &claims_size) ||
+	    om_tagged_encode((struct om_view) { hash, sizeof hash }, (struct om_view) { claims, claims_size }, bytes, sizeof bytes, &size))
+		return 1;
+	seed("tagged", "fresh", (struct om_view) { claims, claims_size });
+	seed("tagged", "evidence", (struct om_view) { bytes, size });
+	return 0;
+}
+
 /* A place, a delegation, and a ticket by it. */
 static int tickets(void)
 {
@@ -279,7 +298,7 @@ int main(int argc, char **argv)
 	snp("genoa", OM_SNP_GENOA, OM_SNP_VLEK, 3);
 	snp("turin", OM_SNP_TURIN, OM_SNP_VCEK, 5);
 	trust_domains();
-	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets() || launches())
+	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets() || tagged() || launches())
 		return 1;
 	seed("cursor", "bytes", (struct om_view) { quote, 64 });
 	seed("noise", "message", (struct om_view) { quote, 96 });

@@ -23,7 +23,7 @@ static void test_others(void **state)
 	assert_int_equal(claims.algorithm, OM_HASH_SHA256);
 	assert_int_equal(claims.pubkey_hash.size, 32);
 	assert_int_equal(claims.nonce.size, 0);
-	assert_int_equal(om_claims_encode(claims.pubkey_hash.data, VIEW(NULL, 0), ours, sizeof ours, &size), 0);
+	assert_int_equal(om_claims_encode(claims.pubkey_hash.data, VIEW(NULL, 0), NULL, ours, sizeof ours, &size), 0);
 	assert_int_equal(size, sizeof gramine);
 	assert_memory_equal(ours, gramine, size);
 }
@@ -39,7 +39,7 @@ static void test_whole(void **state)
 	for (size_t i = 0; i < sizeof evidence; i++)
 		evidence[i] = (uint8_t)(i * 7);
 	for (size_t n = 0; n <= OM_NONCE_MAX; n += 16) {
-		assert_int_equal(om_claims_encode(evidence, VIEW(evidence + 100, n), claims_bytes, sizeof claims_bytes, &claims_size), 0);
+		assert_int_equal(om_claims_encode(evidence, VIEW(evidence + 100, n), NULL, claims_bytes, sizeof claims_bytes, &claims_size), 0);
 		assert_int_equal(om_claims_parse(VIEW(claims_bytes, claims_size), &claims), 0);
 		assert_memory_equal(claims.pubkey_hash.data, evidence, 32);
 		assert_int_equal(claims.nonce.size, n);
@@ -57,12 +57,42 @@ static void test_whole(void **state)
 			assert_int_equal(om_tagged_encode(VIEW(evidence, e), VIEW(claims_bytes, claims_size), buffer, size - 1, &(size_t){ 0 }), OM_EOVERFLOW);
 		}
 	}
-	assert_int_equal(om_claims_encode(evidence, VIEW(evidence, OM_NONCE_MAX + 1), claims_bytes, sizeof claims_bytes, &claims_size), OM_EOVERFLOW);
+	assert_int_equal(om_claims_encode(evidence, VIEW(evidence, OM_NONCE_MAX + 1), NULL, claims_bytes, sizeof claims_bytes, &claims_size), OM_EOVERFLOW);
 	om_claims_report_data(VIEW(gramine, sizeof gramine), data);
 	om_sha256(gramine, sizeof gramine, hash);
 	assert_memory_equal(data, hash, 32);
 	for (int i = 32; i < 64; i++)
 		assert_int_equal(data[i], 0);
+}
+
+static void test_instance(void **state)
+{
+	const struct om_instance is = { .id = { 1, 2, 3, [15] = 9 }, .next_move = UINT64_MAX - 1, .guests_floor = 0x0102030405060708 };
+	const uint8_t hash[32] = { 7 }, nonce[OM_NONCE_MAX] = { 8 };
+	uint8_t bytes[OM_CLAIMS_MAX], plain[64], fresh[64];
+	struct om_claims claims;
+	size_t size, none;
+
+	(void)state;
+	assert_int_equal(om_claims_encode(hash, VIEW(nonce, sizeof nonce), &is, bytes, sizeof bytes, &size), 0);
+	assert_int_equal(om_claims_parse(VIEW(bytes, size), &claims), 0);
+	assert_true(claims.has_instance);
+	assert_memory_equal(claims.instance.id, is.id, sizeof is.id);
+	assert_true(claims.instance.next_move == is.next_move && claims.instance.guests_floor == is.guests_floor);
+	assert_int_equal(claims.nonce.size, sizeof nonce);
+	om_claims_report_data(VIEW(bytes, size), plain);
+	om_fresh_report_data(VIEW(bytes, size), fresh);
+	assert_memory_equal(plain, fresh, 32);
+	assert_memory_equal(fresh + 32, OM_FRESH_LABEL, 32);
+	/* Cut off, or with bytes behind, at any place; and an instance of another length. */
+	for (size_t cut = 0; cut < size; cut++)
+		assert_int_not_equal(om_claims_parse(VIEW(bytes, cut), &claims), 0);
+	bytes[size - OM_INSTANCE_CLAIM - 1]--;
+	assert_int_not_equal(om_claims_parse(VIEW(bytes, size - 1), &claims), 0);
+	assert_int_equal(om_claims_encode(hash, VIEW(NULL, 0), &is, bytes, sizeof bytes, &none), 0);
+	assert_true(none < size);
+	assert_int_equal(om_claims_parse(VIEW(bytes, none), &claims), 0);
+	assert_true(claims.has_instance && !claims.nonce.size);
 }
 
 static void refused(const char *what, const uint8_t *bytes, size_t size, bool claims)
@@ -111,7 +141,7 @@ static void test_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_others), cmocka_unit_test(test_whole), cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_others), cmocka_unit_test(test_whole), cmocka_unit_test(test_instance), cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

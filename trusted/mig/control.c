@@ -80,6 +80,7 @@ static void run(void)
 	rt_time_restore();
 	rt_io_let_go();
 	mig_disown(MIG_OWNER_IO);
+	rt_signal_moved();
 	rt_resume_all();
 	mig.status.run_realtime_ns = (uint64_t)rt_realtime_ns();
 	mig.launch = MIG_LAUNCH_DONE;

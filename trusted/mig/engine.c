@@ -292,6 +292,16 @@ static uint64_t at_most(uint64_t value, uint64_t most)
 	return value < most ? value : most;
 }
 
+bool mig_here(void)
+{
+	bool here;
+
+	rt_lock(&session_lock);
+	here = flags_now() & OM_MIG_F_RUNNING;
+	rt_unlock(&session_lock);
+	return here;
+}
+
 static void fill_identity(struct om_mig_identity *i)
 {
 	bool here;
@@ -640,6 +650,8 @@ long mig_engine_call(uint64_t op)
 		return 0;
 	case OM_ENGINE_CHECK:
 		return check(tbuf, data, room);
+	case OM_ENGINE_EVIDENCE:
+		return mig_fresh(tbuf, arg[0]);
 	case OM_ENGINE_URGENT:
 		if (arg[0] > room || room < OM_URGENT_FRAME_MAX || !mig_own(OM_CONNECTION_URGENT))
 			return arg[0] > room || room < OM_URGENT_FRAME_MAX ? OM_EINVAL : OM_ESTATE;

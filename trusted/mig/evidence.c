@@ -199,6 +199,11 @@ static void acted_upon(enum om_role peer, uint64_t version)
 		guests_floor = version;
 }
 
+uint64_t mig_evidence_floor(void)
+{
+	return guests_floor;
+}
+
 int mig_evidence_arrive(const char **ret_words)
 {
 	if (guests_used && guests_used < guests_floor) {

@@ -289,6 +289,8 @@ void mig_words(char *to, size_t size, const char *words);
 void mig_buffers_wipe(void);
 /* What STATUS tells, made anew by the control connection's owner: whenever it leaves, and when the session's state changes. */
 void mig_publish(void);
+/* The program is in this enclave, and may run. */
+bool mig_here(void);
 /* The session has ended for good, and the other side knows it or need not: nothing is sent any more. */
 bool mig_over(void);
 
@@ -386,6 +388,13 @@ int  mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t
 	struct om_mig_status *ret_status, struct om_mig_identity *ret_peer, const char **ret_words);
 /* A destination, when the instance's state is there: was its source judged by no older list of guests than the instance has seen? */
 int  mig_evidence_arrive(const char **ret_words);
+
+/* Version of the list of guests in force, 0: none. */
+uint64_t mig_evidence_floor(void);
+
+/* ---- fresh.c ---- */
+/* OM_ENGINE_EVIDENCE. Context: any service slot. */
+long mig_fresh(RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t nonce_size);
 
 /* ---- instance.c ---- */
 void mig_instance_begin(void);                     /* the program starts here */

@@ -4,10 +4,12 @@
  *
  * The migration engine speaks through the same report data (mig/evidence.c): it says "I am the destination of this session, fresh and
  * waiting". A program may sign what its clients ask it to sign, and they may ask for just that. So the engine's report data end in
- * a label, and no report with that label is made here, neither for the quoting service nor for an enclave of the program's choice.
+ * a label, and so does all else that the runtime itself says. No report with such a label is made here, neither for the quoting service
+ * nor for an enclave of the program's choice.
  */
 #include <stdalign.h>
 #include "crypto/wipe.h"
+#include "evidence/parse/tagged.h"
 #include "rt/internal.h"
 #include "rt/libmem.h"
 #include "sgx_arch.h"
@@ -19,19 +21,28 @@ struct operands {
 	alignas(SGX_REPORTDATA_ALIGN) uint8_t data[SGX_REPORTDATA_SIZE];
 };
 
-static_assert(sizeof RT_ENGINE_LABEL - 1 == SGX_REPORTDATA_SIZE / 2, "it is the half that no hash of the engine's takes");
+/* Who else speaks. Each label is the half that no hash takes. */
+static const char labels[][SGX_REPORTDATA_SIZE / 2] = { RT_ENGINE_LABEL, OM_FRESH_LABEL };
 
-static bool of_engine(const uint8_t data[SGX_REPORTDATA_SIZE])
+static_assert(sizeof RT_ENGINE_LABEL - 1 == sizeof labels[0] && sizeof OM_FRESH_LABEL - 1 == sizeof labels[0], "the whole half");
+
+static bool of_runtime(const uint8_t data[SGX_REPORTDATA_SIZE])
 {
-	return om_equal(data + SGX_REPORTDATA_SIZE / 2, RT_ENGINE_LABEL, SGX_REPORTDATA_SIZE / 2);
+	for (size_t i = 0; i < sizeof labels / sizeof *labels; i++)
+		if (om_equal(data + SGX_REPORTDATA_SIZE / 2, labels[i], sizeof labels[i]))
+			return true;
+	return false;
 }
 
 long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
 {
+	return of_runtime(data) ? -EPERM : rt_attest_report_own(target, data, ret);
+}
+
+long rt_attest_report_own(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
+{
 	struct operands o;
 
-	if (of_engine(data))
-		return -EPERM;
 	for (size_t i = 0; i < sizeof target->reserved3; i++)
 		if (target->reserved3[i])
 			return -EINVAL;                /* EREPORT would fault */
@@ -72,23 +83,35 @@ long rt_attest_type(void)
 	return type > 0 && type < INT32_MAX ? type : -EACCES;
 }
 
+long rt_attest_quoting(struct sgx_targetinfo *ret)
+{
+	rt_ub_reset();
+	if (call_host(OM_HC_QUOTE_TARGET, 0) < 0)
+		return -EACCES;
+	rt_ub_get(ret, transfer_data(), sizeof *ret);
+	return 0;
+}
+
+long rt_attest_quote(const struct sgx_report *report, size_t most)
+{
+	long size;
+
+	rt_ub_put(transfer_data(), report, sizeof *report);
+	size = call_host(OM_HC_QUOTE, sizeof *report);
+	return size <= 0 || (size_t)size > most ? -EACCES : size;
+}
+
 long rt_attest_evidence(const uint8_t data[SGX_REPORTDATA_SIZE], const RT_UNTRUSTED void **ret_untrusted, size_t most)
 {
 	struct sgx_targetinfo target;
 	struct sgx_report report;
-	long size;
+	long size = rt_attest_quoting(&target);
 
-	rt_ub_reset();
-	if (call_host(OM_HC_QUOTE_TARGET, 0) < 0)
-		return -EACCES;
-	rt_ub_get(&target, transfer_data(), sizeof target);
+	if (size)
+		return size;
 	size = rt_attest_report(&target, data, &report);
 	if (size < 0)
 		return size == -EINVAL ? -EACCES : size;
-	rt_ub_put(transfer_data(), &report, sizeof report);
-	size = call_host(OM_HC_QUOTE, sizeof report);
-	if (size <= 0 || (size_t)size > most)
-		return -EACCES;
 	*ret_untrusted = transfer_data();
-	return size;
+	return rt_attest_quote(&report, most);
 }

@@ -165,13 +165,19 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 void rt_ereport(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
 /* The second half of the report data by which the migration engine speaks: no program has a report with it. */
 #define RT_ENGINE_LABEL "optmig 1 evidence of a migration"
-/* Return: 0; -EPERM: the engine's label; -EINVAL: reserved bytes of `target` are used. */
+/* For the program. Return: 0; -EPERM: a label of the runtime's own words (attest.c); -EINVAL: reserved bytes of `target` are used. */
 long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
 void rt_attest_target(struct sgx_targetinfo *ret);
 /* enum om_evidence_type, in the host's words; -EACCES: there is no evidence here. */
 long rt_attest_type(void);
 /* An envelope of at most `most` bytes, in the transfer buffer. Return: its size; -EPERM as above; -EACCES: the host has none. */
 long rt_attest_evidence(const uint8_t data[64], const RT_UNTRUSTED void **ret_untrusted, size_t most);
+/* For what the runtime itself says: for whom reports have to be, a report with a label, and evidence from it, left in the transfer buffer. */
+long rt_attest_quoting(struct sgx_targetinfo *ret);
+long rt_attest_report_own(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
+long rt_attest_quote(const struct sgx_report *report, size_t most);
+/* SHA-256 of the SubjectPublicKeyInfo of the process' TLS key, which is made if there is none (io/attestation.c). Return: 0 or -EIO. */
+long rt_io_attest_key_hash(uint8_t ret[32]);
 
 /* Before the process ends (io/socket.c): its unaccepted connections shall be reset. */
 void rt_io_pending_reset_all(void);
@@ -307,6 +313,9 @@ bool rt_signal_deliverable(const struct rt_thread *thread);
 /* The same for this thread's system call, which returns -EINTR then. */
 bool rt_signal_interrupts(const struct rt_thread *self);
 void rt_signal_process(int signo);                   /* from outside or timers: pick a thread, raise the poll flag, kick */
+/* The program is about to go on at a destination: the signal by which its image wants to be told (after-move.signal). A program that neither
+ * handles nor blocks it yet, and would end by it, has read nothing that it would have to read again. */
+void rt_signal_moved(void);
 void rt_signal_thread(struct rt_thread *thread, int signo);
 /* A descriptor became ready: for the thread, or the process if `tid` is 0 or has ended. */
 void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd);

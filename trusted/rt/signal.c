@@ -9,6 +9,7 @@
  * RT_POLL_SIGNAL is cleared by the first thread that comes along, and raised again by it if somebody else still has
  * something to deliver.
  */
+#include "launch.h"
 #include "rt/internal.h"
 #include "rt/libmem.h"
 
@@ -134,6 +135,14 @@ void rt_signal_process(int signo)
 	struct rt_siginfo info = { .signo = signo, .code = SI_KERNEL };
 
 	(void)rt_signal_post(NULL, &info);
+}
+
+void rt_signal_moved(void)
+{
+	const int signo = (int)rt_launch()->after_move;
+
+	if (signo && (custom & SIG_BIT(signo) || blocked(NULL, SIG_BIT(signo))))
+		rt_signal_process(signo);
 }
 
 void rt_signal_thread(struct rt_thread *t, int signo)

@@ -118,7 +118,8 @@
 	X(OM_WHY_DELEGATION_MOVE,      136, "the ticket's move is beyond those that its delegation allows: ask the owner for more moves") \
 	X(OM_WHY_DELEGATION_EXPIRED,   137, "the ticket's delegation has expired by this host's clock: ask the owner for another, or correct the clock") \
 	X(OM_WHY_DELEGATION_PLACE,     138, "the ticket allows a destination that its delegation does not: issue for fewer, or ask the owner for more") \
-	X(OM_WHY_NONCE,            140, "the evidence does not carry the nonce that was asked for")
+	X(OM_WHY_NONCE,            140, "the evidence does not carry the nonce that was asked for") \
+	X(OM_WHY_FRESH,            141, "that is not the word of the enclave's runtime: its program, or another's, made this evidence")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)

@@ -3,6 +3,7 @@
  * See the header. Only the five kinds of items that it names are read or written, each with a length and in the shortest encoding, so
  * that one evidence has one form.
  */
+#include <assert.h>
 #include <string.h>
 #include "crypto/sha256.h"
 #include "cursor.h"
@@ -10,7 +11,7 @@
 
 enum major { UINT = 0, BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5, TAG = 6 };
 
-static const char pubkey_hash[] = "pubkey-hash", nonce_name[] = "nonce";
+static const char pubkey_hash[] = "pubkey-hash", nonce_name[] = "nonce", instance_name[] = "optmig-instance";
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -40,7 +41,17 @@ static void put_string(struct om_put *p, enum major major, const void *bytes, si
 	om_put_bytes(p, bytes, size);
 }
 
-int om_claims_encode(const uint8_t spki_sha256[32], struct om_view nonce, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+static void put_instance(struct om_put *p, const struct om_instance *instance)
+{
+	put_string(p, TEXT, instance_name, sizeof instance_name - 1);
+	put_head(p, BYTES, OM_INSTANCE_CLAIM);
+	om_put_bytes(p, instance->id, sizeof instance->id);
+	om_put_u64(p, instance->next_move);
+	om_put_u64(p, instance->guests_floor);
+}
+
+int om_claims_encode(const uint8_t spki_sha256[32], struct om_view nonce, const struct om_instance *instance, uint8_t *buffer, size_t buffer_size,
+	size_t *ret_size)
 {
 	uint8_t entry[40];
 	struct om_put p;
@@ -54,13 +65,15 @@ int om_claims_encode(const uint8_t spki_sha256[32], struct om_view nonce, uint8_
 	const size_t entry_size = om_put_size(&p);
 
 	om_put_init(&p, buffer, buffer_size);
-	put_head(&p, MAP, nonce.size ? 2 : 1);
+	put_head(&p, MAP, 1u + (nonce.size != 0) + (instance != NULL));
 	put_string(&p, TEXT, pubkey_hash, sizeof pubkey_hash - 1);
 	put_string(&p, BYTES, entry, entry_size);
 	if (nonce.size) {
 		put_string(&p, TEXT, nonce_name, sizeof nonce_name - 1);
 		put_string(&p, BYTES, nonce.data, nonce.size);
 	}
+	if (instance)
+		put_instance(&p, instance);
 	*ret_size = om_put_size(&p);
 	return om_put_end(&p);
 }
@@ -148,9 +161,23 @@ static int hash_entry(struct om_view data, struct om_claims *ret)
 	return ret->pubkey_hash.size == size ? om_get_end(&g) : OM_EINVAL;
 }
 
+static int instance_entry(struct om_view data, struct om_instance *ret)
+{
+	const uint8_t *id;
+	struct om_get g;
+
+	om_get_init(&g, data.data, data.size);
+	id = om_get_view(&g, sizeof ret->id);
+	if (id)
+		memcpy(ret->id, id, sizeof ret->id);
+	ret->next_move = om_get_u64(&g);
+	ret->guests_floor = om_get_u64(&g);
+	return om_get_end(&g);
+}
+
 int om_claims_parse(struct om_view data, struct om_claims *ret)
 {
-	struct om_view entry = { 0 };
+	struct om_view entry = { 0 }, instance = { 0 };
 	bool hash = false, nonce = false;
 	uint32_t count;
 	struct om_get g;
@@ -167,17 +194,32 @@ int om_claims_parse(struct om_view data, struct om_claims *ret)
 		} else if (is(name, nonce_name) && !nonce) {
 			nonce = true;
 			ret->nonce = value;
+		} else if (is(name, instance_name) && !ret->has_instance) {
+			ret->has_instance = true;
+			instance = value;
 		} else {
 			om_get_fail(&g, OM_EINVAL);
 		}
 	}
 	if (!g.error && !hash)
 		return OM_EINVAL;
-	return om_get_end(&g) ? om_get_end(&g) : hash_entry(entry, ret);
+	if (om_get_end(&g))
+		return om_get_end(&g);
+	if (ret->has_instance && instance_entry(instance, &ret->instance))
+		return OM_EINVAL;
+	return hash_entry(entry, ret);
 }
 
 void om_claims_report_data(struct om_view claims, uint8_t ret[64])
 {
 	memset(ret, 0, 64);
 	om_sha256(claims.data, claims.size, ret);
+}
+
+void om_fresh_report_data(struct om_view claims, uint8_t ret[64])
+{
+	static_assert(sizeof OM_FRESH_LABEL - 1 == OM_FRESH_LABEL_SIZE && OM_FRESH_LABEL_SIZE == 32, "it takes the half that the hash leaves");
+
+	om_sha256(claims.data, claims.size, ret);
+	memcpy(ret + 32, OM_FRESH_LABEL, OM_FRESH_LABEL_SIZE);
 }

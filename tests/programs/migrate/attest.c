@@ -139,9 +139,27 @@ static void serve(void)
 	}
 }
 
+/* What a careless program does: it quotes whatever somebody gives it. Prints the size of the quote, or why there is none. */
+static void quote_any(const char *from, const char *to)
+{
+	char data[64];
+	int fd = open(from, O_RDONLY), size;
+
+	expect("given", fd >= 0 ? (int)read(fd, data, sizeof data) : -1, sizeof data);
+	expect("taken", put(D "user_report_data", data, sizeof data, O_WRONLY), sizeof data);
+	size = get(D "quote");
+	if (size > 0)
+		expect("written", put(to, bytes, (size_t)size, O_WRONLY | O_CREAT | O_TRUNC), size);
+	printf("quoted: %d\n", size);
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc == 4 && !strcmp(argv[1], "quote")) {
+		quote_any(argv[2], argv[3]);
+		return 0;
+	}
 	if (argc > 1 && !strcmp(argv[1], "serve"))
 		serve();
 	else

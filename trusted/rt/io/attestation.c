@@ -49,6 +49,12 @@ bool rt_io_attest_writable(enum rt_io_own_node node)
 	return written(node);
 }
 
+void rt_io_attest_forget(void)
+{
+	om_wipe(&key, sizeof key);
+	om_wipe(user_data, sizeof user_data);
+}
+
 /* ---- what is made ------------------------------------------------------------------------------------------------------------------------ */
 
 static long fill(struct rt_io_virtual *content, const void *bytes, size_t size)
@@ -153,17 +159,35 @@ static long own_key(uint8_t ret_private[OM_P256_SIZE], uint8_t ret_public[OM_P25
 	return 0;
 }
 
+static void hash_key(const uint8_t public[OM_P256_PUBLIC], uint8_t ret[32])
+{
+	uint8_t spki[OM_SPKI_SIZE];
+
+	om_spki_write(public, spki);
+	om_sha256(spki, sizeof spki, ret);
+}
+
+long rt_io_attest_key_hash(uint8_t ret[32])
+{
+	uint8_t private[OM_P256_SIZE], public[OM_P256_PUBLIC];
+	const long error = own_key(private, public);
+
+	om_wipe(private, sizeof private);
+	if (!error)
+		hash_key(public, ret);
+	return error;
+}
+
 /* Evidence over the claims that name the key, as the certificate's extension has it. */
 static long make_evidence(const uint8_t public[OM_P256_PUBLIC], struct part *ret)
 {
-	uint8_t spki[OM_SPKI_SIZE], hash[32], claims[OM_CLAIMS_MAX], data[SGX_REPORTDATA_SIZE];
+	uint8_t hash[32], claims[OM_CLAIMS_MAX], data[SGX_REPORTDATA_SIZE];
 	struct om_view view = { claims, 0 };
 	struct rt_io_virtual quote = { 0 };
 	long error;
 
-	om_spki_write(public, spki);
-	om_sha256(spki, sizeof spki, hash);
-	if (om_claims_encode(hash, (struct om_view) { 0 }, claims, sizeof claims, &view.size))
+	hash_key(public, hash);
+	if (om_claims_encode(hash, (struct om_view) { 0 }, NULL, claims, sizeof claims, &view.size))
 		return -EIO;
 	om_claims_report_data(view, data);
 	error = make_quote(data, &quote);

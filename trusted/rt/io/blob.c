@@ -48,6 +48,12 @@ uint32_t rt_io_blob_new(uint32_t size)
 	return blob;
 }
 
+/* What was used of it. Nothing is looked for in it any more. */
+void rt_io_blob_clear(void)
+{
+	om_wipe(blobs, blob_end);
+}
+
 void rt_io_blob_free(uint32_t blob, uint32_t size)
 {
 	uint32_t class = class_of(size);

@@ -262,6 +262,8 @@ long rt_io_span_put(struct rt_io_span *span, const void *trusted, uint64_t size)
 long rt_io_span_get(struct rt_io_span *span, void *trusted, uint64_t size);
 
 /* ---- blob.c: small resident memory ---------------------------------------------------------------------------- */
+void rt_io_attest_forget(void);                       /* the process' keys: the program is gone for good */
+void rt_io_blob_clear(void);                          /* all of them, likewise */
 uint32_t rt_io_blob_new(uint32_t size);              /* 0: none left */
 void rt_io_blob_free(uint32_t blob, uint32_t size);
 void *rt_io_blob_at(uint32_t blob);

@@ -616,6 +616,9 @@ void rt_io_discard(void)
 
 void rt_io_forget(void)
 {
-	if (discarded)
-		rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
+	if (!discarded)
+		return;
+	rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
+	rt_io_blob_clear();
+	rt_io_attest_forget();
 }

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fresh evidence for the program's TLS key, for clients that have met the key in a handshake and want to know where it is now
+ * (core/evidence/parse/tagged.h). A certificate that a server has read once has evidence of the day on which it read it; this one is over
+ * the client's nonce, so it was made after that.
+ *
+ * It is the engine's answer and not the program's: its label is one that no program gets into a report (rt/attest.c), and another one than that
+ * by which the engine speaks to other engines. Whoever asks is the host, for anybody: nothing in the answer is secret.
+ *
+ * The report is made while the program cannot be taken away: who owns the descriptors is what a freeze waits for. The quoting service, which
+ * may take its time, is asked when they have been given back.
+ */
+#include <string.h>
+#include "evidence/parse/envelope.h"
+#include "evidence/parse/tagged.h"
+#include "mig/mig.h"
+#include "sgx_arch.h"
+
+struct claims { uint8_t bytes[OM_CLAIMS_MAX]; size_t size; };
+
+static int make_claims(struct om_view nonce, struct claims *ret)
+{
+	struct om_instance instance = { .next_move = mig_instance_move(), .guests_floor = mig_evidence_floor() };
+	uint8_t hash[32];
+
+	memcpy(instance.id, mig_instance_id(), sizeof instance.id);
+	if (rt_io_attest_key_hash(hash))
+		return OM_ESGX;
+	return om_claims_encode(hash, nonce, &instance, ret->bytes, sizeof ret->bytes, &ret->size);
+}
+
+/* Context: owner of MIG_OWNER_IO. */
+static int make_report(const struct sgx_targetinfo *target, struct om_view nonce, struct claims *ret_claims, struct sgx_report *ret_report)
+{
+	uint8_t data[SGX_REPORTDATA_SIZE];
+	int error;
+
+	if (!mig_here())
+		return OM_ESTATE;
+	error = make_claims(nonce, ret_claims);
+	if (error)
+		return error;
+	om_fresh_report_data((struct om_view) { ret_claims->bytes, ret_claims->size }, data);
+	return rt_attest_report_own(target, data, ret_report) ? OM_EHOST : 0;
+}
+
+long mig_fresh(RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t nonce_size)
+{
+	RT_UNTRUSTED uint8_t *data = (RT_UNTRUSTED uint8_t *)tbuf + OM_TBUF_DATA;
+	uint8_t nonce[OM_NONCE_MAX];
+	struct sgx_targetinfo target;
+	struct sgx_report report;
+	struct claims claims;
+	uint64_t claims_size;
+	int error = OM_ESTATE;
+	long size;
+
+	if (nonce_size == 0 || nonce_size > sizeof nonce)
+		return OM_EINVAL;
+	rt_ub_get(nonce, data, nonce_size);
+	if (rt_attest_quoting(&target))
+		return OM_EQUOTE;
+	if (mig_own(MIG_OWNER_IO)) {
+		error = make_report(&target, (struct om_view) { nonce, nonce_size }, &claims, &report);
+		mig_disown(MIG_OWNER_IO);
+	}
+	if (error)
+		return error;
+	size = rt_attest_quote(&report, OM_EVIDENCE_MAX);
+	if (size < 0)
+		return OM_EQUOTE;
+	claims_size = claims.size;
+	rt_ub_put(data + size, claims.bytes, claims.size);
+	rt_ub_put(tbuf->arg, &claims_size, sizeof claims_size);
+	return size;
+}
