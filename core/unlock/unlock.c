@@ -162,7 +162,7 @@ static bool item_sound(const struct om_unlock_item *i)
 	case OM_UNLOCK_LINEAGE: return i->bytes.size == 32;
 	case OM_UNLOCK_RESTART: return i->bytes.size == 16;
 	case OM_UNLOCK_ORDER:   return i->bytes.size > 32 && i->bytes.size <= 32 + OM_UNLOCK_STATEMENT_MAX;
-	case OM_UNLOCK_PACKAGE: return i->bytes.size >= 16 + OM_UNLOCK_BOX(0);
+	case OM_UNLOCK_PACKAGE: return i->bytes.size >= OM_UNLOCK_BOX(0);
 	case OM_UNLOCK_ROOTS:   return i->bytes.size <= OM_UNLOCK_ROOTS_MAX;
 	default:                return false;
 	}

@@ -87,7 +87,7 @@ enum om_unlock_type {
 	OM_UNLOCK_LINEAGE = 1,  /* 32 B */
 	OM_UNLOCK_RESTART,      /* the seal, 16 B: it may be opened in this start */
 	OM_UNLOCK_ORDER,        /* MRENCLAVE, 32 B, and the statement of the enclave that takes over */
-	OM_UNLOCK_PACKAGE,      /* a box to this enclave's key; instance of the old program, 16 B, before it */
+	OM_UNLOCK_PACKAGE,      /* a box to this enclave's key, of the enclave that the owner ordered to hand on */
 	OM_UNLOCK_ROOTS,        /* in a package: encrypted files' */
 	OM_UNLOCK_SECRET,       /* has a name; the others have none and come once */
 };

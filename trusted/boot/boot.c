@@ -11,6 +11,7 @@
  */
 #include "boot/boot.h"
 #include "rt/internal.h"
+#include "rt/owner.h"
 #include "rt/testhooks.h"
 #include "rt/libmem.h"
 
@@ -211,6 +212,8 @@ void rt_boot(uint64_t at, uint64_t size)
 	}
 	rt_test_boot();
 	mig_boot(&boot);
+	if (main_slot[0] && rt_owner_begin(boot.signals_ignored))
+		main_slot[0] = 0;
 	rt_ub_write64(&rt_self()->tbuf->arg[0], main_slot[0]);
 	atomic_store(&state, BOOTED);
 }

@@ -3,14 +3,16 @@
  * Reports and evidence for the program (rt/io/attestation.c shows them as files).
  *
  * The migration engine speaks through the same report data (mig/evidence.c): it says "I am the destination of this session, fresh and
- * waiting". A program may sign what its clients ask it to sign, and they may ask for just that. So the engine's report data end in
- * a label, and no report with that label is made here, neither for the quoting service nor for an enclave of the program's choice.
+ * waiting". So does the part that talks to the program's owner (owner.c): "this key is mine". A program may sign what its clients ask it
+ * to sign, and they may ask for just that. So the runtime's own report data end in a label each, and no report with such a label is
+ * made for the program, neither for the quoting service nor for an enclave of its choice.
  */
 #include <stdalign.h>
 #include "crypto/wipe.h"
 #include "rt/internal.h"
 #include "rt/libmem.h"
 #include "sgx_arch.h"
+#include "unlock/unlock.h"
 
 /* What EREPORT demands of its operands. */
 struct operands {
@@ -21,17 +23,21 @@ struct operands {
 
 static_assert(sizeof RT_ENGINE_LABEL - 1 == SGX_REPORTDATA_SIZE / 2, "it is the half that no hash of the engine's takes");
 
-static bool of_engine(const uint8_t data[SGX_REPORTDATA_SIZE])
+/* The second halves that are not for programs. */
+static const char *const reserved[] = { RT_ENGINE_LABEL, OM_UNLOCK_LABEL };
+
+static bool is_reserved(const uint8_t data[SGX_REPORTDATA_SIZE])
 {
-	return om_equal(data + SGX_REPORTDATA_SIZE / 2, RT_ENGINE_LABEL, SGX_REPORTDATA_SIZE / 2);
+	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+		if (om_equal(data + SGX_REPORTDATA_SIZE / 2, reserved[i], SGX_REPORTDATA_SIZE / 2))
+			return true;
+	return false;
 }
 
-long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
+static long make_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
 {
 	struct operands o;
 
-	if (of_engine(data))
-		return -EPERM;
 	for (size_t i = 0; i < sizeof target->reserved3; i++)
 		if (target->reserved3[i])
 			return -EINVAL;                /* EREPORT would fault */
@@ -40,6 +46,11 @@ long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[SG
 	rt_ereport(&o.target, o.data, &o.report);
 	*ret = o.report;
 	return 0;
+}
+
+long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
+{
+	return is_reserved(data) ? -EPERM : make_report(target, data, ret);
 }
 
 void rt_attest_target(struct sgx_targetinfo *ret)
@@ -74,6 +85,11 @@ long rt_attest_type(void)
 
 long rt_attest_evidence(const uint8_t data[SGX_REPORTDATA_SIZE], const RT_UNTRUSTED void **ret_untrusted, size_t most)
 {
+	return is_reserved(data) ? -EPERM : rt_attest_own(data, ret_untrusted, most);
+}
+
+long rt_attest_own(const uint8_t data[SGX_REPORTDATA_SIZE], const RT_UNTRUSTED void **ret_untrusted, size_t most)
+{
 	struct sgx_targetinfo target;
 	struct sgx_report report;
 	long size;
@@ -82,7 +98,7 @@ long rt_attest_evidence(const uint8_t data[SGX_REPORTDATA_SIZE], const RT_UNTRUS
 	if (call_host(OM_HC_QUOTE_TARGET, 0) < 0)
 		return -EACCES;
 	rt_ub_get(&target, transfer_data(), sizeof target);
-	size = rt_attest_report(&target, data, &report);
+	size = make_report(&target, data, &report);
 	if (size < 0)
 		return size == -EINVAL ? -EACCES : size;
 	rt_ub_put(transfer_data(), &report, sizeof report);

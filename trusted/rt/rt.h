@@ -165,13 +165,15 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 void rt_ereport(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
 /* The second half of the report data by which the migration engine speaks: no program has a report with it. */
 #define RT_ENGINE_LABEL "optmig 1 evidence of a migration"
-/* Return: 0; -EPERM: the engine's label; -EINVAL: reserved bytes of `target` are used. */
+/* Return: 0; -EPERM: a label of the runtime's; -EINVAL: reserved bytes of `target` are used. */
 long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
 void rt_attest_target(struct sgx_targetinfo *ret);
 /* enum om_evidence_type, in the host's words; -EACCES: there is no evidence here. */
 long rt_attest_type(void);
 /* An envelope of at most `most` bytes, in the transfer buffer. Return: its size; -EPERM as above; -EACCES: the host has none. */
 long rt_attest_evidence(const uint8_t data[64], const RT_UNTRUSTED void **ret_untrusted, size_t most);
+/* The same for the runtime's own words, whose second half is a label that no program gets. */
+long rt_attest_own(const uint8_t data[64], const RT_UNTRUSTED void **ret_untrusted, size_t most);
 
 /* Before the process ends (io/socket.c): its unaccepted connections shall be reset. */
 void rt_io_pending_reset_all(void);
@@ -386,6 +388,9 @@ long mig_engine_call(uint64_t op);
 bool mig_busy(void);
 /* A destination whose program has not come: its tables are being filled, and nobody else may touch them. */
 bool mig_arriving(void);
+/* Nobody begins a move until mig_let_go(). False: one is under way, or the program is gone. */
+bool mig_hold(void);
+void mig_let_go(void);
 void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
 /* A page was OWED until the caller changed that, not to place its content but because the program has given it up: unmapped,
  * replaced or thrown away. Called once per page, by who changed it. */
