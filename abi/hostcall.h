@@ -26,7 +26,7 @@
 
 #include <stdint.h>
 
-#define OM_HOSTCALL_VERSION 4
+#define OM_HOSTCALL_VERSION 5
 #define OM_TBUF_DATA        4096u              /* data begins here */
 #define OM_TBUF_SIZE_MIN    (64u * 1024u)
 #define OM_TBUF_SIZE_APP    (256u * 1024u + OM_TBUF_DATA)
@@ -50,7 +50,7 @@ enum om_ecall {
 	                        at the wrong moment would undo a hand-over. OM_ESTATE while a migration session is under way */
 	OM_ECALL_IO,         /* service slot: a descriptor with O_ASYNC is ready. r8 = the host's number of it, r9 = si_code, and si_band
 	                        in the upper half */
-	OM_ECALL_UNLOCK,     /* service slot: messages from and to the program's owner, r8 = enum om_unlock_op (abi/unlock.h) */
+	OM_ECALL_UNLOCK,     /* service slot: messages from and to the program's owner, r8 = enum om_unlock_op (abi/ownercall.h) */
 };
 
 /* Park all application threads and let them go on in place; or what a round of pre-copy does to them. */

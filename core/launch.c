@@ -3,9 +3,15 @@
  * The measured launch: decoding, looking up, encoding (see the header). What is decoded is checked once and as a whole; from then on
  * numbers and offsets are believed. Lists are sorted, so that a name is found by halving, however many files an image trusts.
  */
+#include <assert.h>
 #include <string.h>
 #include "cursor.h"
 #include "launch.h"
+
+/* In the head: the size of the strings, behind the counts. */
+#define AT_STRINGS (16 + 4 * (size_t)OM_LAUNCH_LISTS)
+
+static_assert(AT_STRINGS + 12 == OM_LAUNCH_HEAD, "the size, lineage, and signal");
 
 static uint32_t get_u32(const uint8_t *at)
 {
@@ -112,6 +118,44 @@ uint64_t om_launch_file_size(const struct om_launch *l, uint32_t index)
 	return get_u64(l->files + 16 * (size_t)index);
 }
 
+static bool secret_is_good(struct om_launch_string s)
+{
+	for (uint32_t i = 0; i < s.size; i++) {
+		const char c = s.text[i];
+
+		if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-'))
+			return false;
+	}
+	/* It is the name of a file. */
+	return s.size && s.size <= OM_LAUNCH_SECRET && !is(s.text, s.size, ".") && !is(s.text, s.size, "..");
+}
+
+/* -1: no lower-case hex digit. */
+static int digit(char c)
+{
+	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool owner_is_good(struct om_launch_string s)
+{
+	for (uint32_t i = 0; i < s.size; i++)
+		if (digit(s.text[i]) < 0)
+			return false;
+	return s.size == OM_LAUNCH_OWNER;
+}
+
+bool om_launch_owner(const struct om_launch *l, uint8_t ret_public[OM_LAUNCH_OWNER / 2])
+{
+	struct om_launch_string s;
+
+	if (!l->count[OM_LAUNCH_UNLOCK])
+		return false;
+	s = om_launch_string(l, OM_LAUNCH_UNLOCK, 0);
+	for (uint32_t i = 0; i < OM_LAUNCH_OWNER / 2; i++)
+		ret_public[i] = (uint8_t)(digit(s.text[2 * i]) << 4 | digit(s.text[2 * i + 1]));
+	return true;
+}
+
 static bool string_is_good(enum om_launch_list list, struct om_launch_string s)
 {
 	const char *equals = memchr(s.text, '=', s.size);
@@ -122,7 +166,10 @@ static bool string_is_good(enum om_launch_list list, struct om_launch_string s)
 	case OM_LAUNCH_ARGS:    return true;
 	case OM_LAUNCH_PASS:    return s.size && !equals && (!memchr(s.text, '*', s.size) || memchr(s.text, '*', s.size) == s.text + s.size - 1);
 	case OM_LAUNCH_SET:     return equals && equals != s.text;
-	case OM_LAUNCH_ALLOWED: return path_is_normal(s, s.size && s.text[s.size - 1] == '/');
+	case OM_LAUNCH_ALLOWED:
+	case OM_LAUNCH_ENCRYPTED: return path_is_normal(s, s.size && s.text[s.size - 1] == '/');
+	case OM_LAUNCH_SECRETS: return secret_is_good(s);
+	case OM_LAUNCH_UNLOCK:  return owner_is_good(s);
 	case OM_LAUNCH_SEALED:  return s.size && s.text[s.size - 1] == '/' && path_is_normal(s, true);
 	default:                return path_is_normal(s, false);
 	}
@@ -155,8 +202,10 @@ static int check_strings(const struct om_launch *l)
 /* A list says something only where not everything is allowed. */
 static int check_counts(const struct om_launch *l)
 {
-	if (l->any & ~(OM_LAUNCH_ANY_ARGS | OM_LAUNCH_ANY_ENV | OM_LAUNCH_ANY_FILES))
+	if (l->any & ~(OM_LAUNCH_ANY_ARGS | OM_LAUNCH_ANY_ENV | OM_LAUNCH_ANY_FILES) || l->lineage >= OM_LINEAGES)
 		return OM_EVERSION;
+	if (!om_launch_signal_is_good(l->after_move) || l->count[OM_LAUNCH_UNLOCK] > 1)
+		return OM_EINVAL;
 	for (unsigned list = 0; list < OM_LAUNCH_LISTS; list++)
 		if (l->count[list] > OM_LAUNCH_STRINGS)
 			return OM_EINVAL;
@@ -200,6 +249,28 @@ static size_t to_eight(size_t size)
 	return -size & 7;
 }
 
+static bool has(const struct om_launch *l, enum om_launch_list list, struct om_launch_string s, uint32_t *ret_index);
+
+static bool has_this(const struct om_launch *l, enum om_launch_list list, const char *text, uint32_t size)
+{
+	uint32_t index;
+
+	return has(l, list, (struct om_launch_string){ text, size }, &index);
+}
+
+/* A name is listed once: as encrypted, or as something else. */
+static int check_encrypted(const struct om_launch *l)
+{
+	for (uint32_t i = 0; i < l->count[OM_LAUNCH_ENCRYPTED]; i++) {
+		const struct om_launch_string s = om_launch_string(l, OM_LAUNCH_ENCRYPTED, i);
+
+		for (unsigned list = OM_LAUNCH_ALLOWED; list <= OM_LAUNCH_TRUSTED; list++)
+			if (has_this(l, (enum om_launch_list)list, s.text, s.size))
+				return OM_EINVAL;
+	}
+	return 0;
+}
+
 int om_launch_decode(const void *bytes, size_t size, struct om_launch *ret)
 {
 	struct om_launch l = { .any = OM_LAUNCH_ANY_ARGS | OM_LAUNCH_ANY_ENV | OM_LAUNCH_ANY_FILES };
@@ -221,7 +292,8 @@ int om_launch_decode(const void *bytes, size_t size, struct om_launch *ret)
 		total += l.count[list] <= OM_LAUNCH_STRINGS ? l.count[list] : 0;
 	}
 	strings_size = om_get_u32(&c);
-	om_get_zeros(&c, 4);
+	l.lineage = om_get_u32(&c);
+	l.after_move = om_get_u32(&c);
 	if (!c.error && (size > OM_LAUNCH_MAX || (error = check_counts(&l))))
 		om_get_fail(&c, size > OM_LAUNCH_MAX ? OM_EINVAL : error);
 	l.ends = om_get_view(&c, 4 * (size_t)total);
@@ -235,6 +307,8 @@ int om_launch_decode(const void *bytes, size_t size, struct om_launch *ret)
 	error = om_get_end(&c);
 	if (!error)
 		error = check_strings(&l);
+	if (!error)
+		error = check_encrypted(&l);
 	if (!error)
 		*ret = l;
 	return error;
@@ -259,7 +333,7 @@ size_t om_launch_extent(const void *bytes, size_t size)
 		if (hashes > OM_LAUNCH_MAX / OM_SHA256_SIZE)
 			return 0;
 	}
-	at += OM_SHA256_SIZE * hashes + ((get_u32(head + 40) + 7ull) & ~7ull);
+	at += OM_SHA256_SIZE * hashes + ((get_u32(head + AT_STRINGS) + 7ull) & ~7ull);
 	return at <= size ? (size_t)at : 0;
 }
 
@@ -370,7 +444,8 @@ static bool above(const struct om_launch *l, const char *path, uint32_t size)
 	memcpy(name, path, size);
 	if (size != 1 || path[0] != '/')
 		name[directory.size++] = '/';
-	return is_above(l, OM_LAUNCH_TRUSTED, directory) || is_above(l, OM_LAUNCH_ALLOWED, directory) || is_above(l, OM_LAUNCH_SEALED, directory);
+	return is_above(l, OM_LAUNCH_TRUSTED, directory) || is_above(l, OM_LAUNCH_ALLOWED, directory) || is_above(l, OM_LAUNCH_SEALED, directory) ||
+		is_above(l, OM_LAUNCH_ENCRYPTED, directory);
 }
 
 /* The path's name below the start, or NULL. The start itself is ".". */
@@ -387,7 +462,7 @@ static const char *relative(const char *path, const char *start)
 
 static bool has_relative(const struct om_launch *l)
 {
-	for (unsigned list = OM_LAUNCH_ALLOWED; list <= OM_LAUNCH_TRUSTED; list++) {
+	for (unsigned list = OM_LAUNCH_ALLOWED; list <= OM_LAUNCH_ENCRYPTED; list++) {
 		const uint32_t count = l->count[list];
 
 		/* Sorted: what does not begin with '/' stands at an end. */
@@ -401,19 +476,30 @@ static bool has_relative(const struct om_launch *l)
 /* Only here: below a directory whose files are trusted, and none of them. */
 #define IS_SEALED ((enum om_launch_verdict)(OM_LAUNCH_IS_TRUSTED + 1))
 
-/* What the lists say of one name. Of a directory whose files are trusted and one that is allowed the one that lies deeper counts. */
+/* How deep the list goes with the name: 0 not at all, UINT32_MAX it has it. */
+static uint32_t depth(const struct om_launch *l, enum om_launch_list list, struct om_launch_string s)
+{
+	uint32_t index;
+
+	return has(l, list, s, &index) ? UINT32_MAX : below(l, list, s.text, s.size);
+}
+
+/* What the lists say of one name. Of directories whose files are trusted, encrypted or allowed the one that lies deepest counts; of the
+ * first and another that are equal the first. */
 static enum om_launch_verdict judge(const struct om_launch *l, const char *path, uint32_t *ret_index)
 {
 	const uint32_t size = (uint32_t)strlen(path);
 	const struct om_launch_string s = { path, size };
-	uint32_t index, sealed;
+	uint32_t sealed, encrypted, allowed;
 
 	if (has(l, OM_LAUNCH_TRUSTED, s, ret_index))
 		return OM_LAUNCH_IS_TRUSTED;
-	if (has(l, OM_LAUNCH_ALLOWED, s, &index))
-		return OM_LAUNCH_IS_ALLOWED;
 	sealed = below(l, OM_LAUNCH_SEALED, path, size);
-	if (below(l, OM_LAUNCH_ALLOWED, path, size) > sealed)
+	encrypted = depth(l, OM_LAUNCH_ENCRYPTED, s);
+	allowed = depth(l, OM_LAUNCH_ALLOWED, s);
+	if (encrypted > sealed && encrypted > allowed)
+		return OM_LAUNCH_IS_ENCRYPTED;
+	if (allowed > sealed)
 		return OM_LAUNCH_IS_ALLOWED;
 	if (above(l, path, size))
 		return OM_LAUNCH_IS_ABOVE;
@@ -502,7 +588,8 @@ static void put_head(struct om_put *c, const struct om_launch_source *source, co
 	for (unsigned list = 0; list < OM_LAUNCH_LISTS; list++)
 		om_put_u32(c, source->count[list]);
 	om_put_u32(c, (uint32_t)s->text);
-	om_put_u32(c, 0);
+	om_put_u32(c, source->lineage);
+	om_put_u32(c, source->after_move);
 }
 
 static void put_files(struct om_put *c, const struct om_launch_source *source)

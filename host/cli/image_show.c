@@ -83,6 +83,8 @@ static int find_launch(struct shown *s)
 		memcpy(&magic, s->file + at, sizeof magic);
 	if (magic != OM_LAUNCH_MAGIC)
 		return om_launch_decode(NULL, 0, &s->launch);
+	if (left >= 12 && s->file[at + 8] != OM_LAUNCH_VERSION)
+		return OM_EVERSION;
 	/* Its length follows from what it says: what is behind it belongs to others. */
 	size = om_launch_extent(s->file + at, left);
 	return size ? om_launch_decode(s->file + at, size, &s->launch) : OM_ETRUNCATED;
@@ -149,6 +151,7 @@ static int read_image(const char *path, struct shown *s)
 	error = find_launch(s);
 	if (error) {
 		host_error("image show: %s: %s", path, error == OM_EIMAGE ? "its header is not where optmig-cc puts it" :
+			error == OM_EVERSION ? "what it says of its launch is of another version: link it again" :
 			"what it says of its arguments, environment and files is damaged");
 		return error;
 	}
@@ -204,6 +207,23 @@ static void print_line(const char *title, const char *format, struct om_launch_s
 	printf(format, text ? text : "?");
 	putchar('\n');
 	free(text);
+}
+
+static const char *lineage(const struct shown *s)
+{
+	static const char *const names[] = { [OM_LINEAGE_NEW] = "new", [OM_LINEAGE_SEAL] = "seal", [OM_LINEAGE_OWNER] = "owner" };
+
+	return names[s->launch.lineage];
+}
+
+/* As the image's options call it. */
+static const char *signal_name(const struct shown *s)
+{
+	static char number[12];
+	const char *name = sigabbrev_np((int)s->launch.after_move);
+
+	snprintf(number, sizeof number, "%u", s->launch.after_move);
+	return name ? name : number;
 }
 
 static void print_list(const struct shown *s, const char *title, const char *format, enum om_launch_list list)
@@ -282,7 +302,13 @@ static void print_text(const struct shown *s)
 		om_launch_rules_files(&s->launch) ? "any; those that follow are checked" : "any");
 	print_trusted(s);
 	print_list(s, "  all of", "%s", OM_LAUNCH_SEALED);
+	print_list(s, "encrypted", "%s", OM_LAUNCH_ENCRYPTED);
 	print_list(s, "allowed", "%s", OM_LAUNCH_ALLOWED);
+	print_line("lineage", "%s", (struct om_launch_string){ lineage(s), (uint32_t)strlen(lineage(s)) });
+	print_list(s, "waits for", "%s", OM_LAUNCH_SECRETS);
+	print_list(s, "unlocked by", "%s", OM_LAUNCH_UNLOCK);
+	if (s->launch.after_move)
+		printf("%-12s %s\n", "after a move", signal_name(s));
 	print_host(s);
 }
 
@@ -337,6 +363,10 @@ static void print_json(const struct shown *s)
 	json_object_set_new(all, "env", json_pack("{s:o, s:o}", "pass", json_any(s, OM_LAUNCH_ANY_ENV, OM_LAUNCH_PASS), "set", json_list(s, OM_LAUNCH_SET)));
 	json_object_set_new(all, "files", json_pack("{s:o, s:o, s:o}", "trusted", json_trusted(s), "trusted_directories", json_list(s, OM_LAUNCH_SEALED),
 		"allowed", json_any(s, OM_LAUNCH_ANY_FILES, OM_LAUNCH_ALLOWED)));
+	json_object_set_new(json_object_get(all, "files"), "encrypted", json_list(s, OM_LAUNCH_ENCRYPTED));
+	json_object_set_new(all, "lineage", json_string(lineage(s)));
+	json_object_set_new(all, "secrets", json_pack("{s:o, s:o}", "wait", json_list(s, OM_LAUNCH_SECRETS), "owner", json_list(s, OM_LAUNCH_UNLOCK)));
+	json_object_set_new(all, "after_move", s->launch.after_move ? json_string(signal_name(s)) : json_null());
 	json_dumpf(all, stdout, JSON_INDENT(2));
 	putchar('\n');
 	json_decref(all);

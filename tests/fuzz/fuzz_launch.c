@@ -15,7 +15,7 @@ static void again(const struct om_launch *l, const uint8_t *data, size_t size)
 	static const char *lists[OM_LAUNCH_LISTS][STRINGS];
 	static uint8_t bytes[1 << 16];
 	struct om_launch_file files[STRINGS];
-	struct om_launch_source source = { .any = l->any, .file = files };
+	struct om_launch_source source = { .any = l->any, .lineage = l->lineage, .after_move = l->after_move, .file = files };
 	const uint8_t *hashes = l->hashes;
 
 	for (unsigned list = 0; list < OM_LAUNCH_LISTS; list++) {
@@ -60,6 +60,15 @@ static void lists(const struct om_launch *l)
 		path[s.size] = 0;
 		if (path[0] == '/')
 			PROPERTY(om_launch_judge(l, path, "/etc", &index) == OM_LAUNCH_IS_TRUSTED && index == i);
+	}
+	for (uint32_t i = 0; i < l->count[OM_LAUNCH_ENCRYPTED]; i++) {
+		const struct om_launch_string s = om_launch_string(l, OM_LAUNCH_ENCRYPTED, i);
+
+		memcpy(path, s.text, s.size);
+		path[s.size] = 0;
+		/* What is said to be encrypted is never the host's in plain. */
+		if (path[0] == '/')
+			PROPERTY(om_launch_normalise(path) && om_launch_judge(l, path, "/etc", &index) != OM_LAUNCH_IS_ALLOWED);
 	}
 	PROPERTY(l->any & OM_LAUNCH_ANY_FILES || l->count[OM_LAUNCH_ALLOWED] || om_launch_judge(l, "/etc/x", "/", &index) != OM_LAUNCH_IS_ALLOWED);
 	for (uint32_t i = 0; i < l->count[OM_LAUNCH_SET]; i++) {

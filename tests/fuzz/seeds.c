@@ -226,9 +226,12 @@ static int launches(void)
 	static uint8_t bytes[4096], hashes[3][OM_SHA256_SIZE] = { { 1 }, { 2 }, { 3 } };
 	const struct om_launch_file files[] = { { 70000, hashes }, { 1, hashes + 2 } };
 	const char *const args[] = { "program", "-x" }, *const pass[] = { "LANG", "LC_*" }, *const set[] = { "A=1" }, *const allowed[] = { "/data/", "log" },
-		*const sealed[] = { "/etc/app/" }, *const trusted[] = { "/etc/app/a", "b" };
+		*const sealed[] = { "/etc/app/" }, *const trusted[] = { "/etc/app/a", "b" }, *const encrypted[] = { "/data/db/", "state" },
+		*const wait[] = { "db.key", "token" }, *const owner[] = { "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef" };
 	const struct om_launch_source sources[] = {
-		{ .list = { args, pass, set, allowed, sealed, trusted }, .count = { 2, 2, 1, 2, 1, 2 }, .file = files },
+		{ .list = { args, pass, set, allowed, sealed, trusted, encrypted, wait, owner }, .count = { 2, 2, 1, 2, 1, 2, 2, 2, 1 }, .file = files,
+			.lineage = OM_LINEAGE_SEAL, .after_move = 1 },
 		{ .any = OM_LAUNCH_ANY_ENV | OM_LAUNCH_ANY_FILES, .list = { args }, .count = { 2 } },
 	};
 

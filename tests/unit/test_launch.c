@@ -16,13 +16,18 @@ static const char content[] = "what the file says\n";
 	.count[which] = sizeof((const char *const[]){ __VA_ARGS__ }) / sizeof(char *)
 
 static const struct om_launch_file facts[] = { { sizeof content - 1, hashes }, { 0, NULL }, { OM_LAUNCH_BLOCK + 1, hashes + 1 } };
+#define OWNER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 static const struct om_launch_source whole = {
+	.lineage = OM_LINEAGE_OWNER, .after_move = 1,
 	LIST(OM_LAUNCH_ARGS, "program", "", "-x", "a b"),
 	LIST(OM_LAUNCH_PASS, "LANG", "LC_*"),
 	LIST(OM_LAUNCH_SET, "A=", "AB=1=2"),
-	LIST(OM_LAUNCH_ALLOWED, "/data/", "/etc/app/state", "log", "out/"),
+	LIST(OM_LAUNCH_ALLOWED, "/data/", "/data/db/plain/", "/etc/app/state", "log", "out/"),
 	LIST(OM_LAUNCH_SEALED, "/etc/app/", "conf/"),
 	LIST(OM_LAUNCH_TRUSTED, "/etc/app/a", "/etc/hosts", "conf/b"),
+	LIST(OM_LAUNCH_ENCRYPTED, "/data/db/", "/data/db/plain/key", "/etc/app/secret", "log.d/"),
+	LIST(OM_LAUNCH_SECRETS, "Db_1.key-2", "token"),
+	LIST(OM_LAUNCH_UNLOCK, OWNER OWNER),
 	.file = facts,
 };
 
@@ -46,13 +51,18 @@ static bool string_is(struct om_launch_string s, const char *text)
 static void test_round(void **state)
 {
 	const struct om_launch l = launch_of(&whole);
-	uint8_t hash[OM_SHA256_SIZE], joined[OM_SHA256_SIZE];
+	uint8_t hash[OM_SHA256_SIZE], joined[OM_SHA256_SIZE], owner[OM_LAUNCH_OWNER / 2];
 
 	(void)state;
 	assert_int_equal(om_launch_extent(bytes, sizeof bytes), bytes_size);
 	assert_int_equal(om_launch_extent(bytes, bytes_size), bytes_size);
 	assert_int_equal(om_launch_extent(bytes, bytes_size - 1), 0);
 	assert_int_equal(l.any, 0);
+	assert_int_equal(l.lineage, OM_LINEAGE_OWNER);
+	assert_int_equal(l.after_move, 1);
+	assert_true(om_launch_owner(&l, owner));
+	for (size_t i = 0; i < sizeof owner; i++)
+		assert_int_equal(owner[i], 0x22 * (i % 8) + 1);
 	for (unsigned list = 0; list < OM_LAUNCH_LISTS; list++) {
 		assert_int_equal(l.count[list], whole.count[list]);
 		for (uint32_t i = 0; i < l.count[list]; i++)
@@ -87,6 +97,9 @@ static void test_nothing(void **state)
 	(void)state;
 	assert_int_equal(om_launch_decode(NULL, 0, &l), 0);
 	assert_false(om_launch_rules_files(&l));
+	assert_false(om_launch_owner(&l, bytes));
+	assert_int_equal(l.lineage, OM_LINEAGE_NEW);
+	assert_int_equal(l.after_move, 0);
 	assert_true(om_launch_passes(&l, "X", 1));
 	assert_int_equal(om_launch_judge(&l, "/x", "/", &index), OM_LAUNCH_IS_ALLOWED);
 }
@@ -106,7 +119,7 @@ static void test_damaged(void **state)
 		bytes[i] ^= 0x80;
 	}
 	/* Strings' ends, files: any other number is another encoding of the same, or none. */
-	for (size_t i = OM_LAUNCH_HEAD; i < OM_LAUNCH_HEAD + 17 * 4 + 4; i++) {
+	for (size_t i = OM_LAUNCH_HEAD; i < OM_LAUNCH_HEAD + 25 * 4 + 4; i++) {
 		bytes[i] ^= 0x80;
 		assert_int_not_equal(om_launch_decode(bytes, bytes_size, &l), 0);
 		bytes[i] ^= 0x80;
@@ -146,6 +159,26 @@ static void test_refused(void **state)
 		{ ARGS, LIST(OM_LAUNCH_SEALED, "/a") },
 		{ ARGS, LIST(OM_LAUNCH_TRUSTED, "/a/"), .file = facts },
 		{ ARGS, LIST(OM_LAUNCH_TRUSTED, "/"), .file = facts },
+		{ ARGS, LIST(OM_LAUNCH_ENCRYPTED, "") },
+		{ ARGS, LIST(OM_LAUNCH_ENCRYPTED, "../a") },
+		{ ARGS, LIST(OM_LAUNCH_ENCRYPTED, "/b", "/a") },
+		{ ARGS, LIST(OM_LAUNCH_ENCRYPTED, "/a"), LIST(OM_LAUNCH_ALLOWED, "/a") },
+		{ ARGS, LIST(OM_LAUNCH_ENCRYPTED, "/a/"), LIST(OM_LAUNCH_ALLOWED, "/a/") },
+		{ ARGS, LIST(OM_LAUNCH_ENCRYPTED, "/a/"), LIST(OM_LAUNCH_SEALED, "/a/") },
+		{ ARGS, LIST(OM_LAUNCH_ENCRYPTED, "/a"), LIST(OM_LAUNCH_TRUSTED, "/a"), .file = facts },
+		{ ARGS, LIST(OM_LAUNCH_SECRETS, "") },
+		{ ARGS, LIST(OM_LAUNCH_SECRETS, "a/b") },
+		{ ARGS, LIST(OM_LAUNCH_SECRETS, "..") },
+		{ ARGS, LIST(OM_LAUNCH_SECRETS, "b", "a") },
+		{ ARGS, LIST(OM_LAUNCH_SECRETS, OWNER "0") },
+		{ ARGS, LIST(OM_LAUNCH_UNLOCK, OWNER) },
+		{ ARGS, LIST(OM_LAUNCH_UNLOCK, OWNER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdeF") },
+		{ ARGS, LIST(OM_LAUNCH_UNLOCK, OWNER OWNER, OWNER "1123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef") },
+		{ ARGS, .lineage = OM_LINEAGES },
+		{ ARGS, .after_move = 9 },
+		{ ARGS, .after_move = 19 },
+		{ ARGS, .after_move = 32 },
+		{ ARGS, .after_move = 65 },
 	};
 
 	(void)state;
@@ -189,6 +222,7 @@ static void judged(const struct om_launch *l, const struct expected *e, size_t c
 #define UNLISTED OM_LAUNCH_IS_UNLISTED, 0
 #define ABOVE OM_LAUNCH_IS_ABOVE, 0
 #define ALLOWED OM_LAUNCH_IS_ALLOWED, 0
+#define ENCRYPTED OM_LAUNCH_IS_ENCRYPTED, 0
 #define TRUSTED(index) OM_LAUNCH_IS_TRUSTED, index
 
 static void test_judge(void **state)
@@ -206,6 +240,24 @@ static void test_judge(void **state)
 		/* A host that chooses the start well moves nothing that has an absolute name. */
 		{ "/etc/app/out/evil", "/etc/app", UNLISTED }, { "/etc/app/log", "/etc/app", UNLISTED }, { "/data/conf/evil", "/data", UNLISTED },
 		{ "/data/conf/b", "/data", TRUSTED(2) });
+}
+
+/* The deepest directory counts, and a name before them all; below a sealed one only what is named. */
+static void test_judge_encrypted(void **state)
+{
+	const struct om_launch l = launch_of(&whole);
+	const struct om_launch_source any = { .any = OM_LAUNCH_ANY_ARGS | OM_LAUNCH_ANY_ENV | OM_LAUNCH_ANY_FILES, LIST(OM_LAUNCH_ENCRYPTED, "/db/a", "e/") };
+	struct om_launch open;
+
+	(void)state;
+	JUDGED(&l, { "/data/db/a", "/", ENCRYPTED }, { "/data/db", "/", ENCRYPTED }, { "/data/db/x/y", "/", ENCRYPTED }, { "/data/dba", "/", ALLOWED },
+		{ "/data/db/plain/x", "/", ALLOWED }, { "/data/db/plain/key", "/", ENCRYPTED }, { "/data/db/plainer", "/", ENCRYPTED },
+		{ "/etc/app/secret", "/", ENCRYPTED }, { "/etc/app/secret/x", "/", UNLISTED }, { "/x/log.d/y", "/x", ENCRYPTED }, { "/log.d/y", "/x", UNLISTED },
+		/* Where it starts decides nothing of an absolute name, and never makes plain what is encrypted. */
+		{ "/data/db/log", "/data/db", ENCRYPTED }, { "/data/log.d/y", "/data", ENCRYPTED }, { "/etc/app/log.d/y", "/etc/app", UNLISTED });
+	open = launch_of(&any);
+	assert_true(om_launch_rules_files(&open));
+	JUDGED(&open, { "/db/a", "/", ENCRYPTED }, { "/db/b", "/", ALLOWED }, { "/db", "/", ABOVE }, { "/x/e/f", "/x", ENCRYPTED }, { "/e/f", "/x", ALLOWED });
 }
 
 /* What is trusted is trusted though everything else is allowed, and the directory holds nothing else. */
@@ -254,7 +306,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round), cmocka_unit_test(test_nothing), cmocka_unit_test(test_damaged), cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_normal), cmocka_unit_test(test_judge), cmocka_unit_test(test_judge_any), cmocka_unit_test(test_whole_start),
+		cmocka_unit_test(test_normal), cmocka_unit_test(test_judge), cmocka_unit_test(test_judge_encrypted), cmocka_unit_test(test_judge_any), cmocka_unit_test(test_whole_start),
 		cmocka_unit_test(test_environment),
 	};
 

@@ -55,6 +55,8 @@ struct cc_launch {
 	const char *argv0;                  /* NULL: the program's name */
 	struct strv set;                    /* NAME=VALUE */
 	struct strv trusted, from;          /* names as the program says them, and which files optmig-cc reads for them */
+	struct strv encrypted, wait;        /* wait: names of secrets */
+	const char *owner, *lineage, *signal; /* NULL: unsaid */
 };
 
 /* ---- options.c: image options, from (in rising order) defaults, the TOML file, OPTMIG_OPTIONS, -Xoptmig ---- */
@@ -132,6 +134,8 @@ int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const str
 
 /* launch.c: adds the object to the link. Return: nonzero after an error. */
 int cc_launch_link(struct cc_plan *plan, const struct cc_env *env, const struct cc_options *options);
+/* Does the program wait for an owner that only the policy can name? */
+bool cc_launch_wants_owner(const struct cc_launch *launch);
 
 /* ---- run.c ---- */
 int cc_run(const struct strv *command, bool verbose);             /* exit status of the child */

@@ -24,6 +24,7 @@ void cc_help(void)
 		"  xfrm=avx      vector registers that exist inside, and at both ends of a move: sse, avx, avx512\n"
 		"  name=TEXT     program name                                     svn=N        ISV SVN of the signature (0)\n"
 		"  args, env, files.trusted, files.allowed   what the host may decide (optmig-launch(5)); =any: everything\n"
+		"  files.encrypted, secrets.wait, secrets.owner, lineage, after-move.signal   keys, secrets, moves (optmig-launch(5))\n"
 		"  allow-uninstrumented=OBJECT,...   link objects that were not built with the pass: write-tracked by page faults\n"
 		"                and postcopy can move such a program\n"
 		"\n"

@@ -29,6 +29,12 @@ static uint64_t build_date(void)
 	return epoch && *epoch && !*end && date > 0 ? (uint64_t)date : 0;
 }
 
+static int no_owner(void)
+{
+	cc_error("the program waits for what its owner delivers, and nobody is its owner: secrets.owner = \"KEY\", or `owner` in the policy");
+	return 1;
+}
+
 /* Readable or in bytes; refused here rather than by an enclave that nobody can satisfy (docs/spec/policy.md). */
 static int load_policy(const struct cc_options *options, struct om_image_header *h)
 {
@@ -38,6 +44,7 @@ static int load_policy(const struct cc_options *options, struct om_image_header 
 	size_t size = 0;
 	int error = 0;
 
+	if (!options->policy && cc_launch_wants_owner(&options->launch)) return no_owner();
 	if (!options->policy && !build_date()) return 0;
 	if (options->policy && !(data = cc_read_file(options->policy, &size))) {
 		cc_error("%s: the attestation policy cannot be read", options->policy);
@@ -46,6 +53,7 @@ static int load_policy(const struct cc_options *options, struct om_image_header 
 	error = om_policy_from_text((struct om_view){ (const uint8_t *)data, size }, build_date(), &policy, &wrong);
 	free(data);
 	if (!error && (wrong.words = om_policy_image_fault(&policy, NULL))) error = OM_EINVAL;
+	if (!error && !(policy.flags & OM_POLICY_OWNER) && cc_launch_wants_owner(&options->launch)) return no_owner();
 	if (!error && options->debug && !(policy.flags & OM_POLICY_DEBUG)) {
 		error = OM_EINVAL;
 		wrong.words = "debug = no, and this is a debug image: it could move to nobody; give a key (-Xoptmig key=FILE), or take the line out";

@@ -23,7 +23,8 @@ static bool is_production(const struct cc_options *o)
 }
 
 static bool says_env(const struct cc_launch *l) { return l->pass.given || l->set.count; }
-static bool says_files(const struct cc_launch *l) { return l->allowed.given || l->trusted.count; }
+static bool says_files(const struct cc_launch *l) { return l->allowed.given || l->trusted.count || l->encrypted.count; }
+static bool says_keys(const struct cc_launch *l) { return l->wait.count || l->owner || l->lineage || l->signal; }
 
 static int check_complete(const struct cc_options *o)
 {
@@ -149,11 +150,11 @@ static int hash(struct file *file)
 
 /* ---- the section ------------------------------------------------------------------------------------------------------------ */
 
-static int sorted_paths(const struct strv *from, struct strv *ret)
+static int sorted_paths(const struct strv *from, const char *key, struct strv *ret)
 {
 	for (size_t i = 0; i < from->count; i++) {
 		const char *name = from->item[i];
-		if (!*name) { cc_error("files.allowed: an empty name"); return 1; }
+		if (!*name) { cc_error("%s: an empty name", key); return 1; }
 		name = name[strlen(name) - 1] == '/' ? normal_directory(name) : normal(name);
 		if (!name) return 1;
 		if (!strcmp(name, ".")) name = "./";
@@ -176,6 +177,87 @@ static int sorted_names(const struct strv *from, struct strv *ret)
 	if (ret->count) qsort(ret->item, ret->count, sizeof(char *), by_text);
 	return 0;
 }
+
+/* A name as a file, or as a directory, is listed once. */
+static int check_once(const struct strv *encrypted, const struct strv *other, const char *key)
+{
+	for (size_t i = 0; i < encrypted->count; i++)
+		if (strv_has(other, encrypted->item[i])) {
+			cc_error("%s is in files.encrypted and in %s: which of them is meant?", encrypted->item[i], key);
+			return 1;
+		}
+	return 0;
+}
+
+/* ---- keys and secrets --------------------------------------------------------------------------------------------------------- */
+
+static const char *const lineages[] = {[OM_LINEAGE_NEW] = "new", [OM_LINEAGE_SEAL] = "seal", [OM_LINEAGE_OWNER] = "owner"};
+
+static int lineage_of(const struct cc_launch *l, uint32_t *ret)
+{
+	*ret = OM_LINEAGE_NEW;
+	for (uint32_t i = 0; l->lineage && i < OM_LINEAGES; i++) {
+		if (strcmp(l->lineage, lineages[i])) continue;
+		*ret = i;
+		return 0;
+	}
+	if (l->lineage) cc_error("lineage = \"%s\": \"new\", \"seal\" or \"owner\" (optmig-launch(5))", l->lineage);
+	return l->lineage != NULL;
+}
+
+/* As the C library calls it, with or without SIG, or its number. */
+static int signal_of(const char *name, uint32_t *ret)
+{
+	*ret = 0;
+	if (!name) return 0;
+	char *end;
+	unsigned long number = strtoul(name, &end, 10);
+	for (int i = 1; *end && i < 32; i++) {
+		const char *abbreviation = sigabbrev_np(i);
+		if (!abbreviation || strcmp(abbreviation, starts_with(name, "SIG") ? name + 3 : name)) continue;
+		number = (unsigned long)i;
+		end += strlen(end);
+	}
+	if (*end || !number || !om_launch_signal_is_good(number)) {
+		cc_error("after-move.signal = \"%s\": no signal that a program can be told by: \"HUP\", \"USR1\", ...", name);
+		return 1;
+	}
+	*ret = (uint32_t)number;
+	return 0;
+}
+
+static int sorted_secrets(const struct strv *from, struct strv *ret)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	for (size_t i = 0; i < from->count; i++) {
+		const char *name = from->item[i];
+		if (!*name || strlen(name) > OM_LAUNCH_SECRET || name[strspn(name, letters)] || !strcmp(name, ".") || !strcmp(name, "..")) {
+			cc_error("secrets.wait: '%s' is no name of a secret: at most %u letters, digits, dots, underscores and hyphens", name, OM_LAUNCH_SECRET);
+			return 1;
+		}
+		if (!strv_has(ret, name)) strv_add(ret, name);
+	}
+	if (ret->count) qsort(ret->item, ret->count, sizeof(char *), by_text);
+	return 0;
+}
+
+static int owner_of(const struct cc_launch *l, struct strv *ret)
+{
+	if (!l->owner) return 0;
+	if (strlen(l->owner) != OM_LAUNCH_OWNER || l->owner[strspn(l->owner, "0123456789abcdef")]) {
+		cc_error("secrets.owner: the owner's key is %u lower-case hexadecimal digits, as in a policy's `owner`", OM_LAUNCH_OWNER);
+		return 1;
+	}
+	strv_add(ret, l->owner);
+	return 0;
+}
+
+bool cc_launch_wants_owner(const struct cc_launch *l)
+{
+	return !l->owner && (l->wait.count || (l->lineage && !strcmp(l->lineage, lineages[OM_LINEAGE_OWNER])));
+}
+
+/* ---- all together ------------------------------------------------------------------------------------------------------------- */
 
 static void put_list(struct om_launch_source *source, enum om_launch_list list, const struct strv *from)
 {
@@ -233,12 +315,12 @@ int cc_launch_link(struct cc_plan *plan, const struct cc_env *env, const struct 
 	const struct cc_launch *l = &o->launch;
 	const char *slash = strrchr(plan->output, '/'), *bytes = cc_format("%s/launch.bin", plan->temporary);
 	bool loose = !is_production(o);
-	struct strv args = {0}, pass = {0}, set = {0}, allowed = {0};
+	struct strv args = {0}, pass = {0}, set = {0}, allowed = {0}, encrypted = {0}, wait = {0}, owner = {0};
 	struct files files = {0};
 
 	if (check_complete(o)) return 1;
 	if (l->argv0 && (l->args.any || !l->args.given)) { cc_error("argv0 says something only together with args = [...]"); return 1; }
-	if (!l->args.given && !says_env(l) && !says_files(l)) return 0; /* no section: everything is allowed */
+	if (!l->args.given && !says_env(l) && !says_files(l) && !says_keys(l)) return 0; /* no section: everything is allowed */
 	struct om_launch_source source = {0};
 	if (l->args.any || !l->args.given) source.any |= OM_LAUNCH_ANY_ARGS;
 	if (l->pass.any || (!l->pass.given && loose)) source.any |= OM_LAUNCH_ANY_ENV;
@@ -247,10 +329,16 @@ int cc_launch_link(struct cc_plan *plan, const struct cc_env *env, const struct 
 	strv_extend(&args, &l->args.item);
 	strv_extend(&set, &l->set);
 	if (set.count) qsort(set.item, set.count, sizeof(char *), by_text);
-	if (sorted_names(&l->pass.item, &pass) || sorted_paths(&l->allowed.item, &allowed) || collect(l, &files)) return 1;
+	if (sorted_names(&l->pass.item, &pass) || sorted_paths(&l->allowed.item, "files.allowed", &allowed) || collect(l, &files)) return 1;
+	if (sorted_paths(&l->encrypted, "files.encrypted", &encrypted) || check_once(&encrypted, &allowed, "files.allowed")) return 1;
+	if (check_once(&encrypted, &l->trusted, "files.trusted") || check_once(&encrypted, &files.sealed, "files.trusted")) return 1;
+	if (sorted_secrets(&l->wait, &wait) || owner_of(l, &owner) || lineage_of(l, &source.lineage) || signal_of(l->signal, &source.after_move)) return 1;
 	put_list(&source, OM_LAUNCH_ARGS, &args);
 	put_list(&source, OM_LAUNCH_PASS, &pass);
 	put_list(&source, OM_LAUNCH_SET, &set);
 	put_list(&source, OM_LAUNCH_ALLOWED, &allowed);
+	put_list(&source, OM_LAUNCH_ENCRYPTED, &encrypted);
+	put_list(&source, OM_LAUNCH_SECRETS, &wait);
+	put_list(&source, OM_LAUNCH_UNLOCK, &owner);
 	return encode(&source, &files, bytes) || assemble(plan, env, bytes);
 }

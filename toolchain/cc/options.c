@@ -7,13 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 #include "cc.h"
+#include "launch.h"
 
 enum kind { SIZE, NUMBER, FLAG, ANSWER, STATE, TEXT, PATH, LIST,
 	WORDS,     /* struct cc_list: a list, or "any" */
 	ANY,       /* the same, and only "any" */
 	FILES,     /* a list of names, or of { path, from } */
-	VARIABLES, /* a table */
-	LATER };   /* there is no such thing yet */
+	VARIABLES }; /* a table */
 struct option { const char *key; enum kind kind; size_t offset; uint64_t low, high; };
 
 #define AT(member) offsetof(struct cc_options, member)
@@ -39,7 +39,11 @@ static const struct option options[] = {
 	{"env.set", VARIABLES, AT(launch.set), 0, 0},
 	{"files.allowed", WORDS, AT(launch.allowed), 0, 0},
 	{"files.trusted", FILES, AT(launch.trusted), 0, 0},
-	{"files.encrypted", LATER, 0, 0, 0},
+	{"files.encrypted", LIST, AT(launch.encrypted), 0, 0},
+	{"secrets.wait", LIST, AT(launch.wait), 0, 0},
+	{"secrets.owner", TEXT, AT(launch.owner), 0, OM_LAUNCH_OWNER},
+	{"lineage", TEXT, AT(launch.lineage), 0, 16},
+	{"after-move.signal", TEXT, AT(launch.signal), 0, 16},
 	{"runtime", PATH, AT(runtime), 0, 0},
 	{"script", PATH, AT(script), 0, 0},
 	{"sysroot", PATH, AT(sysroot), 0, 0},
@@ -188,9 +192,6 @@ static int set_value(struct cc_options *o, const struct option *option, const ch
 	case VARIABLES:
 		cc_error("%s: %s is a table in the image's TOML file: set = { NAME = \"VALUE\" }", where, key);
 		return 1;
-	case LATER:
-		cc_error("%s: %s: this version has no encrypted files; the program has to encrypt what it keeps in files.allowed", where, key);
-		return 1;
 	}
 	return 1;
 }
@@ -234,7 +235,6 @@ static int set_from_toml(void *context, const struct cc_toml *what)
 	const struct option *option = find(what->key, c->path);
 	const char *value = what->value;
 	if (!option) return 1;
-	if (option->kind == LATER) return set_value(c->options, option, "", c->path);
 	switch (what->kind) {
 	case CC_TOML_VALUE:
 		/* A path there starts from the file's own folder, wherever the build runs. */

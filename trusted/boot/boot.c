@@ -11,6 +11,7 @@
  */
 #include "boot/boot.h"
 #include "rt/internal.h"
+#include "rt/lineage.h"
 #include "rt/owner.h"
 #include "rt/testhooks.h"
 #include "rt/libmem.h"
@@ -206,6 +207,7 @@ void rt_boot(uint64_t at, uint64_t size)
 	if (boot.flags & OM_BOOT_RECEIVE) {
 		rt_stop_begin();
 	} else {
+		rt_lineage_begin();
 		start_main_thread(&boot, at + sizeof boot);
 		rt_signal_boot(boot.signals_ignored);
 		main_slot[0] = rt_image->service_slots;

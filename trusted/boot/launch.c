@@ -27,8 +27,12 @@ uint64_t rt_cpu_features(void)
 
 void rt_launch_boot(uint64_t cpu_features)
 {
+	const int error = om_launch_decode(__rt_launch_start, (size_t)(__rt_launch_end - __rt_launch_start), &launch);
+
 	features = cpu_features & OM_CPU_SHANI;
-	if (om_launch_decode(__rt_launch_start, (size_t)(__rt_launch_end - __rt_launch_start), &launch))
+	if (error == OM_EVERSION)
+		rt_fatal(error, "the image's section .optmig.launch is of another version: link it again");
+	if (error)
 		rt_fatal(OM_EIMAGE, "the image's section .optmig.launch is damaged");
 }
 

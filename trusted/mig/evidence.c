@@ -190,7 +190,7 @@ static int admit(const struct om_peer *peer, const char **ret_words)
 	return error;
 }
 
-int mig_evidence_heir(struct om_view evidence, const uint8_t report_data[SGX_REPORTDATA_SIZE], const uint8_t mrenclave[32], const char **ret_words)
+int mig_evidence_heir(struct om_view evidence, const uint8_t expected[SGX_REPORTDATA_SIZE], const uint8_t mrenclave[32], const char **ret_words)
 {
 	static uint8_t policy[OM_POLICY_BYTES_MAX];        /* all connections are owned: one call at a time */
 	static struct om_policy p;
@@ -228,7 +228,7 @@ int mig_evidence_heir(struct om_view evidence, const uint8_t report_data[SGX_REP
 	if (error)
 		return error;
 	error = om_attest_peer(policy, size, &report.body, evidence, (struct om_view) { collateral, (size_t)got }, &offer,
-		rt_realtime_ns() / 1000000000, report_data, &peer, &reason);
+		rt_realtime_ns() / 1000000000, expected, &peer, &reason);
 	*ret_words = om_attest_reason_words(reason);
 	if (error)
 		return error;

@@ -29,7 +29,7 @@
 #include "rt/lineage.h"
 #include "rt/owner.h"
 #include "rt/rt.h"
-#include "unlock.h"
+#include "ownercall.h"
 #include "unlock/unlock.h"
 
 struct secret { uint32_t at, size; uint8_t name_size; char name[OM_UNLOCK_NAME_MAX + 1]; };

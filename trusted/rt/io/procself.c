@@ -14,7 +14,7 @@
 
 #define ARGUMENTS_PAGE 4096u
 #define TEXT_LIMIT (2u << 20)
-#define DIRENT_MAX 48u
+#define DIRENT_MAX 96u
 #define OWNER_ROOT 0
 
 static RT_RESIDENT uint64_t arguments, arguments_size, environment_size;

@@ -225,7 +225,8 @@ static void judge(struct rt_io_path *path, enum where where, const struct rt_io_
 
 static long permit(const struct rt_io_path *path, enum rt_io_want want, enum where where)
 {
-	if (path->verdict == OM_LAUNCH_IS_UNLISTED) {
+	/* Encrypted: a plain file of that name is never what is meant. */
+	if (path->verdict == OM_LAUNCH_IS_UNLISTED || path->verdict == OM_LAUNCH_IS_ENCRYPTED) {
 		tell_refused(where == AT_NAME ? path->real : path->text);
 		return -EACCES;
 	}

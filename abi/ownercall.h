@@ -5,8 +5,8 @@
  *
  * A negative ret is a refusal, OM_E*; data are then the words, with NUL. One operation at a time: OM_ESTATE otherwise.
  */
-#ifndef OPTMIG_ABI_UNLOCK_H
-#define OPTMIG_ABI_UNLOCK_H
+#ifndef OPTMIG_ABI_OWNERCALL_H
+#define OPTMIG_ABI_OWNERCALL_H
 
 #include <stdint.h>
 
