@@ -262,8 +262,8 @@ static int ask(struct party *p, const char *target)
 	if (error)
 		return error;
 	request.evidence = (struct om_view) { p->evidence, p->evidence_size };
-	/* An envelope of the demo platform begins as a bare quote of version 4 may; without its head it is told from its root. */
-	if (p->evidence_size > OM_ENVELOPE_HEAD && p->evidence[0] == OM_EVIDENCE_DEMO && !p->evidence[1])
+	/* An envelope of a quote of SGX may begin as a bare quote does; without its head it is told by its root. */
+	if (p->evidence_size > OM_ENVELOPE_HEAD && !om_evidence_of_guest(p->evidence[0] | (unsigned)p->evidence[1] << 8))
 		request.evidence = (struct om_view) { p->evidence + OM_ENVELOPE_HEAD, p->evidence_size - OM_ENVELOPE_HEAD };
 	error = verify_judge(&request, &p->verdict);
 	if (error)
