@@ -176,6 +176,7 @@ _Noreturn void rt_exit_process(int status, int signo)
 {
 	const uint64_t arg[6] = { (uint64_t)(status & 255), (uint64_t)signo };
 
+	rt_io_vault_exit();
 	rt_io_pending_reset_all();
 	for (;;)
 		rt_hostcall(OM_HC_EXIT, 0, 0, arg);

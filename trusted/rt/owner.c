@@ -25,6 +25,9 @@
 #include "launch.h"
 #include "mig/mig.h"
 #include "rt/internal.h"
+#include "rt/io/io.h"
+#include "rt/io/roots.h"
+#include "rt/io/vault.h"
 #include "rt/libmem.h"
 #include "rt/lineage.h"
 #include "rt/owner.h"
@@ -49,7 +52,7 @@ RT_LOCAL static struct {
 RT_LOCAL static struct { bool given; uint8_t hash[32], to[32], answer[OM_UNLOCK_KEY]; } order;
 
 RT_LOCAL static uint8_t statement[OM_UNLOCK_STATEMENT_MAX], message[OM_UNLOCK_GRANT_MAX], body[OM_UNLOCK_BODY_MAX], inner[OM_UNLOCK_BODY_MAX];
-RT_LOCAL static uint8_t evidence[OM_EVIDENCE_MAX];
+RT_LOCAL static uint8_t evidence[OM_EVIDENCE_MAX], roots[OM_UNLOCK_ROOTS_MAX];
 
 static RT_UNTRUSTED uint8_t *data(void)
 {
@@ -318,7 +321,7 @@ out:
 }
 
 /* What a grant, and a package in it, come to. */
-struct gain { const uint8_t *lineage; struct om_view package; };
+struct gain { const uint8_t *lineage; struct om_view roots; };
 
 /* Items into `next` and *gain. Secrets of a package come first, so that the owner's own outrank them. */
 static int gather(struct om_view items, bool package, struct gain *gain, const char **ret_words)
@@ -336,6 +339,11 @@ static int gather(struct om_view items, bool package, struct gain *gain, const c
 		case OM_UNLOCK_SECRET:
 			error = put_secret(item.name, item.bytes);
 			*ret_words = "the program's secrets are too many, or too large";
+			break;
+		case OM_UNLOCK_ROOTS:
+			if (!package)
+				return no(ret_words, "roots of encrypted files come in a package only", OM_EINVAL);
+			gain->roots = item.bytes;
 			break;
 		case OM_UNLOCK_PACKAGE:
 			if (package)
@@ -391,6 +399,9 @@ static int take_grant(size_t size, const uint8_t hash[32], const uint8_t private
 		return no(ret_words, "the program waits for a lineage, and the grant has none (--lineage)", OM_EINVAL);
 	if (missing(&next).text)
 		return no(ret_words, "the program waits for a secret that the grant does not have (--secret)", OM_EINVAL);
+	/* What may be refused comes first. */
+	if (gain.roots.size && rt_vault_import(gain.roots.data, gain.roots.size))
+		return no(ret_words, "the package's roots of encrypted files are not any that this build knows", OM_EINVAL);
 	if (gain.lineage) {
 		error = rt_lineage_set(gain.lineage);
 		if (error)
@@ -455,6 +466,8 @@ static int take_order(size_t size, size_t evidence_size, const uint8_t answer[OM
 		return error;
 	if (!rt_lineage_there())
 		return no(ret_words, "the program has no lineage to hand on", OM_ESTATE);
+	if (rt_vault_export(NULL, 0) > (long)sizeof roots)
+		return no(ret_words, "the program has used too many encrypted files to hand them on", OM_EEXHAUSTED);
 	if (atomic_load(&state) == OM_UNLOCK_RUNS) {
 		atomic_store(&state, OM_UNLOCK_IS_STOPPING);
 		rt_stop_begin();
@@ -490,7 +503,23 @@ static int take_up_order(uint64_t size, uint64_t evidence_size, const char **ret
 	return error;
 }
 
-/* Lineage and secrets as items, into `body`. */
+/* What the program has written to encrypted files is on the host's, or there is an error; and which state of each file is the last. */
+static int put_roots(struct om_put *put)
+{
+	const struct om_unlock_item none = { .type = OM_UNLOCK_ROOTS };
+	struct om_unlock_item item = none;
+	long size;
+
+	if (rt_io_vault_sync_all(true))
+		return OM_EIO;
+	size = rt_vault_export(roots, sizeof roots);
+	if (size < 0)
+		return OM_EEXHAUSTED;
+	item.bytes = (struct om_view) { roots, (size_t)size };
+	return size ? om_unlock_item_put(put, &item) : 0;
+}
+
+/* Lineage, roots and secrets as items, into `body`. */
 static int fill_package(size_t *ret_size)
 {
 	uint8_t key[RT_LINEAGE_SIZE];
@@ -503,6 +532,8 @@ static int fill_package(size_t *ret_size)
 	if (!error)
 		error = om_unlock_item_put(&put, &item);
 	om_wipe(key, sizeof key);
+	if (!error)
+		error = put_roots(&put);
 	item.type = OM_UNLOCK_SECRET;
 	for (uint32_t n = 0; !error && n < secrets.count; n++) {
 		uint32_t least = secrets.count;
@@ -538,7 +569,7 @@ static long take(const char **ret_words)
 	om_wipe(private, sizeof private);
 	om_wipe(body, sizeof body);
 	if (error)
-		return no(ret_words, "the package cannot be made", error);
+		return no(ret_words, error == OM_EIO ? "encrypted files cannot be written: the order stands, try again" : "the package cannot be made", error);
 	if (box + 32 > rt_self()->tbuf_size - OM_TBUF_DATA)
 		return no(ret_words, "the package does not fit into the host's buffer", OM_EOVERFLOW);
 	om_unlock_answer_mac(order.answer, (struct om_view) { message, box }, message + box);
@@ -552,6 +583,7 @@ static int end(const char **ret_words)
 {
 	if (atomic_load(&state) != OM_UNLOCK_IS_HANDED_ON)
 		return no(ret_words, "nothing has been handed on", OM_ESTATE);
+	rt_io_vault_drop_all();                     /* they are committed, and the heir's */
 	rt_lineage_wipe();
 	om_wipe(&secrets, sizeof secrets);
 	for (uint64_t page = 0; page < rt_image->elrange_size >> 12; )

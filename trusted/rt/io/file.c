@@ -5,7 +5,7 @@
  * Opening asks the host for the file's identity at once: the kind decides how calls block, record locks are kept per
  * inode, and a migration compares it. Where a file goes on is in position.c.
  */
-#include "rt/io/rules.h"
+#include "rt/io/vault.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
 #define CWD ((uint64_t)AT_FDCWD)
@@ -20,7 +20,7 @@ static enum rt_io_kind kind_of_mode(uint32_t mode)
 }
 
 /* What the description has to know before anybody finds it. */
-static long fill_in(struct rt_io_ofd *ofd, const struct rt_io_path *path, const struct stat *stat)
+static long fill_in(struct rt_io_ofd *ofd, const struct rt_io_path *path, uint32_t flags, const struct stat *stat)
 {
 	if (ofd->kind == RT_IO_FILE) {
 		ofd->file.device = stat->st_dev;
@@ -29,6 +29,8 @@ static long fill_in(struct rt_io_ofd *ofd, const struct rt_io_path *path, const 
 			ofd->file.trusted = path->trusted + 1;
 			ofd->file.position = 1; /* ours from the start */
 		}
+		if (path->verdict == OM_LAUNCH_IS_ENCRYPTED && !(flags & O_PATH))
+			return rt_io_vault_attach(ofd, path, flags);
 	} else if (rt_io_ruled() && path->real[0] && (ofd->kind == RT_IO_DIR || ofd->status & O_PATH)) {
 		return rt_io_name(ofd, path->real);
 	}
@@ -47,7 +49,7 @@ static long install(int32_t host_fd, const struct rt_io_path *path, uint32_t fla
 		rt_io_host_close(host_fd);
 		return -ENFILE;
 	}
-	error = fill_in(ofd, path, stat);
+	error = fill_in(ofd, path, flags, stat);
 	if (error) {
 		rt_io_ofd_put(ofd);
 		return error;
@@ -76,8 +78,14 @@ static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t 
 	if (!ub)
 		return -ENOMEM;
 	host_fd = rt_io_checked_fd(rt_host_wait(__NR_openat, path.host_dir, path.untrusted, host_flags | O_CLOEXEC, mode, 0, 0));
+	if ((host_fd == -EACCES || host_fd == -EROFS) && path.verdict == OM_LAUNCH_IS_ENCRYPTED &&
+	    (flags & (O_ACCMODE | O_CREAT | O_EXCL | O_TRUNC)) == O_CREAT) {
+		flags &= ~(uint32_t)O_CREAT;             /* it is there, to be read */
+		host_fd = rt_io_checked_fd(rt_host_wait(__NR_openat, path.host_dir, path.untrusted,
+			rt_io_vault_host_flags(flags) | O_CLOEXEC, 0, 0, 0));
+	}
 	if (host_fd < 0)
-		return host_fd;
+		return rt_io_vault_told(&path, host_fd);
 	result = rt_io_zero(rt_host(__NR_fstat, (uint64_t)host_fd, ub, 0, 0, 0, 0));
 	if (!result) {
 		rt_ub_get(&stat, (void *)ub, sizeof stat);
@@ -100,13 +108,17 @@ static long sys_creat(struct rt_thread *t) { return open_at(CWD, ARG(0), O_CREAT
 /* ---- facts ------------------------------------------------------------------------------------------------------- */
 
 /* The host's answer, where the image does not know better. */
-static long put_stat(uint64_t app, uint64_t ub, enum om_launch_verdict verdict, uint32_t trusted)
+static long put_stat(uint64_t app, uint64_t ub, const struct rt_io_path *path)
 {
 	struct stat stat;
+	long error = 0;
 
 	rt_ub_get(&stat, (void *)ub, sizeof stat);
-	rt_io_ruled_stat(verdict, trusted, &stat);
-	return rt_app_put(app, &stat, sizeof stat);
+	if (path && path->verdict == OM_LAUNCH_IS_ENCRYPTED)
+		error = rt_io_vault_stat(path, &stat);
+	else if (path)
+		rt_io_ruled_stat(path->verdict, path->trusted, &stat);
+	return error ? error : rt_app_put(app, &stat, sizeof stat);
 }
 
 static long stat_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_t flags)
@@ -122,11 +134,28 @@ static long stat_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_t fl
 		return error ? error : rt_app_put(app, &stat, sizeof stat);
 	ub = rt_io_ub_space(256);
 	error = ub ? rt_io_zero(rt_host(__NR_newfstatat, path.host_dir, path.untrusted, ub, flags, 0, 0)) : -ENOMEM;
-	return error ? error : put_stat(app, ub, path.verdict, path.trusted);
+	return error ? rt_io_vault_told(&path, error) : put_stat(app, ub, &path);
 }
 
 static long sys_stat(struct rt_thread *t) { return stat_at(CWD, ARG(0), ARG(1), 0); }
 static long sys_lstat(struct rt_thread *t) { return stat_at(CWD, ARG(0), ARG(1), AT_SYMLINK_NOFOLLOW); }
+
+static long put_stat_of(const struct rt_io_ofd *ofd, uint64_t app, uint64_t ub)
+{
+	struct rt_io_path path = { .verdict = OM_LAUNCH_IS_ALLOWED };
+
+	if (ofd->status & O_PATH && rt_io_named(ofd)) {
+		memcpy(path.real, rt_io_named(ofd), ofd->dir.size);
+		path.verdict = om_launch_judge(rt_launch(), path.real, rt_io_rules_start(), &path.trusted);
+	} else if (rt_io_trusted(ofd)) {
+		path.verdict = OM_LAUNCH_IS_TRUSTED;
+		path.trusted = ofd->file.trusted - 1;
+	} else if (rt_io_vaulted(ofd)) {
+		path.verdict = OM_LAUNCH_IS_ENCRYPTED;
+		path.vault = ofd->file.vault;
+	}
+	return put_stat(app, ub, &path);
+}
 
 static long stat_fd(uint64_t fd, uint64_t app)
 {
@@ -145,8 +174,7 @@ static long stat_fd(uint64_t fd, uint64_t app)
 	error = ub ? rt_io_zero(rt_host(__NR_fstat, (uint64_t)ofd->host_fd, ub, 0, 0, 0, 0)) : -ENOMEM;
 	if (error)
 		return error;
-	return rt_io_trusted(ofd) ? put_stat(app, ub, OM_LAUNCH_IS_TRUSTED, ofd->file.trusted - 1) :
-		put_stat(app, ub, OM_LAUNCH_IS_ALLOWED, 0);
+	return put_stat_of(ofd, app, ub);
 }
 
 static long sys_fstat(struct rt_thread *t)
@@ -186,10 +214,15 @@ static long sys_statx(struct rt_thread *t)
 	ub = rt_io_ub_space(sizeof(struct statx));
 	error = ub ? rt_io_zero(rt_host(__NR_statx, path.host_dir, path.untrusted, ARG(2), ARG(3), ub, 0)) : -ENOMEM;
 	if (error)
-		return error;
+		return rt_io_vault_told(&path, error);
 	rt_ub_get(&x, (void *)ub, sizeof x);
 	stat = (struct stat){ .st_mode = x.stx_mode, .st_size = (int64_t)x.stx_size, .st_blocks = (int64_t)x.stx_blocks };
-	rt_io_ruled_stat(path.verdict, path.trusted, &stat);
+	if (path.verdict == OM_LAUNCH_IS_ENCRYPTED)
+		error = rt_io_vault_stat(&path, &stat);
+	else
+		rt_io_ruled_stat(path.verdict, path.trusted, &stat);
+	if (error)
+		return error;
 	x.stx_mode = (uint16_t)stat.st_mode;
 	x.stx_size = (uint64_t)stat.st_size;
 	x.stx_blocks = (uint64_t)stat.st_blocks;
@@ -248,10 +281,39 @@ static long with_fd(long nr, uint64_t fd, uint64_t a, uint64_t b, uint64_t c)
 	return host_fd < 0 ? host_fd : rt_io_zero(rt_host(nr, (uint64_t)host_fd, a, b, c, 0, 0));
 }
 
-static long sys_fsync(struct rt_thread *t) { return with_fd(t->nr, ARG(0), 0, 0, 0); }
-static long sys_fadvise(struct rt_thread *t) { return with_fd(__NR_fadvise64, ARG(0), ARG(1), ARG(2), ARG(3)); }
-static long sys_readahead(struct rt_thread *t) { return with_fd(__NR_readahead, ARG(0), ARG(1), ARG(2), 0); }
-static long sys_sync_range(struct rt_thread *t) { return with_fd(__NR_sync_file_range, ARG(0), ARG(1), ARG(2), ARG(3)); }
+static bool is_vaulted(uint64_t fd)
+{
+	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+
+	return ofd && rt_io_vaulted(ofd);
+}
+
+static long sys_fsync(struct rt_thread *t)
+{
+	if (t->nr == __NR_syncfs)
+		(void)rt_io_vault_sync_all(true);       /* as sync(): of single files it does not tell */
+	else if (is_vaulted(ARG(0)))
+		return rt_io_vault_sync(rt_io_get((uint32_t)t->arg[0]));
+	return with_fd(t->nr, ARG(0), 0, 0, 0);
+}
+
+/* Where an encrypted file's content lies in the host's file is of no use to anybody: hints are taken and forgotten. */
+static long sys_fadvise(struct rt_thread *t)
+{
+	return is_vaulted(ARG(0)) ? 0 : with_fd(__NR_fadvise64, ARG(0), ARG(1), ARG(2), ARG(3));
+}
+
+static long sys_readahead(struct rt_thread *t)
+{
+	return is_vaulted(ARG(0)) ? 0 : with_fd(__NR_readahead, ARG(0), ARG(1), ARG(2), 0);
+}
+
+static long sys_sync_range(struct rt_thread *t)
+{
+	if (is_vaulted(ARG(0)))
+		return rt_io_vault_sync(rt_io_get((uint32_t)t->arg[0]));
+	return with_fd(__NR_sync_file_range, ARG(0), ARG(1), ARG(2), ARG(3));
+}
 
 static long change(long nr, uint64_t fd, uint64_t a, uint64_t b)
 {
@@ -266,17 +328,43 @@ static long sys_fchown(struct rt_thread *t) { return change(__NR_fchown, ARG(0),
 static long sys_ftruncate(struct rt_thread *t)
 {
 	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
-	long result = ofd && rt_io_trusted(ofd) ? -EINVAL : with_fd(__NR_ftruncate, ARG(0), ARG(1), 0, 0);
+	long result;
+
+	if (ofd && rt_io_vaulted(ofd))
+		result = (ofd->status & O_ACCMODE) == O_RDONLY || t->arg[1] < 0 ? -EINVAL : rt_io_vault_truncate(ofd, t->arg[1], false);
+	else
+		result = ofd && rt_io_trusted(ofd) ? -EINVAL : with_fd(__NR_ftruncate, ARG(0), ARG(1), 0, 0);
 
 	if (!result && ofd && ofd->kind == RT_IO_FILE)
 		rt_mapped_resized(ofd->file.device, ofd->file.inode);
 	return result;
 }
 
+/* Blocks are written to new places, so there is none to keep ready. */
+static long allocate_vaulted(const struct rt_io_ofd *ofd, uint32_t mode, int64_t offset, int64_t size)
+{
+	int64_t end;
+
+	if ((ofd->status & O_ACCMODE) == O_RDONLY)
+		return -EBADF;
+	if (offset < 0 || size <= 0)
+		return -EINVAL;
+	if (mode & ~(uint32_t)LX_FALLOC_KEEP_SIZE)
+		return -EOPNOTSUPP;
+	if (__builtin_add_overflow(offset, size, &end))
+		return -EFBIG;
+	return mode ? 0 : rt_io_vault_truncate(ofd, end, true);
+}
+
 static long sys_fallocate(struct rt_thread *t)
 {
 	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
-	long result = ofd && rt_io_trusted(ofd) ? -EBADF : with_fd(__NR_fallocate, ARG(0), ARG(1), ARG(2), ARG(3));
+	long result;
+
+	if (ofd && rt_io_vaulted(ofd))
+		result = allocate_vaulted(ofd, (uint32_t)t->arg[1], t->arg[2], t->arg[3]);
+	else
+		result = ofd && rt_io_trusted(ofd) ? -EBADF : with_fd(__NR_fallocate, ARG(0), ARG(1), ARG(2), ARG(3));
 
 	if (!result && ofd && ofd->kind == RT_IO_FILE)
 		rt_mapped_resized(ofd->file.device, ofd->file.inode);
@@ -288,6 +376,7 @@ static long sys_fallocate(struct rt_thread *t)
 static long sys_sync(struct rt_thread *t)
 {
 	(void)t;
+	(void)rt_io_vault_sync_all(true);               /* sync cannot fail */
 	return rt_io_zero(rt_host(__NR_sync, 0, 0, 0, 0, 0, 0));
 }
 

@@ -67,6 +67,7 @@ enum rt_io_claim {
 struct rt_io_file {
 	uint64_t device, inode;      /* as the host reports it */
 	uint32_t flock;              /* LX_LOCK_SH, LX_LOCK_EX or 0 */
+	uint32_t vault;              /* 1 + its slot, or 0: see vault.h */
 	uint32_t trusted;            /* 1 + its index among the image's trusted files, or 0: see trusted.c */
 	uint64_t position;           /* atomic, see position.c */
 };
@@ -278,6 +279,7 @@ struct rt_io_path {
 	uint64_t untrusted;          /* the string in the transfer buffer */
 	enum om_launch_verdict verdict; /* of the image's lists; OM_LAUNCH_IS_ALLOWED if they say nothing of files */
 	uint32_t trusted;            /* OM_LAUNCH_IS_TRUSTED: which one */
+	uint32_t vault;              /* OM_LAUNCH_IS_ENCRYPTED, by descriptor: 1 + its slot, else 0 */
 	char     text[LX_PATH_MAX];  /* as the program means it: the host's name may be another (procself.c) */
 	char     real[LX_PATH_MAX];  /* while the lists say something: the name that was judged; "": none */
 };

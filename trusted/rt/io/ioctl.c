@@ -7,7 +7,7 @@
  * source's. They can be asked about, not changed: EPERM, as without CAP_NET_ADMIN.
  */
 #include <linux/sockios.h>
-#include "rt/io/rules.h"
+#include "rt/io/vault.h"
 
 #define IFREQ_SIZE 40u
 #define LIST_MAX 65536u
@@ -106,10 +106,10 @@ static bool changes_interfaces(uint32_t number)
 	}
 }
 
-/* What is left of a trusted file, and its size, are the image's to tell. */
-static long ask_trusted(const struct rt_io_ofd *ofd, uint32_t number, uint64_t app)
+/* What is left of a trusted or encrypted file, and its size, are not the host's to tell. */
+static long ask_kept(const struct rt_io_ofd *ofd, uint32_t number, uint64_t app)
 {
-	const int64_t size = rt_io_trusted_size(ofd), left = size - rt_io_position_get(ofd);
+	const int64_t size = rt_io_kept_size(ofd), left = size - rt_io_position_get(ofd);
 	const int32_t short_left = (int32_t)left;
 
 	if (number == FIOQSIZE)
@@ -123,8 +123,8 @@ static long host_request(struct rt_io_ofd *ofd, uint32_t number, uint64_t app)
 
 	if (ofd->host_fd < 0)
 		return -ENOTTY;
-	if (rt_io_trusted(ofd) && (number == FIONREAD || number == FIOQSIZE))
-		return ask_trusted(ofd, number, app);
+	if (rt_io_kept(ofd) && (number == FIONREAD || number == FIOQSIZE))
+		return ask_kept(ofd, number, app);
 	if (request)
 		return carry(ofd, request, app);
 	if (ofd->kind != RT_IO_SOCKET)

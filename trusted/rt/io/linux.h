@@ -104,6 +104,9 @@
 #define LX_SEEK_DATA 3
 #define LX_SEEK_HOLE 4
 #define LX_W_OK 2
+#define LX_O_TMPFILE        020000000u          /* the bit that O_DIRECTORY does not have */
+#define LX_RENAME_NOREPLACE 1u
+#define LX_FALLOC_KEEP_SIZE 1u
 
 #define LX_PATH_MAX 4096
 #define LX_IOV_MAX  1024

@@ -11,6 +11,7 @@
  * thousands of times per second on a handful of ranges, hence no searching beyond one bucket.
  */
 #include "rt/io/migrate.h"
+#include "rt/io/vault.h"
 
 #define BUCKETS 1024u
 
@@ -121,8 +122,8 @@ static long absolute(struct rt_io_ofd *ofd, struct lx_flock *lock, int64_t *ret_
 			struct stat stat;
 			uint64_t ub = rt_io_ub_space(256);
 
-			place = ub ? rt_io_zero(rt_host(__NR_fstat, (uint64_t)ofd->host_fd, ub, 0, 0, 0, 0)) : -ENOMEM;
-			if (!place) {
+			place = rt_io_kept(ofd) ? rt_io_kept_size(ofd) : ub ? rt_io_zero(rt_host(__NR_fstat, (uint64_t)ofd->host_fd, ub, 0, 0, 0, 0)) : -ENOMEM;
+			if (!place && !rt_io_kept(ofd)) {
 				rt_ub_get(&stat, (void *)ub, sizeof stat);
 				place = stat.st_size;
 			}

@@ -3,7 +3,7 @@
  * Files behind mappings. A mapping holds a reference on its open file description, as a kernel's does: the file stays open when its
  * last descriptor is closed, moves with the program, and can be read again.
  */
-#include "rt/io/rules.h"
+#include "rt/io/vault.h"
 #include "rt/mapped.h"
 
 /* The kernel's order of answers: the mode first, then whether such a thing can be mapped at all. */
@@ -62,8 +62,8 @@ int64_t rt_io_map_size(uint32_t file)
 	char *ub = (char *)rt_io_ub_space(sizeof(struct stat));
 	struct stat stat;
 
-	if (rt_io_trusted(&rt_io_ofds[file]))
-		return rt_io_trusted_size(&rt_io_ofds[file]);
+	if (rt_io_kept(&rt_io_ofds[file]))
+		return rt_io_kept_size(&rt_io_ofds[file]);
 	if (!ub || rt_io_zero(rt_host(__NR_fstat, (uint64_t)rt_io_ofds[file].host_fd, (uint64_t)ub, 0, 0, 0, 0)))
 		return -1;
 	rt_ub_get(&stat, ub, sizeof stat);
@@ -71,14 +71,14 @@ int64_t rt_io_map_size(uint32_t file)
 }
 
 /* All of it that the file has, or an error: zeros would be content, too. */
-static long read_trusted(const struct rt_io_ofd *ofd, uint64_t offset, uint64_t app, size_t size)
+static long read_kept(const struct rt_io_ofd *ofd, uint64_t offset, uint64_t app, size_t size)
 {
-	const uint64_t end = (uint64_t)rt_io_trusted_size(ofd), whole = offset >= end ? 0 : end - offset < size ? end - offset : size;
+	const uint64_t end = (uint64_t)rt_io_kept_size(ofd), whole = offset >= end ? 0 : end - offset < size ? end - offset : size;
 	struct rt_io_span span;
 	long got;
 
 	rt_io_span_one(&span, app, whole);
-	got = rt_io_trusted_read(ofd, &span, (int64_t)offset);
+	got = rt_io_vaulted(ofd) ? rt_io_vault_read(ofd, &span, (int64_t)offset) : rt_io_trusted_read(ofd, &span, (int64_t)offset);
 	return got < 0 || (uint64_t)got == whole ? got : -EIO;
 }
 
@@ -87,8 +87,8 @@ long rt_io_map_read(uint32_t file, uint64_t offset, uint64_t app, size_t size)
 	uint64_t host_fd = (uint64_t)rt_io_ofds[file].host_fd, ub;
 	size_t done = 0, chunk = rt_ub_left() < size ? rt_ub_left() & ~(size_t)4095 : size;
 
-	if (rt_io_trusted(&rt_io_ofds[file]))
-		return read_trusted(&rt_io_ofds[file], offset, app, size);
+	if (rt_io_kept(&rt_io_ofds[file]))
+		return read_kept(&rt_io_ofds[file], offset, app, size);
 	ub = rt_io_ub_space(chunk);
 	if (!ub)
 		return -ENOMEM;

@@ -26,6 +26,7 @@
  * Not moved: a TCP handshake that was half done when the hold began.
  */
 #include "rt/io/migrate.h"
+#include "rt/io/vault.h"
 
 /* The program stands still meanwhile: so much takes less than 0.1 ms. The next check clears what is more. */
 #define CLEAR_AT_ONCE (512u << 10)
@@ -218,7 +219,9 @@ int rt_io_freeze(char *text, size_t size)
 	rt_io_note_host();
 	rt_io_cwd_follow();
 	note_file_mask();
-	error = rt_io_net_hold(&words);
+	error = rt_io_vault_freeze(&words);
+	if (!error)
+		error = rt_io_net_hold(&words);
 	if (!error)
 		error = rt_io_epoll_freeze(&words);
 	if (!error)
@@ -464,6 +467,7 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_time_restore();
 	(void)rt_host(__NR_umask, file_mask, 0, 0, 0, 0, 0); /* cannot fail */
 	(void)for_each(forget_host, &words);            /* cannot fail */
+	rt_io_vault_forget();
 	rt_io_watch_dups_forget();
 	rt_io_inherit_forget();
 	rt_ub_reset();
@@ -476,6 +480,7 @@ int rt_io_rebuild(char *text, size_t size)
 	if (!error)
 		error = make_all(&words);
 	if (error) {
+		rt_io_vault_drop_all();
 		(void)for_each(close_host, &words);     /* cannot fail */
 		rt_io_cwd_close();
 	}
@@ -605,6 +610,7 @@ void rt_io_discard(void)
 	if (discarded || !frozen)
 		return;
 	discarded = true;
+	rt_io_vault_drop_all();
 	(void)for_each(rt_io_tcp_leave(false) ? close_host : close_other, &none); /* cannot fail */
 }
 

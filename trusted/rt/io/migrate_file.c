@@ -10,7 +10,7 @@
  * file, would lead to nothing, or to the wrong file, on any host.
  */
 #include "rt/io/migrate.h"
-#include "rt/io/rules.h"
+#include "rt/io/vault.h"
 
 struct file_record {
 	uint64_t device, inode;
@@ -153,12 +153,15 @@ static bool same_file(const struct rt_io_ofd *ofd, const struct file_record *rec
 		return stat->st_size == rt_io_trusted_size(ofd);
 	if (rt_io_same_host)
 		return record->device == stat->st_dev && record->inode == stat->st_ino;
+	if (rt_io_vaulted(ofd))
+		return true;                             /* opening it finds out */
 	return (record->mode & LX_S_IFMT) != LX_S_IFREG || stat->st_size >= record->size;
 }
 
 int rt_io_file_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 {
 	const struct file_record *record = rt_io_frozen_at(ofd->frozen);
+	uint32_t flags = rt_io_vaulted(ofd) ? rt_io_vault_host_flags(ofd->status) : ofd->status;
 	uint64_t path;
 	struct stat stat;
 	long host_fd;
@@ -167,7 +170,7 @@ int rt_io_file_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 		return rt_io_refuse(words, ofd, "was not saved");
 	path = rt_io_ub_copy(record->path, record->path_size);
 	host_fd = rt_io_checked_fd(rt_host(__NR_openat, (uint64_t)AT_FDCWD, path,
-		(ofd->status & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY, 0, 0, 0));
+		(flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_NOFOLLOW)) | O_CLOEXEC | O_NOCTTY, 0, 0, 0));
 	if (host_fd < 0) {
 		(void)rt_io_refuse(words, ofd, record->path); /* for its words */
 		return rt_io_refuse_errno(words, NULL, " cannot be opened", host_fd);
@@ -175,13 +178,13 @@ int rt_io_file_make(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	ofd->host_fd = (int32_t)host_fd;
 	if (stat_host(ofd->host_fd, &stat) || !same_file(ofd, record, &stat))
 		return refuse_file(words, ofd, record, " is another file here");
-	if (record->offset && !rt_io_trusted(ofd) && rt_host(__NR_lseek, (uint64_t)host_fd, (uint64_t)record->offset, LX_SEEK_SET, 0, 0, 0) != record->offset)
+	if (record->offset && !rt_io_kept(ofd) && rt_host(__NR_lseek, (uint64_t)host_fd, (uint64_t)record->offset, LX_SEEK_SET, 0, 0, 0) != record->offset)
 		return refuse_file(words, ofd, record, " cannot be positioned");
 	if (ofd->kind == RT_IO_FILE) {
 		ofd->file.device = stat.st_dev;
 		ofd->file.inode = stat.st_ino;
 	}
-	return 0;
+	return rt_io_vaulted(ofd) ? rt_io_vault_make(ofd, words) : 0;
 }
 
 int rt_io_flock_take(struct rt_io_ofd *ofd, struct rt_io_words *words)

@@ -8,7 +8,7 @@
  *
  * While the image lists files, all names are rules.c's: the working directory is a string then, which was judged, and the host's plays no part.
  */
-#include "rt/io/rules.h"
+#include "rt/io/vault.h"
 
 #define NO_DIRECTORY (-1)
 static RT_RESIDENT char cwd[LX_PATH_MAX];          /* as it was called when that was last asked */
@@ -193,6 +193,7 @@ long rt_io_path(uint64_t dirfd, uint64_t app_path, enum rt_io_want want, struct 
 		return length;
 	ret_path->host_dir = (uint64_t)AT_FDCWD;
 	ret_path->verdict = OM_LAUNCH_IS_ALLOWED;
+	ret_path->vault = 0;
 	if (rt_io_ruled())
 		return rt_io_ruled_path(dirfd, want, ret_path);
 	if ((int32_t)dirfd == AT_FDCWD || ret_path->text[0] == '/') {
@@ -329,7 +330,13 @@ static long with_path(uint64_t nr, uint64_t dirfd, uint64_t app_path, uint64_t a
 	/* Directories on the way to listed names may be made where they are missing. */
 	long error = rt_io_path(dirfd, app_path, nr == __NR_mkdirat ? RT_IO_LOOK : RT_IO_CHANGE, &path);
 
-	return error ? error : rt_io_zero(rt_host((long)nr, path.host_dir, path.untrusted, a, b, c, 0));
+	if (error)
+		return error;
+	if (path.verdict == OM_LAUNCH_IS_ENCRYPTED && nr == __NR_unlinkat && !(a & AT_REMOVEDIR))
+		return rt_io_vault_unlink(&path);
+	if (path.verdict == OM_LAUNCH_IS_ENCRYPTED && nr == __NR_mknodat)
+		return -EPERM;                           /* as a file system without such things */
+	return rt_io_vault_told(&path, rt_io_zero(rt_host((long)nr, path.host_dir, path.untrusted, a, b, c, 0)));
 }
 
 #define ARG(i) ((uint64_t)t->arg[i])
@@ -344,7 +351,7 @@ static long access_at(uint64_t dirfd, uint64_t app_path, uint64_t mode, uint64_t
 		return error;
 	if (path.verdict == OM_LAUNCH_IS_TRUSTED && mode & LX_W_OK)
 		return -EACCES;
-	return rt_io_zero(rt_host(flags ? __NR_faccessat2 : __NR_faccessat, path.host_dir, path.untrusted, mode, flags, 0, 0));
+	return rt_io_vault_told(&path, rt_io_zero(rt_host(flags ? __NR_faccessat2 : __NR_faccessat, path.host_dir, path.untrusted, mode, flags, 0, 0)));
 }
 
 static long sys_access(struct rt_thread *t) { return access_at(CWD, ARG(0), ARG(1), 0); }
@@ -375,6 +382,12 @@ static long sys_truncate(struct rt_thread *t)
 	rt_io_cwd_follow();
 	error = rt_io_path(CWD, ARG(0), RT_IO_CHANGE, &path);
 
+	if (!error && path.verdict == OM_LAUNCH_IS_ENCRYPTED) {
+		error = rt_io_vault_truncate_name(&path, t->arg[1]);
+		if (!error)
+			rt_mapped_resized(0, 0);
+		return error;
+	}
 	if (!error && (int32_t)path.host_dir >= 0)
 		path.untrusted = rt_io_ub_copy(path.text, text_length(path.text) + 1);
 	if (!error)
@@ -387,16 +400,16 @@ static long sys_truncate(struct rt_thread *t)
 /* nr(dir, path, dir, path, flags) of the host. */
 static long two_paths(long nr, uint64_t dir1, uint64_t app1, uint64_t dir2, uint64_t app2, uint64_t flags)
 {
-	struct rt_io_path path;
-	uint64_t host_dir, untrusted;
-	long error = rt_io_path(dir1, app1, RT_IO_CHANGE, &path);
+	struct rt_io_path from, to;
+	long error = rt_io_path(dir1, app1, RT_IO_CHANGE, &from);
 
+	if (!error)
+		error = rt_io_path(dir2, app2, RT_IO_CHANGE, &to);
 	if (error)
 		return error;
-	host_dir = path.host_dir;
-	untrusted = path.untrusted;
-	error = rt_io_path(dir2, app2, RT_IO_CHANGE, &path);
-	return error ? error : rt_io_zero(rt_host(nr, host_dir, untrusted, path.host_dir, path.untrusted, flags, 0));
+	if (from.verdict == OM_LAUNCH_IS_ENCRYPTED || to.verdict == OM_LAUNCH_IS_ENCRYPTED)
+		return nr == __NR_renameat2 ? rt_io_vault_rename((struct rt_io_two){ &from, &to }, flags) : -EPERM;
+	return rt_io_zero(rt_host(nr, from.host_dir, from.untrusted, to.host_dir, to.untrusted, flags, 0));
 }
 
 static long sys_rename(struct rt_thread *t) { return two_paths(__NR_renameat2, CWD, ARG(0), CWD, ARG(1), 0); }
@@ -418,6 +431,8 @@ static long symlink_at(uint64_t app_target, uint64_t dirfd, uint64_t app_path)
 	if (!target)
 		return -ENOMEM;
 	error = rt_io_path(dirfd, app_path, RT_IO_CHANGE, &path);
+	if (!error && path.verdict == OM_LAUNCH_IS_ENCRYPTED)
+		return -EPERM;
 	return error ? error : rt_io_zero(rt_host(__NR_symlinkat, target, path.host_dir, path.untrusted, 0, 0, 0));
 }
 
@@ -443,7 +458,7 @@ static long readlink_at(uint64_t dirfd, uint64_t app_path, uint64_t app, uint64_
 		size = (size_t)length < size ? (size_t)length : size;
 		return rt_app_put(app, text, size) ? -EFAULT : (long)size;
 	}
-	if (path.verdict == OM_LAUNCH_IS_TRUSTED || path.verdict == OM_LAUNCH_IS_ABOVE)
+	if (path.verdict == OM_LAUNCH_IS_TRUSTED || path.verdict == OM_LAUNCH_IS_ABOVE || path.verdict == OM_LAUNCH_IS_ENCRYPTED)
 		return -EINVAL; /* no link, whatever the host has there */
 	ub = rt_io_ub_space(size);
 	if (!ub)

@@ -13,12 +13,13 @@
  * the host alone can know: O_APPEND, and what lies beyond SEEK_INSIDE_MAX, so that a file system's limit is the file
  * system's to tell. Descriptors as inherited stay the host's: other processes may share their position.
  *
- * A trusted file's (trusted.c) is ours from the start to the end, and its size is the image's word.
+ * A trusted file's (trusted.c) is ours from the start to the end, and its size is the image's word; an encrypted one's (vault.c) too, and
+ * its size is what it says itself.
  *
  * Threads that read or write one description at the same time claim their piece before the call and give back what was
  * not done if they are still the last, so that pieces never overlap. Racing at the end of the file may leave a gap there.
  */
-#include "rt/io/rules.h"
+#include "rt/io/vault.h"
 
 #define SEEK_INSIDE_MAX INT32_MAX
 
@@ -59,7 +60,7 @@ long rt_io_position_give(struct rt_io_ofd *ofd)
 	uint64_t position = ofd->kind == RT_IO_FILE ? get(ofd) : 0;
 	long result;
 
-	if (!position || rt_io_trusted(ofd))
+	if (!position || rt_io_kept(ofd))
 		return 0;
 	result = rt_host(__NR_lseek, (uint64_t)ofd->host_fd, position - 1, LX_SEEK_SET, 0, 0, 0);
 	if (result < 0)
@@ -75,9 +76,9 @@ int64_t rt_io_position_get(const struct rt_io_ofd *ofd)
 	return position ? (int64_t)(position - 1) : rt_host(__NR_lseek, (uint64_t)ofd->host_fd, 0, LX_SEEK_CUR, 0, 0, 0);
 }
 
-static long seek_trusted(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
+static long seek_kept(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
 {
-	const int64_t size = rt_io_trusted_size(ofd);
+	const int64_t size = rt_io_kept_size(ofd);
 	int64_t base = 0;
 
 	switch (whence) {
@@ -110,8 +111,8 @@ long rt_io_position_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
 	bool may_keep = ofd->kind == RT_IO_FILE && !(ofd->status & O_APPEND) && !ofd->inherited;
 	long result;
 
-	if (rt_io_trusted(ofd))
-		return seek_trusted(ofd, offset, whence);
+	if (rt_io_kept(ofd))
+		return seek_kept(ofd, offset, whence);
 	if (position && whence == LX_SEEK_CUR) {
 		if (!offset)
 			return (long)(position - 1);

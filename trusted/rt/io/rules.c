@@ -12,6 +12,7 @@
  *
  *     verdict      look at it      open it                              change what it is
  *     trusted      yes             to read; content checked (trusted.c)  EACCES
+ *     encrypted    yes             yes; content of ours (vault.h)        yes, by vault_names.c
  *     allowed      yes             yes                                  yes
  *     above        yes             as a directory                       EACCES
  *     unlisted     EACCES          EACCES                               EACCES
@@ -20,6 +21,7 @@
  */
 #include "rt/io/procself.h"
 #include "rt/io/rules.h"
+#include "rt/io/vault.h"
 
 static RT_RESIDENT char start[LX_PATH_MAX];
 
@@ -35,6 +37,11 @@ void rt_io_rules_boot(const char *directory)
 	while (directory[size])
 		size++;
 	memcpy(start, directory, size + 1);
+}
+
+const char *rt_io_rules_start(void)
+{
+	return start;
 }
 
 /* ---- what is told ------------------------------------------------------------------------------------------------------------ */
@@ -98,6 +105,15 @@ bool rt_io_known_name(const struct rt_io_ofd *ofd, struct rt_io_words *words)
 
 	if (rt_io_named(ofd)) {
 		rt_io_words_add(words, rt_io_named(ofd));
+		return true;
+	}
+	if (rt_io_vaulted(ofd) && rt_io_vault_name(ofd)) {
+		text[0] = 0;
+		if (rt_io_vault_name(ofd)[0] != '/') {
+			rt_io_words_add(words, start[1] ? start : "");
+			rt_io_words_add(words, "/");
+		}
+		rt_io_words_add(words, rt_io_vault_name(ofd));
 		return true;
 	}
 	if (!rt_io_trusted(ofd))
@@ -193,6 +209,14 @@ static long locate(struct rt_io_path *path, enum where *ret_where, struct rt_io_
 			name = rt_io_named(*ret_ofd);
 			if (name)
 				break;
+			if (rt_io_vaulted(*ret_ofd)) {           /* by its name, as it is opened */
+				name = rt_io_vault_name(*ret_ofd);
+				if (!name)
+					return -ENOENT;
+				if (name[0] == '/')
+					return *own.rest ? -ENOTDIR : join(path->real, name, "");
+				return *own.rest ? -ENOTDIR : join(path->real, start, name);
+			}
 			*ret_where = (*ret_ofd)->host_fd < 0 ? INSIDE : AT_DESCRIPTOR;
 			return *own.rest ? -ENOTDIR : 0;
 		default:
@@ -218,6 +242,9 @@ static void judge(struct rt_io_path *path, enum where where, const struct rt_io_
 	} else if (where == AT_DESCRIPTOR && rt_io_trusted(ofd)) {
 		path->verdict = OM_LAUNCH_IS_TRUSTED;
 		path->trusted = ofd->file.trusted - 1;
+	} else if (where == AT_DESCRIPTOR && rt_io_vaulted(ofd)) {
+		path->verdict = OM_LAUNCH_IS_ENCRYPTED;
+		path->vault = ofd->file.vault;
 	} else if (where == AT_DESCRIPTOR && ofd->status & O_PATH && !any) {
 		path->verdict = OM_LAUNCH_IS_UNLISTED; /* it was inherited: nobody knows what it is */
 	}
@@ -225,12 +252,11 @@ static void judge(struct rt_io_path *path, enum where where, const struct rt_io_
 
 static long permit(const struct rt_io_path *path, enum rt_io_want want, enum where where)
 {
-	/* Encrypted: a plain file of that name is never what is meant. */
-	if (path->verdict == OM_LAUNCH_IS_UNLISTED || path->verdict == OM_LAUNCH_IS_ENCRYPTED) {
+	if (path->verdict == OM_LAUNCH_IS_UNLISTED) {
 		tell_refused(where == AT_NAME ? path->real : path->text);
 		return -EACCES;
 	}
-	return want == RT_IO_CHANGE && (path->verdict != OM_LAUNCH_IS_ALLOWED || where == INSIDE) ? -EACCES : 0;
+	return want == RT_IO_CHANGE && ((path->verdict != OM_LAUNCH_IS_ALLOWED && path->verdict != OM_LAUNCH_IS_ENCRYPTED) || where == INSIDE) ? -EACCES : 0;
 }
 
 /* ---- for path.c ------------------------------------------------------------------------------------------------------------------- */
@@ -245,7 +271,7 @@ static long nameless(uint64_t dirfd, enum rt_io_want want, struct rt_io_path *pa
 	if (ofd->host_fd < 0)
 		return -EINVAL;
 	judge(path, AT_DESCRIPTOR, ofd);
-	if (want == RT_IO_CHANGE && path->verdict != OM_LAUNCH_IS_ALLOWED)
+	if (want == RT_IO_CHANGE && path->verdict != OM_LAUNCH_IS_ALLOWED && path->verdict != OM_LAUNCH_IS_ENCRYPTED)
 		return -EACCES;
 	path->host_dir = (uint64_t)ofd->host_fd;
 	path->untrusted = rt_io_ub_copy("", 1);
@@ -278,7 +304,7 @@ static uint64_t put_name(const struct rt_io_path *path, enum where where, const 
 		rt_io_words_line(&w, "/proc/self/fd/", (uint32_t)ofd->host_fd, "");
 	else
 		rt_io_words_add(&w, where == INSIDE ? path->text : path->real);
-	if (slash && where == AT_NAME && path->verdict == OM_LAUNCH_IS_ALLOWED && w.used > 1)
+	if (slash && where == AT_NAME && (path->verdict == OM_LAUNCH_IS_ALLOWED || path->verdict == OM_LAUNCH_IS_ENCRYPTED) && w.used > 1)
 		rt_io_words_add(&w, "/");
 	return rt_io_ub_copy(line, w.used + 1);
 }
@@ -332,6 +358,13 @@ long rt_io_ruled_flags(const struct rt_io_path *path, uint32_t *flags)
 {
 	const bool writes = (*flags & O_ACCMODE) != O_RDONLY || *flags & O_TRUNC;
 
+	if (path->verdict == OM_LAUNCH_IS_ENCRYPTED && !(*flags & O_PATH)) {
+		if (*flags & LX_O_TMPFILE)
+			return -EOPNOTSUPP;              /* it has no name, which a file of ours is bound to */
+		if (!(*flags & O_DIRECTORY))
+			*flags = rt_io_vault_host_flags(*flags);
+		return 0;
+	}
 	if (path->verdict != OM_LAUNCH_IS_TRUSTED && path->verdict != OM_LAUNCH_IS_ABOVE)
 		return 0;
 	if (*flags & O_PATH)
@@ -361,6 +394,8 @@ long rt_io_ruled_found(const struct rt_io_path *path, uint32_t flags, const stru
 		return 0;
 	if (path->verdict == OM_LAUNCH_IS_ABOVE)
 		return type == LX_S_IFDIR ? 0 : -EACCES;
+	if (path->verdict == OM_LAUNCH_IS_ENCRYPTED)
+		return type == LX_S_IFREG || type == LX_S_IFDIR ? 0 : -EACCES;
 	if (path->verdict != OM_LAUNCH_IS_TRUSTED)
 		return 0;
 	if (type == LX_S_IFREG && (uint64_t)stat->st_size == om_launch_file_size(rt_launch(), path->trusted))

@@ -16,6 +16,7 @@
 bool rt_io_ruled(void);
 /* The directory in which the program was started: absolute, normal. */
 void rt_io_rules_boot(const char *directory);
+const char *rt_io_rules_start(void);
 /* rt_io_path() from the copied string on. */
 long rt_io_ruled_path(uint64_t dirfd, enum rt_io_want want, struct rt_io_path *path);
 /* An absolute path that a UNIX socket is bound or connected to: made normal in place. Return: 0 or -EACCES. */

@@ -13,7 +13,7 @@
  * The call is interruptible exactly where it may block for long: on descriptions without O_NONBLOCK that are not
  * regular files.
  */
-#include "rt/io/rules.h"
+#include "rt/io/vault.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
 #define DONE (t->syscall_scratch[RT_IO_SCRATCH_DONE])
@@ -64,6 +64,8 @@ static long read_span(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t of
 		return rt_io_timer_read(ofd, span);
 	if (rt_io_trusted(ofd))
 		return rt_io_trusted_read(ofd, span, offset); /* the position is never the host's */
+	if (rt_io_vaulted(ofd))
+		return rt_io_vault_read(ofd, span, offset);
 	ub = buffer(&chunk);
 	for (;;) {
 		uint64_t some = span->total < chunk ? span->total : chunk;
@@ -108,6 +110,8 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 
 	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
 		return rt_io_virtual_write(ofd, span, offset);
+	if (rt_io_vaulted(ofd))
+		return rt_io_vault_write(ofd, span, &offset);
 	if (DONE && rt_io_span_skip(span, DONE))
 		return (long)DONE;
 	chunk = span->total;
@@ -133,6 +137,17 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 	return (long)DONE;
 }
 
+/* Behind the end, wherever that is by then. */
+static long append_vaulted(struct rt_io_ofd *ofd, struct rt_io_span *span)
+{
+	int64_t offset = 0;
+	const long result = rt_io_vault_write(ofd, span, &offset);
+
+	if (result > 0)
+		(void)rt_io_position_seek(ofd, offset + result, LX_SEEK_SET); /* it is there, so it can be sought */
+	return result;
+}
+
 /* At the description's own position, which may be the host's (position.c). */
 static long at_position(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, bool writing)
 {
@@ -142,6 +157,8 @@ static long at_position(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io
 
 	if (result)
 		return result;
+	if (writing && ofd->status & O_APPEND && rt_io_vaulted(ofd))
+		return append_vaulted(ofd, span);
 	if (!rt_io_position_take(ofd, size, &offset))
 		return writing ? write_span(t, ofd, span, NO_OFFSET) : read_span(ofd, span, NO_OFFSET);
 	result = writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
@@ -304,6 +321,90 @@ static long send_trusted(struct rt_thread *t, struct rt_io_ofd *out, struct rt_i
 	return put;
 }
 
+/* ---- copies that an encrypted file is one side of: a piece of it, through memory of ours */
+
+static long get_piece(struct rt_io_ofd *in, uint8_t *piece, uint64_t size, int64_t offset)
+{
+	uint64_t ub;
+	long got;
+
+	if (rt_io_vaulted(in))
+		return rt_io_vault_get(in, piece, size, offset);
+	rt_ub_reset();
+	if (rt_io_trusted(in)) {
+		got = rt_io_trusted_to_ub(in, offset, size, &ub);
+	} else {
+		ub = buffer(&size);
+		got = ub ? host_rw(in, __NR_pread64, ub, size, offset) : -ENOMEM;
+	}
+	if (got > 0)
+		rt_ub_get(piece, (void *)ub, (size_t)got);
+	return got;
+}
+
+static long put_piece(struct rt_io_ofd *out, const uint8_t *piece, uint64_t size, int64_t offset)
+{
+	uint64_t ub;
+
+	if (rt_io_vaulted(out))
+		return rt_io_vault_set(out, piece, size, &offset);
+	rt_ub_reset();
+	ub = rt_io_ub_copy(piece, size);
+	if (!ub)
+		return -ENOMEM;
+	return host_rw(out, offset == NO_OFFSET ? __NR_write : __NR_pwrite64, ub, size, offset == NO_OFFSET ? 0 : offset);
+}
+
+/* Where one side is, by the program's argument or the description's own. NO_OFFSET: it has none, or the host has it. */
+static long place_of(struct rt_io_ofd *ofd, uint64_t app, int64_t *ret_offset)
+{
+	if (app)
+		return rt_app_get(ret_offset, app, sizeof *ret_offset) ? -EFAULT : *ret_offset < 0 ? -EINVAL : 0;
+	*ret_offset = ofd->kind == RT_IO_FILE ? rt_io_position_get(ofd) : NO_OFFSET;
+	return ofd->kind == RT_IO_FILE && *ret_offset < 0 ? (long)*ret_offset : 0;
+}
+
+static long move_on(struct rt_io_ofd *ofd, uint64_t app, int64_t offset, long done)
+{
+	offset += done;
+	if (app)
+		return rt_app_put(app, &offset, sizeof offset) ? -EFAULT : 0;
+	if (ofd->kind == RT_IO_FILE)
+		(void)rt_io_position_seek(ofd, offset, LX_SEEK_SET); /* it was read or written there */
+	return 0;
+}
+
+struct side { struct rt_io_ofd *ofd; uint64_t app; };
+
+static long copy_vaulted(struct rt_thread *t, struct side in, struct side out, uint64_t size)
+{
+	int64_t from, to;
+	uint8_t *piece;
+	long done = place_of(in.ofd, in.app, &from), error;
+
+	if (!done)
+		done = place_of(out.ofd, out.app, &to);
+	if (done)
+		return done;
+	if (from == NO_OFFSET || (out.ofd->host_fd < 0))
+		return -EINVAL;
+	piece = rt_vault_piece_take();
+	done = get_piece(in.ofd, piece, size < RT_VAULT_PIECE ? size : RT_VAULT_PIECE, from);
+	if (done > 0)
+		done = put_piece(out.ofd, piece, (uint64_t)done, to);
+	rt_vault_piece_give(piece);
+	if (done == -EPIPE)
+		rt_io_broken_pipe(t);
+	if (done <= 0)
+		return done;
+	if (out.ofd->kind == RT_IO_FILE)
+		rt_io_file_changed(out.ofd);
+	error = move_on(in.ofd, in.app, from, done);
+	if (!error)
+		error = move_on(out.ofd, out.app, to, done);
+	return error ? error : done;
+}
+
 /* Returns early when the socket is full, as Linux may: callers of sendfile loop. */
 static long sys_sendfile(struct rt_thread *t)
 {
@@ -313,6 +414,8 @@ static long sys_sendfile(struct rt_thread *t)
 
 	if (!error)
 		error = get(ARG(1), false, &in);
+	if (!error && (rt_io_vaulted(in) || rt_io_vaulted(out)))
+		return copy_vaulted(t, (struct side){ in, ARG(2) }, (struct side){ out, 0 }, size);
 	if (!error)
 		error = rt_io_position_give(out);
 	if (!error && rt_io_trusted(in))
@@ -362,6 +465,9 @@ static long sys_copy_file_range(struct rt_thread *t)
 
 	if (!error)
 		error = get(ARG(2), true, &out);
+	if (!error && (rt_io_vaulted(in) || rt_io_vaulted(out)))
+		return in->kind != RT_IO_FILE || out->kind != RT_IO_FILE || ARG(5) ? -EINVAL :
+			copy_vaulted(t, (struct side){ in, ARG(1) }, (struct side){ out, ARG(3) }, size);
 	if (!error && rt_io_trusted(in))
 		return copy_trusted(t, out, in, size);
 	if (!error)

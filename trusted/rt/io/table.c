@@ -9,7 +9,7 @@
  * Invariant: a description with refs > 0 is reachable by that many numbers, or is held by the one function that is
  * creating it, or waits in a listener's list of pending connections.
  */
-#include "rt/io/rules.h"
+#include "rt/io/vault.h"
 
 #define WORDS (RT_IO_FD_MAX / 64)
 
@@ -171,6 +171,8 @@ static void destroy(struct rt_io_ofd *ofd)
 	switch ((enum rt_io_kind)ofd->kind) {
 	case RT_IO_FILE:
 		rt_io_lock_ended(ofd);
+		if (rt_io_vaulted(ofd))
+			rt_io_vault_put(ofd);
 		break;
 	case RT_IO_PIPE:
 		pipe_closing(ofd);
@@ -261,6 +263,7 @@ long rt_io_install_host(enum rt_io_kind kind, long host_fd, uint32_t status, uin
 long rt_io_close(uint64_t fd)
 {
 	uint32_t index;
+	long error = 0;
 
 	if (!rt_io_get(fd))
 		return -EBADF;
@@ -273,8 +276,10 @@ long rt_io_close(uint64_t fd)
 	rt_io_unlock();
 	if (!index)
 		return -EBADF;
+	if (rt_io_vaulted(&rt_io_ofds[index]) && rt_io_ofds[index].refs == 1)
+		error = rt_io_vault_closing(&rt_io_ofds[index]);
 	number_put(index);
-	return 0;
+	return error;
 }
 
 /* ---- dup ------------------------------------------------------------------------------------------------------- */
@@ -390,8 +395,10 @@ long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status)
 	if (ofd->host_fd >= 0 && status & ~ofd->status & FASYNC)
 		error = rt_io_async_begin(ofd);
 	/* Most programs ask for what is already so. */
+	/* An encrypted file's end is ours to find. */
 	if (!error && ofd->host_fd >= 0 && status != ofd->status)
-		error = rt_io_zero(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL, status, 0, 0, 0));
+		error = rt_io_zero(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL,
+			rt_io_vaulted(ofd) ? rt_io_vault_host_flags(status) : status, 0, 0, 0));
 	if (!error)
 		ofd->status = status;
 	return error;
