@@ -179,6 +179,9 @@ long rt_attest_own(const uint8_t data[64], const RT_UNTRUSTED void **ret_untrust
 void rt_io_pending_reset_all(void);
 /* The same (io/vault.c): what it has written to encrypted files is committed. */
 void rt_io_vault_exit(void);
+/* Encrypted files: what was written is on the host's, 0 or -errno; and all are forgotten, without that (rt/io/vault.c). */
+long rt_io_vault_sync_all(bool durable);
+void rt_io_vault_drop_all(void);
 /* A Linux system call by the host that does not block for long; ret is checked to be >= -4095. */
 long rt_host(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 /* One that may block. Parks (never returns) if a stop is requested; -EINTR only if a signal is deliverable;
