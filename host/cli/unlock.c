@@ -98,7 +98,7 @@ static uint8_t body[OM_UNLOCK_BODY_MAX], grant[OM_UNLOCK_GRANT_MAX], package[OM_
 
 static int add_secret(const char *value)
 {
-	struct secret *s = &a.secret[a.secret_count];
+	struct secret *s;
 	const char *file = strchr(value, '=');
 	const size_t size = file ? (size_t)(file - value) : 0;
 
@@ -106,6 +106,7 @@ static int add_secret(const char *value)
 		return host_fail(OM_EINVAL, "--secret takes NAME=FILE, with a name of letters, digits and ._-, not \"%s\"", value);
 	if (a.secret_count == OM_UNLOCK_NAMES_MAX)
 		return host_fail(OM_EINVAL, "at most %d secrets", OM_UNLOCK_NAMES_MAX);
+	s = &a.secret[a.secret_count];
 	memcpy(s->name, value, size);
 	for (unsigned i = 0; i < a.secret_count; i++)
 		if (strcmp(a.secret[i].name, s->name) == 0)
@@ -142,11 +143,11 @@ static int set_lineage(const char *path)
 
 static int add_program(const char *value, bool image)
 {
-	uint8_t *to = a.mrenclave[a.demand.mrenclave_count];
+	uint8_t *to;
 
 	if (a.demand.mrenclave_count == OM_POLICY_MRENCLAVES_MAX)
 		return host_fail(OM_EINVAL, "at most %d programs", OM_POLICY_MRENCLAVES_MAX);
-	a.demand.mrenclave_count++;
+	to = a.mrenclave[a.demand.mrenclave_count++];
 	if (image)
 		return verify_measure(value, to);
 	return strlen(value) == 64 && om_hex_decode(value, 64, to, 32) ? 0 :
