@@ -36,7 +36,8 @@
 
 enum om_ecall {
 	OM_ECALL_INIT = 1,   /* slot 0, once: r8 = struct om_boot *, r9 = size of boot block with strings.
-	                        Done: arg[0] = slot of the main thread, or 0 if booted to receive a migration */
+	                        Done: arg[0] = slot of the main thread, or 0 if booted to receive a migration, or if the program waits
+	                        for its owner: the enclave starts it */
 	OM_ECALL_THREAD,     /* application slot: start or resume its thread. r8 = the host thread's tid, r9 = its CPU time in ns */
 	OM_ECALL_RETURN,     /* a host call has been carried out */
 	OM_ECALL_EXCEPTION,  /* CSSA = 1 */
@@ -49,6 +50,7 @@ enum om_ecall {
 	                        at the wrong moment would undo a hand-over. OM_ESTATE while a migration session is under way */
 	OM_ECALL_IO,         /* service slot: a descriptor with O_ASYNC is ready. r8 = the host's number of it, r9 = si_code, and si_band
 	                        in the upper half */
+	OM_ECALL_UNLOCK,     /* service slot: messages from and to the program's owner, r8 = enum om_unlock_op (abi/ownercall.h) */
 };
 
 /* Park all application threads and let them go on in place; or what a round of pre-copy does to them. */

@@ -10,7 +10,7 @@
 CORE_HOST_SRC := core/evidence/accept/policy_text.c core/evidence/accept/ticket_text.c core/evidence/accept/policy_print.c core/evidence/parse/collateral_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c \
 	core/noise_xx.c core/evidence/authentic/bare.c
 FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c) tee/evidence/demo/snp_keys.c
-CORE_SRC := core/errors.c core/cursor.c core/frame.c core/launch.c core/noise.c core/sealfile.c $(wildcard core/mig/*.c core/vault/*.c) \
+CORE_SRC := core/errors.c core/cursor.c core/frame.c core/launch.c core/noise.c core/sealfile.c $(wildcard core/mig/*.c core/unlock/*.c core/vault/*.c) \
 	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c) $(wildcard core/evidence/*/*.c))
 
 BEARSSL_VERSION := 0.6+dfsg.1-3
@@ -86,7 +86,7 @@ SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a
 CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 
 # Unit tests, plain and under ASan and UBSan.
-CORE_TESTS := attest policy ticket tagged certificate cursor crypto crypto_vectors crypto_wide evidence_guest evidence_snp evidence_tdx gcm launch noise predict sealfile
+CORE_TESTS := attest policy ticket unlock tagged certificate cursor crypto crypto_vectors crypto_wide evidence_guest evidence_snp evidence_tdx gcm launch noise predict sealfile
 define core_test
 $(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libforge.a $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto
@@ -110,7 +110,7 @@ tee-vectors: $(B)/host/tests/vectors/tee_vectors
 	$<
 
 # Fuzz targets of core/; tests/fuzz/replay runs them over their seeds.
-CORE_FUZZ := quote snp x509 collateral_json policy ticket tagged cursor noise launch
+CORE_FUZZ := quote snp x509 collateral_json policy ticket unlock tagged cursor noise launch
 define core_fuzz
 $(B)/fuzz/fuzz_$(1): $(B)/fuzz/tests/fuzz/fuzz_$(1).o $(B)/fuzz/libforge.a $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a
 	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$^
@@ -122,7 +122,7 @@ $(B)/host/tests/fuzz/seeds: $(B)/host/tests/fuzz/seeds.o $(B)/host/libforge.a $(
 	$(CLANG) -o $@ $^
 TEST_DEPS += $(foreach f,$(CORE_FUZZ),$(B)/fuzz/fuzz_$(f)) $(B)/host/tests/fuzz/seeds
 TESTS += tests/fuzz/replay
-## make fuzz-NAME      a fuzz target of core/: quote snp x509 collateral_json policy ticket tagged cursor noise launch (run it by hand)
+## make fuzz-NAME      a fuzz target of core/: quote snp x509 collateral_json policy ticket unlock tagged cursor noise launch (run it by hand)
 .PHONY: core-test
 ## make core-test      the tests of core/ only
 core-test: $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(B)/$(w)/tests/unit/test_$(t)))

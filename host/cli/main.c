@@ -25,6 +25,8 @@ static const struct cli_command commands[] = {
 	{ "report", "report of a migration, also for Prometheus", cli_report },
 	{ "evidence", "fresh evidence of a program, for its clients", cli_evidence },
 	{ "verify", "judge the evidence of a program in an enclave", cli_verify },
+	{ "unlock", "give a program its secrets, as its owner", cli_unlock },
+	{ "upgrade", "hand a program on to its next build, as its owner", cli_upgrade },
 	{ "hostkey", "the key by which other hosts know this one", cli_hostkey },
 	{ "peer", "the hosts that this one knows: add, ls, rm", cli_peer },
 };

@@ -162,7 +162,7 @@ static int start(const char *path, char *const *argv)
 	error = control(enclave);
 	if (!error)
 		host_net_begin();
-	if (!error)
+	if (!error && main_slot)
 		error = host_start_thread(enclave, main_slot);
 	if (!error)
 		error = host_hook_started(enclave);

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CHANNEL_LINE_MAX (256u * 1024)
+#define CHANNEL_LINE_MAX (1024u * 1024)
 
 struct json_t;
 struct channel {

@@ -13,6 +13,7 @@
 #include "mig/identity.h"
 #include "mig/report.h"
 #include "priv/priv.h"
+#include "unlock.h"
 #include "util.h"
 
 struct request { struct control *control; struct control_client *client; const json_t *arguments; };
@@ -55,15 +56,17 @@ static json_t *do_info(struct request *r)
 	struct tee_capabilities caps;
 	struct mig_report report;
 	json_t *info;
+	const char *owner;
 	bool here;
 
 	tee_platform_capabilities(host_platform(r->control->enclave), &caps);
 	mig_report_get(r->control->mig, &report);
+	owner = unlock_state(r->control->enclave);
 	here = !report.any || report.engine.flags & OM_MIG_F_RUNNING || (report.engine.role == 1 &&
 		report.engine.state != OM_MIG_COMMITTED && report.engine.state != OM_MIG_POSTCOPY && report.engine.state != OM_MIG_COMPLETED);
 	info = json_pack("{ss si ss ss ss ss sI}", "program", header->program_name, "pid", (int)getpid(),
 		"image", host_image_path(r->control->enclave), "sgx", caps.name,
-		"state", here ? "running" : report.engine.role == 1 ? "moved" : "receiving", "migration", mig_status_name(&report),
+		"state", here && owner ? owner : here ? "running" : report.engine.role == 1 ? "moved" : "receiving", "migration", mig_status_name(&report),
 		"uptime-ms", (json_int_t)((host_monotonic_ns() - r->control->started_ns) / 1000000));
 	mig_identity_json(r->control->mig, info);
 	if (info && priv_supervisor())
@@ -207,11 +210,15 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 /* What the enclave is to be shown in the session that is about to begin, and in no other. */
 static int get_papers(struct request *r)
 {
-	const char *guests;
+	const char *guests, *owner;
 	int error;
 
 	if (mig_leaving(r->control->mig))
 		return host_fail(OM_ESTATE, "a migration is running already");
+	owner = unlock_state(r->control->enclave);
+	if (owner)
+		return host_fail(OM_ESTATE, strcmp(owner, "waiting") == 0 ? "the program waits for its owner and has not started (optmig unlock)" :
+			"the program has been stopped for good, for an upgrade");
 	error = get_text(r->arguments, "guests", &guests);
 	if (!error)
 		error = host_paper_set_file(OM_PAPER_GUESTS, guests);
@@ -232,6 +239,26 @@ static json_t *do_migrate(struct request *r)
 	if (!error)
 		watch_present(r);
 	return done(error, NULL);
+}
+
+static json_t *do_unlock_ask(struct request *r)
+{
+	return unlock_request(r->control->enclave, "unlock-ask", r->arguments);
+}
+
+static json_t *do_unlock_grant(struct request *r)
+{
+	return unlock_request(r->control->enclave, "unlock-grant", r->arguments);
+}
+
+static json_t *do_upgrade_order(struct request *r)
+{
+	return unlock_request(r->control->enclave, "upgrade-order", r->arguments);
+}
+
+static json_t *do_upgrade_end(struct request *r)
+{
+	return unlock_request(r->control->enclave, "upgrade-end", r->arguments);
 }
 
 static json_t *do_cancel(struct request *r)
@@ -310,6 +337,10 @@ static const struct command {
 	{ "evidence", " nonce ", do_evidence },
 	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse guests ticket move-addresses ",
 		do_migrate },
+	{ "unlock-ask", " nonce ", do_unlock_ask },
+	{ "unlock-grant", " grant ", do_unlock_grant },
+	{ "upgrade-order", " grant evidence ", do_upgrade_order },
+	{ "upgrade-end", "", do_upgrade_end },
 	{ "cancel", "", do_cancel },
 	{ "postcopy", "", do_postcopy },
 	{ "set", " bandwidth downtime-limit-ns throttle ", do_set },

@@ -77,7 +77,7 @@ struct host_hooks {
  * no file of ours takes their numbers; raises this process' limit of open files to the hard one. First thing in main(). */
 void host_streams_note(void);
 
-/* @ret_main_slot: slot of the main thread, not started yet; 0 when booted to receive. */
+/* @ret_main_slot: slot of the main thread, not started yet; 0 when booted to receive, or when the program waits for its owner. */
 __attribute__((warn_unused_result))
 int host_enclave_load(const struct host_load_options *options, struct host_enclave **ret_enclave, uint32_t *ret_main_slot);
 /* All threads must be out (host_wait_idle). */

@@ -117,7 +117,8 @@ static int boot(struct host_enclave *e, const struct host_load_options *options,
 	if (error)
 		return error;
 	*ret_main_slot = (uint32_t)e->slots[HOST_SLOT_CONTROL].tbuf->arg[0];
-	if (!(options->boot_flags & OM_BOOT_RECEIVE) &&
+	/* 0: it waits for its owner, and is started from inside. */
+	if (*ret_main_slot && !(options->boot_flags & OM_BOOT_RECEIVE) &&
 	    (*ret_main_slot < e->image.header.service_slots || *ret_main_slot >= e->slot_count))
 		return host_fail(OM_EINTERNAL, "the enclave named slot %u for its main thread", *ret_main_slot);
 	return 0;

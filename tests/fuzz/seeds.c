@@ -11,6 +11,7 @@
 #include "evidence/accept/policy_text.h"
 #include "evidence/accept/ticket_text.h"
 #include "evidence/parse/tagged.h"
+#include "unlock/unlock.h"
 #include "launch.h"
 #include "evidence/demo/quote_build.h"
 #include "evidence/demo/snp_build.h"
@@ -239,6 +240,33 @@ static int tickets(void)
 	return 0;
 }
 
+/* A statement, items, and a signed grant. */
+static int unlocks(void)
+{
+	struct om_unlock_statement s = { .flags = OM_UNLOCK_WAITS, .key = { 5 }, .count = 1, .name[0] = { 5, "token" } };
+	const struct om_unlock_item items[] = { { OM_UNLOCK_RESTART, { 0 }, { s.seal, sizeof s.seal } },
+		{ OM_UNLOCK_SECRET, { (const uint8_t *)"token", 5 }, { (const uint8_t *)"secret", 6 } } };
+	const uint8_t secret[32] = { 3 }, hash[32] = { 1 };
+	uint8_t bytes[OM_UNLOCK_STATEMENT_MAX], private[32], public[64];
+	struct om_put put;
+	size_t size;
+
+	om_p256_derive(secret, private, public);
+	if (om_unlock_statement_encode(&s, bytes, sizeof bytes, &size))
+		return 1;
+	seed("unlock", "statement", (struct om_view) { bytes, size });
+	om_put_init(&put, bytes, sizeof bytes);
+	for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+		if (om_unlock_item_put(&put, &items[i]))
+			return 1;
+	seed("unlock", "items", (struct om_view) { bytes, om_put_size(&put) });
+	memset(bytes + OM_UNLOCK_GRANT_HEAD, 7, OM_UNLOCK_BOX(8));
+	if (om_unlock_grant_sign(hash, private, bytes, OM_UNLOCK_BOX(8), sizeof bytes, &size))
+		return 1;
+	seed("unlock", "grant", (struct om_view) { bytes, size });
+	return 0;
+}
+
 /* With something in each list, and with nothing but two flags. */
 static int launches(void)
 {
@@ -298,7 +326,7 @@ int main(int argc, char **argv)
 	snp("genoa", OM_SNP_GENOA, OM_SNP_VLEK, 3);
 	snp("turin", OM_SNP_TURIN, OM_SNP_VCEK, 5);
 	trust_domains();
-	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets() || tagged() || launches())
+	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets() || unlocks() || tagged() || launches())
 		return 1;
 	seed("cursor", "bytes", (struct om_view) { quote, 64 });
 	seed("noise", "message", (struct om_view) { quote, 96 });

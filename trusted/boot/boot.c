@@ -12,7 +12,7 @@
 #include "boot/boot.h"
 #include "rt/internal.h"
 #include "rt/lineage.h"
-#include "rt/seal.h"
+#include "rt/owner.h"
 #include "rt/testhooks.h"
 #include "rt/libmem.h"
 
@@ -189,7 +189,6 @@ static void start_main_thread(const struct om_boot *boot, uint64_t strings)
 void rt_boot(uint64_t at, uint64_t size)
 {
 	uint32_t untouched = UNTOUCHED;
-	uint8_t waiting[OM_SEAL_ID];
 	struct om_boot boot;
 	uint64_t main_slot[1] = { 0 };
 
@@ -209,14 +208,14 @@ void rt_boot(uint64_t at, uint64_t size)
 		rt_stop_begin();
 	} else {
 		rt_lineage_begin();
-		if (rt_seal_waits(waiting))
-			rt_fatal(OM_EPERM, "the seal opens by the grant of the program's owner alone: it may have moved away since");
 		start_main_thread(&boot, at + sizeof boot);
 		rt_signal_boot(boot.signals_ignored);
 		main_slot[0] = rt_image->service_slots;
 	}
 	rt_test_boot();
 	mig_boot(&boot);
+	if (main_slot[0] && rt_owner_begin(boot.signals_ignored))
+		main_slot[0] = 0;
 	rt_ub_write64(&rt_self()->tbuf->arg[0], main_slot[0]);
 	atomic_store(&state, BOOTED);
 }

@@ -460,6 +460,21 @@ static int begin(enum om_role role, const RT_UNTRUSTED void *data)
 	return error;
 }
 
+bool mig_hold(void)
+{
+	if (!own_all())
+		return false;
+	if (!mig_busy())
+		return true;
+	disown_all();
+	return false;
+}
+
+void mig_let_go(void)
+{
+	disown_all();
+}
+
 /* Context: the connection is owned, so that no other session begins. */
 static bool connection_ok(uint64_t connection)
 {

@@ -190,6 +190,58 @@ static int admit(const struct om_peer *peer, const char **ret_words)
 	return error;
 }
 
+int mig_evidence_heir(struct om_view evidence, const uint8_t expected[SGX_REPORTDATA_SIZE], const uint8_t mrenclave[32], const char **ret_words)
+{
+	static uint8_t policy[OM_POLICY_BYTES_MAX];        /* all connections are owned: one call at a time */
+	static struct om_policy p;
+	enum om_attest_reason reason = OM_WHY_NONE;
+	struct om_guest_offer offer;
+	struct om_peer peer;
+	size_t size;
+	long got;
+	int error;
+
+	report_self();
+	*ret_words = "this image's own attestation policy is malformed";
+	error = om_policy_decode(rt_image->policy, rt_image->policy_size, &p);
+	if (error)
+		return error;
+	/* The owner's order takes the place of "the same program", and of nothing else that the policy says. */
+	p.flags &= (uint16_t)~OM_POLICY_SAME;
+	p.mrenclave_count = 1;
+	memcpy(p.mrenclave[0], mrenclave, 32);
+	error = om_policy_encode(&p, policy, sizeof policy, &size);
+	if (error)
+		return error;
+	error = om_attest_glance(policy, size, &report.body, evidence, rt_realtime_ns() / 1000000000, &reason);
+	*ret_words = om_attest_reason_words(reason);
+	if (error)
+		return error;
+	*ret_words = "this host has no collateral for the other platform's quote";
+	rt_ub_put(transfer_data(), evidence.data, evidence.size);
+	got = call_host(OM_HC_COLLATERAL, evidence.size);
+	if (got < 0 || (size_t)got > sizeof collateral)
+		return OM_EQUOTE;
+	rt_ub_get(collateral, transfer_data(), (size_t)got);
+	*ret_words = "this host's list of guests cannot be read (--guests)";
+	error = ask_for_guests(&offer);
+	if (error)
+		return error;
+	error = om_attest_peer(policy, size, &report.body, evidence, (struct om_view) { collateral, (size_t)got }, &offer,
+		rt_realtime_ns() / 1000000000, expected, &peer, &reason);
+	*ret_words = om_attest_reason_words(reason);
+	if (error)
+		return error;
+	*ret_words = "the next build is signed by somebody else (MRSIGNER differs)";
+	if (!om_equal(peer.body.mrsigner, report.body.mrsigner, sizeof peer.body.mrsigner))
+		return OM_EIDENTITY;
+	*ret_words = "the next build is another product (ISVPRODID differs)";
+	if (peer.body.isvprodid != report.body.isvprodid)
+		return OM_EIDENTITY;
+	*ret_words = "the next build's security version is lower (ISVSVN)";
+	return peer.body.isvsvn < report.body.isvsvn ? OM_EPOLICY : 0;
+}
+
 /* A source's floor rises at once; that of a destination will come with the instance. */
 static void acted_upon(enum om_role peer, uint64_t version)
 {

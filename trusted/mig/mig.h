@@ -33,6 +33,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine.h"
+#include "evidence/parse/der.h"
 #include "frame.h"
 #include "mig/link.h"
 #include "mig/predict.h"
@@ -399,6 +400,11 @@ long mig_fresh(RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t nonce_size);
 /* ---- instance.c ---- */
 void mig_instance_begin(void);                     /* the program starts here */
 void mig_instance_moved(void);                     /* the token has come: this move is made */
+/*
+ * The next build, to which the owner orders the program handed on: is it, by its evidence, the named program of the same signer and
+ * product, at no lower SVN, on a platform that our policy accepts? Return: 0 or OM_E* with words.
+ */
+int mig_evidence_heir(struct om_view evidence, const uint8_t report_data[SGX_REPORTDATA_SIZE], const uint8_t mrenclave[32], const char **ret_words);
 const uint8_t *mig_instance_id(void);              /* 16 bytes */
 uint64_t mig_instance_move(void);                  /* number of the next, or of the one that is being made */
 

@@ -3,9 +3,9 @@
  * Reports and evidence for the program (rt/io/attestation.c shows them as files).
  *
  * The migration engine speaks through the same report data (mig/evidence.c): it says "I am the destination of this session, fresh and
- * waiting". A program may sign what its clients ask it to sign, and they may ask for just that. So the engine's report data end in
- * a label, and so does all else that the runtime itself says. No report with such a label is made here, neither for the quoting service
- * nor for an enclave of the program's choice.
+ * waiting". So does the part that talks to the program's owner (owner.c): "this key is mine". A program may sign what its clients ask it
+ * to sign, and they may ask for just that. So the runtime's own report data end in a label each, and no report with such a label is
+ * made for the program, neither for the quoting service nor for an enclave of its choice.
  */
 #include <stdalign.h>
 #include "crypto/wipe.h"
@@ -13,6 +13,7 @@
 #include "rt/internal.h"
 #include "rt/libmem.h"
 #include "sgx_arch.h"
+#include "unlock/unlock.h"
 
 /* What EREPORT demands of its operands. */
 struct operands {
@@ -22,9 +23,10 @@ struct operands {
 };
 
 /* Who else speaks. Each label is the half that no hash takes. */
-static const char labels[][SGX_REPORTDATA_SIZE / 2] = { RT_ENGINE_LABEL, OM_FRESH_LABEL };
+static const char labels[][SGX_REPORTDATA_SIZE / 2] = { RT_ENGINE_LABEL, OM_FRESH_LABEL, OM_UNLOCK_LABEL };
 
-static_assert(sizeof RT_ENGINE_LABEL - 1 == sizeof labels[0] && sizeof OM_FRESH_LABEL - 1 == sizeof labels[0], "the whole half");
+static_assert(sizeof RT_ENGINE_LABEL - 1 == sizeof labels[0] && sizeof OM_FRESH_LABEL - 1 == sizeof labels[0] &&
+	sizeof OM_UNLOCK_LABEL - 1 == sizeof labels[0], "the whole half");
 
 static bool of_runtime(const uint8_t data[SGX_REPORTDATA_SIZE])
 {
@@ -32,11 +34,6 @@ static bool of_runtime(const uint8_t data[SGX_REPORTDATA_SIZE])
 		if (om_equal(data + SGX_REPORTDATA_SIZE / 2, labels[i], sizeof labels[i]))
 			return true;
 	return false;
-}
-
-long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
-{
-	return of_runtime(data) ? -EPERM : rt_attest_report_own(target, data, ret);
 }
 
 long rt_attest_report_own(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
@@ -51,6 +48,11 @@ long rt_attest_report_own(const struct sgx_targetinfo *target, const uint8_t dat
 	rt_ereport(&o.target, o.data, &o.report);
 	*ret = o.report;
 	return 0;
+}
+
+long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[SGX_REPORTDATA_SIZE], struct sgx_report *ret)
+{
+	return of_runtime(data) ? -EPERM : rt_attest_report_own(target, data, ret);
 }
 
 void rt_attest_target(struct sgx_targetinfo *ret)
@@ -103,13 +105,18 @@ long rt_attest_quote(const struct sgx_report *report, size_t most)
 
 long rt_attest_evidence(const uint8_t data[SGX_REPORTDATA_SIZE], const RT_UNTRUSTED void **ret_untrusted, size_t most)
 {
+	return of_runtime(data) ? -EPERM : rt_attest_own(data, ret_untrusted, most);
+}
+
+long rt_attest_own(const uint8_t data[SGX_REPORTDATA_SIZE], const RT_UNTRUSTED void **ret_untrusted, size_t most)
+{
 	struct sgx_targetinfo target;
 	struct sgx_report report;
 	long size = rt_attest_quoting(&target);
 
 	if (size)
 		return size;
-	size = rt_attest_report(&target, data, &report);
+	size = rt_attest_report_own(&target, data, &report);
 	if (size < 0)
 		return size == -EINVAL ? -EACCES : size;
 	*ret_untrusted = transfer_data();

@@ -16,6 +16,7 @@
 #include "boot/boot.h"
 #include "boot/hostcall_asm.h"
 #include "rt/internal.h"
+#include "rt/owner.h"
 #include "rt/testhooks.h"
 
 _Static_assert(OM_ECALL_RETURN == OM_ECALL_RETURN_NUMBER && OM_ECALL_EXCEPTION == OM_ECALL_EXCEPTION_NUMBER,
@@ -90,7 +91,7 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 {
 	switch (ecall) {
 	case OM_ECALL_SIGNAL:
-		if (a >= 1 && a <= SIG_MAX && !mig_arriving()) {
+		if (a >= 1 && a <= SIG_MAX && !mig_arriving() && !rt_owner_signal((int)a)) {
 			struct rt_siginfo info = { .signo = (int32_t)a, .code = code_of(a, (int32_t)b),
 				.a = rt_ub_read64(&tcb->tbuf->arg[0]), .b = rt_ub_read64(&tcb->tbuf->arg[1]) };
 			(void)rt_signal_post(NULL, &info); /* the host's kernel has told its sender already */
@@ -102,6 +103,9 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 		break;
 	case OM_ECALL_ENGINE:
 		rt_tbuf_set_ret(tcb, mig_engine_call(a));
+		break;
+	case OM_ECALL_UNLOCK:
+		rt_tbuf_set_ret(tcb, rt_owner_call(a));
 		break;
 	case OM_ECALL_STATS:
 		rt_stats_call(tcb);

@@ -178,11 +178,16 @@ long rt_attest_report_own(const struct sgx_targetinfo *target, const uint8_t dat
 long rt_attest_quote(const struct sgx_report *report, size_t most);
 /* SHA-256 of the SubjectPublicKeyInfo of the process' TLS key, which is made if there is none (io/attestation.c). Return: 0 or -EIO. */
 long rt_io_attest_key_hash(uint8_t ret[32]);
+/* The same for the runtime's own words, whose second half is a label that no program gets. */
+long rt_attest_own(const uint8_t data[64], const RT_UNTRUSTED void **ret_untrusted, size_t most);
 
 /* Before the process ends (io/socket.c): its unaccepted connections shall be reset. */
 void rt_io_pending_reset_all(void);
 /* The same (io/vault.c): what it has written to encrypted files is committed. */
 void rt_io_vault_exit(void);
+/* Encrypted files: what was written is on the host's, 0 or -errno; and all are forgotten, without that (rt/io/vault.c). */
+long rt_io_vault_sync_all(bool durable);
+void rt_io_vault_drop_all(void);
 /* A Linux system call by the host that does not block for long; ret is checked to be >= -4095. */
 long rt_host(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 /* One that may block. Parks (never returns) if a stop is requested; -EINTR only if a signal is deliverable;
@@ -399,6 +404,9 @@ long mig_engine_call(uint64_t op);
 bool mig_busy(void);
 /* A destination whose program has not come: its tables are being filled, and nobody else may touch them. */
 bool mig_arriving(void);
+/* Nobody begins a move until mig_let_go(). False: one is under way, or the program is gone. */
+bool mig_hold(void);
+void mig_let_go(void);
 void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
 /* A page was OWED until the caller changed that, not to place its content but because the program has given it up: unmapped,
  * replaced or thrown away. Called once per page, by who changed it. */

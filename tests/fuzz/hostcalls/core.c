@@ -5,6 +5,7 @@
 #include "core.h"
 #include "rt/internal.h"
 #include "rt/mapped.h"
+#include "rt/owner.h"
 #include "launch.h"
 #include "rt/lineage.h"
 
@@ -248,4 +249,17 @@ void core_boot(const struct om_clock *clock, bool ruled)
 	core_fatal = 0;
 	boot_clock = clock;
 	(void)core_do(boot); /* a refusal is in core_fatal */
+}
+
+/* ---- secrets (rt/owner.c): one, of a size that a host cannot choose ---- */
+
+static const char secret[] = "a secret of the program's owner";
+uint32_t rt_owner_secret_count(void) { return 1; }
+const char *rt_owner_secret_name(uint32_t index) { (void)index; return "token"; }
+uint32_t rt_owner_secret_size(uint32_t index) { (void)index; return sizeof secret; }
+uint32_t rt_owner_secret_read(uint32_t index, uint8_t *to, uint32_t room)
+{
+	(void)index;
+	memcpy(to, secret, room < sizeof secret ? room : sizeof secret);
+	return sizeof secret;
 }

@@ -10,6 +10,7 @@
  *     quote               evidence for anybody: a DCAP quote; of a confidential guest the envelope (core/evidence/parse/envelope.h)
  *     tls/cert.pem        a certificate with evidence that names its key (core/evidence/parse/tagged.h), so that a server that knows
  *     tls/key.pem         nothing of enclaves is attested by naming two files
+ *     keys/NAME           a secret from the program's owner (owner.c), for reading; there as soon as it has been given
  *
  * What is read is made when the file is opened. The two that are written belong to the process and move with it; reports and quotes
  * are of the machine on which they are made. The key is made when it is first asked for and moves, too: a certificate read after a
@@ -21,11 +22,12 @@
 #include "evidence/parse/tagged.h"
 #include "evidence/write/certificate.h"
 #include "rt/io/procself.h"
+#include "rt/owner.h"
 
 const struct rt_io_own_row rt_io_attest_rows[RT_IO_ATTEST_ROWS] = {
 	{ "attestation_type", ATTEST_TYPE, NULL }, { "user_report_data", ATTEST_DATA, NULL }, { "target_info", ATTEST_TARGET, NULL },
 	{ "my_target_info", ATTEST_MY_TARGET, NULL }, { "report", ATTEST_REPORT, NULL }, { "quote", ATTEST_QUOTE, NULL },
-	{ "tls", ATTEST_TLS, NULL },
+	{ "tls", ATTEST_TLS, NULL }, { "keys", ATTEST_KEYS, NULL },
 };
 const struct rt_io_own_row rt_io_tls_rows[RT_IO_TLS_ROWS] = { { "cert.pem", ATTEST_CERT, NULL }, { "key.pem", ATTEST_KEY, NULL } };
 
@@ -252,6 +254,26 @@ static long make_key(struct rt_io_virtual *content)
 	return error;
 }
 
+/* It may be replaced meanwhile, by one of another size. */
+static long make_secret(uint32_t index, struct rt_io_virtual *content)
+{
+	uint32_t size = rt_owner_secret_size(index);
+
+	for (;;) {
+		const uint32_t room = size;
+
+		content->size = room;
+		content->blob = rt_io_blob_new(room ? room : 1);
+		if (!content->blob)
+			return -ENOMEM;
+		memset(rt_io_blob_at(content->blob), 0, room);     /* the pages are there: the copy may not fault */
+		size = rt_owner_secret_read(index, rt_io_blob_at(content->blob), room);
+		if (size == room)
+			return 0;
+		rt_io_blob_free(content->blob, room ? room : 1);
+	}
+}
+
 static long make(enum rt_io_own_node node, struct rt_io_virtual *content)
 {
 	switch (node) {
@@ -281,6 +303,10 @@ long rt_io_attest_open(const struct rt_io_own *own, uint32_t flags)
 	}
 	if ((flags & O_ACCMODE) != O_RDONLY)
 		return -EACCES;
+	if (own->node == ATTEST_SECRET) {
+		error = make_secret(own->fd, &content);
+		return error ? error : rt_io_virtual_new(content, O_RDONLY, flags);
+	}
 	error = make(own->node, &content);
 	return error ? error : rt_io_virtual_new(content, O_RDONLY, flags);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree of /proc/self: which names there are, and what they mean (see the header). Decides, and changes nothing. */
 #include "rt/io/procself.h"
+#include "rt/owner.h"
 
 /* ---- threads ------------------------------------------------------------------------------------------------------------------- */
 
@@ -135,6 +136,22 @@ static void decode_below(struct rt_io_own *own, const char *at)
 		missing(own, -ENOENT);
 }
 
+static void decode_secret(struct rt_io_own *own, const char *at)
+{
+	for (uint32_t i = 0; i < rt_owner_secret_count(); i++) {
+		if (!word_is(&at, rt_owner_secret_name(i)))
+			continue;
+		own->node = ATTEST_SECRET;
+		own->name = rt_owner_secret_name(i);
+		own->fd = i;
+		if (*at)
+			missing(own, -ENOTDIR);
+		return;
+	}
+	if (!at_end(at))
+		missing(own, -ENOENT);
+}
+
 static void decode_attest(struct rt_io_own *own, const char *at, const struct rt_io_own_row *rows, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
@@ -144,6 +161,8 @@ static void decode_attest(struct rt_io_own *own, const char *at, const struct rt
 		own->name = rows[i].name;
 		if (own->node == ATTEST_TLS)
 			decode_attest(own, at, rt_io_tls_rows, RT_IO_TLS_ROWS);
+		else if (own->node == ATTEST_KEYS)
+			decode_secret(own, at);
 		else if (*at)
 			missing(own, -ENOTDIR);
 		return;
@@ -202,8 +221,8 @@ bool rt_io_own_decode(const char *path, struct rt_io_own *own)
 
 void rt_io_own_add_directory(struct rt_io_words *w, enum rt_io_own_node node, int32_t tid)
 {
-	if (node == ATTEST || node == ATTEST_TLS || rt_io_own_is_attest(node)) {
-		rt_io_words_add(w, node == ATTEST_TLS || node == ATTEST_CERT || node == ATTEST_KEY ? "/dev/attestation/tls" : "/dev/attestation");
+	if (node == ATTEST || node == ATTEST_KEYS || node == ATTEST_TLS || rt_io_own_is_attest(node)) {
+		rt_io_words_add(w, node == ATTEST_KEYS || node == ATTEST_SECRET ? "/dev/attestation/keys" : node == ATTEST_TLS || node == ATTEST_CERT || node == ATTEST_KEY ? "/dev/attestation/tls" : "/dev/attestation");
 		return;
 	}
 	rt_io_words_line(w, "/proc/", (uint32_t)rt_pid, "");

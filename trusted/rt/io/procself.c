@@ -8,11 +8,13 @@
  * All state is the runtime's, so open files, half-read directories and the threads' names move with the program.
  */
 #include "rt/io/procself.h"
+#include "rt/owner.h"
+#include "unlock/unlock.h"
 #include "rt/io/rules.h"
 
 #define ARGUMENTS_PAGE 4096u
 #define TEXT_LIMIT (2u << 20)
-#define DIRENT_MAX 48u
+#define DIRENT_MAX 96u
 #define OWNER_ROOT 0
 
 static RT_RESIDENT uint64_t arguments, arguments_size, environment_size;
@@ -145,7 +147,7 @@ bool rt_io_own_open(const char *path, uint32_t flags, long *ret)
 	case SELF: case THREAD_SELF:
 		own.node = own.node == SELF ? OWN : THREAD;
 		/* fall through */
-	case OWN: case TASK: case THREAD: case FDS: case ATTEST: case ATTEST_TLS:
+	case OWN: case TASK: case THREAD: case FDS: case ATTEST: case ATTEST_KEYS: case ATTEST_TLS:
 		*ret = open_directory(&own, flags);
 		return true;
 	case FD:
@@ -270,7 +272,7 @@ static uint32_t mode_of(enum rt_io_own_node node)
 		return LX_S_IFLNK | 0777;
 	if (rt_io_own_is_directory(node))
 		return LX_S_IFDIR | (node == FDS ? 0500 : 0555);
-	return LX_S_IFREG | (node == COMM || rt_io_attest_writable(node) ? 0644 : node == ENVIRON || node == ATTEST_KEY ? 0400 : 0444);
+	return LX_S_IFREG | (node == COMM || rt_io_attest_writable(node) ? 0644 : node == ENVIRON || node == ATTEST_KEY || node == ATTEST_SECRET ? 0400 : 0444);
 }
 
 static void fill(struct stat *stat, enum rt_io_own_node node)
@@ -390,6 +392,9 @@ static bool next_entry(const struct rt_io_virtual *directory, uint64_t *position
 			at++;
 		found = at - 2 < rt_io_own_slots_end();
 		rt_io_words_number(name, found ? (uint32_t)rt_threads[at - 2].tid : 0);
+	} else if (directory->node == ATTEST_KEYS) {
+		found = at - 2 < rt_owner_secret_count();
+		rt_io_words_add(name, found ? rt_owner_secret_name((uint32_t)at - 2) : "");
 	} else if (directory->node == ATTEST || directory->node == ATTEST_TLS) {
 		const struct rt_io_own_row *rows = directory->node == ATTEST ? rt_io_attest_rows : rt_io_tls_rows;
 
@@ -411,7 +416,7 @@ static bool next_entry(const struct rt_io_virtual *directory, uint64_t *position
 long rt_io_own_list(struct rt_io_ofd *ofd, uint64_t app, uint64_t size)
 {
 	uint64_t done = 0, position = ofd->virt.offset;
-	char name[24];
+	char name[OM_UNLOCK_NAME_MAX + 1];
 	uint8_t type;
 
 	if (!rt_io_own_is_directory(ofd->virt.node))

@@ -18,9 +18,10 @@
 
 enum rt_io_own_node {
 	MISSING,                                             /* `error` says why */
-	OWN, TASK, THREAD, FDS, ATTEST, ATTEST_TLS,          /* directories */
+	OWN, TASK, THREAD, FDS, ATTEST, ATTEST_KEYS, ATTEST_TLS, /* directories */
 	TEXT, COMM, CMDLINE, ENVIRON,                        /* files */
 	ATTEST_TYPE, ATTEST_DATA, ATTEST_TARGET, ATTEST_MY_TARGET, ATTEST_REPORT, ATTEST_QUOTE, ATTEST_CERT, ATTEST_KEY,
+	ATTEST_SECRET,
 	SELF, THREAD_SELF, EXE, CWD, ROOT, FD,               /* links */
 };
 
@@ -28,7 +29,7 @@ struct rt_io_own {
 	enum rt_io_own_node node;
 	int error;
 	int32_t tid;                 /* of a name below task/; 0: the process */
-	uint32_t fd;
+	uint32_t fd;                 /* or of a secret, its number */
 	const char *name;
 	rt_io_make_fn *make;
 	const char *rest;            /* what follows a link's name: "" or "/..." */
@@ -38,12 +39,12 @@ struct rt_io_own_row { const char *name; enum rt_io_own_node node; rt_io_make_fn
 #define RT_IO_OWN_ROWS 15u
 extern const struct rt_io_own_row rt_io_own_rows[RT_IO_OWN_ROWS];   /* what is in a process' directory; task/ first */
 
-#define RT_IO_ATTEST_ROWS 7u
+#define RT_IO_ATTEST_ROWS 8u
 #define RT_IO_TLS_ROWS 2u
 extern const struct rt_io_own_row rt_io_attest_rows[RT_IO_ATTEST_ROWS], rt_io_tls_rows[RT_IO_TLS_ROWS];
 
 static inline bool rt_io_own_is_directory(enum rt_io_own_node node) { return node >= OWN && node <= ATTEST_TLS; }
-static inline bool rt_io_own_is_attest(enum rt_io_own_node node) { return node >= ATTEST_TYPE && node <= ATTEST_KEY; }
+static inline bool rt_io_own_is_attest(enum rt_io_own_node node) { return node >= ATTEST_TYPE && node <= ATTEST_SECRET; }
 static inline bool rt_io_own_is_link(enum rt_io_own_node node) { return node >= SELF; }
 
 /* False: not ours. */
