@@ -46,7 +46,8 @@
 	X(OM_EABORTED,     34, "aborted by the other side", "see the other side's report for the reason") \
 	X(OM_EINTERNAL,    35, "internal error", "this is a bug in OptMig; please report it with the message") \
 	X(OM_ETICKET,      36, "the owner's ticket does not allow this move", "see the reason given; `optmig ticket show` says what the ticket allows, `optmig ticket check` whether it will do") \
-	X(OM_EPEER,        37, "the other host is not known", "compare the key with what `optmig hostkey` prints on the host that it is of; then `optmig peer add` it where it is missing")
+	X(OM_EPEER,        37, "the other host is not known", "compare the key with what `optmig hostkey` prints on the host that it is of; then `optmig peer add` it where it is missing") \
+	X(OM_ESEAL,         42, "the seal of an earlier start cannot be used", "see the reason given; --seal FILE names another one, and without one the program begins a new lineage")
 
 enum om_error {
 #define X(name, number, what, cure) name = -(number),

@@ -115,10 +115,17 @@ enum om_hostcall {
 	OM_HC_PERMIT,        /* may this program have that here, by its administrator's limits? arg[0] = enum om_permit.
 	                        NAME: data = a socket's address, arg[1] = its size, arg[2] = 1 if it is a stream's;
 	                        OWNER: of a UNIX socket's file, arg[1] = user, arg[2] = group. ret = 0 or -EACCES */
+	OM_HC_SEAL,          /* data = a seal, arg[0] = its size, arg[1] = enum om_seal_keep: kept for the next start. ret = 0 or OM_E* */
 };
 
 /* What somebody whom the enclave trusts has signed, and the host only carries. */
-enum om_paper { OM_PAPER_GUESTS, OM_PAPER_TICKET, OM_PAPERS };
+enum om_paper { OM_PAPER_GUESTS, OM_PAPER_TICKET,
+	OM_PAPER_SEAL,       /* of an earlier start (core/sealfile.h) */
+	OM_PAPERS };
+enum om_seal_keep {
+	OM_SEAL_KEEP_NEW,    /* the first of its lineage: there must be none in its place */
+	OM_SEAL_KEEP_SAME,   /* replaces an older one of the same lineage and image; another one stays, and it goes beside that */
+};
 enum om_permit { OM_PERMIT_NAME = 1, OM_PERMIT_OWNER };
 
 /* In the result of OM_HC_TCP_DUMP. */

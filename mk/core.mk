@@ -10,7 +10,7 @@
 CORE_HOST_SRC := core/evidence/accept/policy_text.c core/evidence/accept/ticket_text.c core/evidence/accept/policy_print.c core/evidence/parse/collateral_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c \
 	core/noise_xx.c core/evidence/authentic/bare.c
 FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c) tee/evidence/demo/snp_keys.c
-CORE_SRC := core/errors.c core/cursor.c core/frame.c core/launch.c core/noise.c $(wildcard core/mig/*.c) \
+CORE_SRC := core/errors.c core/cursor.c core/frame.c core/launch.c core/noise.c core/sealfile.c $(wildcard core/mig/*.c) \
 	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c) $(wildcard core/evidence/*/*.c))
 
 BEARSSL_VERSION := 0.6+dfsg.1-3
@@ -86,7 +86,7 @@ SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a
 CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 
 # Unit tests, plain and under ASan and UBSan.
-CORE_TESTS := attest policy ticket tagged certificate cursor crypto crypto_vectors crypto_wide evidence_guest evidence_snp evidence_tdx gcm launch noise predict
+CORE_TESTS := attest policy ticket tagged certificate cursor crypto crypto_vectors crypto_wide evidence_guest evidence_snp evidence_tdx gcm launch noise predict sealfile
 define core_test
 $(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libforge.a $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto

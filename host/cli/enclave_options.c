@@ -38,6 +38,9 @@ bool cli_enclave_option(struct host_load_options *options, int option, const cha
 	case CLI_OPT_EMU_PROFILE:
 		options->emu.cost_profile = argument;
 		return true;
+	case CLI_OPT_SEAL:
+		host_seal_file(argument);
+		return true;
 	default:
 		return false;
 	}

@@ -5,22 +5,25 @@
  *     --emu, --hw             also OPTMIG_SGX=emu|hw|auto
  *     --emu-strict            also OPTMIG_EMU_STRICT=1
  *     --emu-profile NAME      also OPTMIG_EMU_PROFILE=NAME
+ *     --seal FILE             also OPTMIG_SEAL=FILE
  */
 #ifndef OPTMIG_HOST_CLI_ENCLAVE_OPTIONS_H
 #define OPTMIG_HOST_CLI_ENCLAVE_OPTIONS_H
 
 #include "load/enclave.h"
 
-enum { CLI_OPT_EMU = 0x200, CLI_OPT_HW, CLI_OPT_EMU_STRICT, CLI_OPT_EMU_PROFILE };
+enum { CLI_OPT_EMU = 0x200, CLI_OPT_HW, CLI_OPT_EMU_STRICT, CLI_OPT_EMU_PROFILE, CLI_OPT_SEAL };
 #define CLI_ENCLAVE_LONG_OPTIONS \
 	{ "emu", no_argument, NULL, CLI_OPT_EMU }, \
 	{ "hw", no_argument, NULL, CLI_OPT_HW }, \
 	{ "emu-strict", no_argument, NULL, CLI_OPT_EMU_STRICT }, \
-	{ "emu-profile", required_argument, NULL, CLI_OPT_EMU_PROFILE }
+	{ "emu-profile", required_argument, NULL, CLI_OPT_EMU_PROFILE }, \
+	{ "seal", required_argument, NULL, CLI_OPT_SEAL }
 #define CLI_ENCLAVE_HELP \
 	"  --emu, --hw            use the emulator, or only hardware (default: hardware if there is any)\n" \
 	"  --emu-strict           emulator: trap every ENCLU instead of patching it\n" \
-	"  --emu-profile NAME     emulator: charge each SGX operation what hardware NAME charges\n"
+	"  --emu-profile NAME     emulator: charge each SGX operation what hardware NAME charges\n" \
+	"  --seal FILE            where the seal of a program is that keeps its lineage (default: a file for each image)\n"
 
 /* The environment's settings. Return: OM_EINVAL for an OPTMIG_SGX that is none of its three words. */
 __attribute__((warn_unused_result))

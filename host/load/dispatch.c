@@ -180,10 +180,18 @@ static int64_t do_collateral(struct host_slot *slot, struct om_tbuf *tbuf, uint6
 
 static int64_t do_paper(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
-	(void)slot;
 	if (tbuf->arg[0] >= OM_PAPERS)
 		return OM_EUNSUPPORTED;
+	if (tbuf->arg[0] == OM_PAPER_SEAL)
+		return host_seal_read(slot->enclave, host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
 	return host_paper_read((enum om_paper)tbuf->arg[0], host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA);
+}
+
+static int64_t do_seal(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	if (tbuf->arg[0] > tbuf_size - OM_TBUF_DATA)
+		return OM_EINVAL;
+	return host_seal_keep(slot->enclave, host_tbuf_data(tbuf), tbuf->arg[0], tbuf->arg[1] == OM_SEAL_KEEP_SAME);
 }
 
 static int64_t do_urgent_page(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
@@ -376,6 +384,7 @@ static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_OPTIONS_GET] = do_options_get,
 	[OM_HC_OPTIONS_SET] = do_options_set,
 	[OM_HC_PERMIT] = do_permit,
+	[OM_HC_SEAL] = do_seal,
 	[OM_HC_LOG] = do_log,
 	[OM_HC_URGENT_PAGE] = do_urgent_page,
 	[OM_HC_ROUND] = do_round,

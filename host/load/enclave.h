@@ -135,6 +135,15 @@ int host_paper_set(enum om_paper paper, const void *data, size_t size);
 /* Return: its size, 0: none, or OM_E*. */
 int64_t host_paper_read(enum om_paper paper, uint8_t *to, uint64_t room);
 
+/* ---- seals: what lets a program start anew with its lineage (seal.c) -------------------------------------------- */
+
+/* Where the seal is, from now on. NULL or "": $OPTMIG_SEAL, else a file of the image's in this user's directory. */
+void host_seal_file(const char *path);
+/* Return: its size, 0: there is none, or OM_E*. */
+int64_t host_seal_read(const struct host_enclave *enclave, uint8_t *to, uint64_t room);
+/* @same: it may replace one of the same lineage and image; another one stays. Return: 0 or OM_E*, with words said. */
+int64_t host_seal_keep(const struct host_enclave *enclave, const uint8_t *data, uint64_t size, bool same);
+
 /* ---- signals and the end ---------------------------------------------------------------------------------- */
 
 /* Blocks the signals that are to be forwarded; before the first thread is created, in the main thread. */

@@ -24,7 +24,7 @@ static const char *const op_names[HOST_OP_MAX] = {
 	[OM_HC_SGX_REMOVE] = "sgx-remove", [OM_HC_SGX_AUGMENT] = "sgx-augment", [OM_HC_QUOTE_TARGET] = "quote-target",
 	[OM_HC_QUOTE] = "quote", [OM_HC_COLLATERAL] = "collateral", [OM_HC_TCP_DUMP] = "tcp-dump",
 	[OM_HC_TCP_AHEAD] = "tcp-ahead", [OM_HC_TCP_LEAVE] = "tcp-leave", [OM_HC_TCP_STAND] = "tcp-stand",
-	[OM_HC_PAPER] = "paper", [OM_HC_PERMIT] = "permit",
+	[OM_HC_PAPER] = "paper", [OM_HC_PERMIT] = "permit", [OM_HC_SEAL] = "seal",
 	[OM_HC_TCP_UNDUMP] = "tcp-undump", [OM_HC_TCP_RESTORE] = "tcp-restore", [OM_HC_TCP_CLAIM] = "tcp-claim",
 	[OM_HC_NET_HOLD] = "net-hold", [OM_HC_DATAGRAM] = "datagram", [OM_HC_OPTIONS_GET] = "options-get",
 	[OM_HC_OPTIONS_SET] = "options-set", [OM_HC_LOG] = "log", [OM_HC_URGENT_PAGE] = "urgent-page",

@@ -53,6 +53,7 @@ static int emulator(struct tee_soft_options *emu)
 	};
 	const char *name = getenv("OPTMIG_EMU_XFRM");
 
+	emu->platform_dir = getenv("OPTMIG_EMU_PLATFORM");
 	emu->watch_writes = getenv("OPTMIG_ORACLE") != NULL;
 	if (!name || !*name)
 		return 0;

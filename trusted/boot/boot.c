@@ -12,6 +12,7 @@
 #include "boot/boot.h"
 #include "rt/internal.h"
 #include "rt/lineage.h"
+#include "rt/seal.h"
 #include "rt/testhooks.h"
 #include "rt/libmem.h"
 
@@ -188,6 +189,7 @@ static void start_main_thread(const struct om_boot *boot, uint64_t strings)
 void rt_boot(uint64_t at, uint64_t size)
 {
 	uint32_t untouched = UNTOUCHED;
+	uint8_t waiting[OM_SEAL_ID];
 	struct om_boot boot;
 	uint64_t main_slot[1] = { 0 };
 
@@ -207,6 +209,8 @@ void rt_boot(uint64_t at, uint64_t size)
 		rt_stop_begin();
 	} else {
 		rt_lineage_begin();
+		if (rt_seal_waits(waiting))
+			rt_fatal(OM_EPERM, "the seal opens by the grant of the program's owner alone: it may have moved away since");
 		start_main_thread(&boot, at + sizeof boot);
 		rt_signal_boot(boot.signals_ignored);
 		main_slot[0] = rt_image->service_slots;

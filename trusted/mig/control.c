@@ -10,6 +10,7 @@
 #include <string.h>
 #include "crypto/wipe.h"
 #include "mig/mig.h"
+#include "rt/seal.h"
 
 #define RUNNING_NS 5000000      /* pages that a faulting thread brought in wake nobody */
 
@@ -145,6 +146,7 @@ static void act(uint32_t actions)
 	if (actions & MIG_DO_RUN) {
 		mig_instance_moved();
 		launch();
+		rt_seal_moved();
 	}
 	queue_frames(actions);
 	if (actions & MIG_DO_HAND_OVER)

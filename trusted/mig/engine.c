@@ -11,6 +11,7 @@
 #include <string.h>
 #include "crypto/wipe.h"
 #include "mig/mig.h"
+#include "rt/lineage.h"
 
 RT_LOCAL struct mig mig;
 /* Who owns no connection looks at a session under this lock, and a new one begins under it: never a half of one. */
@@ -396,8 +397,10 @@ static long wipe(void)
 	if (mig.role == OM_ROLE_SOURCE && mig.source == MIG_SOURCE_DONE && mig_over()) {
 		mig.wipe_next = rt_mem_wipe(mig.wipe_next, mig.facts.tracked_limit, STEP_PAGES);
 		ret = mig.wipe_next < mig.facts.tracked_limit;
-		if (ret == 0)
+		if (ret == 0) {
 			rt_io_forget();
+			rt_lineage_wipe();
+		}
 	}
 	disown_all();
 	return ret;

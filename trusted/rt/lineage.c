@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The lineage's key (see the header). It is written once, before the program has a thread that runs; after that it is only read. */
+#include "crypto/ec.h"
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"
 #include "launch.h"
 #include "rt/internal.h"
 #include "rt/libmem.h"
 #include "rt/lineage.h"
+#include "rt/seal.h"
 
 #define LABEL_MAX   64u    /* with NUL */
 #define CONTEXT_MAX 256u
@@ -16,6 +18,8 @@ void rt_lineage_begin(void)
 {
 	uint8_t key[RT_LINEAGE_SIZE];
 
+	if (rt_launch()->lineage == OM_LINEAGE_SEAL)
+		rt_seal_begin();
 	if (rt_launch()->lineage != OM_LINEAGE_NEW)
 		return;
 	if (!rt_random(key, sizeof key))
@@ -52,6 +56,50 @@ int rt_lineage_set(const uint8_t key[RT_LINEAGE_SIZE])
 	memcpy(lineage.key, key, sizeof lineage.key);
 	atomic_store_explicit(&lineage.there, true, memory_order_release);
 	return 0;
+}
+
+/* The key pair is made anew each time: it is rarely wanted, and so lies nowhere. */
+static int pair(uint8_t ret_private[OM_P256_SIZE], uint8_t ret_public[OM_P256_PUBLIC])
+{
+	uint8_t seed[RT_LINEAGE_SIZE];
+	const long error = rt_lineage_derive("optmig lineage id 1", NULL, 0, seed);
+
+	if (!error)
+		om_p256_derive(seed, ret_private, ret_public);
+	om_wipe(seed, sizeof seed);
+	return error ? OM_ESTATE : 0;
+}
+
+int rt_lineage_public(uint8_t ret_public[OM_P256_PUBLIC])
+{
+	uint8_t private[OM_P256_SIZE];
+	const int error = pair(private, ret_public);
+
+	om_wipe(private, sizeof private);
+	return error;
+}
+
+int rt_lineage_id(uint8_t ret_id[16])
+{
+	uint8_t public[OM_P256_PUBLIC], hash[OM_SHA256_SIZE];
+	const int error = rt_lineage_public(public);
+
+	if (error)
+		return error;
+	om_sha256(public, sizeof public, hash);
+	memcpy(ret_id, hash, 16);
+	return 0;
+}
+
+int rt_lineage_sign(const uint8_t hash[32], uint8_t ret_signature[OM_P256_SIGNATURE])
+{
+	uint8_t private[OM_P256_SIZE], public[OM_P256_PUBLIC];
+	int error = pair(private, public);
+
+	if (!error)
+		error = om_p256_sign(private, hash, ret_signature);
+	om_wipe(private, sizeof private);
+	return error;
 }
 
 int rt_lineage_give(uint8_t ret_key[RT_LINEAGE_SIZE])

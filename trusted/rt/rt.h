@@ -339,6 +339,8 @@ extern int32_t rt_pid;
 uint64_t rt_mem_used_bytes(void);
 uint64_t rt_file_limit_max(void);                    /* RLIMIT_NOFILE's hard limit */
 bool rt_file_size_limited(void);                     /* RLIMIT_FSIZE: asks the host */
+/* The CPU's EGETKEY, operands aligned as it demands (egetkey.c). Return: its code, 0 for success. */
+uint32_t rt_egetkey(const struct sgx_keyrequest *request, uint8_t ret_key[SGX_KEY_SIZE]);
 bool rt_random(void *to, size_t size);               /* RDRAND; false if it keeps failing */
 uint32_t rt_cpu_count(void);                         /* as when the program started */
 struct rt_ids { uint32_t ppid, uid, euid, suid, gid, egid, sgid; };

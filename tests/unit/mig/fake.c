@@ -10,6 +10,8 @@
 #include "tests/unit/mig/fake.h"
 #include "mig/mig.h"
 #include "rt/rt.h"
+#include "rt/lineage.h"
+#include "rt/seal.h"
 
 uint8_t *fake_elrange;
 static struct fake fake;
@@ -19,6 +21,9 @@ struct rt_thread rt_threads[OM_SLOTS_MAX];
 int (*rt_owed_fault)(uint64_t address);
 static uint64_t *resident_time;
 static int64_t time_offset;
+
+void rt_seal_moved(void) { }
+void rt_lineage_wipe(void) { }
 
 struct fake *fake_get(void) { return &fake; }
 
