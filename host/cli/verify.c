@@ -184,6 +184,7 @@ static void add_instance(json_t *all, const struct om_instance *instance)
 	char text[2 * SGX_REPORTDATA_SIZE + 1];
 
 	json_object_set_new(all, "instance", json_string(hex_of(instance->id, sizeof instance->id, text)));
+	json_object_set_new(all, "lineage", json_string(hex_of(instance->lineage, sizeof instance->lineage, text)));
 	json_object_set_new(all, "next-move", json_integer((json_int_t)instance->next_move));
 	json_object_set_new(all, "guest-list", json_integer((json_int_t)instance->guests_floor));
 }
@@ -240,6 +241,7 @@ static void print_fresh(const struct om_instance *instance)
 	char text[2 * SGX_REPORTDATA_SIZE + 1];
 
 	printf("  instance     %s, %llu moves so far\n", hex_of(instance->id, sizeof instance->id, text), (unsigned long long)(instance->next_move - 1));
+	printf("  lineage      %s\n", hex_of(instance->lineage, sizeof instance->lineage, text));
 	if (instance->guests_floor)
 		printf("  guests       the list in force has version %llu\n", (unsigned long long)instance->guests_floor);
 	else

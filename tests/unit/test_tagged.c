@@ -67,7 +67,7 @@ static void test_whole(void **state)
 
 static void test_instance(void **state)
 {
-	const struct om_instance is = { .id = { 1, 2, 3, [15] = 9 }, .next_move = UINT64_MAX - 1, .guests_floor = 0x0102030405060708 };
+	const struct om_instance is = { .id = { 1, 2, 3, [15] = 9 }, .lineage = { 5, [15] = 6 }, .next_move = UINT64_MAX - 1, .guests_floor = 0x0102030405060708 };
 	const uint8_t hash[32] = { 7 }, nonce[OM_NONCE_MAX] = { 8 };
 	uint8_t bytes[OM_CLAIMS_MAX], plain[64], fresh[64];
 	struct om_claims claims;
@@ -78,6 +78,7 @@ static void test_instance(void **state)
 	assert_int_equal(om_claims_parse(VIEW(bytes, size), &claims), 0);
 	assert_true(claims.has_instance);
 	assert_memory_equal(claims.instance.id, is.id, sizeof is.id);
+	assert_memory_equal(claims.instance.lineage, is.lineage, sizeof is.lineage);
 	assert_true(claims.instance.next_move == is.next_move && claims.instance.guests_floor == is.guests_floor);
 	assert_int_equal(claims.nonce.size, sizeof nonce);
 	om_claims_report_data(VIEW(bytes, size), plain);

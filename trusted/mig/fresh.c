@@ -14,6 +14,7 @@
 #include "evidence/parse/envelope.h"
 #include "evidence/parse/tagged.h"
 #include "mig/mig.h"
+#include "rt/lineage.h"
 #include "sgx_arch.h"
 
 struct claims { uint8_t bytes[OM_CLAIMS_MAX]; size_t size; };
@@ -24,6 +25,7 @@ static int make_claims(struct om_view nonce, struct claims *ret)
 	uint8_t hash[32];
 
 	memcpy(instance.id, mig_instance_id(), sizeof instance.id);
+	(void)rt_lineage_id(instance.lineage);       /* one that waits for its owner has none */
 	if (rt_io_attest_key_hash(hash))
 		return OM_ESGX;
 	return om_claims_encode(hash, nonce, &instance, ret->bytes, sizeof ret->bytes, &ret->size);

@@ -46,6 +46,7 @@ static void put_instance(struct om_put *p, const struct om_instance *instance)
 	put_string(p, TEXT, instance_name, sizeof instance_name - 1);
 	put_head(p, BYTES, OM_INSTANCE_CLAIM);
 	om_put_bytes(p, instance->id, sizeof instance->id);
+	om_put_bytes(p, instance->lineage, sizeof instance->lineage);
 	om_put_u64(p, instance->next_move);
 	om_put_u64(p, instance->guests_floor);
 }
@@ -163,13 +164,11 @@ static int hash_entry(struct om_view data, struct om_claims *ret)
 
 static int instance_entry(struct om_view data, struct om_instance *ret)
 {
-	const uint8_t *id;
 	struct om_get g;
 
 	om_get_init(&g, data.data, data.size);
-	id = om_get_view(&g, sizeof ret->id);
-	if (id)
-		memcpy(ret->id, id, sizeof ret->id);
+	om_get_bytes(&g, ret->id, sizeof ret->id);
+	om_get_bytes(&g, ret->lineage, sizeof ret->lineage);
 	ret->next_move = om_get_u64(&g);
 	ret->guests_floor = om_get_u64(&g);
 	return om_get_end(&g);

@@ -7,7 +7,8 @@
  *     claims      { "pubkey-hash": bstr hash entry, ? "nonce": bstr, ? "optmig-instance": bstr instance }
  *     hash entry  [ uint algorithm, bstr hash ]                                 of the certificate's SubjectPublicKeyInfo; 1: SHA-256
  *
- *     instance    16 bytes id, u64 number of its next move, u64 version of the list of guests in force (0: none), little-endian
+ *     instance    16 bytes id, 16 bytes name of its lineage (zeros: none yet), u64 number of its next move, u64 version of the list of
+ *                 guests in force (0: none), little-endian
  *
  * The quote's report data are SHA-256(claims), then 32 zero bytes: any program may make such a quote of its own.
  *
@@ -27,20 +28,21 @@
 #define OM_TAG_TEE_QUOTE  60000u
 #define OM_TAGGED_OID     "2.23.133.5.4.9"
 #define OM_NONCE_MAX      64
-#define OM_CLAIMS_MAX     240      /* with the longest nonce, and the instance */
+#define OM_CLAIMS_MAX     256      /* with the longest nonce, and the instance */
 #define OM_TAGGED_HEAD    16       /* what the frame adds at most */
 
 /* Half of the report data of fresh evidence. */
 #define OM_FRESH_LABEL    "optmig 1 evidence of its TLS key"
 #define OM_FRESH_LABEL_SIZE 32
 #define OM_INSTANCE_ID    16
-#define OM_INSTANCE_CLAIM  (OM_INSTANCE_ID + 8 + 8)
+#define OM_LINEAGE_ID     16
+#define OM_INSTANCE_CLAIM (OM_INSTANCE_ID + OM_LINEAGE_ID + 8 + 8)
 
 enum om_hash_id { OM_HASH_SHA256 = 1, OM_HASH_SHA384 = 7, OM_HASH_SHA512 = 8 };
 
 struct om_tagged { uint64_t tag; struct om_view evidence, claims; };
 /* What was started once, wherever it has moved. */
-struct om_instance { uint8_t id[OM_INSTANCE_ID]; uint64_t next_move, guests_floor; };
+struct om_instance { uint8_t id[OM_INSTANCE_ID], lineage[OM_LINEAGE_ID]; uint64_t next_move, guests_floor; };
 struct om_claims {
 	enum om_hash_id algorithm;
 	struct om_view pubkey_hash, nonce;     /* nonce: size 0: none */

@@ -142,6 +142,7 @@ static void describe(const struct verify_verdict *is, optmig_verdict *ret)
 	if (!is->fresh)
 		return;
 	memcpy(ret->instance, is->instance.id, sizeof ret->instance);
+	memcpy(ret->lineage, is->instance.lineage, sizeof ret->lineage);
 	ret->moves = is->instance.next_move ? is->instance.next_move - 1 : 0;
 	ret->guest_list = is->instance.guests_floor;
 }

@@ -50,9 +50,10 @@ typedef struct optmig_verdict {
 	uint16_t product, svn;
 	uint8_t debug;                    /* its host can read its memory */
 	uint8_t demonstration;            /* proves nothing: the root's key is public */
-	uint8_t fresh;                    /* the next three are the enclave's word; else zero */
+	uint8_t fresh;                    /* the next four are the enclave's word; else zero */
 	uint8_t zero;
 	uint8_t instance[16];             /* of the program that was started once, wherever it has moved */
+	uint8_t lineage[16];              /* the same for all that have one lineage's keys and files: restarted, upgraded; zero: none yet */
 	uint64_t moves;                   /* how often it has */
 	uint64_t guest_list;              /* version of the signed list of guests in force; 0: none */
 	int64_t valid_until;              /* seconds since 1970 */
