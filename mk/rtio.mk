@@ -18,7 +18,7 @@ TEST_DEPS += $(B)/tests/io/io
 
 # What a host may answer: the same code and its door, host calls and clocks, with a fuzzer as the host.
 FUZZ_HOSTCALLS_SRC := $(addprefix tests/fuzz/,fuzz_hostcalls.c hostcalls/core.c hostcalls/host.c hostcalls/peek.c) tests/unit/rtio/appmem.c tests/unit/rtio/memvault.c $(wildcard trusted/rt/io/*.c) \
-	$(addprefix trusted/rt/,door.c hostcall.c time.c cputime.c identity.c creds.c attest.c lineage.c)
+	$(addprefix trusted/rt/,door.c hostcall.c time.c cputime.c identity.c creds.c attest.c)
 CFLAGS_fuzz_trusted_rt_identity := -mrdrnd
 $(B)/fuzz/fuzz_hostcalls: $(call objs,fuzz,$(FUZZ_HOSTCALLS_SRC)) $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a tests/fuzz/hostcalls/state.ld
 	$(CLANG) -fsanitize=fuzzer,address,undefined -fuse-ld=lld -Wl,-T,tests/fuzz/hostcalls/state.ld -Wl,--wrap=rt_ub_get \
