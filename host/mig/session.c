@@ -329,8 +329,12 @@ void mig_drain(struct host_mig *mig)
 
 int mig_slots_acquire(struct host_mig *mig)
 {
-	int error = host_slot_resize(mig->enclave, HOST_SLOT_CONTROL, MIG_TBUF_SIZE);
+	int error;
 
+	/* Somebody who asks what there is to know may be inside by it. */
+	pthread_mutex_lock(&mig->call_lock);
+	error = host_slot_resize(mig->enclave, HOST_SLOT_CONTROL, MIG_TBUF_SIZE);
+	pthread_mutex_unlock(&mig->call_lock);
 	for (unsigned i = 0; i < OM_CONNECTION_PAGES + mig->channels && !error; i++)
 		if (mig->source || i != OM_CONNECTION_URGENT)
 			error = host_slot_acquire(mig->enclave, MIG_TBUF_SIZE, &mig->connection[i].slot);
