@@ -322,7 +322,7 @@ static void drain_tcp(struct slot *s, long most)
 		}
 	}
 	/* Who has shut reading down finds the end wherever the queue is empty for a moment. */
-	if (s->large && (f->reset || s->bound_reading))
+	if (s->large && (f->reset || ends_anyhow(s)))
 		say("what was left of it%s", wrong ? ", WRONG" : "");
 	else if (s->large)
 		say("%s%s", f->got == f->sent ? "all of it" : "NOT ALL OF IT", wrong ? ", WRONG" : "");

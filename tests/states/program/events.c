@@ -232,7 +232,7 @@ static void say_ready(struct slot *e, int most)
 			if (events[j].data.u64 == ((uint64_t)i | 0x123400000000)) {
 				int got = steady(&slots[i], (int)events[j].events);
 
-				if (may_come_again(e, &slots[i]))
+				if (may_come_again(e, &slots[i]) || (!got && events[j].events))  /* nothing that is steady */
 					continue;
 				if (may_lose(&slots[i]))        /* datagrams, and errors of theirs, may be lost */
 					snprintf(loosely + strlen(loosely), sizeof loosely - strlen(loosely), " %d:%#x", i, (unsigned)got);
