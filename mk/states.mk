@@ -16,6 +16,7 @@ STATES_JOBS ?= 2
 STATES_SEED ?= $(shell date +%s)
 .PHONY: soak-states
 soak-states: all $(B)/.deps-test $(STATES)
+	for script in tests/states/slow/*; do B=$(B) tests/states/fuzz --script $$script || exit 1; done
 	B=$(B) tests/states/fuzz --seconds $(STATES_SECONDS) --jobs $(STATES_JOBS) --seed $(STATES_SEED) --known tests/states/known --minimise 600
 ## make soak-mutants   faults of each kind put back, one at a time: the fuzzer of states must find each within ten minutes (hours)
 .PHONY: soak-mutants

@@ -213,9 +213,9 @@ static int source_session(struct host_mig *mig)
 	int error = getrandom(mig->session, sizeof mig->session, 0) == (ssize_t)sizeof mig->session ? 0 :
 		host_fail(OM_EIO, "getrandom: %s", strerror(errno));
 
+	mig_fault_step(mig, MIG_STEP_SOURCE_CONNECT);
 	if (!error)
 		error = mig_slots_acquire(mig);
-	mig_fault_step(mig, MIG_STEP_SOURCE_CONNECT);
 	if (!error)
 		error = connect_all(mig, OM_HELLO_NEW);
 	mig_fault_step(mig, MIG_STEP_SOURCE_CONNECTED);

@@ -17,6 +17,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -240,10 +241,24 @@ static bool must_stay_closed(const struct tcp_blob *b)
 	       b->rcv_wup + b->rcv_wnd == b->receive_seq + b->receive_size;
 }
 
+static uint32_t memory_of(int fd, int what)
+{
+	uint32_t now[SK_MEMINFO_VARS] = { 0 };
+	socklen_t size = sizeof now;
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, now, &size) ? 0 : now[what];
+}
+
+/* As much as the queue takes: no room now, and as much again when the program has read, which the kernel then tells the peer. */
+static void leave_no_room(int fd)
+{
+	(void)priv_buffer(fd, SO_RCVBUFFORCE, (int)(memory_of(fd, SK_MEMINFO_RMEM_ALLOC) / 2));
+}
+
 static int before_it_speaks(int fd, const struct tcp_blob *b)
 {
 	if (must_stay_closed(b))
-		(void)priv_buffer(fd, SO_RCVBUFFORCE, 0); /* before the probe tells the window */
+		leave_no_room(fd); /* before the probe tells the window */
 	return b->flags & TCP_BLOB_FIN_RECEIVED ? receive_fin(fd, b) : 0;
 }
 
@@ -260,7 +275,7 @@ static int when_it_speaks(int fd, const struct tcp_blob *b)
 	uint32_t left = b->unsent_size;
 
 	if (must_stay_closed(b))
-		buffers.receive_buffer = 0; /* the least there is, until the program reads: then the kernel tunes it again */
+		buffers.receive_buffer = memory_of(fd, SK_MEMINFO_RCVBUF); /* it stays; the kernel tunes it when the program has read */
 	if (left > 0)
 		make_room(fd, SO_SNDBUFFORCE, b->send_size);
 	while (left > 0) {
@@ -271,6 +286,8 @@ static int when_it_speaks(int fd, const struct tcp_blob *b)
 		left -= (uint32_t)done;
 	}
 	host_tcp_buffers(fd, &buffers);
+	if (must_stay_closed(b))
+		host_tcp_buffers_locked(fd, b);
 	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_LATER);
 	if (b->flags & TCP_BLOB_FIN_SENT)
 		TRY(shutdown(fd, SHUT_WR));
@@ -639,7 +656,8 @@ static void resume_batch(struct resumers *r, struct silent *const *list, uint32_
 		if (error > 0 && (error = resumed(s, before_it_speaks(s->fd, &s->b))) == 0) {
 			items[n] = (struct priv_item){ .fd = s->fd, .what = PRIV_REPAIR_OFF, .value = (int16_t)way_out(&s->b) };
 			/* What is still to be sent needs room first. */
-			if (s->b.unsent_size == 0 && host_tcp_buffers_wanted(s->fd, &s->b, &items[n].send_buffer, &items[n].receive_buffer))
+			if (s->b.unsent_size == 0 && !must_stay_closed(&s->b) &&
+			    host_tcp_buffers_wanted(s->fd, &s->b, &items[n].send_buffer, &items[n].receive_buffer))
 				items[n].what |= PRIV_REPAIR_BUFFERS;
 			whose[n++] = s;
 		}

@@ -24,6 +24,7 @@ import time
 MODES = ["stop", "precopy", "postcopy", "hybrid", "auto"]
 SECONDS = 90
 LARGE = 30000
+SIOCOUTQNSD = 0x894b
 
 
 def stream(flow, start, size):
@@ -112,7 +113,14 @@ class Peer(threading.Thread):
         except OSError as error:
             self.end = self.end or errno_name(error)
 
+    def settle(self):
+        """A reset takes along what was not sent yet: that depends on when what was sent is acknowledged."""
+        end = time.monotonic() + 2
+        while self.connection.fileno() >= 0 and time.monotonic() < end and struct.unpack("i", fcntl.ioctl(self.connection, SIOCOUTQNSD, bytes(4)))[0] > 1:
+            time.sleep(0.001)
+
     def close(self, reset):
+        self.settle()
         if reset:
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()

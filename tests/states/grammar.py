@@ -13,7 +13,7 @@ TAGS = {
     "unix-datagram": "UNIX datagram sockets",
     "tcp": "TCP within the program", "peer": "TCP with somebody outside", "tcp-large": "streams of several MB", "tcp-closed": "connections that are over or half over",
     "tcp-reset": "connections that were reset", "tcp-shutrd": "SHUT_RD", "tcp-idle": "sockets bound or never connected", "tcp-refused": "refused connections",
-    "tcp-waiting": "connections not accepted yet", "tcp-lshut": "listeners shut down", "tcp-timewait": "TIME_WAIT beside a listener", "tcp6": "IPv6",
+    "tcp-waiting": "connections not accepted yet", "tcp-lshut": "listeners shut down", "tcp-again": "listeners that come back to their port", "tcp-timewait": "TIME_WAIT beside a listener", "tcp6": "IPv6",
     "tcp-stalled": "sent data that a peer has no room for, and is over on its side",
     "during": "what peers do while the program is moved",
     "option": "socket options", "udp": "UDP", "mcast": "groups", "udp-queue": "datagrams waiting",
@@ -50,6 +50,7 @@ class Script:
         self.without = set(without)
         self.lines = []
         self.free = list(range(40))
+        self.again = False      # a listener is to come back to its port
         self.names = self.peers = self.timers = self.mappings = self.threads = 0
         self.open = []          # slots that something may be done to by an epoll set
         topics = {t: w for t, w in TOPICS.items() if t not in self.without and (not only or t in only)}
@@ -120,7 +121,7 @@ class Script:
         return f"{letter}{self.names}"
 
     def options(self, s, names, most=3):
-        names = [n for n in names if n in OPTIONS]
+        names = [n for n in names if n in OPTIONS and not (self.again and n.startswith("SO_REUSE"))]
         for _ in range(self.random.randint(0, most) if self.on("option") else 0):
             option = self.random.choice(names)
             self.say("opt", s, option, self.random.choice(OPTIONS[option]))
@@ -208,7 +209,7 @@ class Script:
         if self.on("tcp-refused", 0.0 if choice > 0.15 else 1):
             self.say("trefused", self.slot(), self.pick("4", "6") if self.on("tcp6") else "4")
             return
-        l = self.slot()
+        l, self.again = self.slot(), self.on("tcp-again", 0.2)
         self.say("tlisten", l, family, self.pick(4, 6, 128), self.pick(0, 1, 1))    # more than will wait: a full queue leaves half-done handshakes
         self.options(l, list(OPTIONS))
         for _ in range(self.random.choice((0, 1, 1, 2, 3))):
@@ -220,7 +221,12 @@ class Script:
             self.together()
             self.say("close", s)
             self.say("close", c)
-        if self.on("tcp-lshut", 0.1):
+        if self.again:
+            self.say("move")
+            self.say("trelisten", l)
+            self.some(1, lambda: self.say("tconnect", self.slot(), l))
+            self.again = False
+        elif self.on("tcp-lshut", 0.1):
             self.say("shut", l, self.pick("r", "b"))
             if self.random.random() < 0.4:
                 self.say("tconnect", self.slot(), l)

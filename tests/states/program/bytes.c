@@ -2,6 +2,7 @@
 /* Queues: pipes, pairs, UNIX sockets, and reading and writing them all. */
 #include "states.h"
 #include <limits.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 
 static unsigned char buffer[1 << 20];
@@ -284,6 +285,19 @@ static void say_end(long n)
 	say("then %s", n == 0 ? "end of file" : n < 0 ? error_name(errno) : "more");
 }
 
+/*
+ * What comes for somebody who has shut reading down is a reset if both directions are shut, and what was there before is not: how
+ * such a connection ends depends on how much of a long stream lay on which side.
+ */
+int ends_anyhow(const struct slot *s)
+{
+	int bound = s->bound_reading;
+
+	for (const struct slot *other = slots; other < slots + SLOTS; other++)
+		bound |= other->kind == TCP && other->in && other->in == s->out && other->bound_reading;
+	return s->kind == TCP && s->large && bound;
+}
+
 /* A stream of a connection: all that was sent comes, whatever pieces it comes in. */
 static void drain_tcp(struct slot *s, long most)
 {
@@ -308,13 +322,13 @@ static void drain_tcp(struct slot *s, long most)
 		}
 	}
 	/* Who has shut reading down finds the end wherever the queue is empty for a moment. */
-	if (s->large && (f->reset || s->bound_reading))
+	if (s->large && (f->reset || ends_anyhow(s)))
 		say("what was left of it%s", wrong ? ", WRONG" : "");
 	else if (s->large)
 		say("%s%s", f->got == f->sent ? "all of it" : "NOT ALL OF IT", wrong ? ", WRONG" : "");
 	else
 		say("%ld bytes%s", total, wrong ? ", WRONG" : "");
-	if (total < most)
+	if (total < most && !ends_anyhow(s))
 		say_end(n);
 }
 
@@ -382,7 +396,10 @@ static void say_error(struct slot *s)
 	int error = 0;
 	socklen_t size = sizeof error;
 
-	(s->kind == UDP ? say_loosely : say)("error %s", getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0 ? error_name(errno) : error ? error_name(error) : "none");
+	int asked = getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size);
+
+	if (!ends_anyhow(s))
+		(s->kind == UDP ? say_loosely : say)("error %s", asked < 0 ? error_name(errno) : error ? error_name(error) : "none");
 }
 
 void drain(struct slot *s)
@@ -481,10 +498,33 @@ static int shared(const struct slot *s)
 	return 0;
 }
 
+/* A reset takes along what was not sent yet, which is what Nagle's rule and the peer's acknowledgements make it. */
+static void settle_unsent(const struct slot *s)
+{
+	long end = now_ms() + 500;
+	int unsent = 0;
+
+	if (s->kind != TCP || s->large || !s->out)
+		return;
+	while (ioctl(s->fd, SIOCOUTQNSD, &unsent) == 0 && unsent > !!(s->out->end & 1) && now_ms() < end)
+		pause_ms(1);
+	for (struct slot *other = slots; other < slots + SLOTS && unsent > 1; other++)
+		if (other->in == s->out)
+			other->large = 1;
+}
+
 void forget(struct slot *s)
 {
+	const struct linger reset = { 1, 0 };
+
 	if (s->kind == TCP_LISTENER)
 		listener_ends(s);
+	if (s->kind == TCP && s->large && s->bound_reading && s->out) { /* whether something unread is there just now is chance */
+		setsockopt(s->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+		s->out->reset |= !shared(s);
+	}
+	if (s->kind == TCP && !shared(s) && s->out && (s->out->reset || (s->in && s->in->sent > s->in->got)))
+		settle_unsent(s);
 	if (s->kind != UDP && !shared(s)) {
 		if (s->out)
 			s->out->end = 1;

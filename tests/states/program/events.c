@@ -124,6 +124,7 @@ static void do_read_timer(void)
 		say_expirations(s);
 }
 
+enum { EDGE = 2 };
 static char members[SLOTS][SLOTS];      /* of sets of events */
 
 static void do_epoll(void)
@@ -152,7 +153,7 @@ static int is_udp(const struct slot *s)
 
 static int is_unsteady(const struct slot *s)
 {
-	return s->large || (s->out && s->out->filled);
+	return s->large || (s->out && s->out->filled) || (s->in && s->in->interrupted);
 }
 
 int set_is_unsteady(const struct slot *e)
@@ -186,8 +187,12 @@ static void control(int op)
 		return;
 	event.data.u64 = (uint64_t)slot_number(s) | 0x123400000000;
 	say("%s", result(epoll_ctl(e->fd, op, s->fd, &event)));
+	if (op == EPOLL_CTL_DEL)
+		return;
 	if (op == EPOLL_CTL_ADD)
 		members[slot_number(e)][slot_number(s)] = 1;
+	if (members[slot_number(e)][slot_number(s)])
+		members[slot_number(e)][slot_number(s)] = event.events & EPOLLET ? EDGE : 1;
 }
 
 static void do_eadd(void)
@@ -203,6 +208,12 @@ static void do_emod(void)
 static void do_edel(void)
 {
 	control(EPOLL_CTL_DEL);
+}
+
+/* Each piece of a long stream that comes is an edge, also one that the kernel only tries whether there is room for. */
+static int may_come_again(const struct slot *e, const struct slot *s)
+{
+	return members[slot_number(e)][slot_number(s)] == EDGE && (s->large || (s->in && s->in->interrupted));
 }
 
 /* What is ready, in the order of the slots: the kernel's order is nobody's business. */
@@ -221,8 +232,7 @@ static void say_ready(struct slot *e, int most)
 			if (events[j].data.u64 == ((uint64_t)i | 0x123400000000)) {
 				int got = steady(&slots[i], (int)events[j].events);
 
-				/* Only what may be told, or not: whether a full pipe has room again depends on how its bytes lie in pages. */
-				if (!got)
+				if (may_come_again(e, &slots[i]) || (!got && events[j].events))  /* nothing that is steady */
 					continue;
 				if (may_lose(&slots[i]))        /* datagrams, and errors of theirs, may be lost */
 					snprintf(loosely + strlen(loosely), sizeof loosely - strlen(loosely), " %d:%#x", i, (unsigned)got);

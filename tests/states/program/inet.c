@@ -167,6 +167,32 @@ void listener_ends(const struct slot *l)
 	}
 }
 
+/* trelisten SLOT: the listener goes and comes back to its port, beside what is left of its connections */
+static void do_trelisten(void)
+{
+	struct slot *s = slot(1, TCP_LISTENER);
+	socklen_t size = sizeof(union address), option = sizeof(int);
+	union address a;
+	int reuse = 0, family;
+
+	if (!s)
+		return;
+	memset(&a, 0, sizeof a);
+	family = s->family;
+	getsockname(s->fd, &a.any, &size);
+	getsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &option);
+	forget(s);
+	s = put(1, socket(family, SOCK_STREAM | SOCK_NONBLOCK, 0), TCP_LISTENER);
+	if (!s)
+		return;
+	s->type = SOCK_STREAM;
+	s->family = family;
+	setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof reuse);
+	say("bind %s", result(bind(s->fd, &a.any, size_of(&a))));
+	names(s, 0);
+	say("listen %s", result(listen(s->fd, 8)));
+}
+
 static void do_tsock(void)
 {
 	if (new_socket(1, text(2), SOCK_STREAM, TCP))
@@ -661,7 +687,7 @@ static void do_opt(void)
 }
 
 const struct op ops_inet[] = {
-	{ "tlisten", do_tlisten }, { "tsock", do_tsock }, { "tbind", do_tbind }, { "tconnect", do_tconnect }, { "taccept", do_taccept },
+	{ "tlisten", do_tlisten }, { "trelisten", do_trelisten }, { "tsock", do_tsock }, { "tbind", do_tbind }, { "tconnect", do_tconnect }, { "taccept", do_taccept },
 	{ "trefused", do_trefused }, { "tpconnect", do_tpconnect }, { "tpdial", do_tpdial }, { "tpaccept", do_tpaccept },
 	{ "psend", do_peer }, { "pread", do_peer }, { "pshut", do_peer }, { "pclose", do_peer }, { "preset", do_peer }, { "pdrain", do_peer },
 	{ "usock", do_usock }, { "uconn", do_uconn }, { "usend", do_usend }, { "mcast", do_mcast }, { "msend", do_msend }, { "opt", do_opt },

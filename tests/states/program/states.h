@@ -72,6 +72,7 @@ struct flow {
 	int filled;             /* until nothing more went in */
 	int cramped;            /* datagrams that perhaps found no room: what comes depends on how the kernel counts */
 	int waiting;            /* bytes that a thread may write as soon as there is room */
+	int interrupted;        /* a thread has waited to write into a pipe: a signal on its way makes an edge for who reads */
 };
 
 struct slot {
@@ -129,6 +130,7 @@ long write_some(struct slot *s, long size);
 void read_and_say(struct slot *s, long size, int flags);
 void drain(struct slot *s);
 void settle(struct slot *s);
+int ends_anyhow(const struct slot *s);      /* how it ends is chance */
 int poll_now(int fd, int events);
 const char *poll_words(int revents);
 void forget(struct slot *s);        /* closes it */

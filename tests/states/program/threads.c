@@ -110,6 +110,7 @@ static void do_thread(void)
 	if (s && s->out && strcmp(what, "write") == 0) {
 		compose_at(t->data, s->out, sizeof t->data);
 		s->out->waiting = sizeof t->data;
+		s->out->interrupted = s->kind == PIPE_WRITE;
 	}
 	sigfillset(&every);
 	pthread_sigmask(SIG_SETMASK, &every, &before);
