@@ -30,6 +30,7 @@ int cli_check(int argc, char **argv);
 int cli_recover(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_verify(int argc, char **argv);
+int cli_collateral(int argc, char **argv);
 int cli_hostkey(int argc, char **argv);
 int cli_peer(int argc, char **argv);
 int cli_image_show(int argc, char **argv); /* a verb of cli_image() */

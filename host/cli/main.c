@@ -24,6 +24,7 @@ static const struct cli_command commands[] = {
 	{ "recover", "go on after a lost connection", cli_recover },
 	{ "report", "report of a migration, also for Prometheus", cli_report },
 	{ "verify", "judge the evidence of a program in an enclave", cli_verify },
+	{ "collateral", "what the makers of platforms publish: fetch, show, import, export", cli_collateral },
 	{ "hostkey", "the key by which other hosts know this one", cli_hostkey },
 	{ "peer", "the hosts that this one knows: add, ls, rm", cli_peer },
 };

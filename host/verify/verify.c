@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "collateral/collateral.h"
 #include "evidence/accept/policy_text.h"
 #include "evidence/authentic/bare.h"
 #include "imagefile.h"
@@ -94,6 +96,20 @@ static void judge(const struct verify_request *request, struct om_view evidence,
 	ret->error = om_attest_outside(&ret->policy, evidence, collateral, &offer, request->now, &ret->peer, &ret->reason);
 }
 
+static int stored_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret)
+{
+	size_t used = 0;
+	bool in_force;
+	const int error = collateral_find(evidence, now, buffer, size, &used, &in_force);
+	char words[320];
+
+	*ret = (struct om_view) { buffer, used };
+	if (error != OM_ENOTFOUND)
+		return error;
+	snprintf(words, sizeof words, "%s", host_reason());
+	return host_fail(OM_ENOTFOUND, "%s (or --collateral FILE)", words);
+}
+
 /* Some evidence brings its own collateral, since everybody could make it. What is of no known type needs none to be refused. */
 static int own_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret)
 {
@@ -102,7 +118,7 @@ static int own_collateral(struct om_view evidence, int64_t now, uint8_t *buffer,
 
 	*ret = (struct om_view) { buffer, used };
 	if (error == OM_EUNSUPPORTED)
-		return host_fail(OM_ENOTFOUND, "the maker's certificates and lists are needed to judge this evidence (--collateral FILE)");
+		return stored_collateral(evidence, now, buffer, size, ret);
 	return error && error != OM_ETYPE ? host_fail(error, "%s", tee_last_error()) : 0;
 }
 
