@@ -249,7 +249,7 @@ static int fetch_one(void *context, struct collateral_bundle *old)
 	int error = 0;
 
 	collateral_name(&b.subject, name);
-	for (unsigned i = 0; i < COLLATERAL_PARTS && !error && b.subject.type == OM_EVIDENCE_SNP; i++)
+	for (unsigned i = 0; i < COLLATERAL_PARTS && !error && collateral_of_amd(&b.subject); i++)
 		if (old->part[i].data)
 			error = collateral_part_copy(&b.part[i], &old->part[i]);
 	if (!error)
@@ -288,7 +288,7 @@ static int do_fetch(struct request *r)
 	if (!error && r->evidence.data) {
 		error = collateral_subject_of(r->evidence, &s);
 		if (!error) {
-			s.early = s.type != OM_EVIDENCE_SNP && r->services.early;
+			s.early = !collateral_of_amd(&s) && r->services.early;
 			error = fetch_subject(r, &s);
 		}
 	}
@@ -330,7 +330,7 @@ static int import_table(struct request *r)
 	struct om_view table = { 0 };
 	int error = collateral_subject_of(r->evidence, &b.subject);
 
-	if (!error && b.subject.type != OM_EVIDENCE_SNP)
+	if (!error && !collateral_of_amd(&b.subject))
 		error = host_fail(OM_EINVAL, "only SNP has such a table");
 	if (!error)
 		error = verify_read_file(r->table, &table);

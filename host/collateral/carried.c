@@ -22,13 +22,11 @@ static void set(struct piece *to, struct piece piece)
 
 static bool copy(struct om_view from, struct piece *ret)
 {
-	uint8_t *data = malloc(from.size + 1);
-
-	if (!data)
-		return false;
-	memcpy(data, from.data, from.size);
-	*ret = (struct piece) { data, from.size };
-	return true;
+	ret->data = malloc(from.size + 1);
+	ret->size = from.size;
+	if (ret->data)
+		memcpy(ret->data, from.data, from.size);
+	return ret->data != NULL;
 }
 
 void collateral_quoted_with(struct om_view collateral)

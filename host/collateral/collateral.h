@@ -48,6 +48,8 @@ struct collateral_subject {
 /* Of an envelope, a bare quote, or a bare report of 1,184 bytes. Return: OM_EUNSUPPORTED: demo; OM_EINVAL and errors of the parsers; a chip that is masked. */
 __attribute__((warn_unused_result))
 int collateral_subject_of(struct om_view evidence, struct collateral_subject *ret);
+/* AMD has few of these, and for ever; Intel has TCB information, in two feeds. */
+static inline bool collateral_of_amd(const struct collateral_subject *s) { return s->type == OM_EVIDENCE_SNP; }
 /* sgx-FMSPC-CA[-early], tdx-FMSPC-platform[-early], snp-PRODUCT-vcek-HWID-TCB, snp-PRODUCT-vlek-TCB. */
 void collateral_name(const struct collateral_subject *s, char ret[COLLATERAL_NAME_MAX]);
 __attribute__((warn_unused_result))

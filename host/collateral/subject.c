@@ -94,11 +94,11 @@ int collateral_subject_of(struct om_view evidence, struct collateral_subject *re
 	return error;
 }
 
-static char *digits(char *to, const uint8_t *bytes, size_t size)
+/* @to: 2 * size + 1 bytes. */
+static void digits(char *to, const uint8_t *bytes, size_t size)
 {
 	for (size_t i = 0; i < size; i++)
-		to += sprintf(to, "%02x", bytes[i]);
-	return to;
+		snprintf(to + 2 * i, 3, "%02x", bytes[i]);
 }
 
 void collateral_name(const struct collateral_subject *s, char ret[COLLATERAL_NAME_MAX])
