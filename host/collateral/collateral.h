@@ -120,7 +120,7 @@ int collateral_path(char *ret_path, size_t size);
  */
 __attribute__((warn_unused_result))
 int collateral_put(const struct collateral_bundle *b, int64_t now);
-/* Own folder first, then root's. Return: OM_ENOTFOUND without words; OM_EINVAL, OM_EIO. */
+/* Own folder first, then root's. Return: OM_ENOTFOUND without words; OM_EIO: also a damaged one. */
 __attribute__((warn_unused_result))
 int collateral_get(const char *name, struct collateral_bundle *ret);
 /* All of both folders. */

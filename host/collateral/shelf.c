@@ -266,7 +266,7 @@ static int read_bundle(const char *folder, const char *name, struct collateral_b
 	if (error) {
 		collateral_bundle_done(&b);
 		snprintf(words, sizeof words, "%s", host_reason());
-		return host_fail(error, "%s: %s", path, words);
+		return host_fail(OM_EIO, "%s is damaged: %s", path, words);
 	}
 	*ret = b;
 	return 0;

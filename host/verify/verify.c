@@ -98,13 +98,19 @@ static void judge(const struct verify_request *request, struct om_view evidence,
 
 static int stored_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret)
 {
+	struct collateral_subject subject;
 	size_t used = 0;
 	bool in_force;
-	const int error = collateral_find(evidence, now, buffer, size, &used, &in_force);
 	char words[320];
+	int error = collateral_subject_of(evidence, &subject);
 
+	*ret = (struct om_view) { buffer, 0 };
+	if (error && error != OM_EUNSUPPORTED)
+		return 0; /* malformed: the verdict says so, whatever collateral there is */
+	if (!error)
+		error = collateral_find(evidence, now, buffer, size, &used, &in_force);
 	*ret = (struct om_view) { buffer, used };
-	if (error != OM_ENOTFOUND)
+	if (error != OM_ENOTFOUND && error != OM_EUNSUPPORTED)
 		return error;
 	snprintf(words, sizeof words, "%s", host_reason());
 	return host_fail(OM_ENOTFOUND, "%s (or --collateral FILE)", words);
