@@ -99,6 +99,7 @@ enum om_frame_kind {
 	OM_FRAME_REQUEST,     /* urgent: destination asks for a page */
 	OM_FRAME_REPLY,       /* urgent: page frame with the request's sequence number */
 	OM_FRAME_RESUME,      /* first frame of a new epoch on the control connection, either direction */
+	OM_FRAME_COLLATERAL,  /* control connection, host to host: what the sender's platform is judged by; in clear, no enclave sees the frame */
 };
 
 enum om_run_type {

@@ -29,6 +29,8 @@ struct host_test_hooks {
 	bool (*call_before)(uint32_t nr, int64_t *ret_result);
 	int64_t (*call_after)(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, int64_t result);
 	int64_t (*call)(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
+	/* Demo evidence is treated as a maker's: its collateral is nobody's to make, but comes with the peer. */
+	bool (*collateral_carried)(void);
 	/*
 	 * A moment at which a spectator may compare memory: "stopped" (all threads parked, cards may be cleared), "prepared" (destination:
 	 * everything is here), "committed" (source: the program will not run here again); "take:N:T", "copy:N:T", "stop:N:T" (source:
@@ -78,6 +80,11 @@ static inline int64_t host_hook_after(uint32_t nr, struct om_tbuf *tbuf, uint64_
 static inline int64_t host_hook_call(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	return host_test_hooks.call ? host_test_hooks.call(call, slot, tbuf, tbuf_size) : call(slot, tbuf, tbuf_size);
+}
+
+static inline bool host_hook_collateral_carried(void)
+{
+	return host_test_hooks.collateral_carried && host_test_hooks.collateral_carried();
 }
 
 static inline void host_hook_spectator(struct host_enclave *enclave, const char *point, const uint8_t *session)

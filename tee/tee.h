@@ -123,7 +123,8 @@ __attribute__((warn_unused_result))
 int tee_evidence_id(struct tee_platform *platform, uint8_t *ret_type, uint8_t ret_id[TEE_ID_SIZE]);
 
 /* Collateral for verifying such evidence, of this kind of platform or another, as core/evidence takes it, in force at `now` (seconds since 1970). Return: OM_ENOMEM as
- * above; OM_EUNSUPPORTED where the platform's vendor would have to be asked. */
+ * above; OM_EUNSUPPORTED where the platform's vendor would have to be asked: the caller
+ * looks into what was fetched of it. */
 __attribute__((warn_unused_result))
 int tee_collateral(struct tee_platform *platform, const uint8_t *evidence, size_t evidence_size, int64_t now,
 	uint8_t *buffer, size_t buffer_size, size_t *ret_size);

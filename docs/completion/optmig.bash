@@ -51,6 +51,12 @@ _optmig()
 			mapfile -t COMPREPLY < <(compgen -W "$(optmig peer ls 2> /dev/null)" -- "$cur")
 		fi ;;
 	hostkey) ;;
+	collateral)
+		if [[ $COMP_CWORD -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "fetch show import export" -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi ;;
 	migrate | status | cancel | postcopy | check | recover | report | evidence)
 		mapfile -t COMPREPLY < <(compgen -W "$(optmig ps 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur") ;;
 	*)

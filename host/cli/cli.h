@@ -33,6 +33,7 @@ int cli_evidence(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_unlock(int argc, char **argv);
 int cli_upgrade(int argc, char **argv);
+int cli_collateral(int argc, char **argv);
 int cli_hostkey(int argc, char **argv);
 int cli_peer(int argc, char **argv);
 int cli_image_show(int argc, char **argv); /* a verb of cli_image() */

@@ -32,7 +32,7 @@ static const char help[] =
 	"  --policy FILE           what else you demand, in the words of optmig-policy(5): platforms, signers, floors\n"
 	"  --report-data HEX       what it has to carry, 64 bytes or the first of them: a nonce, the hash of a key. Without it nothing says\n"
 	"                          that the evidence is of today\n"
-	"  --collateral FILE       the maker's certificates and lists, docs/spec/policy.md\n"
+	"  --collateral FILE       the maker's certificates and lists, docs/spec/policy.md (default: what `optmig collateral` has stored)\n"
 	"  --guests FILE           a signed list of guests\n"
 	"  --at TIME               judge as of YYYY-MM-DDTHH:MM:SSZ instead of now\n"
 	"  --debug                 accept a debug enclave, which has no secret from its host\n"

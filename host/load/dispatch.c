@@ -10,6 +10,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <time.h>
+#include "collateral/carried.h"
+#include "evidence/parse/quote.h"
 #include "testhooks.h"
 #include "internal.h"
 #include "net/hold.h"
@@ -143,6 +145,23 @@ static int64_t do_quote_target(struct host_slot *slot, struct om_tbuf *tbuf, uin
 	return type;
 }
 
+/* Evidence of this platform goes out: what it is judged by goes along with it, if it is here. */
+static void quoted(struct tee_platform *platform, struct om_view evidence)
+{
+	const int64_t now = (int64_t)time(NULL);
+	uint8_t *buffer;
+	size_t size;
+
+	if (!host_hook_collateral_carried()) {
+		collateral_quoted(evidence, now);
+		return;
+	}
+	buffer = malloc(OM_COLLATERAL_MAX);
+	if (buffer && tee_collateral(platform, evidence.data, evidence.size, now, buffer, OM_COLLATERAL_MAX, &size) == 0)
+		collateral_quoted_with((struct om_view) { buffer, size });
+	free(buffer);
+}
+
 static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	struct sgx_report report;
@@ -153,7 +172,27 @@ static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	error = tee_evidence(slot->enclave->platform, &report, host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
 	if (error)
 		host_detail("%s", tee_last_error());
+	else
+		quoted(slot->enclave->platform, (struct om_view) { host_tbuf_data(tbuf), size });
 	return error ? error : (int64_t)size;
+}
+
+/* What everybody can make is made; all else was published by a maker, and fetched (`optmig collateral`), or comes with the peer. */
+static int find_collateral(struct tee_platform *platform, struct om_view evidence, uint8_t *buffer, size_t room, size_t *ret_size)
+{
+	const int64_t now = (int64_t)time(NULL);
+	int error = OM_EUNSUPPORTED;
+
+	if (!host_hook_collateral_carried())
+		error = tee_collateral(platform, evidence.data, evidence.size, now, buffer, room, ret_size);
+	if (error && error != OM_EUNSUPPORTED)
+		host_detail("%s", tee_last_error());
+	if (error != OM_EUNSUPPORTED)
+		return error;
+	error = collateral_for(evidence, now, buffer, room, ret_size);
+	if (error)
+		host_note("%s", host_reason());
+	return error;
 }
 
 /* The evidence comes in where the collateral goes out. */
@@ -170,11 +209,9 @@ static int64_t do_collateral(struct host_slot *slot, struct om_tbuf *tbuf, uint6
 	if (!evidence)
 		return OM_ENOMEM;
 	memcpy(evidence, host_tbuf_data(tbuf), evidence_size);
-	error = tee_collateral(slot->enclave->platform, evidence, evidence_size, (int64_t)time(NULL), host_tbuf_data(tbuf),
+	error = find_collateral(slot->enclave->platform, (struct om_view) { evidence, evidence_size }, host_tbuf_data(tbuf),
 		tbuf_size - OM_TBUF_DATA, &size);
 	free(evidence);
-	if (error)
-		host_detail("%s", tee_last_error());
 	return error ? error : (int64_t)size;
 }
 

@@ -10,13 +10,17 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#include "collateral/carried.h"
+#include "evidence/parse/quote.h"
 #include "fault.h"
+#include "frame.h"
 #include "internal.h"
 #include "util.h"
 
@@ -113,6 +117,33 @@ static int send_noise(struct mig_connection *c, const uint8_t *frame, size_t siz
 	return mig_send(c->fd, both, size + OM_FRAME_TAG);
 }
 
+static bool is_control(const struct mig_connection *c, const uint8_t *frame)
+{
+	return c->number == OM_CONNECTION_CONTROL && frame[OM_FRAME_OFFSET_KIND] == OM_FRAME_CONTROL;
+}
+
+static bool is_collateral(const struct mig_connection *c, const uint8_t *frame)
+{
+	return c->number == OM_CONNECTION_CONTROL && frame[OM_FRAME_OFFSET_KIND] == OM_FRAME_COLLATERAL;
+}
+
+/* Before the frame that may carry the evidence which it is for. */
+static int send_collateral(struct mig_connection *c)
+{
+	uint8_t *buffer = malloc(OM_FRAME_HEADER + OM_COLLATERAL_MAX);
+	struct om_frame frame = { .kind = OM_FRAME_COLLATERAL, .connection = OM_CONNECTION_CONTROL };
+	int error = 0;
+
+	if (!buffer)
+		return host_fail(OM_ENOMEM, "no memory");
+	frame.length = (uint32_t)collateral_to_send(buffer + OM_FRAME_HEADER);
+	om_frame_encode(&frame, buffer);
+	if (frame.length)
+		error = mig_send(c->fd, buffer, OM_FRAME_HEADER + frame.length);
+	free(buffer);
+	return error;
+}
+
 /* Takes one frame from the socket, if there is one, into the engine. */
 static enum outcome take_in(struct mig_connection *c)
 {
@@ -131,6 +162,12 @@ static enum outcome take_in(struct mig_connection *c)
 		return END;
 	}
 	atomic_store_explicit(&c->mig->heard_ns, host_monotonic_ns(), memory_order_relaxed);
+	if (is_collateral(c, frame_buffer(c))) {
+		error = collateral_received((struct om_view) { frame_buffer(c) + OM_FRAME_HEADER, size - OM_FRAME_HEADER });
+		if (error)
+			mig_lose(c->mig, error, false);
+		return error ? END : GO_ON;
+	}
 	if (!engine(c, OM_ENGINE_IN, c->number, size, &answer)) {
 		engine_failed(c, answer.ret);
 		/* The control connection goes on: the engine wants to tell the peer why. */
@@ -156,8 +193,10 @@ static enum outcome send_out(struct mig_connection *c, uint64_t *ret_wait_ns)
 			answer.ret = OM_FRAME_MAX;
 		if (c->number == OM_CONNECTION_CONTROL)
 			mig_fault_frame(mig, frame_buffer(c));
-		error = is_noise(c, frame_buffer(c)) ? send_noise(c, frame_buffer(c), (size_t)answer.ret) :
-			mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
+		error = is_control(c, frame_buffer(c)) ? send_collateral(c) : 0;
+		if (!error)
+			error = is_noise(c, frame_buffer(c)) ? send_noise(c, frame_buffer(c), (size_t)answer.ret) :
+				mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
 		if (error) {
 			mig_lose(mig, error, c->number != OM_CONNECTION_CONTROL);
 			return END;

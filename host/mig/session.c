@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+#include "collateral/carried.h"
 #include "strerror.h"
 #include "fault.h"
 #include "testhooks.h"
@@ -390,6 +391,7 @@ void mig_begin_session(struct host_mig *mig, bool source)
 	mig->any = true;
 	memset(&mig->last, 0, sizeof mig->last);
 	memset(&mig->seal, 0, sizeof mig->seal);
+	collateral_forget();
 	mig->last.role = source ? 1 : 2;
 	mig->last.state = OM_MIG_SETUP;
 	atomic_store(&mig->seen_state, OM_MIG_NONE);

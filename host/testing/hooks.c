@@ -78,6 +78,11 @@ static int started(struct host_enclave *enclave)
 	return error;
 }
 
+static bool collateral_carried(void)
+{
+	return getenv("OPTMIG_CARRY_COLLATERAL") != NULL;
+}
+
 const struct host_test_hooks host_test_hooks = {
 	.setup = setup,
 	.emulator = emulator,
@@ -88,6 +93,7 @@ const struct host_test_hooks host_test_hooks = {
 	.call_before = testing_lies_before,
 	.call_after = testing_lies_after,
 	.call = testing_seeded_call,
+	.collateral_carried = collateral_carried,
 	.spectator = testing_oracle,
 	.mig_step = testing_step,
 	.mig_wait = testing_step_wait,

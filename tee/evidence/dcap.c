@@ -65,12 +65,12 @@ static int dcap_evidence(struct tee_platform *platform, const struct sgx_report 
 	return 0;
 }
 
-/* Intel's provisioning certification service, or a cache of it, would have to be asked over HTTP (CAVEATS.md). */
+/* What Intel publishes is fetched, kept and found elsewhere. */
 static int dcap_collateral(struct tee_platform *platform, const uint8_t *quote, size_t quote_size, int64_t now, uint8_t *buffer,
 	size_t buffer_size, size_t *ret_size)
 {
 	(void)platform, (void)quote, (void)quote_size, (void)now, (void)buffer, (void)buffer_size, (void)ret_size;
-	return tee_fail(OM_EUNSUPPORTED, "this version cannot ask Intel for a platform's collateral, so a quote of SGX hardware cannot be verified (CAVEATS.md)");
+	return tee_fail(OM_EUNSUPPORTED, "Intel's collateral is not the platform's own to make");
 }
 
 const struct tee_evidence tee_dcap = {
