@@ -86,7 +86,7 @@ SAN_EXTRA_ARCHIVES += $(B)/san/libbearssl.a
 CORE_OBJS_TRUSTED := $(call objs,trusted,$(CORE_SRC))
 
 # Unit tests, plain and under ASan and UBSan.
-CORE_TESTS := attest policy ticket unlock tagged certificate cursor crypto crypto_vectors crypto_wide evidence_guest evidence_snp evidence_tdx gcm launch noise predict sealfile
+CORE_TESTS := attest policy ticket unlock vault tagged certificate cursor crypto crypto_vectors crypto_wide evidence_guest evidence_snp evidence_tdx gcm launch noise predict sealfile
 define core_test
 $(B)/$(1)/tests/unit/test_$(2): $(B)/$(1)/tests/unit/test_$(2).o $(B)/$(1)/libforge.a $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson -lcrypto

@@ -8,6 +8,7 @@
 #include <getopt.h>
 #include <stdbool.h>
 #include "enclave_options.h"
+#include "verify/verify.h"
 
 struct cli_command {
 	const char *name;
@@ -31,6 +32,8 @@ int cli_recover(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_evidence(int argc, char **argv);
 int cli_verify(int argc, char **argv);
+/* What is kept for evidence (verify/verify.h). */
+int cli_kept_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret);
 int cli_unlock(int argc, char **argv);
 int cli_upgrade(int argc, char **argv);
 int cli_collateral(int argc, char **argv);

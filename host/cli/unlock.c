@@ -486,6 +486,7 @@ static int run(int argc, char **argv, bool upgrade)
 	a.command = argv[0];
 	a.upgrade = upgrade;
 	a.demand.programs = &a.programs;
+	a.demand.kept = cli_kept_collateral;
 	a.demand.now = time(NULL);
 	status = parse(argc, argv);
 	if (status)

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "cli.h"
+#include "collateral/collateral.h"
 #include "evidence/accept/ticket_text.h"
 #include "exitcodes.h"
 #include "strerror.h"
@@ -74,6 +75,26 @@ struct verify {
 };
 
 /* Whole pairs of digits, at least one and at most `most` bytes. Return: how many, or -1. */
+int cli_kept_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret)
+{
+	struct collateral_subject subject;
+	size_t used = 0;
+	bool in_force;
+	char words[320];
+	int error = collateral_subject_of(evidence, &subject);
+
+	*ret = (struct om_view) { buffer, 0 };
+	if (error && error != OM_EUNSUPPORTED)
+		return 0; /* malformed: the verdict says so, whatever collateral there is */
+	if (!error)
+		error = collateral_find(evidence, now, buffer, size, &used, &in_force);
+	*ret = (struct om_view) { buffer, used };
+	if (error != OM_ENOTFOUND && error != OM_EUNSUPPORTED)
+		return error;
+	snprintf(words, sizeof words, "%s", host_reason());
+	return host_fail(OM_ENOTFOUND, "%s (or --collateral FILE)", words);
+}
+
 static int hex(const char *text, uint8_t *ret, size_t most)
 {
 	size_t count = 0;
@@ -394,6 +415,7 @@ int cli_verify(int argc, char **argv)
 		return CLI_FAILED;
 	}
 	v->request.programs = &v->programs;
+	v->request.kept = cli_kept_collateral;
 	v->request.now = time(NULL);
 	status = parse(v, argc, argv);
 	status = status ? status - 1 : v->listen ? proxy(v) : run(v);

@@ -7,7 +7,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "collateral/collateral.h"
 #include "evidence/accept/policy_text.h"
 #include "evidence/authentic/bare.h"
 #include "imagefile.h"
@@ -157,35 +156,15 @@ static void judge(const struct verify_request *request, struct om_view evidence,
 	ret->error = om_attest_outside(&ret->policy, evidence, collateral, &offer, request->now, &ret->peer, &ret->reason);
 }
 
-static int stored_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret)
-{
-	struct collateral_subject subject;
-	size_t used = 0;
-	bool in_force;
-	char words[320];
-	int error = collateral_subject_of(evidence, &subject);
-
-	*ret = (struct om_view) { buffer, 0 };
-	if (error && error != OM_EUNSUPPORTED)
-		return 0; /* malformed: the verdict says so, whatever collateral there is */
-	if (!error)
-		error = collateral_find(evidence, now, buffer, size, &used, &in_force);
-	*ret = (struct om_view) { buffer, used };
-	if (error != OM_ENOTFOUND && error != OM_EUNSUPPORTED)
-		return error;
-	snprintf(words, sizeof words, "%s", host_reason());
-	return host_fail(OM_ENOTFOUND, "%s (or --collateral FILE)", words);
-}
-
 /* Some evidence brings its own collateral, since everybody could make it. What is of no known type needs none to be refused. */
-static int own_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret)
+static int own_collateral(const struct verify_request *request, struct om_view evidence, uint8_t *buffer, size_t size, struct om_view *ret)
 {
 	size_t used = 0;
-	int error = tee_collateral_public(evidence.data, evidence.size, now, buffer, size, &used);
+	int error = tee_collateral_public(evidence.data, evidence.size, request->now, buffer, size, &used);
 
 	*ret = (struct om_view) { buffer, used };
-	if (error == OM_EUNSUPPORTED)
-		return stored_collateral(evidence, now, buffer, size, ret);
+	if (error == OM_EUNSUPPORTED && request->kept)
+		return request->kept(evidence, request->now, buffer, size, ret);
 	return error && error != OM_ETYPE ? host_fail(error, "%s", tee_last_error()) : 0;
 }
 
@@ -203,7 +182,7 @@ int verify_judge(const struct verify_request *request, struct verify_verdict *re
 		evidence.data = buffer;
 	}
 	if (!error && !collateral.size)
-		error = own_collateral(evidence, request->now, buffer + OM_EVIDENCE_MAX, OM_COLLATERAL_MAX, &collateral);
+		error = own_collateral(request, evidence, buffer + OM_EVIDENCE_MAX, OM_COLLATERAL_MAX, &collateral);
 	if (!error)
 		judge(request, evidence, collateral, ret);
 	free(buffer);

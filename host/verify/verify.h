@@ -18,9 +18,13 @@ struct verify_programs {
 	char *policy[OM_POLICY_MRENCLAVES_MAX];   /* where it may move, as text: of an image that was at hand; else NULL */
 };
 
+/* Finds what is kept for that evidence. Return: 0, *ret in `buffer` (size 0: whatever it is, the evidence is refused); OM_ENOTFOUND with host_reason(). */
+typedef int verify_kept_fn(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret);
+
 struct verify_request {
 	struct om_view evidence;        /* an envelope, or a bare quote of SGX */
 	struct om_view collateral;      /* docs/spec/policy.md; size 0: none at hand */
+	verify_kept_fn *kept;           /* where none is at hand; NULL: nobody keeps any */
 	struct om_view guests;          /* a signed list; size 0: none */
 	struct om_view policy;          /* its text; size 0: the default */
 	const struct verify_programs *programs; /* accepted besides what the policy names; NULL: none */
