@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests of trusted/rt/io on plain Linux: the descriptor code with a faked core runtime, this kernel as the host.
-RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) $(addprefix tests/unit/rtio/,fake.c peek.c appmem.c memvault.c) $(wildcard host/net/*.c) host/priv/client.c host/priv/allowed.c host/util.c core/errors.c core/cursor.c
+RTIO_TEST_SRC := $(wildcard trusted/rt/io/*.c) $(addprefix tests/unit/rtio/,fake.c peek.c appmem.c) $(wildcard host/net/*.c) host/priv/client.c host/priv/allowed.c host/util.c core/errors.c core/cursor.c
 define rtio_test
 $(B)/$(1)/tests/unit/test_$(2): $(call objs,$(1),tests/unit/rtio/test_$(2).c $(RTIO_TEST_SRC)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	@mkdir -p $$(@D)
@@ -17,7 +17,7 @@ TESTS += $(B)/tests/io/io tests/integration/io_stops
 TEST_DEPS += $(B)/tests/io/io
 
 # What a host may answer: the same code and its door, host calls and clocks, with a fuzzer as the host.
-FUZZ_HOSTCALLS_SRC := $(addprefix tests/fuzz/,fuzz_hostcalls.c hostcalls/core.c hostcalls/host.c hostcalls/peek.c) tests/unit/rtio/appmem.c tests/unit/rtio/memvault.c $(wildcard trusted/rt/io/*.c) \
+FUZZ_HOSTCALLS_SRC := $(addprefix tests/fuzz/,fuzz_hostcalls.c hostcalls/core.c hostcalls/host.c hostcalls/peek.c) tests/unit/rtio/appmem.c $(wildcard trusted/rt/io/*.c) \
 	$(addprefix trusted/rt/,door.c hostcall.c time.c cputime.c identity.c creds.c attest.c)
 CFLAGS_fuzz_trusted_rt_identity := -mrdrnd
 $(B)/fuzz/fuzz_hostcalls: $(call objs,fuzz,$(FUZZ_HOSTCALLS_SRC)) $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a tests/fuzz/hostcalls/state.ld

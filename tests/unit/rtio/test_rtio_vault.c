@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Encrypted files as a program sees them: below one directory the same calls as on the plain files beside it, with the same answers; what
- * a host does to the files while they are open, closed, renamed or removed; and all that across a move. The vault is memvault.c's.
+ * a host does to the files while they are open, closed, renamed or removed; and all that across a move.
  */
 #include <errno.h>
 #include <fcntl.h>
