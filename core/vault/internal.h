@@ -63,6 +63,7 @@ struct om_vault {
 	struct om_vault_root root;
 	int      durable_slot;           /* the superblock that the last durable commit is in */
 	bool     changed, loose;         /* loose: the last commit was */
+	bool     broken;                 /* nothing more is written until it is opened again */
 	bool     mapped;                 /* `space` is known */
 	struct space space;
 	/* writing */

@@ -39,6 +39,7 @@ int vault_space_reserve(struct om_vault *v, uint64_t blocks)
 		memset(more[i], 0, words * 8);
 		if (s->words) {
 			memcpy(more[i], *map_of(s, i), s->words * 8);
+			om_wipe(*map_of(s, i), s->words * 8);
 			v->device.free(v->device.context, *map_of(s, i), s->words * 8);
 		}
 		*map_of(s, i) = more[i];
@@ -52,8 +53,10 @@ int vault_space_reserve(struct om_vault *v, uint64_t blocks)
 void vault_space_free_all(struct om_vault *v)
 {
 	for (int i = 0; i < MAPS; i++)
-		if (*map_of(&v->space, i))
+		if (*map_of(&v->space, i)) {
+			om_wipe(*map_of(&v->space, i), v->space.words * 8);
 			v->device.free(v->device.context, *map_of(&v->space, i), v->space.words * 8);
+		}
 	v->space = (struct space) { 0 };
 }
 

@@ -5,6 +5,9 @@
  * A commit: what is dirty is written, below before above; a barrier; the superblock, into the slot that the last durable commit is not in;
  * a barrier. Whenever the power goes, one of the two slots has a commit whose blocks are all there. Without barriers the superblock
  * may have come further than its blocks, and says that it may: such a commit counts only if all of its tree can be read.
+ *
+ * A barrier that fails is not tried again: the kernel may have dropped what it could not write, and the next one would succeed without
+ * it. From then on nothing is written; the file is as its last commit says when it is opened again.
  */
 #include "vault/internal.h"
 
@@ -243,6 +246,7 @@ int om_vault_open(const struct om_vault_device *device, const uint8_t key[OM_VAU
 int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, uint64_t *ret_size,
 	struct om_vault_root *ret_root)
 {
+	struct om_vault *v;
 	struct slots s;
 	int error = read_slots(device, key, name, &s), slot = error ? -1 : choose(&s, NULL);
 
@@ -250,6 +254,15 @@ int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAU
 		return error ? error : OM_EAUTH;
 	*ret_size = s.super[slot].size;
 	*ret_root = s.root[slot];
+	if (!s.super[slot].loose)
+		return 0;
+	/* Which of the two counts is known when it has been read. */
+	error = om_vault_open(device, key, name, NULL, 0, &v);
+	if (error)
+		return error;
+	*ret_size = v->super.size;
+	*ret_root = v->root;
+	om_vault_close(v);
 	return 0;
 }
 
@@ -258,6 +271,8 @@ static int know_space(struct om_vault *v)
 {
 	int error;
 
+	if (v->broken)
+		return OM_EIO;
 	if (v->mapped)
 		return 0;
 	if (v->loose && v->device.sync(v->device.context) < 0)
@@ -305,7 +320,7 @@ static int64_t read_run(struct om_vault *v, uint64_t block, uint64_t most, uint8
 		return OM_EIO;
 	if (got < (long)BLOCK)
 		return OM_EAUTH;
-	n = (uint64_t)got / BLOCK;
+	n = (uint64_t)got / BLOCK < n ? (uint64_t)got / BLOCK : n;
 	for (uint64_t i = 0; i < n; i++) {
 		error = vault_open_block(v, 0, block + i, &e[i], bytes + i * BLOCK, to + i * BLOCK);
 		if (error)
@@ -382,7 +397,7 @@ long om_vault_write(struct om_vault *v, uint64_t offset, const void *from, size_
 	size_t done = 0;
 	int error = know_space(v);
 
-	if (!error && size > (uint64_t)INT64_MAX - offset)
+	if (!error && (offset > INT64_MAX || size > (uint64_t)INT64_MAX - offset))
 		error = OM_EOVERFLOW;
 	while (!error && size && (offset + size - 1) / BLOCK >= capacity(v->super.levels))
 		error = vault_grow(v);
@@ -498,6 +513,7 @@ int om_vault_truncate(struct om_vault *v, uint64_t size)
 		error = zero_tail(v, size);
 		if (!error)
 			error = trim(v, v->super.levels, 0, blocks_of(size));
+		v->broken = v->broken || error; /* half of it is gone here: that must not be committed */
 	}
 	if (error)
 		return error;
@@ -513,9 +529,12 @@ uint64_t om_vault_size(const struct om_vault *v)
 
 /* ---- commits ------------------------------------------------------------------------------------------------------------------------ */
 
-static int barrier(const struct om_vault *v, bool durable)
+static int barrier(struct om_vault *v, bool durable)
 {
-	return durable && v->device.sync(v->device.context) < 0 ? OM_EIO : 0;
+	if (!durable || v->device.sync(v->device.context) >= 0)
+		return 0;
+	v->broken = true;
+	return OM_EIO;
 }
 
 /* What nobody has any more at the device's end is given back. That it cannot be is no failure. */
@@ -533,7 +552,7 @@ int om_vault_commit(struct om_vault *v, bool durable)
 	struct om_vault_root root;
 	int error;
 
-	if (!v->changed && !(durable && v->loose))
+	if (!v->broken && !v->changed && !(durable && v->loose))
 		return 0;
 	error = know_space(v);
 	if (!error)
@@ -570,9 +589,14 @@ void om_vault_root(const struct om_vault *v, struct om_vault_root *ret)
 
 int om_vault_rename_begin(struct om_vault *v, const char *name)
 {
+	int error;
+
 	vault_name_hash(name, v->super.next);
 	v->changed = true;
-	return om_vault_commit(v, true);
+	error = om_vault_commit(v, true);
+	if (error)
+		memset(v->super.next, 0, sizeof v->super.next);
+	return error;
 }
 
 int om_vault_rename_end(struct om_vault *v, bool renamed)

@@ -26,7 +26,7 @@ struct om_vault_device {
 	long (*truncate)(void *context, uint64_t size);
 	long (*sync)(void *context);
 	long (*random)(void *context, void *to, size_t size);
-	void *(*alloc)(void *context, size_t size);
+	void *(*alloc)(void *context, size_t size);                        /* at a multiple of 64 */
 	void (*free)(void *context, void *at, size_t size);
 	uint64_t features;           /* OM_CPU_*, for the cipher */
 };
@@ -60,7 +60,7 @@ long om_vault_write(struct om_vault *v, uint64_t offset, const void *from, size_
 __attribute__((warn_unused_result))
 int om_vault_truncate(struct om_vault *v, uint64_t size);
 uint64_t om_vault_size(const struct om_vault *v);
-/* @durable: with the device's barriers. */
+/* @durable: with the device's barriers. After a barrier that failed nothing can be written or committed (OM_EIO) until it is opened again. */
 __attribute__((warn_unused_result))
 int om_vault_commit(struct om_vault *v, bool durable);
 /* Of the last commit. */

@@ -4,6 +4,7 @@
  * a disk may choose; and what a host alters, swaps, cuts off or brings back is refused.
  */
 #include "unit.h"
+#include "bytes.h"
 #include "crypto/gcm.h"
 #include "vault/vault.h"
 
@@ -15,6 +16,7 @@ static struct disk {
 	uint8_t now[DISK], kept[DISK];          /* kept: what a barrier has reached */
 	uint64_t size, kept_size;
 	struct record log[WRITES];              /* since then */
+	bool sync_fails;
 	unsigned logged, fail_in;               /* fail_in: this many more writes, then none; 0: never */
 	uint8_t room[256 << 10];
 	size_t held;                            /* bytes of memory that were not given back */
@@ -107,7 +109,7 @@ static void keep(void)
 static long disk_sync(void *context)
 {
 	(void)context;
-	if (fails())
+	if (fails() || d.sync_fails)
 		return -5;
 	keep();
 	forget_log();
@@ -132,6 +134,7 @@ static void *disk_alloc(void *context, size_t size)
 static void disk_free(void *context, void *at, size_t size)
 {
 	(void)context;
+	assert_true(om_all_zero(at, size));     /* no key, no content stays behind */
 	d.held -= size;
 	free(at);
 }
@@ -363,6 +366,20 @@ static void live(struct om_vault *v, bool power)
 	}
 }
 
+/* Until nothing can be written any more. What comes of it is nobody's. */
+static void last_changes(struct om_vault *v)
+{
+	d.fail_in = 1 + (unsigned)(rnd() % 12);
+	for (int i = 0; i < 4; i++) {
+		const uint64_t offset = rnd() % (FILE_MAX / 2), size = 1 + rnd() % 400000;
+
+		(void)!om_vault_write(v, offset, content, size);
+		if (rnd() % 4 == 0)
+			(void)!om_vault_truncate(v, rnd() % FILE_MAX);
+	}
+	d.fail_in = 0;
+}
+
 static void crash(uint64_t seed, bool power)
 {
 	struct om_vault *v = created(seed);
@@ -372,8 +389,10 @@ static void crash(uint64_t seed, bool power)
 		const unsigned writes = 2 + (unsigned)(rnd() % 60);
 
 		live(v, power);
-		/* The rest of this life stops in the middle of a commit. */
-		if (committed_count < STATES - 1) {
+		/* The rest of this life stops in the middle of a change, or of a commit. */
+		if (rnd() % 2) {
+			last_changes(v);
+		} else if (committed_count < STATES - 1) {
 			model_note(false);
 			d.fail_in = writes % 9 + 1;
 			(void)om_vault_commit(v, rnd() % 2);
@@ -414,7 +433,7 @@ static void test_power(void **state)
 		crash(seed, true);
 }
 
-/* A device that fails for a while loses nothing. */
+/* A device that does not write for a while loses nothing. */
 static void test_errors(void **state)
 {
 	struct om_vault *v = created(33);
@@ -423,7 +442,7 @@ static void test_errors(void **state)
 	for (int i = 0; i < 60; i++) {
 		change(v);
 		d.fail_in = 1 + (unsigned)(rnd() % 6);
-		(void)om_vault_commit(v, rnd() % 2);
+		(void)om_vault_commit(v, false);
 		d.fail_in = 0;
 	}
 	assert_true(is_state(v, &model));
@@ -431,6 +450,69 @@ static void test_errors(void **state)
 	om_vault_close(v);
 	v = opened(NULL);
 	assert_true(is_state(v, &model));
+	om_vault_close(v);
+}
+
+/* One whose barrier fails may have dropped what it could not write: nothing is called durable after that. */
+static void test_barrier(void **state)
+{
+	struct om_vault *v = created(34);
+	struct om_vault_root root;
+
+	(void)state;
+	change(v);
+	assert_int_equal(om_vault_commit(v, true), 0);
+	model_note(true);
+	om_vault_root(v, &root);
+	change(v);
+	d.sync_fails = true;
+	assert_int_equal(om_vault_commit(v, true), OM_EIO);
+	d.sync_fails = false;
+	assert_int_equal(om_vault_commit(v, true), OM_EIO);
+	assert_int_equal(om_vault_write(v, 0, "x", 1), OM_EIO);
+	om_vault_close(v);
+	power_loss();
+	v = opened(&root);
+	assert_true(is_state(v, &committed[0]));
+	om_vault_close(v);
+}
+
+/* A commit without barriers that did not come as far as its superblock: who looks at the file and who opens it see the same. */
+static void test_loose(void **state)
+{
+	struct om_vault *v = created(35);
+	struct om_vault_root root, seen;
+	uint64_t size;
+
+	(void)state;
+	assert_int_equal(om_vault_write(v, 0, content, 50000), 50000);
+	assert_int_equal(om_vault_commit(v, true), 0);
+	om_vault_root(v, &root);
+	assert_int_equal(om_vault_write(v, 0, content, 90000), 90000);
+	assert_int_equal(om_vault_commit(v, false), 0);
+	om_vault_close(v);
+	for (unsigned i = 0; i < d.logged; i++)          /* the disk has only the superblock */
+		if (d.log[i].offset >= 2 * 4096)
+			memset(d.now + d.log[i].offset, 0, d.log[i].size);
+	forget_log();
+	assert_int_equal(om_vault_peek(&device, key, NAME, &size, &seen), 0);
+	assert_int_equal(size, 50000);
+	assert_memory_equal(&seen, &root, sizeof seen);
+	v = opened(NULL);
+	assert_int_equal(om_vault_size(v), 50000);
+	om_vault_close(v);
+}
+
+static void test_limits(void **state)
+{
+	struct om_vault *v = created(36);
+
+	(void)state;
+	assert_int_equal(om_vault_write(v, (uint64_t)INT64_MAX + 10, content, 10), OM_EOVERFLOW);
+	assert_int_equal(om_vault_write(v, INT64_MAX, content, 10), OM_EOVERFLOW);
+	assert_int_equal(om_vault_write(v, UINT64_MAX, content, 10), OM_EOVERFLOW);
+	assert_int_equal(om_vault_truncate(v, UINT64_MAX), OM_EOVERFLOW);
+	assert_int_equal(om_vault_size(v), 0);
 	om_vault_close(v);
 }
 
@@ -552,12 +634,21 @@ static void test_rename(void **state)
 	assert_int_equal(om_vault_open(&device, key, NAME, NULL, 64 << 12, &w), OM_EAUTH);
 	assert_int_equal(om_vault_open(&device, key, "/data/new", NULL, 64 << 12, &w), 0);
 	om_vault_close(w);
+	/* One that could not begin leaves no second name. */
+	assert_int_equal(om_vault_open(&device, key, "/data/new", NULL, 64 << 12, &v), 0);
+	d.fail_in = 2;                           /* the superblock */
+	assert_int_equal(om_vault_rename_begin(v, "/data/third"), OM_EIO);
+	d.fail_in = 0;
+	assert_int_equal(om_vault_write(v, 0, "x", 1), 1);
+	assert_int_equal(om_vault_commit(v, true), 0);
+	om_vault_close(v);
+	assert_int_equal(om_vault_open(&device, key, "/data/third", NULL, 64 << 12, &w), OM_EAUTH);
 }
 
 /* Nothing that is read of a device is clear, and no two lives encrypt alike. */
 static void test_secret(void **state)
 {
-	struct om_vault_root root;
+	struct om_vault_root root, fork[2];
 	struct om_vault *v;
 	static uint8_t once[DISK];
 	uint64_t seed, same = 0;
@@ -580,10 +671,18 @@ static void test_secret(void **state)
 		v = opened(NULL);
 		assert_int_equal(om_vault_write(v, 0, content, 4096), 4096);
 		assert_int_equal(om_vault_commit(v, true), 0);
+		om_vault_root(v, &fork[i]);
 		om_vault_close(v);
 		if (!i)
 			memcpy(once, d.now, DISK);
 	}
+	/* Two continuations of one state are two files' worth of keys, and neither is taken for the other. */
+	assert_int_equal(fork[0].transaction, fork[1].transaction);
+	assert_int_equal(open_and_read(&fork[1]), 0);
+	assert_int_equal(open_and_read(&fork[0]), OM_EAUTH);
+	for (int slot = 0; slot < 2; slot++)
+		if (memcmp(once + slot * 4096, before + slot * 4096, 512))
+			assert_true(memcmp(once + slot * 4096 + 32, d.now + slot * 4096 + 32, 16) && memcmp(once + slot * 4096 + 32, before + slot * 4096 + 32, 16));
 	for (uint64_t at = before_size & ~4095ull; at < d.size; at += 4096)
 		same += !memcmp(once + at, d.now + at, 4096);
 	assert_int_equal(same, 0);
@@ -593,7 +692,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_random), cmocka_unit_test(test_space), cmocka_unit_test(test_killed), cmocka_unit_test(test_power),
-		cmocka_unit_test(test_errors), cmocka_unit_test(test_altered), cmocka_unit_test(test_other), cmocka_unit_test(test_rename),
+		cmocka_unit_test(test_errors), cmocka_unit_test(test_barrier), cmocka_unit_test(test_loose), cmocka_unit_test(test_limits), cmocka_unit_test(test_altered), cmocka_unit_test(test_other), cmocka_unit_test(test_rename),
 		cmocka_unit_test(test_secret),
 	};
 
