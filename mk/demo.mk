@@ -7,7 +7,7 @@ $(REDIS_CLIENT) $(MEMCACHED_CLIENT) $(HTTP_CLIENT): $(B)/tests/tools/%: tests/to
 	@mkdir -p $(@D)
 	$(CLANG) $(filter-out -Wmissing-prototypes,$(CFLAGS_host)) $(filter %.c,$^) -o $@ -lpthread
 $(B)/.deps-demo: mk/demo.mk | deps
-	tools/deps iproute2 nftables openssl
+	tools/deps curl iproute2 nftables openssl
 	@touch $@
 ## make demo           move a real redis with data and clients (DEMO_SIZE=4G), print and save the report
 demo: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
@@ -15,4 +15,7 @@ demo: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
 ## make demo-owner     a production redis with an owner: measured launch, tickets, and what is refused; a table
 demo-owner: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
 	tools/demo-owner
-.PHONY: demo-owner
+## make demo-attested  a TLS server and SQLite on an encrypted file: secrets from the owner, verified by clients, moved, upgraded; a table
+demo-attested: all $(B)/apps/optmig/lighttpd/.built $(B)/apps/optmig/sqlite/.built $(HTTP_CLIENT) $(B)/.deps-demo
+	tools/demo-attested
+.PHONY: demo-owner demo-attested

@@ -7,6 +7,7 @@
 #include <openssl/sha.h>
 #include "unit.h"
 #include "evidence/accept/refusal.h"
+#include "evidence/authentic/bare.h"
 #include "evidence/demo/quote_build.h"
 #include "crypto/ec.h"
 #include "crypto/sha256.h"
@@ -607,10 +608,46 @@ static void test_intel(void **state)
 	json_decref(root);
 }
 
+/* A quote by itself is told from an envelope around one, of every type and version that there is. */
+static void test_bare(void **state)
+{
+	(void)state;
+	for (uint8_t version = 3; version <= 5; version++)
+		for (uint8_t key = 2; key <= 3; key++)
+			for (unsigned tee = OM_TEE_SGX; tee <= OM_TEE_TDX; tee += OM_TEE_TDX) {
+				uint8_t quote[OM_QUOTE_MIN] = { version, 0, key, 0, (uint8_t)tee }, envelope[2 * OM_QUOTE_MIN];
+				const uint8_t body[SGX_REPORT_BODY_SIZE] = { 0 };
+
+				assert_true(om_quote_is_bare((struct om_view) { quote, sizeof quote }));
+				assert_false(om_quote_is_bare((struct om_view) { quote, OM_QUOTE_HEADER - 1 }));
+				for (enum om_evidence_type type = OM_EVIDENCE_SGX; type < OM_EVIDENCE_TYPES_END; type++) {
+					const size_t body_size = om_evidence_of_guest(type) ? sizeof body : 0;
+					size_t size;
+
+					if (type == OM_EVIDENCE_TDX && version == 3)   /* there is none */
+						continue;
+					assert_int_equal(om_envelope_encode(type, (struct om_view) { quote, sizeof quote }, (struct om_view) { body, body_size }, envelope,
+						sizeof envelope, &size), 0);
+					assert_false(om_quote_is_bare((struct om_view) { envelope, size }));
+				}
+			}
+	/* The demonstration's own, whole. */
+	struct evidence *e = fresh(true);
+	size_t size;
+
+	assert_true(om_quote_is_bare((struct om_view) { e->quote, e->quote_size }));
+	assert_false(om_quote_is_bare((struct om_view) { e->envelope, e->envelope_size }));
+	assert_int_equal(om_quote_wrap((struct om_view) { e->quote, e->quote_size }, e->collateral, sizeof e->collateral, &size), 0);
+	assert_int_equal(size, e->envelope_size);
+	assert_memory_equal(e->collateral, e->envelope, size);
+	free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_envelopes),
+		cmocka_unit_test(test_bare),
 		cmocka_unit_test(test_envelope_of_guest),
 		cmocka_unit_test(test_floors),
 		cmocka_unit_test(test_platform_instance),

@@ -157,7 +157,7 @@ void rt_tell(const char *words)
 	log_line(words, strlen(words), true);
 }
 
-void rt_log_number(const char *words, uint64_t number)
+static void log_number(const char *words, uint64_t number, bool matters)
 {
 	char line[160], digits[20];
 	char *at = append(line, line + sizeof line - sizeof digits - 1, words);
@@ -169,7 +169,17 @@ void rt_log_number(const char *words, uint64_t number)
 	*at++ = ' ';
 	while (count > 0)
 		*at++ = digits[--count];
-	log_line(line, (size_t)(at - line), false);
+	log_line(line, (size_t)(at - line), matters);
+}
+
+void rt_log_number(const char *words, uint64_t number)
+{
+	log_number(words, number, false);
+}
+
+void rt_tell_number(const char *words, uint64_t number)
+{
+	log_number(words, number, true);
 }
 
 _Noreturn void rt_exit_process(int status, int signo)

@@ -116,7 +116,7 @@ bool rt_owner_begin(uint64_t signals_ignored)
 	rt_stop_begin();
 	atomic_store(&state, OM_UNLOCK_IS_WAITING);
 	rt_ub_reset();
-	rt_tell("waits for its owner: optmig unlock");
+	rt_tell_number("waits for its owner: optmig unlock", (uint64_t)rt_pid);
 	return true;
 }
 

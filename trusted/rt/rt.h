@@ -145,6 +145,8 @@ _Noreturn void rt_fatal(int error, const char *words);
 void rt_log(const char *words);
 /* What the user has to know without asking, such as a refusal that no program explains. */
 void rt_tell(const char *words);
+/* With a space and the number behind. */
+void rt_tell_number(const char *words, uint64_t number);
 #define RT_CHECK(condition) ((condition) ? (void)0 : rt_fatal(OM_EINTERNAL, __FILE__ ": " #condition))
 
 /* ---- the door to untrusted memory (rt/door.c) -------------------------------------------------------------

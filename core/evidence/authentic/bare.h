@@ -5,7 +5,9 @@
 
 #include "evidence/parse/envelope.h"
 
-/* A quote begins with its version and the kind of its key, an envelope with a type, behind which the quote's version stands. */
+/*
+ * A quote begins with its version, the kind of its key and the TEE, an envelope with a type, behind which the quote's version and the kind of its key stand.
+ */
 bool om_quote_is_bare(struct om_view data);
 /*
  * Its envelope: of demo if its certificates lead to the demonstration root, of SGX if they do not, or lead nowhere. Nothing else is looked at.

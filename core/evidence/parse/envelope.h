@@ -39,8 +39,6 @@ struct om_envelope {
 const char *om_evidence_type_words(unsigned type);
 /* The same as programs ask for it (/dev/attestation/attestation_type): "dcap", "snp", "tdx", "demo"; "none" for any other number. */
 const char *om_evidence_attestation_type(long type);
-/* The same as programs ask for it (/dev/attestation/attestation_type): "dcap", "snp", "tdx", "demo"; "none" for any other number. */
-const char *om_evidence_attestation_type(long type);
 /* Is it a confidential guest's, so that the report body stands beside it? */
 bool om_evidence_of_guest(enum om_evidence_type type);
 
@@ -50,18 +48,6 @@ __attribute__((warn_unused_result)) int om_envelope_parse(struct om_view data, s
 __attribute__((warn_unused_result))
 int om_envelope_encode(enum om_evidence_type type, struct om_view platform, struct om_view body, uint8_t *buffer, size_t buffer_size,
 	size_t *ret_size);
-
-/*
- * Is it a quote by itself, as programs show it? A quote begins with its version and the kind of its key, an envelope with a type, behind which
- * the quote's version stands.
- */
-bool om_evidence_is_quote(struct om_view data);
-/*
- * The envelope of such a quote: of demo if its certificates lead to the demonstration root, as far as they lead anywhere; else of SGX. Return: 0 or
- * OM_EOVERFLOW.
- */
-__attribute__((warn_unused_result))
-int om_envelope_of_quote(struct om_view quote, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
 
 /* What a guest has to ask evidence for. */
 void om_envelope_report_data(enum om_evidence_type type, const uint8_t body[SGX_REPORT_BODY_SIZE], uint8_t ret[OM_EVIDENCE_DATA_SIZE]);
