@@ -180,6 +180,8 @@ int collateral_name_parse(const char *name, struct collateral_subject *ret)
 	const char *p = piece(&at, &length);
 	bool good = false;
 
+	if (*name && name[strlen(name) - 1] == '-')
+		length = 0;            /* a last piece that is none */
 	if (is(p, length, "sgx") || is(p, length, "tdx")) {
 		s.type = *p == 's' ? OM_EVIDENCE_SGX : OM_EVIDENCE_TDX;
 		good = parse_intel(at, &s);

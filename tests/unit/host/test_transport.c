@@ -351,7 +351,7 @@ static void test_channel_limit(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
 	channel_init(&b, fd[1]);
 	memset(junk, 'x', sizeof junk);
-	for (int i = 0; i < 200 && error == OM_ETIMEDOUT; i++) {
+	for (size_t sent = 0; sent < CHANNEL_LINE_MAX + 65536 && error == OM_ETIMEDOUT; sent += sizeof junk) {
 		assert_int_equal(write(fd[0], junk, sizeof junk), sizeof junk);
 		error = channel_receive(&b, 1, &object);
 	}
