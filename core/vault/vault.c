@@ -59,7 +59,7 @@ void om_vault_close(struct om_vault *v)
 	device.free(device.context, v, sizeof *v);
 }
 
-int om_vault_create(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, size_t cache_bytes,
+int om_vault_blank(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, size_t cache_bytes,
 	struct om_vault **ret)
 {
 	struct om_vault *v;
@@ -67,7 +67,7 @@ int om_vault_create(const struct om_vault_device *device, const uint8_t key[OM_V
 
 	if (error)
 		return error;
-	if (device->random(device->context, v->file, sizeof v->file) < 0 || device->truncate(device->context, 0) < 0)
+	if (device->random(device->context, v->file, sizeof v->file) < 0)
 		error = OM_EIO;
 	vault_file_key(v);
 	vault_name_hash(name, v->super.name);
@@ -77,8 +77,22 @@ int om_vault_create(const struct om_vault_device *device, const uint8_t key[OM_V
 	v->mapped = v->changed = true;
 	if (!error)
 		error = vault_space_reserve(v, FIRST + 1);
-	if (!error)
-		error = om_vault_commit(v, true);
+	if (error)
+		om_vault_close(v);
+	else
+		*ret = v;
+	return error;
+}
+
+int om_vault_create(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, size_t cache_bytes,
+	struct om_vault **ret)
+{
+	struct om_vault *v;
+	int error = om_vault_blank(device, key, name, cache_bytes, &v);
+
+	if (error)
+		return error;
+	error = device->truncate(device->context, 0) < 0 ? OM_EIO : om_vault_commit(v, true);
 	if (error)
 		om_vault_close(v);
 	else
@@ -88,7 +102,7 @@ int om_vault_create(const struct om_vault_device *device, const uint8_t key[OM_V
 
 /* ---- opening -------------------------------------------------------------------------------------------------------------------------- */
 
-struct slots { struct super super[2]; struct om_vault_root root[2]; bool good[2]; uint8_t name[32]; };
+struct slots { struct super super[2]; struct om_vault_root root[2]; bool good[2], blank; uint8_t name[32]; };
 
 /* Is that commit of a file of this name? Asked of the latest one only: an earlier one may have had another name. */
 static bool has_name(const struct slots *s, int slot)
@@ -96,9 +110,20 @@ static bool has_name(const struct slots *s, int slot)
 	return !memcmp(s->super[slot].name, s->name, 32) || !memcmp(s->super[slot].next, s->name, 32);
 }
 
+/* A file that is made has its first superblock last. Before, where superblocks lie there is nothing. */
+static bool is_blank(const uint8_t *bytes, size_t size)
+{
+	uint8_t any = 0;
+
+	for (size_t i = 0; i < size; i++)
+		any |= bytes[i];
+	return !any;
+}
+
 static int read_slots(const struct om_vault_device *device, const uint8_t key[32], const char *name, struct slots *ret)
 {
 	vault_name_hash(name, ret->name);
+	ret->blank = true;
 	for (int i = 0; i < 2; i++) {
 		_Alignas(8) uint8_t bytes[SUPER_SIZE];
 		const uint8_t *from;
@@ -107,9 +132,12 @@ static int read_slots(const struct om_vault_device *device, const uint8_t key[32
 		if (got < 0)
 			return OM_EIO;
 		ret->good[i] = false;
-		if (got < (long)SUPER_SIZE)
+		if (got < (long)SUPER_SIZE) {
+			ret->blank &= got == 0;
 			continue;
+		}
 		vault_words(bytes, from, SUPER_SIZE);
+		ret->blank &= is_blank(bytes, SUPER_SIZE);
 		ret->good[i] = !vault_super_open(key, bytes, &ret->super[i], &ret->root[i]);
 	}
 	return 0;
@@ -224,6 +252,8 @@ int om_vault_open(const struct om_vault_device *device, const uint8_t key[OM_VAU
 
 	if (error)
 		return error;
+	if (s.blank && !expected)
+		return OM_ENOTFOUND;
 	slot = choose(&s, expected);
 	if (slot < 0)
 		return OM_EAUTH;
@@ -243,25 +273,23 @@ int om_vault_open(const struct om_vault_device *device, const uint8_t key[OM_VAU
 	return error;
 }
 
-int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, uint64_t *ret_size,
-	struct om_vault_root *ret_root)
+int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name,
+	const struct om_vault_root *expected, uint64_t *ret_size)
 {
 	struct om_vault *v;
 	struct slots s;
-	int error = read_slots(device, key, name, &s), slot = error ? -1 : choose(&s, NULL);
+	int error = read_slots(device, key, name, &s), slot = error ? -1 : choose(&s, expected);
 
 	if (slot < 0)
-		return error ? error : OM_EAUTH;
+		return error ? error : s.blank && !expected ? OM_ENOTFOUND : OM_EAUTH;
 	*ret_size = s.super[slot].size;
-	*ret_root = s.root[slot];
-	if (!s.super[slot].loose)
+	if (expected || !s.super[slot].loose)
 		return 0;
 	/* Which of the two counts is known when it has been read. */
 	error = om_vault_open(device, key, name, NULL, 0, &v);
 	if (error)
 		return error;
 	*ret_size = v->super.size;
-	*ret_root = v->root;
 	om_vault_close(v);
 	return 0;
 }

@@ -44,14 +44,19 @@ struct om_vault;
 __attribute__((warn_unused_result))
 int om_vault_create(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, size_t cache_bytes,
 	struct om_vault **ret);
-/* @expected: the commit that it has to be; NULL: any. Return: 0; OM_EAUTH: it is forged, another file's, or another commit; OM_EIO, OM_ENOMEM. */
+/* The same without a commit: for who reads a file that has none. What lies there stays as it is until there is one. */
+__attribute__((warn_unused_result))
+int om_vault_blank(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, size_t cache_bytes,
+	struct om_vault **ret);
+/* @expected: the commit that it has to be; NULL: any. Return: 0; OM_EAUTH: it is forged, another file's, or another commit; OM_ENOTFOUND: none is
+ * expected and there has been none, whoever was making the file has not come so far; OM_EIO, OM_ENOMEM. */
 __attribute__((warn_unused_result))
 int om_vault_open(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name,
 	const struct om_vault_root *expected, size_t cache_bytes, struct om_vault **ret);
-/* Size and commit without opening it. Return: as om_vault_open(). */
+/* Its size without opening it. Arguments and return: as om_vault_open(). */
 __attribute__((warn_unused_result))
-int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name, uint64_t *ret_size,
-	struct om_vault_root *ret_root);
+int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name,
+	const struct om_vault_root *expected, uint64_t *ret_size);
 /* Bytes (fewer at the end of the file), or OM_EAUTH, OM_EIO. */
 __attribute__((warn_unused_result))
 long om_vault_read(struct om_vault *v, uint64_t offset, void *to, size_t size);

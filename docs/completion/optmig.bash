@@ -51,6 +51,12 @@ _optmig()
 			mapfile -t COMPREPLY < <(compgen -W "$(optmig peer ls 2> /dev/null)" -- "$cur")
 		fi ;;
 	hostkey) ;;
+	file)
+		if [[ $COMP_CWORD -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "cat put ls" -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi ;;
 	collateral)
 		if [[ $COMP_CWORD -eq 2 ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "fetch show import export" -- "$cur")

@@ -36,6 +36,9 @@ int cli_verify(int argc, char **argv);
 int cli_kept_collateral(struct om_view evidence, int64_t now, uint8_t *buffer, size_t size, struct om_view *ret);
 int cli_unlock(int argc, char **argv);
 int cli_upgrade(int argc, char **argv);
+int cli_file(int argc, char **argv);
+/* A lineage key's file: 32 bytes, or as many in hexadecimal. Return: 0 or OM_E*, with words. */
+int cli_read_lineage(const char *path, uint8_t ret_key[32]);
 int cli_collateral(int argc, char **argv);
 int cli_hostkey(int argc, char **argv);
 int cli_peer(int argc, char **argv);

@@ -27,6 +27,7 @@ static const struct cli_command commands[] = {
 	{ "verify", "judge the evidence of a program in an enclave", cli_verify },
 	{ "unlock", "give a program its secrets, as its owner", cli_unlock },
 	{ "upgrade", "hand a program on to its next build, as its owner", cli_upgrade },
+	{ "file", "encrypted files outside of their program: cat, put, ls", cli_file },
 	{ "collateral", "what the makers of platforms publish: fetch, show, import, export", cli_collateral },
 	{ "hostkey", "the key by which other hosts know this one", cli_hostkey },
 	{ "peer", "the hosts that this one knows: add, ls, rm", cli_peer },

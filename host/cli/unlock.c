@@ -121,24 +121,31 @@ static int by_name(const void *x, const void *y)
 	return strcmp(((const struct secret *)x)->name, ((const struct secret *)y)->name);
 }
 
-static int set_lineage(const char *path)
+int cli_read_lineage(const char *path, uint8_t ret_key[32])
 {
 	struct om_view file;
 	int error = verify_read_file(path, &file);
 
 	if (error)
 		return error;
-	if (file.size == sizeof a.lineage) {
-		memcpy(a.lineage, file.data, sizeof a.lineage);
+	if (file.size == 32) {
+		memcpy(ret_key, file.data, 32);
 	} else {
 		const size_t digits = file.size && file.data[file.size - 1] == '\n' ? file.size - 1 : file.size;
 
-		if (digits != 2 * sizeof a.lineage || !om_hex_decode((const char *)file.data, digits, a.lineage, sizeof a.lineage))
+		if (digits != 64 || !om_hex_decode((const char *)file.data, digits, ret_key, 32))
 			error = host_fail(OM_EINVAL, "%s: a lineage has 32 bytes, or 64 hexadecimal digits (openssl rand 32)", path);
 	}
-	a.has_lineage = !error;
 	OPENSSL_cleanse((void *)(uintptr_t)file.data, file.size);
 	free((void *)(uintptr_t)file.data);
+	return error;
+}
+
+static int set_lineage(const char *path)
+{
+	const int error = cli_read_lineage(path, a.lineage);
+
+	a.has_lineage = !error;
 	return error;
 }
 

@@ -25,11 +25,21 @@ uint64_t rt_cpu_features(void)
 	return features;
 }
 
+/* Wide vectors only if the enclave has the registers. */
+static uint64_t enabled(void)
+{
+	switch (rt_image->xfrm) {
+	case OM_XFRM_SSE:    return OM_CPU_SHANI;
+	case OM_XFRM_AVX512: return OM_CPU_SHANI | OM_CPU_AVX2 | OM_CPU_VAES | OM_CPU_AVX512;
+	default:             return OM_CPU_SHANI | OM_CPU_AVX2 | OM_CPU_VAES;
+	}
+}
+
 void rt_launch_boot(uint64_t cpu_features)
 {
 	const int error = om_launch_decode(__rt_launch_start, (size_t)(__rt_launch_end - __rt_launch_start), &launch);
 
-	features = cpu_features & OM_CPU_SHANI;
+	features = cpu_features & enabled();
 	if (error == OM_EVERSION)
 		rt_fatal(error, "the image's section .optmig.launch is of another version: link it again");
 	if (error)

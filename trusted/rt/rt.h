@@ -397,7 +397,7 @@ int rt_io_check(char *words, size_t words_size);
 struct om_launch;
 /* What the image says, decoded; the same for the life of the enclave. */
 const struct om_launch *rt_launch(void);
-uint64_t rt_cpu_features(void);                      /* OM_CPU_SHANI, if the host says so */
+uint64_t rt_cpu_features(void);                      /* OM_CPU_* for core/crypto: what the host says and the enclave may use */
 
 /* ---- engine hooks (trusted/mig) ---------------------------------------------------------------------------- */
 /* OM_ECALL_ENGINE: arguments and results in tbuf->arg/data of this slot. Return value goes to tbuf->ret. */

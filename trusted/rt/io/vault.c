@@ -136,8 +136,18 @@ static long adopt(uint32_t slot, int32_t host_fd, bool writable)
 	return 0;
 }
 
-/* Held. The file as the last commit that is known; nothing at all is a new file, if it may be. */
-static long open_side(uint32_t slot, const struct stat *stat, bool may_create)
+/* A file that no commit was ever made of, be it that its maker was killed meanwhile: it is empty. */
+static int open_empty(uint32_t slot, const uint8_t key[OM_VAULT_KEY_SIZE], size_t cache)
+{
+	struct rt_vault_side *side = &sides[slot];
+	const char *name = rt_io_blob_at(rt_vaults[slot].name);
+
+	return rt_vaults[slot].writable ? om_vault_create(&side->device, key, name, cache, &side->open) :
+		om_vault_blank(&side->device, key, name, cache, &side->open);
+}
+
+/* Held. The file as the last commit that is known. */
+static long open_side(uint32_t slot, const struct stat *stat)
 {
 	struct rt_vault *v = &rt_vaults[slot];
 	struct rt_vault_side *side = &sides[slot];
@@ -146,23 +156,25 @@ static long open_side(uint32_t slot, const struct stat *stat, bool may_create)
 	uint8_t key[OM_VAULT_KEY_SIZE];
 	struct om_vault_root root;
 	const enum rt_root_state state = rt_roots_get(v->root, &root);
-	const bool empty = stat->st_size == 0 && state != RT_ROOT_KNOWN;
+	bool empty = stat->st_size == 0 && state != RT_ROOT_KNOWN;
 	long error = rt_vault_key(key);
 
 	if (!error && !empty && state == RT_ROOT_REMOVED) {
 		rt_vault_complain(name, "the program has removed it, and the host shows one");
 		error = -EIO;
 	}
-	if (!error && empty && !v->writable && !may_create)
-		error = -EIO;                            /* its first commit was never made, and cannot be now */
 	if (error)
 		goto out;
 	rt_vault_device_init(side);
 	side->error = 0;
-	error = empty ? om_vault_create(&side->device, key, name, cache, &side->open) :
-		om_vault_open(&side->device, key, name, state == RT_ROOT_KNOWN ? &root : NULL, cache, &side->open);
+	if (!empty) {
+		error = om_vault_open(&side->device, key, name, state == RT_ROOT_KNOWN ? &root : NULL, cache, &side->open);
+		empty = error == OM_ENOTFOUND;
+	}
+	if (empty)
+		error = open_empty(slot, key, cache);
 	error = error ? rt_vault_errno(slot, error) : 0;
-	if (!error) {
+	if (!error && (!empty || v->writable)) {
 		om_vault_root(side->open, &root);
 		rt_roots_set(v->root, RT_ROOT_KNOWN, &root);
 	}
@@ -234,7 +246,7 @@ static long join_slot(uint32_t slot, const struct stat *stat, int32_t host_fd, b
 	return error;
 }
 
-long rt_vault_enter(const char *name, int32_t host_fd, bool writable, bool may_create, uint32_t *ret_slot)
+long rt_vault_enter(const char *name, int32_t host_fd, bool writable, uint32_t *ret_slot)
 {
 	const uint32_t root = rt_roots_find(name, true), there = rt_vault_of(root);
 	struct stat stat;
@@ -252,7 +264,7 @@ long rt_vault_enter(const char *name, int32_t host_fd, bool writable, bool may_c
 		(void)rt_vault_hold(slot);
 		error = adopt(slot, host_fd, writable);
 		if (!error)
-			error = open_side(slot, &stat, may_create);
+			error = open_side(slot, &stat);
 		if (error)
 			close_side(slot);
 		rt_vault_let_go(slot);
@@ -320,7 +332,7 @@ long rt_io_vault_attach(struct rt_io_ofd *ofd, const struct rt_io_path *path, ui
 
 	rt_io_vault_bound(path, name);
 	rt_vault_names_lock();
-	error = rt_vault_enter(name, ofd->host_fd, writes, flags & O_CREAT, &slot);
+	error = rt_vault_enter(name, ofd->host_fd, writes, &slot);
 	rt_vault_names_unlock();
 	if (error)
 		return error;
@@ -570,7 +582,7 @@ static const char *open_again(struct rt_io_ofd *ofd, uint32_t slot, const struct
 		rt_vaults[slot].inode = stat->st_ino;
 		if (adopt(slot, ofd->host_fd, writes))
 			return "an encrypted file cannot be opened here";
-		return open_side(slot, stat, false) ? "an encrypted file is not here what the program wrote last" : NULL;
+		return open_side(slot, stat) ? "an encrypted file is not here what the program wrote last" : NULL;
 	}
 	if (rt_vaults[slot].device != stat->st_dev || rt_vaults[slot].inode != stat->st_ino)
 		return "two names of one encrypted file lead to two files here";

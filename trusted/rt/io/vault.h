@@ -69,8 +69,8 @@ void rt_io_vault_exit(void);
 const char *rt_io_vault_name(const struct rt_io_ofd *ofd);   /* NULL: it was removed */
 
 /* For vault_names.c, under the names' lock: the slot of `number` in roots.c with one more reference. @host_fd: of the file, which
- * stays the caller's. @may_create: nothing there is an empty file. */
-long rt_vault_enter(const char *name, int32_t host_fd, bool writable, bool may_create, uint32_t *ret_slot);
+ * stays the caller's. */
+long rt_vault_enter(const char *name, int32_t host_fd, bool writable, uint32_t *ret_slot);
 void rt_vault_leave(uint32_t slot);
 void rt_vault_names_lock(void);
 void rt_vault_names_unlock(void);

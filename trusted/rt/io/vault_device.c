@@ -175,5 +175,5 @@ static long own_random(void *context, void *to, size_t size)
 void rt_vault_device_init(struct rt_vault_side *side)
 {
 	side->device = (struct om_vault_device){ side, host_read, host_room, host_write, host_truncate, host_sync, own_random, arena_alloc,
-		arena_free };
+		arena_free, rt_cpu_features() };
 }

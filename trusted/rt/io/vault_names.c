@@ -90,7 +90,7 @@ static long enter(const struct rt_io_path *path, const char *name, uint32_t *ret
 
 	if (host_fd < 0)
 		return host_fd;
-	error = rt_vault_enter(name, (int32_t)host_fd, true, false, ret_slot);
+	error = rt_vault_enter(name, (int32_t)host_fd, true, ret_slot);
 	rt_io_host_close((int32_t)host_fd);
 	return error;
 }
@@ -217,7 +217,7 @@ static long peek(const struct rt_io_path *path, const char *name, uint32_t numbe
 {
 	static RT_LOCAL struct rt_vault_side side;         /* under the names' lock */
 	uint8_t key[OM_VAULT_KEY_SIZE];
-	struct om_vault_root known, root;
+	struct om_vault_root known;
 	const enum rt_root_state state = rt_roots_get(number, &known);
 	long host_fd = open_host(path, O_RDONLY), error;
 
@@ -228,17 +228,19 @@ static long peek(const struct rt_io_path *path, const char *name, uint32_t numbe
 	rt_vault_device_init(&side);
 	error = rt_vault_key(key);
 	if (!error)
-		error = om_vault_peek(&side.device, key, name, ret_size, &root);
+		error = om_vault_peek(&side.device, key, name, state == RT_ROOT_KNOWN ? &known : NULL, ret_size);
 	om_wipe(key, sizeof key);
 	rt_io_host_close((int32_t)host_fd);
-	if (!error && state == RT_ROOT_KNOWN && !om_equal(&known, &root, sizeof root))
-		error = OM_EAUTH;
+	if (error == OM_ENOTFOUND) {                     /* no commit was ever made of it */
+		*ret_size = 0;
+		return 0;
+	}
 	if (error == OM_EAUTH)
 		rt_vault_complain(name, "what the host shows is not what the program wrote there last");
 	return error == OM_EUNSUPPORTED ? -EOPNOTSUPP : error == OM_EIO && side.error ? side.error : error == OM_ENOMEM ? -ENOMEM : error == OM_EAUTH || error == OM_EIO ? -EIO : error;
 }
 
-static long size_by_name(const struct rt_io_path *path, const struct stat *stat, uint64_t *ret_size)
+static long size_by_name(const struct rt_io_path *path, uint64_t *ret_size)
 {
 	char name[LX_PATH_MAX];
 	struct om_vault_root root;
@@ -257,8 +259,6 @@ static long size_by_name(const struct rt_io_path *path, const struct stat *stat,
 	} else if (state == RT_ROOT_REMOVED) {
 		rt_vault_complain(name, "the program has removed it, and the host shows one");
 		error = -EIO;
-	} else if (state == RT_ROOT_ABSENT && stat->st_size == 0) {
-		*ret_size = 0;                           /* a file that was never committed */
 	} else {
 		error = peek(path, name, number, ret_size);
 	}
@@ -284,7 +284,7 @@ long rt_io_vault_stat(const struct rt_io_path *path, struct stat *stat)
 		size = (uint64_t)rt_io_vault_size(&ofd);
 		error = 0;
 	} else {
-		error = size_by_name(path, stat, &size);
+		error = size_by_name(path, &size);
 	}
 	if (error)
 		return error;

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# Encrypted files as programs see them, moved and under a host that alters them. What a program has below e/, where it is started, is encrypted.
+VAULT_CC := $(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE -Xoptmig debug=1 -Xoptmig heap=64M -Xoptmig elrange=1G -Xoptmig threads=4
+$(B)/tests/vault/steps: tests/programs/vault/steps.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	printf 'files = { encrypted = ["e/"], allowed = "any" }\n' > $(@D)/optmig.toml
+	$(VAULT_CC) $< -o $@
+$(B)/tests/vault/seal/ledger: tests/programs/vault/ledger.c $(B)/apps/optmig/sqlite/.built
+	@mkdir -p $(@D)
+	printf 'lineage = "seal"\nfiles = { encrypted = ["e/"], allowed = "any" }\n' > $(@D)/optmig.toml
+	$(VAULT_CC) -I$(B)/apps/optmig/sqlite $< $(B)/apps/optmig/sqlite/sqlite3.o -o $@
+$(B)/tests/vault/native/steps: tests/programs/vault/steps.c | deps
+	@mkdir -p $(@D)
+	$(CLANG) -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@
+$(B)/tests/vault/native/ledger: tests/programs/vault/ledger.c $(B)/apps/native/sqlite/.built
+	@mkdir -p $(@D)
+	$(CLANG) -O2 -std=gnu17 -D_GNU_SOURCE -I$(B)/apps/native/sqlite $< $(B)/apps/native/sqlite/sqlite3.o -lpthread -lm -o $@
+VAULT_PROGRAMS := $(addprefix $(B)/tests/vault/,steps seal/ledger native/steps native/ledger)
+TESTS += tests/integration/vault
+TEST_DEPS += $(VAULT_PROGRAMS)
