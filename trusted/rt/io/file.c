@@ -480,8 +480,12 @@ static long sys_flock(struct rt_thread *t)
 	if (ofd->host_fd < 0)
 		return -EINVAL;
 	error = rt_io_zero(rt_host_wait(__NR_flock, (uint64_t)ofd->host_fd, operation, 0, 0, 0, 0));
-	if (!error && ofd->kind == RT_IO_FILE)
+	if (ofd->kind != RT_IO_FILE)
+		return error;
+	if (!error)
 		ofd->file.flock = operation & (LX_LOCK_SH | LX_LOCK_EX);
+	else if ((error == -EAGAIN || error == -EINTR) && ofd->file.flock != (operation & (LX_LOCK_SH | LX_LOCK_EX)))
+		ofd->file.flock = 0;   /* one of another kind is given up before the new one is asked for */
 	return error;
 }
 
