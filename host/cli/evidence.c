@@ -2,14 +2,12 @@
 /* `optmig evidence`: fresh evidence of a program that runs here, once or for all who ask. `optmig verify` judges it. */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "cli.h"
 #include "daemon/client.h"
-#include "evidence/accept/ticket_text.h"
 #include "evidence/parse/envelope.h"
 #include "evidence/parse/tagged.h"
 #include "exitcodes.h"
@@ -86,26 +84,10 @@ static int write_file(const char *path, const uint8_t *bytes, size_t size)
 static int once(const char *program, const char *nonce, const char *out)
 {
 	uint8_t evidence[OM_EVIDENCE_MAX + OM_CLAIMS_MAX + OM_TAGGED_HEAD];
-	json_t *value = NULL;
-	struct channel channel;
-	const char *hex;
 	size_t size;
-	int error = client_open(program, CLIENT_RUNNING, &channel, NULL);
+	const int error = client_evidence(program, nonce, evidence, sizeof evidence, &size);
 
-	if (error)
-		return error;
-	error = client_call(&channel, "evidence", json_pack("{ss}", "nonce", nonce), &value);
-	channel_done(&channel);
-	if (error)
-		return error;
-	hex = json_string_value(json_object_get(value, "evidence"));
-	size = hex ? strlen(hex) / 2 : 0;
-	if (!size || size > sizeof evidence || !om_hex_decode(hex, 2 * size, evidence, size))
-		error = host_fail(OM_EINTERNAL, "the program's answer is none");
-	else
-		error = write_file(out, evidence, size);
-	json_decref(value);
-	return error;
+	return error ? error : write_file(out, evidence, size);
 }
 
 int cli_evidence(int argc, char **argv)

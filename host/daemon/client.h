@@ -42,4 +42,9 @@ int client_open(const char *name_or_pid, enum client_want want, struct channel *
 __attribute__((warn_unused_result))
 int client_call(struct channel *channel, const char *command, struct json_t *arguments, struct json_t **ret_value);
 
+/* Fresh evidence of a program (the command "evidence"; evidence.c). @nonce: in hexadecimal digits. @ret: @room bytes. Return: errors of both
+ * above; OM_EINTERNAL: the answer is none. */
+__attribute__((warn_unused_result))
+int client_evidence(const char *program, const char *nonce, uint8_t *ret, size_t room, size_t *ret_size);
+
 #endif

@@ -11,7 +11,6 @@
  *
  * Arguments: NAME or pid, and the number of the listening socket.
  */
-#include <jansson.h>
 #include <microhttpd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,28 +27,6 @@
 #define ANSWER_MAX      (OM_EVIDENCE_MAX + OM_CLAIMS_MAX + OM_TAGGED_HEAD)
 #define CONNECTIONS_MAX 64u
 #define CONNECTION_S    10u
-
-/* Return: 0, or an error with words. */
-static int ask(const char *program, const char *nonce, uint8_t *ret, size_t *ret_size)
-{
-	struct channel channel;
-	json_t *value = NULL;
-	const char *hex;
-	int error = client_open(program, CLIENT_RUNNING, &channel, NULL);
-
-	if (error)
-		return error;
-	error = client_call(&channel, "evidence", json_pack("{ss}", "nonce", nonce), &value);
-	channel_done(&channel);
-	if (error)
-		return error;
-	hex = json_string_value(json_object_get(value, "evidence"));
-	*ret_size = hex ? strlen(hex) / 2 : 0;
-	if (!*ret_size || *ret_size > ANSWER_MAX || !om_hex_decode(hex, 2 * *ret_size, ret, *ret_size))
-		error = host_fail(OM_EINTERNAL, "the program's answer is none");
-	json_decref(value);
-	return error;
-}
 
 static bool is_nonce(const char *text)
 {
@@ -95,7 +72,7 @@ static enum MHD_Result request(void *context, struct MHD_Connection *connection,
 		return say(connection, MHD_HTTP_NOT_FOUND, "GET /evidence?nonce=HEX");
 	if (!is_nonce(nonce))
 		return say(connection, MHD_HTTP_BAD_REQUEST, "nonce: 16 to 64 bytes in hexadecimal digits, yours and new");
-	error = ask(context, nonce, evidence, &size);
+	error = client_evidence(context, nonce, evidence, ANSWER_MAX, &size);
 	return error ? say(connection, MHD_HTTP_SERVICE_UNAVAILABLE, host_reason()) : answer(connection, MHD_HTTP_OK, "application/cbor", evidence, size);
 }
 

@@ -171,6 +171,22 @@ static int ask_for_guests(struct om_guest_offer *ret)
 	return 0;
 }
 
+/* What evidence is judged by, of this host: *ret_collateral lies in `collateral`. */
+static int ask_for_papers(struct om_view evidence, struct om_view *ret_collateral, struct om_guest_offer *ret_offer, const char **ret_words)
+{
+	long got;
+
+	*ret_words = "this host has no collateral for the other platform's quote";
+	rt_ub_put(transfer_data(), evidence.data, evidence.size);
+	got = call_host(OM_HC_COLLATERAL, evidence.size);
+	if (got < 0 || (size_t)got > sizeof collateral)
+		return OM_EQUOTE;
+	rt_ub_get(collateral, transfer_data(), (size_t)got);
+	*ret_collateral = (struct om_view) { collateral, (size_t)got };
+	*ret_words = "this host's list of guests cannot be read (--guests)";
+	return ask_for_guests(ret_offer);
+}
+
 /* The owner's word, if there is an owner. A source alone can ask for it: where the program is going, and which move that is. */
 static int admit(const struct om_peer *peer, const char **ret_words)
 {
@@ -196,9 +212,9 @@ int mig_evidence_heir(struct om_view evidence, const uint8_t expected[SGX_REPORT
 	static struct om_policy p;
 	enum om_attest_reason reason = OM_WHY_NONE;
 	struct om_guest_offer offer;
+	struct om_view papers;
 	struct om_peer peer;
 	size_t size;
-	long got;
 	int error;
 
 	report_self();
@@ -217,17 +233,10 @@ int mig_evidence_heir(struct om_view evidence, const uint8_t expected[SGX_REPORT
 	*ret_words = om_attest_reason_words(reason);
 	if (error)
 		return error;
-	*ret_words = "this host has no collateral for the other platform's quote";
-	rt_ub_put(transfer_data(), evidence.data, evidence.size);
-	got = call_host(OM_HC_COLLATERAL, evidence.size);
-	if (got < 0 || (size_t)got > sizeof collateral)
-		return OM_EQUOTE;
-	rt_ub_get(collateral, transfer_data(), (size_t)got);
-	*ret_words = "this host's list of guests cannot be read (--guests)";
-	error = ask_for_guests(&offer);
+	error = ask_for_papers(evidence, &papers, &offer, ret_words);
 	if (error)
 		return error;
-	error = om_attest_peer(policy, size, &report.body, evidence, (struct om_view) { collateral, (size_t)got }, &offer,
+	error = om_attest_peer(policy, size, &report.body, evidence, papers, &offer,
 		rt_realtime_ns() / 1000000000, expected, &peer, &reason);
 	*ret_words = om_attest_reason_words(reason);
 	if (error)
@@ -281,7 +290,7 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 	struct om_guest_offer offer;
 	struct om_peer peer;
 	uint8_t expected[SGX_REPORTDATA_SIZE];
-	long got;
+	struct om_view papers;
 	int error;
 
 	report_self();
@@ -290,20 +299,13 @@ int mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t 
 	if (error)
 		return error;
 
-	*ret_words = "this host has no collateral for the other platform's quote";
-	rt_ub_put(transfer_data(), quote, size);
-	got = call_host(OM_HC_COLLATERAL, size);
-	if (got < 0 || (size_t)got > sizeof collateral)
-		return OM_EQUOTE;
-	rt_ub_get(collateral, transfer_data(), (size_t)got);
-	*ret_words = "this host's list of guests cannot be read (--guests)";
-	error = ask_for_guests(&offer);
+	error = ask_for_papers(evidence, &papers, &offer, ret_words);
 	if (error)
 		return error;
 
 	session_data(role, hash, expected);
 	error = om_attest_peer(rt_image->policy, rt_image->policy_size, &report.body, evidence,
-		(struct om_view) { collateral, (size_t)got }, &offer, rt_realtime_ns() / 1000000000, expected, &peer, &reason);
+		papers, &offer, rt_realtime_ns() / 1000000000, expected, &peer, &reason);
 	*ret_words = refused(evidence, reason);
 	if (error)
 		return error;
