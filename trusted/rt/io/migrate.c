@@ -35,11 +35,13 @@
 #define LOCK_TRIES 40u
 #define LOCK_PAUSE_NS 250000
 #define CLAIM_AGAIN_MAX_NS 5000000
+#define CLAIM_SHARED_NS 300000000
 
 static RT_RESIDENT bool frozen;
 static RT_RESIDENT uint32_t file_mask;       /* the host process' umask */
 static int64_t claim_pause_ns;
 static long claim_left;
+static int64_t claim_shared_until;           /* how long a name that can be shared is waited for; 0: not asked yet */
 static bool discarded;                       /* a source that has given its sockets up; there is no way back */
 
 /* Reading it means setting it. */
@@ -474,6 +476,7 @@ int rt_io_rebuild(char *text, size_t size)
 	rt_io_know_host();
 	rt_io_cwd_rebuild();
 	claim_pause_ns = 0;
+	claim_shared_until = 0;
 	error = for_each(rt_io_socket_permitted, &words);
 	if (!error)
 		error = rt_io_net_hold_again(&words);
@@ -512,6 +515,28 @@ static uint32_t claim_names(void)
 			rt_log(text);
 		ofd->claim = RT_IO_CLAIM_NOTHING;
 	}
+	return left;
+}
+
+/*
+ * Names that can be shared can be had while the source still has them, and the kernel would give it what is for us. A third one may
+ * have them too, for good, so they are waited for only so long; and before any of ours is bound. Return: how many are the source's still.
+ */
+static uint32_t shared_names(void)
+{
+	uint32_t left = 0;
+
+	if (!claim_shared_until)
+		claim_shared_until = rt_host_monotonic_ns() + CLAIM_SHARED_NS;
+	if (rt_host_monotonic_ns() >= claim_shared_until)
+		return 0;
+	for (uint32_t index = 1; index < rt_io_ofd_end; index++) {
+		struct rt_io_ofd *ofd = &rt_io_ofds[index];
+
+		left += ofd->kind == RT_IO_SOCKET && ofd->claim && !ofd->socket.dumped && rt_io_socket_name_taken(ofd);
+	}
+	if (!left)
+		claim_shared_until = 1;                 /* once is enough: from now on it would find our own */
 	return left;
 }
 
@@ -560,6 +585,7 @@ uint64_t rt_io_claim(void)
 		/* Asking for a listener's name takes milliseconds while many connections have it. */
 		long left = rt_hostcall(OM_HC_TCP_CLAIM, 0, 0, arg);
 
+		left = left > 0 ? left : shared_names();
 		left = left > 0 ? left : claim_names();
 		if (left > 0)
 			return claim_later(left);

@@ -86,6 +86,8 @@ int rt_io_socket_permitted(struct rt_io_ofd *ofd, struct rt_io_words *words);
 enum rt_io_pass { RT_IO_PASS_BIND, RT_IO_PASS_FILL, RT_IO_PASS_CONNECT };
 /* Return: 0, or -errno; -EADDRINUSE while the source has the address. */
 long rt_io_socket_stand(struct rt_io_ofd *ofd, enum rt_io_pass pass, struct rt_io_words *words);
+/* Is another socket of this host bound to a name that this one could share with it (SO_REUSEPORT)? Datagrams would be the other's. */
+bool rt_io_socket_name_taken(const struct rt_io_ofd *ofd);
 /* Could two such sockets not stand at once, one of the source's and one here? */
 bool rt_io_socket_shared(const struct rt_io_ofd *ofd);
 /* Local or remote name; 0 bytes if there is none. */

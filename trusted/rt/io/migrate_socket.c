@@ -489,6 +489,31 @@ static long bind_again(const struct rt_io_ofd *ofd, const struct rt_io_socket_re
 	return error;
 }
 
+/* A socket that does not share is refused such a name. */
+bool rt_io_socket_name_taken(const struct rt_io_ofd *ofd)
+{
+	const struct rt_io_socket_record *record = rt_io_frozen_at(ofd->frozen);
+	struct rt_io_ofd probe = *ofd;
+	int32_t on = 0;
+	long error;
+	uint64_t ub;
+
+	if (!is_inet(ofd) || ofd->socket.type != LX_SOCK_DGRAM || !must_bind(ofd, record))
+		return false;
+	rt_ub_reset();
+	if (rt_io_socket_get_int(ofd, SOL_SOCKET, SO_REUSEPORT, &on) || !on)
+		return false;
+	probe.host_fd = (int32_t)rt_io_checked_fd(rt_host(__NR_socket, ofd->socket.domain, LX_SOCK_DGRAM | LX_SOCK_CLOEXEC, 0, 0, 0, 0));
+	if (probe.host_fd < 0)
+		return false;
+	if (ofd->socket.domain == AF_INET6 && !rt_io_socket_get_int(ofd, LX_IPPROTO_IPV6, 26 /* V6ONLY */, &on))
+		(void)rt_io_socket_set_int(&probe, LX_IPPROTO_IPV6, 26, on); /* a name too wide finds more than it should: it waits in vain */
+	ub = rt_io_ub_copy(record->local, sizeof record->local);
+	error = ub ? rt_io_zero(rt_host(__NR_bind, (uint64_t)probe.host_fd, ub, record->local_size, 0, 0, 0)) : -ENOMEM;
+	(void)rt_host(__NR_close, (uint64_t)probe.host_fd, 0, 0, 0, 0, 0);
+	return error == -EADDRINUSE;
+}
+
 /* In repair mode a port can be had that is in use. Nobody else can have it from then on: not without the right to this, and
  * who has that right is the source. */
 static bool reserve(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record)
