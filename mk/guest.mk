@@ -29,3 +29,12 @@ $(B)/libexec/optmig-init: $(call objs,host,$(GUEST_INIT_SRC))
 	@mkdir -p $(@D)
 	$(CLANG) -static -Wl,--build-id=none,-z,noseparate-code,-s $^ -o $@
 all: $(B)/libexec/optmig-init
+
+# Tests: launch digests, plain and under ASan and UBSan.
+GUEST_MEASURE_SRC := core/guest/firmware.c core/guest/snp.c core/guest/tdx.c core/guest/standin.c
+define guest_measure_test
+$(B)/$(1)/tests/unit/test_guest_measure: $(call objs,$(1),tests/unit/test_guest_measure.c $(GUEST_MEASURE_SRC)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
+	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson
+TESTS += $(B)/$(1)/tests/unit/test_guest_measure
+endef
+$(foreach w,host san,$(eval $(call guest_measure_test,$(w))))
