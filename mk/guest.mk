@@ -31,7 +31,7 @@ $(B)/libexec/optmig-init: $(call objs,host,$(GUEST_INIT_SRC))
 all: $(B)/libexec/optmig-init
 
 # Tests: launch digests, plain and under ASan and UBSan.
-GUEST_MEASURE_SRC := core/guest/firmware.c core/guest/snp.c core/guest/tdx.c core/guest/standin.c
+GUEST_MEASURE_SRC := core/guest/firmware.c core/guest/snp.c core/guest/tdx.c
 define guest_measure_test
 $(B)/$(1)/tests/unit/test_guest_measure: $(call objs,$(1),tests/unit/test_guest_measure.c $(GUEST_MEASURE_SRC)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson

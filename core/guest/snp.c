@@ -234,3 +234,15 @@ int om_snp_launch_digest(const struct om_firmware *fw, const struct om_snp_launc
 	memcpy(ret_digest, ld, sizeof ld);
 	return 0;
 }
+
+#define PLAIN_GPA 0x810000u
+#define PLAIN_AT  0xc00u
+
+void om_snp_plain_digest(const struct om_snp_kernel *kernel, uint8_t ret_digest[OM_SNP_DIGEST_SIZE])
+{
+	uint8_t page[OM_GUEST_PAGE] = { 0 };
+
+	om_snp_hash_table(kernel, page + PLAIN_AT);
+	memset(ret_digest, 0, OM_SNP_DIGEST_SIZE);
+	add(ret_digest, NORMAL, page, PLAIN_GPA);
+}

@@ -58,4 +58,10 @@ struct om_snp_launch {
 __attribute__((warn_unused_result))
 int om_snp_launch_digest(const struct om_firmware *fw, const struct om_snp_launch *launch, uint8_t ret_digest[OM_SNP_DIGEST_SIZE]);
 
+/*
+ * Of a plain guest with an emulated processor: it has no measured firmware, and its vCPUs start as QEMU likes. So it is the digest of one page, the
+ * table of hashes where OVMF's AmdSev build has it.
+ */
+void om_snp_plain_digest(const struct om_snp_kernel *kernel, uint8_t ret_digest[OM_SNP_DIGEST_SIZE]);
+
 #endif

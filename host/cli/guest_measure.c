@@ -12,7 +12,6 @@
 #include "guest/files.h"
 #include "guest/guest.h"
 #include "guest/snp.h"
-#include "guest/standin.h"
 #include "guest/tdx.h"
 #include "load/imageread.h"
 #include "util.h"
@@ -22,7 +21,8 @@
 static const char help[] =
 	"usage: optmig guest measure [DIR] [--firmware FILE] [OPTIONS]\n"
 	"What the processor will say of the guest in DIR (default: as `optmig guest build`): the SEV-SNP launch digest, and what of a\n"
-	"TDX guest's registers can be computed. Without a firmware: of a plain guest (--tee vm).\n\n"
+	"TDX guest's registers can be computed. Without a firmware: of a plain guest (vm).\n\n"
+	"  --tee snp|tdx|vm     that alone\n"
 	"  --firmware FILE      OVMF for AMD SEV (with kernel hashes) or Intel TDX\n"
 	"  --cpus LIST          numbers of vCPUs, as 1,2,4 (default: 2)\n"
 	"  --cpu LIST           models of QEMU, or family.model.stepping as 25.1.1 (default: EPYC-v4)\n"
@@ -31,8 +31,9 @@ static const char help[] =
 	"  --policy             lines for a policy (optmig-policy(5))\n"
 	"  --json\n";
 
-enum { OPT_FIRMWARE = 1, OPT_CPUS, OPT_CPU, OPT_FEATURES, OPT_VMM, OPT_POLICY, OPT_JSON, OPT_HELP };
+enum { OPT_TEE = 1, OPT_FIRMWARE, OPT_CPUS, OPT_CPU, OPT_FEATURES, OPT_VMM, OPT_POLICY, OPT_JSON, OPT_HELP };
 static const struct option longs[] = {
+	{ "tee", required_argument, NULL, OPT_TEE },
 	{ "firmware", required_argument, NULL, OPT_FIRMWARE },
 	{ "cpus", required_argument, NULL, OPT_CPUS },
 	{ "cpu", required_argument, NULL, OPT_CPU },
@@ -53,6 +54,7 @@ static struct measuring {
 	unsigned vcpu_count, feature_count, cpu_count;
 	enum om_snp_vmm vmm;
 	bool policy, json;
+	char tee;                       /* first letter of the only one asked for, or 0 */
 	struct guest_folder folder;
 	struct om_snp_kernel hashes;
 	uint8_t *firmware_bytes, *initrd;
@@ -137,6 +139,14 @@ static int set_vmm(const char *name)
 	return 0;
 }
 
+static int set_tee(const char *name)
+{
+	if (strcmp(name, "snp") != 0 && strcmp(name, "tdx") != 0 && strcmp(name, "vm") != 0)
+		return host_fail(OM_EINVAL, "--tee %s: snp, tdx or vm", name);
+	m.tee = name[0];
+	return 0;
+}
+
 /* Return: 0, or an exit status + 1. */
 static int parse(int argc, char **argv)
 {
@@ -144,6 +154,7 @@ static int parse(int argc, char **argv)
 
 	while (!error && (c = cli_getopt(argc, argv, "h", longs)) != -1) {
 		switch (c) {
+		case OPT_TEE:      error = set_tee(optarg); break;
 		case OPT_FIRMWARE: m.firmware_path = optarg; break;
 		case OPT_CPUS:     error = for_list(optarg, add_vcpus); break;
 		case OPT_CPU:      error = for_list(optarg, add_cpu); break;
@@ -173,19 +184,14 @@ static int parse(int argc, char **argv)
 
 static int read_inputs(const char *folder)
 {
-	uint8_t *kernel;
 	size_t size;
 	int error = guest_folder_open(folder, &m.folder);
 
 	if (!error)
-		error = guest_file_read(m.folder.kernel, &kernel, &size);
-	if (error)
-		return error;
-	error = guest_file_read(m.folder.initrd, &m.initrd, &m.initrd_size);
-	if (!error)
-		om_snp_kernel_hash(kernel, size, m.initrd, m.initrd_size, m.folder.command_line, &m.hashes);
-	free(kernel);
-	if (error || !m.firmware_path)
+		error = guest_hashes(&m.folder, &m.hashes, &m.initrd, &m.initrd_size);
+	if (!error && !m.firmware_path && m.tee && m.tee != 'v')
+		error = host_fail(OM_EINVAL, "of which firmware? (--firmware FILE)");
+	if (error || !m.firmware_path || m.tee == 'v')
 		return error;
 	error = guest_file_read(m.firmware_path, &m.firmware_bytes, &size);
 	if (!error)
@@ -265,14 +271,17 @@ static int measure_snp(void)
 static int measure_vm(void)
 {
 	uint8_t digest[OM_SNP_DIGEST_SIZE];
-	int error = 0;
+	char text[2 * OM_SNP_DIGEST_SIZE + 1];
 
-	for (unsigned v = 0; v < m.vcpu_count && !error; v++) {
-		error = om_standin_digest(&m.hashes, (uint32_t)m.vcpus[v], digest);
-		if (!error)
-			say_snp("vm", (unsigned)m.vcpus[v], OM_STANDIN_CPU, OM_SNP_FEATURES_SNP, digest);
-	}
-	return error;
+	om_snp_plain_digest(&m.hashes, digest);
+	hex_of(digest, sizeof digest, text);
+	if (m.json)
+		json_object_set_new(m.out, "measurement", json_string(text));
+	else if (m.policy)
+		printf("# a plain guest, on an emulated processor\nguest = snp:%s\n", text);
+	else
+		printf("vm            %s\n", text);
+	return 0;
 }
 
 static int measure_tdx(void)
@@ -300,30 +309,18 @@ static int measure_tdx(void)
 static int measure(const char *folder)
 {
 	int error = read_inputs(folder);
-	bool kernel_hashes;
+	/* OVMF's AmdSev build has tables for TDX as well, and its build for both takes no kernel hashes: each is asked for what it is for. */
+	bool snp = m.tee ? m.tee == 's' : m.firmware.has_hash_table, tdx = m.tee ? m.tee == 't' : !snp && m.firmware.has_tdx;
 
 	if (error)
 		return error;
 	say_inputs();
-	if (!m.firmware_path)
+	if (!m.firmware_path || m.tee == 'v')
 		return measure_vm();
-	kernel_hashes = m.firmware.has_hash_table;
-	if (m.firmware.has_sev) {
-		error = measure_snp();
-		/* One that is for both takes no kernel hashes: for TDX that does not matter. */
-		if (error == OM_EUNSUPPORTED && m.firmware.has_tdx && !kernel_hashes) {
-			host_note("%s takes no kernel hashes: nothing to start an SNP guest with", m.firmware_path);
-			error = 0;
-		} else if (error == OM_EUNSUPPORTED) {
-			return host_fail(error, "%s does not measure the kernel (no section for kernel hashes): use OVMF's AmdSev build", m.firmware_path);
-		}
-	}
-	if (!error && m.firmware.has_tdx && m.vmm == OM_SNP_QEMU)
-		error = measure_tdx();
-	/* Its end alone, as the tables are: what it names is not there. */
-	if (error == OM_EIMAGE && m.firmware.has_sev)
-		error = 0;
-	return error;
+	error = tdx ? measure_tdx() : measure_snp();
+	if (error == OM_EUNSUPPORTED)
+		return host_fail(error, "%s does not measure the kernel (no section for kernel hashes): use OVMF's AmdSev build", m.firmware_path);
+	return error ? host_fail(error, "%s has been built for another purpose, or is not whole", m.firmware_path) : 0;
 }
 
 int cli_guest_measure(int argc, char **argv)
