@@ -110,7 +110,7 @@ tee-vectors: $(B)/host/tests/vectors/tee_vectors
 	$<
 
 # Fuzz targets of core/; tests/fuzz/replay runs them over their seeds.
-CORE_FUZZ := quote snp x509 collateral_json policy ticket unlock tagged cursor noise launch
+CORE_FUZZ := quote snp x509 collateral_json policy ticket unlock tagged cursor noise launch vault seal roots
 define core_fuzz
 $(B)/fuzz/fuzz_$(1): $(B)/fuzz/tests/fuzz/fuzz_$(1).o $(B)/fuzz/libforge.a $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a
 	$$(CLANG) -fsanitize=fuzzer,address,undefined -o $$@ $$^
@@ -122,7 +122,7 @@ $(B)/host/tests/fuzz/seeds: $(B)/host/tests/fuzz/seeds.o $(B)/host/libforge.a $(
 	$(CLANG) -o $@ $^
 TEST_DEPS += $(foreach f,$(CORE_FUZZ),$(B)/fuzz/fuzz_$(f)) $(B)/host/tests/fuzz/seeds
 TESTS += tests/fuzz/replay
-## make fuzz-NAME      a fuzz target of core/: quote snp x509 collateral_json policy ticket unlock tagged cursor noise launch (run it by hand)
+## make fuzz-NAME      a fuzz target of core/: quote snp x509 collateral_json policy ticket unlock tagged cursor noise launch vault seal roots (run it by hand)
 .PHONY: core-test
 ## make core-test      the tests of core/ only
 core-test: $(foreach w,host san,$(foreach t,$(CORE_TESTS),$(B)/$(w)/tests/unit/test_$(t)))

@@ -12,6 +12,7 @@
 #include "evidence/accept/ticket_text.h"
 #include "evidence/parse/tagged.h"
 #include "unlock/unlock.h"
+#include "sealfile.h"
 #include "launch.h"
 #include "evidence/demo/quote_build.h"
 #include "evidence/demo/snp_build.h"
@@ -267,6 +268,48 @@ static int unlocks(void)
 	return 0;
 }
 
+/* Steps of a program and of its host; fuzz_vault.c has their numbers. */
+static void vaults(void)
+{
+	static const uint8_t steps[][72] = {
+		/* altered, moved, brought back, cut off, and opened as the last commit and as any */
+		{ 0x15, 0, 0, 0, 0x20, 0x4e, 0x18, 0, 0, 0, 0, 0, 0xa4, 0, 0, 0, 0, 0, 0x15, 0x10, 0x27, 0, 0x10, 0x27, 0x18, 0, 0, 0, 0, 0, 0xa0, 0x05, 0x20, 0, 0x40, 0,
+			0x6f, 0, 0, 0, 0, 0, 0x70, 1, 0x00, 0, 0, 0, 0xff, 0x7f, 0x71, 1, 0xa3, 0, 0, 0, 0, 0, 0x70, 1, 0x74, 1 },
+		/* a rename, commits without barriers, a host that fails */
+		{ 0x01, 0xff, 0x0f, 0, 0xff, 0x3f, 0x04, 0, 0, 0, 0, 0, 0x05, 1, 0, 0, 0, 0, 0xa6, 0, 0, 0, 5, 0, 0x01, 0, 0x40, 0, 0xff, 0x2f, 0x03, 0, 0, 0, 0, 0,
+			0xa6, 0, 0, 0, 0, 0, 0x03, 0, 0, 0, 0, 0, 0x70, 0, 0x02, 100, 0, 0, 0, 0, 0x03, 0, 0, 0, 0, 0, 0xa7, 7, 0, 0, 3, 0 },
+		/* what only its author could write: a tree, a superblock */
+		{ 0x01, 0, 0, 0, 0xff, 0x7f, 0x03, 0, 0, 0, 0, 0, 0x06, 0, 0, 0, 0, 0, 0xe8, 2, 0x10, 0, 0, 5, 0, 1, 6, 0, 3, 6, 0, 0, 7, 0, 0, 1, 0, 0, 2, 0, 0, 0x71, 0,
+			0xe0, 0, 0, 0, 0, 0xff, 0x10, 0x01, 0, 0, 0, 0xff, 0x10, 0x03 },
+		{ 0xe9, 1, 9, 0, 0, 20, 1, 1, 0, 0x71, 0, 0x02, 9, 0, 0, 0, 0, 0x03, 0, 0, 0, 0, 0, 0x71, 0, 0xe9, 2, 6, 0, 0, 0, 1, 1, 0, 0x71, 0, 0xe0, 0, 1, 0, 30, 0xff, 0x10 },
+	};
+
+	for (unsigned i = 0; i < sizeof steps / sizeof *steps; i++) {
+		char name[32];
+
+		snprintf(name, sizeof name, "steps-%u", i);
+		seed("vault", name, (struct om_view) { steps[i], sizeof steps[i] });
+	}
+}
+
+/* A seal; and what one enclave hands on to another about files that are known, removed, and known again. */
+static int handed_on(void)
+{
+	const struct om_seal seal = { .flags = OM_SEAL_DEBUG, .isvsvn = 3, .cpusvn = { 1 }, .keyid = { 2 }, .mrenclave = { 3 }, .id = { 4 } };
+	const uint8_t platform[16] = { 5 }, secret[OM_SEAL_SECRET] = { 6 };
+	uint8_t bytes[OM_SEAL_SIZE], records[3][64] = { { 1 }, { 2 }, { 1 } };
+
+	if (om_seal_make(&seal, platform, secret, bytes))
+		return 1;
+	seed("seal", "seal", (struct om_view) { bytes, sizeof bytes });
+	records[0][16] = records[2][17] = 9;             /* the file; its state follows the root */
+	records[0][56] = records[2][56] = 1;
+	records[1][56] = 2;
+	seed("roots", "three", (struct om_view) { records[0], sizeof records });
+	seed("roots", "two", (struct om_view) { records[0], 128 });
+	return 0;
+}
+
 /* With something in each list, and with nothing but two flags. */
 static int launches(void)
 {
@@ -326,8 +369,9 @@ int main(int argc, char **argv)
 	snp("genoa", OM_SNP_GENOA, OM_SNP_VLEK, 3);
 	snp("turin", OM_SNP_TURIN, OM_SNP_VCEK, 5);
 	trust_domains();
-	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets() || unlocks() || tagged() || launches())
+	if (envelopes((struct om_view) { quote, quote_size }) || policies() || tickets() || unlocks() || handed_on() || tagged() || launches())
 		return 1;
+	vaults();
 	seed("cursor", "bytes", (struct om_view) { quote, 64 });
 	seed("noise", "message", (struct om_view) { quote, 96 });
 	return 0;

@@ -14,6 +14,6 @@ blob += b"cubic".ljust(16, b"\0") + struct.pack("<HH", 1, 0) + struct.pack("<BBH
 blob += struct.pack("<III", 3, 5, 2) + b"abc" + b"defgh"
 open(sys.argv[1], "wb").write(blob)
 P
-"$B/fuzz/fuzz_tcp_blob" -runs=1 "$tmp/seed" > "$tmp/log" 2>&1 || { cat "$tmp/log"; exit 1; }
+"$B/fuzz/fuzz_tcp_blob" -artifact_prefix="$B/fuzz/tcp_blob-" -runs=1 "$tmp/seed" > "$tmp/log" 2>&1 || { cat "$tmp/log"; exit 1; }
 mkdir "$tmp/corpus"; cp "$tmp/seed" "$tmp/corpus/"
-"$B/fuzz/fuzz_tcp_blob" -runs=100000 -seed=1 -max_len=600 "$tmp/corpus" > "$tmp/log" 2>&1 || { tail -40 "$tmp/log"; exit 1; }
+"$B/fuzz/fuzz_tcp_blob" -artifact_prefix="$B/fuzz/tcp_blob-" -runs=100000 -seed=1 -max_len=600 "$tmp/corpus" > "$tmp/log" 2>&1 || { tail -40 "$tmp/log"; exit 1; }

@@ -56,11 +56,6 @@ def regions(pid):
             yield low, high
 
 
-# Whether the search goes on behind pages that are not there. Of a source that is through it then finds registers of the program's threads
-# in their SSAs (CAVEATS.md), so a test of memory alone leaves it at that.
-GAPS = [False]
-
-
 def readable(mem, at, end):
     """What can be read of a range, as (address, bytes): a read ends before a page that is not there."""
     while at < end:
@@ -73,8 +68,6 @@ def readable(mem, at, end):
         if data:
             yield at, data
         at += len(data) or 4096
-        if not GAPS[0]:
-            return
 
 
 def scan(p, inside=False):

@@ -12,6 +12,7 @@
 #include "crypto/wipe.h"
 #include "mig/mig.h"
 #include "rt/lineage.h"
+#include "rt/owner.h"
 
 RT_LOCAL struct mig mig;
 /* Who owns no connection looks at a session under this lock, and a new one begins under it: never a half of one. */
@@ -385,11 +386,12 @@ void mig_buffers_wipe(void)
 
 /*
  * After PLACED: the program is whole over there. Pages that a host is asked to take away may stay in the enclave, so they are
- * overwritten instead, in steps, and with all connections owned: nobody gives pages back at the same time.
+ * overwritten instead, in steps, and with all connections owned: nobody gives pages back at the same time. What its threads had in
+ * registers goes, too.
  */
 static long wipe(void)
 {
-	enum { STEP_PAGES = 16384 };
+	enum { STEP_PAGES = 16384, TRIES = 20000 };
 	long ret = OM_ESTATE;
 
 	if (!own_all())
@@ -397,9 +399,13 @@ static long wipe(void)
 	if (mig.role == OM_ROLE_SOURCE && mig.source == MIG_SOURCE_DONE && mig_over()) {
 		mig.wipe_next = rt_mem_wipe(mig.wipe_next, mig.facts.tracked_limit, STEP_PAGES);
 		ret = mig.wipe_next < mig.facts.tracked_limit;
+		/* Somebody may be asking for the status. Who never leaves is not waited for. */
+		if (ret == 0 && !rt_slots_wipe() && ++mig.wipe_tries < TRIES)
+			ret = 1;
 		if (ret == 0) {
 			rt_io_forget();
 			rt_lineage_wipe();
+			rt_owner_wipe();
 		}
 	}
 	disown_all();

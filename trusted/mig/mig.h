@@ -190,6 +190,7 @@ struct mig {
 	_Atomic bool rehearsed;                    /* source: the session has ended as a rehearsal should */
 	_Atomic enum mig_launch launch;
 	uint64_t wipe_next;                        /* source, all is over: the first page not yet overwritten */
+	uint32_t wipe_tries;                       /* ... how often a slot was in use */
 	int64_t  claim_at;                         /* by mig_now(): when to claim again */
 
 	/* times by mig_now() */

@@ -43,7 +43,7 @@ _Noreturn void rt_thread_leave(void)
 	/* From here on the slot may be given to a new thread. It cannot be entered before this one is out: the CPU holds
 	 * the TCS busy until EEXIT, and only entering touches the thread block and the runtime stack. */
 	atomic_store_explicit((_Atomic uint32_t *)&t->state, RT_T_FREE, memory_order_release);
-	rt_leave(tcb);
+	rt_slot_leave(tcb);
 }
 
 static _Noreturn void enter_thread(struct rt_tcb *tcb, uint64_t host_tid, uint64_t host_ns)
@@ -56,7 +56,7 @@ static _Noreturn void enter_thread(struct rt_tcb *tcb, uint64_t host_tid, uint64
 	if (rt_stop_requested() || !atomic_compare_exchange_strong((_Atomic uint32_t *)&t->state, &parked, RT_T_RUNNING)) {
 		tcb->thread = NULL;
 		rt_tbuf_finish(tcb, parked == RT_T_FREE ? OM_EXIT_THREAD : OM_EXIT_PARKED, NULL, 0);
-		rt_leave(tcb);
+		rt_slot_leave(tcb);
 	}
 	rt_cpu_enter(tcb, t, host_tid, host_ns);
 	tcb->epoch_seen = atomic_load(&rt_epoch);
@@ -73,7 +73,7 @@ static _Noreturn void enter_thread(struct rt_tcb *tcb, uint64_t host_tid, uint64
 static _Noreturn void finish_service(struct rt_tcb *tcb)
 {
 	rt_tbuf_finish(tcb, OM_EXIT_DONE, NULL, 0);
-	rt_leave(tcb);
+	rt_slot_leave(tcb);
 }
 
 /* What another process could have sent, no more. That the program has faulted is the CPU's to tell (exception.c), not the host's. */
@@ -125,6 +125,7 @@ _Noreturn void rt_enter(uint32_t ecall, RT_UNTRUSTED struct om_tbuf *tbuf, uint6
 	/* Nothing to tell it to: without a usable tbuf there is no way to answer. */
 	if (!rt_tbuf_ok(tbuf, tbuf_size))
 		__builtin_trap();
+	rt_slot_enter(tcb);
 	tcb->tbuf = tbuf;
 	tcb->tbuf_size = tbuf_size;
 	tcb->ub_used = 0;

@@ -57,6 +57,11 @@ _Noreturn void rt_park_self(void);
 /* It has ended: state is EXITING, nothing of it is used any more. */
 _Noreturn void rt_thread_leave(void);
 
+/* ---- slots.c ------------------------------------------------------------------------------------------------- */
+void rt_slot_enter(struct rt_tcb *tcb);
+/* EEXIT at CSSA 0 for good: nothing comes back here. */
+_Noreturn void rt_slot_leave(struct rt_tcb *tcb);
+
 /* ---- door.c -------------------------------------------------------------------------------------------------- */
 /* One aligned word, read or written exactly once. Here, because the clock and every host call do a dozen of them. */
 static inline uint64_t rt_ub_read64(const RT_UNTRUSTED void *untrusted) { return *(const volatile uint64_t *)untrusted; }

@@ -57,7 +57,7 @@ static _Noreturn void tell_end(int error, const char *words)
 	rt_tbuf_finish(tcb, OM_EXIT_FATAL, arg, 3);
 	if (tcb->in_exception)
 		rt_leave_exception(tcb);
-	rt_leave(tcb);
+	rt_slot_leave(tcb);
 }
 
 /* The first reason is the one. */

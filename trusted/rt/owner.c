@@ -162,6 +162,11 @@ uint32_t rt_owner_secret_read(uint32_t index, uint8_t *to, uint32_t room)
 	return size;
 }
 
+void rt_owner_wipe(void)
+{
+	om_wipe(&secrets, offsetof(struct secrets, bytes) + secrets.used);
+}
+
 static void touch(const void *from, size_t size)
 {
 	const volatile uint8_t *bytes = from;
@@ -604,10 +609,11 @@ static int end(const char **ret_words)
 		return no(ret_words, "nothing has been handed on", OM_ESTATE);
 	rt_io_vault_drop_all();                     /* they are committed, and the heir's */
 	rt_lineage_wipe();
-	om_wipe(&secrets, sizeof secrets);
+	rt_owner_wipe();
 	for (uint64_t page = 0; page < rt_image->elrange_size >> 12; )
 		page = rt_mem_wipe(page, rt_image->elrange_size >> 12, 4096);
-	rt_io_forget();
+	(void)rt_slots_wipe();
+	rt_io_forget_all();
 	rt_exit_process(0, 0);
 }
 

@@ -20,5 +20,7 @@ const char *rt_owner_secret_name(uint32_t index);
 uint32_t rt_owner_secret_size(uint32_t index);
 /* Up to @room bytes of it. Return: its size now. @to must not fault. */
 uint32_t rt_owner_secret_read(uint32_t index, uint8_t *to, uint32_t room);
+/* Nobody reads them any more: the program has gone on elsewhere. */
+void rt_owner_wipe(void);
 
 #endif

@@ -85,6 +85,7 @@ struct rt_tcb {
 	int32_t  host_tid;                           /* of the host thread that entered last, see cputime.c */
 	int32_t  host_policy, host_priority, host_nice; /* how it is scheduled, if host_sched_set, see sched.c */
 	uint32_t host_sched_set;
+	uint32_t inside;                             /* atomic, see slots.c */
 };
 
 enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
@@ -273,6 +274,8 @@ int  rt_watch(uint64_t index, uint64_t count);
 /* The program is gone for good: the pages from `page` on that are its own are overwritten, about `count` of them. Return: where to go on,
  * `end` when that is done. */
 uint64_t rt_mem_wipe(uint64_t page, uint64_t end, uint64_t count);
+/* What interruptions and calls have left in the slots. Return: false: somebody is in one of them, ask again. */
+bool rt_slots_wipe(void);
 /* Since the enclave started: pages watched, and stores that met one. */
 void rt_watch_counts(uint64_t *ret_pages, uint64_t *ret_faults);
 /* Called by the exception handler on a fault at an OWED page; set by the engine before there are any, and from then on.
@@ -383,6 +386,8 @@ int rt_io_thaw(char *words, size_t words_size);
 void rt_io_discard(void);
 /* After a discard: what the tables held of the program's data. */
 void rt_io_forget(void);
+/* The same of a program that ends here: it has been handed on. */
+void rt_io_forget_all(void);
 int rt_io_rebuild(char *words, size_t words_size);
 uint64_t rt_io_claim(void);
 /* A descriptor with O_ASYNC is ready, by the host's number of it. Anything may be asked for: no harm but signals. */

@@ -196,7 +196,7 @@ _Noreturn void rt_park_self(void)
 	rt_tbuf_finish(tcb, OM_EXIT_PARKED, NULL, 0);
 	/* Last: who reads PARKED may use everything that this thread has written. */
 	atomic_store_explicit((_Atomic uint32_t *)&t->state, RT_T_PARKED, memory_order_release);
-	rt_leave(tcb);
+	rt_slot_leave(tcb);
 }
 
 void rt_safepoint(struct rt_thread *t)

@@ -24,6 +24,7 @@ static int64_t time_offset;
 
 void rt_seal_moved(void) { }
 void rt_lineage_wipe(void) { }
+void rt_owner_wipe(void) { }
 
 struct fake *fake_get(void) { return &fake; }
 
@@ -403,6 +404,7 @@ int rt_io_rebuild(char *words, size_t size)
 void rt_io_let_go(void) { }
 void rt_io_discard(void) { fake.discarded++; }
 void rt_io_forget(void) { fake.forgotten++; }
+bool rt_slots_wipe(void) { return true; }
 
 uint64_t rt_mem_wipe(uint64_t page, uint64_t end, uint64_t count)
 {

@@ -642,8 +642,12 @@ void rt_io_discard(void)
 
 void rt_io_forget(void)
 {
-	if (!discarded)
-		return;
+	if (discarded)
+		rt_io_forget_all();
+}
+
+void rt_io_forget_all(void)
+{
 	rt_io_frozen_clear(RT_IO_FROZEN_SIZE);
 	rt_io_blob_clear();
 	rt_io_attest_forget();
