@@ -144,6 +144,24 @@ bool mig_target_over(enum mig_target_state state)
 	return state >= MIG_TARGET_COMPLETE;
 }
 
+bool mig_source_heeds(enum mig_source_state state, enum mig_command command)
+{
+	switch (command) {
+	case MIG_COMMAND_CANCEL:   return state > MIG_SOURCE_IDLE && state < MIG_SOURCE_COMMITTED;
+	case MIG_COMMAND_POSTCOPY: return state > MIG_SOURCE_IDLE && state <= MIG_SOURCE_ROUNDS;
+	default:                   return false;
+	}
+}
+
+bool mig_target_heeds(enum mig_target_state state, enum mig_command command)
+{
+	switch (command) {
+	case MIG_COMMAND_ABORT:  return !mig_target_may_run(state);
+	case MIG_COMMAND_FORGET: return mig_target_over(state);
+	default:                 return false;
+	}
+}
+
 int mig_source_settle(enum mig_source_state state, enum mig_target_state peer, enum mig_event *ret_event, uint32_t *ret_actions)
 {
 	enum mig_event event = MIG_EVENT_COUNT;

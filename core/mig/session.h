@@ -116,6 +116,26 @@ bool mig_source_over(enum mig_source_state state);
 bool mig_target_over(enum mig_target_state state);
 
 /*
+ * What hosts ask of a session that is under way (OM_COMMAND_* of abi/engine.h). Whoever owns the control connection carries it out, and
+ * the state may be another one by then: so a command is looked at when it is given and when it is taken up. One that has come
+ * too late is dropped, and changes nothing.
+ */
+#define MIG_COMMANDS(X) \
+	X(CANCEL)    /* source: the program is to stay here */ \
+	X(POSTCOPY)  /* source: what has not been sent is owed */ \
+	X(ABORT)     /* destination: it does not want the program */ \
+	X(FORGET)    /* destination: it waits no longer for the source to hear its last word */
+
+enum mig_command {
+#define X(name) MIG_COMMAND_##name,
+	MIG_COMMANDS(X)
+#undef X
+	MIG_COMMAND_COUNT
+};
+bool mig_source_heeds(enum mig_source_state state, enum mig_command command);
+bool mig_target_heeds(enum mig_target_state state, enum mig_command command);
+
+/*
  * After a reconnection each side has learned the other's state (an authenticated RESUME frame) and both settle what the
  * lost messages were. Gives the event to feed into the own machine, or MIG_EVENT_COUNT for none, and in *ret_actions
  * frames to send again.

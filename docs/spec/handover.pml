@@ -9,6 +9,8 @@
  * Hosts are adversaries too: they may kill an enclave at any step (its state is gone) and start it again (it is a new one then,
  * which knows no session: it can neither read that session's messages nor sign its tokens), cancel at any step, and give up or reconnect as they like, which here is just delivering or
  * not delivering.
+ * A host's command is given in one state and taken up in another, perhaps: whoever owns the connection to the other side carries it out,
+ * when he comes to it. It is looked at both times, and one that has come too late is dropped (section 6 of the document).
  *
  * With -DLINK it is another model, at the end: one session and its link, whose messages are lost with each transport. The first
  * one asks what an adversary can bring about, this one whether the two find each other again.
@@ -20,6 +22,10 @@
 #endif
 #ifndef KILLS
 #define KILLS 1       /* how many enclaves the adversary may kill, and start again; 0 where all must live */
+#endif
+
+#ifndef COMMANDS
+#define COMMANDS 1    /* how many commands wait for a while before they are taken up; those that do not are among the steps */
 #endif
 
 /* What the source can be in. RUNNING covers OM_MIG_NONE, SETUP and ACTIVE: the application runs here. */
@@ -45,6 +51,8 @@ bool knows[SESSIONS] = true; /* the destination has the session's keys; only the
 bool ran_elsewhere = false;  /* at any time, even if that instance was killed since */
 byte kills = 0;
 bit tick = 0;
+bool cancel = false, give_up[SESSIONS] = false; /* given, and not yet taken up */
+byte commands = 0;
 
 /* Messages ever sent, per session. */
 bool final_state[SESSIONS], prepared[SESSIONS], start[SESSIONS], started[SESSIONS], abort_token[SESSIONS];
@@ -56,6 +64,14 @@ bool final_state[SESSIONS], prepared[SESSIONS], start[SESSIONS], started[SESSION
 #endif
 #define INSTANCES ((source == S_ACTIVE) + RUN_ELSEWHERE)
 
+/* A command is for the session in which it was given. */
+#define NEXT_SESSION \
+	cancel = false; \
+	if \
+	:: session + 1 < SESSIONS -> session++ \
+	:: else -> open_session = false \
+	fi
+
 active proctype Source()
 {
 	do
@@ -63,22 +79,21 @@ active proctype Source()
 	:: atomic { source == S_ACTIVE && open_session -> source = S_DEVICE; final_state[session] = true }
 	/* cancelled, link lost for too long, or the destination gave up, before the token: run on; next session */
 	:: atomic { source == S_DEVICE ->
-		source = S_ACTIVE;
-		if
-		:: session + 1 < SESSIONS -> session++
-		:: else -> open_session = false
-		fi }
+		source = S_ACTIVE; NEXT_SESSION }
+	/* a cancel is given in time */
+	:: atomic { (source == S_ACTIVE && open_session || source == S_DEVICE) && !cancel && commands < COMMANDS -> commands++; cancel = true }
+	/* ... and taken up in time */
+	:: atomic { cancel && source == S_ACTIVE -> NEXT_SESSION }
+	:: atomic { source == S_DEVICE && cancel -> source = S_ACTIVE; NEXT_SESSION }
+	/* ... or not: the token has left meanwhile */
+	:: atomic { cancel && (source == S_COMMITTED || source == S_COMPLETED) -> cancel = false }
 	/* prepared: emit the start token, irrevocably. The one place where the source gives up its right to run. */
 	:: atomic { source == S_DEVICE && prepared[session] -> source = S_COMMITTED; start[session] = true }
 	/* only this session's destination can undo it */
 	:: atomic { source == S_COMMITTED && abort_token[session] ->
-		source = S_ACTIVE;
-		if
-		:: session + 1 < SESSIONS -> session++
-		:: else -> open_session = false
-		fi }
+		source = S_ACTIVE; NEXT_SESSION }
 	:: atomic { source == S_COMMITTED && started[session] -> source = S_COMPLETED }
-	:: source == S_COMPLETED -> break
+	:: source == S_COMPLETED && !cancel -> break
 	:: source == S_FRESH -> break
 	:: source == S_ACTIVE && !open_session -> break
 	od
@@ -89,6 +104,12 @@ proctype Destination(byte i)
 end:	do
 	:: atomic { destination[i] == D_ACTIVE && knows[i] && final_state[i] -> destination[i] = D_PREPARED; prepared[i] = true }
 	:: atomic { destination[i] == D_PREPARED && start[i] -> destination[i] = D_STARTED; started[i] = true; ran_elsewhere = true }
+	/* its user does not want it any more, and says so in time ... */
+	:: atomic { (destination[i] == D_ACTIVE && knows[i] || destination[i] == D_PREPARED) && !give_up[i] && commands < COMMANDS -> commands++; give_up[i] = true }
+	:: atomic { destination[i] == D_ACTIVE && give_up[i] -> destination[i] = D_ABORTED; abort_token[i] = true; give_up[i] = false }
+	:: atomic { destination[i] == D_PREPARED && give_up[i] -> destination[i] = D_ABORTED; abort_token[i] = true; give_up[i] = false }
+	/* ... or not: the program runs here meanwhile, or never will */
+	:: atomic { give_up[i] && (destination[i] == D_STARTED || destination[i] == D_ABORTED) -> give_up[i] = false }
 	/* asked to settle after it has given up */
 	:: atomic { destination[i] == D_ABORTED && !abort_token[i] -> abort_token[i] = true }
 #ifndef NO_ABORT
@@ -104,8 +125,8 @@ active proctype Killer()
 {
 	byte i;
 	do
-	:: atomic { kills < KILLS && source != S_DEAD && source != S_FRESH -> kills++; source = S_DEAD }
-	:: atomic { kills < KILLS -> select (i : 0 .. SESSIONS - 1); kills++; destination[i] = D_DEAD; knows[i] = false }
+	:: atomic { kills < KILLS && source != S_DEAD && source != S_FRESH -> kills++; source = S_DEAD; cancel = false }
+	:: atomic { kills < KILLS -> select (i : 0 .. SESSIONS - 1); kills++; destination[i] = D_DEAD; knows[i] = false; give_up[i] = false }
 	/* started again, from the image: there is nothing else to start it from */
 	:: atomic { source == S_DEAD -> source = S_FRESH }
 	:: atomic { destination[0] == D_DEAD -> destination[0] = D_ACTIVE }
@@ -148,6 +169,9 @@ ltl source_returns { [] ((source == S_DEVICE) -> <> (source != S_DEVICE)) }
 ltl settles { [] ((source == S_COMMITTED) -> <> (INSTANCES == 1 && source != S_COMMITTED)) }
 ltl one_in_the_end { <> [] (INSTANCES == 1) }
 
+/* No command waits for ever: it is carried out or dropped. */
+ltl taken_up { [] ((cancel || give_up[0] || give_up[1]) -> <> !(cancel || give_up[0] || give_up[1])) }
+
 #else /* LINK */
 /*
  * The link (core/mig/link.h). A message lives as long as the transport that carries it: a loss takes along all that is on
@@ -174,6 +198,10 @@ bool begun = false, over = false;       /* the source's session */
 bool connected = false, s_lost = false, d_lost = false;
 byte losses = 0;
 bool willing = true;                    /* somebody may still give up, at any step */
+/* Given, and not yet taken up: by users, and what has failed on either side, which is noticed by one thread and acted upon by another. */
+bool cancel = false, give_up = false, forget = false, s_failed = false, d_failed = false;
+byte commands = 0;
+bool forgot = false;                    /* a destination's user has ended its wait: a source that needs it still waits for ever, and runs nothing */
 bit tick = 0;
 
 /* On their way. m_answer: 0 none, else 1 + the destination's state. */
@@ -183,6 +211,13 @@ byte m_answer;
 /* Frames of this transport, under this epoch's keys, are taken in. */
 #define S_HEARS (connected && (slink == L_UP))
 #define D_HEARS (connected && (dlink == L_UP || dlink == L_ANSWERING))
+
+#define TAKE_ALL_ALONG m_final = false; m_prepared = false; m_start = false; m_started = false; m_placed = false; m_abort = false; \
+	m_cancel = false; m_finish = false; m_resume = false; m_answer = 0
+#define MAY_COMMAND (willing && commands < COMMANDS)
+#define S_EARLY (begun && !over && (source == S_ACTIVE || source == S_DEVICE))
+#define D_RUNS (destination == D_STARTED || destination == D_COMPLETE)
+#define D_OVER (destination == D_COMPLETE || destination == D_ABORTED)
 
 active proctype LinkSource()
 {
@@ -199,6 +234,15 @@ end:	do
 	/* its user, or a failure, before the token */
 	:: atomic { slink == L_UP && willing && !over && (source == S_ACTIVE || source == S_DEVICE) -> slink = L_CLOSING; source = S_ACTIVE; over = true; SEND(m_cancel) }
 	:: atomic { (slink == L_NEW || slink == L_DOWN || slink == L_RESUMING) && source == S_ACTIVE && begun && (willing || dlink == L_GONE) -> slink = L_GONE; over = true }
+	/* a command, or a failure, that waits: given in time, and taken up in time */
+	:: atomic { MAY_COMMAND && S_EARLY -> commands++; cancel = true }
+	:: atomic { MAY_COMMAND && begun && !over -> commands++; s_failed = true }
+	:: atomic { slink == L_UP && (cancel || s_failed) && S_EARLY -> slink = L_CLOSING; source = S_ACTIVE; over = true; cancel = false; s_failed = false; SEND(m_cancel) }
+	:: atomic { (slink == L_NEW || slink == L_DOWN || slink == L_RESUMING) && (cancel || s_failed) && S_EARLY -> slink = L_GONE; source = S_ACTIVE; over = true; cancel = false; s_failed = false }
+	/* ... or too late: a command is dropped, and a failure is a lost link, for only the destination can say what becomes of the program */
+	:: atomic { cancel && begun && !S_EARLY -> cancel = false }
+	:: atomic { (slink == L_UP || slink == L_RESUMING) && s_failed && !S_EARLY && !over -> slink = L_DOWN; s_failed = false; d_lost = d_lost || connected; connected = false; TAKE_ALL_ALONG }
+	:: atomic { s_failed && !S_EARLY && (over || slink == L_DOWN) -> s_failed = false }
 	:: atomic { slink == L_CLOSING -> slink = L_GONE }
 	/* the transport is gone */
 	:: atomic { s_lost && (slink == L_UP || slink == L_RESUMING) -> slink = L_DOWN; s_lost = false }
@@ -235,6 +279,21 @@ end:	do
 	:: atomic { dlink == L_UP && willing && destination == D_ACTIVE -> dlink = L_CLOSING; destination = D_ABORTED; SEND(m_abort) }
 	:: atomic { (dlink == L_NEW || dlink == L_DOWN || dlink == L_RESUMING) && willing && destination == D_ACTIVE -> dlink = L_GONE; destination = D_ABORTED }
 	:: atomic { dlink == L_UP && connected && m_cancel && (destination == D_ACTIVE || destination == D_PREPARED) -> dlink = L_CLOSING; destination = D_ABORTED }
+	/* a command, or a failure, that waits: given in time, and taken up in time */
+	:: atomic { MAY_COMMAND && dlink != L_GONE && (destination == D_ACTIVE || destination == D_PREPARED) -> commands++; give_up = true }
+	:: atomic { MAY_COMMAND && dlink != L_GONE && !D_OVER -> commands++; d_failed = true }
+	:: atomic { dlink == L_UP && (give_up || d_failed) && destination == D_PREPARED -> dlink = L_ANSWERING; destination = D_ABORTED; give_up = false; d_failed = false; SEND(m_abort) }
+	:: atomic { (dlink == L_DOWN || dlink == L_RESUMING) && (give_up || d_failed) && destination == D_PREPARED -> destination = D_ABORTED; give_up = false; d_failed = false }
+	:: atomic { dlink == L_UP && (give_up || d_failed) && destination == D_ACTIVE -> dlink = L_CLOSING; destination = D_ABORTED; give_up = false; d_failed = false; SEND(m_abort) }
+	:: atomic { (dlink == L_NEW || dlink == L_DOWN || dlink == L_RESUMING) && (give_up || d_failed) && destination == D_ACTIVE -> dlink = L_GONE; destination = D_ABORTED; give_up = false; d_failed = false }
+	/* ... or too late: the program runs here, or never will */
+	:: atomic { give_up && (D_RUNS || D_OVER) -> give_up = false }
+	:: atomic { (dlink == L_UP || dlink == L_RESUMING) && d_failed && destination == D_STARTED -> dlink = L_DOWN; d_failed = false; s_lost = s_lost || connected; connected = false; TAKE_ALL_ALONG }
+	:: atomic { d_failed && (D_OVER || dlink == L_DOWN && destination == D_STARTED) -> d_failed = false }
+	/* the user does not want it to wait any longer for a source that may be gone */
+	:: atomic { MAY_COMMAND && dlink != L_GONE && D_OVER -> commands++; forget = true }
+	:: atomic { (dlink == L_ANSWERING || dlink == L_DOWN || dlink == L_RESUMING) && forget -> dlink = L_GONE; forget = false; forgot = D_OVER }
+	:: atomic { forget && (dlink == L_CLOSING || dlink == L_GONE) -> forget = false }
 	:: atomic { dlink == L_CLOSING -> dlink = L_GONE }
 	:: atomic { dlink == L_ANSWERING && connected && m_finish -> dlink = L_GONE }
 	/* the transport is gone */
@@ -249,8 +308,6 @@ end:	do
 	od
 }
 
-#define TAKE_ALL_ALONG m_final = false; m_prepared = false; m_start = false; m_started = false; m_placed = false; m_abort = false; \
-	m_cancel = false; m_finish = false; m_resume = false; m_answer = 0
 active proctype Loss()
 {
 end:	do
@@ -273,11 +330,14 @@ end:	do
 #define INSTANCES ((source == S_ACTIVE) + (destination == D_STARTED) + (destination == D_COMPLETE))
 ltl link_never_two { [] (INSTANCES <= 1) }
 /* However often the transport is lost: while both live and it comes back, nobody waits for ever. */
-ltl link_settles { [] ((source == S_COMMITTED) -> <> (source != S_COMMITTED)) }
-ltl link_completes { [] ((source == S_COMPLETED) -> <> (source == S_DONE)) }
-ltl link_one_in_the_end { <> [] (INSTANCES == 1) }
+ltl link_settles { [] ((source == S_COMMITTED) -> <> (source != S_COMMITTED || forgot)) }
+ltl link_completes { [] ((source == S_COMPLETED) -> <> (source == S_DONE || forgot)) }
+ltl link_one_in_the_end { <> [] (INSTANCES == 1 || forgot) }
 /* If no word is lost any more, a destination that gave up is told that it was heard, and can end. */
 ltl link_heard { [] ((destination == D_ABORTED && losses == 0) -> <> (dlink == L_GONE || losses > 0)) }
 /* A destination ends only when its source needs it no more. */
-ltl link_needed { [] ((dlink == L_GONE && begun && destination != D_ACTIVE) -> (source != S_COMMITTED && source != S_COMPLETED)) }
+ltl link_needed { [] ((dlink == L_GONE && begun && destination != D_ACTIVE && !forgot) -> (source != S_COMMITTED && source != S_COMPLETED)) }
+/* No command waits for ever: it is carried out or dropped. */
+#define WAITS (cancel || give_up || forget || s_failed || d_failed)
+ltl link_taken_up { [] (WAITS -> <> !WAITS) }
 #endif

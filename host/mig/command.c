@@ -91,8 +91,11 @@ int mig_cancel(struct host_mig *mig)
 		pthread_mutex_lock(&mig->lock);
 		committed = mig->committed || mig->running;
 		pthread_mutex_unlock(&mig->lock);
-		if (error && committed)
+		/* Given in time it may still have been taken up too late: then it was dropped. */
+		if (committed && mig->source)
 			return host_fail(OM_ESTATE, "too late: the program has been handed over to %s and can only be completed there", mig->peer);
+		if (committed)
+			return host_fail(OM_ESTATE, "too late: the program runs here");
 		if (error)
 			return error;
 	}

@@ -369,17 +369,27 @@ static void *supervisor_main(void *argument)
 	return NULL;
 }
 
-static bool wait_running(struct host_mig *mig)
+/* Until it is clear whether the program runs here; or is going to, if nobody gave up. */
+static bool wait_running(struct host_mig *mig, bool given_up)
 {
 	uint64_t end = host_monotonic_ns() + ARRIVAL_NS;
 	bool running;
 
 	pthread_mutex_lock(&mig->lock);
-	while (!mig->running && host_monotonic_ns() < end)
+	while (!mig->running && !(given_up && (mig->gave_up || mig->over || mig->phase == MIG_PHASE_ENDED)) && host_monotonic_ns() < end)
 		mig_wait_tick(mig);
 	running = mig->running;
 	pthread_mutex_unlock(&mig->lock);
 	return running;
+}
+
+/* Return: whether the program will not run here. If START is taken in before the command is taken up, it does. */
+static bool give_up(struct host_mig *mig, const char *words)
+{
+	if (mig_cancel(mig) || wait_running(mig, true))
+		return false;
+	host_note("%s; the program stays where it is", words);
+	return true;
 }
 
 /* INT or TERM while the program is not here yet. The second one does not wait for the source to be told. */
@@ -387,21 +397,17 @@ static void abort_signal(void *context, int signo)
 {
 	struct host_mig *mig = context;
 	static bool again;
-	int error;
 
 	if (signo != SIGINT && signo != SIGTERM && signo != SIGHUP)
 		return;
 	if (again)
 		host_exit(0, signo);
 	again = mig->interrupted = true;
-	error = mig_cancel(mig);
-	if (!error) {
-		host_note("giving up; the program stays where it is");
+	if (give_up(mig, "giving up"))
 		return;
-	}
 	mig->interrupted = false;
-	/* Refused: it has just been started here, so the signal is for the program, as it would be a moment later. */
-	if (!wait_running(mig))
+	/* It has just been started here, so the signal is for the program, as it would be a moment later. */
+	if (!wait_running(mig, false))
 		host_exit(0, signo);
 	(void)kill(getpid(), signo); /* blocked here; the thread that called takes it next */
 }
@@ -466,15 +472,13 @@ static void abandoned(void *context)
 {
 	struct host_mig *mig = atomic_load((struct host_mig *_Atomic *)context);
 
-	if (mig && host_thread_attach(mig->enclave) == 0 && mig_cancel(mig) == 0) {
-		host_note("the privileged parent has ended; the program stays where it is");
+	if (mig && host_thread_attach(mig->enclave) == 0 && give_up(mig, "the privileged parent has ended"))
 		return;
-	}
 	if (!mig) {
 		host_error("receive: the privileged parent has ended");
 		host_exit(HOST_EXIT_FAILED, 0);
 	}
-	/* Refused: the program has just been started here. */
+	/* Too late: the program has just been started here. */
 }
 
 /* Without rights from here on, if they are to be given up. */

@@ -226,15 +226,22 @@ static void trouble(enum mig_event event, int error, const char *words)
 	}
 }
 
-/*
- * Whoever posted has looked at the state before, and may have been held up since: until the next session, in which a
- * destination is a source.
- */
+bool mig_heeds(enum mig_command command)
+{
+	return mig.role == OM_ROLE_SOURCE ? mig_source_heeds(mig.source, command) :
+		mig.role == OM_ROLE_DESTINATION && mig_target_heeds(mig.target, command);
+}
+
+static bool take_command(uint32_t posted, uint32_t which, enum mig_command command)
+{
+	return posted & which && mig_heeds(command);
+}
+
+/* Whoever posted has looked at the state before, and it may be another one by now: a command that comes too late is dropped. */
 static void take_posted(void)
 {
 	uint32_t posted = atomic_exchange(&mig.posted, 0);
 
-	posted &= mig.role == OM_ROLE_SOURCE ? ~(MIG_POST_ABORT | MIG_POST_FORGET) : ~(MIG_POST_CANCEL | MIG_POST_POSTCOPY);
 	if (posted & MIG_POST_FAIL) {
 		const char *words = atomic_load(&mig.failure_words);
 
@@ -247,17 +254,17 @@ static void take_posted(void)
 		mig_link_lost();
 		trouble(MIG_ON_LOST, OM_ECONNECTION, "the connection was lost");
 	}
-	if (posted & MIG_POST_CANCEL && mig.source < MIG_SOURCE_COMMITTED) {
+	if (take_command(posted, MIG_POST_CANCEL, MIG_COMMAND_CANCEL)) {
 		mig_reason(OM_ECANCELLED, "cancelled by command");
 		mig_event(MIG_ON_CANCEL);
 	}
-	if (posted & MIG_POST_ABORT && !mig_target_may_run(mig.target)) {
+	if (take_command(posted, MIG_POST_ABORT, MIG_COMMAND_ABORT)) {
 		mig_reason(OM_ECANCELLED, "given up by command at the destination");
 		mig_event(MIG_ON_ABORT);
 	}
-	if (posted & MIG_POST_FORGET && session_over())
+	if (take_command(posted, MIG_POST_FORGET, MIG_COMMAND_FORGET))
 		link_event(MIG_LINK_ON_HEARD);
-	if (posted & MIG_POST_POSTCOPY && mig.source <= MIG_SOURCE_ROUNDS)
+	if (take_command(posted, MIG_POST_POSTCOPY, MIG_COMMAND_POSTCOPY))
 		mig_source_postcopy_now();
 }
 

@@ -535,32 +535,27 @@ static long in(uint64_t connection, uint64_t size, const RT_UNTRUSTED uint8_t *d
 	return error;
 }
 
-/* Under session_lock. */
+static int give(enum mig_command what, uint32_t post)
+{
+	if (!mig_heeds(what))
+		return OM_ESTATE;
+	mig_post(post);
+	return 0;
+}
+
+/* Under session_lock: no other session begins, so what is posted is for this one. */
 static int command(uint64_t what, uint64_t value)
 {
-	bool source = mig.role == OM_ROLE_SOURCE;
-
 	switch (what) {
 	case OM_COMMAND_CANCEL:
-		if (!source || mig_source_over(mig.source) || mig.source >= MIG_SOURCE_COMMITTED)
-			return OM_ESTATE;
-		mig_post(MIG_POST_CANCEL);
-		return 0;
+		return give(MIG_COMMAND_CANCEL, MIG_POST_CANCEL);
 	case OM_COMMAND_POSTCOPY:
-		if (!source || mig.source > MIG_SOURCE_ROUNDS)
-			return OM_ESTATE;
-		mig_post(MIG_POST_POSTCOPY);
-		return 0;
+		/* A rehearsal sends no memory, now or later. */
+		return mig.params.flags & OM_MIG_PARAM_REHEARSE ? OM_ESTATE : give(MIG_COMMAND_POSTCOPY, MIG_POST_POSTCOPY);
 	case OM_COMMAND_ABORT:
-		if (mig.role != OM_ROLE_DESTINATION || mig_target_may_run(mig.target))
-			return OM_ESTATE;
-		mig_post(MIG_POST_ABORT);
-		return 0;
+		return give(MIG_COMMAND_ABORT, MIG_POST_ABORT);
 	case OM_COMMAND_FORGET:
-		if (mig.role != OM_ROLE_DESTINATION || !mig_target_over(mig.target))
-			return OM_ESTATE;
-		mig_post(MIG_POST_FORGET);
-		return 0;
+		return give(MIG_COMMAND_FORGET, MIG_POST_FORGET);
 	case OM_COMMAND_GO_ON:
 		return mig.role ? 0 : OM_ESTATE;
 	case OM_COMMAND_DOWNTIME:

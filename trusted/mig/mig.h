@@ -311,6 +311,7 @@ long mig_control_out(RT_UNTRUSTED uint8_t *data);
 /* The payload is in mig_received. */
 int  mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER]);
 /* Both sides know each other's state again. @error: why the other one's session ended, if it did. */
+bool mig_heeds(enum mig_command command);           /* now, by its state */
 void mig_settle(unsigned peer_state, int error);
 
 /* ---- link.c ---- */

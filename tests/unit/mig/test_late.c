@@ -313,6 +313,98 @@ static void an_abort(void)
 	printf("an abort held up until the program moves on: nobody's\n");
 }
 
+/* ---- a command, given in one state and taken up in another ---- */
+
+static struct { int side, from; uint32_t what; bool (*time)(void); } command;
+
+/* Given when it would have been heeded, and taken up now, when this frame is about to leave. */
+static int take_up_late(struct pair *pair, int from, unsigned connection, uint8_t *frame, size_t *size)
+{
+	void (*post)(uint32_t) = symbol_of(&pair->side[command.side], "mig_post");
+
+	(void)frame;
+	(void)size;
+	if (from == command.from && connection == OM_CONNECTION_CONTROL && !struck && command.time()) {
+		struck = true;
+		post(command.what);
+		CHECK(side_call(&pair->side[command.side], OM_ENGINE_COMMAND, OM_COMMAND_GO_ON, 0, NULL, 0) == 0);
+		CHECK(atomic_load(&engine_of(command.side)->posted) == 0);
+	}
+	return 1;
+}
+
+static bool is_committed(void) { return engine_of(SOURCE)->source == MIG_SOURCE_COMMITTED; }
+static bool is_stopped(void)   { return engine_of(SOURCE)->source == MIG_SOURCE_AWAIT_PREPARED; }
+static bool is_handed_over(void) { return engine_of(SOURCE)->source == MIG_SOURCE_POSTCOPY; }
+static bool is_started(void)   { return engine_of(TARGET)->target == MIG_TARGET_RUNNING; }
+static bool is_receiving(void) { return engine_of(TARGET)->target == MIG_TARGET_RECEIVING; }
+
+/* The migration goes on as if nobody had said anything. */
+static void too_late(const char *words, int side, int from, uint32_t what, bool (*time)(void))
+{
+	command.side = side;
+	command.from = from;
+	command.what = what;
+	command.time = time;
+	open_pair(take_up_late);
+	CHECK(pair_pump(&p, 3000));
+	CHECK(struck);
+	CHECK(pair_runnable(&p) == 1 && side_status(&p.side[SOURCE]).state == OM_MIG_COMPLETED);
+	CHECK(side_status(&p.side[SOURCE]).error == 0 && side_status(&p.side[SOURCE]).reason[0] == 0);
+	check_end(SENT);
+	printf("%s: dropped\n", words);
+	pair_close(&p);
+}
+
+/* When a host asks, it is told. */
+static void refused(void)
+{
+	static const struct { int side; uint64_t command; } late[] = {
+		{ SOURCE, OM_COMMAND_CANCEL }, { SOURCE, OM_COMMAND_POSTCOPY }, { TARGET, OM_COMMAND_ABORT },
+		{ SOURCE, OM_COMMAND_ABORT }, { SOURCE, OM_COMMAND_FORGET }, { TARGET, OM_COMMAND_CANCEL }, { TARGET, OM_COMMAND_POSTCOPY },
+		{ TARGET, OM_COMMAND_FORGET },
+	};
+
+	open_pair(NULL);
+	while (!is_started())
+		(void)pair_step(&p);
+	for (size_t i = 0; i < sizeof late / sizeof *late; i++)
+		CHECK(side_call(&p.side[late[i].side], OM_ENGINE_COMMAND, late[i].command, 0, NULL, 0) == OM_ESTATE);
+	p.side[SOURCE].last_error = p.side[TARGET].last_error = 0;
+	CHECK(pair_pump(&p, 3000));
+	check_end(SENT);
+	printf("commands that are given too late: refused\n");
+	pair_close(&p);
+}
+
+/* A rehearsal sends no memory, whatever is asked for meanwhile. */
+static void a_rehearsal(void)
+{
+	pair_open(&p, OM_MODE_STOP, 1);
+	pair_run(&p, 1, PAGES);
+	p.params.flags = OM_MIG_PARAM_REHEARSE;
+	pair_begin(&p);
+	CHECK(side_call(&p.side[SOURCE], OM_ENGINE_COMMAND, OM_COMMAND_POSTCOPY, 0, NULL, 0) == OM_ESTATE);
+	p.side[SOURCE].last_error = 0;
+	CHECK(pair_pump(&p, 3000));
+	CHECK(side_status(&p.side[SOURCE]).state == OM_MIG_REHEARSED && pair_runnable(&p) == 1);
+	CHECK(side_runs(&p, SOURCE));
+	printf("post-copy of a rehearsal: refused\n");
+	pair_close(&p);
+}
+
+static void commands(void)
+{
+	too_late("a cancel that is taken up behind the token", SOURCE, SOURCE, MIG_POST_CANCEL, is_committed);
+	too_late("a cancel that is taken up when the program is known to run there", SOURCE, TARGET, MIG_POST_CANCEL, is_handed_over);
+	too_late("post-copy that is taken up when the program has stopped", SOURCE, TARGET, MIG_POST_POSTCOPY, is_stopped);
+	too_late("a destination's giving up that is taken up when the program runs there", TARGET, TARGET, MIG_POST_ABORT, is_started);
+	too_late("the end of a wait that has not begun", TARGET, TARGET, MIG_POST_FORGET, is_started);
+	too_late("... and of a destination that receives", TARGET, TARGET, MIG_POST_FORGET, is_receiving);
+	refused();
+	a_rehearsal();
+}
+
 /* ---- between looking whether there is such a connection and owning it ---- */
 
 enum { FEW = 1, MANY = 4 };
@@ -411,6 +503,7 @@ int main(void)
 	a_frame_overtaken();
 	a_request();
 	an_abort();
+	commands();
 	a_call();
 	a_store(false);
 	a_store(true);
