@@ -14,6 +14,7 @@
 #include <time.h>
 #include "cli.h"
 #include "daemon/client.h"
+#include "evidence/authentic/lineage.h"
 #include "evidence/parse/envelope.h"
 #include "exitcodes.h"
 #include "strerror.h"
@@ -36,7 +37,7 @@ static const char unlock_help[] =
 	"secrets or for a lineage begins when it has them all; one that runs finds new ones as files of /dev/attestation/keys.\n\n"
 	"  --key FILE              the owner's private key, P-256, PEM: the one that the image, or its policy, names\n"
 	"  --secret NAME=FILE      what the program reads from /dev/attestation/keys/NAME (several)\n"
-	"  --lineage FILE          the key on which its encrypted files hang: 32 bytes, or 64 hexadecimal digits\n"
+	"  --lineage FILE          the key on which its encrypted files hang: 32 bytes, or 64 hexadecimal digits. What clients pin of it is printed\n"
 	"  --restart               it may open the seal that it was started from: nobody else runs with that lineage any more\n"
 	DEMANDS
 	"  --rehearse              judge, and say what it waits for; give nothing\n"
@@ -393,6 +394,28 @@ static int hand_on(struct party *old, const struct party *heir, size_t *ret_size
 
 /* ---- the outcome ---- */
 
+/* What clients pin of the lineage that is given: its public key. Return: false: a fault that no key has. */
+static bool lineage_key(uint8_t ret_public[OM_P256_PUBLIC])
+{
+	uint8_t private[OM_P256_SIZE];
+	const int error = om_lineage_pair(a.lineage, private, ret_public);
+
+	OPENSSL_cleanse(private, sizeof private);
+	return !error;
+}
+
+static void print_lineage(void)
+{
+	uint8_t public[OM_P256_PUBLIC];
+
+	if (!lineage_key(public))
+		return;
+	printf("  lineage      ");
+	for (size_t i = 0; i < sizeof public; i++)
+		printf("%02x", public[i]);
+	printf("\n               for clients: optmig verify --lineage\n");
+}
+
 static void print(const struct party *p, const char *outcome)
 {
 	const struct sgx_report_body *is = &p->verdict.peer.body;
@@ -405,6 +428,8 @@ static void print(const struct party *p, const char *outcome)
 		printf("  DEMONSTRATION: the root's key is public, so this proves nothing, and what was given may be anybody's\n");
 	if (is->attributes.flags & SGX_ATTR_DEBUG)
 		printf("  DEBUG: its host can read its memory\n");
+	if (a.has_lineage)
+		print_lineage();
 	if (!(p->says.flags & OM_UNLOCK_WAITS))
 		return;
 	printf("  waited for  %s", p->says.flags & OM_UNLOCK_WANTS_KEY ? " a lineage" : p->says.flags & OM_UNLOCK_WANTS_SEAL ? " leave to open its seal" : "");
@@ -415,6 +440,7 @@ static void print(const struct party *p, const char *outcome)
 
 static json_t *json_of(const struct party *p, const char *outcome)
 {
+	uint8_t public[OM_P256_PUBLIC];
 	json_t *names = json_array(), *o;
 
 	for (unsigned i = 0; i < p->says.count; i++)
@@ -423,6 +449,8 @@ static json_t *json_of(const struct party *p, const char *outcome)
 		"waited", p->says.flags & OM_UNLOCK_WAITS, "wants-lineage", p->says.flags & OM_UNLOCK_WANTS_KEY, "wants-secrets", names);
 	(void)add_hex(o, "mrenclave", p->verdict.peer.body.mrenclave, 32);   /* without memory there is nothing to print either */
 	(void)add_hex(o, "instance", p->says.instance, sizeof p->says.instance);
+	if (a.has_lineage && lineage_key(public))
+		(void)add_hex(o, "lineage-key", public, sizeof public);
 	return o;
 }
 

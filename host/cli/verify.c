@@ -10,6 +10,7 @@
 #include "collateral/collateral.h"
 #include "evidence/accept/ticket_text.h"
 #include "exitcodes.h"
+#include "launch.h"
 #include "strerror.h"
 #include "util.h"
 #include "verify/connect.h"
@@ -31,6 +32,9 @@ static const char help[] =
 	"  --image FILE            the program that it has to be: its image, as optmig-cc linked it (several)\n"
 	"  --mrenclave HEX         the same by its measurement (several)\n"
 	"  --policy FILE           what else you demand, in the words of optmig-policy(5): platforms, signers, floors\n"
+	"  --lineage KEY           the lineage that has to have certified the TLS key, 128 hexadecimal digits as a verdict shows them: of all starts of\n"
+	"                          a program that keep its keys and files, and of no other\n"
+	"  --max-age SECONDS       refuse a certificate, or fresh evidence, that is older, by the clock of the host on which it was made\n"
 	"  --report-data HEX       what it has to carry, 64 bytes or the first of them: a nonce, the hash of a key. Without it nothing says\n"
 	"                          that the evidence is of today\n"
 	"  --collateral FILE       the maker's certificates and lists, docs/spec/policy.md (default: what `optmig collateral` has stored)\n"
@@ -41,7 +45,7 @@ static const char help[] =
 	"Exit status: 0 accepted, 1 refused, or no connection, 2 usage, 5 the collateral is missing.\n"
 	"Example: optmig verify --quote q.bin --image ./redis-server --report-data $(printf '%s' \"$nonce\" | sha256sum | cut -c-64)\n";
 
-enum { OPT_QUOTE = 1, OPT_CERTIFICATE, OPT_CONNECT, OPT_LISTEN, OPT_IMAGE, OPT_MRENCLAVE, OPT_POLICY, OPT_DATA, OPT_COLLATERAL, OPT_GUESTS, OPT_AT, OPT_DEBUG, OPT_JSON, OPT_EVIDENCE, OPT_NONCE, OPT_HELP };
+enum { OPT_QUOTE = 1, OPT_CERTIFICATE, OPT_CONNECT, OPT_LISTEN, OPT_IMAGE, OPT_MRENCLAVE, OPT_POLICY, OPT_DATA, OPT_COLLATERAL, OPT_GUESTS, OPT_AT, OPT_DEBUG, OPT_JSON, OPT_EVIDENCE, OPT_NONCE, OPT_LINEAGE, OPT_MAX_AGE, OPT_HELP };
 static const struct option longs[] = {
 	{ "quote", required_argument, NULL, OPT_QUOTE },
 	{ "certificate", required_argument, NULL, OPT_CERTIFICATE },
@@ -49,6 +53,8 @@ static const struct option longs[] = {
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "evidence", required_argument, NULL, OPT_EVIDENCE },
 	{ "nonce", required_argument, NULL, OPT_NONCE },
+	{ "lineage", required_argument, NULL, OPT_LINEAGE },
+	{ "max-age", required_argument, NULL, OPT_MAX_AGE },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "mrenclave", required_argument, NULL, OPT_MRENCLAVE },
 	{ "policy", required_argument, NULL, OPT_POLICY },
@@ -62,13 +68,15 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
+#define AGE_MAX 1000000000    /* 31 years */
+
 struct verify {
 	struct verify_request request;
 	struct verify_programs programs;
 	uint8_t data[SGX_REPORTDATA_SIZE];
 	bool data_given, json;
 	const char *connect, *listen, *evidence;
-	uint8_t nonce[OM_NONCE_MAX];
+	uint8_t nonce[OM_NONCE_MAX], lineage[OM_P256_PUBLIC];
 	size_t nonce_size;
 	struct om_view fresh;                  /* --evidence FILE, once read */
 	struct om_view certificate;
@@ -141,6 +149,25 @@ static int set_time(struct verify *v, const char *value)
 	return 0;
 }
 
+static int set_lineage(struct verify *v, const char *value)
+{
+	if (hex(value, v->lineage, sizeof v->lineage) != sizeof v->lineage || !om_p256_valid(v->lineage))
+		return host_fail(OM_EINVAL, "--lineage takes a lineage's key, 128 hexadecimal digits, not \"%s\"", value);
+	v->request.lineage = v->lineage;
+	return 0;
+}
+
+static int set_age(struct verify *v, const char *value)
+{
+	char *end;
+	const long seconds = strtol(value, &end, 10);
+
+	if (end == value || *end || seconds < 1 || seconds > AGE_MAX)
+		return host_fail(OM_EINVAL, "--max-age takes seconds, 1 to %d, not \"%s\"", AGE_MAX, value);
+	v->request.max_age = seconds;
+	return 0;
+}
+
 static int option(struct verify *v, int c)
 {
 	switch (c) {
@@ -149,6 +176,8 @@ static int option(struct verify *v, int c)
 	case OPT_CONNECT:    v->connect = optarg; return 0;
 	case OPT_EVIDENCE:   v->evidence = optarg; return 0;
 	case OPT_NONCE:      return set_nonce(v, optarg);
+	case OPT_LINEAGE:    return set_lineage(v, optarg);
+	case OPT_MAX_AGE:    return set_age(v, optarg);
 	case OPT_LISTEN:     v->listen = optarg; return 0;
 	case OPT_IMAGE:      return add_program(v, optarg, true);
 	case OPT_MRENCLAVE:  return add_program(v, optarg, false);
@@ -202,12 +231,24 @@ static const char *place_of(const struct om_platform_facts *facts, char ret[OM_P
 
 static void add_instance(json_t *all, const struct om_instance *instance)
 {
-	char text[2 * SGX_REPORTDATA_SIZE + 1];
+	char text[2 * SGX_REPORTDATA_SIZE + 1], date[32];
 
 	json_object_set_new(all, "instance", json_string(hex_of(instance->id, sizeof instance->id, text)));
 	json_object_set_new(all, "lineage", json_string(hex_of(instance->lineage, sizeof instance->lineage, text)));
 	json_object_set_new(all, "next-move", json_integer((json_int_t)instance->next_move));
 	json_object_set_new(all, "guest-list", json_integer((json_int_t)instance->guests_floor));
+	json_object_set_new(all, "made", json_string(date_of((int64_t)instance->made, date)));
+}
+
+static void add_lineage(json_t *all, const struct verify_verdict *verdict)
+{
+	char text[2 * SGX_REPORTDATA_SIZE + 1];
+
+	json_object_set_new(all, "lineage-certified", json_boolean(verdict->has_lineage));
+	if (!verdict->has_lineage)
+		return;
+	json_object_set_new(all, "lineage-key", json_string(hex_of(verdict->lineage.public, sizeof verdict->lineage.public, text)));
+	json_object_set_new(all, "lineage-lasts", json_boolean(verdict->lineage.kind != OM_LINEAGE_NEW));
 }
 
 static void print_json(const struct verify *v, const struct verify_verdict *verdict)
@@ -237,8 +278,10 @@ static void print_json(const struct verify *v, const struct verify_verdict *verd
 		if (verify_programs_policy(&v->programs, body->mrenclave))
 			json_object_set_new(all, "migration-policy", json_string(verify_programs_policy(&v->programs, body->mrenclave)));
 		json_object_set_new(all, "fresh", json_boolean(verdict->fresh));
-		if (verdict->fresh)
+		if (verdict->has_instance)
 			add_instance(all, &verdict->instance);
+		if (!v->request.evidence.data)
+			add_lineage(all, verdict);
 		json_object_set_new(all, "valid-until", json_string(date_of(verdict->peer.valid_until, date)));
 	}
 	json_dumpf(all, stdout, JSON_INDENT(2));
@@ -257,17 +300,31 @@ static void print_moves(const char *policy)
 		printf("  %-12s %.*s\n", at == policy ? "may move" : "", (int)(end - at), at);
 }
 
-static void print_fresh(const struct om_instance *instance)
+static void print_instance(const struct om_instance *instance, bool fresh, int64_t now)
 {
-	char text[2 * SGX_REPORTDATA_SIZE + 1];
+	char text[2 * SGX_REPORTDATA_SIZE + 1], date[32];
 
-	printf("  instance     %s, %llu moves so far\n", hex_of(instance->id, sizeof instance->id, text), (unsigned long long)(instance->next_move - 1));
-	printf("  lineage      %s\n", hex_of(instance->lineage, sizeof instance->lineage, text));
+	printf("  instance     %s, %llu moves %s\n", hex_of(instance->id, sizeof instance->id, text), (unsigned long long)(instance->next_move - 1),
+		fresh ? "so far" : "when the server read its certificate");
 	if (instance->guests_floor)
 		printf("  guests       the list in force has version %llu\n", (unsigned long long)instance->guests_floor);
 	else
 		printf("  guests       no list in force\n");
-	printf("  fresh        made for this nonce, by the enclave's runtime\n");
+	if (*date_of((int64_t)instance->made, date))
+		printf("  made         %s by its host's clock, %lld s ago\n", date, (long long)(now - (int64_t)instance->made));
+}
+
+static void print_lineage(const struct verify_verdict *verdict)
+{
+	char text[2 * SGX_REPORTDATA_SIZE + 1];
+
+	if (!verdict->has_lineage) {
+		printf("  lineage      none has certified the key\n");
+		return;
+	}
+	printf("  lineage      %s\n", hex_of(verdict->lineage.public, sizeof verdict->lineage.public, text));
+	printf("               has certified the key; %s\n", verdict->lineage.kind == OM_LINEAGE_NEW ?
+		"it ends with this start: the image keeps none (lineage = new)" : "a restart has the same (--lineage)");
 }
 
 static void print_text(const struct verify *v, const struct verify_verdict *verdict)
@@ -293,8 +350,12 @@ static void print_text(const struct verify *v, const struct verify_verdict *verd
 	if (!v->data_given && v->request.evidence.data)
 		printf("               nobody asked for it: the evidence may be old, or another's (--report-data)\n");
 	print_moves(verify_programs_policy(&v->programs, body->mrenclave));
+	if (verdict->has_instance)
+		print_instance(&verdict->instance, verdict->fresh, v->request.now);
+	if (!v->request.evidence.data)
+		print_lineage(verdict);
 	if (verdict->fresh)
-		print_fresh(&verdict->instance);
+		printf("  fresh        made for this nonce, by the enclave's runtime\n");
 	else if (!v->request.evidence.data)
 		printf("  fresh        no: of the day on which the server read its certificate; it may have moved since (--evidence URL)\n");
 	if (*date_of(verdict->peer.valid_until, date))
@@ -317,6 +378,8 @@ static int check(const struct verify *v)
 		return host_fail(OM_EINVAL, "--evidence is for a certificate's key (--connect, --certificate)");
 	if (!v->nonce_size == !!(v->evidence && v->certificate.data))
 		return host_fail(OM_EINVAL, v->nonce_size ? "--nonce belongs to --certificate FILE --evidence FILE" : "--evidence FILE needs --nonce HEX, that it was asked for with");
+	if (v->request.evidence.data && (v->request.lineage || v->request.max_age))
+		return host_fail(OM_EINVAL, "%s is for a certificate or fresh evidence: a quote alone does not say it", v->request.lineage ? "--lineage" : "--max-age");
 	if (v->data_given && !v->request.evidence.data)
 		return host_fail(OM_EINVAL, "--report-data is for a quote: a certificate's evidence carries its key");
 	return 0;

@@ -2,7 +2,9 @@
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 #include <string.h>
+#include <time.h>
 #include "crypto/wipe.h"
+#include "evidence/authentic/lineage.h"
 #include "evidence/parse/tagged.h"
 #include "util.h"
 #include "verify/certificate.h"
@@ -57,6 +59,61 @@ static int refused(struct verify_verdict *ret, int error, enum om_attest_reason 
 	return 0;
 }
 
+/* Clocks of two machines differ. */
+#define CLOCK_SLACK 300
+
+/* The date counts if it is the runtime's word. */
+static enum om_attest_reason judge_age(const struct verify_request *request, const struct verify_verdict *verdict)
+{
+	const int64_t made = (int64_t)verdict->instance.made;
+
+	if (!request->max_age)
+		return OM_WHY_NONE;
+	if (!verdict->has_instance || made <= 0)
+		return OM_WHY_AGE_NONE;
+	if (made > request->now)
+		return made - request->now > CLOCK_SLACK ? OM_WHY_AGE_FUTURE : OM_WHY_NONE;
+	return request->now - made > request->max_age ? OM_WHY_AGE : OM_WHY_NONE;
+}
+
+static enum om_attest_reason judge_lineage(const struct verify_request *request, const struct verify_verdict *verdict)
+{
+	if (!request->lineage)
+		return OM_WHY_NONE;
+	if (!verdict->has_lineage)
+		return OM_WHY_LINEAGE_NONE;
+	return om_equal(request->lineage, verdict->lineage.public, sizeof verdict->lineage.public) ? OM_WHY_NONE : OM_WHY_LINEAGE;
+}
+
+/* The evidence is accepted, and is over these claims: do they say what is demanded? */
+static void judge_claims(const struct verify_request *request, const struct om_claims *claims, struct verify_verdict *ret)
+{
+	const int forged = om_lineage_verify(claims);
+	enum om_attest_reason reason = forged && forged != OM_ENOTFOUND ? OM_WHY_LINEAGE_FORGED : OM_WHY_NONE;
+
+	if (!reason) {
+		ret->has_lineage = claims->has_lineage;
+		ret->lineage = claims->lineage;
+		ret->has_instance = ret->has_lineage || ret->fresh;
+		ret->instance = claims->instance;
+		reason = judge_lineage(request, ret);
+	}
+	if (!reason)
+		reason = judge_age(request, ret);
+	if (!reason)
+		return;
+	ret->error = OM_EAUTH;
+	ret->reason = reason;
+}
+
+/* By the dates in it. Whoever makes it chooses them: what is refused here says itself that it is over. */
+static bool in_force(X509 *x, int64_t now)
+{
+	time_t at = (time_t)now;
+
+	return X509_cmp_time(X509_get0_notBefore(x), &at) < 0 && X509_cmp_time(X509_get0_notAfter(x), &at) > 0;
+}
+
 int verify_certificate(const struct verify_request *request, X509 *x, struct om_view nonce, struct verify_verdict *ret)
 {
 	struct verify_request of_evidence = *request;
@@ -72,6 +129,8 @@ int verify_certificate(const struct verify_request *request, X509 *x, struct om_
 		return refused(ret, OM_EQUOTE, OM_WHY_EVIDENCE_FORMAT);
 	if (X509_verify(x, X509_get0_pubkey(x)) != 1 || !names_key(x, &claims))
 		return refused(ret, OM_EAUTH, OM_WHY_CERTIFICATE_KEY);
+	if (!in_force(x, request->now))
+		return refused(ret, OM_EEXPIRED, OM_WHY_CERTIFICATE_TIME);
 	if (nonce.size && (claims.nonce.size != nonce.size || !om_equal(claims.nonce.data, nonce.data, nonce.size)))
 		return refused(ret, OM_EAUTH, OM_WHY_NONCE);
 	of_evidence.evidence = tagged.evidence;
@@ -82,7 +141,9 @@ int verify_certificate(const struct verify_request *request, X509 *x, struct om_
 	if (!om_equal(data, ret->peer.body.reportdata, sizeof data)) {
 		ret->error = OM_EAUTH;
 		ret->reason = OM_WHY_CERTIFICATE_KEY;
+		return 0;
 	}
+	judge_claims(request, &claims, ret);
 	return 0;
 }
 
@@ -111,6 +172,6 @@ int verify_fresh(const struct verify_request *request, X509 *x, struct om_view b
 		return 0;
 	}
 	ret->fresh = true;
-	ret->instance = claims.instance;
+	judge_claims(request, &claims, ret);
 	return 0;
 }

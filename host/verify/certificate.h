@@ -7,8 +7,8 @@
 #include "verify/verify.h"
 
 /*
- * Judges a certificate: signed by its own key, its evidence's claims name that key, and the evidence is over those claims. Whether whoever shows it
- * has the key, a TLS handshake says. @request: all but the evidence. @nonce: what its claims must carry; size 0: nothing.
+ * Judges a certificate: signed by its own key, its evidence's claims name that key, and the evidence is over those claims. If they
+ * name a lineage, it has signed them. Dates in it count: it is over when it says so. Whether whoever shows it has the key, a TLS handshake says. @request: all but the evidence. @nonce: what its claims must carry; size 0: nothing.
  * Return: 0 with the verdict; as verify_judge().
  */
 __attribute__((warn_unused_result))

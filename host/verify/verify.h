@@ -28,6 +28,8 @@ struct verify_request {
 	struct om_view guests;          /* a signed list; size 0: none */
 	struct om_view policy;          /* its text; size 0: the default */
 	const struct verify_programs *programs; /* accepted besides what the policy names; NULL: none */
+	const uint8_t *lineage;         /* OM_P256_PUBLIC bytes, which has to have certified the key; NULL: any, or none */
+	int64_t max_age;                /* seconds that may have gone by since the evidence was made; 0: any */
 	bool debug;                     /* an enclave that its host can read will do */
 	int64_t now;                    /* seconds since 1970 */
 };
@@ -37,8 +39,11 @@ struct verify_verdict {
 	enum om_attest_reason reason;
 	struct om_peer peer;            /* of refused evidence: as far as it is authentic; body zero if it is not */
 	struct om_policy policy;
-	bool fresh;                     /* verify_fresh(), accepted: what follows is the enclave's word */
+	bool fresh;                     /* verify_fresh(): over the nonce */
+	/* Of authentic evidence: the word of the enclave's runtime, because it is fresh, or because its lineage has signed it. */
+	bool has_instance, has_lineage;
 	struct om_instance instance;
+	struct om_certifier lineage;
 };
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Evidence in certificates and from endpoints: what is accepted has one form, so that it is written again as it was read. */
 #include "fuzz.h"
+#include "evidence/authentic/lineage.h"
 #include "evidence/parse/tagged.h"
 
 static void claims_are_canonical(struct om_view bytes, const struct om_claims *claims)
@@ -8,9 +9,10 @@ static void claims_are_canonical(struct om_view bytes, const struct om_claims *c
 	uint8_t again[OM_CLAIMS_MAX];
 	size_t size;
 
-	if (claims->algorithm != OM_HASH_SHA256 || claims->nonce.size > OM_NONCE_MAX)
+	(void)om_lineage_verify(claims);
+	if (claims->nonce.size > OM_NONCE_MAX)
 		return;
-	PROPERTY(!om_claims_encode(claims->pubkey_hash.data, claims->nonce, claims->has_instance ? &claims->instance : NULL, again, sizeof again, &size));
+	PROPERTY(!om_claims_encode(claims, again, sizeof again, &size));
 	/* Their order is free, and a nonce of no bytes is none. */
 	PROPERTY(size == bytes.size || !claims->nonce.size);
 }

@@ -10,6 +10,7 @@
 #include "crypto/ec.h"
 #include "evidence/accept/policy_text.h"
 #include "evidence/accept/ticket_text.h"
+#include "evidence/authentic/lineage.h"
 #include "evidence/parse/tagged.h"
 #include "unlock/unlock.h"
 #include "sealfile.h"
@@ -198,18 +199,30 @@ static int policies(void)
 /* Claims of all kinds, and a frame around them. */
 static int tagged(void)
 {
-	const struct om_instance instance = { .id = { 1 }, .next_move = 2, .guests_floor = 3 };
-	uint8_t claims[OM_CLAIMS_MAX], bytes[OM_CLAIMS_MAX + 64], hash[32] = { 4 };
+	const uint8_t secret[OM_LINEAGE_KEY] = { 5 };
+	uint8_t claims[OM_CLAIMS_MAX], bytes[OM_CLAIMS_MAX + 64], hash[32] = { 4 }, private[OM_P256_SIZE];
+	struct om_claims c = { .algorithm = OM_HASH_SHA256, .pubkey_hash = { hash, sizeof hash } };
 	size_t claims_size, size;
 
-	if (om_claims_encode(hash, (struct om_view) { 0 }, NULL, claims, sizeof claims, &size))
+	if (om_claims_encode(&c, claims, sizeof claims, &size))
 		return 1;
 	seed("tagged", "claims", (struct om_view) { claims, size });
-	if (om_claims_encode(hash, (struct om_view) { hash, 16 }, &instance, claims, sizeof claims, &claims_size) ||
+	c.nonce = (struct om_view) { hash, 16 };
+	c.has_instance = true;
+	c.instance = (struct om_instance) { .id = { 1 }, .next_move = 2, .guests_floor = 3, .made = 1767225600 };
+	if (om_claims_encode(&c, claims, sizeof claims, &claims_size) ||
 	    om_tagged_encode((struct om_view) { hash, sizeof hash }, (struct om_view) { claims, claims_size }, bytes, sizeof bytes, &size))
 		return 1;
 	seed("tagged", "fresh", (struct om_view) { claims, claims_size });
 	seed("tagged", "evidence", (struct om_view) { bytes, size });
+	c.has_lineage = true;
+	if (om_lineage_pair(secret, private, c.lineage.public))
+		return 1;
+	om_lineage_name(c.lineage.public, c.instance.lineage);
+	om_lineage_hash(&c, hash);
+	if (om_p256_sign(private, hash, c.lineage.signature) || om_claims_encode(&c, claims, sizeof claims, &claims_size))
+		return 1;
+	seed("tagged", "lineage", (struct om_view) { claims, claims_size });
 	return 0;
 }
 

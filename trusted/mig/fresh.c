@@ -17,19 +17,23 @@
 #include "rt/lineage.h"
 #include "sgx_arch.h"
 
-struct claims { uint8_t bytes[OM_CLAIMS_MAX]; size_t size; };
-
-static int make_claims(struct om_view nonce, struct claims *ret)
+int mig_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size)
 {
-	struct om_instance instance = { .next_move = mig_instance_move(), .guests_floor = mig_evidence_floor() };
+	struct om_claims claims = { .algorithm = OM_HASH_SHA256, .nonce = nonce, .has_instance = true };
+	struct om_instance *instance = &claims.instance;
 	uint8_t hash[32];
 
-	memcpy(instance.id, mig_instance_id(), sizeof instance.id);
-	(void)rt_lineage_id(instance.lineage);       /* one that waits for its owner has none */
+	*instance = (struct om_instance) { .next_move = mig_instance_move(), .guests_floor = mig_evidence_floor(),
+		.made = (uint64_t)(rt_realtime_ns() / 1000000000) };
+	memcpy(instance->id, mig_instance_id(), sizeof instance->id);
 	if (rt_io_attest_key_hash(hash))
 		return OM_ESGX;
-	return om_claims_encode(hash, nonce, &instance, ret->bytes, sizeof ret->bytes, &ret->size);
+	claims.pubkey_hash = (struct om_view) { hash, sizeof hash };
+	(void)rt_lineage_certify(&claims);           /* one that waits for its owner has none */
+	return om_claims_encode(&claims, buffer, OM_CLAIMS_MAX, ret_size);
 }
+
+struct claims { uint8_t bytes[OM_CLAIMS_MAX]; size_t size; };
 
 /* Context: owner of MIG_OWNER_IO. */
 static int make_report(const struct sgx_targetinfo *target, struct om_view nonce, struct claims *ret_claims, struct sgx_report *ret_report)
@@ -39,7 +43,7 @@ static int make_report(const struct sgx_targetinfo *target, struct om_view nonce
 
 	if (!mig_here())
 		return OM_ESTATE;
-	error = make_claims(nonce, ret_claims);
+	error = mig_claims(nonce, ret_claims->bytes, &ret_claims->size);
 	if (error)
 		return error;
 	om_fresh_report_data((struct om_view) { ret_claims->bytes, ret_claims->size }, data);

@@ -408,6 +408,5 @@ void mig_instance_moved(void);                     /* the token has come: this m
  */
 int mig_evidence_heir(struct om_view evidence, const uint8_t report_data[SGX_REPORTDATA_SIZE], const uint8_t mrenclave[32], const char **ret_words);
 const uint8_t *mig_instance_id(void);              /* 16 bytes */
-uint64_t mig_instance_move(void);                  /* number of the next, or of the one that is being made */
 
 #endif

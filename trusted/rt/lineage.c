@@ -3,6 +3,7 @@
 #include "crypto/ec.h"
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"
+#include "evidence/authentic/lineage.h"
 #include "launch.h"
 #include "rt/internal.h"
 #include "rt/libmem.h"
@@ -61,44 +62,33 @@ int rt_lineage_set(const uint8_t key[RT_LINEAGE_SIZE])
 /* The key pair is made anew each time: it is rarely wanted, and so lies nowhere. */
 static int pair(uint8_t ret_private[OM_P256_SIZE], uint8_t ret_public[OM_P256_PUBLIC])
 {
-	uint8_t seed[RT_LINEAGE_SIZE];
-	const long error = rt_lineage_derive("optmig lineage id 1", NULL, 0, seed);
-
-	if (!error)
-		om_p256_derive(seed, ret_private, ret_public);
-	om_wipe(seed, sizeof seed);
-	return error ? OM_ESTATE : 0;
+	return rt_lineage_there() && !om_lineage_pair(lineage.key, ret_private, ret_public) ? 0 : OM_ESTATE;
 }
 
-int rt_lineage_public(uint8_t ret_public[OM_P256_PUBLIC])
+int rt_lineage_id(uint8_t ret_id[OM_LINEAGE_ID])
 {
-	uint8_t private[OM_P256_SIZE];
-	const int error = pair(private, ret_public);
+	uint8_t private[OM_P256_SIZE], public[OM_P256_PUBLIC];
+	const int error = pair(private, public);
 
 	om_wipe(private, sizeof private);
+	if (!error)
+		om_lineage_name(public, ret_id);
 	return error;
 }
 
-int rt_lineage_id(uint8_t ret_id[16])
+int rt_lineage_certify(struct om_claims *claims)
 {
-	uint8_t public[OM_P256_PUBLIC], hash[OM_SHA256_SIZE];
-	const int error = rt_lineage_public(public);
+	uint8_t private[OM_P256_SIZE], hash[32];
+	int error = pair(private, claims->lineage.public);
 
-	if (error)
-		return error;
-	om_sha256(public, sizeof public, hash);
-	memcpy(ret_id, hash, 16);
-	return 0;
-}
-
-int rt_lineage_sign(const uint8_t hash[32], uint8_t ret_signature[OM_P256_SIGNATURE])
-{
-	uint8_t private[OM_P256_SIZE], public[OM_P256_PUBLIC];
-	int error = pair(private, public);
-
-	if (!error)
-		error = om_p256_sign(private, hash, ret_signature);
+	if (!error) {
+		claims->lineage.kind = (uint8_t)rt_launch()->lineage;
+		om_lineage_name(claims->lineage.public, claims->instance.lineage);
+		om_lineage_hash(claims, hash);
+		error = om_p256_sign(private, hash, claims->lineage.signature);
+	}
 	om_wipe(private, sizeof private);
+	claims->has_lineage = !error;
 	return error;
 }
 

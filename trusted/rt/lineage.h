@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "evidence/parse/tagged.h"
 
 #define RT_LINEAGE_SIZE 32
 
@@ -34,15 +35,13 @@ int rt_lineage_set(const uint8_t key[RT_LINEAGE_SIZE]);
 
 /* For an heir that takes it over: the key itself. The caller wipes it. Return: 0, or OM_ESTATE while there is none. */
 int rt_lineage_give(uint8_t ret_key[RT_LINEAGE_SIZE]);
+/* What a lineage is called in public (core/evidence/authentic/lineage.h). Return: 0, or OM_ESTATE. */
+int rt_lineage_id(uint8_t ret_id[OM_LINEAGE_ID]);
 /*
- * What a lineage is called in public: SHA-256 of the P-256 key (x, y) whose private half is derived with the label "optmig lineage id 1".
- * Whoever may sign with it is of the lineage. Return: 0, or OM_ESTATE.
+ * Certifies claims of a TLS key and this instance as the lineage (core/evidence/authentic/lineage.h): fills in what they say of it.
+ * Return: 0, or OM_ESTATE: there is none yet, and they name none.
  */
-int rt_lineage_public(uint8_t ret_public[64]);
-/* The first 16 bytes of the name. */
-int rt_lineage_id(uint8_t ret_id[16]);
-/* Signs as the lineage. Return: 0, or OM_ESTATE. */
-__attribute__((warn_unused_result)) int rt_lineage_sign(const uint8_t hash[32], uint8_t ret_signature[64]);
+__attribute__((warn_unused_result)) int rt_lineage_certify(struct om_claims *claims);
 /* It is gone from here, for good: the heir has it, or the program has ended. */
 void rt_lineage_wipe(void);
 

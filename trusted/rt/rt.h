@@ -411,6 +411,14 @@ long mig_engine_call(uint64_t op);
 bool mig_busy(void);
 /* A destination whose program has not come: its tables are being filled, and nobody else may touch them. */
 bool mig_arriving(void);
+/* Number of the next move, or of the one that is being made. */
+uint64_t mig_instance_move(void);
+/*
+ * What the enclave says of the program's TLS key now (core/evidence/parse/tagged.h): which instance has it, by which lineage, at which time
+ * by the host's clock (mig/fresh.c). @nonce: size 0: none. @buffer: of OM_CLAIMS_MAX bytes. Return: 0, OM_ESGX, OM_EOVERFLOW.
+ */
+struct om_view;
+int mig_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size);
 /* Nobody begins a move until mig_let_go(). False: one is under way, or the program is gone. */
 bool mig_hold(void);
 void mig_let_go(void);

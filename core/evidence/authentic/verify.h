@@ -120,7 +120,14 @@
 	X(OM_WHY_DELEGATION_EXPIRED,   137, "the ticket's delegation has expired by this host's clock: ask the owner for another, or correct the clock") \
 	X(OM_WHY_DELEGATION_PLACE,     138, "the ticket allows a destination that its delegation does not: issue for fewer, or ask the owner for more") \
 	X(OM_WHY_NONCE,            140, "the evidence does not carry the nonce that was asked for") \
-	X(OM_WHY_FRESH,            141, "that is not the word of the enclave's runtime: its program, or another's, made this evidence")
+	X(OM_WHY_FRESH,            141, "that is not the word of the enclave's runtime: its program, or another's, made this evidence") \
+	X(OM_WHY_LINEAGE_FORGED,   142, "the lineage that the evidence names has not certified this key for this instance") \
+	X(OM_WHY_LINEAGE_NONE,     143, "no lineage has certified this key, and one is demanded") \
+	X(OM_WHY_LINEAGE,          144, "the key is certified by another lineage than the one that is demanded") \
+	X(OM_WHY_CERTIFICATE_TIME, 145, "the certificate is not valid at this time by its own dates") \
+	X(OM_WHY_AGE,              146, "the evidence is older than what was demanded, by the clock of the host on which it was made") \
+	X(OM_WHY_AGE_NONE,         147, "the evidence does not say when it was made, and an age is demanded") \
+	X(OM_WHY_AGE_FUTURE,       148, "the evidence was made later than now: one of the clocks is wrong, its host's or this one")
 enum om_attest_reason {
 #define X(name, number, words) name = (number),
 	OM_ATTEST_REASONS(X)

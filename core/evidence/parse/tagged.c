@@ -11,7 +11,18 @@
 
 enum major { UINT = 0, BYTES = 2, TEXT = 3, ARRAY = 4, MAP = 5, TAG = 6 };
 
-static const char pubkey_hash[] = "pubkey-hash", nonce_name[] = "nonce", instance_name[] = "optmig-instance";
+static const char pubkey_hash[] = "pubkey-hash", nonce_name[] = "nonce", instance_name[] = "optmig-instance", lineage_name[] = "optmig-lineage";
+
+/* Return: 0: the algorithm is not known. */
+static size_t hash_size(enum om_hash_id algorithm)
+{
+	switch (algorithm) {
+	case OM_HASH_SHA256: return 32;
+	case OM_HASH_SHA384: return 48;
+	case OM_HASH_SHA512: return OM_PUBKEY_HASH_MAX;
+	default:             return 0;
+	}
+}
 
 /* ---- writing ------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -41,40 +52,60 @@ static void put_string(struct om_put *p, enum major major, const void *bytes, si
 	om_put_bytes(p, bytes, size);
 }
 
-static void put_instance(struct om_put *p, const struct om_instance *instance)
+void om_instance_put(struct om_put *p, const struct om_instance *instance)
 {
-	put_string(p, TEXT, instance_name, sizeof instance_name - 1);
-	put_head(p, BYTES, OM_INSTANCE_CLAIM);
 	om_put_bytes(p, instance->id, sizeof instance->id);
 	om_put_bytes(p, instance->lineage, sizeof instance->lineage);
 	om_put_u64(p, instance->next_move);
 	om_put_u64(p, instance->guests_floor);
+	om_put_u64(p, instance->made);
 }
 
-int om_claims_encode(const uint8_t spki_sha256[32], struct om_view nonce, const struct om_instance *instance, uint8_t *buffer, size_t buffer_size,
-	size_t *ret_size)
+static void put_lineage(struct om_put *p, const struct om_certifier *lineage)
 {
-	uint8_t entry[40];
+	om_put_u8(p, lineage->kind);
+	om_put_bytes(p, lineage->public, sizeof lineage->public);
+	om_put_bytes(p, lineage->signature, sizeof lineage->signature);
+}
+
+/* The name of a claim, and the head of its `size` bytes, which follow. */
+static void put_claim(struct om_put *p, const char *name, size_t size)
+{
+	put_string(p, TEXT, name, strlen(name));
+	put_head(p, BYTES, (uint32_t)size);
+}
+
+int om_claims_encode(const struct om_claims *c, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	uint8_t entry[OM_PUBKEY_HASH_MAX + 8];
 	struct om_put p;
 
-	if (nonce.size > OM_NONCE_MAX)
+	if (c->nonce.size > OM_NONCE_MAX)
 		return OM_EOVERFLOW;
+	if (!c->pubkey_hash.size || c->pubkey_hash.size != hash_size(c->algorithm))
+		return OM_EINVAL;
 	om_put_init(&p, entry, sizeof entry);
 	put_head(&p, ARRAY, 2);
-	put_head(&p, UINT, OM_HASH_SHA256);
-	put_string(&p, BYTES, spki_sha256, 32);
+	put_head(&p, UINT, c->algorithm);
+	put_string(&p, BYTES, c->pubkey_hash.data, c->pubkey_hash.size);
 	const size_t entry_size = om_put_size(&p);
 
 	om_put_init(&p, buffer, buffer_size);
-	put_head(&p, MAP, 1u + (nonce.size != 0) + (instance != NULL));
-	put_string(&p, TEXT, pubkey_hash, sizeof pubkey_hash - 1);
-	put_string(&p, BYTES, entry, entry_size);
-	if (nonce.size) {
-		put_string(&p, TEXT, nonce_name, sizeof nonce_name - 1);
-		put_string(&p, BYTES, nonce.data, nonce.size);
+	put_head(&p, MAP, 1u + (c->nonce.size != 0) + c->has_instance + c->has_lineage);
+	put_claim(&p, pubkey_hash, entry_size);
+	om_put_bytes(&p, entry, entry_size);
+	if (c->nonce.size) {
+		put_claim(&p, nonce_name, c->nonce.size);
+		om_put_bytes(&p, c->nonce.data, c->nonce.size);
 	}
-	if (instance)
-		put_instance(&p, instance);
+	if (c->has_instance) {
+		put_claim(&p, instance_name, OM_INSTANCE_CLAIM);
+		om_instance_put(&p, &c->instance);
+	}
+	if (c->has_lineage) {
+		put_claim(&p, lineage_name, OM_LINEAGE_CLAIM);
+		put_lineage(&p, &c->lineage);
+	}
 	*ret_size = om_put_size(&p);
 	return om_put_end(&p);
 }
@@ -144,7 +175,6 @@ int om_tagged_parse(struct om_view data, struct om_tagged *ret)
 static int hash_entry(struct om_view data, struct om_claims *ret)
 {
 	struct om_get g;
-	size_t size;
 
 	om_get_init(&g, data.data, data.size);
 	if (get_head(&g, ARRAY) != 2)
@@ -153,13 +183,9 @@ static int hash_entry(struct om_view data, struct om_claims *ret)
 	ret->pubkey_hash = get_string(&g, BYTES);
 	if (g.error)
 		return g.error;
-	switch (ret->algorithm) {
-	case OM_HASH_SHA256: size = 32; break;
-	case OM_HASH_SHA384: size = 48; break;
-	case OM_HASH_SHA512: size = 64; break;
-	default:             return OM_EUNSUPPORTED;
-	}
-	return ret->pubkey_hash.size == size ? om_get_end(&g) : OM_EINVAL;
+	if (!hash_size(ret->algorithm))
+		return OM_EUNSUPPORTED;
+	return ret->pubkey_hash.size == hash_size(ret->algorithm) ? om_get_end(&g) : OM_EINVAL;
 }
 
 static int instance_entry(struct om_view data, struct om_instance *ret)
@@ -171,12 +197,24 @@ static int instance_entry(struct om_view data, struct om_instance *ret)
 	om_get_bytes(&g, ret->lineage, sizeof ret->lineage);
 	ret->next_move = om_get_u64(&g);
 	ret->guests_floor = om_get_u64(&g);
+	ret->made = om_get_u64(&g);
+	return om_get_end(&g);
+}
+
+static int lineage_entry(struct om_view data, struct om_certifier *ret)
+{
+	struct om_get g;
+
+	om_get_init(&g, data.data, data.size);
+	ret->kind = om_get_u8(&g);
+	om_get_bytes(&g, ret->public, sizeof ret->public);
+	om_get_bytes(&g, ret->signature, sizeof ret->signature);
 	return om_get_end(&g);
 }
 
 int om_claims_parse(struct om_view data, struct om_claims *ret)
 {
-	struct om_view entry = { 0 }, instance = { 0 };
+	struct om_view entry = { 0 }, instance = { 0 }, lineage = { 0 };
 	bool hash = false, nonce = false;
 	uint32_t count;
 	struct om_get g;
@@ -196,6 +234,9 @@ int om_claims_parse(struct om_view data, struct om_claims *ret)
 		} else if (is(name, instance_name) && !ret->has_instance) {
 			ret->has_instance = true;
 			instance = value;
+		} else if (is(name, lineage_name) && !ret->has_lineage) {
+			ret->has_lineage = true;
+			lineage = value;
 		} else {
 			om_get_fail(&g, OM_EINVAL);
 		}
@@ -204,7 +245,7 @@ int om_claims_parse(struct om_view data, struct om_claims *ret)
 		return OM_EINVAL;
 	if (om_get_end(&g))
 		return om_get_end(&g);
-	if (ret->has_instance && instance_entry(instance, &ret->instance))
+	if ((ret->has_instance && instance_entry(instance, &ret->instance)) || (ret->has_lineage && lineage_entry(lineage, &ret->lineage)))
 		return OM_EINVAL;
 	return hash_entry(entry, ret);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include "evidence/accept/facts.h"
+#include "launch.h"
 #include "util.h"
 #include "verify/certificate.h"
 #include "optmig-verify.h"
@@ -16,6 +17,7 @@ struct optmig_verify {
 	struct verify_request request;
 	struct verify_programs programs;
 	int64_t at;
+	uint8_t lineage[OM_P256_PUBLIC];
 	char error[300];
 };
 
@@ -111,6 +113,21 @@ void optmig_verify_debug(optmig_verify *v, int yes)
 	v->request.debug = yes != 0;
 }
 
+int optmig_verify_lineage(optmig_verify *v, const uint8_t key[64])
+{
+	if (key && !om_p256_valid(key))
+		return say(v, OPTMIG_VERIFY_USAGE, "this is no key of a lineage: no point of P-256");
+	if (key)
+		memcpy(v->lineage, key, sizeof v->lineage);
+	v->request.lineage = key ? v->lineage : NULL;
+	return OPTMIG_VERIFY_ACCEPTED;
+}
+
+void optmig_verify_max_age(optmig_verify *v, int64_t seconds)
+{
+	v->request.max_age = seconds > 0 ? seconds : 0;
+}
+
 void optmig_verify_at(optmig_verify *v, int64_t seconds)
 {
 	v->at = seconds;
@@ -139,12 +156,17 @@ static void describe(const struct verify_verdict *is, optmig_verdict *ret)
 	ret->demonstration = facts->root_kind == OM_ROOT_DEMO;
 	ret->valid_until = is->peer.valid_until;
 	ret->fresh = is->fresh;
-	if (!is->fresh)
+	if (!is->has_instance)
 		return;
 	memcpy(ret->instance, is->instance.id, sizeof ret->instance);
 	memcpy(ret->lineage, is->instance.lineage, sizeof ret->lineage);
 	ret->moves = is->instance.next_move ? is->instance.next_move - 1 : 0;
 	ret->guest_list = is->instance.guests_floor;
+	ret->made = (int64_t)is->instance.made;
+	ret->certified = is->has_lineage;
+	ret->lineage_lasts = is->has_lineage && is->lineage.kind != OM_LINEAGE_NEW;
+	if (is->has_lineage)
+		memcpy(ret->lineage_key, is->lineage.public, sizeof ret->lineage_key);
 }
 
 /* What a caller of another version has no room for is left out. */
@@ -182,10 +204,12 @@ int optmig_verify_quote(optmig_verify *v, const void *quote, size_t size, const 
 		return say(v, OPTMIG_VERIFY_MEMORY, "no memory");
 	request.evidence = (struct om_view) { quote, size };
 	error = verify_judge(&request, is);
-	if (!error && !is->error && memcmp(is->peer.body.reportdata, report_data, SGX_REPORTDATA_SIZE) != 0) {
-		is->error = OM_EAUTH;
+	if (!error && !is->error && memcmp(is->peer.body.reportdata, report_data, SGX_REPORTDATA_SIZE) != 0)
 		is->reason = OM_WHY_USER_DATA;
-	}
+	else if (!error && !is->error && (request.lineage || request.max_age))
+		is->reason = request.lineage ? OM_WHY_LINEAGE_NONE : OM_WHY_AGE_NONE;
+	if (!error && !is->error && is->reason)
+		is->error = OM_EAUTH;
 	error = give(v, error, is, ret);
 	free(is);
 	return error;

@@ -50,13 +50,17 @@ typedef struct optmig_verdict {
 	uint16_t product, svn;
 	uint8_t debug;                    /* its host can read its memory */
 	uint8_t demonstration;            /* proves nothing: the root's key is public */
-	uint8_t fresh;                    /* the next four are the enclave's word; else zero */
-	uint8_t zero;
+	uint8_t fresh;                    /* for the caller's nonce; if fresh or certified, the next four are the enclave's word; else zero */
+	uint8_t certified;                /* by a lineage: lineage_key */
 	uint8_t instance[16];             /* of the program that was started once, wherever it has moved */
 	uint8_t lineage[16];              /* the same for all that have one lineage's keys and files: restarted, upgraded; zero: none yet */
 	uint64_t moves;                   /* how often it has */
 	uint64_t guest_list;              /* version of the signed list of guests in force; 0: none */
 	int64_t valid_until;              /* seconds since 1970 */
+	int64_t made;                     /* the same: when the evidence was, by the clock of its host, which may lie; 0: it does not say */
+	uint8_t lineage_key[64];          /* P-256, x and y: what optmig_verify_lineage() takes; zero: not certified */
+	uint8_t lineage_lasts;            /* over restarts and upgrades; else it ends with this one start */
+	uint8_t zero[7];
 } optmig_verdict;
 
 /* NULL: no memory. */
@@ -75,6 +79,16 @@ int optmig_verify_collateral(optmig_verify *v, const void *bytes, size_t size);
 int optmig_verify_guests(optmig_verify *v, const void *bytes, size_t size);
 /* An enclave that its host can read will do. */
 void optmig_verify_debug(optmig_verify *v, int yes);
+/*
+ * The lineage that has to have certified the TLS key: of all starts of a program that keep its keys and files, and of no other. NULL: any, or
+ * none. USAGE: no key. Of certificates and fresh evidence; quotes name none and are refused.
+ */
+int optmig_verify_lineage(optmig_verify *v, const uint8_t key[64]);
+/*
+ * Evidence that is older, or is of no known age, is refused; 0: any will do. Its date is by the clock of the host on which it was made: who has
+ * kept a certificate cannot make it younger, that host can. Of certificates and fresh evidence.
+ */
+void optmig_verify_max_age(optmig_verify *v, int64_t seconds);
 /* Seconds since 1970; 0: now. */
 void optmig_verify_at(optmig_verify *v, int64_t seconds);
 

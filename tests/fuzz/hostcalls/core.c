@@ -191,6 +191,18 @@ static struct om_tbuf *map_tbuf(void)
 	return (struct om_tbuf *)(at + GUARD);
 }
 
+uint64_t mig_instance_move(void) { return 1; }
+/* The engine's, which asks the host for nothing but the time. */
+int mig_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size)
+{
+	uint8_t hash[32];
+	struct om_claims claims = { .algorithm = OM_HASH_SHA256, .pubkey_hash = { hash, sizeof hash }, .nonce = nonce, .has_instance = true };
+
+	if (rt_io_attest_key_hash(hash))
+		return OM_ESGX;
+	claims.instance.made = (uint64_t)rt_realtime_ns();
+	return om_claims_encode(&claims, buffer, OM_CLAIMS_MAX, ret_size);
+}
 long rt_lineage_derive(const char *label, const void *context, size_t size, uint8_t ret_key[RT_LINEAGE_SIZE])
 {
 	(void)context, (void)size;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A client of liboptmig-verify. Usage: client IMAGE POLICY CERTIFICATE [EVIDENCE NONCE]: files, NONCE in binary. Prints result, reason and what is
- * known; exit status: the result. Besides, what a caller may do wrong is refused.
+ * A client of liboptmig-verify. Usage: client IMAGE POLICY CERTIFICATE [EVIDENCE NONCE] [LINEAGE AGE]: files, NONCE and LINEAGE in binary, AGE in
+ * seconds. Prints result, reason and what is known; exit status: the result. Besides, what a caller may do wrong is refused.
  */
 #include <optmig-verify.h>
 #include <stdio.h>
@@ -48,6 +48,8 @@ static void misuse(const struct file *certificate)
 	want(optmig_verify_fresh(v, certificate->bytes, certificate->size, "x", 1, "0123456789abcdef", 16, NULL) == OPTMIG_VERIFY_REFUSED, "no evidence");
 	want(optmig_verify_certificate(v, certificate->bytes, certificate->size, &verdict) == OPTMIG_VERIFY_REFUSED, "another program");
 	want(verdict.reason_number > 0 && verdict.reason[0] == 0x5a, "no more is written than there is room for");
+	want(optmig_verify_lineage(v, (const uint8_t *)"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef") == OPTMIG_VERIFY_USAGE, "no point");
+	want(optmig_verify_lineage(v, NULL) == OPTMIG_VERIFY_ACCEPTED, "any lineage");
 	want(optmig_verify_policy(v, "nonsense\n", 9) == OPTMIG_VERIFY_ACCEPTED &&
 	     optmig_verify_certificate(v, certificate->bytes, certificate->size, NULL) == OPTMIG_VERIFY_USAGE, "a policy that is none");
 	optmig_verify_free(v);
@@ -60,9 +62,10 @@ int main(int argc, char **argv)
 	optmig_verdict verdict = { .size = sizeof verdict };
 	struct file policy, certificate, evidence, nonce;
 	const char *moves;
+	const int demands = argc == 6 && argv[5][0] >= '0' && argv[5][0] <= '9' ? 2 : argc == 8 ? 2 : 0;
 	int result;
 
-	if (argc != 4 && argc != 6)
+	if (argc - demands != 4 && argc - demands != 6)
 		return 99;
 	policy = read_file(argv[2]);
 	certificate = read_file(argv[3]);
@@ -70,7 +73,13 @@ int main(int argc, char **argv)
 	want(optmig_verify_image(v, argv[1]) == OPTMIG_VERIFY_ACCEPTED && optmig_verify_policy(v, policy.bytes, policy.size) == OPTMIG_VERIFY_ACCEPTED, "demands");
 	want(optmig_verify_certificate(v, certificate.bytes, certificate.size, NULL) == OPTMIG_VERIFY_REFUSED, "a debug enclave");
 	optmig_verify_debug(v, 1);
-	if (argc == 4) {
+	if (demands) {
+		const struct file lineage = read_file(argv[argc - 2]);
+
+		want(lineage.size == 64 && optmig_verify_lineage(v, (const uint8_t *)lineage.bytes) == OPTMIG_VERIFY_ACCEPTED, "a lineage");
+		optmig_verify_max_age(v, atol(argv[argc - 1]));
+	}
+	if (argc - demands == 4) {
 		result = optmig_verify_certificate(v, certificate.bytes, certificate.size, &verdict);
 	} else {
 		evidence = read_file(argv[4]);
@@ -78,11 +87,13 @@ int main(int argc, char **argv)
 		result = optmig_verify_fresh(v, certificate.bytes, certificate.size, evidence.bytes, evidence.size, nonce.bytes, nonce.size, &verdict);
 	}
 	moves = optmig_verify_migration_policy(v, verdict.mrenclave);
+	printf("certified %d, lasts %d\n", verdict.certified, verdict.lineage_lasts);
 	printf("%d %s\nplatform %s\nfresh %d, %llu moves\n%s", result, verdict.reason, verdict.platform, verdict.fresh, (unsigned long long)verdict.moves,
 		result ? "" : moves ? moves : "no policy\n");
 	if (result == OPTMIG_VERIFY_ACCEPTED) {
 		optmig_verify_at(v, 1000000000);
 		want(optmig_verify_certificate(v, certificate.bytes, certificate.size, &verdict) == OPTMIG_VERIFY_REFUSED, "too early");
+		want(!verdict.certified && verdict.lineage_key[0] == 0 && verdict.lineage_key[63] == 0, "nothing of what is refused");
 	}
 	optmig_verify_free(v);
 	return result;

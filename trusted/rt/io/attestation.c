@@ -180,24 +180,38 @@ long rt_io_attest_key_hash(uint8_t ret[32])
 	return error;
 }
 
-/* Evidence over the claims that name the key, as the certificate's extension has it. */
-static long make_evidence(const uint8_t public[OM_P256_PUBLIC], struct part *ret)
+/* Claims of the key, and evidence over them. A move in between would make them of two machines: then once more. */
+static long make_claimed(uint8_t claims[OM_CLAIMS_MAX], size_t *ret_size, struct rt_io_virtual *ret_quote)
 {
-	uint8_t hash[32], claims[OM_CLAIMS_MAX], data[SGX_REPORTDATA_SIZE];
-	struct om_view view = { claims, 0 };
-	struct rt_io_virtual quote = { 0 };
-	long error;
+	uint8_t data[SGX_REPORTDATA_SIZE];
 
-	hash_key(public, hash);
-	if (om_claims_encode(hash, (struct om_view) { 0 }, NULL, claims, sizeof claims, &view.size))
-		return -EIO;
-	om_claims_report_data(view, data);
-	error = make_quote(data, &quote);
+	for (;;) {
+		const uint64_t move = mig_instance_move();
+		long error;
+
+		if (mig_claims((struct om_view) { 0 }, claims, ret_size))
+			return -EIO;
+		om_claims_report_data((struct om_view) { claims, *ret_size }, data);
+		error = make_quote(data, ret_quote);
+		if (error || move == mig_instance_move())
+			return error;
+		rt_io_blob_free(ret_quote->blob, ret_quote->size);
+	}
+}
+
+/* As the certificate's extension has it. */
+static long make_evidence(struct part *ret)
+{
+	struct rt_io_virtual quote = { 0 };
+	uint8_t claims[OM_CLAIMS_MAX];
+	size_t size;
+	long error = make_claimed(claims, &size, &quote);
+
 	if (error)
 		return error;
-	error = part_new(ret, quote.size + view.size + OM_TAGGED_HEAD);
-	if (!error && om_tagged_encode((struct om_view) { rt_io_blob_at(quote.blob), quote.size }, view, rt_io_blob_at(ret->blob), ret->room,
-	    &ret->size))
+	error = part_new(ret, quote.size + size + OM_TAGGED_HEAD);
+	if (!error && om_tagged_encode((struct om_view) { rt_io_blob_at(quote.blob), quote.size }, (struct om_view) { claims, size },
+	    rt_io_blob_at(ret->blob), ret->room, &ret->size))
 		error = -EIO;
 	rt_io_blob_free(quote.blob, quote.size);
 	return error;
@@ -213,7 +227,7 @@ static long make_der(struct part *ret)
 	if (!error && !rt_random(c.serial, sizeof c.serial))
 		error = -EIO;
 	if (!error)
-		error = make_evidence(public, &evidence);
+		error = make_evidence(&evidence);
 	if (!error)
 		error = part_new(ret, evidence.size + OM_CERTIFICATE_OVERHEAD);
 	c.evidence = part_view(&evidence);
