@@ -11,6 +11,7 @@
 #include "mig/mig.h"
 #include "rt/rt.h"
 #include "rt/lineage.h"
+#include "rt/owner.h"
 #include "rt/seal.h"
 
 uint8_t *fake_elrange;
