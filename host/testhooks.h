@@ -29,6 +29,8 @@ struct host_test_hooks {
 	bool (*call_before)(uint32_t nr, int64_t *ret_result);
 	int64_t (*call_after)(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, int64_t result);
 	int64_t (*call)(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
+	/* What takes long elsewhere: "report" (about to be sent), "quote" (asked for). Waits. */
+	void (*slow)(const char *what);
 	/* Demo evidence is treated as a maker's: its collateral is nobody's to make, but comes with the peer. */
 	bool (*collateral_carried)(void);
 	/*
@@ -80,6 +82,12 @@ static inline int64_t host_hook_after(uint32_t nr, struct om_tbuf *tbuf, uint64_
 static inline int64_t host_hook_call(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	return host_test_hooks.call ? host_test_hooks.call(call, slot, tbuf, tbuf_size) : call(slot, tbuf, tbuf_size);
+}
+
+static inline void host_hook_slow(const char *what)
+{
+	if (host_test_hooks.slow)
+		host_test_hooks.slow(what);
 }
 
 static inline bool host_hook_collateral_carried(void)

@@ -77,6 +77,13 @@ $(B)/san/tests/unit/test_watch: $(call objs,san,tests/unit/rt/test_watch.c trust
 	$(CLANG) $(CFLAGS_san) $^ -lcmocka -o $@
 TESTS += $(B)/san/tests/unit/test_watch
 
+# The owner's grants with a pretended runtime: of what they do not call nothing is linked.
+$(B)/san/tests/unit/rt/test_owner.o: CFLAGS_san += -ffunction-sections -Iabi -Icore -Itrusted
+$(B)/san/tests/unit/test_owner: $(call objs,san,tests/unit/rt/test_owner.c) $(B)/san/libcore.a $(B)/san/libbearssl.a
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_san) $^ -fuse-ld=lld -Wl,--gc-sections -lcmocka -o $@
+TESTS += $(B)/san/tests/unit/test_owner
+
 # Untrusted memory in whole words: the enclave's own objects, watched.
 WORDS_SRC := trusted/rt/door.c trusted/rt/appmem.c trusted/boot/copy.S core/frame.c core/cursor.c core/mig/stream.c \
 	$(wildcard core/crypto/gcm*.c core/crypto/sha256*.c core/crypto/hmac.c)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One thread serves all clients of a process: requests are short, for what takes long runs in the session's own
- * threads. Clients that began or watch a migration get events; the source's process ends only after they have the last.
+ * threads. Clients that began or watch a migration get events; a process ends only after they have the last, whatever it ends of.
  * Peers must be of the same user, or root. A client that does not read, or talks nonsense, is dropped.
  */
 #include <errno.h>
 #include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -19,6 +20,7 @@
 #include "mig/identity.h"
 #include "mig/report.h"
 #include "rundir.h"
+#include "testhooks.h"
 #include "util.h"
 
 #define CLIENTS_MAX   16
@@ -29,6 +31,8 @@ static struct sockaddr_un address;
 static struct control control;
 static struct control_client clients[CLIENTS_MAX];
 static uint32_t ends_told;      /* sessions whose end the clients know */
+static pthread_t server;
+static atomic_bool serves;
 
 static bool peer_allowed(int fd)
 {
@@ -125,6 +129,8 @@ static void tell_news(void)
 	object = mig_report_json(&report);
 	if (ended)
 		mig_identity_json(control.mig, object);
+	if (ended)
+		host_hook_slow("report");
 	tell(report.ended_count, object);
 	json_decref(object);
 	if (!ended)
@@ -133,22 +139,18 @@ static void tell_news(void)
 	mig_delivered(control.mig, ends_told);
 }
 
-static void *control_main(void *argument)
+static void serve_all(int listen_fd)
 {
-	int listen_fd = (int)(intptr_t)argument, event_fd = mig_event_fd(control.mig);
+	int event_fd = mig_event_fd(control.mig);
 	uint64_t told_ns = 0, count;
 
-	if (host_thread_attach(control.enclave)) {
-		host_note("no control socket: %s", host_reason());
-		return NULL;
-	}
 	for (;;) {
 		struct pollfd p[CLIENTS_MAX + 2] = { { .fd = listen_fd, .events = POLLIN }, { .fd = event_fd, .events = POLLIN } };
 
 		for (int i = 0; i < CLIENTS_MAX; i++)
 			p[i + 2] = (struct pollfd){ .fd = clients[i].channel.fd, .events = POLLIN };
 		if (poll(p, CLIENTS_MAX + 2, anybody_watches() ? PROGRESS_MS : -1) < 0 && errno != EINTR)
-			return NULL;
+			return;
 		for (int i = 0; i < CLIENTS_MAX; i++)
 			if (p[i + 2].fd >= 0 && p[i + 2].revents)
 				serve(&clients[i]);
@@ -163,6 +165,20 @@ static void *control_main(void *argument)
 	}
 }
 
+static void *control_main(void *argument)
+{
+	server = pthread_self();
+	if (host_thread_attach(control.enclave)) {
+		host_note("no control socket: %s", host_reason());
+	} else {
+		atomic_store(&serves, true);
+		serve_all((int)(intptr_t)argument);
+		atomic_store(&serves, false);
+	}
+	mig_delivered(control.mig, UINT32_MAX);
+	return NULL;
+}
+
 void host_control_remove(void)
 {
 	if (address.sun_path[0])
@@ -170,9 +186,27 @@ void host_control_remove(void)
 	address.sun_path[0] = 0;
 }
 
-static void remove_at_exit(void *context)
+/* The thread that serves the clients may be the one that ends the process, or it does not come back from the enclave either. */
+static bool tell_last(void)
+{
+	bool here = atomic_load(&serves) && pthread_equal(pthread_self(), server);
+
+	if (here && mig_process_ends(control.mig))
+		tell_news();
+	return here;
+}
+
+static void tell_last_elsewhere(void)
+{
+	(void)tell_last();
+}
+
+/* Nobody is left without a report. */
+static void leave_at_exit(void *context)
 {
 	(void)context;
+	if (!tell_last() && atomic_load(&serves) && mig_process_ends(control.mig))
+		mig_wait_delivered(control.mig);
 	host_control_remove();
 }
 
@@ -227,8 +261,10 @@ int host_control_start(struct host_enclave *enclave, struct host_mig *mig)
 	pthread_t thread;
 	int fd, code, error = open_socket(host_image_header(enclave)->program_name, &fd);
 
-	if (error)
+	if (error) {
+		mig_delivered(mig, UINT32_MAX);
 		return error;
+	}
 	control = (struct control){ .enclave = enclave, .mig = mig, .started_ns = host_monotonic_ns() };
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		channel_init(&clients[i].channel, -1);
@@ -239,8 +275,10 @@ int host_control_start(struct host_enclave *enclave, struct host_mig *mig)
 	if (code) {
 		host_control_remove();
 		close(fd);
+		mig_delivered(mig, UINT32_MAX);
 		return host_fail(OM_ENOMEM, "control thread: %s", strerror(code));
 	}
-	host_at_exit(remove_at_exit, NULL);
+	host_at_exit(leave_at_exit, NULL);
+	host_at_exit_elsewhere(tell_last_elsewhere);
 	return 0;
 }

@@ -161,6 +161,8 @@ void host_signals_divert(void (*handler)(void *context, int signo), void *contex
 void host_at_exit(void (*handler)(void *context), void *context);
 /* Ends the process: by `signo` with its default action if nonzero, else with `status`. The first caller wins. */
 _Noreturn void host_exit(int status, int signo);
+/* Called by each other thread that comes to host_exit while one is at it, as all do that enter an enclave which refuses to go on. */
+void host_at_exit_elsewhere(void (*handler)(void));
 
 /* ---- statistics ------------------------------------------------------------------------------------------- */
 

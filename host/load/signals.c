@@ -137,6 +137,7 @@ _Noreturn void host_serve_signals(struct host_enclave *e)
 
 static struct { void (*handler)(void *); void *context; } hooks[EXIT_HOOKS_MAX];
 static atomic_uint hook_count;
+static void (*_Atomic last_word)(void);
 static atomic_flag exiting = ATOMIC_FLAG_INIT;
 
 void host_at_exit(void (*handler)(void *context), void *context)
@@ -147,6 +148,11 @@ void host_at_exit(void (*handler)(void *context), void *context)
 		abort();
 	hooks[i].handler = handler;
 	hooks[i].context = context;
+}
+
+void host_at_exit_elsewhere(void (*handler)(void))
+{
+	atomic_store(&last_word, handler);
 }
 
 static void die_of(int signo)
@@ -169,9 +175,14 @@ _Noreturn void host_exit(int status, int signo)
 	/* A hook that fails ends here again: skip the others. */
 	if (mine)
 		_exit(HOST_EXIT_FAILED);
-	if (atomic_flag_test_and_set(&exiting))
+	if (atomic_flag_test_and_set(&exiting)) {
+		void (*handler)(void) = atomic_load(&last_word);
+
+		if (handler)
+			handler();
 		for (;;)
 			pause();
+	}
 	mine = true;
 	for (unsigned i = atomic_load(&hook_count); i-- > 0;)
 		hooks[i].handler(hooks[i].context);

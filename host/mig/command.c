@@ -169,10 +169,32 @@ int mig_check(struct host_mig *mig, char *text, size_t size, uint32_t *ret_count
 	return 0;
 }
 
+/* Both are the program's end, and it ends once. */
+static void cancel_for_exit(struct host_mig *mig, int status, int signo)
+{
+	bool said = false;
+
+	pthread_mutex_lock(&mig->lock);
+	if (!mig->error) {
+		said = true;
+		mig->error = OM_ECANCELLED;
+		snprintf(mig->reason, sizeof mig->reason, "the program ended meanwhile, with %s %d", signo ? "signal" : "status",
+			signo ? signo : status);
+	}
+	pthread_mutex_unlock(&mig->lock);
+	if (!mig_cancel(mig) || !said)
+		return;
+	/* It is ending already, for a reason of its own. */
+	pthread_mutex_lock(&mig->lock);
+	mig->error = 0;
+	pthread_mutex_unlock(&mig->lock);
+}
+
 /*
- * The program has ended while a session is under way. On the source that is a cancellation. On the destination pages
- * may still be owed: the source must learn that they are no longer wanted, so the session gets time to complete; the
- * background push goes on meanwhile. Context: the application thread in its last host call.
+ * The program has ended while a session is under way. On the source that is a cancellation; it cannot be too late, for a thread that is
+ * here does not stop, and the token leaves only when all have. On the destination pages may still be owed: the source must learn that they
+ * are no longer wanted, so the session gets time to complete; the background push goes on meanwhile. Its report is waited for by
+ * whoever serves the users. Context: the application thread in its last host call.
  */
 void mig_program_exit(void *context, int status, int signo)
 {
@@ -182,22 +204,12 @@ void mig_program_exit(void *context, int status, int signo)
 
 	if (!in_session(mig, &phase))
 		return;
-	if (mig->source) {
-		pthread_mutex_lock(&mig->lock);
-		if (!mig->error) {
-			mig->error = OM_ECANCELLED;
-			snprintf(mig->reason, sizeof mig->reason, "the program ended meanwhile, with %s %d", signo ? "signal" : "status",
-				signo ? signo : status);
-		}
-		pthread_mutex_unlock(&mig->lock);
-		if (mig_cancel(mig)) {
-			pthread_mutex_lock(&mig->lock);
-			if (mig->error == OM_ECANCELLED)
-				mig->error = 0;    /* too late for that: the session goes on */
-			pthread_mutex_unlock(&mig->lock);
-			return;
-		}
-	}
-	while (in_session(mig, &phase) && phase != MIG_PHASE_RECONNECTING && host_monotonic_ns() < end)
+	if (mig->source)
+		cancel_for_exit(mig, status, signo);
+	while (in_session(mig, &phase) && (mig->source || phase != MIG_PHASE_RECONNECTING) && host_monotonic_ns() < end)
 		usleep(2000);
+	if (mig->source || !in_session(mig, &phase))
+		return;
+	host_fail(OM_EABORTED, "the program ended here, with %s %d, before its migration had", signo ? "signal" : "status", signo ? signo : status);
+	mig_set_error(mig, OM_EABORTED);
 }

@@ -15,6 +15,8 @@ static bool ask(struct host_mig *mig, struct om_mig_identity *ret)
 	struct om_tbuf *t;
 	bool ok;
 
+	if (atomic_load(&mig->process_ends))
+		return false;
 	pthread_mutex_lock(&mig->call_lock);
 	t = host_slot_tbuf(mig->enclave, HOST_SLOT_CONTROL);
 	t->ret = OM_EINTERNAL;

@@ -88,6 +88,7 @@ struct host_mig {
 	pthread_t supervisor, acceptor;
 
 	atomic_bool stopping;           /* pumps shall end */
+	atomic_bool process_ends;       /* the enclave may be gone already */
 	_Atomic uint64_t heard_ns;      /* last frame from the peer */
 	_Atomic uint64_t cpu_ns;
 	_Atomic uint32_t seen_state, seen_flags; /* of the last engine answer: changes are looked at under the lock */
@@ -125,8 +126,6 @@ uint64_t mig_go_on(struct host_mig *mig);
 void mig_drain(struct host_mig *mig);
 void mig_end_session(struct host_mig *mig);
 uint64_t mig_thread_cpu_ns(void);
-/* The users know the end of the session, or did not fetch it in time. */
-void mig_wait_delivered(struct host_mig *mig);
 /* Between two attempts to connect; `recover` cuts it short. Return: false if the session was cancelled or is over. */
 bool mig_pause(struct host_mig *mig, uint64_t ns);
 

@@ -89,8 +89,15 @@ int mig_check(struct host_mig *mig, char *text, size_t size, uint32_t *ret_count
 
 /* An eventfd that becomes readable when the phase or the engine's state changes. */
 int mig_event_fd(struct host_mig *mig);
-/* Whoever serves the users says that they know the end of so many sessions: the source's process waits for it (2 s). */
+/* Whoever serves the users says that they know the end of so many sessions; UINT32_MAX: there are none, or nobody serves them any more. */
 void mig_delivered(struct host_mig *mig, uint32_t ended_count);
+/* Until they know the end of each session that has ended, but not longer than 2 s. */
+void mig_wait_delivered(struct host_mig *mig);
+/*
+ * The process is about to end, whatever the reason: with it ends a session that is under way, and has a report. From now on the enclave is not
+ * asked any more. Return: false if that cannot be known (the thread that ends the process was at work on the session).
+ */
+bool mig_process_ends(struct host_mig *mig);
 
 /* Destination, see receive.c. */
 struct mig_receive_options {

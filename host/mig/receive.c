@@ -360,6 +360,7 @@ static void *supervisor_main(void *argument)
 	if (!mig->running) {
 		host_fail(mig->error ? mig->error : OM_EABORTED, "%s", mig->reason[0] ? mig->reason : "the source ended the migration");
 		host_error_cure(mig->error ? mig->error : OM_EABORTED, host_image_header(mig->enclave)->program_name);
+		mig_wait_delivered(mig);               /* nobody who asks this process is answered any more */
 		start_over(mig, options, listen_fd);
 	}
 	close(listen_fd);

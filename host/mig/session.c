@@ -424,6 +424,17 @@ static void end_reason(struct host_mig *mig)
 		add_reason(mig, last->error, then + sizeof THEN - 1);
 }
 
+/* Under the lock. It is counted together with the phase: each session ends once. */
+static void set_ended(struct host_mig *mig)
+{
+	/* The host failed before the engine had a session, or the engine's says less: a host that gives up tells it to cancel. */
+	if (mig->error && (mig->last.state < OM_MIG_COMPLETED || mig->last.state == OM_MIG_CANCELLED))
+		mig->last.state = mig->error == OM_ECANCELLED ? OM_MIG_CANCELLED : OM_MIG_FAILED;
+	mig->ended_count++;
+	mig->phase = MIG_PHASE_ENDED;
+	pthread_cond_broadcast(&mig->changed);
+}
+
 /* What the engine has to say about the end; then the slots go back. The supervisor is the only thread left. */
 void mig_end_session(struct host_mig *mig)
 {
@@ -432,13 +443,35 @@ void mig_end_session(struct host_mig *mig)
 	mig_slots_release(mig);
 	pthread_mutex_lock(&mig->lock);
 	end_reason(mig);
-	/* The host failed before the engine had a session, or the engine's says less: a host that gives up tells it to cancel. */
-	if (mig->error && (mig->last.state < OM_MIG_COMPLETED || mig->last.state == OM_MIG_CANCELLED))
-		mig->last.state = mig->error == OM_ECANCELLED ? OM_MIG_CANCELLED : OM_MIG_FAILED;
 	atomic_fetch_add(&mig->cpu_ns, mig_thread_cpu_ns());
-	mig->ended_count++;
+	if (mig->phase != MIG_PHASE_ENDED)     /* else with the process */
+		set_ended(mig);
 	pthread_mutex_unlock(&mig->lock);
-	mig_set_phase(mig, MIG_PHASE_ENDED);
+	signal_event(mig);
+}
+
+bool mig_process_ends(struct host_mig *mig)
+{
+	struct timespec until;
+
+	atomic_store(&mig->process_ends, true);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += DELIVER_MS / 1000;
+	if (pthread_mutex_timedlock(&mig->lock, &until))
+		return false;
+	if (mig->phase != MIG_PHASE_IDLE && mig->phase != MIG_PHASE_ENDED) {
+		uint32_t state = atomic_load(&mig->seen_state);
+
+		/* The last that is known: the enclave may be what ends it. */
+		if (mig->begun && state != OM_MIG_NONE)
+			mig->last.state = state == OM_MIG_WAITING ? OM_MIG_NONE : state;
+		if (state != OM_MIG_COMPLETED)
+			add_reason(mig, OM_EHOST, "the process ended before its migration had");
+		set_ended(mig);
+	}
+	pthread_mutex_unlock(&mig->lock);
+	signal_event(mig);
+	return true;
 }
 
 uint64_t mig_thread_cpu_ns(void)

@@ -43,6 +43,8 @@ static int setup(void)
 {
 	int error = testing_lies_setup();
 
+	if (!error)
+		error = testing_slow_setup();
 	return error ? error : testing_steps_setup();
 }
 
@@ -95,6 +97,7 @@ const struct host_test_hooks host_test_hooks = {
 	.call_before = testing_lies_before,
 	.call_after = testing_lies_after,
 	.call = testing_seeded_call,
+	.slow = testing_slow,
 	.collateral_carried = collateral_carried,
 	.spectator = testing_oracle,
 	.mig_step = testing_step,

@@ -4,6 +4,7 @@
  *
  *     OPTMIG_FAULT              lies.c, seeded.c   host calls that fail or lie
  *     OPTMIG_MIG_FAULT          steps.c            faults at named steps of a migration
+ *     OPTMIG_SLOW=WHAT:MS,...   slow.c             what takes so many milliseconds more (testhooks.h)
  *     OPTMIG_ORACLE             oracle.c           a spectator that looks into an emulated enclave's memory
  *     OPTMIG_STOP_TEST=N        stop_test.c        what a migration does to the threads, N times a second; also --stop-test N
  *     OPTMIG_ROUND_TEST=N       round_test.c       what its rounds do; also --round-test N; OPTMIG_ROUND_TEST_JSON=FILE
@@ -52,6 +53,10 @@ uint64_t testing_clock(void);
 void testing_step_wait(struct host_mig *mig);
 void testing_step_frame(struct host_mig *mig, const uint8_t *frame);
 void testing_step_sent(struct host_mig *mig);
+
+/* slow.c */
+int testing_slow_setup(void);
+void testing_slow(const char *what);
 
 /*
  * oracle.c: tells the watcher (tests/soundness/oracle.c) whose socket OPTMIG_ORACLE names, and waits until it has looked; mostly while the

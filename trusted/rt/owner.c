@@ -393,12 +393,33 @@ static void start(void)
 	rt_resume_all();
 }
 
+/* May all of it be taken? Changes nothing. */
+static int check_gain(const struct gain *gain, bool waits, const char **ret_words)
+{
+	uint8_t seal[OM_SEAL_ID];
+	const bool sealed = rt_seal_waits(seal);
+
+	if (gain->lineage && !wants_key())
+		return no(ret_words, "the program does not wait for a lineage", OM_ESTATE);
+	if (!gain->lineage && wants_key())
+		return no(ret_words, "the program waits for a lineage, and the grant has none (--lineage)", OM_EINVAL);
+	if (gain->restart && (!sealed || !om_equal(gain->restart, seal, sizeof seal)))
+		return no(ret_words, "no seal of that lineage waits to be opened", OM_ESTATE);
+	if (!gain->restart && sealed)
+		return no(ret_words, "the program waits for leave to open its seal (--restart)", OM_EINVAL);
+	if (missing(&next).text)
+		return no(ret_words, "the program waits for a secret that the grant does not have (--secret)", OM_EINVAL);
+	/* A program that runs may have looked at its files already. */
+	if (gain->roots.size && (!waits || rt_vault_import_check(gain->roots.data, gain->roots.size)))
+		return no(ret_words, waits ? "the package's roots of encrypted files are not any that this build knows" :
+			"the program has begun, and a package with roots of encrypted files comes too late", waits ? OM_EINVAL : OM_ESTATE);
+	return 0;
+}
+
 static int take_grant(size_t size, const uint8_t hash[32], const uint8_t private[32], const char **ret_words)
 {
 	const struct om_view items = { body, size };
 	const bool waits = atomic_load(&state) == OM_UNLOCK_IS_WAITING;
-	uint8_t seal[OM_SEAL_ID];
-	const bool sealed = rt_seal_waits(seal);
 	struct gain gain = { 0 };
 	int error;
 
@@ -406,31 +427,20 @@ static int take_grant(size_t size, const uint8_t hash[32], const uint8_t private
 	error = open_package(items, hash, private, &gain, ret_words);
 	if (!error)
 		error = gather(items, false, &gain, ret_words);
+	if (!error)
+		error = check_gain(&gain, waits, ret_words);
 	if (error)
 		return error;
-	if (gain.lineage && !wants_key())
-		return no(ret_words, "the program does not wait for a lineage", OM_ESTATE);
-	if (!gain.lineage && wants_key())
-		return no(ret_words, "the program waits for a lineage, and the grant has none (--lineage)", OM_EINVAL);
-	if (gain.restart && (!sealed || !om_equal(gain.restart, seal, sizeof seal)))
-		return no(ret_words, "no seal of that lineage waits to be opened", OM_ESTATE);
-	if (!gain.restart && sealed)
-		return no(ret_words, "the program waits for leave to open its seal (--restart)", OM_EINVAL);
-	if (missing(&next).text)
-		return no(ret_words, "the program waits for a secret that the grant does not have (--secret)", OM_EINVAL);
-	/* What may be refused comes first. */
-	if (gain.roots.size && rt_vault_import(gain.roots.data, gain.roots.size))
-		return no(ret_words, "the package's roots of encrypted files are not any that this build knows", OM_EINVAL);
-	if (gain.lineage) {
-		error = rt_lineage_set(gain.lineage);
-		if (error)
-			return no(ret_words, "there is a lineage already", error);
-	}
+	/* Only the CPU can refuse now, and it comes first. What follows cannot fail: a grant is taken whole, or not at all. */
 	if (gain.restart) {
 		error = rt_seal_grant();
 		if (error)
 			return no(ret_words, "the seal does not open any more", error);
 	}
+	if (gain.lineage)
+		RT_CHECK(rt_lineage_set(gain.lineage) == 0);
+	if (gain.roots.size)
+		RT_CHECK(rt_vault_import(gain.roots.data, gain.roots.size) == 0);
 	commit();
 	if (waits)
 		start();

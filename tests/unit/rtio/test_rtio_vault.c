@@ -400,6 +400,7 @@ static void heir(void **state)
 	bytes[60] = 1;                                   /* a link of the table's own */
 	assert_int_equal(rt_vault_import(bytes, sizeof bytes), -EINVAL);
 	bytes[60] = 0;
+	assert_int_equal(rt_vault_import_check(bytes, sizeof bytes), 0);
 	assert_int_equal(rt_vault_export(NULL, 0), 0);
 	assert_int_equal(rt_vault_import(bytes, sizeof bytes), 0);
 	assert_int_equal(rt_vault_export(back, sizeof back), sizeof back);
@@ -416,6 +417,7 @@ static void inheritance(void **state)
 	assert_true(size > 0 && size % 64 == 0);
 	assert_int_equal(rt_vault_export(bytes, (size_t)size - 1), -ENOSPC);
 	assert_int_equal(rt_vault_export(bytes, (size_t)size), size);
+	assert_int_equal(rt_vault_import_check(bytes, (size_t)size), -EBUSY);
 	assert_int_equal(rt_vault_import(bytes, (size_t)size), -EBUSY);
 	free(bytes);
 }

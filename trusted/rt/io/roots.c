@@ -108,8 +108,7 @@ static bool plausible(const struct record *r)
 	return !r->next && r->state <= RT_ROOT_REMOVED && (r->state == RT_ROOT_KNOWN || !memcmp(&r->root, &none, sizeof none));
 }
 
-/* Names are judged as they come: one that is there twice shows when it is looked up. */
-long rt_vault_import(const void *from, size_t size)
+long rt_vault_import_check(const void *from, size_t size)
 {
 	struct record r;
 
@@ -122,6 +121,17 @@ long rt_vault_import(const void *from, size_t size)
 		if (!plausible(&r))
 			return -EINVAL;
 	}
+	return 0;
+}
+
+/* Names are judged as they come: one that is there twice shows when it is looked up. */
+long rt_vault_import(const void *from, size_t size)
+{
+	const long error = rt_vault_import_check(from, size);
+	struct record r;
+
+	if (error)
+		return error;
 	for (size_t at = 0; at < size; at += sizeof r) {
 		uint32_t number;
 

@@ -25,10 +25,12 @@ void rt_roots_set(uint32_t number, enum rt_root_state state, const struct om_vau
 
 /*
  * All of it as bytes, for another enclave of the same lineage. rt_vault_export(NULL, 0): how many they are. Return: bytes, or -ENOSPC.
- * Import: before the program has touched a file. Return: 0, -EINVAL for bytes that no export gives, -EBUSY.
+ * Import: before the program has touched a file. Return: 0, -EINVAL for bytes that no export gives, -EBUSY. The check says the same and
+ * changes nothing; until the program runs, what it has allowed cannot fail.
  * Trust: the bytes must have come authenticated and in secret.
  */
 long rt_vault_export(void *to, size_t room);
+long rt_vault_import_check(const void *from, size_t size);
 long rt_vault_import(const void *from, size_t size);
 
 #endif
