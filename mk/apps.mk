@@ -26,6 +26,7 @@ $(foreach a,$(APPS),$(eval $(call app_rules,$(a))))
 $(B)/apps/optmig/memcached/.built: $(B)/apps/optmig/libevent/.built
 $(B)/apps/native/memcached/.built: $(B)/apps/native/libevent/.built
 $(foreach v,optmig native bare,$(eval $(B)/apps/$(v)/lighttpd/.built: $(B)/apps/$(v)/mbedtls/.built))
+$(foreach v,optmig native bare,$(eval $(B)/apps/$(v)/stunnel/.built: $(B)/apps/$(v)/openssl/.built))
 # Those whose bench programs use the kernels' harness.
 $(foreach a,libsvm openssl sqlite,$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$(a)/.built): apps/kernels/bench.c apps/kernels/bench.h
 # Only measured (bench/suite): the tests do not need them.
