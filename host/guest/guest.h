@@ -116,7 +116,7 @@ struct guest_run_options {
 	enum guest_kind kind;           /* 0: no guest */
 	bool dry_run;
 	const char *folder;             /* NULL: the default */
-	const char *qemu, *firmware, *cpu, *quote_service, *keep;
+	const char *qemu, *firmware, *cpu, *quote_service;
 	bool kvm;
 	uint32_t vcpus;
 	uint64_t memory_mib;

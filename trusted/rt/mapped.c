@@ -352,8 +352,7 @@ static struct record *whole(struct record *r, uint64_t last)
 enum rt_mapped_kind rt_mapped_get(uint64_t index, uint64_t count, struct rt_mapped_what *ret_what)
 {
 	enum rt_mapped_kind kind = RT_MAPPED_NONE;
-	struct record *first;
-	bool one;
+	struct record *first, *last;
 
 	if (none())
 		return RT_MAPPED_NONE;
@@ -362,14 +361,14 @@ enum rt_mapped_kind rt_mapped_get(uint64_t index, uint64_t count, struct rt_mapp
 		if (overlaps(&records[i], index, count))
 			kind = RT_MAPPED_MANY;
 	first = record_at(index);
-	one = whole(first, index + count) != NULL;
-	if (one && ret_what) {
-		*ret_what = (struct rt_mapped_what){ first->file, first->shared, first->protection,
+	last = whole(first, index + count);
+	if (last && ret_what) {                    /* beyond the file's end are pages of the last one, if of any */
+		*ret_what = (struct rt_mapped_what){ first->file, first->shared, last->protection,
 			first->offset + ((index - first->first) << 12) };
 		rt_io_map_again(first->file);
 	}
 	let_go();
-	return one ? RT_MAPPED_ONE : kind;
+	return last ? RT_MAPPED_ONE : kind;
 }
 
 bool rt_mapped_beyond(uint64_t index, bool write)
