@@ -60,9 +60,9 @@ enum om_engine_op {
 	OM_ENGINE_IDENTITY,      /* any time: ret = 0, data = struct om_mig_identity */
 	OM_ENGINE_WIPE,          /* source in COMPLETED, with OM_MIG_F_OVER: some of what the program has left in this enclave is overwritten.
 	                            ret = 1: there is more, call again; 0: nothing of its memory is left */
-	OM_ENGINE_EVIDENCE,      /* any time: fresh evidence for the program's TLS key (core/evidence/parse/tagged.h). data = a nonce of arg[0] bytes;
-	                            ret = size of the evidence in data, arg[0] = size of the claims behind it. OM_ESTATE while the program is
-	                            not here, or is being taken along; OM_EQUOTE: this host has no evidence */
+	OM_ENGINE_FRESH = 14,    /* any time: what fresh evidence for the program's TLS key is made of (core/evidence/parse/tagged.h). data = struct
+	                            sgx_targetinfo of who quotes, and a nonce of arg[0] bytes; ret = size of what is in data then: struct
+	                            sgx_report, and claims behind it. OM_ESTATE while the program is not here, or is being taken along */
 };
 
 enum om_engine_command {

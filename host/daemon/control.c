@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One thread serves all clients of a process: requests are short, for what takes long runs in the session's own
- * threads. Clients that began or watch a migration get events; a process ends only after they have the last, whatever it ends of.
+ * threads, or, if somebody else is asked for it (a quoting service), in one of its own; its client waits, and no other. Clients that began or watch a migration get events; a process ends only after they have the last, whatever it ends of.
  * Peers must be of the same user, or root. A client that does not read, or talks nonsense, is dropped.
  */
 #include <errno.h>
@@ -10,7 +10,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
@@ -24,12 +26,15 @@
 #include "util.h"
 
 #define CLIENTS_MAX   16
+#define WAKES         2         /* descriptors besides the listening one and the clients' */
 #define PROGRESS_MS   200
 #define SEND_SECONDS  2
 
 static struct sockaddr_un address;
 static struct control control;
 static struct control_client clients[CLIENTS_MAX];
+struct control_work { json_t *request, *answer; atomic_bool done; };
+static int work_fd;             /* eventfd: some work is done */
 static uint32_t ends_told;      /* sessions whose end the clients know */
 static pthread_t server;
 static atomic_bool serves;
@@ -51,7 +56,7 @@ static void accept_client(int listen_fd)
 		return;
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout); /* else a stuck client holds us up */
 	for (int i = 0; i < CLIENTS_MAX && peer_allowed(fd); i++)
-		if (clients[i].channel.fd < 0) {
+		if (clients[i].channel.fd < 0 && !clients[i].work) {
 			channel_init(&clients[i].channel, fd);
 			clients[i].watches = false;
 			return;
@@ -65,6 +70,62 @@ static void drop(struct control_client *client)
 	client->watches = false;
 }
 
+static void *work_main(void *argument)
+{
+	struct control_work *work = argument;
+	const uint64_t one = 1;
+
+	if (host_thread_attach(control.enclave)) {
+		work->answer = channel_error(OM_ENOMEM);
+	} else {
+		work->answer = control_request(&control, NULL, work->request);
+		host_thread_detach(control.enclave);
+	}
+	json_decref(work->request);
+	atomic_store(&work->done, true);
+	(void)!write(work_fd, &one, sizeof one); /* full means awake */
+	return NULL;
+}
+
+/* Takes the request, unless it fails. */
+static int begin_work(struct control_client *client, json_t *request)
+{
+	struct control_work *work = calloc(1, sizeof *work);
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int code;
+
+	if (!work)
+		return host_fail(OM_ENOMEM, "no memory");
+	work->request = request;
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	code = pthread_create(&thread, &attributes, work_main, work);
+	pthread_attr_destroy(&attributes);
+	if (code) {
+		free(work);
+		return host_fail(OM_ENOMEM, "thread: %s", strerror(code));
+	}
+	client->work = work;
+	return 0;
+}
+
+static json_t *carry_out(struct control_client *client, json_t *request)
+{
+	json_t *answer = NULL;
+
+	if (!control_is_long(request)) {
+		answer = control_request(&control, client, request);
+	} else if (begin_work(client, request) == 0) {
+		return NULL;
+	} else {
+		answer = channel_error(OM_ENOMEM);
+	}
+	json_decref(request);
+	return answer;
+}
+
+/* Until there is no whole request left, or one takes long. */
 static void serve(struct control_client *client)
 {
 	int error = channel_fill(&client->channel);
@@ -79,16 +140,34 @@ static void serve(struct control_client *client)
 		error = channel_take(&client->channel, &request);
 		if (error == OM_ETIMEDOUT)
 			return;
-		if (error) {
-			answer = channel_error(error);
-		} else {
-			answer = control_request(&control, client, request);
-			json_decref(request);
-		}
+		answer = error ? channel_error(error) : carry_out(client, request);
+		if (client->work)
+			return;
 		if (channel_send(&client->channel, answer) || error) {
 			drop(client);
 			return;
 		}
+	}
+}
+
+/* Whose client has gone is answered to nobody. */
+static void answer_work(void)
+{
+	for (int i = 0; i < CLIENTS_MAX; i++) {
+		struct control_client *c = &clients[i];
+		json_t *answer;
+
+		if (!c->work || !atomic_load(&c->work->done))
+			continue;
+		answer = c->work->answer;
+		free(c->work);
+		c->work = NULL;
+		if (c->channel.fd < 0)
+			json_decref(answer);
+		else if (channel_send(&c->channel, answer))
+			drop(c);
+		else
+			serve(c);
 	}
 }
 
@@ -145,19 +224,22 @@ static void serve_all(int listen_fd)
 	uint64_t told_ns = 0, count;
 
 	for (;;) {
-		struct pollfd p[CLIENTS_MAX + 2] = { { .fd = listen_fd, .events = POLLIN }, { .fd = event_fd, .events = POLLIN } };
+		struct pollfd p[CLIENTS_MAX + 1 + WAKES] = { { .fd = listen_fd, .events = POLLIN }, { .fd = event_fd, .events = POLLIN },
+			{ .fd = work_fd, .events = POLLIN } };
 
 		for (int i = 0; i < CLIENTS_MAX; i++)
-			p[i + 2] = (struct pollfd){ .fd = clients[i].channel.fd, .events = POLLIN };
-		if (poll(p, CLIENTS_MAX + 2, anybody_watches() ? PROGRESS_MS : -1) < 0 && errno != EINTR)
+			p[i + 1 + WAKES] = (struct pollfd){ .fd = clients[i].work ? -1 : clients[i].channel.fd, .events = POLLIN };
+		if (poll(p, CLIENTS_MAX + 1 + WAKES, anybody_watches() ? PROGRESS_MS : -1) < 0 && errno != EINTR)
 			return;
 		for (int i = 0; i < CLIENTS_MAX; i++)
-			if (p[i + 2].fd >= 0 && p[i + 2].revents)
+			if (p[i + 1 + WAKES].fd >= 0 && p[i + 1 + WAKES].revents)
 				serve(&clients[i]);
 		if (p[0].revents)
 			accept_client(listen_fd);
 		if (p[1].revents)
 			(void)!read(event_fd, &count, sizeof count); /* only to empty it */
+		if (p[2].revents && read(work_fd, &count, sizeof count) > 0)
+			answer_work();
 		if (p[1].revents || host_monotonic_ns() - told_ns >= PROGRESS_MS * 1000000ull) {
 			tell_news();
 			told_ns = host_monotonic_ns();
@@ -266,11 +348,12 @@ int host_control_start(struct host_enclave *enclave, struct host_mig *mig)
 		return error;
 	}
 	control = (struct control){ .enclave = enclave, .mig = mig, .started_ns = host_monotonic_ns() };
+	work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		channel_init(&clients[i].channel, -1);
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	code = pthread_create(&thread, &attributes, control_main, (void *)(intptr_t)fd);
+	code = work_fd < 0 ? errno : pthread_create(&thread, &attributes, control_main, (void *)(intptr_t)fd);
 	pthread_attr_destroy(&attributes);
 	if (code) {
 		host_control_remove();

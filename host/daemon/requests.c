@@ -327,24 +327,25 @@ static json_t *do_evidence(struct request *r)
 static const struct command {
 	const char *name, *arguments;   /* names of allowed arguments, each with a space before and behind */
 	json_t *(*run)(struct request *request);
+	bool is_long;                   /* somebody else is asked for it, who may take his time */
 } commands[] = {
-	{ "info", "", do_info },
-	{ "status", "", do_status },
-	{ "report", "", do_status },
-	{ "watch", "", do_watch },
-	{ "stats", "", do_stats },
-	{ "check", "", do_check },
-	{ "evidence", " nonce ", do_evidence },
+	{ "info", "", do_info, false },
+	{ "status", "", do_status, false },
+	{ "report", "", do_status, false },
+	{ "watch", "", do_watch, false },
+	{ "stats", "", do_stats, false },
+	{ "check", "", do_check, false },
+	{ "evidence", " nonce ", do_evidence, true },
 	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse guests ticket move-addresses ",
-		do_migrate },
-	{ "unlock-ask", " nonce ", do_unlock_ask },
-	{ "unlock-grant", " grant ", do_unlock_grant },
-	{ "upgrade-order", " grant evidence ", do_upgrade_order },
-	{ "upgrade-end", "", do_upgrade_end },
-	{ "cancel", "", do_cancel },
-	{ "postcopy", "", do_postcopy },
-	{ "set", " bandwidth downtime-limit-ns throttle ", do_set },
-	{ "recover", " to ", do_recover },
+		do_migrate, false },
+	{ "unlock-ask", " nonce ", do_unlock_ask, true },
+	{ "unlock-grant", " grant ", do_unlock_grant, true },
+	{ "upgrade-order", " grant evidence ", do_upgrade_order, true },
+	{ "upgrade-end", "", do_upgrade_end, true },
+	{ "cancel", "", do_cancel, false },
+	{ "postcopy", "", do_postcopy, false },
+	{ "set", " bandwidth downtime-limit-ns throttle ", do_set, false },
+	{ "recover", " to ", do_recover, false },
 };
 
 static int check_arguments(const struct command *command, const json_t *arguments)
@@ -362,6 +363,16 @@ static int check_arguments(const struct command *command, const json_t *argument
 			return host_fail(OM_EINVAL, "\"%s\" has no argument \"%.60s\"", command->name, name);
 	}
 	return 0;
+}
+
+bool control_is_long(const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "command"));
+
+	for (size_t i = 0; name && i < sizeof commands / sizeof *commands; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return commands[i].is_long;
+	return false;
 }
 
 json_t *control_request(struct control *control, struct control_client *client, const json_t *request)

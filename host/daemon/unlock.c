@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* See the header and abi/ownercall.h. Nothing here is secret: what passes is sealed to the enclave. */
 #include <jansson.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -122,10 +123,13 @@ static int order(struct host_enclave *e, uint32_t slot, const json_t *arguments,
 
 struct json_t *unlock_request(struct host_enclave *enclave, const char *command, const struct json_t *arguments)
 {
+	static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER; /* the enclave talks to one at a time */
 	json_t *value = json_object();
 	uint32_t slot;
-	int error = value ? host_slot_acquire(enclave, BUFFER_SIZE, &slot) : host_fail(OM_ENOMEM, "no memory");
+	int error;
 
+	pthread_mutex_lock(&one);
+	error = value ? host_slot_acquire(enclave, BUFFER_SIZE, &slot) : host_fail(OM_ENOMEM, "no memory");
 	if (!error) {
 		if (strcmp(command, "unlock-ask") == 0)
 			error = ask(enclave, slot, arguments, value);
@@ -137,6 +141,7 @@ struct json_t *unlock_request(struct host_enclave *enclave, const char *command,
 			error = (int)call(enclave, slot, OM_UNLOCK_END, 0, 0);
 		host_slot_release(enclave, slot);
 	}
+	pthread_mutex_unlock(&one);
 	if (!error)
 		return json_pack("{so}", "return", value);
 	json_decref(value);

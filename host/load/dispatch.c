@@ -184,6 +184,19 @@ static void quoted(struct tee_platform *platform, struct om_view evidence)
 	free(buffer);
 }
 
+int host_quote(struct host_enclave *e, const struct sgx_report *report, uint8_t *buffer, size_t room, size_t *ret_size)
+{
+	int error;
+
+	host_hook_slow("quote");
+	error = tee_evidence(e->platform, report, buffer, room, ret_size);
+	if (error)
+		tell_why(tee_last_error());
+	else
+		quoted(e->platform, (struct om_view) { buffer, *ret_size });
+	return error;
+}
+
 static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	struct sgx_report report;
@@ -191,11 +204,7 @@ static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	int error;
 
 	memcpy(&report, host_tbuf_data(tbuf), sizeof report);
-	error = tee_evidence(slot->enclave->platform, &report, host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
-	if (error)
-		tell_why(tee_last_error());
-	else
-		quoted(slot->enclave->platform, (struct om_view) { host_tbuf_data(tbuf), size });
+	error = host_quote(slot->enclave, &report, host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
 	return error ? error : (int64_t)size;
 }
 

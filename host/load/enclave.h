@@ -157,6 +157,10 @@ _Noreturn void host_serve_signals(struct host_enclave *enclave);
  * NULL restores forwarding. */
 void host_signals_divert(void (*handler)(void *context, int signo), void *context);
 
+/* Evidence of this platform for a report, an envelope. It may take the quoting service long, and needs nothing of the enclave. Return: OM_E* */
+__attribute__((warn_unused_result))
+int host_quote(struct host_enclave *enclave, const struct sgx_report *report, uint8_t *buffer, size_t room, size_t *ret_size);
+
 /* Called in reverse order by host_exit; for sockets, files and kernel tables that must not stay behind. */
 void host_at_exit(void (*handler)(void *context), void *context);
 /* Ends the process: by `signo` with its default action if nonzero, else with `status`. The first caller wins. */

@@ -80,36 +80,63 @@ void mig_identity_need(struct host_mig *mig, char *text, size_t size)
 		"(optmig ticket issue --help)", (unsigned long long)is.next_move, id);
 }
 
-/* Under call_lock, which keeps the enclave's answer where it is. */
-static int ask_fresh(struct om_tbuf *t, int64_t size, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
-{
-	const uint8_t *at = host_tbuf_data(t);
-	const uint64_t claims = t->arg[0];
-	size_t head;
-
-	if (size <= OM_ENVELOPE_HEAD || size > OM_EVIDENCE_MAX || claims > OM_CLAIMS_MAX)
-		return OM_EINTERNAL;
-	/* A quote stands by itself, as in a certificate (trusted/rt/io/attestation.c). */
-	head = om_evidence_of_guest(at[0] | (unsigned)at[1] << 8) ? 0 : OM_ENVELOPE_HEAD;
-	return om_tagged_encode((struct om_view) { at + head, (size_t)size - head }, (struct om_view) { at + size, claims }, buffer, buffer_size, ret_size);
-}
-
-int mig_identity_fresh(struct host_mig *mig, struct om_view nonce, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+/* Report and claims, by the enclave. @ret_claims: OM_CLAIMS_MAX bytes. */
+static int ask_fresh(struct host_mig *mig, const struct sgx_targetinfo *target, struct om_view nonce, struct sgx_report *ret_report,
+	uint8_t *ret_claims, size_t *ret_claims_size)
 {
 	struct om_tbuf *t;
+	int64_t size;
 	int error;
 
-	if (!nonce.size || nonce.size > OM_NONCE_MAX)
-		return host_fail(OM_EINVAL, "a nonce has 1 to %d bytes", OM_NONCE_MAX);
 	pthread_mutex_lock(&mig->call_lock);
 	t = host_slot_tbuf(mig->enclave, HOST_SLOT_CONTROL);
 	t->ret = OM_EINTERNAL;
 	t->arg[0] = nonce.size;
-	memcpy(host_tbuf_data(t), nonce.data, nonce.size);
-	error = host_ecall(mig->enclave, HOST_SLOT_CONTROL, OM_ECALL_ENGINE, OM_ENGINE_EVIDENCE, 0);
-	if (!error)
-		error = t->ret < 0 ? (int)t->ret : ask_fresh(t, t->ret, buffer, buffer_size, ret_size);
+	memcpy(host_tbuf_data(t), target, sizeof *target);
+	memcpy(host_tbuf_data(t) + sizeof *target, nonce.data, nonce.size);
+	error = host_ecall(mig->enclave, HOST_SLOT_CONTROL, OM_ECALL_ENGINE, OM_ENGINE_FRESH, 0);
+	size = t->ret;
+	if (!error && size < 0)
+		error = (int)size;
+	if (!error && (size < (int64_t)sizeof *ret_report || size > (int64_t)(sizeof *ret_report + OM_CLAIMS_MAX)))
+		error = OM_EINTERNAL;
+	if (!error) {
+		memcpy(ret_report, host_tbuf_data(t), sizeof *ret_report);
+		*ret_claims_size = (size_t)size - sizeof *ret_report;
+		memcpy(ret_claims, host_tbuf_data(t) + sizeof *ret_report, *ret_claims_size);
+	}
 	pthread_mutex_unlock(&mig->call_lock);
+	return error;
+}
+
+/* The quoting service is asked here, and not by the enclave: others go on talking to it meanwhile. */
+static int make_fresh(struct host_mig *mig, struct om_view nonce, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	uint8_t evidence[OM_EVIDENCE_MAX], claims[OM_CLAIMS_MAX];
+	struct sgx_targetinfo target;
+	struct sgx_report report;
+	size_t size = 0, claims_size = 0, head;
+	int error;
+
+	if (tee_evidence_target(host_platform(mig->enclave), &target) < 0)
+		return OM_EQUOTE;
+	error = ask_fresh(mig, &target, nonce, &report, claims, &claims_size);
+	if (error)
+		return error;
+	if (host_quote(mig->enclave, &report, evidence, sizeof evidence, &size) || size <= OM_ENVELOPE_HEAD)
+		return OM_EQUOTE;
+	/* A quote stands by itself, as in a certificate (trusted/rt/io/attestation.c). */
+	head = om_evidence_of_guest(evidence[0] | (unsigned)evidence[1] << 8) ? 0 : OM_ENVELOPE_HEAD;
+	return om_tagged_encode((struct om_view) { evidence + head, size - head }, (struct om_view) { claims, claims_size }, buffer, buffer_size, ret_size);
+}
+
+int mig_identity_fresh(struct host_mig *mig, struct om_view nonce, uint8_t *buffer, size_t buffer_size, size_t *ret_size)
+{
+	int error;
+
+	if (!nonce.size || nonce.size > OM_NONCE_MAX)
+		return host_fail(OM_EINVAL, "a nonce has 1 to %d bytes", OM_NONCE_MAX);
+	error = make_fresh(mig, nonce, buffer, buffer_size, ret_size);
 	switch (error) {
 	case 0:           return 0;
 	case OM_ESTATE:   return host_fail(error, "the program is not here, or is on its way");

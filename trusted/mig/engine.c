@@ -666,7 +666,7 @@ long mig_engine_call(uint64_t op)
 		return 0;
 	case OM_ENGINE_CHECK:
 		return check(tbuf, data, room);
-	case OM_ENGINE_EVIDENCE:
+	case OM_ENGINE_FRESH:
 		return mig_fresh(tbuf, arg[0]);
 	case OM_ENGINE_URGENT:
 		if (arg[0] > room || room < OM_URGENT_FRAME_MAX || !mig_own(OM_CONNECTION_URGENT))

@@ -7,8 +7,8 @@
  * It is the engine's answer and not the program's: its label is one that no program gets into a report (rt/attest.c), and another one than that
  * by which the engine speaks to other engines. Whoever asks is the host, for anybody: nothing in the answer is secret.
  *
- * The report is made while the program cannot be taken away: who owns the descriptors is what a freeze waits for. The quoting service, which
- * may take its time, is asked when they have been given back.
+ * The report is made while the program cannot be taken away: who owns the descriptors is what a freeze waits for. The host has it quoted by
+ * itself: the quoting service may take its time, and no slot of the enclave waits for it.
  */
 #include <string.h>
 #include "evidence/parse/envelope.h"
@@ -57,26 +57,19 @@ long mig_fresh(RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t nonce_size)
 	struct sgx_targetinfo target;
 	struct sgx_report report;
 	struct claims claims;
-	uint64_t claims_size;
 	int error = OM_ESTATE;
-	long size;
 
 	if (nonce_size == 0 || nonce_size > sizeof nonce)
 		return OM_EINVAL;
-	rt_ub_get(nonce, data, nonce_size);
-	if (rt_attest_quoting(&target))
-		return OM_EQUOTE;
+	rt_ub_get(&target, data, sizeof target);
+	rt_ub_get(nonce, data + sizeof target, nonce_size);
 	if (mig_own(MIG_OWNER_IO)) {
 		error = make_report(&target, (struct om_view) { nonce, nonce_size }, &claims, &report);
 		mig_disown(MIG_OWNER_IO);
 	}
 	if (error)
 		return error;
-	size = rt_attest_quote(&report, OM_EVIDENCE_MAX);
-	if (size < 0)
-		return OM_EQUOTE;
-	claims_size = claims.size;
-	rt_ub_put(data + size, claims.bytes, claims.size);
-	rt_ub_put(tbuf->arg, &claims_size, sizeof claims_size);
-	return size;
+	rt_ub_put(data, &report, sizeof report);
+	rt_ub_put(data + sizeof report, claims.bytes, claims.size);
+	return (long)(sizeof report + claims.size);
 }

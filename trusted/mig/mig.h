@@ -396,7 +396,7 @@ int  mig_evidence_arrive(const char **ret_words);
 uint64_t mig_evidence_floor(void);
 
 /* ---- fresh.c ---- */
-/* OM_ENGINE_EVIDENCE. Context: any service slot. */
+/* OM_ENGINE_FRESH. Context: any service slot. */
 long mig_fresh(RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t nonce_size);
 
 /* ---- instance.c ---- */
