@@ -122,6 +122,8 @@ GCM_INLINE void crypt(const struct om_gcm_call *call, bool encrypt, uint8_t ret_
 	__m512i key[15];
 	struct wide b, cipher = { { _mm512_setzero_si512() } };
 	bool owed = false;   /* encrypting: `cipher` is not hashed yet */
+	const uint8_t *const in = call->in;              /* they would be loaded anew after each store */
+	uint8_t *const out = call->out;
 	size_t done = 0;
 
 	for (int i = 0; i < 15; i++)
@@ -134,15 +136,15 @@ GCM_INLINE void crypt(const struct om_gcm_call *call, bool encrypt, uint8_t ret_
 } while (0)
 	for (; call->size - done >= GROUP; done += GROUP) {
 		struct ghash s;
-		struct wide in;
+		struct wide text;
 
 		COUNTERS();
 		for (int i = 0; i < 4; i++)
-			in.v[i] = _mm512_loadu_si512(call->in + done + 64 * i);
+			text.v[i] = _mm512_loadu_si512(in + done + 64 * i);
 		aes_round(&b, key[1]);
 		aes_round(&b, key[2]);
 		if (!encrypt || owed) {
-			ghash_begin(&s, acc, encrypt ? &cipher : &in);
+			ghash_begin(&s, acc, encrypt ? &cipher : &text);
 			ghash_low(&s, &h);
 			aes_round(&b, key[3]);
 			aes_round(&b, key[4]);
@@ -164,8 +166,8 @@ GCM_INLINE void crypt(const struct om_gcm_call *call, bool encrypt, uint8_t ret_
 		aes_round(&b, key[12]);
 		aes_round(&b, key[13]);
 		for (int i = 0; i < 4; i++) {
-			cipher.v[i] = _mm512_xor_si512(_mm512_aesenclast_epi128(b.v[i], key[14]), in.v[i]);
-			_mm512_storeu_si512(call->out + done + 64 * i, cipher.v[i]);
+			cipher.v[i] = _mm512_xor_si512(_mm512_aesenclast_epi128(b.v[i], key[14]), text.v[i]);
+			_mm512_storeu_si512(out + done + 64 * i, cipher.v[i]);
 		}
 		owed = true;
 	}

@@ -129,17 +129,19 @@ GCM_INLINE void crypt(const struct om_gcm_call *call, bool encrypt, uint8_t ret_
 	__m128i acc = gcm_absorb_aad(call);
 	struct wide b, cipher = { { _mm256_setzero_si256() } };
 	bool owed = false;   /* encrypting: `cipher` is not hashed yet */
+	const uint8_t *const in = call->in;              /* they would be loaded anew after each store */
+	uint8_t *const out = call->out;
 	size_t done = 0;
 
 	for (; call->size - done >= GROUP; done += GROUP) {
 		const __m256i last = broadcast(g->round_key[14]);
-		struct wide in;
+		struct wide text;
 
 		b = counters(&counter, g);
 		for (int i = 0; i < PAIRS; i++)
-			in.v[i] = load(call->in + done + 32 * i);
+			text.v[i] = load(in + done + 32 * i);
 		if (!encrypt || owed) {
-			const struct wide *hashed = encrypt ? &cipher : &in;
+			const struct wide *hashed = encrypt ? &cipher : &text;
 			struct ghash s = ghash_begin();
 
 #pragma clang loop unroll(full)
@@ -161,8 +163,8 @@ GCM_INLINE void crypt(const struct om_gcm_call *call, bool encrypt, uint8_t ret_
 		aes_round(&b, g, 12);
 		aes_round(&b, g, 13);
 		for (int i = 0; i < PAIRS; i++) {
-			cipher.v[i] = _mm256_xor_si256(_mm256_aesenclast_epi128(b.v[i], last), in.v[i]);
-			store(call->out + done + 32 * i, cipher.v[i]);
+			cipher.v[i] = _mm256_xor_si256(_mm256_aesenclast_epi128(b.v[i], last), text.v[i]);
+			store(out + done + 32 * i, cipher.v[i]);
 		}
 		owed = true;
 	}

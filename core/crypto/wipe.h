@@ -12,7 +12,7 @@
 
 static inline void om_wipe(void *secret, size_t size)
 {
-	memset(secret, 0, size);
+	__builtin_memset(secret, 0, size);
 	__asm__ volatile("" : : "r"(secret) : "memory"); /* somebody might read it: the memset stays */
 }
 

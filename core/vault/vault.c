@@ -320,69 +320,123 @@ static int know_space(struct om_vault *v)
 
 /* ---- reading -------------------------------------------------------------------------------------------------------------------------- */
 
-/* Whole blocks that lie behind each other, straight to where they are wanted. Return: how many. */
-static int64_t read_run(struct om_vault *v, uint64_t block, uint64_t most, uint8_t *to)
-{
-	struct entry e[64], next;
-	const uint8_t *bytes;
-	uint64_t n = 1;
-	long got;
-	int error = vault_entry(v, 0, block, &e[0]);
+#define RUN 64u
 
+/* Memory of whoever reads. */
+struct target { uint8_t *to; om_vault_guard *guard; };
+
+/* The vault is whole before and after, and while it is called nothing in it changes but keys that readers have kept: it may be given up. */
+static int store(const struct target *t, size_t size, void (*how)(void *argument), void *argument)
+{
+	if (t->guard)
+		return t->guard(t->to, size, how, argument) ? OM_EINVAL : 0;
+	how(argument);
+	return 0;
+}
+
+struct copy { uint8_t *to; const uint8_t *from; size_t size; };
+
+static void copy(void *argument)
+{
+	const struct copy *c = argument;
+
+	memcpy(c->to, c->from, c->size);
+}
+
+static void zero(void *argument)
+{
+	const struct copy *c = argument;
+
+	memset(c->to, 0, c->size);
+}
+
+/* Blocks that lie behind each other in the file and on the device. */
+struct run {
+	struct om_vault *v;
+	uint64_t block, count;
+	struct entry entry[RUN];
+	const uint8_t *bytes;
+	uint8_t *to;
+	int error;
+};
+
+static void open_run(void *argument)
+{
+	struct run *r = argument;
+
+	for (uint64_t i = 0; i < r->count && !r->error; i++)
+		r->error = vault_open_block(r->v, 0, r->block + i, &r->entry[i], r->bytes + i * BLOCK, r->to + i * BLOCK);
+}
+
+/* As many as lie there from its first block on, at most `most`, and are not in memory. To look for a node may write what is dirty, but moves
+ * nothing of this: it is not dirty, or it would be in memory. */
+static int find_run(struct run *r, uint64_t most)
+{
+	int error = vault_entry(r->v, 0, r->block, &r->entry[0]);
+
+	for (r->count = 1; !error && r->entry[0].at && r->count < most && r->count < RUN; r->count++) {
+		if (vault_cached(r->v, 0, r->block + r->count))
+			break;
+		error = vault_entry(r->v, 0, r->block + r->count, &r->entry[r->count]);
+		if (r->entry[r->count].at != r->entry[0].at + r->count)
+			break;
+	}
+	return error;
+}
+
+/* Whole blocks, straight to where they are wanted. Return: how many. */
+static int64_t read_run(struct om_vault *v, uint64_t block, uint64_t most, const struct target *t)
+{
+	struct copy nothing = { t->to, NULL, BLOCK };
+	struct run r;
+	long got;
+	int error;
+
+	r.v = v, r.block = block, r.to = t->to, r.error = 0;     /* not all of it: the list is long */
+	error = find_run(&r, most);
 	if (error)
 		return error;
-	if (!e[0].at) {
-		memset(to, 0, BLOCK);
-		return 1;
+	if (!r.entry[0].at) {
+		error = store(t, BLOCK, zero, &nothing);
+		return error ? error : 1;
 	}
-	for (; n < most && n < 64 && (block + n) % FAN && !vault_cached(v, 0, block + n); n++) {
-		error = vault_entry(v, 0, block + n, &next);
-		if (error)
-			return error;
-		if (next.at != e[0].at + n)
-			break;
-		e[n] = next;
-	}
-	got = v->device.read(v->device.context, e[0].at * BLOCK, (uint32_t)n * BLOCK, &bytes);
+	got = v->device.read(v->device.context, r.entry[0].at * BLOCK, (uint32_t)r.count * BLOCK, &r.bytes);
 	if (got < 0)
 		return OM_EIO;
 	if (got < (long)BLOCK)
 		return OM_EAUTH;
-	n = (uint64_t)got / BLOCK < n ? (uint64_t)got / BLOCK : n;
-	for (uint64_t i = 0; i < n; i++) {
-		error = vault_open_block(v, 0, block + i, &e[i], bytes + i * BLOCK, to + i * BLOCK);
-		if (error)
-			return error;
-	}
-	return (int64_t)n;
+	if ((uint64_t)got / BLOCK < r.count)
+		r.count = (uint64_t)got / BLOCK;
+	error = store(t, r.count * BLOCK, open_run, &r);
+	return error ? error : r.error ? r.error : (int64_t)r.count;
 }
 
 /* Up to the end of what is asked for, at least a byte. Return: bytes. */
-static int64_t read_piece(struct om_vault *v, uint64_t offset, uint8_t *to, uint64_t size)
+static int64_t read_piece(struct om_vault *v, uint64_t offset, uint64_t size, const struct target *t)
 {
 	const uint64_t block = offset / BLOCK, inside = offset % BLOCK;
-	uint64_t some = BLOCK - inside < size ? BLOCK - inside : size;
+	struct copy some = { t->to, NULL, BLOCK - inside < size ? BLOCK - inside : size };
+	const bool there = block < capacity(v->super.levels);
 	struct page *p;
 	int64_t n;
-	int error;
+	int error = 0;
 
-	if (block >= capacity(v->super.levels)) {
-		memset(to, 0, some);
-		return (int64_t)some;
-	}
-	if (!inside && size >= BLOCK && !vault_cached(v, 0, block)) {
-		n = read_run(v, block, size / BLOCK, to);
+	if (there && !inside && size >= BLOCK && !vault_cached(v, 0, block)) {
+		n = read_run(v, block, size / BLOCK, t);
 		return n < 0 ? n : n * (int64_t)BLOCK;
 	}
-	error = vault_page(v, 0, block, false, &p);
-	if (error)
-		return error;
-	memcpy(to, vault_content(v, p) + inside, some);
-	vault_unpin(p);
-	return (int64_t)some;
+	if (there) {
+		error = vault_page(v, 0, block, false, &p);
+		if (error)
+			return error;
+		some.from = vault_content(v, p) + inside;
+		vault_unpin(p);                                  /* it stays until the next is asked for */
+	}
+	error = store(t, some.size, there ? copy : zero, &some);
+	return error ? error : (int64_t)some.size;
 }
 
-long om_vault_read(struct om_vault *v, uint64_t offset, void *to, size_t size)
+long om_vault_read_to(struct om_vault *v, uint64_t offset, void *to, size_t size, om_vault_guard *guard)
 {
 	uint64_t done = 0;
 
@@ -391,13 +445,19 @@ long om_vault_read(struct om_vault *v, uint64_t offset, void *to, size_t size)
 	if (size > v->super.size - offset)
 		size = (size_t)(v->super.size - offset);
 	while (done < size) {
-		const int64_t some = read_piece(v, offset + done, (uint8_t *)to + done, size - done);
+		const struct target target = { (uint8_t *)to + done, guard };
+		const int64_t some = read_piece(v, offset + done, size - done, &target);
 
 		if (some < 0)
 			return done ? (long)done : (long)some;
 		done += (uint64_t)some;
 	}
 	return (long)done;
+}
+
+long om_vault_read(struct om_vault *v, uint64_t offset, void *to, size_t size)
+{
+	return om_vault_read_to(v, offset, to, size, NULL);
 }
 
 /* ---- writing -------------------------------------------------------------------------------------------------------------------------- */

@@ -60,6 +60,13 @@ int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAU
 /* Bytes (fewer at the end of the file), or OM_EAUTH, OM_EIO. */
 __attribute__((warn_unused_result))
 long om_vault_read(struct om_vault *v, uint64_t offset, void *to, size_t size);
+/* The same into memory that is not the caller's own and may fault: all stores to it are made by what @guard is given to call, once, before it
+ * returns. guard's return: 0; not 0, and the read ends there: some of [to, to + size) cannot be written, and what it called was abandoned in the
+ * middle, which no vault minds. Until the call returns, blocks lie there that may not be checked yet; one that is forged is zeros in the end.
+ * Return: bytes (fewer at the end of the file, or before such memory), or OM_EAUTH, OM_EIO, OM_EINVAL: not a byte could be written. */
+typedef int om_vault_guard(void *to, size_t size, void (*store)(void *argument), void *argument);
+__attribute__((warn_unused_result))
+long om_vault_read_to(struct om_vault *v, uint64_t offset, void *to, size_t size, om_vault_guard *guard);
 __attribute__((warn_unused_result))
 long om_vault_write(struct om_vault *v, uint64_t offset, const void *from, size_t size);
 __attribute__((warn_unused_result))

@@ -309,6 +309,77 @@ static void test_space(void **state)
 	om_vault_close(v);
 }
 
+/* ---- memory that is not there ------------------------------------------------------------------------------------------------------------ */
+
+static struct { uint8_t *wall; unsigned stores; } edge;
+
+/* What would fault is not begun, or its caller hears of it after. */
+static int guard(void *to, size_t size, void (*store)(void *argument), void *argument)
+{
+	edge.stores++;
+	if ((uint8_t *)to >= edge.wall)
+		return 1;
+	store(argument);
+	return (uint8_t *)to + size > edge.wall;
+}
+
+/* A read ends where its memory does, and the vault is none the worse: nothing stays pinned, and all is read and written as before. */
+static void test_memory(void **state)
+{
+	static uint8_t bytes[FILE_MAX];
+	struct om_vault *v = created(21);
+
+	(void)state;
+	for (uint32_t i = 0; i < FILE_MAX; i++)
+		content[i] = (uint8_t)(i * 2654435761u >> 15);
+	assert_int_equal(om_vault_write(v, 0, content, FILE_MAX), FILE_MAX);
+	assert_int_equal(om_vault_commit(v, true), 0);
+	for (unsigned round = 0; round < 2000; round++) {
+		const uint64_t offset = rnd() % FILE_MAX, size = rnd() % (FILE_MAX - offset) % (1 << rnd() % 22) + 1;
+		const uint64_t there = rnd() % 4 ? rnd() % size : size;
+		long got;
+
+		edge.wall = bytes + there;
+		edge.stores = 0;
+		got = om_vault_read_to(v, offset, bytes, size, guard);
+		if (there == size)
+			assert_int_equal(got, size);
+		else
+			assert_true(got == OM_EINVAL || (got > 0 && (uint64_t)got <= there));
+		assert_true(edge.stores > 0 && edge.stores <= size / 4096 + 3);
+		if (got > 0)
+			assert_memory_equal(bytes, content + offset, got);
+		if (round % 16 == 0) {
+			memset(content + offset, (int)round, size);
+			assert_int_equal(om_vault_write(v, offset, content + offset, size), size);
+		}
+	}
+	assert_int_equal(om_vault_read(v, 0, bytes, FILE_MAX), FILE_MAX);
+	assert_memory_equal(bytes, content, FILE_MAX);
+	om_vault_close(v);
+	assert_int_equal(d.held, 0);
+}
+
+/* ---- how it lies ----------------------------------------------------------------------------------------------------------------------- */
+
+/* What is written from the beginning to the end lies in whole pieces at multiples of their size, but for a few. */
+static void test_pieces(void **state)
+{
+	struct om_vault *v = created(22);
+	unsigned whole = 0, all = 0;
+
+	(void)state;
+	memset(content, 7, FILE_MAX);
+	for (uint32_t at = 0; at < FILE_MAX; at += 1 << 16)
+		assert_int_equal(om_vault_write(v, at, content + at, 1 << 16), 1 << 16);
+	for (unsigned i = 0; i < d.logged; i++) {
+		all += !d.log[i].cut && d.log[i].size >= 8 * 4096;
+		whole += !d.log[i].cut && d.log[i].size == 1 << 16 && d.log[i].offset % (1 << 16) == 0;
+	}
+	assert_true(all > 20 && whole * 10 >= all * 9);
+	om_vault_close(v);
+}
+
 /* ---- crashes ------------------------------------------------------------------------------------------------------------------------- */
 
 static void apply(const struct record *r, bool torn)
@@ -859,7 +930,7 @@ int main(void)
 		cmocka_unit_test(test_errors), cmocka_unit_test(test_barrier), cmocka_unit_test(test_loose), cmocka_unit_test(test_maybe),
 		cmocka_unit_test(test_loose_life), cmocka_unit_test(test_loose_durable), cmocka_unit_test(test_half_cut), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_altered), cmocka_unit_test(test_other), cmocka_unit_test(test_none), cmocka_unit_test(test_rename),
-		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_secret), cmocka_unit_test(test_memory), cmocka_unit_test(test_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

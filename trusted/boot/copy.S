@@ -89,4 +89,39 @@ rt_copy_failed:
 	ret
 	.size	rt_copy_try, . - rt_copy_try
 
+/*
+ * long rt_try(void (*store)(void *argument), void *argument, struct rt_try *ret_try)
+ *
+ * Calls store. The exception handler abandons it by going on at rt_try_failed with the stack pointer that is noted here, by which the
+ * caller's registers are found.
+ */
+	.globl	rt_try, rt_try_failed
+	.type	rt_try, @function
+	.balign	32
+rt_try:
+	pushq	%rbp
+	pushq	%rbx
+	pushq	%r12
+	pushq	%r13
+	pushq	%r14
+	pushq	%r15
+	subq	$8, %rsp
+	movq	%rsp, (%rdx)
+	movq	%rdi, %rax
+	movq	%rsi, %rdi
+	call	*%rax
+	xorl	%eax, %eax
+0:	addq	$8, %rsp
+	popq	%r15
+	popq	%r14
+	popq	%r13
+	popq	%r12
+	popq	%rbx
+	popq	%rbp
+	ret
+rt_try_failed:
+	movq	$-14, %rax
+	jmp	0b
+	.size	rt_try, . - rt_try
+
 	.section .note.GNU-stack, "", @progbits

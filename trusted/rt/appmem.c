@@ -2,8 +2,8 @@
 /*
  * The runtime's access to application memory. Two checks stand behind each other: the range must be one the
  * application may own (its image segments, the heap), so that no pointer reaches the runtime's own data; and the access
- * itself may fault (not mapped, protected, unmapped by another thread meanwhile), which rt_copy_try turns into -EFAULT.
- * Writes mark their cards first; mark and write are in one safepoint interval.
+ * itself may fault (not mapped, protected, unmapped by another thread meanwhile), which rt_copy_try turns into -EFAULT,
+ * and rt_try for code that is not a copy. Writes mark their cards first; mark and write are in one safepoint interval.
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"
@@ -65,6 +65,23 @@ long rt_app_put(uint64_t app, const void *trusted, size_t size)
 		return -EFAULT;
 	rt_cards_mark(app, size);
 	return rt_copy_try((void *)app, trusted, size);
+}
+
+long rt_app_store(uint64_t app, size_t size, void (*store)(void *argument), void *argument)
+{
+	struct rt_try try = { .begin = rt_page_down(app), .end = app + size };
+	struct rt_tcb *tcb = rt_self();
+	long error;
+
+	if (RT_UNLIKELY(!rt_app_range_ok(app, size, true)))
+		return -EFAULT;
+	rt_cards_mark(app, size);
+	__atomic_store_n(&tcb->store, &try, __ATOMIC_RELAXED);
+	atomic_signal_fence(memory_order_seq_cst);       /* the exception handler is this thread's own */
+	error = rt_try(store, argument, &try);
+	atomic_signal_fence(memory_order_seq_cst);
+	__atomic_store_n(&tcb->store, NULL, __ATOMIC_RELAXED);
+	return error;
 }
 
 long rt_app_get_string(char *trusted, uint64_t app, size_t size)

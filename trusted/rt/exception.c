@@ -4,7 +4,7 @@
  *
  *   page map, cards, reserved memory       accepted, tried again
  *   owed page (post-copy)                  fetched by the engine, tried again
- *   copy of application memory             becomes -EFAULT (copy.S)
+ *   copy of application memory             becomes -EFAULT (copy.S); so do stores to it that rt_app_store() guards
  *   application code                       a signal: the SSA is rewritten so that ERESUME goes to rt_fault_entry,
  *                                          which saves the whole context and ends in signal.c
  *   the runtime's own code                 the end: a bug, or a host that takes pages away
@@ -164,6 +164,20 @@ static void to_application(struct rt_tcb *tcb, const struct fault *f, uint32_t m
 	f->gpr->rflags = 2;
 }
 
+/* Only of its own target, and only by the runtime's code: all else is as if there were none. */
+static bool abandon(const struct rt_tcb *tcb, const struct fault *f)
+{
+	const struct rt_try *try = tcb->store;
+
+	if (!try || f->vector != SGX_VECTOR_PF || f->address < try->begin || f->address >= try->end ||
+	    !between(f->gpr->rip, __rt_code_start, __rt_code_end))
+		return false;
+	f->gpr->rip = (uint64_t)rt_try_failed;
+	f->gpr->rsp = try->rsp;
+	f->gpr->rflags &= ~0x400ULL;
+	return true;
+}
+
 static void handle(struct rt_tcb *tcb, const struct fault *f)
 {
 	uint32_t map_code = 1;
@@ -175,6 +189,8 @@ static void handle(struct rt_tcb *tcb, const struct fault *f)
 		f->gpr->rflags &= ~0x400ULL;
 		return;
 	}
+	if (abandon(tcb, f))
+		return;
 	if (!rt_booted() || !tcb->thread)
 		die(f);
 	if (at_mark(f) && *(const uint8_t *)f->gpr->rip == 0x65) {

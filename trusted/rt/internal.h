@@ -27,6 +27,10 @@ _Noreturn void rt_leave_exception(struct rt_tcb *tcb);
 _Noreturn void rt_app_return(struct rt_thread *t, long result);
 _Noreturn void rt_app_restore(uint64_t regs[RT_REG_COUNT], const void *vectors);
 long rt_copy_try(void *to, const void *from, size_t size);
+/* store(argument): 0. If it is abandoned: -EFAULT. See rt_app_store(). */
+struct rt_try { uint64_t rsp, begin, end; };         /* rsp: first, for copy.S; what may fault: [begin, end) */
+long rt_try(void (*store)(void *argument), void *argument, struct rt_try *ret_try);
+RT_HIDDEN extern const char rt_try_failed[];
 RT_HIDDEN extern const char rt_copy_begin[], rt_copy_end[], rt_copy_failed[], rt_calls_begin[], rt_calls_end[], rt_marks_begin[], rt_marks_end[];
 RT_HIDDEN extern const char rt_fault_entry[], rt_clone_start[];
 RT_HIDDEN extern const uint8_t rt_initial_state[];

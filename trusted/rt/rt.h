@@ -86,6 +86,7 @@ struct rt_tcb {
 	int32_t  host_policy, host_priority, host_nice; /* how it is scheduled, if host_sched_set, see sched.c */
 	uint32_t host_sched_set;
 	uint32_t inside;                             /* atomic, see slots.c */
+	const struct rt_try *store;                  /* rt_app_store() runs: where to go on if what it writes faults */
 };
 
 enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
@@ -211,6 +212,9 @@ long rt_app_get_string(char *trusted, uint64_t app, size_t size);           /* l
 long rt_app_to_ub(RT_UNTRUSTED void *untrusted, uint64_t app, size_t size); /* bulk, no bounce */
 long rt_ub_to_app(uint64_t app, const RT_UNTRUSTED void *untrusted, size_t size); /* bulk, marks cards */
 long rt_app_zero(uint64_t app, size_t size);                                /* marks cards */
+/* store(argument), which writes no application memory but this, and may be abandoned in the middle when that faults: then -EFAULT. Marks
+ * cards. It must not leave the enclave, and holds nothing that is to be given back. */
+long rt_app_store(uint64_t app, size_t size, void (*store)(void *argument), void *argument);
 bool rt_app_range_ok(uint64_t app, size_t size, bool write);
 
 /* ---- memory (rt/mem.c) ------------------------------------------------------------------------------------

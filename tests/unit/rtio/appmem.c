@@ -25,6 +25,14 @@ long rt_app_put(uint64_t app, const void *trusted, size_t size)
 	return 0;
 }
 
+long rt_app_store(uint64_t app, size_t size, void (*store)(void *argument), void *argument)
+{
+	if (!rt_app_range_ok(app, size, true))
+		return -EFAULT;
+	store(argument);
+	return 0;
+}
+
 long rt_app_get_string(char *trusted, uint64_t app, size_t size)
 {
 	if (!rt_app_range_ok(app, 1, false))

@@ -255,6 +255,8 @@ struct rt_io_span {
 };
 void rt_io_span_one(struct rt_io_span *span, uint64_t base, uint64_t size);
 long rt_io_span_iov(struct rt_io_span *span, uint64_t iov, uint64_t count);
+/* What is in front, in one piece, at most as much as is left: for a caller that writes there itself, and skips it then. */
+long rt_io_span_front(struct rt_io_span *span, uint64_t *ret_base, uint64_t *ret_size);
 long rt_io_span_skip(struct rt_io_span *span, uint64_t size);
 long rt_io_span_to_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t size);
 long rt_io_span_from_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t size);

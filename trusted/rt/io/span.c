@@ -48,6 +48,17 @@ static long advance(struct rt_io_span *span)
 	return 0;
 }
 
+long rt_io_span_front(struct rt_io_span *span, uint64_t *ret_base, uint64_t *ret_size)
+{
+	const long error = span->total ? advance(span) : -EFAULT;
+
+	if (error)
+		return error;
+	*ret_base = span->base;
+	*ret_size = span->size < span->total ? span->size : span->total;
+	return 0;
+}
+
 /* The bulk copies want 8-byte aligned untrusted addresses. The bytes before alignment take a bounce. */
 static long to_ub(uint64_t untrusted, uint64_t app, uint64_t size)
 {

@@ -81,6 +81,7 @@ long rt_vault_errno(uint32_t slot, long error)
 	switch (error) {
 	case OM_EIO:     return sides[slot].error ? sides[slot].error : -EIO;
 	case OM_ENOMEM:  return -ENOMEM;
+	case OM_EINVAL:  return -EFAULT;             /* the program's memory */
 	case OM_EOVERFLOW: return -EFBIG;
 	case OM_EUNSUPPORTED: return -EOPNOTSUPP;
 	case OM_EAUTH:
@@ -373,7 +374,6 @@ const char *rt_io_vault_name(const struct rt_io_ofd *ofd)
 
 /* ---- content --------------------------------------------------------------------------------------------------------------------- */
 
-typedef long give_fn(void *to, const uint8_t *piece, size_t size);
 typedef long fetch_fn(void *from, uint8_t *piece, size_t size);
 
 static uint64_t step(uint64_t offset, uint64_t left)
@@ -383,35 +383,60 @@ static uint64_t step(uint64_t offset, uint64_t left)
 	return left < most ? left : most;
 }
 
-static long read_all(const struct rt_io_ofd *ofd, int64_t offset, uint64_t size, give_fn *give, void *to)
+/* Straight to where the program wants it. */
+static int store_app(void *to, size_t size, void (*store)(void *argument), void *argument)
+{
+	return rt_app_store((uint64_t)to, size, store, argument) != 0;
+}
+
+static long read_front(struct rt_vault_side *side, struct rt_io_span *span, uint64_t offset, uint64_t *ret_wanted)
+{
+	uint64_t base, size;
+	long got = rt_io_span_front(span, &base, &size);
+
+	if (got)
+		return OM_EINVAL;
+	got = om_vault_read_to(side->open, offset, (void *)base, size, store_app);
+	if (got > 0)
+		(void)rt_io_span_skip(span, (uint64_t)got); /* it is in front */
+	*ret_wanted = size;
+	return got;
+}
+
+long rt_io_vault_read(const struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
 {
 	const uint32_t slot = slot_of(ofd);
 	struct rt_vault_side *side = rt_vault_hold(slot);
-	uint8_t *piece = rt_vault_piece_take();
-	uint64_t done = 0;
+	uint64_t done = 0, wanted = 0;
 	long got = side->open ? 0 : -EIO;
 
 	side->error = 0;
-	while (!got && done < size) {
-		const uint64_t some = step((uint64_t)offset + done, size - done);
-
-		got = om_vault_read(side->open, (uint64_t)offset + done, piece, some);
-		if (got <= 0) {
-			got = got ? rt_vault_errno(slot, got) : 0;
+	while (!got && span->total) {
+		got = read_front(side, span, (uint64_t)offset + done, &wanted);
+		if (got < 0)
+			got = rt_vault_errno(slot, got);
+		if (got <= 0)
 			break;
-		}
-		if (give(to, piece, (size_t)got)) {
-			got = -EFAULT;
-			break;
-		}
 		done += (uint64_t)got;
-		if ((uint64_t)got < some)
-			break;
-		got = 0;
+		got = (uint64_t)got < wanted;                /* the end, or what the next read will tell */
 	}
-	rt_vault_piece_give(piece);
 	rt_vault_let_go(slot);
 	return done ? (long)done : got;
+}
+
+long rt_io_vault_get(const struct rt_io_ofd *ofd, void *to, size_t size, int64_t offset)
+{
+	const uint32_t slot = slot_of(ofd);
+	struct rt_vault_side *side = rt_vault_hold(slot);
+	long got = -EIO;
+
+	side->error = 0;
+	if (side->open)
+		got = om_vault_read(side->open, (uint64_t)offset, to, size);
+	if (got < 0)
+		got = rt_vault_errno(slot, got);
+	rt_vault_let_go(slot);
+	return got;
 }
 
 static long write_all(const struct rt_io_ofd *ofd, int64_t *offset, uint64_t size, fetch_fn *fetch, void *from)
@@ -448,17 +473,7 @@ static long write_all(const struct rt_io_ofd *ofd, int64_t *offset, uint64_t siz
 	return done && (!error || !(ofd->status & (O_SYNC | O_DSYNC))) ? (long)done : error;
 }
 
-static long give_span(void *to, const uint8_t *piece, size_t size) { return rt_io_span_put(to, piece, size); }
 static long fetch_span(void *from, uint8_t *piece, size_t size) { return rt_io_span_get(from, piece, size); }
-
-static long give_bytes(void *to, const uint8_t *piece, size_t size)
-{
-	uint8_t **at = to;
-
-	memcpy(*at, piece, size);
-	*at += size;
-	return 0;
-}
 
 static long fetch_bytes(void *from, uint8_t *piece, size_t size)
 {
@@ -469,19 +484,9 @@ static long fetch_bytes(void *from, uint8_t *piece, size_t size)
 	return 0;
 }
 
-long rt_io_vault_read(const struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
-{
-	return read_all(ofd, offset, span->total, give_span, span);
-}
-
 long rt_io_vault_write(const struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t *offset)
 {
 	return write_all(ofd, offset, span->total, fetch_span, span);
-}
-
-long rt_io_vault_get(const struct rt_io_ofd *ofd, void *to, size_t size, int64_t offset)
-{
-	return read_all(ofd, offset, size, give_bytes, &to);
 }
 
 long rt_io_vault_set(const struct rt_io_ofd *ofd, const void *from, size_t size, int64_t *offset)
