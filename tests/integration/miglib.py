@@ -209,6 +209,14 @@ def host_directory():
     return json.loads(out)["directory"]
 
 
+def wait_owner(process, seconds=20):
+    """Until it waits for its owner, and can be asked: it says so a little before its control socket is there."""
+    end = time.monotonic() + seconds
+    while not any(o["pid"] == process.pid and o["state"] == "waiting" for o in json.loads(optmig("ps", "--json")[1] or "[]")):
+        check(process.alive() and time.monotonic() < end, f"it does not wait for its owner: {process.text()}")
+        time.sleep(0.02)
+
+
 def status_of(process):
     code, out, err = optmig("status", "--json", process.pid)
     check(code == 0, f"optmig status: {err}")
