@@ -5,6 +5,8 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include "evidence/guest/identity.h"
+#include "evidence/guest/source.h"
 #include "tables.h"
 
 static int pair(int error, const struct tee_evidence *evidence, struct tee_platform **platform)
@@ -14,32 +16,88 @@ static int pair(int error, const struct tee_evidence *evidence, struct tee_platf
 	return error;
 }
 
+/* Takes the source over. */
+static int open_in_guest(const struct tee_soft_options *soft, struct guest_source *source, struct tee_platform **ret_platform)
+{
+	struct tee_platform *p;
+	int r = tee_soft_open(soft, &p);
+
+	if (r < 0) {
+		guest_source_close(source);
+		return r;
+	}
+	r = tee_guest_adopt(p, source);
+	if (r < 0)
+		tee_platform_close(p);
+	else
+		*ret_platform = p;
+	return r;
+}
+
+/* Evidence that proves nothing. In a guest that could have better the keys are no less secret for it. */
+static int open_demo(const struct tee_soft_options *soft, const char *no_hardware, const char *no_guest, struct tee_platform **ret_platform)
+{
+	struct tee_platform *p;
+	bool shared;
+	int r = pair(tee_soft_open(soft, &p), &tee_demo, &p);
+
+	if (r < 0)
+		return r;
+	if (*no_guest && !soft->platform_dir) {
+		r = guest_identity_of_boot(p->identity, &shared);
+		p->caps.lasting = false;
+	}
+	snprintf(p->no_guest, sizeof p->no_guest, "%s", no_guest);
+	snprintf(p->description, sizeof p->description, "SGX2 emulator, no security boundary; %s: %s", *no_guest ? "no evidence" : "no hardware",
+		*no_guest ? no_guest : no_hardware);
+	if (r < 0)
+		tee_platform_close(p);
+	else
+		*ret_platform = p;
+	return r;
+}
+
+/* Where there is no hardware. */
+static int open_soft(enum tee_kind kind, const struct tee_soft_options *soft, const char *no_hardware, struct tee_platform **ret_platform)
+{
+	struct guest_source *source;
+	char words[256] = "";
+	int r = guest_source_open(&source);
+
+	if (r == 0)
+		r = open_in_guest(soft, source, ret_platform);
+	if (r == 0 || kind == TEE_GUEST)
+		return r;
+	if (r != OM_EUNSUPPORTED)
+		snprintf(words, sizeof words, "%s", tee_last_error());
+	return open_demo(soft, no_hardware, words, ret_platform);
+}
+
 int tee_platform_open(enum tee_kind kind, const struct tee_soft_options *soft, struct tee_platform **ret_platform)
 {
 	static const struct tee_soft_options defaults;
 	const char *why;
-	int r;
 
 	if (!soft)
 		soft = &defaults;
+	if (soft->guest)
+		return open_in_guest(soft, soft->guest, ret_platform);
 	if (kind == TEE_SOFT)
 		return pair(tee_soft_open(soft, ret_platform), &tee_demo, ret_platform);
-	why = tee_hw_unavailable();
+	why = kind == TEE_GUEST ? "not asked for" : tee_hw_unavailable();
 	if (!why)
 		return pair(tee_hw_open(ret_platform), &tee_dcap, ret_platform);
 	if (kind == TEE_HW)
 		return tee_fail(OM_ENOSGX, "%s", why);
-	r = pair(tee_soft_open(soft, ret_platform), &tee_demo, ret_platform);
-	if (r == 0)
-		snprintf((*ret_platform)->description, sizeof (*ret_platform)->description,
-			"SGX2 emulator, no security boundary; no hardware: %s", why);
-	return r;
+	return open_soft(kind, soft, why, ret_platform);
 }
 
 void tee_platform_close(struct tee_platform *platform)
 {
-	if (platform)
-		platform->cpu->close(platform);
+	if (!platform)
+		return;
+	tee_guest_free(platform->guest);
+	platform->cpu->close(platform);
 }
 
 void tee_platform_capabilities(const struct tee_platform *platform, struct tee_capabilities *ret_caps)
@@ -148,7 +206,7 @@ int tee_evidence_id(struct tee_platform *platform, uint8_t *ret_type, uint8_t re
 {
 	if (!platform->evidence->id)
 		return tee_fail(OM_EUNSUPPORTED, "only a quote of this machine names it");
-	*ret_type = (uint8_t)platform->evidence->type;
+	*ret_type = (uint8_t)(tee_guest_emulated(platform) ? OM_EVIDENCE_DEMO : platform->evidence->type);
 	return platform->evidence->id(platform, ret_id);
 }
 
@@ -177,7 +235,7 @@ int tee_evidence(struct tee_platform *platform, const struct sgx_report *report,
 int tee_collateral(struct tee_platform *platform, const uint8_t *evidence, size_t evidence_size, int64_t now, uint8_t *buffer,
 	size_t buffer_size, size_t *ret_size)
 {
-	static const struct tee_evidence *const makers[] = { &tee_dcap, &tee_demo };
+	static const struct tee_evidence *const makers[] = { &tee_dcap, &tee_snp, &tee_tdx, &tee_demo };
 	struct om_envelope e;
 	int r = om_envelope_parse((struct om_view) { evidence, evidence_size }, &e);
 

@@ -3,6 +3,8 @@
  * Inside tee/: a platform is a CPU and its evidence, each a table. Semantics as in tee.h.
  *
  *   (hw, dcap)    Intel SGX through Linux, quotes of Intel's DCAP library
+ *   (soft, snp)   the CPU in software inside an SEV-SNP guest, whose reports name what it runs
+ *   (soft, tdx)   the same inside a TDX guest
  *   (soft, demo)  the CPU in software, quotes under a root whose key everybody has
  */
 #ifndef OPTMIG_TEE_TABLES_H
@@ -52,7 +54,9 @@ struct tee_platform {
 	const struct tee_evidence *evidence;
 	struct tee_capabilities caps;
 	uint8_t identity[32];         /* the software CPU's: every key of its is made from it */
-	char description[256];
+	char description[320];
+	struct tee_guest *guest;      /* the confidential guest that the evidence is of, or NULL */
+	char no_guest[256];           /* it looks like one, and this is why its evidence cannot be had; else "" */
 };
 
 struct tee_enclave {
@@ -67,6 +71,12 @@ int tee_hw_open(struct tee_platform **ret_platform);
 const char *tee_hw_unavailable(void);
 
 /* evidence/ */
-extern const struct tee_evidence tee_dcap, tee_demo;
+extern const struct tee_evidence tee_dcap, tee_demo, tee_snp, tee_tdx;
+struct guest_source;
+/* Evidence and identity of this platform are the guest's from now on. The source is taken over, whatever comes of it; an error leaves a platform to be closed. */
+int tee_guest_adopt(struct tee_platform *platform, struct guest_source *source);
+void tee_guest_free(struct tee_guest *guest);
+/* Under a demonstration root. */
+bool tee_guest_emulated(const struct tee_platform *platform);
 
 #endif

@@ -21,7 +21,12 @@
 struct tee_platform;
 struct tee_enclave;
 
-enum tee_kind { TEE_AUTO, TEE_HW, TEE_SOFT };
+/*
+ * AUTO: hardware if it can be used; else the software CPU with the evidence of the confidential guest that this is; else with evidence that proves nothing,
+ * which is all that SOFT has.
+ */
+enum tee_kind { TEE_AUTO, TEE_HW, TEE_SOFT, TEE_GUEST };
+struct guest_source;
 
 /* Options of the emulator; all zero is a good default. */
 struct tee_soft_options {
@@ -32,12 +37,14 @@ struct tee_soft_options {
 	                              with watch_writes). Such an enclave's address range stays taken as long as its process lives */
 	uint64_t xfrm;             /* tests: XFRM bits to offer of those that this CPU has; 0: all */
 	const char *platform_dir;  /* emulated platform's keys; NULL: derived from a fixed development seed */
+	struct guest_source *guest;/* tests: as if this had been found in a guest (tee/evidence/guest/source.h). Taken over */
 };
 
 struct tee_capabilities {
 	enum tee_kind kind;        /* for tests; nothing else asks which it is (tools/gates) */
 	const char *name;          /* for people: "hardware", "emulator" */
-	bool     protects;         /* a security boundary stands between the enclave and this process */
+	bool     protects;         /* a security boundary stands between the enclave and this machine's owner: around the enclave, or around this whole guest */
+	bool     lasting;          /* seals open after a restart of the machine */
 	bool     oracle;           /* the enclave's memory can be compared from outside */
 	bool     edmm;
 	uint64_t xfrm;             /* XFRM bits an enclave may have here */
@@ -135,6 +142,24 @@ int tee_collateral(struct tee_platform *platform, const uint8_t *evidence, size_
  */
 __attribute__((warn_unused_result))
 int tee_collateral_public(const uint8_t *evidence, size_t evidence_size, int64_t now, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
+
+/*
+ * The certificate table that came with the last evidence from the guest's host (AMD 56421; host/collateral/table.c reads it). *ret_size 0: none. Trust: hostile.
+ * Return: OM_ENOMEM.
+ */
+#define TEE_TABLE_MAX 16384
+__attribute__((warn_unused_result))
+int tee_evidence_table(struct tee_platform *platform, uint8_t *buffer, size_t size, size_t *ret_size);
+
+/* For people: of the confidential guest that this is, what its maker's hardware says of it over 64 zeros, an SNP report or a TD quote. Return: enum
+ * om_evidence_type; OM_EUNSUPPORTED: it is none, or one whose evidence cannot be had (the words say why); OM_EQUOTE, OM_ETIMEDOUT. */
+struct tee_guest_facts {
+	const char *source;        /* "configfs-tsm", ... */
+	bool emulated;             /* proves nothing */
+	bool lasting, shared;      /* keys: after a restart of the guest; by all processes in it */
+};
+__attribute__((warn_unused_result))
+int tee_guest_look(struct tee_platform *platform, struct tee_guest_facts *ret_facts, uint8_t *buffer, size_t size, size_t *ret_size);
 
 struct tee_stats { uint64_t enter, resume, aex, eaccept, eacceptcopy, emodpe, eaug, pages_resident; };
 void tee_stats_get(const struct tee_enclave *enclave, struct tee_stats *ret_stats);

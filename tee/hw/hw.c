@@ -352,7 +352,7 @@ int tee_hw_open(struct tee_platform **ret_platform)
 	p->enter = current_os->enter_function();
 	current_os->capabilities(&p->common.caps);
 	p->common.caps.name = "hardware";
-	p->common.caps.protects = true;
+	p->common.caps.protects = p->common.caps.lasting = true;
 	memcpy(p->common.description, "SGX2 hardware", sizeof "SGX2 hardware");
 	*ret_platform = &p->common;
 	return 0;

@@ -332,7 +332,7 @@ int tee_soft_open(const struct tee_soft_options *options, struct tee_platform **
 	if (!p)
 		return tee_fail(OM_ENOMEM, "no memory");
 	p->common.cpu = &cpu;
-	p->common.caps = (struct tee_capabilities){ .kind = TEE_SOFT, .name = "emulator", .oracle = true, .edmm = true,
+	p->common.caps = (struct tee_capabilities){ .kind = TEE_SOFT, .name = "emulator", .lasting = true, .oracle = true, .edmm = true,
 		.xfrm = tee_cpu_xfrm() & (options->xfrm ? options->xfrm : ~0ull),
 		.elrange_max = 1ull << 40 };
 	p->strict = options->strict;

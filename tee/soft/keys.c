@@ -2,8 +2,8 @@
 /*
  * EREPORT and EGETKEY. Every key is AES-CMAC, under a key of the platform, over a structure of what the key shall
  * depend on (SDM 3D 38.4, "key dependencies"); the platform's key comes from a seed: a fixed one for development, or
- * the file `seed` of a platform directory, made at first use. Only the order of fields in that structure is our own,
- * as each CPU's is Intel's own.
+ * the file `seed` of a platform directory, made at first use, or what the confidential guest has that this runs in (evidence/guest/identity.c),
+ * where nothing is fixed. Only the order of fields in that structure is our own, as each CPU's is Intel's own.
  *
  * Context: signal handler of a thread that was executing enclave code, so libcrypto may be called.
  */

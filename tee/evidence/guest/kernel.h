@@ -20,6 +20,8 @@ struct guest_kernel {
 	int (*mkdir)(const char *path, unsigned mode);
 	int (*rmdir)(const char *path);
 	int (*poll)(int fd, int timeout_ms);              /* for reading. Return: 1 there is something, 0 time-out */
+	int (*in_memory)(int fd);                         /* a file of a file system that no disk is behind. Return: 1, 0 */
+	int (*random)(void *buffer, size_t size);
 	uint64_t (*now_ms)(void);                         /* CLOCK_MONOTONIC */
 	void (*sleep_ms)(unsigned ms);
 	void (*cpuid)(uint32_t leaf, uint32_t ret[4]);    /* EAX, EBX, ECX, EDX */

@@ -2,10 +2,13 @@
 #include <cpuid.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 #include "kernel.h"
@@ -32,6 +35,18 @@ static int linux_poll(int fd, int timeout_ms)
 	return poll(&p, 1, timeout_ms);
 }
 
+static int linux_in_memory(int fd)
+{
+	struct statfs s;
+
+	return fstatfs(fd, &s) ? -1 : s.f_type == TMPFS_MAGIC || s.f_type == RAMFS_MAGIC;
+}
+
+static int linux_random(void *buffer, size_t size)
+{
+	return getrandom(buffer, size, 0) == (ssize_t)size ? 0 : -1;
+}
+
 static uint64_t linux_now_ms(void)
 {
 	struct timespec t;
@@ -54,7 +69,7 @@ static void linux_cpuid(uint32_t leaf, uint32_t ret[4])
 
 const struct guest_kernel guest_linux = {
 	.open = linux_open, .close = close, .read = read, .write = write, .ioctl = linux_ioctl, .flock = flock, .mkdir = linux_mkdir, .rmdir = rmdir,
-	.poll = linux_poll, .now_ms = linux_now_ms, .sleep_ms = linux_sleep_ms, .cpuid = linux_cpuid,
+	.poll = linux_poll, .in_memory = linux_in_memory, .random = linux_random, .now_ms = linux_now_ms, .sleep_ms = linux_sleep_ms, .cpuid = linux_cpuid,
 };
 
 static const struct guest_kernel *in_use = &guest_linux;

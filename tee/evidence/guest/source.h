@@ -37,18 +37,21 @@ struct guest_source {
 	/*
 	 * Evidence over `data`: an SNP report of 1,184 bytes, or a TD quote without what may lie behind it. @table: the certificate table (AMD 56421) that came
 	 * along, *ret_table 0 if none did. An emulated source's is complete (VCEK, ASK, ARK, CRL): nobody else could be asked for it.
-	 * Return: OM_EQUOTE: refused for this boot, whatever is tried; OM_EBUSY, OM_ETIMEDOUT: later; OM_ENOMEM: a buffer is too small; OM_EIO.
+	 * Return: OM_EQUOTE: refused, and the words say whether for this boot; OM_ETIMEDOUT: busy for too long; OM_ENOMEM: a buffer is too small; OM_EPERM; OM_EIO.
 	 */
 	int (*report)(struct guest_source *source, const uint8_t data[GUEST_DATA_SIZE], uint8_t *report, size_t size, size_t *ret_size,
 		uint8_t *table, size_t table_size, size_t *ret_table);
-	/* The key that this guest, and no other on this chip, derives again after a restart, with GUEST_KEY_FIELDS. NULL where there is none. Return: as above. */
+	/*
+	 * The key that this guest, and no other on this chip, derives again after a restart, with GUEST_KEY_FIELDS. NULL where there never is one. Return: as above;
+	 * OM_EUNSUPPORTED: there is none here.
+	 */
 	int (*key)(struct guest_source *source, uint8_t ret_key[GUEST_KEY_SIZE]);
 	void (*close)(struct guest_source *source);
 };
 
 /*
- * The first that answers, in the order above. Return: OM_EUNSUPPORTED: this is no guest with evidence, and the words say what it looks like; another
- * error: it is one, and its evidence cannot be had.
+ * The first that answers, in the order above. Return: OM_EUNSUPPORTED: this is no confidential guest; another error: it is one, or looks like it, and its
+ * evidence cannot be had: the words say why.
  */
 __attribute__((warn_unused_result))
 int guest_source_open(struct guest_source **ret_source);
