@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+# Moves between kinds of machines. An optmig on hardware that the software CPU answers: the driver and vDSO of tests/sgx, a quoting library of the test's.
+$(B)/tests/hw/libsgx_dcap_ql.so.1: $(call objs,lib,tests/integration/hw_quotes.c) $(B)/lib/libforge.a $(B)/lib/libcore.a $(B)/lib/libbearssl.a
+	@mkdir -p $(@D)
+	$(CLANG) -shared $^ -o $@
+$(B)/tests/hw/optmig: $(call objs,host,$(HOST_TESTING_SRCS) tests/integration/hw_host.c tests/sgx/fakehw.c) $(HOST_OBJS) | $(B)/tests/hw/libsgx_dcap_ql.so.1
+	@mkdir -p $(@D)
+	$(CLANG) -Wl,--as-needed,--wrap=collateral_quoted,-rpath,$(abspath $(B))/tests/hw -pie $^ $(HOST_LIBS) -o $@
+TESTS += tests/integration/mig_kinds
+TEST_DEPS += $(B)/tests/hw/optmig $(B)/apps/optmig/redis/.built $(REDIS_CLIENT)
