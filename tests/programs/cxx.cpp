@@ -211,7 +211,7 @@ void callbacks()
 	}
 }
 
-// ---- statics and threads ----
+// ---- guards and threads ----
 
 std::atomic<int> made, destroyed;
 struct Counted {
@@ -369,15 +369,15 @@ struct Generator {
 	}
 };
 
-Generator numbers(int upto)
+Generator numbers(int limit)
 {
 	Says says('g');
 	std::array<int, 16> kept{}; // lives in the frame, on the heap
-	for (int i = 0; i < upto; i++) {
+	for (int i = 0; i < limit; i++) {
 		kept[static_cast<size_t>(i) % kept.size()] += i;
 		co_yield kept[static_cast<size_t>(i) % kept.size()];
 	}
-	throw Failure(upto, "generator");
+	throw Failure(limit, "generator");
 }
 
 struct Task { // hands over to the other one by a tail call, again and again
@@ -396,9 +396,9 @@ struct Switch {
 	std::coroutine_handle<> await_suspend(std::coroutine_handle<Task::promise_type> h) { return h.promise().other; }
 	void await_resume() {}
 };
-Task bounce(long &count, long upto)
+Task bounce(long &count, long limit)
 {
-	while (count < upto) {
+	while (count < limit) {
 		count++;
 		co_await Switch();
 	}
