@@ -16,7 +16,7 @@ LIBC_OVERLAY := $(shell find libc/overlay libc/include -type f)
 
 # The same demands as those that optmig-cc makes of programs (toolchain/cc/plan.c).
 LIBC_CFLAGS := --target=x86_64-linux-musl -O2 -fPIE -ftls-model=local-exec -fno-stack-protector -fcf-protection=none \
-	-fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections -fdata-sections -fomit-frame-pointer \
+	-fasynchronous-unwind-tables -ffunction-sections -fdata-sections -fomit-frame-pointer \
 	-fno-strict-aliasing -frounding-math -w -D__OPTMIG__=1
 LIBC_INCLUDE := -I$(TOP)/libc/include -I$(TOP)/abi
 

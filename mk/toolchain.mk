@@ -24,6 +24,9 @@ $(PASS) $(B)/product/toolchain/optmig-pass.so:
 
 # optmig-cc. Its parts in C, and one file of C++ for the TOML library. optmig-scan is the only one that loads LLVM.
 CC_SOURCES := $(addprefix toolchain/cc/,main.c args.c env.c help.c options.c plan.c launch.c run.c util.c map.c stamps.c sections.c image.c finish.c)
+# What it is called says what it is: toolchain/cc/args.c.
+$(B)/bin/optmig-c++: $(B)/bin/optmig-cc
+	ln -sf optmig-cc $@
 CFLAGS_host_toolchain_cc_main := -DOPTMIG_VERSION='"$(VERSION)"'
 $(B)/host/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
 	@mkdir -p $(@D)
@@ -60,7 +63,7 @@ $(B)/trusted/image.ld: trusted/boot/image.ld
 	@mkdir -p $(@D)
 	cp $< $@
 
-COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-ar optmig-ranlib optmig-strip optmig-pkg-config) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
+COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-c++ optmig-ar optmig-ranlib optmig-strip optmig-pkg-config) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
 $(TOOLCHAIN): $(COMPILER) $(B)/trusted/image.ld $(B)/trusted/librt.a $(B)/libexec/optmig-interp $(B)/bin/optmig
 	@touch $@
 ## make toolchain      optmig-cc with everything that it needs

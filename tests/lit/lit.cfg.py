@@ -17,5 +17,6 @@ for name in ('OPTMIG_PASS', 'OPTMIG_PASS_TEST'):
 # %pass runs the pass alone; %marks shows marks only, %cc compiles C with it.
 config.substitutions.append(('%pass', f'opt -load-pass-plugin={plugin} -S -passes'))
 config.substitutions.append(('%marks', f"opt -load-pass-plugin={plugin} -S '-passes=optmig<polls=0;conditional=0;gate=0>'"))
+config.substitutions.append(('%plugin', plugin))
 config.substitutions.append(('%polls', f"opt -load-pass-plugin={plugin} -S '-passes=optmig<marks=0>'"))
 config.substitutions.append(('%cc', f'clang --target=x86_64-linux-musl -I{top}/libc/include -D__OPTMIG__=1 -fpass-plugin={plugin} -O1'))

@@ -12,14 +12,14 @@
 #include <string.h>
 #include "cc.h"
 
-enum action { DROP, DROP_WITH_VALUE, REFUSE, WITH_VALUE, LINK, LINK_WITH_VALUE, PREPROCESS, COMPILE, PARTIAL, INFORMATION };
+enum action { DROP, DROP_WITH_VALUE, REFUSE, WITH_VALUE, LINK, LINK_WITH_VALUE, PREPROCESS, COMPILE, PARTIAL, INFORMATION, CXX_LIBRARY, NO_CXX_LIBRARY };
 
 struct rule { const char *text; bool prefix; enum action action; const char *why; };
 
 #define NO_SHARED "an image is one static program: shared libraries and plug-ins do not exist inside an enclave; build the static library"
 #define NO_PROFILER "there is no profiler inside an enclave; profile and measure coverage in the native build"
 #define NO_OPENMP "there is no OpenMP runtime for enclaves; leave it out (the pragmas are then ignored) and use pthreads; -fopenmp-simd works"
-#define NO_CXX "there is no C++ library for enclaves; C++ that needs none compiles with -nostdinc++ -fno-exceptions -fno-rtti"
+#define ONE_UNWINDER "exceptions are unwound by tables, here as on any x86-64; the option makes code for another unwinder"
 
 static const struct rule rules[] = {
 	/* modes */
@@ -59,8 +59,26 @@ static const struct rule rules[] = {
 	{"-fopenmp=", true, REFUSE, NO_OPENMP},
 	{"-lgomp", false, REFUSE, NO_OPENMP},
 	{"-lomp", false, REFUSE, NO_OPENMP},
-	{"-lstdc++", true, REFUSE, NO_CXX},
-	{"-lc++", true, REFUSE, NO_CXX},
+	{"-fsjlj-exceptions", false, REFUSE, ONE_UNWINDER},
+	{"-fexperimental-library", false, REFUSE, "libc++'s unfinished parts are not built for enclaves"},
+	{"-lc++experimental", false, REFUSE, "libc++'s unfinished parts are not built for enclaves"},
+	/* C++: one library, libc++ with libc++abi and libunwind, whatever name is asked for */
+	{"-lstdc++", false, CXX_LIBRARY, NULL},
+	{"-lstdc++fs", false, CXX_LIBRARY, NULL},
+	{"-lsupc++", false, CXX_LIBRARY, NULL},
+	{"-lc++", false, CXX_LIBRARY, NULL},
+	{"-lc++abi", false, CXX_LIBRARY, NULL},
+	{"-lunwind", false, CXX_LIBRARY, NULL},
+	{"-lgcc_s", false, CXX_LIBRARY, NULL},
+	{"-lgcc_eh", false, CXX_LIBRARY, NULL},
+	{"-nostdlib++", false, NO_CXX_LIBRARY, NULL},
+	{"-nodefaultlibs", false, NO_CXX_LIBRARY, NULL},
+	{"-stdlib=", true, DROP, NULL},
+	{"-rtlib=", true, DROP, NULL},
+	{"--rtlib=", true, DROP, NULL},
+	{"-unwindlib=", true, DROP, NULL},
+	{"--unwindlib=", true, DROP, NULL},
+	{"-static-libstdc++", false, DROP, NULL},
 	{"-fsanitize=", true, REFUSE, "sanitizers need a runtime that does not exist inside an enclave; test the native build with them"},
 	{"-fsplit-stack", false, REFUSE, "not supported"},
 	{"-pie", false, DROP, NULL},
@@ -98,8 +116,6 @@ static const struct rule rules[] = {
 	{"-isysroot", false, DROP_WITH_VALUE, NULL},
 	{"-lc", false, DROP, NULL},
 	{"-lgcc", false, DROP, NULL},
-	{"-lgcc_s", false, DROP, NULL},
-	{"-lgcc_eh", false, DROP, NULL},
 	{"-latomic", false, DROP, NULL},
 	{"-Wl,-pie", false, DROP, NULL},
 	{"-Wl,--pie", false, DROP, NULL},
@@ -214,16 +230,23 @@ static bool ends_with_one_of(const char *path, const char *const *endings)
 	return false;
 }
 
-static bool is_cxx(const struct cc_input *input)
+bool cc_is_cxx(const struct cc_input *input)
 {
 	static const char *const endings[] = {".cc", ".cp", ".cxx", ".cpp", ".CPP", ".c++", ".C", ".ii", NULL};
 	return input->language ? starts_with(input->language, "c++") : ends_with_one_of(input->path, endings);
 }
 
+/* Called as optmig-c++, it is what c++ is to cc: C++ whatever a source is called, and the library with each link. */
+static bool is_cxx_driver(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 2 && strcmp(name + n - 2, "++") == 0;
+}
+
 bool cc_is_source(const struct cc_input *input)
 {
 	static const char *const endings[] = {".c", ".i", ".s", ".S", ".sx", ".ll", ".bc", NULL};
-	return input->language || is_cxx(input) || ends_with_one_of(input->path, endings);
+	return input->language || cc_is_cxx(input) || ends_with_one_of(input->path, endings);
 }
 
 /* Of the linker's options one says something about the image: -z stack-size, however it is written. */
@@ -253,6 +276,8 @@ static int apply(struct cc_args *a, const struct rule *r, struct strv *words, si
 	case PARTIAL: if (a->mode == CC_LINK) a->mode = CC_PARTIAL; break;
 	case INFORMATION: a->mode = CC_PASS_THROUGH; strv_add(&a->common, word); break;
 	case WITH_VALUE: strv_add(&a->common, word); strv_add(&a->common, value); break;
+	case CXX_LIBRARY: a->cxx_library = true; break;
+	case NO_CXX_LIBRARY: a->no_cxx_library = true; break;
 	case LINK: add_word(a, (struct cc_word){.kind = CC_WORD_LINK, .text = word}); break;
 	case LINK_WITH_VALUE:
 		add_word(a, (struct cc_word){.kind = CC_WORD_LINK, .text = word});
@@ -314,13 +339,14 @@ static int special(struct cc_args *a, struct strv *words, size_t *index, const c
 	if (strcmp(word, "--help=clang") == 0) { strv_add(&a->common, "--help"); a->mode = CC_PASS_THROUGH; return 1; }
 	if (strcmp(word, "--version") == 0) { a->version = true; a->mode = CC_PASS_THROUGH; return 1; }
 	if (strcmp(word, "-Wl,--version") == 0) { ask_linker(a, word); return 1; }
+	if (strcmp(word, "-nostdlib") == 0) a->no_cxx_library = true;
 	if (strcmp(word, "-nostdlib") == 0 || strcmp(word, "-nostartfiles") == 0) { a->needs_crt = false; return 1; }
 	return 0;
 }
 
 int cc_args_parse(int argc, char **argv, struct cc_args *ret_args)
 {
-	struct cc_args a = {.mode = CC_LINK, .needs_crt = true};
+	struct cc_args a = {.mode = CC_LINK, .needs_crt = true, .cxx_driver = is_cxx_driver(argv[0])};
 	struct strv words = {0};
 	const char *language = NULL;
 	if (expand(argv + 1, argc - 1, &words, 0)) return 1;
@@ -334,11 +360,9 @@ int cc_args_parse(int argc, char **argv, struct cc_args *ret_args)
 		if (!r) strv_add(&a.common, word);
 		else if (apply(&a, r, &words, &i)) return 1;
 	}
-	for (size_t i = 0; i < a.input_count; i++) {
-		if (!is_cxx(&a.input[i]) || strv_has(&a.common, "-nostdinc++")) continue;
-		cc_error("%s is C++: " NO_CXX, a.input[i].path);
-		return 1;
-	}
+	a.cxx = a.cxx_driver;
+	for (size_t i = 0; i < a.input_count; i++) a.cxx |= cc_is_cxx(&a.input[i]);
+	a.cxx_library = (a.cxx_library || a.cxx_driver) && !a.no_cxx_library;
 	if (a.mode == CC_LINK && !a.input_count) a.mode = CC_PASS_THROUGH;
 	*ret_args = a;
 	return 0;

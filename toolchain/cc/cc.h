@@ -119,9 +119,12 @@ struct cc_args {
 	bool dependencies, dependency_file;        /* -MD or -MMD; -MF */
 	bool help, version;                        /* --help, --version */
 	bool needs_crt;                            /* neither -nostdlib nor -nostartfiles */
+	bool cxx_driver, cxx;                      /* called as optmig-c++; or a source is C++ */
+	bool cxx_library, no_cxx_library;          /* link libc++ and its parts; asked not to */
 };
 int cc_args_parse(int argc, char **argv, struct cc_args *ret_args);
 bool cc_is_source(const struct cc_input *input);
+bool cc_is_cxx(const struct cc_input *input);
 
 /* ---- plan.c ---- */
 struct cc_plan {

@@ -29,7 +29,8 @@ void cc_help(void)
 		"                and postcopy can move such a program\n"
 		"\n"
 		"Environment: OPTMIG_CFLAGS, OPTMIG_OPTIONS, OPTMIG_SIGN_KEY (PEM), OPTMIG_VERBOSE=1, OPTMIG_KEEP=1, OPTMIG_ROOT, OPTMIG_CLANG.\n"
-		"Not possible: -shared (an enclave is one static image), OpenMP, C++ with its library, -flto (ignored with a note).\n"
+		"optmig-c++ is the same for C++: libc++ is linked, whatever name (-lstdc++) it is asked for by.\n"
+		"Not possible: -shared (an enclave is one static image), OpenMP, -flto (ignored with a note).\n"
 		"PKG_CONFIG=optmig-pkg-config finds libraries that were built for enclaves, not the system's.\n"
 		"All other options are clang's: optmig-cc --help=clang lists them. Manual: optmig-cc(1).\n", stdout);
 }

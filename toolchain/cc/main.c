@@ -63,6 +63,23 @@ static void explain_libraries(const struct cc_args *args, const struct cc_option
 	}
 }
 
+/* Do the objects want the C++ library? They name it; the linker's errors do, too, but not what to do. */
+static void explain_cxx(const struct cc_args *args, const struct cc_plan *plan)
+{
+	static const char *const names[] = {"__gxx_personality_v0", "_ZTVN10__cxxabiv1", "_ZNSt", "_Znwm", "_ZdlPv", "__cxa_", NULL};
+	if (args->cxx_library) return;
+	for (size_t i = 0; i < plan->link.count; i++) {
+		size_t n = strlen(plan->link.item[i]), size = 0;
+		if (n < 3 || strcmp(plan->link.item[i] + n - 2, ".o") != 0) continue;
+		const char *data = cc_read_file(plan->link.item[i], &size);
+		for (size_t k = 0; data && names[k]; k++) {
+			if (!memmem(data, size, names[k], strlen(names[k]))) continue;
+			cc_note("%s is C++ and uses its library: link it with optmig-c++", plan->link.item[i]);
+			return;
+		}
+	}
+}
+
 static int carry_out(const struct cc_args *args, struct cc_plan *plan, const struct cc_env *env,
 	struct cc_options *options)
 {
@@ -72,7 +89,10 @@ static int carry_out(const struct cc_args *args, struct cc_plan *plan, const str
 	}
 	if (plan->finish && cc_launch_link(plan, env, options)) return 1;
 	int status = cc_run(&plan->link, env->verbose);
-	if (status) explain_libraries(args, options);
+	if (status) {
+		explain_libraries(args, options);
+		explain_cxx(args, plan);
+	}
 	if (!status && plan->finish) status = cc_sections_place(plan, env, options);
 	return status ? status : plan->finish ? cc_finish(plan, env, options) : cc_partial_check(plan, options);
 }

@@ -12,6 +12,7 @@
 static void compile_front(struct strv *v, const struct cc_args *args, const struct cc_env *env, const struct cc_options *options)
 {
 	strv_add(v, env->clang);
+	if (args->cxx_driver) strv_add(v, "--driver-mode=g++");
 	strv_add(v, "--target=x86_64-linux-musl");
 	strv_addf(v, "--sysroot=%s", options->sysroot);
 	strv_add(v, "-nostdlibinc");
@@ -20,13 +21,14 @@ static void compile_front(struct strv *v, const struct cc_args *args, const stru
 	/* Not for -E: its output is the program's text, and whoever asks for it may read it (configure scripts, templates).
 	 * By its name alone it is found among the system's headers (compile_back), which -MMD leaves out. */
 	if (args->mode != CC_PREPROCESS) { strv_add(v, "-include"); strv_add(v, "optmig-mnemonics.h"); }
-	strv_add(v, "-fno-asynchronous-unwind-tables");
 	for (char *rest = cc_format("%s", env->cflags), *word; (word = strtok_r(rest, " \t\n", &rest));) strv_add(v, word);
 }
 
 /* ... and those that have to hold whatever the user said, after them. */
-static void compile_back(struct strv *v, const struct cc_env *env, const struct cc_options *options)
+static void compile_back(struct strv *v, const struct cc_args *args, const struct cc_env *env, const struct cc_options *options)
 {
+	/* Before libc's, which its headers wrap; they stand aside in C. */
+	if (args->cxx && !strv_has(&args->common, "-nostdinc++")) strv_addf(v, "-isystem%s/include/c++/v1", options->sysroot);
 	strv_addf(v, "-isystem%s/include", options->sysroot);
 	strv_add(v, "-fPIE");
 	strv_add(v, "-ftls-model=local-exec");
@@ -36,18 +38,23 @@ static void compile_back(struct strv *v, const struct cc_env *env, const struct 
 	strv_addf(v, "-fpass-plugin=%s/toolchain/optmig-pass.so", env->root);
 }
 
-/* What -E made lacks the macros of compile_front, which clang includes in C only: so that is what it is read as. */
-static const char *language_of(const struct cc_input *input)
+static bool named(const struct cc_input *input, const char *language, const char *ending)
 {
-	size_t n = strlen(input->path);
-	bool preprocessed = input->language ? strcmp(input->language, "cpp-output") == 0 || strcmp(input->language, "c-cpp-output") == 0 :
-		n > 2 && strcmp(input->path + n - 2, ".i") == 0;
-	return preprocessed ? "c" : input->language;
+	size_t n = strlen(input->path), m = strlen(ending);
+	return input->language ? strcmp(input->language, language) == 0 : n > m && strcmp(input->path + n - m, ending) == 0;
 }
 
-static void add_input(struct strv *v, const struct cc_input *input)
+/* What -E made lacks the macros of compile_front, which clang includes in C and C++ only: so that is what it is read as. */
+static const char *language_of(const struct cc_args *args, const struct cc_input *input)
 {
-	const char *language = language_of(input);
+	if (named(input, "c++-cpp-output", ".ii")) return "c++";
+	if (named(input, "cpp-output", ".i") || named(input, "c-cpp-output", ".i")) return args->cxx_driver && !input->language ? "c++" : "c";
+	return input->language;
+}
+
+static void add_input(struct strv *v, const struct cc_args *args, const struct cc_input *input)
+{
+	const char *language = language_of(args, input);
 	if (language) { strv_add(v, "-x"); strv_add(v, language); }
 	strv_add(v, input->path);
 	if (language) { strv_add(v, "-x"); strv_add(v, "none"); }
@@ -61,9 +68,9 @@ static void plan_single(const struct cc_args *args, const struct cc_env *env, co
 	struct strv *v = plan->compile;
 	compile_front(v, args, env, options);
 	strv_extend(v, &args->common);
-	compile_back(v, env, options);
+	compile_back(v, args, env, options);
 	for (size_t i = 0; i < args->word_count; i++)
-		if (args->word[i].kind == CC_WORD_INPUT) add_input(v, &args->input[args->word[i].input]);
+		if (args->word[i].kind == CC_WORD_INPUT) add_input(v, args, &args->input[args->word[i].input]);
 	if (args->output) { strv_add(v, "-o"); strv_add(v, args->output); }
 }
 
@@ -78,13 +85,13 @@ static const char *plan_source(const struct cc_args *args, size_t index, const s
 	struct strv *v = &plan->compile[plan->compile_count++];
 	compile_front(v, args, env, options);
 	strv_extend(v, &args->common);
-	compile_back(v, env, options);
+	compile_back(v, args, env, options);
 	if (args->dependencies && !args->dependency_file) {
 		strv_add(v, "-MF");
 		strv_addf(v, "%.*s.d", (int)strcspn(plan->output, "."), plan->output);
 	}
 	strv_add(v, "-c");
-	add_input(v, input);
+	add_input(v, args, input);
 	strv_add(v, "-o");
 	strv_add(v, object);
 	return object;
@@ -132,7 +139,7 @@ static void plan_link(const struct cc_args *args, const struct cc_env *env, cons
 	static const char *const fixed[] = {
 		"-static", "-no-pie", "-fno-lto",
 		"-Wl,--no-dynamic-linker", "-Wl,-z,max-page-size=4096", "-Wl,-z,norelro", "-Wl,-z,noexecstack", "-Wl,--build-id=none",
-		"-Wl,--no-eh-frame-hdr", "-Wl,-z,nostart-stop-gc", /* as GNU ld */
+		"-Wl,--eh-frame-hdr", "-Wl,-z,nostart-stop-gc", /* as GNU ld */
 	};
 	for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) strv_add(v, fixed[i]);
 	strv_addf(v, "-Wl,-T,%s", options->script);
@@ -143,6 +150,9 @@ static void plan_link(const struct cc_args *args, const struct cc_env *env, cons
 	strv_add(v, options->runtime);
 	strv_add(v, "-Wl,--no-whole-archive");
 	strv_add(v, "-Wl,--start-group");
+	/* Before libc: it has a pthread_once that exceptions may leave (cxx/once.cpp). */
+	static const char *const cxx[] = {"libc++.a", "libc++abi.a", "libunwind.a"};
+	for (size_t i = 0; args->cxx_library && i < sizeof cxx / sizeof *cxx; i++) strv_addf(v, "%s/lib/%s", options->sysroot, cxx[i]);
 	strv_addf(v, "%s/lib/libc.a", options->sysroot);
 	strv_addf(v, "%s/lib/liboptmig_builtins.a", options->sysroot);
 	strv_add(v, "-Wl,--end-group");

@@ -158,7 +158,8 @@ void IntervalBuilder::build(ArrayRef<StoreRequest> Requests, SmallVectorImpl<Spa
 		for (Instruction &I : *Block) {
 			bool Safepoint = mayReachSafepoint(I, NoPoll);
 			if (I.isTerminator()) finish(Segment, Known, Spans, PollsAtEnd.count(Block));
-			if (Safepoint) { flush(Segment, Known, Spans); Known.clear(); }
+			if (Safepoint) flush(Segment, Known, Spans);
+			if (Safepoint && !(isa<InvokeInst>(I) && (O.drop & MarkInvoke))) Known.clear();
 			auto Found = ByInstruction.find(&I);
 			if (Found == ByInstruction.end()) continue;
 			for (const StoreRequest *R : Found->second) {

@@ -22,6 +22,7 @@ enum MarkClass : unsigned {
 	MarkHead = 1u << 8,      // the marks at the head of an unrolled loop
 	MarkFused = 1u << 9,     // the marks of a segment that ends in a poll
 	MarkStrip = 1u << 7,     // the marks before a strip or a short loop
+	MarkInvoke = 1u << 10,   // the marks behind a call that may throw, of what was marked before it
 };
 
 struct Options {

@@ -66,6 +66,7 @@ public:
 		for (Function &F : M)
 			if (!F.isDeclaration() && !F.hasAvailableExternallyLinkage() && !Off.count(&F)) Functions.push_back(&F);
 		for (Function *F : Functions) repairDebugInfo(*F);
+		callWeakByTable(M);
 		checkModuleAsm(M);
 		FunctionSet NoPoll = inferNoPoll(Functions, FAM, O);
 		FunctionSet EntryPolls = findEntryPolls(Functions, NoPoll, O);
@@ -132,6 +133,13 @@ private:
 		if (!F.getSubprogram() || !verifyFunction(F)) return;
 		stripDebugInfo(F);
 		if (verifyFunction(F, &errs())) report_fatal_error("OptMig: '" + F.getName() + "' was broken before the pass saw it", false);
+	}
+
+	// A function that may be missing is at address 0 then, which a direct call in an image does not reach.
+	static void callWeakByTable(Module &M)
+	{
+		for (Function &F : M)
+			if (F.hasExternalWeakLinkage()) F.addFnAttr(Attribute::NonLazyBind);
 	}
 
 	// Spans of segments that end in a poll, by the poll's place.

@@ -51,6 +51,7 @@ bool writesNothing(Intrinsic::ID ID)
 	case Intrinsic::stacksave:
 	case Intrinsic::stackrestore:
 	case Intrinsic::localescape:
+	case Intrinsic::eh_sjlj_longjmp:
 	case Intrinsic::readcyclecounter:
 	case Intrinsic::get_rounding:
 	case Intrinsic::set_rounding:
@@ -244,6 +245,11 @@ void StoreCollector::visitInlineAsm(CallBase &Call)
 {
 	auto *Asm = cast<InlineAsm>(Call.getCalledOperand());
 	if (!Call.mayWriteToMemory()) return;
+	// It writes and may throw: behind it there are two places, and in the one nobody knows how far it came.
+	if (isa<InvokeInst>(Call) && !Annotated) {
+		F.getContext().diagnose(DiagnosticInfoInlineAsm(Call, "OptMig cannot mark what assembly writes that unwinds; call a function that does it"));
+		return;
+	}
 	bool Clobbers = false;
 	unsigned Argument = 0;
 	for (const InlineAsm::ConstraintInfo &Constraint : Asm->ParseConstraints()) {

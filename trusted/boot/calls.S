@@ -196,10 +196,12 @@ rt_fault_entry:
 	jmp	full_frame
 	.size	rt_fault_entry, . - rt_fault_entry
 
-/* A thread's first instructions: rt_thread's frame has fn in r12, arg in r13. */
+/* A thread's first instructions: rt_thread's frame has fn in r12, arg in r13. No frame is outside of it: unwinding ends here. */
 	.globl	rt_clone_start
 	.type	rt_clone_start, @function
 rt_clone_start:
+	.cfi_startproc
+	.cfi_undefined rip
 	xorl	%ebp, %ebp
 	andq	$-16, %rsp
 	movq	%r13, %rdi
@@ -212,6 +214,7 @@ rt_clone_start:
 	xorl	%r9d, %r9d
 	call	__optmig_syscall
 	ud2
+	.cfi_endproc
 	.size	rt_clone_start, . - rt_clone_start
 
 	.globl	__optmig_range

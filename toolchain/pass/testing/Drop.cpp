@@ -12,7 +12,7 @@ struct DropClass { const char *Name; MarkClass Class; };
 const DropClass DropClasses[] = {
 	{"store", MarkStore}, {"atomic", MarkAtomic}, {"mem", MarkMem}, {"masked", MarkMasked},
 	{"asm", MarkAsm}, {"intrinsic", MarkIntrinsic}, {"span-end", MarkSpanEnd}, {"strip", MarkStrip},
-	{"head", MarkHead}, {"fused", MarkFused},
+	{"head", MarkHead}, {"fused", MarkFused}, {"invoke", MarkInvoke},
 };
 
 } // namespace

@@ -15,7 +15,9 @@
 	.hidden __syscall_cp_asm, __cp_begin, __cp_end, __cp_cancel, __cancel
 	.type __syscall_cp_asm,@function
 __syscall_cp_asm:
+	.cfi_startproc
 	pushq 16(%rsp)			/* f, the seventh argument below; aligns the stack */
+	.cfi_adjust_cfa_offset 8
 __cp_begin:
 	mov (%rdi), %eax
 	test %eax, %eax
@@ -29,9 +31,14 @@ __cp_begin:
 	call __optmig_syscall
 __cp_end:
 	add $8, %rsp
+	.cfi_remember_state
+	.cfi_adjust_cfa_offset -8
 	ret
 __cp_cancel:
+	.cfi_restore_state
 	add $8, %rsp
+	.cfi_adjust_cfa_offset -8
 	jmp __cancel
+	.cfi_endproc
 	.size __syscall_cp_asm, .-__syscall_cp_asm
 	.section .note.GNU-stack,"",@progbits
