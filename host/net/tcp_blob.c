@@ -76,6 +76,8 @@ static bool state_ok(uint8_t state, uint8_t flags)
 {
 	unsigned fins = flags & (TCP_BLOB_FIN_RECEIVED | TCP_BLOB_FIN_SENT);
 
+	if (flags & TCP_BLOB_FIN_WAITS && (!(flags & TCP_BLOB_FIN_SENT) || state == TCP_FIN_WAIT2))
+		return false;
 	switch (state) {
 	case TCP_ESTABLISHED: return fins == 0;
 	case TCP_FIN_WAIT1:

@@ -40,7 +40,8 @@
 #define TCP_BLOB_MICROSECONDS 8u     /* unit of the timestamp */
 #define TCP_BLOB_ELSEWHERE    16u    /* the host had lost the local address: the connection stands without it */
 #define TCP_BLOB_REFUSED      32u    /* TCP_CLOSE: never was connected, the attempt failed */
-#define TCP_BLOB_FLAGS_KNOWN  63u
+#define TCP_BLOB_FIN_WAITS    64u    /* with FIN_SENT: it has not gone out yet, for want of room in the window or before it */
+#define TCP_BLOB_FLAGS_KNOWN  127u
 
 #define TCP_BLOB_OPT_TIMESTAMPS 1u   /* as TCPI_OPT_* */
 #define TCP_BLOB_OPT_SACK       2u

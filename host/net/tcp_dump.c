@@ -300,8 +300,10 @@ static int count_queues(int fd, struct tcp_blob *b)
 		/* Both counts include a FIN that is not acknowledged, or not even sent. */
 		if (b->state != TCP_FIN_WAIT2)
 			out--;
-		if (unsent > 0)
+		if (unsent > 0) {
 			unsent--;
+			b->flags |= TCP_BLOB_FIN_WAITS;
+		}
 	}
 	if (in < 0 || out < 0 || unsent < 0 || unsent > out || out > (int)TCP_BLOB_QUEUE_MAX || in > (int)TCP_BLOB_QUEUE_MAX)
 		return -EPROTO;

@@ -6,13 +6,16 @@
  *   restore   socket
  *   reserve   repair on, options, bind, sequence numbers
  *   claim     connect (sends nothing), TCP options, timestamp, receive queue, sent part of the send queue, windows
- *   resume    forged FIN if one had been received, repair off, unsent data, buffer sizes, the rest of the options (repair off
- *             resets SO_REUSEADDR; setting it earlier would break the bind next to a listener), shutdown if a FIN had been sent
+ *   resume    forged FIN if one had been received, shutdown if a FIN was on its way behind data, repair off, unsent data, buffer sizes,
+ *             the rest of the options (repair off resets SO_REUSEADDR; setting it earlier would break the bind next to a listener),
+ *             shutdown if another FIN had been sent
  *
  * Between claim and resume a connection neither sends nor acknowledges, and closing it tells nobody: as long as it is
  * not settled on which host the program runs, its peers must not hear of this one.
  *
- * A FIN we sent before is sent again: the peer, which has seen it, acknowledges it again. A FIN we received is not
+ * A FIN we sent before is sent again: the peer, which has seen it, acknowledges it again. It must not wait in the queue: the peer's
+ * packets acknowledge it, and the kernel drops all that acknowledges what it has not sent. So there is room for it in the window
+ * (set_window), and one that may have to wait for what is before it counts as sent (fin_is_on_its_way). A FIN we received is not
  * repeated by a peer that has our acknowledgement: it is forged and fed to the new socket.
  */
 #include <errno.h>
@@ -190,6 +193,11 @@ static int set_window(int fd, const struct tcp_blob *b)
 		window.rcv_wup = rcv_nxt;
 	if ((int32_t)(window.snd_wl1 - rcv_nxt) > 0)
 		window.snd_wl1 = rcv_nxt;
+	/* The window began behind our FIN, which is sent again. */
+	if (b->state == TCP_FIN_WAIT2 && window.snd_wnd == 0) {
+		window.snd_wnd = 1;
+		window.max_window = window.max_window ? window.max_window : 1;
+	}
 	TRY(setsockopt(fd, IPPROTO_TCP, TCP_REPAIR_WINDOW, &window, sizeof window));
 	return 0;
 }
@@ -255,14 +263,38 @@ static void leave_no_room(int fd)
 	(void)priv_buffer(fd, SO_RCVBUFFORCE, (int)(memory_of(fd, SK_MEMINFO_RMEM_ALLOC) / 2));
 }
 
-static int before_it_speaks(int fd, const struct tcp_blob *b)
+/*
+ * The congestion window of a new connection, or a window that the peer has closed meanwhile, may have no room for the FIN behind what is not
+ * acknowledged yet.
+ */
+static bool fin_is_on_its_way(const struct tcp_blob *b)
 {
-	if (must_stay_closed(b))
-		leave_no_room(fd); /* before the probe tells the window */
-	return b->flags & TCP_BLOB_FIN_RECEIVED ? receive_fin(fd, b) : 0;
+	return b->flags & TCP_BLOB_FIN_SENT && !(b->flags & TCP_BLOB_FIN_WAITS) && b->state != TCP_FIN_WAIT2 && b->unsent_size == 0 &&
+	       (b->send_size || b->snd_wnd == 0);
 }
 
-/* The probe makes the peer acknowledge what it has of the queue; without one there is nothing to ask. */
+/* In repair mode it counts as sent; the kernel's timer repeats it with the rest. */
+static int count_fin(int fd)
+{
+	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR_QUEUE, TCP_SEND_QUEUE));
+	TRY(shutdown(fd, SHUT_WR));
+	return 0;
+}
+
+static int before_it_speaks(int fd, const struct tcp_blob *b)
+{
+	int error;
+
+	if (must_stay_closed(b))
+		leave_no_room(fd); /* before the probe tells the window */
+	error = b->flags & TCP_BLOB_FIN_RECEIVED ? receive_fin(fd, b) : 0;
+	return !error && fin_is_on_its_way(b) ? count_fin(fd) : error;
+}
+
+/*
+ * The probe makes the peer acknowledge what it has of the queue; without one there is nothing to ask. (The kernel sends none behind a
+ * FIN: what the peer has said meanwhile was held, or its timer repeats.)
+ */
 static int way_out(const struct tcp_blob *b)
 {
 	return b->send_size ? TCP_REPAIR_OFF : REPAIR_OFF_SILENTLY;
@@ -289,7 +321,7 @@ static int when_it_speaks(int fd, const struct tcp_blob *b)
 	if (must_stay_closed(b))
 		host_tcp_buffers_locked(fd, b);
 	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_LATER);
-	if (b->flags & TCP_BLOB_FIN_SENT)
+	if (b->flags & TCP_BLOB_FIN_SENT && !fin_is_on_its_way(b))
 		TRY(shutdown(fd, SHUT_WR));
 	return 0;
 }

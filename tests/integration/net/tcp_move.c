@@ -22,6 +22,7 @@
 #include <unistd.h>
 #include "net/address.h"
 #include "net/hold.h"
+#include "net/packet.h"
 #include "net/spare.h"
 #include "net/tcp.h"
 #include "net/tcp_blob.h"
@@ -363,6 +364,91 @@ static void we_closed(struct sockaddr *address, socklen_t size)
 		close(p.server);
 	}
 	close(listener);
+}
+
+static void becomes(int fd, int state)
+{
+	for (int i = 0; i < 5000 && state_of(fd) != state; i++)
+		usleep(1000);
+	CHECK(state_of(fd) == state);
+}
+
+static void both_ways_still(struct pair *p)
+{
+	char c;
+
+	stream_read(&p->down, p->client, p->down.sent);
+	CHECK(recv(p->client, &c, 1, 0) == 0);
+	stream_write(&p->up, p->client, 9000);
+	stream_read(&p->up, p->server, p->up.sent);
+	close(p->server), close(p->client);
+}
+
+/* The window that came with the acknowledgement of our FIN begins behind it: the FIN was not sent again into one that was closed. */
+static void we_closed_and_so_did_the_window(struct sockaddr *address, socklen_t size)
+{
+	int listener = listen_on(address, size), small = 3000;
+	struct pair p;
+
+	now_doing = "we have closed, and so has the window";
+	for (int i = 0; i < 3; i++) {
+		connect_pair(&p, listener, address, size);
+		stream_write(&p.down, p.server, 40000);
+		CHECK(setsockopt(p.client, SOL_SOCKET, SO_RCVBUF, &small, sizeof small) == 0);
+		CHECK(shutdown(p.server, SHUT_WR) == 0);
+		becomes(p.server, TCP_FIN_WAIT2);
+		for (int moves_now = 0; moves_now <= i; moves_now++)
+			move_here(&p, 0);
+		becomes(p.server, TCP_FIN_WAIT2);
+		both_ways_still(&p);
+	}
+	close(listener);
+}
+
+static void be_silent(int fd, uint32_t mark)
+{
+	CHECK(setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0);
+}
+
+/*
+ * More than a new connection sends at once is on its way, and a FIN behind it. The peer has it all, and its acknowledgements are lost (the
+ * hold lets none with that mark pass): the next one is of all.
+ */
+static void we_closed_behind_much(struct sockaddr *address, socklen_t size)
+{
+	int listener;
+	struct om_net_flow flow;
+	struct pair p;
+	int64_t dumped;
+
+	now_doing = "we have closed behind much that is not acknowledged";
+	CHECK(sh("ip link set lo mtu 1500") == 0);
+	listener = listen_on(address, size);
+	connect_pair(&p, listener, address, size);
+	CHECK(setsockopt(p.server, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) == 0);
+	for (int i = 0; i < 40; i++) {
+		stream_write(&p.down, p.server, 60000);
+		stream_read(&p.down, p.client, p.down.sent);
+	}
+	flow = flow_of(p.server);
+	CHECK(host_net_hold(&flow, 1) == 0);
+	be_silent(p.client, HOST_NET_SILENT);
+	stream_write(&p.down, p.server, 40000);
+	CHECK(shutdown(p.server, SHUT_WR) == 0);
+	becomes(p.client, TCP_CLOSE_WAIT);
+	CHECK(unacknowledged(p.server) == 40001);
+	dumped = dump(p.server, false);
+	CHECK(dumped > 0);
+	close(p.server);
+	p.server = (int)restore(dumped);
+	CHECK(p.server >= 0);
+	CHECK(host_net_release() == 0);
+	be_silent(p.client, 0);
+	becomes(p.server, TCP_FIN_WAIT2);
+	CHECK(unacknowledged(p.server) == 0);
+	both_ways_still(&p);
+	close(listener);
+	CHECK(sh("ip link set lo mtu 65536") == 0);
 }
 
 static void failures_change_nothing(struct sockaddr *address, socklen_t size)
@@ -951,6 +1037,12 @@ int main(void)
 	peer_closed((struct sockaddr *)&v6, sizeof v6);
 	v4.sin_port = v6.sin6_port = 0;
 	we_closed((struct sockaddr *)&v4, sizeof v4);
+	v4.sin_port = v6.sin6_port = 0;
+	we_closed_and_so_did_the_window((struct sockaddr *)&v4, sizeof v4);
+	we_closed_and_so_did_the_window((struct sockaddr *)&v6, sizeof v6);
+	v4.sin_port = v6.sin6_port = 0;
+	we_closed_behind_much((struct sockaddr *)&v4, sizeof v4);
+	we_closed_behind_much((struct sockaddr *)&v6, sizeof v6);
 	v4.sin_port = 0;
 	failures_change_nothing((struct sockaddr *)&v4, sizeof v4);
 	for (int i = 0; i < 2; i++) {
