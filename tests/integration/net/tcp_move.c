@@ -442,6 +442,7 @@ static void we_closed_behind_much(struct sockaddr *address, socklen_t size)
 	close(p.server);
 	p.server = (int)restore(dumped);
 	CHECK(p.server >= 0);
+	usleep(500000);         /* the kernel's timer has struck before it speaks: its next strikes alone would not bring the FIN */
 	CHECK(host_net_release() == 0);
 	be_silent(p.client, 0);
 	becomes(p.server, TCP_FIN_WAIT2);
