@@ -58,6 +58,16 @@ static socklen_t name_of(const struct tcp_blob *b, const struct tcp_blob_address
 	return tcp_blob_to_sockaddr(b->family, from, b->interface[0] ? if_nametoindex(b->interface) : 0, to);
 }
 
+/* A list may be of another connection of the same listener; an IPv6 socket that was bound anew keeps to IPv6, and IPv4's could not be bound. */
+static void options_before_bind(int fd, const struct tcp_blob *b)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
+	if (b->family == 6 && memcmp(b->local.bytes, mapped, sizeof mapped) == 0)
+		(void)set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 0); /* cannot fail before it is bound */
+}
+
 /* What binds it in a process that may not: options go first there, which makes no difference to these. */
 static struct priv_item reservation(int fd, const struct tcp_blob *b)
 {
@@ -67,7 +77,7 @@ static struct priv_item reservation(int fd, const struct tcp_blob *b)
 	if (b->flags & TCP_BLOB_ELSEWHERE)
 		item.what |= PRIV_REPAIR_FOREIGN;
 	memcpy(item.address, b->local.bytes, sizeof item.address);
-	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
+	options_before_bind(fd, b);
 	return item;
 }
 
@@ -83,7 +93,7 @@ static int bind_in_repair(int fd, const struct tcp_blob *b)
 		return item.result;
 	}
 	TRY(set_int(fd, IPPROTO_TCP, TCP_REPAIR, TCP_REPAIR_ON));
-	net_options_apply(fd, b->option_list, b->option_size, NET_OPTIONS_CONNECTION);
+	options_before_bind(fd, b);
 	TRY(stand_without_address(fd, b, 1));
 	TRY(bind(fd, (struct sockaddr *)&local, size));
 	return 0;
