@@ -3,10 +3,10 @@
 HOST_SRCS := $(wildcard host/*.c host/*/*.c host/*/*.S)
 HOST_SRCS := $(filter-out host/load/interp.c host/evidence/% host/testing/% host/product/%,$(HOST_SRCS))
 # What tests hang into the host, and what is in its place in what is installed: host/testhooks.h.
-HOST_TESTING_SRCS := $(wildcard host/testing/*.c)
+HOST_TESTING_SRCS := $(wildcard host/testing/*.c tee/evidence/demo/snp_*.c)
 HOST_PRODUCT_SRCS := $(wildcard host/product/*.c)
 HOST_CORE_SRCS := $(wildcard core/*.c core/*/*.c core/*/*/*.c)
-# Without the forger of guests' evidence: the emulated platform makes none.
+# Without the forger of guests' evidence: only tests make any.
 HOST_TEE_SRCS := $(filter-out tee/evidence/demo/snp_%,$(wildcard tee/*.c tee/*/*.c tee/*/*.S tee/*/*/*.c))
 HOST_LIBS := -ljansson -lnftables -lmnl -lssl -lcrypto -lpthread -ldl
 CFLAGS_host_host_cli_main := -DOPTMIG_VERSION='"$(VERSION)"'

@@ -35,7 +35,8 @@ static int open_in_guest(const struct tee_soft_options *soft, struct guest_sourc
 }
 
 /* Evidence that proves nothing. In a guest that could have better the keys are no less secret for it. */
-static int open_demo(const struct tee_soft_options *soft, const char *no_hardware, const char *no_guest, struct tee_platform **ret_platform)
+/* @guest: this is one, without evidence, and @no_guest says why. */
+static int open_demo(const struct tee_soft_options *soft, const char *no_hardware, bool guest, const char *no_guest, struct tee_platform **ret_platform)
 {
 	struct tee_platform *p;
 	bool shared;
@@ -43,13 +44,13 @@ static int open_demo(const struct tee_soft_options *soft, const char *no_hardwar
 
 	if (r < 0)
 		return r;
-	if (*no_guest && !soft->platform_dir) {
+	if (guest && !soft->platform_dir) {
 		r = guest_identity_of_boot(p->identity, &shared);
 		p->caps.lasting = false;
 	}
 	snprintf(p->no_guest, sizeof p->no_guest, "%s", no_guest);
-	snprintf(p->description, sizeof p->description, "SGX2 emulator, no security boundary; %s: %s", *no_guest ? "no evidence" : "no hardware",
-		*no_guest ? no_guest : no_hardware);
+	snprintf(p->description, sizeof p->description, "SGX2 emulator, no security boundary; %s: %s",
+		guest ? "no evidence" : "no hardware", guest ? no_guest : no_hardware);
 	if (r < 0)
 		tee_platform_close(p);
 	else
@@ -61,16 +62,15 @@ static int open_demo(const struct tee_soft_options *soft, const char *no_hardwar
 static int open_soft(enum tee_kind kind, const struct tee_soft_options *soft, const char *no_hardware, struct tee_platform **ret_platform)
 {
 	struct guest_source *source;
-	char words[256] = "";
+	char words[256];
 	int r = guest_source_open(&source);
 
 	if (r == 0)
 		r = open_in_guest(soft, source, ret_platform);
 	if (r == 0 || kind == TEE_GUEST)
 		return r;
-	if (r != OM_EUNSUPPORTED)
-		snprintf(words, sizeof words, "%s", tee_last_error());
-	return open_demo(soft, no_hardware, words, ret_platform);
+	snprintf(words, sizeof words, "%s", tee_last_error());
+	return open_demo(soft, no_hardware, r != OM_EUNSUPPORTED, words, ret_platform);
 }
 
 int tee_platform_open(enum tee_kind kind, const struct tee_soft_options *soft, struct tee_platform **ret_platform)

@@ -56,7 +56,7 @@ struct tee_platform {
 	uint8_t identity[32];         /* the software CPU's: every key of its is made from it */
 	char description[320];
 	struct tee_guest *guest;      /* the confidential guest that the evidence is of, or NULL */
-	char no_guest[256];           /* it looks like one, and this is why its evidence cannot be had; else "" */
+	char no_guest[256];           /* why there is none, if it was looked for */
 };
 
 struct tee_enclave {

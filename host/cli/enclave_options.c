@@ -15,8 +15,10 @@ int cli_enclave_defaults(struct host_load_options *options)
 		options->kind = TEE_SOFT;
 	else if (kind && strcmp(kind, "hw") == 0)
 		options->kind = TEE_HW;
+	else if (kind && strcmp(kind, "guest") == 0)
+		options->kind = TEE_GUEST;
 	else if (kind && *kind && strcmp(kind, "auto") != 0)
-		return host_fail(OM_EINVAL, "OPTMIG_SGX is \"%s\"; it may be emu, hw or auto", kind);
+		return host_fail(OM_EINVAL, "OPTMIG_SGX is \"%s\"; it may be emu, hw, guest or auto", kind);
 	options->emu.strict = host_env_true("OPTMIG_EMU_STRICT");
 	options->emu.cost_profile = profile && *profile ? profile : NULL;
 	options->emu.sealed = true;
@@ -31,6 +33,9 @@ bool cli_enclave_option(struct host_load_options *options, int option, const cha
 		return true;
 	case CLI_OPT_HW:
 		options->kind = TEE_HW;
+		return true;
+	case CLI_OPT_GUEST:
+		options->kind = TEE_GUEST;
 		return true;
 	case CLI_OPT_EMU_STRICT:
 		options->emu.strict = true;

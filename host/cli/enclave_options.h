@@ -2,7 +2,7 @@
 /*
  * Options of every command that starts an enclave (`run`, `receive`, direct execution): where it shall run.
  *
- *     --emu, --hw             also OPTMIG_SGX=emu|hw|auto
+ *     --emu, --hw, --guest    also OPTMIG_SGX=emu|hw|guest|auto
  *     --emu-strict            also OPTMIG_EMU_STRICT=1
  *     --emu-profile NAME      also OPTMIG_EMU_PROFILE=NAME
  *     --seal FILE             also OPTMIG_SEAL=FILE
@@ -12,20 +12,22 @@
 
 #include "load/enclave.h"
 
-enum { CLI_OPT_EMU = 0x200, CLI_OPT_HW, CLI_OPT_EMU_STRICT, CLI_OPT_EMU_PROFILE, CLI_OPT_SEAL };
+enum { CLI_OPT_EMU = 0x200, CLI_OPT_HW, CLI_OPT_GUEST, CLI_OPT_EMU_STRICT, CLI_OPT_EMU_PROFILE, CLI_OPT_SEAL };
 #define CLI_ENCLAVE_LONG_OPTIONS \
 	{ "emu", no_argument, NULL, CLI_OPT_EMU }, \
 	{ "hw", no_argument, NULL, CLI_OPT_HW }, \
+	{ "guest", no_argument, NULL, CLI_OPT_GUEST }, \
 	{ "emu-strict", no_argument, NULL, CLI_OPT_EMU_STRICT }, \
 	{ "emu-profile", required_argument, NULL, CLI_OPT_EMU_PROFILE }, \
 	{ "seal", required_argument, NULL, CLI_OPT_SEAL }
 #define CLI_ENCLAVE_HELP \
 	"  --emu, --hw            use the emulator, or only hardware (default: hardware if there is any)\n" \
+	"  --guest                only with evidence of the confidential guest that this machine is\n" \
 	"  --emu-strict           emulator: trap every ENCLU instead of patching it\n" \
 	"  --emu-profile NAME     emulator: charge each SGX operation what hardware NAME charges\n" \
 	"  --seal FILE            where the seal of a program is that keeps its lineage (default: a file for each image)\n"
 
-/* The environment's settings. Return: OM_EINVAL for an OPTMIG_SGX that is none of its three words. */
+/* The environment's settings. Return: OM_EINVAL for an OPTMIG_SGX that is none of its four words. */
 __attribute__((warn_unused_result))
 int cli_enclave_defaults(struct host_load_options *options);
 /* True if `option` was one of CLI_ENCLAVE_LONG_OPTIONS. */

@@ -22,6 +22,7 @@
 #include <nftables/libnftables.h>
 #include "cli.h"
 #include "evidence/accept/ticket_text.h"
+#include "info_guest.h"
 #include "net/netfilter.h"
 #include "tee.h"
 #include "strerror.h"
@@ -156,18 +157,20 @@ static bool probe_emu(char *words, size_t size)
 /* What evidence of this machine will say, where that is known without any. */
 static bool platform_id(char ret[OM_PLACE_TEXT_MAX], const char **ret_why)
 {
+	static char words[256];
 	struct om_platform_identity identity = { 0 };
 	struct tee_platform *platform;
 	bool ok = false;
 
-	if (tee_platform_open(TEE_AUTO, NULL, &platform)) {
+	if (info_platform(&platform)) {
 		*ret_why = "enclaves cannot run here";
 		return false;
 	}
 	ok = tee_evidence_id(platform, &identity.platform, identity.id) == 0;
 	if (ok)
 		om_identity_text(&identity, ret);
-	*ret_why = "only a quote names it: rehearse a move to here, and read peer-platform in its report";
+	snprintf(words, sizeof words, "%s", ok ? "" : tee_last_error());
+	*ret_why = words;
 	tee_platform_close(platform);
 	return ok;
 }
@@ -253,6 +256,10 @@ static const struct probe probes[] = {
 	{ "hardware", "hardware enclaves", probe_hw },
 	{ "emulator", "emulated enclaves", probe_emu },
 	{ "platform-id", "platform", probe_platform_id },
+	{ "guest", "confidential guest", info_guest },
+	{ "guest-measured", "measured", info_guest_measured },
+	{ "guest-policy", "policy line", info_guest_policy },
+	{ "guest-keys", "keys of the guest", info_guest_keys },
 	{ "userfaultfd", "userfaultfd", probe_userfaultfd },
 	{ "syscall-dispatch", "system call trap", probe_sud },
 	{ "fast-crypto", "vector AES", probe_vaes },
@@ -264,7 +271,7 @@ static const struct probe probes[] = {
 static void print_text(void)
 {
 	for (size_t i = 0; i < PROBE_COUNT; i++) {
-		char words[512] = "";
+		char words[INFO_WORDS] = "";
 		bool yes = probes[i].run(words, sizeof words);
 
 		printf("%-18s %-4s %s\n", probes[i].title, yes ? "yes" : "no", words);
@@ -276,7 +283,7 @@ static int print_json(void)
 	json_t *all = json_object();
 
 	for (size_t i = 0; i < PROBE_COUNT; i++) {
-		char words[512] = "";
+		char words[INFO_WORDS] = "";
 		bool yes = probes[i].run(words, sizeof words);
 
 		json_object_set_new(all, probes[i].name, json_pack("{s:b, s:s}", "available", yes, "detail", words));

@@ -15,6 +15,8 @@
 
 /* An enclave here has evidence now. What cannot be found is not sent, and that is no error. */
 void collateral_quoted(struct om_view evidence, int64_t now);
+/* The same in a confidential guest, with the certificate table that its host gave. @table: size 0: none. Trust: hostile. */
+void collateral_quoted_in_guest(struct om_view evidence, struct om_view table, int64_t now);
 /* The same where the collateral is known. */
 void collateral_quoted_with(struct om_view collateral);
 /* What has not been sent yet. @buffer: OM_COLLATERAL_MAX bytes. Return: its size; 0: nothing. */

@@ -153,7 +153,12 @@ static void quoted(struct tee_platform *platform, struct om_view evidence)
 	size_t size;
 
 	if (!host_hook_collateral_carried()) {
-		collateral_quoted(evidence, now);
+		buffer = malloc(TEE_TABLE_MAX);
+		size = 0;
+		if (buffer && tee_evidence_table(platform, buffer, TEE_TABLE_MAX, &size))
+			size = 0;
+		collateral_quoted_in_guest(evidence, (struct om_view) { buffer, size }, now);
+		free(buffer);
 		return;
 	}
 	buffer = malloc(OM_COLLATERAL_MAX);

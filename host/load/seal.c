@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,6 +188,17 @@ static int put(const char *path, const uint8_t *data, size_t size, const struct 
 	return number;
 }
 
+/* Once: it is the same for each. */
+static void tell_how_long(const struct host_enclave *e)
+{
+	static atomic_flag told = ATOMIC_FLAG_INIT;
+	struct tee_capabilities caps;
+
+	tee_platform_capabilities(host_platform(e), &caps);
+	if (!caps.lasting && !atomic_flag_test_and_set(&told))
+		host_note("that seal will not open when this machine has been restarted: %s", tee_platform_describe(host_platform(e)));
+}
+
 int64_t host_seal_keep(const struct host_enclave *e, const uint8_t *data, uint64_t size, bool same)
 {
 	char path[PATH_SIZE];
@@ -207,5 +219,7 @@ int64_t host_seal_keep(const struct host_enclave *e, const uint8_t *data, uint64
 		error = host_fail(number == EEXIST ? OM_EEXISTS : OM_EIO, "the seal %s: %s", path, strerror(number));
 	if (error)
 		host_error("%s", host_reason());
+	else
+		tell_how_long(e);
 	return error;
 }

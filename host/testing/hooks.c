@@ -55,6 +55,8 @@ static int emulator(struct tee_soft_options *emu)
 
 	emu->platform_dir = getenv("OPTMIG_EMU_PLATFORM");
 	emu->watch_writes = getenv("OPTMIG_ORACLE") != NULL;
+	if (testing_guest(&emu->guest))
+		return OM_EINVAL;
 	if (!name || !*name)
 		return 0;
 	for (size_t i = 0; i < sizeof states / sizeof *states; i++)

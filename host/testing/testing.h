@@ -8,6 +8,7 @@
  *     OPTMIG_STOP_TEST=N        stop_test.c        what a migration does to the threads, N times a second; also --stop-test N
  *     OPTMIG_ROUND_TEST=N       round_test.c       what its rounds do; also --round-test N; OPTMIG_ROUND_TEST_JSON=FILE
  *     OPTMIG_EMU_XFRM           hooks.c            an emulated CPU without the registers that this one has
+ *     OPTMIG_TEST_GUEST         guest.c            a confidential guest, with evidence under the demonstration root
  */
 #ifndef OPTMIG_HOST_TESTING_TESTING_H
 #define OPTMIG_HOST_TESTING_TESTING_H
@@ -39,6 +40,9 @@ void testing_seed(uint64_t seed, uint64_t rate);
 int64_t testing_seeded_call(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
 /* Maps a page of zeros over each of a few pages of the enclave; says what came of it. */
 void testing_map_over(void);
+
+/* guest.c. *ret_source stays if there is none. Return: OM_EINVAL, OM_ENOMEM. */
+int testing_guest(struct guest_source **ret_source);
 
 /* steps.c. The value of OPTMIG_MIG_FAULT is a list of rules STEP:FAULT, separated by commas; see mig/fault.h. Return: OM_EINVAL. */
 int testing_steps_setup(void);

@@ -146,7 +146,7 @@ static int envelopes(struct om_view quote)
 #define MEASUREMENT "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 static const char *const texts[] = {
 	"# policy\nmrenclave = same\nroot = intel\ntcb = UpToDate\ndebug = no\n",
-	"platform = snp\nroot = amd\nsnp-key = vcek\nsnp-key = vlek\nguest = snp:" MEASUREMENT ",vmpl=1,migratable\n"
+	"platform = snp\nroot = amd\nsnp-key = vcek\nsnp-key = vlek\nguest = snp:" MEASUREMENT ",kernel,vmpl=1,migratable\n"
 		"min-tcb = snp:genoa bootloader=9 tee=0 snp=23 microcode=72\nmin-tcb = snp:turin fmc=1 bootloader=9 tee=0 snp=23 microcode=72\n",
 	"platform = tdx\nplatform = sgx\nguest = tdx:" MEASUREMENT "/" MEASUREMENT "/" MEASUREMENT "/" MEASUREMENT "\nmin-tcb = tdx:2024-03-13\n"
 		"min-tcb = sgx:2024-03-13T00:00:00Z\nmin-tcb-evaluation = 17\nnot-before = 2026-01-01\n",

@@ -87,7 +87,7 @@ static struct om_policy rich(void)
 	memset(p.guests.snp[0].measurement, 1, 48);
 	memset(p.guests.snp[1].measurement, 2, 48);
 	p.guests.snp[1].vmpl = 3;
-	p.guests.snp[1].flags = OM_GUEST_MIGRATABLE;
+	p.guests.snp[1].flags = OM_GUEST_MIGRATABLE | OM_GUEST_KERNEL;
 	p.guests.tdx_count = 1;
 	memset(&p.guests.tdx[0], 3, 5 * 48);
 	p.guests.tdx[0].flags = OM_GUEST_RTMR3;
@@ -172,9 +172,17 @@ static void test_faults(void **state)
 
 	(void)state;
 	assert_null(om_policy_fault(&fine, NULL));
-	assert_non_null(strstr(om_policy_image_fault(&fine, NULL), "mrenclave = same"));
+	assert_non_null(strstr(om_policy_image_fault(&fine, true, NULL), "mrenclave = same"));
 	fine.mrenclave_count = 0;
-	assert_null(om_policy_image_fault(&fine, NULL));
+	assert_null(om_policy_image_fault(&fine, true, NULL));
+	/* A production image never gets to what only a debug image does with it. */
+	fine.platforms &= (uint8_t)~BIT(DEMO);
+	assert_null(om_policy_image_fault(&fine, true, NULL));
+	assert_non_null(strstr(om_policy_image_fault(&fine, false, NULL), "counts as a demonstration"));
+	fine.guests.snp[0].flags |= OM_GUEST_KERNEL;
+	assert_null(om_policy_image_fault(&fine, false, NULL));
+	memset(fine.guests.tdx[0].rtmr[1], 0, 48);
+	assert_non_null(strstr(om_policy_image_fault(&fine, false, NULL), "counts as a demonstration"));
 	FAULT(p.flags |= 8, OM_KEY_DEBUG, "unknown");
 	FAULT((p.mrenclave_count = 0, p.flags &= (uint16_t)~OM_POLICY_SAME), OM_KEY_MRENCLAVE, "no program");
 	FAULT(memset(p.mrenclave[1], 8, 32), OM_KEY_MRENCLAVE, "twice");
@@ -221,6 +229,8 @@ static int from_text(const char *text, struct om_policy *p, struct om_policy_err
 	return om_policy_from_text((struct om_view) { (const uint8_t *)text, strlen(text) }, 0, p, error);
 }
 
+/* 48 bytes of zeros */
+#define Z96 "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
 #define DIGITS96 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 /* What is printed reads as the same policy, and says its defaults. */
@@ -228,7 +238,7 @@ static void test_printed(void **state)
 {
 	static const char *const texts[] = {
 		"", "debug = no\nroot = intel\n", "platform = demo\nmin-tcb = sgx:2024-01-01\nnot-before = 2025-01-01\n",
-		"platform = sgx\nplatform = snp\nsnp-key = vlek\nguest = snp:" DIGITS96 ",vmpl=2,migratable\n"
+		"platform = sgx\nplatform = snp\nsnp-key = vlek\nguest = snp:" DIGITS96 ",kernel,vmpl=2,migratable\n"
 			"min-tcb = snp:turin fmc=1 bootloader=9 tee=0 snp=23 microcode=72\nmin-tcb = snp:milan bootloader=9 tee=0 snp=23 microcode=72\n",
 		"platform = tdx\nroot = tdx:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nmin-tcb-evaluation = 17\n"
 			"guest = tdx:" DIGITS96 "/" DIGITS96 "/" DIGITS96 "/" DIGITS96 "/" DIGITS96 "\ntcb = OutOfDate\n",
@@ -277,7 +287,7 @@ static void test_text(void **state)
 		"platform = tdx # and\nplatform=snp\nplatform = sgx\nplatform = demo\n tcb = OutOfDate\ndebug = no\nmin-svn = 300\n"
 		"signer = " F32 "\nsigner = " H32 "\nroot = amd\nroot = tdx:" H32 "\nroot = intel\nroot = " F32 "\n"
 		FLOOR "min-tcb = snp:turin fmc=1 bootloader=2 snp=4 tee=3   microcode=5\nmin-tcb = sgx:2024-01-01\nmin-tcb = tdx:2025-02-03T04:05:06Z\n"
-		"min-tcb-evaluation = 17\nsnp-key = vlek\nguest = snp:" M2 ", vmpl=2, migratable\nguest = snp: " M1 "\n"
+		"min-tcb-evaluation = 17\nsnp-key = vlek\nguest = snp:" M2 ", vmpl=2, kernel, migratable\nguest = snp: " M1 ",kernel\n"
 		"guest = tdx:" M1 "/" M2 "/" M1 "/" M2 ",migratable\nguest = tdx:" M1 "/" M2 "/" M1 "/" M2 "/" M2 "\n"
 		"guest-signer = %s\nguest-signer = 04%s\nnot-before = 2026-01-01\nowner = 04%s\n", hex384, hex256, hex256);
 	if (from_text(text, &p, &error))
@@ -303,7 +313,8 @@ static void test_text(void **state)
 	assert_int_equal(p.guests.snp[0].vmpl, 0);
 	assert_int_equal(p.guests.snp[0].measurement[1], 0x11);
 	assert_int_equal(p.guests.snp[1].vmpl, 2);
-	assert_int_equal(p.guests.snp[1].flags, OM_GUEST_MIGRATABLE);
+	assert_int_equal(p.guests.snp[1].flags, OM_GUEST_MIGRATABLE | OM_GUEST_KERNEL);
+	assert_int_equal(p.guests.snp[0].flags, OM_GUEST_KERNEL);
 	assert_int_equal(p.guests.tdx_count, 2);
 	assert_int_equal(p.guests.tdx[0].flags, OM_GUEST_MIGRATABLE);
 	assert_int_equal(p.guests.tdx[0].rtmr[0][0], 0xff);
@@ -356,8 +367,8 @@ static void test_text_errors(void **state)
 		{ "root = amd", 1, "platform = snp" }, { "platform = demo\nroot = intel", 2, "platform = sgx or tdx" },
 		{ "root = snp:" H32, 1, "not accepted" }, { "root = " H32 "\nroot = sgx:" H32, 2, "before" },
 		{ "tcb = Revoked", 1, "revoked" }, { "tcb = uptodate", 1, "spelling" },
-		{ "debug = no\nplatform = snp\nguest = snp:" M1 "\n" FLOOR "tcb = UpToDate", 5, "min-tcb" },
-		{ "debug = no\nplatform = snp\nguest = snp:" M1 "\n" FLOOR "tcb = SWHardeningNeeded\ntcb = UpToDate", 5, "min-tcb" },
+		{ "debug = no\nplatform = snp\nguest = snp:" M1 ",kernel\n" FLOOR "tcb = UpToDate", 5, "min-tcb" },
+		{ "debug = no\nplatform = snp\nguest = snp:" M1 ",kernel\n" FLOOR "tcb = SWHardeningNeeded\ntcb = UpToDate", 5, "min-tcb" },
 		{ "min-svn = 2", 1, "means nothing without signer" }, { "signer = " H32 "\nmin-svn = 65536", 2, "1 to 65535" },
 		{ "signer = " H32 "\nmin-svn = 1x", 2, "1 to 65535" }, { "signer = " H32 "\nmin-svn = 0", 2, "1 to 65535" },
 		{ "signer = " H32 "\nmin-svn = 1\nmin-svn = 1", 3, "once" }, { "signer = 12", 1, "MRSIGNER" },
@@ -369,7 +380,10 @@ static void test_text_errors(void **state)
 		{ "platform = snp\nguest = snp:" M1, 1, "needs a floor" },
 		{ "guest = snp:" M1, 1, "add platform" }, { "guest = tdx:" M1 "/" M1 "/" M1 "/" M1, 1, "add platform" },
 		{ "guest = " M1, 1, "snp:MEASUREMENT" }, { "guest = snp:" H32, 1, "96" }, { "guest = snp:" M1 ",", 1, "snp:MEASUREMENT" },
-		{ "guest = snp:" M1 ",vmpl=4", 1, "vmpl" }, { "guest = snp:" M1 ",vmpl=1,vmpl=1", 1, "vmpl" }, { "guest = snp:" M1 ",level=1", 1, "vmpl" },
+		{ "guest = snp:" M1 ",vmpl=4", 1, "vmpl" }, { "guest = snp:" M1 ",kernel,kernel", 1, "kernel" },
+		{ "debug = no\nplatform = snp\n" FLOOR "guest = snp:" M1, 4, "counts as a demonstration" },
+		{ "debug = no\nplatform = tdx\nguest = tdx:" M1 "/" M1 "/" Z96 "/" M1, 3, "counts as a demonstration" },
+		 { "guest = snp:" M1 ",vmpl=1,vmpl=1", 1, "vmpl" }, { "guest = snp:" M1 ",level=1", 1, "vmpl" },
 		{ "guest = tdx:" M1 "/" M1 "/" M1, 1, "RTMR2" }, { "guest = tdx:" M1 "/" M1 "/" M1 "/" M1 "/" M1 "/" M1, 1, "RTMR2" },
 		{ "guest = tdx:" M1 "/" M1 "/" M1 "/" M1 "/", 1, "RTMR2" }, { "guest = tdx:" M1 "/" M1 "/" M1 "/" M1 ",vmpl=1", 1, "RTMR2" },
 		{ "guest = snp:" M1 "\nguest = snp:" M1 ",vmpl=1", 2, "before" },
@@ -437,7 +451,7 @@ static struct scene snp_scene(void)
 	struct scene s = sgx_scene();
 	struct om_policy_error error;
 
-	assert_int_equal(from_text("platform = snp\nguest = snp:" M1 ",vmpl=1\n" FLOOR, &s.p, &error), 0);
+	assert_int_equal(from_text("platform = snp\nguest = snp:" M1 ",vmpl=1,kernel\n" FLOOR, &s.p, &error), 0);
 	s.facts = (struct om_platform_facts) { .type = OM_EVIDENCE_SNP, .root_kind = OM_ROOT_MAKER, .snp = { .product = OM_AMD_GENOA,
 		.bootloader = 9, .snp = 23, .microcode = 72, .policy = 0x30000, .vmpl = 1 } };
 	memcpy(s.facts.snp.measurement, s.p.guests.snp[0].measurement, 48);
@@ -578,10 +592,15 @@ static void test_snp(void **state)
 		OM_EPOLICY, OM_WHY_FLOOR_SNP);
 	CASE(snp_scene, s.facts.snp.policy |= 1u << 19, OM_EDEBUG, OM_WHY_GUEST_DEBUG);
 	CASE(snp_scene, s.facts.snp.policy |= 1u << 18, OM_EPOLICY, OM_WHY_GUEST_MIGRATABLE);
-	CASE(snp_scene, (s.facts.snp.policy |= 1u << 18, s.p.guests.snp[0].flags = OM_GUEST_MIGRATABLE), 0, OM_WHY_NONE);
+	CASE(snp_scene, (s.facts.snp.policy |= 1u << 18, s.p.guests.snp[0].flags |= OM_GUEST_MIGRATABLE), 0, OM_WHY_NONE);
 	CASE(snp_scene, s.facts.snp.vmpl = 0, 0, OM_WHY_NONE);
 	CASE(snp_scene, s.facts.snp.vmpl = 2, OM_EPOLICY, OM_WHY_GUEST_VMPL);
 	CASE(snp_scene, s.facts.snp.measurement[47] ^= 1, OM_EPOLICY, OM_WHY_GUEST);
+	/* firmware alone: a demonstration */
+	CASE(snp_scene, s.p.guests.snp[0].flags = 0, OM_EPOLICY, OM_WHY_GUEST_KERNEL);
+	CASE(snp_scene, (s.p.guests.snp[0].flags = 0, s.p.platforms |= BIT(DEMO)), 0, OM_WHY_NONE);
+	CASE(snp_scene, (s.p.guests.snp[0].flags = 0, DEBUG_BOTH(s)), 0, OM_WHY_NONE);
+	CASE(snp_scene, (s.p.guests.snp[0].flags = 0, s.p.flags &= (uint16_t)~OM_POLICY_DEBUG, s.p.platforms |= BIT(DEMO)), 0, OM_WHY_NONE);
 	/* as in debug images: a guest under the demo root is judged as any other */
 	CASE(snp_scene, (DEBUG_BOTH(s), s.facts.root_kind = OM_ROOT_DEMO, s.facts.snp.measurement[0] ^= 1), OM_EPOLICY, OM_WHY_GUEST);
 }
@@ -600,6 +619,11 @@ static void test_tdx(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		CASE(tdx_scene, s.facts.tdx.rtmr[i][47] ^= 1, OM_EPOLICY, OM_WHY_GUEST);
 	CASE(tdx_scene, s.facts.tdx.rtmr[3][0] ^= 1, 0, OM_WHY_NONE);
+	for (unsigned i = 1; i < 3; i++) {
+		CASE(tdx_scene, (memset(s.facts.tdx.rtmr[i], 0, 48), memset(s.p.guests.tdx[0].rtmr[i], 0, 48)), OM_EPOLICY, OM_WHY_GUEST_KERNEL);
+		CASE(tdx_scene, (memset(s.facts.tdx.rtmr[i], 0, 48), memset(s.p.guests.tdx[0].rtmr[i], 0, 48), DEBUG_BOTH(s)), 0, OM_WHY_NONE);
+	}
+	CASE(tdx_scene, (memset(s.facts.tdx.rtmr[0], 0, 48), memset(s.p.guests.tdx[0].rtmr[0], 0, 48)), 0, OM_WHY_NONE);
 	CASE(tdx_scene, (s.p.guests.tdx[0].flags = OM_GUEST_RTMR3, memcpy(s.p.guests.tdx[0].rtmr[3], s.facts.tdx.rtmr[3], 48)), 0, OM_WHY_NONE);
 	CASE(tdx_scene, (s.p.guests.tdx[0].flags = OM_GUEST_RTMR3, memcpy(s.p.guests.tdx[0].rtmr[3], s.facts.tdx.rtmr[3], 47)), OM_EPOLICY, OM_WHY_GUEST);
 	CASE(tdx_scene, s.facts.status = OM_TCB_OUT_OF_DATE, OM_EPOLICY, OM_WHY_TCB_STATUS);
@@ -694,7 +718,7 @@ static void set_list(struct scene *s, struct om_guest_list *list, const char *te
 /* The list adds guests to those of the policy, and floors to its floors. */
 static void test_list_in_force(void **state)
 {
-	static const char m2[] = "platform = snp\nguest = snp:" M2 "\n" FLOOR;
+	static const char m2[] = "platform = snp\nguest = snp:" M2 ",kernel\n" FLOOR;
 	struct om_guest_list list;
 
 	(void)state;
@@ -702,6 +726,8 @@ static void test_list_in_force(void **state)
 	CASE(snp_scene, (s.p.guest_signer[s.p.guest_signer_count++] = key256()), 0, OM_WHY_NONE);
 	CASE(snp_scene, set_list(&s, &list, m2), 0, OM_WHY_NONE);
 	CASE(snp_scene, (set_list(&s, &list, m2), memcpy(s.facts.snp.measurement, list.guests.snp[0].measurement, 48), s.facts.snp.vmpl = 0), 0, OM_WHY_NONE);
+	CASE(snp_scene, (set_list(&s, &list, m2), list.guests.snp[0].flags = 0, memcpy(s.facts.snp.measurement, list.guests.snp[0].measurement, 48), s.facts.snp.vmpl = 0),
+		OM_EPOLICY, OM_WHY_GUEST_KERNEL);
 	CASE(snp_scene, (set_list(&s, &list, m2), memcpy(s.facts.snp.measurement, list.guests.snp[0].measurement, 48)), OM_EPOLICY, OM_WHY_GUEST_VMPL);
 	CASE(snp_scene, (set_list(&s, &list, m2), s.facts.snp.measurement[9] ^= 1), OM_EPOLICY, OM_WHY_GUEST);
 	/* a list without the policy's word for it counts for nothing */

@@ -52,7 +52,7 @@ static int load_policy(const struct cc_options *options, struct om_image_header 
 	}
 	error = om_policy_from_text((struct om_view){ (const uint8_t *)data, size }, build_date(), &policy, &wrong);
 	free(data);
-	if (!error && (wrong.words = om_policy_image_fault(&policy, NULL))) error = OM_EINVAL;
+	if (!error && (wrong.words = om_policy_image_fault(&policy, options->debug, NULL))) error = OM_EINVAL;
 	if (!error && !(policy.flags & OM_POLICY_OWNER) && cc_launch_wants_owner(&options->launch)) return no_owner();
 	if (!error && options->debug && !(policy.flags & OM_POLICY_DEBUG)) {
 		error = OM_EINVAL;

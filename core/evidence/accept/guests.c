@@ -48,7 +48,7 @@ bool om_guests_sound(const struct om_guests *g)
 	    g->tdx_count > OM_TDX_GUESTS_MAX || !om_ascending(g->tdx, g->tdx_count, sizeof g->tdx[0], 5 * OM_MEASUREMENT_SIZE))
 		return false;
 	for (unsigned i = 0; i < g->snp_count; i++)
-		if (g->snp[i].vmpl > VMPL_MAX || (g->snp[i].flags & ~OM_GUEST_MIGRATABLE))
+		if (g->snp[i].vmpl > VMPL_MAX || (g->snp[i].flags & ~(OM_GUEST_MIGRATABLE | OM_GUEST_KERNEL)))
 			return false;
 	for (unsigned i = 0; i < g->tdx_count; i++)
 		if ((g->tdx[i].flags & ~(OM_GUEST_MIGRATABLE | OM_GUEST_RTMR3)) ||
@@ -148,7 +148,17 @@ int om_floors_check(const struct om_floors *floors, const struct om_platform_fac
 	return error;
 }
 
-static int check_snp_guest(const struct om_guests *guests, const struct om_platform_facts *facts, enum om_attest_reason *ret_reason)
+bool om_snp_guest_covers(const struct om_snp_guest *guest)
+{
+	return guest->flags & OM_GUEST_KERNEL;
+}
+
+bool om_tdx_guest_covers(const struct om_tdx_guest *guest)
+{
+	return !om_all_zero(guest->rtmr[1], OM_MEASUREMENT_SIZE) && !om_all_zero(guest->rtmr[2], OM_MEASUREMENT_SIZE);
+}
+
+static int check_snp_guest(const struct om_guests *guests, const struct om_platform_facts *facts, bool demo, enum om_attest_reason *ret_reason)
 {
 	const struct om_snp_guest *g = NULL;
 
@@ -159,6 +169,8 @@ static int check_snp_guest(const struct om_guests *guests, const struct om_platf
 			g = &guests->snp[i];
 	if (!g)
 		return no(ret_reason, OM_WHY_GUEST, OM_EPOLICY);
+	if (!om_snp_guest_covers(g) && !demo)
+		return no(ret_reason, OM_WHY_GUEST_KERNEL, OM_EPOLICY);
 	if (facts->snp.vmpl > g->vmpl)
 		return no(ret_reason, OM_WHY_GUEST_VMPL, OM_EPOLICY);
 	if (facts->snp.policy & OM_GUEST_POLICY_MIGRATE_MA && !(g->flags & OM_GUEST_MIGRATABLE))
@@ -174,20 +186,23 @@ static bool is_tdx_guest(const struct om_tdx_guest *g, const struct om_platform_
 }
 
 /* The same guest may stand there twice, with and without RTMR3: one line that allows it is enough. */
-static int check_tdx_guest(const struct om_guests *guests, const struct om_platform_facts *facts, enum om_attest_reason *ret_reason)
+static int check_tdx_guest(const struct om_guests *guests, const struct om_platform_facts *facts, bool demo, enum om_attest_reason *ret_reason)
 {
-	bool known = false, migratable = false;
+	bool known = false, migratable = false, covers = demo;
 
 	if (facts->tdx.attributes & OM_TD_UNDER_DEBUG)
 		return no(ret_reason, OM_WHY_GUEST_DEBUG, OM_EDEBUG);
 	for (unsigned i = 0; i < guests->tdx_count; i++) {
 		if (is_tdx_guest(&guests->tdx[i], facts)) {
 			known = true;
+			covers |= om_tdx_guest_covers(&guests->tdx[i]);
 			migratable |= (guests->tdx[i].flags & OM_GUEST_MIGRATABLE) != 0;
 		}
 	}
 	if (!known)
 		return no(ret_reason, OM_WHY_GUEST, OM_EPOLICY);
+	if (!covers)
+		return no(ret_reason, OM_WHY_GUEST_KERNEL, OM_EPOLICY);
 	if (!(facts->tdx.attributes & OM_TD_SEPT_VE_DISABLE))
 		return no(ret_reason, OM_WHY_GUEST_SEPT_VE, OM_EPOLICY);
 	if (facts->tdx.attributes & OM_TD_MIGRATABLE && !migratable)
@@ -195,14 +210,14 @@ static int check_tdx_guest(const struct om_guests *guests, const struct om_platf
 	return 0;
 }
 
-int om_guests_check(const struct om_guests *guests, const struct om_platform_facts *facts, enum om_attest_reason *ret_reason)
+int om_guests_check(const struct om_guests *guests, const struct om_platform_facts *facts, bool demo, enum om_attest_reason *ret_reason)
 {
 	int error = 0;
 
 	if (facts->type == OM_EVIDENCE_SNP)
-		error = check_snp_guest(guests, facts, ret_reason);
+		error = check_snp_guest(guests, facts, demo, ret_reason);
 	else if (facts->type == OM_EVIDENCE_TDX)
-		error = check_tdx_guest(guests, facts, ret_reason);
+		error = check_tdx_guest(guests, facts, demo, ret_reason);
 	if (!error)
 		*ret_reason = OM_WHY_NONE;
 	return error;

@@ -30,6 +30,7 @@
 
 #define OM_GUEST_MIGRATABLE 1u   /* SNP: MIGRATE_MA, TDX: MIGRATABLE may be set: who may move the guest is trusted as the guest is */
 #define OM_GUEST_RTMR3      2u   /* TDX: RTMR3 is compared, too */
+#define OM_GUEST_KERNEL     4u   /* SNP: the measurement covers kernel, initrd and command line. No report tells; whoever lists it says so */
 
 /* Bytes, as they are encoded: no padding, one order. */
 struct om_snp_floor { uint8_t product, fmc, bootloader, tee, snp, microcode; };
@@ -83,9 +84,15 @@ bool om_floors_name(const struct om_floors *floors, enum om_amd_product product)
 __attribute__((warn_unused_result))
 int om_floors_check(const struct om_floors *floors, const struct om_platform_facts *facts, bool product_needed,
 	enum om_attest_reason *ret_reason);
-/* Is the guest one of these, and as it is written there? Nothing is said for platforms without a guest. */
+/*
+ * Is the guest one of these, and as it is written there? Nothing is said for platforms without a guest.
+ * @demo: evidence that proves nothing is accepted. A measurement of firmware alone is no more: whoever boots the same firmware has it, with any kernel.
+ */
 __attribute__((warn_unused_result))
-int om_guests_check(const struct om_guests *guests, const struct om_platform_facts *facts, enum om_attest_reason *ret_reason);
+int om_guests_check(const struct om_guests *guests, const struct om_platform_facts *facts, bool demo, enum om_attest_reason *ret_reason);
+bool om_snp_guest_covers(const struct om_snp_guest *guest);
+/* By the firmware into RTMR1 and RTMR2: what it boots, and what that is given. Zero is nothing. */
+bool om_tdx_guest_covers(const struct om_tdx_guest *guest);
 
 /*
  * @keys: one of them must have signed it.

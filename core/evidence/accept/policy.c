@@ -111,6 +111,23 @@ static struct fault tcb_fault(const struct om_policy *p)
 	return (struct fault) { 0 };
 }
 
+static const char firmware_only[] = "a guest whose kernel is not measured counts as a demonstration, which this policy does not accept: "
+	"say kernel behind the measurement if it covers kernel, initrd and command line (SNP); RTMR1 and RTMR2 must not be zero (TDX)";
+
+/* @debug: the enclave may be one, and takes demonstrations. */
+static bool lists_firmware_in_vain(const struct om_policy *p, bool debug)
+{
+	if (p->platforms & DEMO || debug)
+		return false;
+	for (unsigned i = 0; i < p->guests.snp_count; i++)
+		if (!om_snp_guest_covers(&p->guests.snp[i]))
+			return true;
+	for (unsigned i = 0; i < p->guests.tdx_count; i++)
+		if (!om_tdx_guest_covers(&p->guests.tdx[i]))
+			return true;
+	return false;
+}
+
 static struct fault guests_fault(const struct om_policy *p)
 {
 	if (p->guest_signer_count > OM_POLICY_GUEST_SIGNERS_MAX ||
@@ -125,6 +142,8 @@ static struct fault guests_fault(const struct om_policy *p)
 		return (struct fault) { OM_KEY_GUEST, "guests are too many, out of order or listed twice, or a vmpl is above 3" };
 	if ((p->guests.snp_count && !(p->platforms & SNP)) || (p->guests.tdx_count && !(p->platforms & TDX)))
 		return (struct fault) { OM_KEY_GUEST, "a guest is listed for a platform that is not accepted: add platform, or take the guest out" };
+	if (lists_firmware_in_vain(p, p->flags & OM_POLICY_DEBUG))
+		return (struct fault) { OM_KEY_GUEST, firmware_only };
 	if ((p->platforms & SNP && !p->guests.snp_count && !p->guest_signer_count) ||
 	    (p->platforms & TDX && !p->guests.tdx_count && !p->guest_signer_count))
 		return (struct fault) { OM_KEY_PLATFORM, "no guest of an accepted platform is allowed: add guest or guest-signer" };
@@ -166,10 +185,12 @@ const char *om_policy_fault(const struct om_policy *p, enum om_policy_key *ret_k
 	return words ? is_at(ret_key, OM_KEY_OWNER, words) : NULL;
 }
 
-const char *om_policy_image_fault(const struct om_policy *p, enum om_policy_key *ret_key)
+const char *om_policy_image_fault(const struct om_policy *p, bool debug, enum om_policy_key *ret_key)
 {
 	if (p->mrenclave_count || !(p->flags & OM_POLICY_SAME))
 		return is_at(ret_key, OM_KEY_MRENCLAVE, "a program moves to itself only, and an image cannot name itself: say mrenclave = same");
+	if (!debug && lists_firmware_in_vain(p, false))
+		return is_at(ret_key, OM_KEY_GUEST, firmware_only);
 	return om_policy_fault(p, ret_key);
 }
 
@@ -373,13 +394,14 @@ static int check_platform(const struct om_policy *p, const struct om_guest_list 
 }
 
 /* Listed in the policy, or else in the signed list. */
-static int check_guest(const struct om_policy *p, const struct om_guest_list *list, const struct om_platform_facts *facts,
-	enum om_attest_reason *ret_reason)
+static int check_guest(const struct om_policy *p, const struct om_guest_list *list, const struct sgx_report_body *own,
+	const struct om_platform_facts *facts, enum om_attest_reason *ret_reason)
 {
-	int error = om_guests_check(&p->guests, facts, ret_reason);
+	const bool demo = om_policy_accepts(p, own, OM_EVIDENCE_DEMO);
+	int error = om_guests_check(&p->guests, facts, demo, ret_reason);
 
 	if (error && *ret_reason == OM_WHY_GUEST && p->guest_signer_count)
-		error = list ? om_guests_check(&list->guests, facts, ret_reason) : no(ret_reason, OM_WHY_GUEST_LIST_NONE, OM_EPOLICY);
+		error = list ? om_guests_check(&list->guests, facts, demo, ret_reason) : no(ret_reason, OM_WHY_GUEST_LIST_NONE, OM_EPOLICY);
 	return error;
 }
 
@@ -391,7 +413,7 @@ int om_policy_check(const struct om_policy *p, const struct om_guest_list *list,
 	if (!error)
 		error = check_platform(p, list, own, facts, ret_reason);
 	if (!error)
-		error = check_guest(p, list, facts, ret_reason);
+		error = check_guest(p, list, own, facts, ret_reason);
 	return error;
 }
 

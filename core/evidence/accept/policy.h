@@ -84,8 +84,8 @@ void om_policy_default(struct om_policy *ret);
  * @ret_key: which key it is about; NULL is allowed.
  */
 const char *om_policy_fault(const struct om_policy *p, enum om_policy_key *ret_key);
-/* The same for one that goes into an image: what a program that moves cannot do is a fault there. */
-const char *om_policy_image_fault(const struct om_policy *p, enum om_policy_key *ret_key);
+/* The same for one that goes into an image, for debugging or not: what a program that moves cannot do is a fault there. */
+const char *om_policy_image_fault(const struct om_policy *p, bool debug, enum om_policy_key *ret_key);
 /* Return: 0; OM_ETYPE, OM_EVERSION, OM_ETRUNCATED, OM_ETRAILING, OM_EINVAL (a fault). */
 __attribute__((warn_unused_result)) int om_policy_decode(const uint8_t *data, size_t size, struct om_policy *ret);
 /* Return: 0, OM_EINVAL or OM_EOVERFLOW. */

@@ -101,7 +101,8 @@ static void put_guests(struct text *t, const struct om_guests *g)
 	for (unsigned i = 0; i < g->snp_count; i++) {
 		put(t, "guest = snp:");
 		put_hex(t, g->snp[i].measurement, sizeof g->snp[i].measurement);
-		put(t, ",vmpl=%u%s\n", g->snp[i].vmpl, g->snp[i].flags & OM_GUEST_MIGRATABLE ? ",migratable" : "");
+		put(t, "%s,vmpl=%u%s\n", g->snp[i].flags & OM_GUEST_KERNEL ? ",kernel" : "", g->snp[i].vmpl,
+			g->snp[i].flags & OM_GUEST_MIGRATABLE ? ",migratable" : "");
 	}
 	for (unsigned i = 0; i < g->tdx_count; i++) {
 		const struct om_tdx_guest *x = &g->tdx[i];
@@ -157,5 +158,15 @@ size_t om_policy_to_text(const struct om_policy *p, char *buffer, size_t size)
 		put(&t, "not-before = none\n");
 	if (p->flags & OM_POLICY_OWNER)
 		put_key(&t, "owner", p->owner, sizeof p->owner);
+	return t.used;
+}
+
+size_t om_guests_to_text(const struct om_guests *guests, char *buffer, size_t size)
+{
+	struct text t = { buffer, size, 0 };
+
+	if (size)
+		buffer[0] = 0;
+	put_guests(&t, guests);
 	return t.used;
 }

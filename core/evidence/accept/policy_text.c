@@ -318,7 +318,7 @@ static const char *set_snp_key(struct reader *r, struct om_view value)
 
 static const char *set_snp_guest(struct reader *r, struct om_view value)
 {
-	static const char form[] = "a guest is snp:MEASUREMENT, 96 hexadecimal digits, and [,vmpl=0..3][,migratable]";
+	static const char form[] = "a guest is snp:MEASUREMENT, 96 hexadecimal digits, and [,kernel][,vmpl=0..3][,migratable]";
 	struct om_snp_guest g = { .flags = 0 };
 	bool leveled = false;
 	unsigned vmpl;
@@ -330,6 +330,10 @@ static const char *set_snp_guest(struct reader *r, struct om_view value)
 
 		if (is(word, "migratable") && !(g.flags & OM_GUEST_MIGRATABLE)) {
 			g.flags |= OM_GUEST_MIGRATABLE;
+			continue;
+		}
+		if (is(word, "kernel") && !(g.flags & OM_GUEST_KERNEL)) {
+			g.flags |= OM_GUEST_KERNEL;
 			continue;
 		}
 		if (leveled || !is(cut(&word, '='), "vmpl") || !number(trim(word), 3, &vmpl))

@@ -33,5 +33,7 @@ int om_policy_from_text(struct om_view text, uint64_t not_before, struct om_poli
 #define OM_POLICY_LAST_EVALUATION 999999999u
 /* The way back: the text, with a NUL, as far as it fits. Return: its length, which may be `size` or more. */
 size_t om_policy_to_text(const struct om_policy *p, char *buffer, size_t size);
+/* The lines of guests only. Return: the same. */
+size_t om_guests_to_text(const struct om_guests *guests, char *buffer, size_t size);
 
 #endif

@@ -96,6 +96,7 @@
 	X(OM_WHY_GUEST_LIST_NONE,  115, "the policy does not list this guest, and there is no list signed by its guest-signer") \
 	X(OM_WHY_DEBUGGABLE,       116, "the enclave can be debugged by its host: it has no secret from it") \
 	X(OM_WHY_USER_DATA,        117, "the evidence carries other report data than what was demanded") \
+	X(OM_WHY_GUEST_KERNEL,     142, "the guest's measurement is not said to cover its kernel, so it proves no more than a demonstration (the policy's line for it)") \
 	X(OM_WHY_NO_EVIDENCE,      118, "the certificate carries no evidence") \
 	X(OM_WHY_CERTIFICATE_KEY,  119, "the evidence is not for this certificate's key") \
 	/* from 120 on tickets: what is wrong, and the cure */ \

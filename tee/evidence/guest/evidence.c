@@ -212,7 +212,7 @@ int tee_guest_look(struct tee_platform *platform, struct tee_guest_facts *ret_fa
 	int r;
 
 	if (!g)
-		return tee_fail(OM_EUNSUPPORTED, "%s", *platform->no_guest ? platform->no_guest : "this is no confidential guest");
+		return tee_fail(OM_EUNSUPPORTED, "%s", *platform->no_guest ? platform->no_guest : "not looked for");
 	r = give(g, data, buffer, size, ret_size);
 	if (r < 0)
 		return r;

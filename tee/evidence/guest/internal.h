@@ -35,8 +35,8 @@ int guest_snp_key(struct guest_source *source, int device, uint8_t ret_key[GUEST
 /* After the kernel has wiped the key with which it talks to the security processor. Return: OM_EQUOTE. */
 int guest_fail_wiped(void);
 
-/* Is there a confidential guest without a source, by what the processor says? NULL: no; else what is missing, and the cure. */
-const char *guest_recognise(void);
+/* Is there a confidential guest without a source, by what the processor says? NULL: no; else what is missing, and the cure. @ret_sure: no other machine says so. */
+const char *guest_recognise(bool *ret_sure);
 
 /* The end of a certificate table: what of `size` bytes its entries use. 0: it is empty, or none. */
 size_t guest_table_used(const uint8_t *table, size_t size);

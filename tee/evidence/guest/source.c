@@ -86,11 +86,12 @@ static const char *paravisor(void)
 		"so that they cannot name an enclave. Not supported";
 }
 
-const char *guest_recognise(void)
+const char *guest_recognise(bool *ret_sure)
 {
 	uint32_t r[4];
 	const char *words;
 
+	*ret_sure = true;
 	guest_kernel()->cpuid(1, r);
 	if (!(r[2] & 1u << 31))           /* no hypervisor */
 		return NULL;
@@ -107,6 +108,8 @@ const char *guest_recognise(void)
 	guest_kernel()->cpuid(0x80000000, r);
 	if (r[0] < 0x8000001f)
 		return NULL;
+	/* Some hypervisors hand this on to all of their guests. */
+	*ret_sure = false;
 	guest_kernel()->cpuid(0x8000001f, r);
 	return r[0] & 1u << 4 ? "this looks like an SEV-SNP guest whose kernel has no driver for evidence: modprobe sev-guest" : NULL;
 }
@@ -116,6 +119,7 @@ int guest_source_open(struct guest_source **ret_source)
 	static int (*const sources[])(struct guest_source **) = { guest_tsm_open, guest_sev_open, guest_tdx_open, guest_vmsp_open };
 	char forbidden[256] = "";
 	const char *words;
+	bool sure;
 
 	for (unsigned i = 0; i < sizeof sources / sizeof *sources; i++) {
 		const int r = sources[i](ret_source);
@@ -128,8 +132,8 @@ int guest_source_open(struct guest_source **ret_source)
 	}
 	if (*forbidden)
 		return tee_fail(OM_EPERM, "%s", forbidden);
-	words = guest_recognise();
-	return words ? tee_fail(OM_EQUOTE, "%s", words) : tee_fail(OM_EUNSUPPORTED, "this is no confidential guest");
+	words = guest_recognise(&sure);
+	return tee_fail(words && sure ? OM_EQUOTE : OM_EUNSUPPORTED, "%s", words ? words : "this is no confidential guest");
 }
 
 void guest_source_close(struct guest_source *source)
