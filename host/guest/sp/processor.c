@@ -7,7 +7,7 @@
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"
 #include "cursor.h"
-#include "evidence/demo/snp_build.h"
+#include "evidence/demo/snp_table.h"
 #include "processor.h"
 
 #define VMPL_MAX        3u
@@ -181,49 +181,12 @@ static size_t answer_key(struct sp *sp, const uint8_t head[SP_HEAD], const uint8
 
 /* ---- certificates ---- */
 
-#define TABLE_ENTRY  24u   /* GUID, in the order in which it is written; u32 offset, u32 size. The last one is of zeros */
-#define TABLE_PARTS  4u
-
-/* VCEK, ASK, ARK: the order of om_snp_machine_chain(); and the ARK's list, which hosts seldom add, but nobody else could be asked for. */
-static const uint8_t guids[TABLE_PARTS][16] = {
-	{ 0x63, 0xda, 0x75, 0x8d, 0xe6, 0x64, 0x45, 0x64, 0xad, 0xc5, 0xf4, 0xb9, 0x3b, 0xe8, 0xac, 0xcd },
-	{ 0x4a, 0xb7, 0xb3, 0x79, 0xbb, 0xac, 0x4f, 0xe4, 0xa0, 0x2f, 0x05, 0xae, 0xf3, 0x27, 0xc7, 0x82 },
-	{ 0xc0, 0xb4, 0x06, 0xa4, 0xa8, 0x03, 0x49, 0x52, 0x97, 0x43, 0x3f, 0xb6, 0x01, 0x4c, 0xd0, 0xae },
-	{ 0x92, 0xf8, 0x1b, 0xc3, 0x58, 0x11, 0x4d, 0x3d, 0x97, 0xff, 0xd1, 0x9f, 0x88, 0xdc, 0x67, 0xea },
-};
-
-/* Of what is made here: SEQUENCE with a size of two bytes. */
-static size_t der_size(const uint8_t *der) { return 4 + ((size_t)der[2] << 8 | der[3]); }
-
-static int build_table(const struct sp *sp, int64_t now, uint8_t *table, size_t room, size_t *ret_size)
-{
-	const size_t head = (TABLE_PARTS + 1) * TABLE_ENTRY;
-	size_t chain, crl, at = head;
-	struct om_put p;
-	int error = om_snp_machine_chain(&sp->machine, table + head, room - head, &chain);
-
-	if (!error)
-		error = om_snp_machine_crl(&sp->machine, now, table + head + chain, room - head - chain, &crl);
-	if (error)
-		return error;
-	om_put_init(&p, table, head);
-	for (unsigned i = 0; i < TABLE_PARTS; i++) {
-		om_put_bytes(&p, guids[i], sizeof guids[i]);
-		om_put_u32(&p, (uint32_t)at);
-		om_put_u32(&p, (uint32_t)der_size(table + at));
-		at += der_size(table + at);
-	}
-	om_put_zeros(&p, TABLE_ENTRY);
-	*ret_size = head + chain + crl;
-	return 0;
-}
-
 static size_t answer_certificates(const struct sp *sp, int64_t now, const uint8_t head[SP_HEAD], size_t size, uint8_t *answer)
 {
 	uint8_t table[SP_TABLE_MAX];
 	size_t table_size;
 
-	if (size || build_table(sp, now, table, sizeof table, &table_size))
+	if (size || om_snp_machine_table(&sp->machine, now, table, sizeof table, &table_size))
 		return sp_refuse(head, SP_INVALID_PARAM, answer);
 	return put_sized(head, table, table_size, answer);
 }
