@@ -6,6 +6,7 @@
 #include "cli.h"
 #include "daemon/control.h"
 #include "exitcodes.h"
+#include "guest_options.h"
 #include "testhooks.h"
 #include "mig/units.h"
 #include "priv/priv.h"
@@ -27,11 +28,13 @@ static const char help[] =
 	"  --once                    end after a migration that failed, instead of waiting for the next\n"
 	CLI_ENCLAVE_HELP
 	"  --quiet, --verbose        say less, or more, on stderr\n"
+	CLI_GUEST_HELP
 	"Exit status: the program's; 1 cannot listen, 2 usage, 125 failed (with --once), 130 interrupted.\n";
 
 enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_GUESTS, OPT_PATIENCE, OPT_ONCE, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
+	CLI_GUEST_LONG_OPTIONS,
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "image", required_argument, NULL, OPT_IMAGE },
 	{ "move-address", required_argument, NULL, OPT_MOVE },
@@ -49,6 +52,7 @@ static const struct option longs[] = {
 
 static const char *user, *ports, *owners;
 static struct priv_limits limits;
+static struct guest_run_options guest;
 static struct mig_receive_options options = { .patience_ns = 60000000000u };
 
 static int ready(struct host_enclave *enclave, struct host_mig *mig)
@@ -89,10 +93,13 @@ static int set_limits(void)
 static int parse(int argc, char **argv)
 {
 	bool quiet = host_env_true("OPTMIG_QUIET"), verbose = host_log_verbose();
-	int c, error = 0;
+	int c, error = 0, ours;
 
-	while ((c = cli_getopt(argc, argv, "hqv", longs)) != -1 && !error) {
-		if (cli_enclave_option(&options.load, c, optarg))
+	while (!error && (c = cli_getopt(argc, argv, "hqv", longs)) != -1) {
+		ours = cli_guest_option(&guest, longs, c, optarg);
+		if (ours < 0)
+			error = ours;
+		if (ours || cli_enclave_option(&options.load, c, optarg))
 			continue;
 		switch (c) {
 		case OPT_LISTEN: error = mig_address_parse(optarg, &options.listen); break;
@@ -114,11 +121,17 @@ static int parse(int argc, char **argv)
 		}
 	}
 	host_log_options(quiet, verbose);
+	if (!error)
+		error = cli_guest_end(&guest);
+	if (!error && guest.kind && !options.load.path)
+		error = host_fail(OM_EINVAL, "with --tee: of which image? (--image FILE)");
+	if (!error && guest.kind && user)
+		error = host_fail(OM_EINVAL, "--user does not go with --tee: in a guest there is nobody else");
 	if (!error && optind < argc)
 		error = host_fail(OM_EINVAL, "unexpected argument %s", argv[optind]);
 	if (!error && !options.listen.port[0])
 		error = host_fail(OM_EINVAL, "where? (--listen ADDRESS:PORT)");
-	if (!error)
+	if (!error && !guest.kind)
 		error = set_limits();
 	if (error)
 		host_error("receive: %s", host_reason());
@@ -136,6 +149,8 @@ int cli_receive(int argc, char **argv)
 	stop = parse(argc, argv);
 	if (stop)
 		return stop - 1;
+	if (guest.kind)
+		return guest_run(&guest, OM_GUESTCTL_RECEIVE, NULL);
 	options.ready = ready;
 	options.undo = host_control_remove;
 	options.restart_argv = argv - 1; /* main() passed its own, one further */

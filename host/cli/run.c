@@ -13,7 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "cli.h"
+#include "guest_options.h"
 #include "daemon/control.h"
+#include "guest/files.h"
 #include "net/hold.h"
 #include "testhooks.h"
 #include "util.h"
@@ -22,6 +24,8 @@ struct run_options {
 	struct host_load_options load;
 	bool stats;
 	const char *stats_json;
+	const char *environment;
+	struct guest_run_options guest;
 };
 
 static struct run_options options;      /* read by the exit hook */
@@ -32,11 +36,15 @@ static const char help[] =
 	CLI_ENCLAVE_HELP
 	"  --stats                at exit, print host calls, exceptions and memory on stderr\n"
 	"  --stats-json FILE      the same as JSON\n"
-	"  --quiet, --verbose     say less, or more, on stderr\n";
+	"  --environment FILE     the program's environment, each entry ended by a NUL, in place of the present one\n"
+	"  --quiet, --verbose     say less, or more, on stderr\n"
+	CLI_GUEST_HELP;
 
-enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
+enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_ENVIRONMENT, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
+	CLI_GUEST_LONG_OPTIONS,
+	{ "environment", required_argument, NULL, OPT_ENVIRONMENT },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
@@ -63,13 +71,19 @@ static const struct option *all_options(void)
 static int parse(int argc, char **argv)
 {
 	bool quiet = host_env_true("OPTMIG_QUIET"), verbose = host_log_verbose();
-	int c;
+	int c, ours;
 
 	while ((c = cli_getopt(argc, argv, "+hqv", all_options())) != -1) {
-		if (cli_enclave_option(&options.load, c, optarg))
+		ours = cli_guest_option(&options.guest, all_options(), c, optarg);
+		if (ours < 0) {
+			host_error("run: %s", host_reason());
+			return -1;
+		}
+		if (ours > 0 || cli_enclave_option(&options.load, c, optarg))
 			continue;
 		switch (c) {
 		case OPT_STATS:      options.stats = true; break;
+		case OPT_ENVIRONMENT: options.environment = optarg; break;
 		case OPT_STATS_JSON: options.stats_json = optarg; break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
 		case 'v': case OPT_VERBOSE: verbose = true; break;
@@ -86,7 +100,10 @@ static int parse(int argc, char **argv)
 		}
 	}
 	host_log_options(quiet, verbose);
-	return 0;
+	if (cli_guest_end(&options.guest) == 0)
+		return 0;
+	host_error("run: %s", host_reason());
+	return -1;
 }
 
 static void write_stats_json(struct host_enclave *enclave, const char *path)
@@ -138,6 +155,29 @@ static const char *find_program(const char *name)
 	return name;
 }
 
+/* Entries that each end with a NUL. They live as long as the process. */
+static int read_environment(const char *path, char *const **ret)
+{
+	size_t size = 0, count = 0;
+	char *text, **list;
+	int error = guest_file_read(path, (uint8_t **)&text, &size);
+
+	if (error)
+		return error;
+	for (size_t i = 0; i < size; i++)
+		count += text[i] == 0;
+	list = calloc(count + 1, sizeof *list);
+	if (!list || (size > 0 && text[size - 1])) {
+		free(list);
+		free(text);
+		return host_fail(OM_EINVAL, "%s: its last entry has no end", path);
+	}
+	for (size_t i = 0, at = 0; i < count; at += strlen(text + at) + 1)
+		list[i++] = text + at;
+	*ret = list;
+	return 0;
+}
+
 static int start(const char *path, char *const *argv)
 {
 	struct host_enclave *enclave;
@@ -150,6 +190,8 @@ static int start(const char *path, char *const *argv)
 	options.load.stats = options.stats || options.stats_json;
 	host_signals_block(false);
 	error = host_hook_setup();
+	if (!error && options.environment)
+		error = read_environment(options.environment, &options.load.envp);
 	if (!error)
 		error = host_enclave_load(&options.load, &enclave, &main_slot);
 	if (error) {
@@ -187,6 +229,10 @@ int cli_run(int argc, char **argv)
 	if (optind >= argc) {
 		host_error("run: which program? (see `optmig run --help`)");
 		return HOST_EXIT_USAGE;
+	}
+	if (options.guest.kind) {
+		argv[optind] = (char *)find_program(argv[optind]);
+		return guest_run(&options.guest, OM_GUESTCTL_RUN, argv + optind);
 	}
 	return start(find_program(argv[optind]), argv + optind);
 }

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include "strerror.h"
 #include "creds.h"
+#include "guest/guest.h"
 #include "internal.h"
 #include "util.h"
 
@@ -18,13 +19,17 @@ static int take_image(struct host_enclave *e, const struct host_load_options *op
 {
 	struct host_image *given = options->image;
 	int error = given ? 0 : host_image_open(options->path, false, &e->file);
+	uint8_t mrsigner[32];
 
 	if (given) {
 		e->file = *given;
 		given->file = NULL;
 	}
 	e->image = e->file.image;
-	return error;
+	if (error)
+		return error;
+	host_image_mrsigner(&e->file, mrsigner);
+	return guest_admits(mrsigner);
 }
 
 static int add_pages(struct host_enclave *e)

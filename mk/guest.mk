@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+# The measured guest: Debian's kernel, our PID 1, and what `optmig guest` puts together with them (docs/tee-guest.md).
+#
+#   $(B)/guest/kernel/      vmlinuz, modules/*.ko.xz in the order of host/guest/modules, and the package's name
+#   $(B)/libexec/optmig-init    PID 1, static
+GUEST_KERNEL_PACKAGE := linux-image-6.12.95+deb12-cloud-amd64
+GUEST_KERNEL_VERSION := 6.12.95-1~bpo12+1
+GUEST_KERNEL_SHA256  := 69c92f43b23821de79576fa4d7c86e2924ae2c1b247a47cc5ed9339e220fbcb7
+GUEST_KERNEL_DEB     := $(DL)/$(GUEST_KERNEL_PACKAGE)_$(GUEST_KERNEL_VERSION)_amd64.deb
+GUEST_KERNEL         := $(B)/guest/kernel
+
+## make guest-kernel   the measured guest's kernel (Debian's, 34 MB to fetch)
+.PHONY: guest-kernel
+guest-kernel: $(GUEST_KERNEL)/.unpacked
+$(GUEST_KERNEL)/.unpacked: mk/guest.mk host/guest/modules tools/fetch-kernel | deps
+	tools/fetch-kernel $(GUEST_KERNEL_PACKAGE) $(GUEST_KERNEL_VERSION) $(GUEST_KERNEL_SHA256) $(GUEST_KERNEL_DEB)
+	rm -rf $(GUEST_KERNEL); mkdir -p $(GUEST_KERNEL)/modules $(GUEST_KERNEL)/tree
+	dpkg-deb --fsys-tarfile $(GUEST_KERNEL_DEB) | tar -x -C $(GUEST_KERNEL)/tree --no-same-owner ./boot ./lib/modules
+	mv $(GUEST_KERNEL)/tree/boot/vmlinuz-* $(GUEST_KERNEL)/vmlinuz
+	grep -v '^#' host/guest/modules | nl -w 2 -n rz -s ' ' | while read -r number module; do \
+		mv $(GUEST_KERNEL)/tree/lib/modules/*/kernel/$$module.ko.xz $(GUEST_KERNEL)/modules/$$number-$$(basename $$module).ko.xz; done
+	rm -rf $(GUEST_KERNEL)/tree
+	echo '$(GUEST_KERNEL_PACKAGE) $(GUEST_KERNEL_VERSION)' > $(GUEST_KERNEL)/package
+	@touch $@
+
+# Nothing of it may depend on the machine that builds: no build id, no path.
+GUEST_INIT_SRC := $(wildcard host/guest/init/*.c) host/guest/pump.c core/guest/control.c core/cursor.c core/errors.c
+$(B)/libexec/optmig-init: $(call objs,host,$(GUEST_INIT_SRC))
+	@mkdir -p $(@D)
+	$(CLANG) -static -Wl,--build-id=none,-z,noseparate-code,-s $^ -o $@
+all: $(B)/libexec/optmig-init
