@@ -9,7 +9,7 @@
 # platform's certificates and evidence.
 CORE_HOST_SRC := core/evidence/accept/policy_text.c core/evidence/accept/ticket_text.c core/evidence/accept/policy_print.c core/evidence/parse/collateral_text.c core/crypto/p384_sign.c core/crypto/rsa_sign.c \
 	core/noise_xx.c core/evidence/authentic/bare.c
-FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c) tee/evidence/demo/snp_keys.c
+FORGE_SRC := $(wildcard tee/evidence/demo/*_build.c) $(addprefix tee/evidence/demo/,snp_table.c snp_keys.c)
 CORE_SRC := core/errors.c core/cursor.c core/frame.c core/launch.c core/noise.c core/sealfile.c $(wildcard core/mig/*.c core/unlock/*.c core/vault/*.c) \
 	$(filter-out $(CORE_HOST_SRC),$(wildcard core/crypto/*.c) $(wildcard core/evidence/*/*.c))
 

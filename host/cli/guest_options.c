@@ -160,7 +160,7 @@ int cli_guest_option(struct guest_run_options *g, const struct option *longs, in
 	case CLI_OPT_CPUS:     return set_cpus(g, argument);
 	case CLI_OPT_ACCEL:    return set_accel(g, argument);
 	case CLI_OPT_DRY_RUN:  g->dry_run = true; return 1;
-	case CLI_OPT_GUEST:    g->folder = argument; return 1;
+	case CLI_OPT_FOLDER:    g->folder = argument; return 1;
 	case CLI_OPT_CPU:      g->cpu = argument; return 1;
 	case CLI_OPT_FIRMWARE: g->firmware = argument; return 1;
 	case CLI_OPT_QEMU:     g->qemu = argument; return 1;

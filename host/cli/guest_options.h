@@ -9,12 +9,12 @@
 #include <getopt.h>
 #include "guest/guest.h"
 
-enum { CLI_OPT_TEE = 0x300, CLI_OPT_DRY_RUN, CLI_OPT_GUEST, CLI_OPT_NET, CLI_OPT_FILE, CLI_OPT_MEMORY, CLI_OPT_CPUS, CLI_OPT_CPU, CLI_OPT_FIRMWARE,
+enum { CLI_OPT_TEE = 0x300, CLI_OPT_DRY_RUN, CLI_OPT_FOLDER, CLI_OPT_NET, CLI_OPT_FILE, CLI_OPT_MEMORY, CLI_OPT_CPUS, CLI_OPT_CPU, CLI_OPT_FIRMWARE,
 	CLI_OPT_QEMU, CLI_OPT_ACCEL, CLI_OPT_QGS };
 #define CLI_GUEST_LONG_OPTIONS \
 	{ "tee", required_argument, NULL, CLI_OPT_TEE }, \
 	{ "dry-run", no_argument, NULL, CLI_OPT_DRY_RUN }, \
-	{ "guest", required_argument, NULL, CLI_OPT_GUEST }, \
+	{ "guest", required_argument, NULL, CLI_OPT_FOLDER }, \
 	{ "net", required_argument, NULL, CLI_OPT_NET }, \
 	{ "file", required_argument, NULL, CLI_OPT_FILE }, \
 	{ "memory", required_argument, NULL, CLI_OPT_MEMORY }, \
