@@ -105,20 +105,22 @@ static int refused(uint32_t status)
 	return tee_fail(OM_EQUOTE, "the security processor refuses: status 0x%x", status);
 }
 
-/* With certificates, where the host's fit. */
-static int ask_report(int fd, const struct report_asked *asked, struct report_answer *answer, uint64_t *ret_exitinfo2)
+/* With certificates, where the host's fit. @room: GUEST_TABLE_MAX bytes of whole pages, or NULL. What is asked comes back changed. */
+static int ask_report(int fd, struct report_asked *asked, uint8_t *room, struct report_answer *answer, uint64_t *ret_exitinfo2)
 {
-	struct report_asked bare = *asked;
-	int number = asked->certificates_size ? ask(fd, GET_EXT_REPORT, asked, answer, ret_exitinfo2) : ENOSPC;
+	int number;
 
-	/* The kernel has made the number good by a request of its own. */
-	if (number == ENOSPC || (number == EIO && *ret_exitinfo2 >> 32 == HOST_INVALID_LENGTH)) {
-		if (asked->certificates_size)
-			memset((void *)(uintptr_t)asked->certificates, 0, asked->certificates_size);
-		bare.certificates = bare.certificates_size = 0;
-		number = ask(fd, GET_REPORT, &bare, answer, ret_exitinfo2);
+	if (room) {
+		memset(room, 0, GUEST_TABLE_MAX);
+		asked->certificates = (uintptr_t)room;
+		asked->certificates_size = GUEST_TABLE_MAX;
+		number = ask(fd, GET_EXT_REPORT, asked, answer, ret_exitinfo2);
+		/* The kernel has kept its counter good by a request of its own; the size that would do is in `asked` now, and more than it can take. */
+		if (number != EIO || *ret_exitinfo2 >> 32 != HOST_INVALID_LENGTH)
+			return number;
+		memset(room, 0, GUEST_TABLE_MAX);
 	}
-	return number;
+	return ask(fd, GET_REPORT, asked, answer, ret_exitinfo2);
 }
 
 int guest_sev_report(int fd, unsigned *vmpl, const uint8_t data[GUEST_DATA_SIZE], uint8_t report[OM_SNP_REPORT_SIZE], uint8_t *table, size_t table_size,
@@ -131,12 +133,11 @@ int guest_sev_report(int fd, unsigned *vmpl, const uint8_t data[GUEST_DATA_SIZE]
 
 	*ret_table = 0;
 	for (unsigned level = *vmpl; !error; level++) {
-		struct report_asked asked = { .vmpl = level, .certificates = (uintptr_t)room, .certificates_size = table_size ? GUEST_TABLE_MAX : 0 };
+		struct report_asked asked = { .vmpl = level };
 		int number;
 
 		memcpy(asked.data, data, sizeof asked.data);
-		memset(room, 0, GUEST_TABLE_MAX);
-		number = ask_report(fd, &asked, answer, &exitinfo2);
+		number = ask_report(fd, &asked, table_size ? room : NULL, answer, &exitinfo2);
 		if (number) {
 			error = failed(number, exitinfo2, ret_gone);
 		} else if ((answer->status == FIRMWARE_INVALID_PARAMETER || answer->status == FIRMWARE_INVALID_KEY) && level < VMPL_MAX) {
@@ -151,10 +152,10 @@ int guest_sev_report(int fd, unsigned *vmpl, const uint8_t data[GUEST_DATA_SIZE]
 		}
 	}
 	if (!error) {
-		const size_t used = guest_table_used(room, GUEST_TABLE_MAX);
+		const size_t used = table_size ? guest_table_used(room, GUEST_TABLE_MAX) : 0;
 
 		memcpy(report, answer->report, OM_SNP_REPORT_SIZE);
-		if (used <= table_size) {
+		if (used && used <= table_size) {
 			memcpy(table, room, used);
 			*ret_table = used;
 		}
