@@ -150,7 +150,7 @@ static int forward(struct guest_run_options *g, const struct option *longs, int 
 
 int cli_guest_option(struct guest_run_options *g, const struct option *longs, int option, const char *argument)
 {
-	if (option >= CLI_OPT_DRY_RUN && option <= CLI_OPT_QGS)
+	if (option >= CLI_OPT_DRY_RUN && option <= CLI_OPT_PROCESSOR)
 		any = true;
 	switch (option) {
 	case CLI_OPT_TEE:      return set_kind(g, argument);
@@ -165,6 +165,7 @@ int cli_guest_option(struct guest_run_options *g, const struct option *longs, in
 	case CLI_OPT_FIRMWARE: g->firmware = argument; return 1;
 	case CLI_OPT_QEMU:     g->qemu = argument; return 1;
 	case CLI_OPT_QGS:      g->quote_service = argument; return 1;
+	case CLI_OPT_PROCESSOR: g->processor = argument; return 1;
 	default:               return forward(g, longs, option, argument);
 	}
 }

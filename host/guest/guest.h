@@ -106,6 +106,7 @@ struct guest_run_options {
 	enum guest_kind kind;           /* 0: no guest */
 	bool dry_run;
 	const char *folder;             /* NULL: the default */
+	const char *processor;          /* VM: socket of an emulated security processor that runs already; NULL: one is started */
 	const char *qemu, *firmware, *cpu, *quote_service, *keep;
 	bool kvm;
 	uint32_t vcpus;

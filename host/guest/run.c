@@ -32,6 +32,7 @@
 #include "load/enclave.h"
 #include "peer/key.h"
 #include "pump.h"
+#include "sp_start.h"
 #include "util.h"
 
 #define BOOT_MS     300000      /* until the guest speaks; under TCG on a busy machine that may take a while */
@@ -46,7 +47,7 @@ static struct run {
 	struct guest_folder folder;
 	char sockets[64];               /* directory; empty: none */
 	int listening[PORTS], port[PORTS];
-	pid_t qemu;
+	pid_t qemu, sp;                 /* sp: the emulated security processor */
 	int qemu_end;                   /* pidfd */
 	int signals;
 	bool terminal, raw, input_ended, powered_off;
@@ -56,7 +57,7 @@ static struct run {
 	bool exited, failed;
 	bool by_signal;
 	uint32_t status;
-	char directory[PATH_MAX], program[PATH_MAX];
+	char directory[PATH_MAX], program[PATH_MAX], processor[128];
 } run = { .listening = { -1, -1, -1, -1 }, .port = { -1, -1, -1, -1 }, .qemu_end = -1, .signals = -1 };
 
 static uint8_t payload[OM_GUESTCTL_PAYLOAD_MAX];
@@ -99,10 +100,17 @@ static void clean_up(void)
 		while (waitpid(run.qemu, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	if (run.sp > 0) {
+		(void)kill(run.sp, SIGKILL);
+		while (waitpid(run.sp, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
 	for (unsigned i = 0; i < PORTS && run.sockets[0]; i++) {
 		snprintf(path, sizeof path, "%s/%s", run.sockets, port_names[i]);
 		(void)unlink(path);
 	}
+	snprintf(path, sizeof path, "%s/optmig.sp", run.sockets);
+	(void)unlink(path);
 	snprintf(path, sizeof path, "%s/console", run.sockets);
 	(void)unlink(path);
 	snprintf(path, sizeof path, "%s/qemu", run.sockets);
@@ -577,6 +585,10 @@ static void make_plan(struct guest_run_options *o, struct guest_plan *ret)
 		.net = o->net.tap[0] ? &o->net : NULL, .sockets = run.sockets[0] ? run.sockets : "/run/optmig/guest", .quote_service = o->quote_service };
 	if (!ret->firmware && o->kind != GUEST_KIND_VM)
 		ret->firmware = find_firmware(o->kind);
+	if (o->kind == GUEST_KIND_VM) {
+		snprintf(run.processor, sizeof run.processor, "%s/optmig.sp", ret->sockets);
+		ret->sp = o->processor ? o->processor : run.processor;
+	}
 }
 
 static int dry_run(const struct guest_plan *plan, const struct guest_words *words)
@@ -600,10 +612,22 @@ static void take_signals(void)
 	run.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
-static int boot(const struct guest_words *words)
+/* Of exactly what is booted: a changed initrd is another guest. */
+static int start_processor(const struct guest_plan *plan)
+{
+	uint8_t measurement[48];
+	int error = guest_vm_measure(plan->folder, measurement);
+
+	return error ? error : guest_sp_start(measurement, run.sockets, &run.sp);
+}
+
+static int boot(const struct guest_plan *plan, const struct guest_words *words)
 {
 	const uint64_t deadline = host_monotonic_ns() + BOOT_MS * 1000000ull;
-	int error = start_qemu(words);
+	int error = plan->kind == GUEST_KIND_VM && !run.options->processor ? start_processor(plan) : 0;
+
+	if (!error)
+		error = start_qemu(words);
 
 	if (!error)
 		error = await_ports(deadline);
@@ -612,14 +636,14 @@ static int boot(const struct guest_words *words)
 	return error;
 }
 
-static int start(const struct guest_words *words, enum om_guestctl_verb verb, char *const *arguments)
+static int start(const struct guest_plan *plan, const struct guest_words *words, enum om_guestctl_verb verb, char *const *arguments)
 {
 	int error;
 
 	run.terminal = isatty(0) && isatty(1);
 	pump_init(&run.in, 0, -1, 1 << 16);
 	take_signals();
-	error = boot(words);
+	error = boot(plan, words);
 	if (!error)
 		error = hand_over(verb, arguments);
 	if (error)
@@ -660,7 +684,7 @@ int guest_run(struct guest_run_options *o, enum om_guestctl_verb verb, char *con
 	if (!error)
 		error = guest_lacks(&plan, "");
 	if (!error)
-		error = start(&words, verb, arguments);
+		error = start(&plan, &words, verb, arguments);
 	if (error)
 		return give_up(error);
 	guest_words_done(&words);
