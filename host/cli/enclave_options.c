@@ -8,7 +8,7 @@
 
 int cli_enclave_defaults(struct host_load_options *options)
 {
-	const char *kind = getenv("OPTMIG_SGX"), *profile = getenv("OPTMIG_EMU_PROFILE");
+	const char *kind = getenv("OPTMIG_SGX"), *profile = getenv("OPTMIG_EMU_PROFILE"), *features = getenv("OPTMIG_CPU_FEATURES");
 
 	options->kind = TEE_AUTO;
 	if (kind && strcmp(kind, "emu") == 0)
@@ -22,6 +22,7 @@ int cli_enclave_defaults(struct host_load_options *options)
 	options->emu.strict = host_env_true("OPTMIG_EMU_STRICT");
 	options->emu.cost_profile = profile && *profile ? profile : NULL;
 	options->emu.sealed = true;
+	options->cpu_features = features && *features ? features : NULL;
 	return host_hook_emulator(&options->emu);
 }
 
@@ -42,6 +43,9 @@ bool cli_enclave_option(struct host_load_options *options, int option, const cha
 		return true;
 	case CLI_OPT_EMU_PROFILE:
 		options->emu.cost_profile = argument;
+		return true;
+	case CLI_OPT_CPU_FEATURES:
+		options->cpu_features = argument;
 		return true;
 	case CLI_OPT_SEAL:
 		host_seal_file(argument);

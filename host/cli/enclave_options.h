@@ -5,6 +5,7 @@
  *     --emu, --hw, --guest    also OPTMIG_SGX=emu|hw|guest|auto
  *     --emu-strict            also OPTMIG_EMU_STRICT=1
  *     --emu-profile NAME      also OPTMIG_EMU_PROFILE=NAME
+ *     --cpu-features LIST     also OPTMIG_CPU_FEATURES=LIST
  *     --seal FILE             also OPTMIG_SEAL=FILE
  */
 #ifndef OPTMIG_HOST_CLI_ENCLAVE_OPTIONS_H
@@ -12,19 +13,21 @@
 
 #include "load/enclave.h"
 
-enum { CLI_OPT_EMU = 0x200, CLI_OPT_HW, CLI_OPT_GUEST, CLI_OPT_EMU_STRICT, CLI_OPT_EMU_PROFILE, CLI_OPT_SEAL };
+enum { CLI_OPT_EMU = 0x200, CLI_OPT_HW, CLI_OPT_GUEST, CLI_OPT_EMU_STRICT, CLI_OPT_EMU_PROFILE, CLI_OPT_SEAL, CLI_OPT_CPU_FEATURES };
 #define CLI_ENCLAVE_LONG_OPTIONS \
 	{ "emu", no_argument, NULL, CLI_OPT_EMU }, \
 	{ "hw", no_argument, NULL, CLI_OPT_HW }, \
 	{ "guest", no_argument, NULL, CLI_OPT_GUEST }, \
 	{ "emu-strict", no_argument, NULL, CLI_OPT_EMU_STRICT }, \
 	{ "emu-profile", required_argument, NULL, CLI_OPT_EMU_PROFILE }, \
+	{ "cpu-features", required_argument, NULL, CLI_OPT_CPU_FEATURES }, \
 	{ "seal", required_argument, NULL, CLI_OPT_SEAL }
 #define CLI_ENCLAVE_HELP \
 	"  --emu, --hw            use the emulator, or only hardware (default: hardware if there is any)\n" \
 	"  --guest                only with evidence of the confidential guest that this machine is\n" \
 	"  --emu-strict           emulator: trap every ENCLU instead of patching it\n" \
 	"  --emu-profile NAME     emulator: charge each SGX operation what hardware NAME charges\n" \
+	"  --cpu-features LIST    what all processors have between which it will move: avx2,avx512,vaes,sha or none (default: what is here)\n" \
 	"  --seal FILE            where the seal of a program is that keeps its lineage (default: a file for each image)\n"
 
 /* The environment's settings. Return: OM_EINVAL for an OPTMIG_SGX that is none of its four words. */

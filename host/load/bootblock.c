@@ -41,6 +41,32 @@ static uint64_t cpu_features(void)
 	return features;
 }
 
+/*
+ * A program moves where all is that its start was told of. Where processors differ, whoever starts it says what all of them have: "none", or names with
+ * commas between them. AES-NI is never hidden: there is no other cipher.
+ */
+static int reduce(const char *list, uint64_t *features)
+{
+	static const struct { const char *name; uint64_t bit; } known[] = {
+		{ "avx2", OM_CPU_AVX2 }, { "avx512", OM_CPU_AVX512 }, { "vaes", OM_CPU_VAES }, { "sha", OM_CPU_SHANI }, { "none", 0 },
+	};
+	uint64_t told = OM_CPU_AESNI;
+
+	for (const char *at = list; at; ) {
+		const size_t length = strcspn(at, ",");
+		size_t i = 0;
+
+		while (i < sizeof known / sizeof *known && (strlen(known[i].name) != length || strncmp(known[i].name, at, length) != 0))
+			i++;
+		if (i == sizeof known / sizeof *known)
+			return host_fail(OM_EINVAL, "--cpu-features %s: avx2, avx512, vaes, sha, with commas between them, or none", list);
+		told |= known[i].bit;
+		at = at[length] ? at + length + 1 : NULL;
+	}
+	*features &= told;
+	return 0;
+}
+
 static uint32_t count_strings(char *const *list, uint64_t *size)
 {
 	uint32_t count = 0;
@@ -141,8 +167,11 @@ int host_bootblock_build(const struct host_enclave *e, const struct host_load_op
 {
 	uint64_t strings_size = 0;
 	uint32_t argc = count_strings(options->argv, &strings_size), envc = count_strings(options->envp, &strings_size);
+	uint64_t features = cpu_features();
 	struct om_boot *boot;
 
+	if (options->cpu_features && reduce(options->cpu_features, &features))
+		return OM_EINVAL;
 	if (strings_size > STRINGS_MAX)
 		return host_fail(OM_EINVAL, "arguments and environment take %llu bytes, the limit is %u",
 			(unsigned long long)strings_size, STRINGS_MAX);
@@ -155,7 +184,7 @@ int host_bootblock_build(const struct host_enclave *e, const struct host_load_op
 	boot->envc = envc;
 	boot->strings_size = strings_size;
 	boot->clock = (uintptr_t)e->clock;
-	boot->cpu_features = cpu_features();
+	boot->cpu_features = features;
 	boot->pid = (uint32_t)getpid();
 	boot->ppid = (uint32_t)getppid();
 	boot->uid = getuid();

@@ -58,6 +58,7 @@ struct host_load_options {
 	char *const *argv;              /* of the program, NULL-terminated; argv[0] is its own name */
 	char *const *envp;
 	bool stats;                     /* count and time host calls */
+	const char *cpu_features;       /* NULL: all that there are; else a list of those that the enclave is told of */
 };
 
 /* Host calls that another part of the host carries out. Each may be NULL: the call then fails with OM_EUNSUPPORTED.

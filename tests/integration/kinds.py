@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Machines of different kinds: hw (hardware answered by the software CPU, quotes under a root of the test's), demo (the software CPU under the
-demonstration root). Images whose policies name them all; each kind starts, receives and moves programs in its own way."""
+demonstration root), snp (the same with a pretended security processor, on this machine), vm (a guest of QEMU's with an emulated security processor).
+Images whose policies name them all; each kind starts, receives and moves programs in its own way."""
 import ctypes
+import json
+import os
 import pathlib
 import shutil
+import socket
 import subprocess
+import sys
+import threading
 import miglib
 from miglib import B, OPTMIG, WORK, ENV, Process, Receiver, Migration, check
 
 HW = B / "tests" / "hw" / "optmig"
-COMMAND = {"demo": OPTMIG, "hw": HW}
-SAYS = {"demo": "emulated platform", "hw": "sgx"}      # in the other side's report
+COMMAND = {"demo": OPTMIG, "hw": HW, "snp": OPTMIG}
+PRETENDED = "5a" * 48
+ENVIRONMENT = {"demo": {}, "hw": {}, "snp": {"OPTMIG_TEST_GUEST": f"seed=kinds,measurement={PRETENDED}"}}
+SAYS = {"demo": "emulated platform", "hw": "sgx", "snp": "emulated snp guest", "vm": "emulated snp guest"}      # in the other side's report
 
 
 def hw_root():
@@ -25,7 +33,8 @@ def policy(guests=(), demo=True, hw=True):
     lines = ["platform = sgx", f"root = sgx:{hw_root()}"] if hw else []
     lines += ["platform = demo"] if demo else []
     if guests:
-        lines += ["platform = snp", "min-tcb = snp:milan bootloader=0 tee=0 snp=0 microcode=0", *(f"guest = snp:{g}" for g in guests)]
+        lines += ["platform = snp", *(f"guest = snp:{g},kernel" for g in guests)]
+        lines += [f"min-tcb = snp:{product} bootloader=0 tee=0 snp=0 microcode=0" for product in ("milan", "genoa")]
     return "\n".join(lines) + "\n"
 
 
@@ -66,27 +75,133 @@ def build_redis(text, into=WORK):
     return source / "src" / "redis-server"
 
 
-def start(kind, image, *arguments, prefix=(), **env):
-    return Process([*prefix, COMMAND[kind], "run", image, *arguments], **env)
+def start(kind, image, *arguments, prefix=()):
+    process = Process([*prefix, COMMAND[kind], "run", image, *arguments], **ENVIRONMENT[kind])
+    process.kind = kind
+    return process
 
 
 class KindReceiver(Process):
     """`optmig receive` on a machine of that kind."""
 
-    def __init__(self, kind, image, *options, listen="127.0.0.1:0", prefix=(), **env):
+    def __init__(self, kind, image, *options, listen="127.0.0.1:0", prefix=()):
         self.kind = kind
-        super().__init__([*prefix, COMMAND[kind], "receive", "--listen", listen, "--once", "--image", image, *options], **env)
+        super().__init__([*prefix, COMMAND[kind], "receive", "--listen", listen, "--once", "--image", image, *options], **ENVIRONMENT[kind])
         self.address = self.wait_for(r"listening on (\S+),")[1]
 
 
-def move(source, kind, image, mode, *options, receive=(), on=(), there=(), listen="127.0.0.1:0", seconds=60):
-    """To a machine of that kind; returns the new process and the report. `on`, `there`: prefixes of commands on either machine."""
-    receiver = KindReceiver(kind, image, *receive, listen=listen, prefix=there)
-    report = miglib.migrate(source, receiver, "--mode", mode, *options, seconds=seconds) if not on else None
-    if on:
-        migration = Migration(source, receiver.address, "--mode", mode, *options, prefix=on)
-        status, report = migration.result(seconds)
-        check(status == 0, f"migrate --mode {mode} ended with {status}:\n{migration.text()}\n{receiver.text()[-2000:]}")
-        check(source.wait(10) == 0, f"the source ended with {source.process.returncode}")
-    check(SAYS[kind] in report["peer-attestation"].lower(), f"a peer of kind {kind}: {report['peer-attestation']}")
+# ---- guests of QEMU's ----
+
+def need_guests(hosts):
+    """Skips the test where there can be none."""
+    missing = [what for what, there in (("network namespaces", hosts.namespaces), ("/dev/net/tun", os.path.exists("/dev/net/tun")),
+                                        ("qemu-system-x86_64", shutil.which("qemu-system-x86_64")), ("the guest's kernel", (B / "guest" / "kernel" / "vmlinuz").exists()))
+               if not there]
+    if missing:
+        print(f"not here: {', '.join(missing)}")
+        sys.exit(77)
+
+
+def build_guest(name, *options):
+    """Returns its folder and its launch digest."""
+    folder = WORK / name
+    tool(OPTMIG, "guest", "build", "-o", folder, *options)
+    return folder, json.loads(tool(OPTMIG, "guest", "measure", "--tee", "vm", "--json", folder))["measurement"]
+
+
+class Guest(Process):
+    """`optmig receive --tee vm`, its NIC on the clients' host; up when it listens. Guests may come up side by side: ready()."""
+    kind = "vm"
+    count = 0
+
+    def __init__(self, hosts, folder, image, *options, memory="512M"):
+        Guest.count += 1
+        tap, self.ip = f"tap{Guest.count}", f"10.96.0.{20 + Guest.count}"
+        hosts.ip(f"-n {hosts.space('c')} tuntap add {tap} mode tap")
+        hosts.ip(f"-n {hosts.space('c')} link set {tap} master br0 up")
+        super().__init__([*hosts.on("c"), OPTMIG, "receive", "--tee", "vm", "--net", f"tap={tap},address={self.ip}/24", "--memory", memory, "--cpus", "1",
+                          "--listen", f"{self.ip}:7301", "--image", image, *options], OPTMIG_GUEST=str(folder))
+        self.address = f"{self.ip}:7301"
+
+    def ready(self, seconds=240):
+        self.wait_for(r"listening on", seconds)
+        return self
+
+    def inside(self, *arguments):
+        """The command of optmig that runs where the program is."""
+        return [OPTMIG, "guest", "exec", self.pid, *arguments]
+
+
+class Processor:
+    """The port of a guest's security processor as a host can spoil it: each request goes to the optmig-sp that `use` names."""
+
+    def __init__(self, launches):
+        """@launches: name -> options of optmig-sp."""
+        self.socket = WORK / "processor"
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(self.socket))
+        self.listener.listen(1)
+        self.answers = {}
+        for name, options in launches.items():
+            path = WORK / f"sp-{name}"
+            process = Process([B / "libexec" / "optmig-sp", "--listen", path, "--seed", WORK / "chip", *options])
+            process.wait_for("^listening$")
+            self.answers[name] = socket.socket(socket.AF_UNIX)
+            self.answers[name].connect(str(path))
+        self.use = next(iter(launches))
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    @staticmethod
+    def message(s):
+        data = b""
+        while len(data) < 8 or len(data) < 8 + int.from_bytes(data[:4], "little"):
+            got = s.recv(8 - len(data) if len(data) < 8 else 8 + int.from_bytes(data[:4], "little") - len(data))
+            if not got:
+                return b""
+            data += got
+        return data
+
+    def serve(self):
+        guest, _ = self.listener.accept()
+        while True:
+            request = self.message(guest)
+            if not request:
+                break
+            self.answers[self.use].sendall(request)
+            guest.sendall(self.message(self.answers[self.use]))
+        for s in (guest, *self.answers.values()):
+            s.close()
+
+
+# ---- moves ----
+
+def migration(source, on, to, *options):
+    """`optmig migrate` beside the source."""
+    if source.kind == "vm":
+        m = Process([*source.inside("migrate", source.program, "--to", to, "--json", *options)])
+        m.result = lambda seconds=60: Migration.result(m, seconds)
+        return m
+    return Migration(source, to, *options, prefix=on)
+
+
+def move(source, kind, image, mode, *options, receive=(), on=(), there=(), listen="127.0.0.1:0", guest=None, seconds=60):
+    """To a machine of that kind, or to a guest that is up; returns the new process and the report. `on`, `there`: prefixes of commands on either machine."""
+    receiver = guest or KindReceiver(kind, image, *receive, listen=listen, prefix=there)
+    m = migration(source, on, receiver.address, "--mode", mode, *options)
+    status, report = m.result(seconds)
+    check(status == 0 and report, f"migrate --mode {mode} ended with {status}:\n{m.text()}\n{receiver.text()[-2000:]}\n{source.text()[-2000:]}")
+    check(source.wait(60) == 0, f"the source ended with {source.process.returncode}:\n{source.text()[-2000:]}")
+    check(SAYS[receiver.kind] in report["peer-attestation"].lower(), f"a peer of kind {receiver.kind}: {report['peer-attestation']}")
+    receiver.program = pathlib.Path(image).name
     return receiver, report
+
+
+def stays(source, receiver, words, *options, on=(), both=True):
+    """Is refused, says so on the source's side, and runs on. Returns what the source was told."""
+    m = migration(source, on, receiver.address, *options)
+    code, _ = m.result(120)
+    check(code == 1 and words in m.text(), f"ended with {code}, '{words}' expected:\n{m.text()}\n{receiver.text()[-2000:]}")
+    if both:
+        receiver.wait_for(words.replace("(", r"\(").replace(")", r"\)"), 20)
+    source.wait_beats(2)
+    return m.text()

@@ -20,7 +20,7 @@ static const char *const known[] = {
 	"OPTMIG_PASS",      /* options of the pass (toolchain/pass/Options.cpp) */
 	/* read by other parts of OptMig */
 	"OPTMIG_SGX", "OPTMIG_EMU_PROFILE", "OPTMIG_QUIET", "OPTMIG_STATS", "OPTMIG_STATS_JSON", "OPTMIG_EMU_STRICT",
-	"OPTMIG_RUNTIME_DIR", "OPTMIG_IMAGE_PATH", "OPTMIG_IMAGE_STORE", "OPTMIG_HOST_DIR", "OPTMIG_DEMO_PLATFORM",
+	"OPTMIG_RUNTIME_DIR", "OPTMIG_IMAGE_PATH", "OPTMIG_IMAGE_STORE", "OPTMIG_HOST_DIR", "OPTMIG_DEMO_PLATFORM", "OPTMIG_CPU_FEATURES",
 };
 
 static void hint_misspelt(void)
