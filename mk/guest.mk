@@ -29,3 +29,22 @@ $(B)/libexec/optmig-init: $(call objs,host,$(GUEST_INIT_SRC))
 	@mkdir -p $(@D)
 	$(CLANG) -static -Wl,--build-id=none,-z,noseparate-code,-s $^ -o $@
 all: $(B)/libexec/optmig-init
+
+# One boot, under emulation.
+$(B)/.deps-guest: mk/guest.mk | deps
+	tools/deps qemu-system-x86 cpio
+	@touch $@
+$(B)/tests/guest/inside: tests/programs/guest/inside.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-cc -O2 -std=gnu17 -D_GNU_SOURCE -Xoptmig debug=1 -Xoptmig heap=16M -Xoptmig threads=2 $< -o $@
+TESTS += tests/integration/guest
+TEST_DEPS += $(B)/tests/guest/inside $(B)/libexec/optmig-init $(GUEST_KERNEL)/.unpacked $(B)/.deps-guest
+
+# Tests: launch digests, plain and under ASan and UBSan.
+GUEST_MEASURE_SRC := core/guest/firmware.c core/guest/snp.c core/guest/tdx.c
+define guest_measure_test
+$(B)/$(1)/tests/unit/test_guest_measure: $(call objs,$(1),tests/unit/test_guest_measure.c $(GUEST_MEASURE_SRC)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
+	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson
+TESTS += $(B)/$(1)/tests/unit/test_guest_measure
+endef
+$(foreach w,host san,$(eval $(call guest_measure_test,$(w))))

@@ -61,6 +61,16 @@ int guest_folder_open(const char *path, struct guest_folder *ret);
 __attribute__((warn_unused_result))
 int guest_folder_default(char *ret, size_t size);
 
+/* ---- vm_measure.c ---------------------------------------------------------------------------------------------------- */
+
+struct om_snp_kernel;
+/* Of the files as they lie there now. @ret_initrd: the caller's to free. Return: errors of reading files. */
+__attribute__((warn_unused_result))
+int guest_hashes(const struct guest_folder *folder, struct om_snp_kernel *ret, uint8_t **ret_initrd, size_t *ret_initrd_size);
+/* The launch digest of a plain guest (om_snp_plain_digest). */
+__attribute__((warn_unused_result))
+int guest_vm_measure(const struct guest_folder *folder, uint8_t ret[48]);
+
 /* ---- qemu.c --------------------------------------------------------------------------------------------------------- */
 
 enum guest_kind { GUEST_KIND_VM = 1, GUEST_KIND_SNP, GUEST_KIND_TDX };

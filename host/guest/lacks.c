@@ -7,7 +7,9 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "files.h"
 #include "guest.h"
+#include "guest/firmware.h"
 #include "util.h"
 
 bool guest_qemu_version(const char *text, unsigned *ret_major, unsigned *ret_minor)
@@ -100,9 +102,31 @@ static int lacks_device(const char *root, const char *path)
 	return host_fail(OM_EUNSUPPORTED, "%s: %s", path, strerror(errno));
 }
 
-static int lacks_file(const char *path)
+/* A firmware for another purpose would boot, and prove nothing. */
+static int lacks_firmware(const struct guest_plan *p)
 {
-	return access(path, R_OK) == 0 ? 0 : host_fail(OM_ENOTFOUND, "%s: %s", path, strerror(errno));
+	struct om_firmware fw;
+	uint8_t *bytes;
+	size_t size;
+	int error = guest_file_read(p->firmware, &bytes, &size);
+
+	if (error)
+		return error;
+	error = om_firmware_open(bytes, size, &fw);
+	free(bytes);
+	if (error)
+		return host_fail(OM_EUNSUPPORTED, "%s is no OVMF image with tables for SEV or TDX", p->firmware);
+	if (p->kind == GUEST_KIND_SNP && !(fw.has_sev && fw.has_hash_table))
+		return host_fail(OM_EUNSUPPORTED, "%s does not measure the kernel: use OVMF's AmdSev build", p->firmware);
+	return p->kind == GUEST_KIND_TDX && !fw.has_tdx ? host_fail(OM_EUNSUPPORTED, "%s is not for TDX", p->firmware) : 0;
+}
+
+static int lacks_tap(const char *root, const char *name)
+{
+	char path[4200];
+
+	snprintf(path, sizeof path, "%s/sys/class/net/%s/tun_flags", root, name);
+	return access(path, F_OK) == 0 ? 0 : host_fail(OM_ENOTFOUND, "there is no tap device %s (ip tuntap add %s mode tap)", name, name);
 }
 
 static int lacks_snp(const char *root)
@@ -134,6 +158,8 @@ int guest_lacks(const struct guest_plan *p, const char *root)
 	if (!error)
 		error = lacks_qemu(p);
 	if (!error && p->firmware)
-		error = lacks_file(p->firmware);
+		error = lacks_firmware(p);
+	if (!error && p->net)
+		error = lacks_tap(root, p->net->tap);
 	return error;
 }

@@ -9,11 +9,6 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-struct guest_folder;
-/* The launch digest of kernel, initrd and command line as they lie there now (vm_measure.c). Return: errors of reading files. */
-__attribute__((warn_unused_result))
-int guest_vm_measure(const struct guest_folder *folder, uint8_t ret[48]);
-
 /*
  * @measurement: 48 bytes, the launch digest. @folder: where its socket is made, "optmig.sp"; it is gone when QEMU has connected.
  * Return: 0 once QEMU can connect; OM_EIO, OM_EINVAL with words. The process ends with the connection, and with its parent.
