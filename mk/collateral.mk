@@ -4,7 +4,7 @@ TESTS += tests/integration/collateral
 TEST_DEPS += $(B)/bin/optmig $(B)/tests/migrate/ram_oracle
 
 # Which collateral an enclave gets, under ASan and UBSan.
-COLLATERAL_TEST_SRC := tests/unit/host/test_collateral.c host/util.c $(addprefix host/collateral/,subject.c bundle.c judge.c shelf.c carried.c)
+COLLATERAL_TEST_SRC := tests/unit/host/test_collateral.c host/util.c $(addprefix host/collateral/,subject.c bundle.c judge.c shelf.c carried.c guest.c table.c)
 $(B)/tests/unit/host_collateral: $(call objs,san,$(COLLATERAL_TEST_SRC)) $(B)/san/libforge.a $(B)/san/libcore.a $(B)/san/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -ljansson -lcrypto -lpthread -o $@

@@ -7,3 +7,5 @@ $(B)/$(1)/tests/unit/tee/test_guest: $(call objs,$(1),tests/unit/tee/test_guest.
 endef
 $(foreach w,host san,$(eval $(call guest_evidence_test,$(w))))
 TESTS += $(B)/san/tests/unit/tee/test_guest
+# ... and from EREPORT to the verdict.
+TESTS += $(B)/tests/sgx/guest $(B)/tests/sgx/guest-san

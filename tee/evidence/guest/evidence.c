@@ -91,7 +91,8 @@ static int guest_evidence(struct tee_platform *platform, const struct sgx_report
 	if (!platform->cpu->report_ok(platform, &target, report))
 		return tee_fail(OM_EAUTH, "the report is not from this platform, or not made for its evidence");
 	om_envelope_report_data(platform->evidence->type, (const uint8_t *)&report->body, data);
-	if (size < OM_SNP_REPORT_SIZE)           /* less than any is */
+	/* Before anybody is asked: a request is not repeated for a buffer's sake. */
+	if (size < (platform->guest->source->maker == GUEST_SNP ? OM_SNP_REPORT_SIZE : GUEST_REPORT_MAX))
 		return tee_fail(OM_ENOMEM, "evidence takes up to %d bytes", GUEST_REPORT_MAX);
 	return give(platform->guest, data, buffer, size, ret_size);
 }

@@ -8,6 +8,7 @@
 #include "../unit.h"
 #include "collateral/carried.h"
 #include "evidence/parse/quote.h"
+#include "evidence/parse/snp.h"
 #include "util.h"
 
 #define IN_FORCE   INT64_C(1750500000)     /* 2025-06-21 */
@@ -149,9 +150,155 @@ static void too_long(void **state)
 	collateral_forget();
 }
 
+/* ---- in a guest: AMD's, as a host hands it to its guest with a report --------------------------------------------- */
+
+#define AMD_IN_FORCE INT64_C(1772323200)   /* 2026-03-01 */
+#define VLEK_IN_FORCE INT64_C(1748736000)  /* 2025-06-01 */
+
+static uint8_t evidence_bytes[OM_EVIDENCE_MAX], table_bytes[16384];
+static struct om_view evidence, table;
+
+static void load(const char *name, uint8_t **ret, size_t *ret_size)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "snp/%s", name);
+	*ret = unit_read_file(unit_vector_path(path), ret_size);
+	assert_non_null(*ret);
+}
+
+static void envelope(const char *name, bool masked)
+{
+	static const uint8_t body[SGX_REPORT_BODY_SIZE];
+	uint8_t *report;
+	size_t size;
+
+	load(name, &report, &size);
+	if (masked)
+		memset(report + 0x1a0, 0, 64);
+	assert_int_equal(om_envelope_encode(OM_EVIDENCE_SNP, (struct om_view) { report, size }, OM_VIEW(body), evidence_bytes, sizeof evidence_bytes, &evidence.size), 0);
+	evidence.data = evidence_bytes;
+	free(report);
+}
+
+static void put32(uint8_t *to, size_t value)
+{
+	for (unsigned i = 0; i < 4; i++)
+		to[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* In the order of the slots. @ca, @ark: NULL: left out. */
+static void make_table(const char *key, bool vlek, const char *ca, const char *ark)
+{
+	static const char *const guids[] = { "63da758de6644564adc5f4b93be8accd", "a8074bc2a25a483eaae639c045a0b8a1", "4ab7b379bbac4fe4a02f05aef327c782",
+		"c0b406a4a803495297433fb6014cd0ae" };
+	const struct { const char *guid, *file; } parts[] = { { guids[vlek], key }, { guids[2], ca }, { guids[3], ark } };
+	size_t at = 24 * 4, entry = 0;
+
+	memset(table_bytes, 0, sizeof table_bytes);
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t *guid, *data;
+		size_t size;
+
+		if (!parts[i].file)
+			continue;
+		load(parts[i].file, &data, &size);
+		guid = unit_hex(parts[i].guid, NULL);
+		memcpy(table_bytes + entry, guid, 16);
+		put32(table_bytes + entry + 16, at);
+		put32(table_bytes + entry + 20, size);
+		memcpy(table_bytes + at, data, size);
+		entry += 24;
+		at += size;
+		free(guid);
+		free(data);
+	}
+	table = (struct om_view) { table_bytes, at };
+}
+
+/* What goes along with the evidence now: certificates, or nothing. */
+static bool goes_along(int64_t now)
+{
+	struct om_view chain, crl;
+	size_t size;
+
+	collateral_forget();
+	collateral_quoted_in_guest(evidence, table, now);
+	size = collateral_to_send(got);
+	if (!size)
+		return false;
+	assert_int_equal(om_snp_collateral_decode((struct om_view) { got, size }, &chain, &crl), 0);
+	assert_true(chain.size > 3000);
+	assert_int_equal(crl.size, 0);
+	return true;
+}
+
+static bool on_shelf(bool remove)
+{
+	struct collateral_subject subject;
+	struct collateral_bundle b;
+	char name[COLLATERAL_NAME_MAX], path[512];
+
+	if (collateral_subject_of(evidence, &subject))
+		return false;
+	collateral_name(&subject, name);
+	if (collateral_get(name, &b))
+		return false;
+	assert_string_equal(b.part[COLLATERAL_VEK].url, "the guest's host");
+	collateral_bundle_done(&b);
+	snprintf(path, sizeof path, "%s/%s.json", folder, name);
+	if (remove)
+		assert_int_equal(unlink(path), 0);
+	return true;
+}
+
+static void in_a_guest(void **state)
+{
+	(void)state;
+	envelope("genoa_v5_report.bin", false);
+	table = (struct om_view) { 0 };
+	assert_false(goes_along(AMD_IN_FORCE));
+	make_table("genoa_v5_vcek.der", false, "genoa_ask.der", "genoa_ark.der");
+	assert_true(goes_along(AMD_IN_FORCE));
+	assert_true(on_shelf(false));
+	/* It is known now: without a table, too. */
+	table = (struct om_view) { 0 };
+	assert_true(goes_along(AMD_IN_FORCE));
+	assert_true(on_shelf(true));
+	/* Half of it, or what is of another product, nobody can use. */
+	make_table("genoa_v5_vcek.der", false, NULL, NULL);
+	assert_false(goes_along(AMD_IN_FORCE));
+	assert_false(on_shelf(false));
+	make_table("genoa_v5_vcek.der", false, "milan_ask.der", "milan_ark.der");
+	(void)goes_along(AMD_IN_FORCE);                 /* the enclave will say so */
+	assert_false(on_shelf(false));
+	/* A masked chip has no name, and its certificates go along all the same. */
+	envelope("genoa_v5_report.bin", true);
+	make_table("genoa_v5_vcek.der", false, "genoa_ask.der", "genoa_ark.der");
+	assert_true(goes_along(AMD_IN_FORCE));
+	assert_false(on_shelf(false));
+	/* A provider's key. */
+	envelope("milan_vlek_report.bin", false);
+	make_table("milan_vlek.der", false, "milan_asvk.der", "milan_ark.der");
+	assert_false(goes_along(VLEK_IN_FORCE));        /* as if it were a VCEK */
+	make_table("milan_vlek.der", true, "milan_asvk.der", "milan_ark.der");
+	assert_true(goes_along(VLEK_IN_FORCE));
+	assert_true(on_shelf(true));
+	/* Hostile ones: cut anywhere, and with any byte of the entries altered. */
+	for (size_t cut = 0; cut < 24 * 5; cut++) {
+		make_table("milan_vlek.der", true, "milan_asvk.der", "milan_ark.der");
+		table.size = cut;
+		assert_false(goes_along(VLEK_IN_FORCE));
+		table.size = sizeof table_bytes;
+		table_bytes[cut] ^= 0x80;
+		(void)goes_along(VLEK_IN_FORCE);
+		(void)on_shelf(true);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(the_order), cmocka_unit_test(sent_once), cmocka_unit_test(too_long) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(the_order), cmocka_unit_test(sent_once), cmocka_unit_test(too_long), cmocka_unit_test(in_a_guest) };
 
 	if (!unit_vector_path("sgx_quote_v3.bin"))
 		return UNIT_SKIP;
