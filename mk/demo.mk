@@ -18,4 +18,8 @@ demo-owner: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
 ## make demo-attested  a TLS server and SQLite on an encrypted file: secrets from the owner, verified by clients, moved, upgraded; a table
 demo-attested: all $(B)/apps/optmig/lighttpd/.built $(B)/apps/optmig/sqlite/.built $(HTTP_CLIENT) $(B)/.deps-demo
 	tools/demo-attested
-.PHONY: demo-owner demo-attested
+## make demo-tee       a production redis under load moves from a host into a confidential guest, to another guest, and back: QEMU, emulated processor; a table
+demo-tee: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo $(GUEST_KERNEL)/.unpacked
+	tools/deps qemu-system-x86
+	tools/demo-tee
+.PHONY: demo-owner demo-attested demo-tee

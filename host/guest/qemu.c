@@ -72,6 +72,18 @@ static void port(const char *name, const char *socket, struct guest_words *w)
 	guest_word(w, "virtserialport,bus=ports.0,chardev=%s,name=%s", name, name);
 }
 
+/* QEMU would give all of them the same one. Two with one IPv4 address cannot be on one network anyway. */
+static void nic(const struct guest_net *net, struct guest_words *w)
+{
+	unsigned a = 0, b = 0, c = 0, d = 0;
+
+	(void)sscanf(net->address, "%3u.%3u.%3u.%3u", &a, &b, &c, &d);
+	guest_word(w, "-netdev");
+	guest_word(w, "tap,id=net0,ifname=%s,script=no,downscript=no", net->tap);
+	guest_word(w, "-device");
+	guest_word(w, "virtio-net-pci,netdev=net0,mac=02:6f:%02x:%02x:%02x:%02x,romfile=," TAIL, a & 255, b & 255, c & 255, d & 255);
+}
+
 static void devices(const struct guest_plan *p, struct guest_words *w)
 {
 	char socket[4400];
@@ -84,12 +96,8 @@ static void devices(const struct guest_plan *p, struct guest_words *w)
 	}
 	if (p->sp)
 		port("optmig.sp", p->sp, w);
-	if (p->net) {
-		guest_word(w, "-netdev");
-		guest_word(w, "tap,id=net0,ifname=%s,script=no,downscript=no", p->net->tap);
-		guest_word(w, "-device");
-		guest_word(w, "virtio-net-pci,netdev=net0,romfile=," TAIL);
-	}
+	if (p->net)
+		nic(p->net, w);
 	guest_word(w, "-serial");
 	guest_word(w, "file:%s/console", p->sockets);
 }
