@@ -48,3 +48,19 @@ $(B)/$(1)/tests/unit/test_guest_measure: $(call objs,$(1),tests/unit/test_guest_
 TESTS += $(B)/$(1)/tests/unit/test_guest_measure
 endef
 $(foreach w,host san,$(eval $(call guest_measure_test,$(w))))
+
+# Command lines, what a host lacks, what PID 1 is told; under ASan and UBSan.
+GUEST_TEST_SRC := tests/unit/host/test_guest.c host/util.c $(addprefix host/guest/,qemu.c lacks.c words.c files.c cpio.c) core/guest/control.c core/guest/firmware.c
+$(B)/tests/unit/host_guest: $(call objs,san,$(GUEST_TEST_SRC)) $(B)/san/libcore.a
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -ljansson -lpthread -o $@
+TESTS += $(B)/tests/unit/host_guest
+
+FUZZ_GUEST_SRC := tests/fuzz/fuzz_guest.c core/guest/control.c $(GUEST_MEASURE_SRC)
+$(B)/fuzz/fuzz_guest: $(call objs,fuzz,$(FUZZ_GUEST_SRC)) $(B)/fuzz/libcore.a $(B)/fuzz/libbearssl.a
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
+## make fuzz-guest     the fuzzer of firmware tables, and of what PID 1 of the guest is told
+.PHONY: fuzz-guest
+fuzz-guest: $(B)/fuzz/fuzz_guest
+TESTS += tests/fuzz/guest_replay
+TEST_DEPS += $(B)/fuzz/fuzz_guest

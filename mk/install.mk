@@ -5,13 +5,14 @@
 #   PREFIX/bin/optmig...            tools
 #   PREFIX/lib/optmig/...           what the compiler needs, in the layout of the build
 #   PREFIX/libexec/optmig-interp    the images' program interpreter, with the installed loader's path in it
+#   PREFIX/lib/optmig/guest         the measured guest's kernel, if `make guest-kernel` has fetched it
 #   PREFIX/include, PREFIX/lib       liboptmig-verify, for clients; PREFIX/lib/pkgconfig has its .pc
 #   PREFIX/share/man, bash-completion, systemd
 #
 # What tests hang into (faults, the stop test, mutations) is in no installed file: those of $(PRODUCT) take the place of the build's.
 INSTALL_ROOT := $(DESTDIR)$(PREFIX)
 INSTALL_LIB := $(INSTALL_ROOT)/lib/optmig
-INSTALL_PARTS := bin libexec sysroot toolchain trusted lib
+INSTALL_PARTS := bin libexec sysroot toolchain trusted lib guest
 PRODUCT := $(addprefix $(B)/product/,bin/optmig toolchain/optmig-pass.so trusted/librt.a)
 ## make install        install below PREFIX (/usr/local); DESTDIR for packaging
 install: all $(PRODUCT)

@@ -57,6 +57,14 @@ _optmig()
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi ;;
+	guest)
+		if [[ $COMP_CWORD -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "build measure ls exec" -- "$cur")
+		elif [[ ${COMP_WORDS[2]} == exec && $COMP_CWORD -eq 3 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(optmig guest ls 2> /dev/null)" -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi ;;
 	collateral)
 		if [[ $COMP_CWORD -eq 2 ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "fetch show import export" -- "$cur")

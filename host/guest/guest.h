@@ -117,7 +117,7 @@ struct guest_run_options {
 	bool dry_run;
 	const char *folder;             /* NULL: the default */
 	const char *processor;          /* VM: socket of an emulated security processor that runs already; NULL: one is started */
-	const char *qemu, *firmware, *cpu, *quote_service, *keep;
+	const char *qemu, *firmware, *cpu, *quote_service;
 	bool kvm;
 	uint32_t vcpus;
 	uint64_t memory_mib;

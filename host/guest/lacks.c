@@ -2,6 +2,7 @@
 /* What this host lacks for a guest, found before QEMU is started: its own words come late, and are about itself. */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,12 +122,10 @@ static int lacks_firmware(const struct guest_plan *p)
 	return p->kind == GUEST_KIND_TDX && !fw.has_tdx ? host_fail(OM_EUNSUPPORTED, "%s is not for TDX", p->firmware) : 0;
 }
 
-static int lacks_tap(const char *root, const char *name)
+/* By its name in this network namespace, which /sys may not be of. */
+static int lacks_tap(const char *name)
 {
-	char path[4200];
-
-	snprintf(path, sizeof path, "%s/sys/class/net/%s/tun_flags", root, name);
-	return access(path, F_OK) == 0 ? 0 : host_fail(OM_ENOTFOUND, "there is no tap device %s (ip tuntap add %s mode tap)", name, name);
+	return if_nametoindex(name) ? 0 : host_fail(OM_ENOTFOUND, "there is no tap device %s (ip tuntap add %s mode tap)", name, name);
 }
 
 static int lacks_snp(const char *root)
@@ -160,6 +159,6 @@ int guest_lacks(const struct guest_plan *p, const char *root)
 	if (!error && p->firmware)
 		error = lacks_firmware(p);
 	if (!error && p->net)
-		error = lacks_tap(root, p->net->tap);
+		error = lacks_tap(p->net->tap);
 	return error;
 }

@@ -50,12 +50,11 @@ static struct run {
 	pid_t qemu, sp;                 /* sp: the emulated security processor */
 	int qemu_end;                   /* pidfd */
 	int signals;
-	bool terminal, raw, input_ended, powered_off;
+	bool terminal, raw, input_ended;
 	struct termios saved;
 	struct pump in, out, err;
 	bool closed[2];                 /* nobody reads our standard output, error: the guest knows */
-	bool exited, failed;
-	bool by_signal;
+	bool exited, by_signal;
 	uint32_t status;
 	char directory[PATH_MAX], program[PATH_MAX], processor[128];
 } run = { .listening = { -1, -1, -1, -1 }, .port = { -1, -1, -1, -1 }, .qemu_end = -1, .signals = -1 };

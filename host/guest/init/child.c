@@ -80,21 +80,15 @@ static void default_signals(void)
 	(void)signal(SIGPIPE, SIG_DFL);
 }
 
-static _Noreturn void become(const char **argv, const char *directory, const int streams[3], const char *terminal)
+/* @streams: its standard streams. */
+static _Noreturn void become(const char **argv, const char *directory, const int streams[3])
 {
 	default_signals();
-	(void)setsid();
-	if (terminal) {
-		int fd = open(terminal, O_RDWR);        /* the first one that a session's leader opens is its own */
-
-		for (int i = 0; i < 3; i++)
-			(void)dup2(fd, i);
-		if (fd > 2)
-			close(fd);
-	} else {
-		for (int i = 0; i < 3; i++)
-			(void)dup2(streams[i], i);
-	}
+	for (int i = 0; i < 3; i++)
+		(void)dup2(streams[i], i);
+	for (int i = 0; i < 3; i++)
+		if (streams[i] > 2)
+			close(streams[i]);
 	if (chdir(directory) && chdir("/"))
 		_exit(126);
 	execve(OPTMIG, (char *const *)argv, (char *const *)clean);
@@ -122,8 +116,10 @@ static const char *with_pipes(struct init *init, const char **argv, const char *
 		close_both(err);
 		return why;
 	}
-	if (pid == 0)
-		become(argv, directory, (const int[3]){ in[0], out[1], err[1] }, NULL);
+	if (pid == 0) {
+		(void)setsid();
+		become(argv, directory, (const int[3]){ in[0], out[1], err[1] });
+	}
 	close(in[0]);
 	close(out[1]);
 	close(err[1]);
@@ -142,14 +138,18 @@ static const char *with_terminal(struct init *init, const char **argv, const cha
 	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
 	char name[64];
 	pid_t pid;
+	int fd;
 
 	if (master < 0 || grantpt(master) || unlockpt(master) || ptsname_r(master, name, sizeof name) || ioctl(master, TIOCSWINSZ, size))
 		return strerror(errno);
 	pid = fork();
 	if (pid < 0)
 		return strerror(errno);
-	if (pid == 0)
-		become(argv, directory, NULL, name);
+	if (pid == 0) {
+		(void)setsid();
+		fd = open(name, O_RDWR);        /* the first terminal that a session's leader opens is its own */
+		become(argv, directory, (const int[3]){ fd, fd, fd });
+	}
 	init->child = pid;
 	init->terminal = master;
 	init->in.to = master;
@@ -203,7 +203,8 @@ static const char *spawn(struct command *c, const char **argv)
 		close_both(out);
 		close_both(err);
 	} else if (c->pid == 0) {
-		become(argv, "/", (const int[3]){ null, out[1], err[1] }, NULL);
+		(void)setsid();
+		become(argv, "/", (const int[3]){ null, out[1], err[1] });
 	} else {
 		close(out[1]);
 		close(err[1]);

@@ -44,8 +44,9 @@ __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 /* mounts.c */
 void init_mount(void);
 void init_modules(void);
-/* Whether a file system or directory that is only there on some kernels could be made. */
 void init_names(void);
+/* Nothing that runs from now on changes what the guest is made of. Return: NULL, or why not. */
+const char *init_shut(void);
 
 /* ports.c: waits until the port is there; O_NONBLOCK. Return: a descriptor, or -1. */
 int port_open(const char *name, unsigned timeout_ms);

@@ -93,7 +93,10 @@ static const char *on_start(size_t size)
 
 	if (state.started || state.file >= 0 || om_guestctl_start_decode(payload, size, &start))
 		return "a start that is none";
-	why = child_start(&state, &start);
+	/* Options that name a file to be written, and what the program writes, are the host's word as well. */
+	why = init_shut();
+	if (!why)
+		why = child_start(&state, &start);
 	if (why)
 		return why;
 	state.started = true;

@@ -80,6 +80,17 @@ void init_modules(void)
 		mount_one("configfs", "/sys/kernel/config", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
+const char *init_shut(void)
+{
+	static const char *const folders[] = { "/etc", "/lib", "/lib64", "/modules", "/usr" };
+
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+		if (mount(folders[i], folders[i], NULL, MS_BIND, NULL) ||
+			mount(NULL, folders[i], NULL, MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV, NULL))
+			return strerror(errno);
+	return NULL;
+}
+
 /* Another one each time: what is derived from it must not be the same in two guests. */
 static void make_machine_id(void)
 {

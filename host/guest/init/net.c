@@ -68,8 +68,10 @@ static bool parse(const char *text, struct in_addr *ret_address, struct in_addr 
 	memcpy(address, text, (size_t)(slash - text));
 	address[slash - text] = 0;
 	prefix = strtoul(slash + 1, &end, 10);
-	ret_mask->s_addr = prefix ? htonl(0xffffffffu << (32 - (prefix <= 32 ? prefix : 32))) : 0;
-	return !*end && prefix <= 32 && inet_pton(AF_INET, address, ret_address) == 1;
+	if (*end || prefix > 32)
+		return false;
+	ret_mask->s_addr = htonl((uint32_t)(0xffffffff00000000u >> prefix));
+	return inet_pton(AF_INET, address, ret_address) == 1;
 }
 
 static const char *configure(int fd, const char *address, const char *gateway)

@@ -43,6 +43,15 @@ static void show_place(int argc, char **argv)
 	printf(" {%s} {%s}\n", getenv("INSIDE") ? getenv("INSIDE") : "", getenv("LD_PRELOAD") ? getenv("LD_PRELOAD") : "");
 }
 
+static void write_file(const char *path)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	printf("write %s\n", fd < 0 ? strerror(errno) : "done");
+	if (fd >= 0)
+		close(fd);
+}
+
 static void many(long count)
 {
 	for (long i = 0; i < count; i++)
@@ -66,6 +75,8 @@ int main(int argc, char **argv)
 			show_place(argc, argv);
 		else if (strncmp(line, "file ", 5) == 0)
 			show_file(line + 5);
+		else if (strncmp(line, "write ", 6) == 0)
+			write_file(line + 6);
 		else if (strncmp(line, "many ", 5) == 0)
 			many(atol(line + 5));
 		else if (strncmp(line, "length ", 7) == 0)
