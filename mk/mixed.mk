@@ -6,5 +6,12 @@ $(B)/tests/hw/libsgx_dcap_ql.so.1: $(call objs,lib,tests/integration/hw_quotes.c
 $(B)/tests/hw/optmig: $(call objs,host,$(HOST_TESTING_SRCS) tests/integration/hw_host.c tests/sgx/fakehw.c) $(HOST_OBJS) | $(B)/tests/hw/libsgx_dcap_ql.so.1
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,--as-needed,--wrap=collateral_quoted,-rpath,$(abspath $(B))/tests/hw -pie $^ $(HOST_LIBS) -o $@
-TESTS += tests/integration/mig_kinds
-TEST_DEPS += $(B)/tests/hw/optmig $(B)/apps/optmig/redis/.built $(REDIS_CLIENT)
+# mig_vm boots one guest.
+TESTS += tests/integration/mig_kinds tests/integration/mig_vm
+MIXED_DEPS := $(B)/tests/hw/optmig $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(GUEST_KERNEL)/.unpacked $(B)/.deps-guest $(B)/libexec/optmig-sp
+TEST_DEPS += $(MIXED_DEPS)
+## make soak-tee       a redis under load through guests and hosts of all kinds, in every mode (TEE_MODES, TEE_SIZE)
+.PHONY: soak-tee
+soak-tee: all $(B)/.deps-test $(MIXED_DEPS)
+	B=$(B) KINDS_ALL=1 tests/integration/mig_kinds
+	B=$(B) tests/soak/tee
