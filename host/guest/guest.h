@@ -81,7 +81,7 @@ struct guest_plan {
 	enum guest_kind kind;
 	const struct guest_folder *folder;
 	const char *qemu;               /* program */
-	const char *firmware;           /* OVMF; NULL for VM */
+	const char *firmware;           /* OVMF; VM: NULL for QEMU's own */
 	const char *cpu;                /* NULL: what the kind takes */
 	bool kvm;                       /* VM only; the others always */
 	uint32_t vcpus;

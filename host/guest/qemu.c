@@ -20,6 +20,10 @@ static void vm(const struct guest_plan *p, struct guest_words *w)
 	guest_word(w, "%s", p->cpu ? p->cpu : p->kvm ? "host" : "max,smap=off,cx16=off");
 	guest_word(w, "-m");
 	guest_word(w, "%lluM", (unsigned long long)p->memory_mib);
+	if (p->firmware) {
+		guest_word(w, "-bios");
+		guest_word(w, "%s", p->firmware);
+	}
 }
 
 static void snp(const struct guest_plan *p, struct guest_words *w)

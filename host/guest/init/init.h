@@ -28,7 +28,7 @@ struct command {
 struct init {
 	int control;
 	pid_t child;                    /* optmig; 0: not started, or reaped */
-	bool started, reaped, told;     /* told: EXIT or FAILED is sent */
+	bool started, reaped, told;     /* told: EXIT is sent */
 	int status;
 	int terminal;                   /* master of the program's terminal, or -1 */
 	struct pump in, out, err;

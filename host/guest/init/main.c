@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include "init.h"
 
@@ -45,10 +46,19 @@ static _Noreturn void power_off(void)
 		pause();                /* PID 1 may not end */
 }
 
+/* After words that nobody will acknowledge: a port does not tell when they have arrived. */
+static _Noreturn void power_off_later(void)
+{
+	const struct timespec pause = { .tv_nsec = 500000000 };
+
+	nanosleep(&pause, NULL);
+	power_off();
+}
+
 static _Noreturn void give_up(const char *what)
 {
 	send_failed(&state, "%s: %s", what, strerror(errno));
-	power_off();
+	power_off_later();
 }
 
 /* ---- frames of the host --------------------------------------------------------------------------------------- */
@@ -199,7 +209,7 @@ static void serve_control(void)
 	}
 	if (om_guestctl_frame_decode(header, &type, &size) || !port_read(state.control, payload, size)) {
 		send_failed(&state, "the host sent what is no frame");
-		power_off();
+		power_off_later();
 	}
 	why = on_frame(type, size);
 	if (why)

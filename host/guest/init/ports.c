@@ -137,6 +137,6 @@ void send_failed(struct init *init, const char *format, ...)
 	say("%s", words);
 	om_put_init(&c, payload, sizeof payload);
 	om_guestctl_put_string(&c, words);
-	if (!init->told && init->control >= 0 && !om_put_end(&c))
-		init->told = frame_send(init->control, OM_GUESTCTL_FAILED, payload, om_put_size(&c));
+	if (init->control >= 0 && !om_put_end(&c))
+		(void)frame_send(init->control, OM_GUESTCTL_FAILED, payload, om_put_size(&c));  /* whoever does not read it does not want it */
 }
