@@ -131,6 +131,23 @@ static int64_t do_sgx(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbu
 	return error;
 }
 
+/* Of evidence that cannot be had the enclave learns no more than that; whoever looks here wants to know why. Once for each reason. */
+static void tell_why(const char *words)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static char told[256];
+	bool again;
+
+	pthread_mutex_lock(&lock);
+	again = strncmp(told, words, sizeof told - 1) == 0;
+	snprintf(told, sizeof told, "%s", words);
+	pthread_mutex_unlock(&lock);
+	if (again)
+		host_detail("%s", words);
+	else
+		host_error("no evidence: %s", words);
+}
+
 static int64_t do_quote_target(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
 {
 	struct sgx_targetinfo target;
@@ -138,7 +155,7 @@ static int64_t do_quote_target(struct host_slot *slot, struct om_tbuf *tbuf, uin
 
 	(void)tbuf_size;
 	if (type < 0) {
-		host_detail("%s", tee_last_error());
+		tell_why(tee_last_error());
 		return type;
 	}
 	memcpy(host_tbuf_data(tbuf), &target, sizeof target);
@@ -176,7 +193,7 @@ static int64_t do_quote(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	memcpy(&report, host_tbuf_data(tbuf), sizeof report);
 	error = tee_evidence(slot->enclave->platform, &report, host_tbuf_data(tbuf), tbuf_size - OM_TBUF_DATA, &size);
 	if (error)
-		host_detail("%s", tee_last_error());
+		tell_why(tee_last_error());
 	else
 		quoted(slot->enclave->platform, (struct om_view) { host_tbuf_data(tbuf), size });
 	return error ? error : (int64_t)size;

@@ -13,6 +13,7 @@
 #include "crypto/sha256.h"
 #include "evidence/demo/snp_table.h"
 #include "evidence/guest/source.h"
+#include "base.h"
 #include "testing.h"
 #include "util.h"
 
@@ -34,7 +35,7 @@ static int report(struct guest_source *source, const uint8_t data[GUEST_DATA_SIZ
 	if (size < OM_SNP_REPORT_SIZE)
 		return OM_ENOMEM;
 	if (p->wiped && p->reports++)
-		return OM_EQUOTE;
+		return tee_fail(OM_EQUOTE, "the kernel has wiped its key");
 	memcpy(p->says.report_data, data, sizeof p->says.report_data);
 	om_snp_machine_report(&p->machine, &p->says, bytes);
 	return p->no_table || !table_size ? 0 : om_snp_machine_table(&p->machine, (int64_t)time(NULL), table, table_size, ret_table);

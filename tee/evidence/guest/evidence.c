@@ -44,14 +44,28 @@ static int guest_target(struct tee_platform *platform, struct sgx_targetinfo *re
 	return 0;
 }
 
-static bool says(enum guest_maker maker, const uint8_t *bytes, size_t size, const uint8_t data[GUEST_DATA_SIZE])
+/* Whether it can be read here, and is about the data that were asked about. Of a healthy kernel it is; better found here than by the peer. */
+static int check(const struct guest_source *source, const uint8_t *bytes, size_t size, const uint8_t data[GUEST_DATA_SIZE])
 {
 	struct om_snp_report report;
 	struct om_quote quote;
+	const uint8_t *about;
+	int error;
 
-	if (maker == GUEST_SNP)
-		return om_snp_report_parse((struct om_view) { bytes, size }, &report) == 0 && !memcmp(report.report_data, data, GUEST_DATA_SIZE);
-	return om_quote_parse(bytes, size, &quote) == 0 && quote.tee == OM_TEE_TDX && !memcmp(quote.td.reportdata, data, GUEST_DATA_SIZE);
+	if (source->maker == GUEST_SNP) {
+		error = om_snp_report_parse((struct om_view) { bytes, size }, &report);
+		about = report.report_data;
+	} else {
+		error = om_quote_parse(bytes, size, &quote);
+		about = quote.td.reportdata;
+		if (!error && quote.tee != OM_TEE_TDX)
+			error = OM_ETYPE;
+	}
+	if (error == OM_EVERSION || error == OM_EUNSUPPORTED)
+		return tee_fail(OM_EQUOTE, "%s: evidence of a version or kind that is not known here: a newer OptMig may know it", source->name);
+	if (error)
+		return tee_fail(OM_EQUOTE, "%s: evidence that cannot be read", source->name);
+	return memcmp(about, data, GUEST_DATA_SIZE) ? tee_fail(OM_EQUOTE, "%s: evidence over other data than what was asked for", source->name) : 0;
 }
 
 /* Into g->bytes. Context: the lock is held. */
@@ -63,8 +77,7 @@ static int ask(struct tee_guest *g, const uint8_t data[GUEST_DATA_SIZE], size_t 
 		g->table_size = 0;
 		return r;
 	}
-	/* Of a healthy kernel it does. Better found here than by the peer. */
-	return says(g->source->maker, g->bytes, *ret_size, data) ? 0 : tee_fail(OM_EQUOTE, "%s: evidence over other data than what was asked for", g->source->name);
+	return check(g->source, g->bytes, *ret_size, data);
 }
 
 static int give(struct tee_guest *g, const uint8_t data[GUEST_DATA_SIZE], uint8_t *buffer, size_t size, size_t *ret_size)

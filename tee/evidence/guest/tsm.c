@@ -33,6 +33,8 @@ struct tsm {
 	int folder;                    /* REPORTS: what is locked */
 	char name[24];                 /* of the entry, while there is one */
 	bool gone;
+	bool without;                  /* the host's certificates do not fit: reports without them come from the device */
+	unsigned vmpl;                 /* there */
 };
 
 static int entry_open(const struct tsm *t, const char *attribute, int flags)
@@ -269,7 +271,8 @@ static int ask(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint64_t *wri
 }
 
 /* In an entry that is there. Return: AGAIN: somebody else wrote into it. @out: OUT_MAX bytes. */
-static int attempt(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_t *out, size_t *ret_out, uint8_t *table, size_t table_size, size_t *ret_table)
+static int attempt(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_t *out, size_t *ret_out, uint8_t *table, size_t table_size, size_t *ret_table,
+	bool *ret_again)
 {
 	uint64_t before, after, writes = 0;
 	int number = entry_number(t, "generation", &before), error;
@@ -280,6 +283,7 @@ static int attempt(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_t *
 	if (error)
 		return error;
 	number = read_out(t, out, ret_out);
+	*ret_again = number == EIO && t->common.maker == GUEST_SNP;
 	if (number)
 		return failed(t, "outblob", number);
 	/* None is no error, and one that does not fit is of no use; the report counts. */
@@ -291,7 +295,9 @@ static int attempt(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_t *
 	return after - before == writes ? cut(t, out, ret_out) : AGAIN;
 }
 
-static int under_lock(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_t *out, size_t *ret_out, uint8_t *table, size_t table_size, size_t *ret_table)
+/* @ret_again: the device may do what this cannot. */
+static int under_lock(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_t *out, size_t *ret_out, uint8_t *table, size_t table_size, size_t *ret_table,
+	bool *ret_again)
 {
 	int error = AGAIN;
 
@@ -302,10 +308,40 @@ static int under_lock(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_
 			return unloaded(t);
 		if (number)
 			return failed(t, t->name, number);
-		error = attempt(t, data, out, ret_out, table, table_size, ret_table);
+		error = attempt(t, data, out, ret_out, table, table_size, ret_table, ret_again);
 		entry_remove(t);
 	}
 	return error == AGAIN ? tee_fail(OM_EQUOTE, REPORTS ": somebody writes into our entry each time that we ask") : error;
+}
+
+/*
+ * What configfs cannot do is to ask without certificates, and of those that are too many it says EIO, as of much else. The device tells the difference: it
+ * answers, or says that the key is gone. Return: OM_EUNSUPPORTED: there is none.
+ */
+static int by_device(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_t *out, size_t *ret_out, size_t *ret_table)
+{
+	int fd, error = guest_sev_device(&fd);
+
+	if (error)
+		return error;
+	error = guest_sev_report(fd, &t->vmpl, data, out, NULL, 0, ret_table, &t->gone);
+	guest_kernel()->close(fd);
+	*ret_out = OM_SNP_REPORT_SIZE;
+	t->without = error == 0;
+	return error;
+}
+
+/* Context: the lock is held. */
+static int one_way_or_another(struct tsm *t, const uint8_t data[GUEST_DATA_SIZE], uint8_t *out, size_t *ret_out, uint8_t *table, size_t table_size,
+	size_t *ret_table)
+{
+	bool again = t->without;
+	int error = again ? 0 : under_lock(t, data, out, ret_out, table, table_size, ret_table, &again);
+
+	if (!again)
+		return error;
+	error = by_device(t, data, out, ret_out, ret_table);
+	return error == OM_EUNSUPPORTED ? no_snp(t, EIO) : error;
 }
 
 static int tsm_report(struct guest_source *source, const uint8_t data[GUEST_DATA_SIZE], uint8_t *report, size_t size, size_t *ret_size, uint8_t *table,
@@ -323,7 +359,7 @@ static int tsm_report(struct guest_source *source, const uint8_t data[GUEST_DATA
 	out = malloc(OUT_MAX);
 	error = out ? guest_lock(t->folder, REPORTS) : tee_fail(OM_ENOMEM, "no memory");
 	if (!error) {
-		error = under_lock(t, data, out, &used, table, table_size, ret_table);
+		error = one_way_or_another(t, data, out, &used, table, table_size, ret_table);
 		guest_unlock(t->folder);
 	}
 	if (!error) {

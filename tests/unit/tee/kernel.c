@@ -16,6 +16,18 @@ struct play play;
 static struct file files[FILES];
 static struct entry entries[ENTRIES];
 
+size_t play_table(uint8_t *to, size_t room)
+{
+	static uint8_t table[16384];
+	static size_t size;
+
+	if (!size)                             /* RSA takes its time, and there is one machine */
+		assert_int_equal(om_snp_machine_table(&play.machine, 1767225600, table, sizeof table, &size), 0);
+	assert_true(size <= room);
+	memcpy(to, table, size);
+	return size;
+}
+
 static int fails(int number)
 {
 	errno = number;
@@ -117,6 +129,8 @@ static int make_out(struct entry *e)
 	}
 	if (e->in_size != 64)
 		return EINVAL;
+	if (play.certificates_huge)
+		return EIO;                    /* and nothing is wiped */
 	memset(e->out, play.garbage ? 0x5a : 0, sizeof e->out);
 	if (!play.provider || !strcmp(play.provider, "sev_guest")) {
 		if (e->level < play.vmpl)
@@ -128,7 +142,7 @@ static int make_out(struct entry *e)
 			om_snp_machine_report(&play.machine, &f, e->out);
 		e->out_size = play.garbage ? 100 : OM_SNP_REPORT_SIZE;
 		if (play.certificates)
-			assert_int_equal(om_snp_machine_table(&play.machine, 1767225600, e->aux, sizeof e->aux, &e->aux_size), 0);
+			e->aux_size = play_table(e->aux, sizeof e->aux);
 	} else {
 		memcpy(play.td.reportdata, e->in, 64);
 		play.td.reportdata[0] ^= play.other_data;
@@ -348,7 +362,6 @@ static int k_ioctl(int fd, unsigned long request, void *argument)
 	struct message *m = argument;
 	uint64_t room;
 	uint32_t room_size;
-	size_t used;
 
 	assert_int_equal(file_of(fd)->what, SEV);
 	assert_int_equal(m->version, 1);
@@ -375,7 +388,7 @@ static int k_ioctl(int fd, unsigned long request, void *argument)
 			return fails(EIO);
 		}
 		if (play.certificates)
-			assert_int_equal(om_snp_machine_table(&play.machine, 1767225600, (uint8_t *)(uintptr_t)room, room_size, &used), 0);
+			(void)play_table((uint8_t *)(uintptr_t)room, room_size);
 		return answer_report((uint8_t *)(uintptr_t)m->asked, (uint8_t *)(uintptr_t)m->answer);
 	case 0xc0205300ul: return answer_report((uint8_t *)(uintptr_t)m->asked, (uint8_t *)(uintptr_t)m->answer);
 	case 0xc0205301ul: return answer_key((uint8_t *)(uintptr_t)m->asked, (uint8_t *)(uintptr_t)m->answer);

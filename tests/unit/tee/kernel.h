@@ -57,6 +57,8 @@ struct play {
 
 extern struct play play;
 extern const struct guest_kernel played;
+/* What the played host hands out. */
+size_t play_table(uint8_t *to, size_t room);
 /* An SNP guest with all that works; in use from now on. */
 void play_begin(void);
 /* All descriptors are closed, no entry is left, no lock is held. */
