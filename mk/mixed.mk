@@ -15,3 +15,8 @@ TEST_DEPS += $(MIXED_DEPS)
 soak-tee: all $(B)/.deps-test $(MIXED_DEPS)
 	B=$(B) KINDS_ALL=1 tests/integration/mig_kinds
 	B=$(B) tests/soak/tee
+## make bench-kinds    downtimes of a redis between machines of different kinds and within one, KINDS_MOVES (100), and their ratio
+.PHONY: bench-kinds
+bench-kinds: all $(B)/.deps-test $(MIXED_DEPS)
+	@mkdir -p $(B)/bench
+	B=$(B) KINDS_MOVES=$(or $(KINDS_MOVES),100) KINDS_REPORT=$(B)/bench/kinds.json tests/integration/mig_kinds
