@@ -12,7 +12,7 @@
 #include "util.h"
 
 static const char help[] =
-	"usage: optmig guest build [-o DIR] [--signer HEX|IMAGE]... [--kernel DIR] [--optmig FILE] [--init FILE]\n"
+	"usage: optmig guest build [-o DIR] [--signer HEX|IMAGE]... [--no-acpi] [--kernel DIR] [--optmig FILE] [--init FILE]\n"
 	"       optmig guest measure [DIR] [--firmware FILE] [OPTIONS]\n"
 	"       optmig guest ls\n"
 	"       optmig guest exec NAME COMMAND [ARGUMENTS]\n"
@@ -24,14 +24,16 @@ static const char help[] =
 	"  -o, --output DIR       default: OPTMIG_GUEST, or ~/.local/share/optmig/guest\n"
 	"  --signer HEX|IMAGE     the guest runs images of this MRSIGNER only (may be repeated); without it any image,\n"
 	"                         and its measurement proves nothing about what runs in it\n"
+	"  --no-acpi              its kernel reads none of the host's ACPI tables, which nobody measures on SEV-SNP; one CPU\n"
 	"  --kernel DIR           another kernel: DIR/vmlinuz and DIR/modules/\n"
 	"  --optmig FILE, --init FILE   other programs than those beside this one\n"
 	"How a program gets into it: `optmig run --tee`, `optmig receive --tee`.\n";
 
-enum { OPT_OUTPUT = 1, OPT_SIGNER, OPT_KERNEL, OPT_OPTMIG, OPT_INIT, OPT_HELP };
+enum { OPT_OUTPUT = 1, OPT_SIGNER, OPT_NO_ACPI, OPT_KERNEL, OPT_OPTMIG, OPT_INIT, OPT_HELP };
 static const struct option build_longs[] = {
 	{ "output", required_argument, NULL, OPT_OUTPUT },
 	{ "signer", required_argument, NULL, OPT_SIGNER },
+	{ "no-acpi", no_argument, NULL, OPT_NO_ACPI },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
 	{ "optmig", required_argument, NULL, OPT_OPTMIG },
 	{ "init", required_argument, NULL, OPT_INIT },
@@ -80,6 +82,7 @@ static int parse_build(int argc, char **argv, struct guest_build_options *o)
 		switch (c) {
 		case 'o': case OPT_OUTPUT: o->output = optarg; break;
 		case OPT_SIGNER: error = add_signer(o, optarg); break;
+		case OPT_NO_ACPI: o->no_acpi = true; break;
 		case OPT_KERNEL: o->kernel = optarg; break;
 		case OPT_OPTMIG: o->optmig = optarg; break;
 		case OPT_INIT:   o->init = optarg; break;

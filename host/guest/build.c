@@ -32,6 +32,8 @@
 /* In confidential guests the host is the enemy: the kernel stops at what it cannot explain, keeps root out of itself, and takes no seed from outside. */
 #define COMMAND_LINE "console=ttyS0 quiet panic=-1 oops=panic lockdown=confidentiality random.trust_bootloader=off"
 
+#define NO_ACPI "acpi=off "
+
 struct work {
 	const struct guest_build_options *options;
 	struct cpio archive;
@@ -254,7 +256,7 @@ static json_t *package_of(const char *kernel)
 static int write_list(struct work *w, const uint8_t *kernel, size_t kernel_size)
 {
 	const struct guest_build_options *o = w->options;
-	json_t *all = json_pack("{si ss so so so so sO}", "version", 1, "command_line", COMMAND_LINE, "kernel", described("vmlinuz", kernel, kernel_size),
+	json_t *all = json_pack("{si ss so so so so sO}", "version", 1, "command_line", o->no_acpi ? NO_ACPI COMMAND_LINE : COMMAND_LINE, "kernel", described("vmlinuz", kernel, kernel_size),
 		"package", package_of(o->kernel), "initrd", described("initrd", w->archive.bytes, w->archive.size), "signers", signers_of(o), "files", w->files);
 	char *text = all ? json_dumps(all, JSON_INDENT(2) | JSON_SORT_KEYS) : NULL, *line = NULL;
 	int error = text && asprintf(&line, "%s\n", text) > 0 ? guest_file_write(o->output, "guest.json", line, strlen(line)) : OM_ENOMEM;

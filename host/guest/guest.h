@@ -38,6 +38,7 @@ struct guest_build_options {
 	const char *optmig, *init;      /* programs */
 	const char *signers[GUEST_SIGNERS_MAX];   /* 64 hexadecimal digits each */
 	unsigned signer_count;
+	bool no_acpi;                   /* its kernel reads none of the host's ACPI tables */
 };
 
 /* What was built beside this program, or installed with it. Return: 0 or OM_E*. */

@@ -38,10 +38,11 @@ void say(const char *format, ...)
 	(void)!write(2, words, (size_t)size);
 }
 
+/* Without ACPI nobody can switch the machine off; it is never started again, so a reset ends it as well. */
 static _Noreturn void power_off(void)
 {
 	sync();
-	reboot(RB_POWER_OFF);
+	reboot(access("/sys/firmware/acpi", F_OK) == 0 ? RB_POWER_OFF : RB_AUTOBOOT);
 	for (;;)
 		pause();                /* PID 1 may not end */
 }
