@@ -15,7 +15,7 @@ enum { CLI_OPT_TEE = 0x300, CLI_OPT_DRY_RUN, CLI_OPT_FOLDER, CLI_OPT_NET, CLI_OP
 #define CLI_GUEST_LONG_OPTIONS \
 	{ "tee", required_argument, NULL, CLI_OPT_TEE }, \
 	{ "dry-run", no_argument, NULL, CLI_OPT_DRY_RUN }, \
-	{ "guest", required_argument, NULL, CLI_OPT_FOLDER }, \
+	{ "guest-dir", required_argument, NULL, CLI_OPT_FOLDER }, \
 	{ "net", required_argument, NULL, CLI_OPT_NET }, \
 	{ "file", required_argument, NULL, CLI_OPT_FILE }, \
 	{ "memory", required_argument, NULL, CLI_OPT_MEMORY }, \
@@ -29,7 +29,7 @@ enum { CLI_OPT_TEE = 0x300, CLI_OPT_DRY_RUN, CLI_OPT_FOLDER, CLI_OPT_NET, CLI_OP
 #define CLI_GUEST_HELP \
 	"In a guest of its own (optmig-guest(1)):\n" \
 	"  --tee snp|tdx|vm       AMD SEV-SNP, Intel TDX, or a plain guest that protects nothing\n" \
-	"  --guest DIR            what `optmig guest build` has made (OPTMIG_GUEST)\n" \
+	"  --guest-dir DIR        what `optmig guest build` has made (OPTMIG_GUEST)\n" \
 	"  --net tap=NAME,address=A/B[,gateway=G]   its NIC, and the NIC's address\n" \
 	"  --file HOST[=GUEST]    a file or folder that the program finds (may be repeated)\n" \
 	"  --memory SIZE, --cpus N, --cpu MODEL     as 4G; default 2G and 2\n" \
