@@ -61,7 +61,7 @@ static void expect_line(const struct guest_plan *plan, const char *const *expect
 #define BOOT "-kernel", "/g/vmlinuz", "-initrd", "/g/initrd", "-append", "console=ttyS0 quiet"
 #define PORT(name) "-chardev", "socket,id=" name ",path=/s/" name, "-device", "virtserialport,bus=ports.0,chardev=" name ",name=" name
 #define PORTS "-device", "virtio-serial-pci,id=ports,max_ports=8" TAIL, PORT("optmig.control"), PORT("optmig.stdin"), PORT("optmig.stdout"), PORT("optmig.stderr")
-#define NIC "-netdev", "tap,id=net0,ifname=tap0,script=no,downscript=no", "-device", "virtio-net-pci,netdev=net0,romfile=" TAIL
+#define NIC "-netdev", "tap,id=net0,ifname=tap0,script=no,downscript=no", "-device", "virtio-net-pci,netdev=net0,mac=02:6f:c0:00:02:02,romfile=" TAIL
 #define CONSOLE "-serial", "file:/s/console"
 
 static void command_lines(void **state)
