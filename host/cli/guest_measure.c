@@ -194,8 +194,9 @@ static int read_inputs(const char *folder)
 	if (error || !m.firmware_path || m.tee == 'v')
 		return error;
 	error = guest_file_read(m.firmware_path, &m.firmware_bytes, &size);
-	if (!error)
-		error = om_firmware_open(m.firmware_bytes, size, &m.firmware);
+	if (error)
+		return error;
+	error = om_firmware_open(m.firmware_bytes, size, &m.firmware);
 	if (error)
 		return host_fail(error, "%s is no OVMF image with tables for SEV or TDX", m.firmware_path);
 	if (!m.firmware.has_sev && !m.firmware.has_tdx)
