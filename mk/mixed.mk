@@ -8,11 +8,11 @@ $(B)/tests/hw/optmig: $(call objs,host,$(HOST_TESTING_SRCS) tests/integration/hw
 	$(CLANG) -Wl,--as-needed,--wrap=collateral_quoted,-rpath,$(abspath $(B))/tests/hw -pie $^ $(HOST_LIBS) -o $@
 # mig_vm boots guests under emulation and takes minutes on a busy machine: it is soak-tee's. tests/integration/guest boots one for `make test`.
 TESTS += tests/integration/mig_kinds
-MIXED_DEPS := $(B)/tests/hw/optmig $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(GUEST_KERNEL)/.unpacked $(B)/.deps-guest $(B)/libexec/optmig-sp
+MIXED_DEPS := $(B)/tests/hw/optmig $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-guest $(B)/libexec/optmig-sp
 TEST_DEPS += $(MIXED_DEPS)
 ## make soak-tee       a guest with an emulated processor, and a redis under load through guests and hosts of all kinds, in every mode (TEE_MODES, TEE_SIZE)
 .PHONY: soak-tee
-soak-tee: all $(B)/.deps-test $(MIXED_DEPS)
+soak-tee: all $(B)/.deps-test $(MIXED_DEPS) guest-kernel
 	B=$(B) tests/integration/mig_vm
 	B=$(B) KINDS_ALL=1 tests/integration/mig_kinds
 	B=$(B) tests/soak/tee

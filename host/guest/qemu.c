@@ -26,21 +26,27 @@ static void vm(const struct guest_plan *p, struct guest_words *w)
 	}
 }
 
-static void snp(const struct guest_plan *p, struct guest_words *w)
+/* What both kinds have, up to the object that is their own. */
+static void confidential(const struct guest_plan *p, const char *machine, const char *cpu, struct guest_words *w)
 {
 	guest_word(w, "-machine");
-	guest_word(w, "q35,accel=kvm,smm=off,vmport=off,confidential-guest-support=sev0,memory-backend=ram1");
+	guest_word(w, "q35,accel=kvm,%s,memory-backend=ram1", machine);
 	guest_word(w, "-object");
 	guest_word(w, "memory-backend-memfd,id=ram1,size=%lluM,share=true,prealloc=false", (unsigned long long)p->memory_mib);
-	guest_word(w, "-object");
-	/* Policy: SMT allowed, no debugging, no migration agent. */
-	guest_word(w, "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on");
 	guest_word(w, "-bios");
 	guest_word(w, "%s", p->firmware);
 	guest_word(w, "-cpu");
-	guest_word(w, "%s", p->cpu ? p->cpu : "EPYC-v4");
+	guest_word(w, "%s", p->cpu ? p->cpu : cpu);
 	guest_word(w, "-m");
 	guest_word(w, "%lluM", (unsigned long long)p->memory_mib);
+	guest_word(w, "-object");
+}
+
+static void snp(const struct guest_plan *p, struct guest_words *w)
+{
+	confidential(p, "smm=off,vmport=off,confidential-guest-support=sev0", "EPYC-v4", w);
+	/* Policy: SMT allowed, no debugging, no migration agent. */
+	guest_word(w, "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on");
 }
 
 static void tdx(const struct guest_plan *p, struct guest_words *w)
@@ -50,22 +56,12 @@ static void tdx(const struct guest_plan *p, struct guest_words *w)
 
 	while (colon && *colon && *colon != ':')
 		colon++, cid++;
-	guest_word(w, "-machine");
-	guest_word(w, "q35,accel=kvm,kernel-irqchip=split,smm=off,vmport=off,confidential-guest-support=tdx0,memory-backend=ram1");
-	guest_word(w, "-object");
-	guest_word(w, "memory-backend-memfd,id=ram1,size=%lluM,share=true,prealloc=false", (unsigned long long)p->memory_mib);
-	guest_word(w, "-object");
+	confidential(p, "kernel-irqchip=split,smm=off,vmport=off,confidential-guest-support=tdx0", "host", w);
 	if (p->quote_service)
 		guest_word(w, "{\"qom-type\":\"tdx-guest\",\"id\":\"tdx0\",\"quote-generation-socket\":{\"type\":\"vsock\",\"cid\":\"%.*s\",\"port\":\"%s\"}}",
 			cid, p->quote_service, *colon ? colon + 1 : "4050");
 	else
 		guest_word(w, "{\"qom-type\":\"tdx-guest\",\"id\":\"tdx0\"}");
-	guest_word(w, "-bios");
-	guest_word(w, "%s", p->firmware);
-	guest_word(w, "-cpu");
-	guest_word(w, "%s", p->cpu ? p->cpu : "host");
-	guest_word(w, "-m");
-	guest_word(w, "%lluM", (unsigned long long)p->memory_mib);
 }
 
 static void port(const char *name, const char *socket, struct guest_words *w)

@@ -80,15 +80,15 @@ static void command_lines(void **state)
 		.firmware = "/f/OVMF.amdsev.fd", .cpu = "EPYC-Milan", .net = &net };
 	expect_line(&p, (const char *const[]){ BEGIN, "-machine", "q35,accel=kvm,smm=off,vmport=off,confidential-guest-support=sev0,memory-backend=ram1",
 		"-object", "memory-backend-memfd,id=ram1,size=8192M,share=true,prealloc=false",
-		"-object", "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on",
-		"-bios", "/f/OVMF.amdsev.fd", "-cpu", "EPYC-Milan", "-m", "8192M", "-smp", "4", BOOT, PORTS, NIC, CONSOLE, NULL });
+		"-bios", "/f/OVMF.amdsev.fd", "-cpu", "EPYC-Milan", "-m", "8192M",
+		"-object", "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on", "-smp", "4", BOOT, PORTS, NIC, CONSOLE, NULL });
 	p = (struct guest_plan){ .kind = GUEST_KIND_TDX, .folder = &folder, .qemu = "qemu-system-x86_64", .vcpus = 1, .memory_mib = 1024, .sockets = "/s",
 		.firmware = "/f/OVMF.inteltdx.fd", .quote_service = "2:4050" };
 	expect_line(&p, (const char *const[]){ BEGIN, "-machine",
 		"q35,accel=kvm,kernel-irqchip=split,smm=off,vmport=off,confidential-guest-support=tdx0,memory-backend=ram1",
 		"-object", "memory-backend-memfd,id=ram1,size=1024M,share=true,prealloc=false",
-		"-object", "{\"qom-type\":\"tdx-guest\",\"id\":\"tdx0\",\"quote-generation-socket\":{\"type\":\"vsock\",\"cid\":\"2\",\"port\":\"4050\"}}",
-		"-bios", "/f/OVMF.inteltdx.fd", "-cpu", "host", "-m", "1024M", "-smp", "1", BOOT, PORTS, CONSOLE, NULL });
+		"-bios", "/f/OVMF.inteltdx.fd", "-cpu", "host", "-m", "1024M",
+		"-object", "{\"qom-type\":\"tdx-guest\",\"id\":\"tdx0\",\"quote-generation-socket\":{\"type\":\"vsock\",\"cid\":\"2\",\"port\":\"4050\"}}", "-smp", "1", BOOT, PORTS, CONSOLE, NULL });
 }
 
 static void refused_lines(void **state)
