@@ -58,7 +58,7 @@ $(B)/cxx/$(1)/headers: $(CXX_SRC)/.unpacked $(2)/lib/libc.a cxx/config_site.h
 $(B)/cxx/$(1)/key.looked: $(B)/cxx/$(1)/headers $(CXX_INPUTS) $(PASS) $(B)/bin/optmig-c++
 	{ $(CLANG) --version; cat $(PASS) cxx/config_site.h; echo '$(CXX_FILES) $(CXX_FLAGS_libcxx) $(CXX_FLAGS_libcxxabi) $(CXX_FLAGS_libunwind) $(CXX_FLAGS_c)'; \
 		find $(2)/include -type f | LC_ALL=C sort | xargs cat; \
-		OPTMIG_CLANG=true OPTMIG_VERBOSE=1 $$(CXX_$(1)) -c x.cc 2>&1; } | sha256sum > $$@
+		OPTMIG_CLANG=true OPTMIG_VERBOSE=1 $$(CXX_$(1)) -c x.cc 2>&1 | sed 's|$(abspath $(B))|B|g'; } | sha256sum > $$@
 	cmp -s $$@ $(B)/cxx/$(1)/key || cp $$@ $(B)/cxx/$(1)/key
 $(B)/cxx/$(1)/key: $(B)/cxx/$(1)/key.looked
 	@:

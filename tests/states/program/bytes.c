@@ -255,6 +255,8 @@ static void do_fill(void)
 void settle(struct slot *s)
 {
 	long now = now_ms(), end = now + PATIENCE_MS;
+	/* Who has shut reading down sees an end that says nothing. A second small piece comes when the first is acknowledged (Nagle). */
+	const int ended = s->in && s->in->end && !s->bound_reading;
 	int unread = 0, events;
 
 	if (s->taken || s->kind != TCP || !s->in)
@@ -267,14 +269,14 @@ void settle(struct slot *s)
 			return;
 		if (s->in->end && s->in->reset && now_ms() < now + RESET_MS)    /* if one was sent, it comes soon */
 			;
-		else if (s->in->end && (events & (s->large ? POLLIN : POLLRDHUP)))
+		else if (ended && (events & (s->large ? POLLIN : POLLRDHUP)))
 			return;
-		if (!s->in->end && (due <= 0 || s->in->reset || s->bound_reading))
+		if (!ended && (due <= 0 || s->in->reset || (s->bound_reading && s->large)))
 			return;
 		/* The end may stand behind what the kernel here has no room for. */
-		if (!s->in->end && ioctl(s->fd, FIONREAD, &unread) == 0 && (unread >= due || (s->large && unread > 0)))
+		if (!ended && ioctl(s->fd, FIONREAD, &unread) == 0 && (unread >= due || (s->large && unread > 0)))
 			return;
-		if (now_ms() > (s->in->reset ? now + RESET_MS : end))
+		if (now_ms() > (s->in->reset || s->bound_reading ? now + RESET_MS : end))
 			return;
 		pause_ms(1);
 	}
@@ -425,9 +427,11 @@ void drain(struct slot *s)
 		say("read %s", is_socket(s) ? result(recv(s->fd, buffer, 1, MSG_DONTWAIT)) : "not");
 	else if (s->in->messages)
 		drain_messages(s);
-	else if (s->kind == TCP)
+	else if (s->kind == TCP) {
+		if (s->bound_reading)
+			settle(s);
 		drain_tcp(s, 1 << 30);
-	else
+	} else
 		drain_stream(s);
 }
 
