@@ -70,8 +70,8 @@ $(B)/$(1)/libforge.a: $(call objs,$(1),$(FORGE_SRC))
 	rm -f $$@; $$(AR) rcs $$@ $$^
 # Vector instructions stay in the objects that say so; gcm.c and sha256.c choose among them.
 CFLAGS_$(1)_core_crypto_gcm_aesni := -maes -mpclmul -mssse3
-CFLAGS_$(1)_core_crypto_gcm_vaes := -mavx512f -mavx512bw -mvaes -mvpclmulqdq -maes -mpclmul
-CFLAGS_$(1)_core_crypto_gcm_vaes256 := -mavx2 -mvaes -mvpclmulqdq -maes -mpclmul
+CFLAGS_$(1)_core_crypto_gcm_vaes := -mprfchw -mavx512f -mavx512bw -mvaes -mvpclmulqdq -maes -mpclmul
+CFLAGS_$(1)_core_crypto_gcm_vaes256 := -mprfchw -mavx2 -mvaes -mvpclmulqdq -maes -mpclmul
 CFLAGS_$(1)_core_crypto_sha256_ni := -msha -msse4.1
 CFLAGS_$(1)_core_crypto_cmac := -maes
 $(foreach f,ec p384 p384_sign rsa rsa_sign,$(eval CFLAGS_$(1)_core_crypto_$(f) := -isystem $(BEARSSL)/inc))

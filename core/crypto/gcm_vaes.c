@@ -138,6 +138,8 @@ GCM_INLINE void crypt(const struct om_gcm_call *call, bool encrypt, uint8_t ret_
 		struct ghash s;
 		struct wide text;
 
+		if (!encrypt)
+			gcm_fetch(out + done, GROUP);
 		COUNTERS();
 		for (int i = 0; i < 4; i++)
 			text.v[i] = _mm512_loadu_si512(in + done + 64 * i);

@@ -137,6 +137,8 @@ GCM_INLINE void crypt(const struct om_gcm_call *call, bool encrypt, uint8_t ret_
 		const __m256i last = broadcast(g->round_key[14]);
 		struct wide text;
 
+		if (!encrypt)
+			gcm_fetch(out + done, GROUP);
 		b = counters(&counter, g);
 		for (int i = 0; i < PAIRS; i++)
 			text.v[i] = load(in + done + 32 * i);

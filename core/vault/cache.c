@@ -330,31 +330,6 @@ int vault_flush(struct om_vault *v, unsigned level)
 
 /* ---- memory ---------------------------------------------------------------------------------------------------------------------------- */
 
-int vault_cache_new(struct om_vault *v, size_t bytes)
-{
-	const uint32_t chunks = (uint32_t)((bytes / BLOCK < PAGES_MIN ? PAGES_MIN : bytes / BLOCK < 65536 ? bytes / BLOCK : 65536) + CHUNK - 1) / CHUNK;
-	const struct om_vault_device *d = &v->device;
-
-	v->count = chunks * CHUNK;
-	for (v->buckets = 64; v->buckets < v->count;)
-		v->buckets *= 2;
-	v->page = d->alloc(d->context, v->count * sizeof *v->page);
-	v->bucket = d->alloc(d->context, v->buckets * sizeof *v->bucket);
-	v->order = d->alloc(d->context, v->count * sizeof *v->order);
-	v->chunk = d->alloc(d->context, chunks * sizeof *v->chunk);
-	if (!v->page || !v->bucket || !v->order || !v->chunk)
-		return OM_ENOMEM;
-	memset(v->page, 0, v->count * sizeof *v->page);
-	memset(v->bucket, 0, v->buckets * sizeof *v->bucket);
-	memset(v->chunk, 0, chunks * sizeof *v->chunk);
-	for (uint32_t i = 0; i < chunks; i++) {
-		v->chunk[i] = d->alloc(d->context, (size_t)CHUNK * BLOCK);
-		if (!v->chunk[i])
-			return OM_ENOMEM;
-	}
-	return 0;
-}
-
 static void give(const struct om_vault_device *d, void *at, size_t size)
 {
 	if (!at)
@@ -363,14 +338,79 @@ static void give(const struct om_vault_device *d, void *at, size_t size)
 	d->free(d->context, at, size);
 }
 
+static void give_lists(const struct om_vault *v)
+{
+	give(&v->device, v->chunk, v->count / CHUNK * sizeof *v->chunk);
+	give(&v->device, v->order, v->count * sizeof *v->order);
+	give(&v->device, v->bucket, v->buckets * sizeof *v->bucket);
+	give(&v->device, v->page, v->count * sizeof *v->page);
+}
+
+static bool take_lists(struct om_vault *v)
+{
+	const struct om_vault_device *d = &v->device;
+
+	v->page = d->alloc(d->context, v->count * sizeof *v->page);
+	v->bucket = d->alloc(d->context, v->buckets * sizeof *v->bucket);
+	v->order = d->alloc(d->context, v->count * sizeof *v->order);
+	v->chunk = d->alloc(d->context, v->count / CHUNK * sizeof *v->chunk);
+	if (v->chunk)
+		memset(v->chunk, 0, v->count / CHUNK * sizeof *v->chunk);
+	if (!v->page || !v->bucket || !v->order || !v->chunk)
+		return false;
+	memset(v->page, 0, v->count * sizeof *v->page);
+	memset(v->bucket, 0, v->buckets * sizeof *v->bucket);
+	return true;
+}
+
+/* What it has is in the same memory afterwards, and the new pages are the next ones to be used. */
+static void adopt(struct om_vault *v, const struct om_vault *next)
+{
+	if (v->count) {
+		memcpy(next->page, v->page, v->count * sizeof *v->page);
+		memcpy(next->chunk, v->chunk, v->count / CHUNK * sizeof *v->chunk);
+	}
+	give_lists(v);
+	v->hand = v->count;
+	v->count = next->count, v->buckets = next->buckets;
+	v->page = next->page, v->bucket = next->bucket, v->order = next->order, v->chunk = next->chunk;
+	for (uint32_t i = 0; i < v->count; i++)
+		if (v->page[i].taken) {
+			uint32_t *bucket = bucket_of(v, v->page[i].level, v->page[i].index);
+
+			v->page[i].chain = *bucket;
+			*bucket = i + 1;
+		}
+}
+
+int vault_cache_grow(struct om_vault *v, size_t bytes)
+{
+	const uint32_t chunks = (uint32_t)((bytes / BLOCK < PAGES_MIN ? PAGES_MIN : bytes / BLOCK < 65536 ? bytes / BLOCK : 65536) + CHUNK - 1) / CHUNK;
+	struct om_vault next = { .device = v->device, .count = chunks * CHUNK, .buckets = 64 };   /* its cache alone */
+	bool enough;
+
+	if (next.count <= v->count)
+		return 0;
+	while (next.buckets < next.count)
+		next.buckets *= 2;
+	enough = take_lists(&next);
+	for (uint32_t i = v->count / CHUNK; enough && i < chunks; i++) {
+		next.chunk[i] = v->device.alloc(v->device.context, (size_t)CHUNK * BLOCK);
+		enough = next.chunk[i];
+	}
+	if (!enough) {
+		vault_cache_free(&next);
+		return OM_ENOMEM;
+	}
+	adopt(v, &next);
+	return 0;
+}
+
 void vault_cache_free(struct om_vault *v)
 {
 	const uint32_t chunks = v->count / CHUNK;
 
 	for (uint32_t i = 0; v->chunk && i < chunks; i++)
 		give(&v->device, v->chunk[i], (size_t)CHUNK * BLOCK);
-	give(&v->device, v->chunk, chunks * sizeof *v->chunk);
-	give(&v->device, v->order, v->count * sizeof *v->order);
-	give(&v->device, v->bucket, v->buckets * sizeof *v->bucket);
-	give(&v->device, v->page, v->count * sizeof *v->page);
+	give_lists(v);
 }

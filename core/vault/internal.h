@@ -110,7 +110,8 @@ void vault_name_hash(const char *name, uint8_t ret[32]);
 #define SUPER_SIZE 512u
 
 /* ---- cache.c ---- */
-int  vault_cache_new(struct om_vault *v, size_t bytes);
+/* To so many bytes, or it stays as it is: OM_ENOMEM. Nobody has a page. */
+int  vault_cache_grow(struct om_vault *v, size_t bytes);
 void vault_cache_free(struct om_vault *v);
 struct page *vault_cached(struct om_vault *v, unsigned level, uint64_t index);
 uint8_t *vault_content(const struct om_vault *v, const struct page *p);

@@ -38,12 +38,18 @@ static int new_vault(const struct om_vault_device *device, const uint8_t key[32]
 	memset(v, 0, sizeof *v);
 	v->device = *device;
 	memcpy(v->key, key, sizeof v->key);
-	error = vault_cache_new(v, cache_bytes);
+	error = vault_cache_grow(v, cache_bytes);
 	if (error)
 		om_vault_close(v);
 	else
 		*ret = v;
 	return error;
+}
+
+void om_vault_cache(struct om_vault *v, size_t cache_bytes)
+{
+	if (cache_bytes / BLOCK >= 2u * v->count)
+		(void)vault_cache_grow(v, cache_bytes); /* it is as good with what it has, and slower */
 }
 
 void om_vault_close(struct om_vault *v)
@@ -357,6 +363,7 @@ struct run {
 	struct entry entry[RUN];
 	const uint8_t *bytes;
 	uint8_t *to;
+	uint64_t begun, opened;          /* blocks of it: one may have been given up in the middle */
 	int error;
 };
 
@@ -364,8 +371,29 @@ static void open_run(void *argument)
 {
 	struct run *r = argument;
 
-	for (uint64_t i = 0; i < r->count && !r->error; i++)
+	for (uint64_t i = 0; i < r->count && !r->error; i++) {
+		r->begun = i + 1;
 		r->error = vault_open_block(r->v, 0, r->block + i, &r->entry[i], r->bytes + i * BLOCK, r->to + i * BLOCK);
+		r->opened = i + !r->error;
+	}
+}
+
+/*
+ * A store has faulted: of the block that was being opened some lies there, and nobody has checked it. It becomes zeros, page by page, for only what
+ * can still be written can have been. (What the cipher had on the stack is what it leaves there at every call.)
+ */
+static void hide_unchecked(const struct run *r, const struct target *t)
+{
+	uint8_t *at = r->to + r->opened * BLOCK, *end = r->to + r->begun * BLOCK;
+
+	while (at < end) {
+		const size_t page = BLOCK - (uintptr_t)at % BLOCK, left = (size_t)(end - at);
+		const struct target there = { at, t->guard };
+		struct copy part = { at, NULL, page < left ? page : left };
+
+		(void)store(&there, part.size, zero, &part); /* or it cannot be written */
+		at += part.size;
+	}
 }
 
 /* As many as lie there from its first block on, at most `most`, and are not in memory. To look for a node may write what is dirty, but moves
@@ -392,7 +420,7 @@ static int64_t read_run(struct om_vault *v, uint64_t block, uint64_t most, const
 	long got;
 	int error;
 
-	r.v = v, r.block = block, r.to = t->to, r.error = 0;     /* not all of it: the list is long */
+	r.v = v, r.block = block, r.to = t->to, r.begun = 0, r.opened = 0, r.error = 0;     /* not all of it: the list is long */
 	error = find_run(&r, most);
 	if (error)
 		return error;
@@ -408,6 +436,8 @@ static int64_t read_run(struct om_vault *v, uint64_t block, uint64_t most, const
 	if ((uint64_t)got / BLOCK < r.count)
 		r.count = (uint64_t)got / BLOCK;
 	error = store(t, r.count * BLOCK, open_run, &r);
+	if (error)
+		hide_unchecked(&r, t);
 	return error ? error : r.error ? r.error : (int64_t)r.count;
 }
 

@@ -53,6 +53,8 @@ int om_vault_blank(const struct om_vault_device *device, const uint8_t key[OM_VA
 __attribute__((warn_unused_result))
 int om_vault_open(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name,
 	const struct om_vault_root *expected, size_t cache_bytes, struct om_vault **ret);
+/* The cache may have so much now. It is grown when that is twice what it has, and if there is memory. */
+void om_vault_cache(struct om_vault *v, size_t cache_bytes);
 /* Its size without opening it. Arguments and return: as om_vault_open(). */
 __attribute__((warn_unused_result))
 int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAULT_KEY_SIZE], const char *name,

@@ -3,6 +3,9 @@
  * Encrypted files: what is written is read, as a model has it; what was committed is there after a crash at any write, in any order that
  * a disk may choose; and what a host alters, swaps, cuts off or brings back is refused.
  */
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include "unit.h"
 #include "bytes.h"
 #include "crypto/gcm.h"
@@ -21,6 +24,7 @@ static struct disk {
 	unsigned read_fail_in;                  /* the same of reads */
 	uint8_t room[256 << 10];
 	size_t held;                            /* bytes of memory that were not given back */
+	unsigned poor;                          /* there is memory for one time less than that; 0: always */
 	uint64_t random;
 } d;
 
@@ -131,6 +135,10 @@ static long disk_random(void *context, void *to, size_t size)
 static void *disk_alloc(void *context, size_t size)
 {
 	(void)context;
+	if (d.poor && !--d.poor) {
+		d.poor = 1;
+		return NULL;
+	}
 	d.held += size;
 	return aligned_alloc(64, (size + 63) & ~(size_t)63);
 }
@@ -261,6 +269,8 @@ static void test_random(void **state)
 		for (int i = 0; i < 120; i++) {
 			change(v);
 			look(v);
+			if (i % 16 == 5)
+				om_vault_cache(v, (size_t)i * 16384);
 			if (rnd() % 6 == 0)
 				assert_int_equal(om_vault_commit(v, rnd() % 2), 0);
 			if (rnd() % 15 == 0) {
@@ -274,6 +284,37 @@ static void test_random(void **state)
 		om_vault_close(v);
 		assert_int_equal(d.held, 0);
 	}
+}
+
+/* It grows with what it has in it, or stays as it was. */
+static void test_cache(void **state)
+{
+	static uint8_t bytes[FILE_MAX];
+	struct om_vault *v = created(24);
+	size_t held;
+	unsigned tries = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < FILE_MAX; i++)
+		content[i] = (uint8_t)(i * 2654435761u >> 15);
+	assert_int_equal(om_vault_write(v, 0, content, FILE_MAX), FILE_MAX);
+	held = d.held;
+	do {
+		d.poor = ++tries;
+		om_vault_cache(v, 1 << 20);
+		d.poor = 0;
+		assert_true(tries == 1 || d.held == held || d.held > held + (1 << 19));
+		assert_int_equal(om_vault_write(v, tries, content + tries, 5000), 5000);
+	} while (d.held == held);
+	assert_in_range(tries, 10, 14);          /* four lists and what is missing of eight chunks, one of them at a time */
+	held = d.held;
+	om_vault_cache(v, (1 << 20) + (1 << 19)); /* not twice */
+	assert_int_equal(d.held, held);
+	assert_int_equal(om_vault_commit(v, true), 0);
+	assert_int_equal(om_vault_read(v, 0, bytes, FILE_MAX), FILE_MAX);
+	assert_memory_equal(bytes, content, FILE_MAX);
+	om_vault_close(v);
+	assert_int_equal(d.held, 0);
 }
 
 /* Sparse, and cut off again: blocks come back to the device. */
@@ -358,6 +399,60 @@ static void test_memory(void **state)
 	assert_memory_equal(bytes, content, FILE_MAX);
 	om_vault_close(v);
 	assert_int_equal(d.held, 0);
+}
+
+static sigjmp_buf given_up;
+
+static void give_up(int number)
+{
+	(void)number;
+	siglongjmp(given_up, 1);
+}
+
+/* Abandons what faults, as the runtime does. */
+static int faulting_guard(void *to, size_t size, void (*store)(void *argument), void *argument)
+{
+	struct sigaction ours = { .sa_handler = give_up }, before;
+	volatile int failed = 1;
+
+	(void)to;
+	(void)size;
+	sigaction(SIGSEGV, &ours, &before);
+	if (!sigsetjmp(given_up, 1)) {
+		store(argument);
+		failed = 0;
+	}
+	sigaction(SIGSEGV, &before, NULL);
+	return failed;
+}
+
+/* Nothing of a block that could not be checked, for its memory ends in the middle, stays in what can be written; what is before it does. */
+static void test_abandoned(void **state)
+{
+	struct om_vault *v = created(23);
+	uint8_t *memory = mmap(NULL, 5 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)state;
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	for (uint32_t i = 0; i < 16 * 4096; i++)
+		content[i] = (uint8_t)(i * 2654435761u >> 15 | 1);
+	assert_int_equal(om_vault_write(v, 0, content, 16 * 4096), 16 * 4096);
+	assert_int_equal(om_vault_commit(v, true), 0);
+	om_vault_close(v);
+	assert_int_equal(mprotect(memory + 3 * 4096, 2 * 4096, PROT_NONE), 0);
+	for (unsigned skew = 256; skew < 4096; skew += 256) {
+		uint8_t *to = memory + 4096 + skew;      /* the first block is there, of the second the beginning */
+
+		v = opened(NULL);
+		memset(memory, 0xee, 3 * 4096);
+		assert_int_equal(om_vault_read_to(v, 0, to, 2 * 4096, faulting_guard), OM_EINVAL);
+		assert_memory_equal(to, content, 4096);
+		assert_true(om_all_zero(to + 4096, 4096 - skew));
+		for (uint8_t *at = memory; at < to; at++)
+			assert_int_equal(*at, 0xee);
+		om_vault_close(v);
+	}
+	munmap(memory, 5 * 4096);
 }
 
 /* ---- how it lies ----------------------------------------------------------------------------------------------------------------------- */
@@ -926,11 +1021,11 @@ static void test_secret(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random), cmocka_unit_test(test_space), cmocka_unit_test(test_killed), cmocka_unit_test(test_power),
+		cmocka_unit_test(test_random), cmocka_unit_test(test_cache), cmocka_unit_test(test_space), cmocka_unit_test(test_killed), cmocka_unit_test(test_power),
 		cmocka_unit_test(test_errors), cmocka_unit_test(test_barrier), cmocka_unit_test(test_loose), cmocka_unit_test(test_maybe),
 		cmocka_unit_test(test_loose_life), cmocka_unit_test(test_loose_durable), cmocka_unit_test(test_half_cut), cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_altered), cmocka_unit_test(test_other), cmocka_unit_test(test_none), cmocka_unit_test(test_rename),
-		cmocka_unit_test(test_secret), cmocka_unit_test(test_memory), cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_secret), cmocka_unit_test(test_memory), cmocka_unit_test(test_abandoned), cmocka_unit_test(test_pieces),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -466,6 +466,8 @@ static long write_all(const struct rt_io_ofd *ofd, int64_t *offset, uint64_t siz
 		side->changed = 1;
 		done += (uint64_t)put;
 	}
+	if (done)
+		om_vault_cache(side->open, rt_vault_cache_size(om_vault_size(side->open)));
 	if (!error && done && ofd->status & (O_SYNC | O_DSYNC))
 		error = rt_vault_commit(slot, true);
 	rt_vault_piece_give(piece);
