@@ -48,7 +48,7 @@ apps-native: $(foreach a,$(APPS),$(B)/apps/native/$(a)/.built)
 
 # Each program inside an enclave against its native build.
 APP_TESTS := sqlite compress lua redis memcached kernels
-TESTS += $(APP_TESTS:%=tests/apps/%)
+TESTS += $(APP_TESTS:%=tests/apps/%) tests/toolchain/fetch_npm
 TEST_DEPS += $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$(a)/.built) \
 	$(B)/tests/tools/redis_client $(B)/tests/tools/memcached_client
 ## make apps-all       all programs of apps/, those that are slow to build too: as natively, and moved in the middle
