@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Real programs from Debian's source packages, built by their own build systems: apps/NAME/recipe.
+# Real programs from Debian's source packages, or npm's, built by their own build systems: apps/NAME/recipe.
 # $(B)/apps/optmig/NAME with optmig-cc, $(B)/apps/native/NAME with the same clang and the system's libc.
 APPS := $(notdir $(patsubst %/recipe,%,$(wildcard apps/*/recipe)))
 DEPS_APPS := tcl pkg-config cmake
@@ -8,13 +8,13 @@ $(B)/.deps-apps: mk/apps.mk | deps
 	@touch $@
 
 define app_rules
-$(B)/apps/optmig/$(1)/.built: apps/$(1)/recipe apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*.[ch] apps/$(1)/*.cc)) $$(TOOLCHAIN) | $(B)/.deps-apps
+$(B)/apps/optmig/$(1)/.built: apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*)) $$(TOOLCHAIN) | $(B)/.deps-apps
 	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) optmig $$(@D)
 	@touch $$@
-$(B)/apps/native/$(1)/.built: apps/$(1)/recipe apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*.[ch] apps/$(1)/*.cc)) | $(B)/.deps-apps
+$(B)/apps/native/$(1)/.built: apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*)) | $(B)/.deps-apps
 	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) native $$(@D)
 	@touch $$@
-$(B)/apps/bare/$(1)/.built: apps/$(1)/recipe apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*.[ch] apps/$(1)/*.cc)) $$(TOOLCHAIN) $(B)/bench/bare/sysroot/lib/libc.a | $(B)/.deps-apps
+$(B)/apps/bare/$(1)/.built: apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*)) $$(TOOLCHAIN) $(B)/bench/bare/sysroot/lib/libc.a | $(B)/.deps-apps
 	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) bare $$(@D)
 	@touch $$@
 ## make app-NAME       build apps/NAME with optmig-cc (apps-native-NAME: natively)
@@ -32,10 +32,15 @@ $(foreach a,libsvm openssl sqlite,$(B)/apps/optmig/$(a)/.built $(B)/apps/native/
 # Only measured (bench/suite): the tests do not need them.
 BENCH_APPS_ONLY := libsvm openssl lighttpd
 # Only in `make apps-all`, which has the time for them.
-SLOW_APPS := leveldb
+SLOW_APPS := leveldb llama
 APPS := $(filter-out $(BENCH_APPS_ONLY) $(SLOW_APPS),$(APPS))
 $(B)/apps/bare/memcached/.built: $(B)/apps/bare/libevent/.built
-$(B)/apps/optmig/leveldb/.built: $(B)/.toolchain-cxx
+$(B)/apps/optmig/leveldb/.built $(B)/apps/optmig/llama/.built: $(B)/.toolchain-cxx
+$(B)/apps/optmig/llama/.built $(B)/apps/native/llama/.built: tools/fetch-npm
+$(B)/apps/native/llama/.built: | $(B)/.deps-llama
+$(B)/.deps-llama: mk/apps.mk | deps
+	tools/deps libc++-19-dev libc++abi-19-dev
+	@touch $@
 ## make apps           build all programs of apps/ with optmig-cc
 .PHONY: apps apps-native
 apps: $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built)
@@ -43,7 +48,7 @@ apps-native: $(foreach a,$(APPS),$(B)/apps/native/$(a)/.built)
 
 # Each program inside an enclave against its native build.
 APP_TESTS := sqlite compress lua redis memcached kernels
-TESTS += $(APP_TESTS:%=tests/apps/%)
+TESTS += $(APP_TESTS:%=tests/apps/%) tests/toolchain/fetch_npm
 TEST_DEPS += $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$(a)/.built) \
 	$(B)/tests/tools/redis_client $(B)/tests/tools/memcached_client
 ## make apps-all       all programs of apps/, those that are slow to build too: as natively, and moved in the middle
