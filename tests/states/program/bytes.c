@@ -149,7 +149,7 @@ static long write_raw(struct slot *s, long size)
 }
 
 /* What does not fit into the smallest buffers that have been set: it lies on both sides. */
-static long large_here(void)
+long large_here(void)
 {
 	for (const struct slot *s = slots; s < slots + SLOTS; s++)
 		if ((s->kind == TCP || s->kind == TCP_LISTENER) && s->buffers_set)

@@ -386,7 +386,7 @@ static void do_peer(void)
 	}
 	if (strcmp(what, "psend") == 0 && !to_us->end) {
 		to_us->sent += size;
-		if (to_us->sent - to_us->got > LARGE)
+		if (to_us->sent - to_us->got > large_here())
 			for (struct slot *s = slots; s < slots + SLOTS; s++)
 				if (s->in == to_us)
 					s->large = 1;

@@ -84,7 +84,7 @@ struct slot {
 	int port_here, port_there; /* at first */
 	int fresh;              /* the connection has not been accepted yet */
 	int taken;              /* a thread stands in a call on it: nobody else touches it */
-	int large;              /* more than LARGE has been sent through it */
+	int large;              /* more than large_here() has been sent through it */
 };
 
 extern struct slot slots[SLOTS];
@@ -130,6 +130,7 @@ long write_some(struct slot *s, long size);
 void read_and_say(struct slot *s, long size, int flags);
 void drain(struct slot *s);
 void settle(struct slot *s);
+long large_here(void);                      /* of what may more lie in both queues of a connection? */
 int ends_anyhow(const struct slot *s);      /* how it ends is chance */
 int poll_now(int fd, int events);
 const char *poll_words(int revents);
