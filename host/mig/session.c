@@ -391,6 +391,7 @@ void mig_begin_session(struct host_mig *mig, bool source)
 	mig->any = true;
 	memset(&mig->last, 0, sizeof mig->last);
 	memset(&mig->seal, 0, sizeof mig->seal);
+	mig->greeted = false;
 	collateral_forget();
 	mig->last.role = source ? 1 : 2;
 	mig->last.state = OM_MIG_SETUP;
