@@ -90,6 +90,7 @@ struct host_mig {
 	pthread_t supervisor, acceptor;
 
 	atomic_bool stopping;           /* pumps shall end */
+	atomic_bool control_busy;       /* the control connection's pump is at work: what has come may not have been looked at */
 	atomic_bool process_ends;       /* the enclave may be gone already */
 	_Atomic uint64_t heard_ns;      /* last frame from the peer */
 	_Atomic uint64_t cpu_ns;

@@ -33,6 +33,7 @@
 #define BUSY_US         100u
 #define NICE_PAGES      5
 #define NICE_POSTCOPY   10
+#define LAST_FRAMES     16u     /* looked at when nothing can be sent any more */
 #define SPIN_NS         50000u  /* urgent requests come in bursts */
 
 struct answer { int64_t ret; uint64_t arg[4]; };
@@ -246,7 +247,13 @@ static enum outcome send_out(struct mig_connection *c, uint64_t *ret_wait_ns)
 			error = is_noise(c, frame_buffer(c)) ? send_noise(c, frame_buffer(c), (size_t)answer.ret) :
 				mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
 		if (error) {
-			mig_lose(mig, error, c->number != OM_CONNECTION_CONTROL);
+			char words[200];
+
+			/* The peer may have said why before it closed. */
+			snprintf(words, sizeof words, "%s", host_reason());
+			for (unsigned i = 0; c->number == OM_CONNECTION_CONTROL && i < LAST_FRAMES && take_in(c) == GO_ON; i++)
+				;
+			mig_lose(mig, host_fail(error, "%s", words), c->number != OM_CONNECTION_CONTROL);
 			return END;
 		}
 		if (c->number == OM_CONNECTION_CONTROL)
@@ -284,8 +291,9 @@ static void step_back(const struct mig_connection *c, int *nice)
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), want);
 }
 
-static void pump(struct mig_connection *c)
+static void pump_frames(struct mig_connection *c)
 {
+	const bool control = c->number == OM_CONNECTION_CONTROL;
 	int nice = 0;
 
 	while (!atomic_load(&c->mig->stopping)) {
@@ -293,6 +301,8 @@ static void pump(struct mig_connection *c)
 		enum outcome out, in;
 
 		step_back(c, &nice);
+		if (control)
+			atomic_store(&c->mig->control_busy, true);
 		out = send_out(c, &wait_ns);
 		mig_fault_wait(c->mig);
 		if (out == END)
@@ -300,9 +310,19 @@ static void pump(struct mig_connection *c)
 		in = take_in(c);
 		if (in == END)
 			return;
-		if (out == NOTHING && in == NOTHING)
-			sleep_until_something(c, wait_ns);
+		if (out != NOTHING || in != NOTHING)
+			continue;
+		if (control)
+			atomic_store(&c->mig->control_busy, false);
+		sleep_until_something(c, wait_ns);
 	}
+}
+
+static void pump(struct mig_connection *c)
+{
+	pump_frames(c);
+	if (c->number == OM_CONNECTION_CONTROL)
+		atomic_store(&c->mig->control_busy, false);
 }
 
 /* The source's side of the urgent connection: a request in, its reply out. */
