@@ -48,6 +48,8 @@
  * ciphertext and a 16-byte tag; AAD = the 24 bytes of the header; nonce = 4 zero bytes, sequence number (u64 LE);
  * key = HKDF-SHA256(secret, "optmig 1 key" || epoch u32 || connection u16 || direction u8 || purpose u8).
  *
+ * The payload of a REFUSED frame, of which all numbers are 0, is a hello as in an answer, sealed as that one is, with nonce 2 and the header as AAD.
+ *
  * PAGE FRAMES (PAGES, REPLY): plaintext = head bytes of runs, then the contents, 4,096 bytes per page that has any.
  *
  *    run, 16 bytes:   0  u40 first page's index      5  u8 type: enum om_run_type
@@ -100,6 +102,7 @@ enum om_frame_kind {
 	OM_FRAME_REPLY,       /* urgent: page frame with the request's sequence number */
 	OM_FRAME_RESUME,      /* first frame of a new epoch on the control connection, either direction */
 	OM_FRAME_COLLATERAL,  /* control connection, host to host: what the sender's platform is judged by; in clear, no enclave sees the frame */
+	OM_FRAME_REFUSED,     /* control connection, host to host, before the enclaves' handshake is done: why the sender ends the session */
 };
 
 enum om_run_type {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# The measured guest: Debian's kernel, our PID 1, and what `optmig guest` puts together with them (docs/tee-guest.md).
+# The measured guest: Debian's kernel, our PID 1, and what `optmig guest` puts together with them (docs/tee.md).
 #
 #   $(B)/guest/kernel/      vmlinuz, modules/*.ko.xz in the order of host/guest/modules, and the package's name
 #   $(B)/libexec/optmig-init    PID 1, static

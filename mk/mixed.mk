@@ -16,8 +16,8 @@ soak-tee: all $(B)/.deps-test $(MIXED_DEPS) guest-kernel
 	B=$(B) tests/integration/mig_vm
 	B=$(B) KINDS_ALL=1 tests/integration/mig_kinds
 	B=$(B) tests/soak/tee
-## make bench-kinds    downtimes of a redis between machines of different kinds and within one, KINDS_MOVES (100), and their ratio
+## make bench-kinds    downtimes of a redis between machines of different kinds and within one, each pair KINDS_ROUNDS (12) times, and their ratio
 .PHONY: bench-kinds
 bench-kinds: all $(B)/.deps-test $(MIXED_DEPS)
 	@mkdir -p $(B)/bench
-	B=$(B) KINDS_MOVES=$(or $(KINDS_MOVES),100) KINDS_REPORT=$(B)/bench/kinds.json tests/integration/mig_kinds
+	B=$(B) KINDS_ROUNDS=$(or $(KINDS_ROUNDS),12) KINDS_REPORT=$(B)/bench/kinds.json tests/integration/mig_kinds

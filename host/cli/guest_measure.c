@@ -21,7 +21,8 @@
 static const char help[] =
 	"usage: optmig guest measure [DIR] [--firmware FILE] [OPTIONS]\n"
 	"What the processor will say of the guest in DIR (default: as `optmig guest build`): the SEV-SNP launch digest, and what of a\n"
-	"TDX guest's registers can be computed. Without a firmware: of a plain guest (vm).\n\n"
+	"TDX guest's registers can be computed. Without a firmware: of a plain guest (vm). Before that what goes into it: SHA-256 of kernel,\n"
+	"initrd and command line, and whose images the guest runs.\n\n"
 	"  --tee snp|tdx|vm     that alone\n"
 	"  --firmware FILE      OVMF for AMD SEV (with kernel hashes) or Intel TDX\n"
 	"  --cpus LIST          numbers of vCPUs, as 1,2,4 (default: 2)\n"
@@ -204,6 +205,12 @@ static int read_inputs(const char *folder)
 	return 0;
 }
 
+/* A digest of ours is over the hashes of the kernel, so a policy may rely on it. Where any image may run that is worth nothing. */
+static const char *kernel_word(void)
+{
+	return m.folder.any_signer ? "" : ",kernel";
+}
+
 /* ---- what is said ------------------------------------------------------------------------------------------------------ */
 
 static void say_snp(const char *tee, unsigned vcpus, const char *cpu, uint64_t features, const uint8_t digest[OM_SNP_DIGEST_SIZE])
@@ -215,7 +222,7 @@ static void say_snp(const char *tee, unsigned vcpus, const char *cpu, uint64_t f
 		json_array_append_new(json_object_get(m.out, "snp"), json_pack("{ss si ss sI ss}", "tee", tee, "vcpus", vcpus, "cpu", cpu, "sev_features",
 			(json_int_t)features, "launch_digest", text));
 	else if (m.policy)
-		printf("# %s, %u vCPUs, %s, features 0x%llx\nguest = snp:%s\n", tee, vcpus, cpu, (unsigned long long)features, text);
+		printf("# %s, %u vCPUs, %s, features 0x%llx\nguest = snp:%s%s\n", tee, vcpus, cpu, (unsigned long long)features, text, kernel_word());
 	else
 		printf("%-4s %3u vCPUs  %-12s features 0x%02llx  %s\n", tee, vcpus, cpu, (unsigned long long)features, text);
 }
@@ -248,6 +255,8 @@ static void say_inputs(void)
 		printf("kernel        %s\ninitrd        %s\ncommand line  %s  %s\n", kernel, initrd, line, m.folder.command_line);
 		printf("images        %s\n", m.folder.any_signer ?
 			"any: evidence of this guest proves nothing about what runs in it (guest build --signer)" : "of the signers that it was built for");
+	} else if (m.folder.any_signer) {
+		puts("# this guest runs any image (guest build --signer): without the word \"kernel\" it counts as a demonstration");
 	}
 }
 
@@ -279,7 +288,7 @@ static int measure_vm(void)
 	if (m.json)
 		json_object_set_new(m.out, "measurement", json_string(text));
 	else if (m.policy)
-		printf("# a plain guest, on an emulated processor\nguest = snp:%s\n", text);
+		printf("# a plain guest, on an emulated processor\nguest = snp:%s%s\n", text, kernel_word());
 	else
 		printf("vm            %s\n", text);
 	return 0;

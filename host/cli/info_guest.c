@@ -73,6 +73,13 @@ static bool is_guest(char *words, size_t size)
 	return guest.there;
 }
 
+bool info_guest_silent(void)
+{
+	char words[256];
+
+	return !is_guest(words, sizeof words);
+}
+
 static bool is_snp(void)
 {
 	return guest.type == OM_EVIDENCE_SNP;

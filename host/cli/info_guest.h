@@ -15,6 +15,8 @@ int info_platform(struct tee_platform **ret_platform);
 
 /* Which TEE, which evidence. */
 bool info_guest(char *words, size_t size);
+/* There is no guest to say more of, or none that can be read: the line above says why. */
+bool info_guest_silent(void);
 /* What its measurements are of, and who takes them. */
 bool info_guest_measured(char *words, size_t size);
 /* The line for a policy. */

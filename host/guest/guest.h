@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The measured guest, from outside (docs/tee-guest.md):
+ * The measured guest, from outside (docs/tee.md):
  *
  *   guest_build      kernel, PID 1, `optmig` and its libraries -> DIR/{vmlinuz,initrd,guest.json}
  *   guest_folder_*   what stands in such a directory

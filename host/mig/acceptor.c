@@ -102,6 +102,7 @@ int mig_acceptor_start(struct host_mig *mig)
 {
 	int code = pthread_create(&mig->acceptor, NULL, acceptor_main, mig);
 
+	mig->accepting = code == 0;
 	return code ? host_fail(OM_ENOMEM, "thread: %s", strerror(code)) : 0;
 }
 
@@ -111,7 +112,8 @@ void mig_acceptor_stop(struct host_mig *mig)
 
 	(void)!write(mig->stop_fd, &one, sizeof one); /* full means set */
 	pthread_join(mig->acceptor, NULL);
-	mig_lobby_free(mig->lobby);
+	mig->accepting = false;
+	mig_lobby_close(mig->lobby, mig->running ? "this receiver is taken by another migration" : MIG_ENDS(mig->receive));
 	mig->lobby = NULL;
 	pthread_mutex_lock(&mig->lock);
 	drop_pending(mig);

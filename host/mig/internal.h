@@ -79,15 +79,18 @@ struct host_mig {
 	int stop_fd;                    /* eventfd: leave connecting, resting, waiting */
 	const struct host_key *key;     /* NULL: this host has none; why is said when it is wanted */
 	uint8_t peer_key[HOST_KEY_SIZE]; /* of the host at the other end of the session */
-	struct mig_seal seal;           /* of the control connection's opening: for the NOISE frames, and no longer */
+	struct mig_seal seal;           /* of the control connection's opening: for the NOISE frames and a refusal, and no longer */
+	atomic_bool greeted;            /* the enclaves have keys, and say themselves what is to be said */
 	bool peer_pinned;               /* source: the first connection has said which that is */
 	int listen_fd;                  /* destination */
-	struct mig_lobby *lobby;        /* destination: its acceptor's */
+	struct mig_lobby *lobby;        /* destination: its acceptor's, */
+	bool accepting;                 /* ... which runs */
 	const struct mig_receive_options *receive;
 	atomic_bool moves_absent;       /* the addresses are not here and come with the first socket */
 	pthread_t supervisor, acceptor;
 
 	atomic_bool stopping;           /* pumps shall end */
+	atomic_bool control_busy;       /* the control connection's pump is at work: what has come may not have been looked at */
 	atomic_bool process_ends;       /* the enclave may be gone already */
 	_Atomic uint64_t heard_ns;      /* last frame from the peer */
 	_Atomic uint64_t cpu_ns;
@@ -136,12 +139,17 @@ void mig_source_committed(struct host_mig *mig);
 void mig_receive_arrived(struct host_mig *mig);
 void mig_receive_gave_up(struct host_mig *mig);
 
+/* What whoever comes too early is told, where the program is not taken. */
+#define MIG_ENDS(options) ((options)->once ? "this receiver was for one migration, which has failed" : "this receiver is starting over after a migration that failed; try again")
+
 /* command.c */
 void mig_program_exit(void *context, int status, int signo);
 
 /* pump.c: threads of all connections that have an fd. Return: OM_ENOMEM (then none runs). */
 __attribute__((warn_unused_result))
 int  mig_pumps_start(struct host_mig *mig);
+/* Says to the other host why the session ends, if it does before the enclaves have keys. The control connection is nobody else's. Return: it was said. */
+bool mig_refuse(struct host_mig *mig, int fd);
 /* Ends them and closes the connections. @orderly: the last frames were sent; let the peer read them. */
 void mig_pumps_stop(struct host_mig *mig, bool orderly);
 

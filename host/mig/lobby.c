@@ -46,6 +46,7 @@ struct mig_lobby {
 	bool pinned;
 	uint8_t pin[HOST_KEY_SIZE];
 	uint64_t accept_ns;             /* not before */
+	uint64_t until_ns;              /* 0, or it closes then: nobody is let in any more */
 	uint64_t notes_ns;              /* as `spent_ns` of a rate */
 	uint32_t silent;                /* refusals that were not told */
 	struct rate rate[HOSTS];
@@ -442,7 +443,7 @@ static bool greet(struct mig_lobby *lobby, struct guest *guest, struct mig_arriv
 /* Until the first of them has had its time, or those who could not be accepted can be tried again. */
 static int poll_ms(const struct mig_lobby *lobby, uint64_t now)
 {
-	uint64_t until = lobby->accept_ns > now ? lobby->accept_ns : UINT64_MAX;
+	uint64_t until = lobby->until_ns ? lobby->until_ns : lobby->accept_ns > now ? lobby->accept_ns : UINT64_MAX;
 
 	for (unsigned i = 0; i < MIG_LOBBY_MAX; i++) {
 		uint64_t end = lobby->guest[i].since_ns + MIG_LOBBY_MS * MS;
@@ -458,7 +459,7 @@ static int wait_for_something(struct mig_lobby *lobby, int stop_fd, struct pollf
 	const uint64_t now = host_monotonic_ns();
 
 	p[0] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
-	p[1] = (struct pollfd){ .fd = lobby->accept_ns > now ? -1 : lobby->listen_fd, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = lobby->until_ns || lobby->accept_ns > now ? -1 : lobby->listen_fd, .events = POLLIN };
 	for (unsigned i = 0; i < MIG_LOBBY_MAX; i++)
 		p[2 + i] = (struct pollfd){ .fd = lobby->guest[i].fd, .events = POLLIN };
 	if (poll(p, 2 + MIG_LOBBY_MAX, poll_ms(lobby, now)) < 0) {
@@ -470,11 +471,21 @@ static int wait_for_something(struct mig_lobby *lobby, int stop_fd, struct pollf
 	return p[0].revents ? host_fail(OM_ECANCELLED, "cancelled") : 0;
 }
 
+/* Somebody is here, and has time. */
+static bool waits(const struct mig_lobby *lobby)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < MIG_LOBBY_MAX; i++)
+		any |= lobby->guest[i].fd >= 0;
+	return any && host_monotonic_ns() < lobby->until_ns;
+}
+
 int mig_lobby_next(struct mig_lobby *lobby, int stop_fd, struct mig_arrival *ret_arrival)
 {
 	for (;;) {
 		struct pollfd p[2 + MIG_LOBBY_MAX];
-		int error = wait_for_something(lobby, stop_fd, p);
+		int error = !lobby->until_ns || waits(lobby) ? wait_for_something(lobby, stop_fd, p) : host_fail(OM_ETIMEDOUT, "nobody waits here");
 
 		if (error)
 			return error;
@@ -498,6 +509,22 @@ int mig_lobby_next(struct mig_lobby *lobby, int stop_fd, struct mig_arrival *ret
 		if (p[1].revents)
 			let_in(lobby);
 	}
+}
+
+void mig_lobby_close(struct mig_lobby *lobby, const char *words)
+{
+	static const uint8_t no_clock[16];
+	struct mig_arrival arrival;
+
+	if (!lobby)
+		return;
+	lobby->until_ns = host_monotonic_ns() + MIG_LOBBY_CLOSE_MS * MS;
+	while (mig_lobby_next(lobby, -1, &arrival) == 0) {
+		mig_arrival_answer(&arrival, no_clock, host_fail(OM_EEXISTS, "%s", words));
+		close(arrival.fd);
+		mig_arrival_done(&arrival);
+	}
+	mig_lobby_free(lobby);
 }
 
 /* ---- arrivals --------------------------------------------------------------------------------------------------------- */

@@ -7,6 +7,7 @@
  *                        Where there are more, one of whoever has the most of them goes: the one that has got least far, and of
  *                        those the oldest. So a new one always gets a place, and the places of one address are its own business.
  *     MIG_LOBBY_MS       from the connection to the hello, however many pieces it comes in
+ *     MIG_LOBBY_CLOSE_MS for those who are here when the receiver takes nobody any more: they are told so
  *     a host that is known may make MIG_LOBBY_BURST connections at once, and MIG_LOBBY_RATE a second for ever; and begin
  *                        MIG_LOBBY_BEGINS migrations that fail, and one every MIG_LOBBY_BEGIN_S for ever, each of which costs an enclave
  *
@@ -22,6 +23,7 @@
 #define MIG_LOBBY_MAX     96u
 #define MIG_LOBBY_ADDRESS 48u
 #define MIG_LOBBY_MS      5000u
+#define MIG_LOBBY_CLOSE_MS 2000u
 #define MIG_LOBBY_BURST   64u
 #define MIG_LOBBY_RATE    16u
 #define MIG_LOBBY_BEGINS  24u
@@ -41,8 +43,13 @@ struct mig_lobby;
 /* @key: outlives it. The socket stays the caller's. Return: OM_ENOMEM. */
 __attribute__((warn_unused_result))
 int mig_lobby_new(int listen_fd, const struct host_key *key, struct mig_lobby **ret_lobby);
-/* Closes what waits. */
+/* Closes what waits. NULL is fine. */
 void mig_lobby_free(struct mig_lobby *lobby);
+/*
+ * The same, but whoever is in the middle of its opening may end it, and is told why it cannot stay, if it is a known host. Who comes
+ * now stays with the listening socket. NULL is fine.
+ */
+void mig_lobby_close(struct mig_lobby *lobby, const char *words);
 /*
  * From now on this host is known, whatever the peers file says: a session has begun with it, and a program that has been handed
  * over must not be lost because somebody edits a file. Context: the thread that calls mig_lobby_next(), or before it does.

@@ -164,8 +164,8 @@ static int took_third(struct mig_opening *o)
 	return 0;
 }
 
-/* Number 0 of the destination's key is the answer, 1 of both the NOISE frame. */
-enum { NUMBER_ANSWER, NUMBER_NOISE };
+/* Number 0 of the destination's key is the answer, 1 of both the NOISE frame, 2 of both the refusal. */
+enum { NUMBER_ANSWER, NUMBER_NOISE, NUMBER_REFUSED };
 
 /* Encrypts in place if `encrypt`, else decrypts. */
 static int crypt(const uint8_t key[OM_NOISE_KEY_SIZE], uint64_t number, bool encrypt, const void *aad, size_t aad_size, uint8_t *data, size_t size,
@@ -221,6 +221,28 @@ int mig_seal_check(const struct mig_seal *seal, const uint8_t *frame, size_t siz
 	if (!seal->there || crypt(seal->receive, NUMBER_NOISE, false, frame, size, nothing, 0, copy))
 		return host_fail(OM_EAUTH, "the enclaves' handshake was altered between the hosts, or comes from another one");
 	return 0;
+}
+
+void mig_seal_refusal(struct mig_seal *seal, const struct mig_hello *refusal, uint8_t frame[OM_FRAME_HEADER + OM_OPENING_ANSWER])
+{
+	uint8_t *hello = frame + OM_FRAME_HEADER;
+
+	seal->refused = true;
+	mig_hello_encode(refusal, hello);
+	if (crypt(seal->send, NUMBER_REFUSED, true, frame, OM_FRAME_HEADER, hello, OM_HELLO_SIZE, hello + OM_HELLO_SIZE))
+		__builtin_trap(); /* only a text that is too long could not be sealed */
+}
+
+int mig_seal_refused(struct mig_seal *seal, uint8_t *frame, size_t size, struct mig_hello *ret_refusal)
+{
+	uint8_t *hello = frame + OM_FRAME_HEADER;
+
+	if (size != OM_FRAME_HEADER + OM_OPENING_ANSWER)
+		return host_fail(OM_ETRUNCATED, "a refusal of another size");
+	if (!seal->there || crypt(seal->receive, NUMBER_REFUSED, false, frame, OM_FRAME_HEADER, hello, OM_HELLO_SIZE, hello + OM_HELLO_SIZE))
+		return host_fail(OM_EAUTH, "a refusal comes from another host than the one that the session began with");
+	seal->refused = true;
+	return mig_hello_decode(hello, ret_refusal);
 }
 
 int mig_opening_took(struct mig_opening *o, size_t size, uint8_t out[MIG_OPENING_MAX], size_t *ret_size)

@@ -20,8 +20,8 @@
 
 #define MIG_OPENING_MAX OM_OPENING_3            /* bytes of one message */
 
-/* What is left of an opening: keys under which the hosts vouch for what follows. Secret. */
-struct mig_seal { bool there; uint8_t send[OM_NOISE_KEY_SIZE], receive[OM_NOISE_KEY_SIZE]; };
+/* What is left of an opening: keys under which the hosts vouch for what follows. Secret. @refused: the one refusal was sent, or came. */
+struct mig_seal { bool there, refused; uint8_t send[OM_NOISE_KEY_SIZE], receive[OM_NOISE_KEY_SIZE]; };
 
 enum mig_opening_stage { MIG_OPENING_FIRST = 1, MIG_OPENING_SECOND, MIG_OPENING_SAID, MIG_OPENING_DONE, MIG_OPENING_OLD, MIG_OPENING_FAILED };
 
@@ -72,5 +72,14 @@ void mig_seal_tag(const struct mig_seal *seal, const uint8_t *frame, size_t size
 /* Return: OM_EAUTH with words, also if there is no seal. */
 __attribute__((warn_unused_result))
 int mig_seal_check(const struct mig_seal *seal, const uint8_t *frame, size_t size, const uint8_t tag[OM_FRAME_TAG]);
+
+/*
+ * Before the enclaves have keys a host that ends the session says why: a REFUSED frame, whose payload is sealed. One per opening and direction.
+ * @frame: OM_FRAME_HEADER of it are there, OM_OPENING_ANSWER bytes follow.
+ */
+void mig_seal_refusal(struct mig_seal *seal, const struct mig_hello *refusal, uint8_t frame[OM_FRAME_HEADER + OM_OPENING_ANSWER]);
+/* Return: OM_ETRUNCATED, OM_EAUTH, as mig_hello_decode(). Trust: the frame is hostile. */
+__attribute__((warn_unused_result))
+int mig_seal_refused(struct mig_seal *seal, uint8_t *frame, size_t size, struct mig_hello *ret_refusal);
 
 #endif

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -22,6 +23,7 @@
 #include "fault.h"
 #include "frame.h"
 #include "internal.h"
+#include "strerror.h"
 #include "util.h"
 
 #define REST_SLICE_NS   50000000u
@@ -31,6 +33,7 @@
 #define BUSY_US         100u
 #define NICE_PAGES      5
 #define NICE_POSTCOPY   10
+#define LAST_FRAMES     16u     /* looked at when nothing can be sent any more */
 #define SPIN_NS         50000u  /* urgent requests come in bursts */
 
 struct answer { int64_t ret; uint64_t arg[4]; };
@@ -88,9 +91,14 @@ static void rest(struct host_mig *mig, uint64_t ns)
 enum outcome { GO_ON, NOTHING, END };
 
 /* The enclaves' handshake comes with the other host's word that it is its enclave's; see opening.h. */
+static bool is_control_kind(const struct mig_connection *c, const uint8_t *frame, enum om_frame_kind kind)
+{
+	return c->number == OM_CONNECTION_CONTROL && frame[OM_FRAME_OFFSET_KIND] == kind;
+}
+
 static bool is_noise(const struct mig_connection *c, const uint8_t *frame)
 {
-	return c->number == OM_CONNECTION_CONTROL && frame[OM_FRAME_OFFSET_KIND] == OM_FRAME_NOISE;
+	return is_control_kind(c, frame, OM_FRAME_NOISE);
 }
 
 static int check_noise(struct mig_connection *c, const uint8_t *frame, uint32_t size)
@@ -114,18 +122,11 @@ static int send_noise(struct mig_connection *c, const uint8_t *frame, size_t siz
 		return host_fail(OM_EHOST, "a handshake where none is due");
 	memcpy(both, frame, size);
 	mig_seal_tag(&c->mig->seal, frame, size, both + size);
+	if (!c->mig->source)
+		c->mig->greeted = true;
 	return mig_send(c->fd, both, size + OM_FRAME_TAG);
 }
 
-static bool is_control(const struct mig_connection *c, const uint8_t *frame)
-{
-	return c->number == OM_CONNECTION_CONTROL && frame[OM_FRAME_OFFSET_KIND] == OM_FRAME_CONTROL;
-}
-
-static bool is_collateral(const struct mig_connection *c, const uint8_t *frame)
-{
-	return c->number == OM_CONNECTION_CONTROL && frame[OM_FRAME_OFFSET_KIND] == OM_FRAME_COLLATERAL;
-}
 
 /* Before the frame that may carry the evidence which it is for. */
 static int send_collateral(struct mig_connection *c)
@@ -144,11 +145,50 @@ static int send_collateral(struct mig_connection *c)
 	return error;
 }
 
+bool mig_refuse(struct host_mig *mig, int fd)
+{
+	uint8_t buffer[OM_FRAME_HEADER + OM_OPENING_ANSWER];
+	const struct om_frame frame = { .kind = OM_FRAME_REFUSED, .connection = OM_CONNECTION_CONTROL, .length = OM_OPENING_ANSWER };
+	struct mig_hello refusal;
+
+	if (fd < 0 || mig->greeted || !mig->seal.there || mig->seal.refused)
+		return false;
+	mig_refresh(mig);
+	mig_fill_hello(mig, &refusal);
+	pthread_mutex_lock(&mig->lock);
+	refusal.status = mig->error ? mig->error : mig->last.error;
+	snprintf(refusal.text, sizeof refusal.text, "%s", mig->error ? mig->reason : mig->last.reason);
+	pthread_mutex_unlock(&mig->lock);
+	if (!refusal.status)
+		return false;
+	om_frame_encode(&frame, buffer);
+	mig_seal_refusal(&mig->seal, &refusal, buffer);
+	return mig_send(fd, buffer, sizeof buffer) == 0;
+}
+
+/* The other host will not go on. Once the enclaves have keys a host has nothing to say here. */
+static int take_refusal(struct mig_connection *c, uint8_t *frame, size_t size)
+{
+	struct host_mig *mig = c->mig;
+	struct mig_hello refusal;
+	int error;
+
+	if (mig->greeted)
+		return host_fail(OM_ESTATE, "a refusal after the handshake");
+	error = mig_seal_refused(&mig->seal, frame, size, &refusal);
+	if (!error)
+		error = host_fail(refusal.status < 0 && refusal.status > -100 ? refusal.status : OM_EABORTED, "%s refuses: %s", mig->peer,
+			refusal.text[0] ? refusal.text : om_strerror(refusal.status));
+	mig_set_error(mig, error);
+	return error;
+}
+
 /* Takes one frame from the socket, if there is one, into the engine. */
 static enum outcome take_in(struct mig_connection *c)
 {
 	struct answer answer;
 	uint32_t size;
+	bool noise;
 	int error = mig_receive_frame(c->fd, frame_buffer(c), false, &size);
 
 	if (error == OM_ETIMEDOUT)
@@ -162,17 +202,25 @@ static enum outcome take_in(struct mig_connection *c)
 		return END;
 	}
 	atomic_store_explicit(&c->mig->heard_ns, host_monotonic_ns(), memory_order_relaxed);
-	if (is_collateral(c, frame_buffer(c))) {
+	if (is_control_kind(c, frame_buffer(c), OM_FRAME_COLLATERAL)) {
 		error = collateral_received((struct om_view) { frame_buffer(c) + OM_FRAME_HEADER, size - OM_FRAME_HEADER });
 		if (error)
 			mig_lose(c->mig, error, false);
 		return error ? END : GO_ON;
 	}
+	if (is_control_kind(c, frame_buffer(c), OM_FRAME_REFUSED)) {
+		mig_lose(c->mig, take_refusal(c, frame_buffer(c), size), false);
+		return END;
+	}
+	noise = is_noise(c, frame_buffer(c));
 	if (!engine(c, OM_ENGINE_IN, c->number, size, &answer)) {
 		engine_failed(c, answer.ret);
 		/* The control connection goes on: the engine wants to tell the peer why. */
 		return c->number == OM_CONNECTION_CONTROL ? GO_ON : END;
 	}
+	/* The destination's is answered first. */
+	if (noise && c->mig->source)
+		c->mig->greeted = true;
 	return GO_ON;
 }
 
@@ -185,7 +233,8 @@ static enum outcome send_out(struct mig_connection *c, uint64_t *ret_wait_ns)
 
 	if (!engine(c, OM_ENGINE_OUT, c->number, OM_FRAME_MAX, &answer)) {
 		engine_failed(c, answer.ret);
-		return END;
+		/* As in take_in(): what could not be said is followed by why, evidence that cannot be had for instance. */
+		return c->number == OM_CONNECTION_CONTROL ? NOTHING : END;
 	}
 	*ret_wait_ns = answer.arg[0];
 	if (answer.ret > 0) {
@@ -193,12 +242,18 @@ static enum outcome send_out(struct mig_connection *c, uint64_t *ret_wait_ns)
 			answer.ret = OM_FRAME_MAX;
 		if (c->number == OM_CONNECTION_CONTROL)
 			mig_fault_frame(mig, frame_buffer(c));
-		error = is_control(c, frame_buffer(c)) ? send_collateral(c) : 0;
+		error = is_control_kind(c, frame_buffer(c), OM_FRAME_CONTROL) ? send_collateral(c) : 0;
 		if (!error)
 			error = is_noise(c, frame_buffer(c)) ? send_noise(c, frame_buffer(c), (size_t)answer.ret) :
 				mig_send(c->fd, frame_buffer(c), (size_t)answer.ret);
 		if (error) {
-			mig_lose(mig, error, c->number != OM_CONNECTION_CONTROL);
+			char words[200];
+
+			/* The peer may have said why before it closed. */
+			snprintf(words, sizeof words, "%s", host_reason());
+			for (unsigned i = 0; c->number == OM_CONNECTION_CONTROL && i < LAST_FRAMES && take_in(c) == GO_ON; i++)
+				;
+			mig_lose(mig, host_fail(error, "%s", words), c->number != OM_CONNECTION_CONTROL);
 			return END;
 		}
 		if (c->number == OM_CONNECTION_CONTROL)
@@ -236,8 +291,9 @@ static void step_back(const struct mig_connection *c, int *nice)
 	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), want);
 }
 
-static void pump(struct mig_connection *c)
+static void pump_frames(struct mig_connection *c)
 {
+	const bool control = c->number == OM_CONNECTION_CONTROL;
 	int nice = 0;
 
 	while (!atomic_load(&c->mig->stopping)) {
@@ -245,6 +301,8 @@ static void pump(struct mig_connection *c)
 		enum outcome out, in;
 
 		step_back(c, &nice);
+		if (control)
+			atomic_store(&c->mig->control_busy, true);
 		out = send_out(c, &wait_ns);
 		mig_fault_wait(c->mig);
 		if (out == END)
@@ -252,9 +310,19 @@ static void pump(struct mig_connection *c)
 		in = take_in(c);
 		if (in == END)
 			return;
-		if (out == NOTHING && in == NOTHING)
-			sleep_until_something(c, wait_ns);
+		if (out != NOTHING || in != NOTHING)
+			continue;
+		if (control)
+			atomic_store(&c->mig->control_busy, false);
+		sleep_until_something(c, wait_ns);
 	}
+}
+
+static void pump(struct mig_connection *c)
+{
+	pump_frames(c);
+	if (c->number == OM_CONNECTION_CONTROL)
+		atomic_store(&c->mig->control_busy, false);
 }
 
 /* The source's side of the urgent connection: a request in, its reply out. */
@@ -375,6 +443,7 @@ void mig_pumps_stop(struct host_mig *mig, bool orderly)
 {
 	struct mig_connection *control = &mig->connection[OM_CONNECTION_CONTROL];
 	unsigned count = OM_CONNECTION_PAGES + mig->channels;
+	bool gently = orderly || !mig->greeted;         /* the other host may be told why */
 
 	/* First: threads of the program may wait there. */
 	if (!mig->source)
@@ -385,12 +454,12 @@ void mig_pumps_stop(struct host_mig *mig, bool orderly)
 	atomic_store(&mig->stopping, true);
 	for (unsigned i = 0; i < count; i++)
 		if (mig->connection[i].fd >= 0 && !(orderly && i == OM_CONNECTION_CONTROL))
-			shutdown(mig->connection[i].fd, SHUT_RDWR);
+			shutdown(mig->connection[i].fd, gently && i == OM_CONNECTION_CONTROL ? SHUT_RD : SHUT_RDWR);
 	for (unsigned i = 0; i < count; i++) {
 		struct mig_connection *c = &mig->connection[i];
 
 		join_pump(c);
-		if (c->fd >= 0 && orderly && c == control)
+		if (c->fd >= 0 && c == control && (mig_refuse(mig, c->fd) || orderly))
 			close_orderly(c->fd);
 		else if (c->fd >= 0)
 			close(c->fd);

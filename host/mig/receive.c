@@ -537,7 +537,15 @@ int mig_receive(const struct mig_receive_options *options)
 		static const uint8_t no_clock[16];
 
 		mig_arrival_answer(&first, mig ? mig->clock : no_clock, error);
+		if (mig && first.opening.stage == MIG_OPENING_DONE && mig->seal.there) { /* the answer was that all is well */
+			mig_set_error(mig, error);
+			(void)mig_refuse(mig, first.fd);
+		}
 		host_error_cure(error, first.hello.program[0] ? first.hello.program : first.address);
+		if (mig && mig->accepting)
+			mig_acceptor_stop(mig);
+		else
+			mig_lobby_close(lobby, MIG_ENDS(options));
 		start_over(mig, options, listen_fd);
 	}
 	mig_arrival_done(&first);

@@ -275,7 +275,8 @@ bool mig_watch(struct host_mig *mig)
 	while (!mig->over && !mig->lost) {
 		uint64_t now = host_monotonic_ns(), heard = atomic_load(&mig->heard_ns);
 
-		if (mig->eof && ended_ns == 0)
+		/* Evidence is judged for seconds on a slow CPU, and the peer's reason may lie behind it. */
+		if (mig->eof && (ended_ns == 0 || atomic_load(&mig->control_busy)))
 			ended_ns = now;
 		if (mig->eof && now - ended_ns > GRACE_NS)
 			mig->lost = true;
@@ -391,6 +392,8 @@ void mig_begin_session(struct host_mig *mig, bool source)
 	mig->any = true;
 	memset(&mig->last, 0, sizeof mig->last);
 	memset(&mig->seal, 0, sizeof mig->seal);
+	mig->greeted = false;
+	atomic_store(&mig->control_busy, false);
 	collateral_forget();
 	mig->last.role = source ? 1 : 2;
 	mig->last.state = OM_MIG_SETUP;

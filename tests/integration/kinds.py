@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -123,7 +124,7 @@ class Guest(Process):
                           "--listen", f"{self.ip}:7301", "--image", image, *options], OPTMIG_GUEST=str(folder))
         self.address = f"{self.ip}:7301"
 
-    def ready(self, seconds=240):
+    def ready(self, seconds=600):
         self.wait_for(r"listening on", seconds)
         return self
 
@@ -199,9 +200,9 @@ def move(source, kind, image, mode, *options, receive=(), on=(), there=(), liste
 def stays(source, receiver, words, *options, on=(), both=True):
     """Is refused, says so on the source's side, and runs on. Returns what the source was told."""
     m = migration(source, on, receiver.address, *options)
-    code, _ = m.result(120)
+    code, _ = m.result(max(120, Process.limit))
     check(code == 1 and words in m.text(), f"ended with {code}, '{words}' expected:\n{m.text()}\n{receiver.text()[-2000:]}")
     if both:
-        receiver.wait_for(words.replace("(", r"\(").replace(")", r"\)"), 20)
+        receiver.wait_for(re.escape(words))
     source.wait_beats(2)
     return m.text()

@@ -56,6 +56,7 @@ class Process:
     """A child whose output goes to a file that can be waited on."""
     count = 0
     piped = False       # through a pipe: the child may be unable to write to files
+    limit = 20          # seconds for what happens at once; a test whose machines are emulated has more
 
     def __init__(self, arguments, **more):
         Process.count += 1
@@ -76,8 +77,9 @@ class Process:
     def text(self):
         return self.log.read_text(errors="replace")
 
-    def wait_for(self, pattern, seconds=20, since=0):
+    def wait_for(self, pattern, seconds=None, since=0):
         """Waits for a line; returns the match. `since`: characters to skip."""
+        seconds = seconds or Process.limit
         end = time.monotonic() + seconds
         while True:
             ended = self.process.poll() is not None
@@ -94,7 +96,7 @@ class Process:
         """The program really runs: its beat must move on by `more` from what it is now."""
         beats = re.findall(r"^beat (\d+)", self.text(), re.M)
         now = int(beats[-1]) if beats else None
-        end = time.monotonic() + 20
+        end = time.monotonic() + Process.limit
         while time.monotonic() < end:
             beats = re.findall(r"^beat (\d+)", self.text(), re.M)
             if beats and (now is None or int(beats[-1]) >= now + more):
@@ -120,6 +122,7 @@ class Process:
         return self.wait(seconds)
 
     def wait(self, seconds=30):
+        seconds = max(seconds, Process.limit)
         try:
             status = self.process.wait(seconds)
             if self.writer:             # what the process said last is in the log only when this one has ended too

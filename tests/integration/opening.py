@@ -15,6 +15,7 @@ MAGIC, VERSION = 0x314d4954504f4d, 2
 HEAD = struct.pack("<QII", MAGIC, VERSION, 0)
 HELLO = 1024
 FIRST, SECOND, THIRD, ANSWER = 16 + 32, 16 + 96, 64 + HELLO, HELLO + 16
+REFUSED = struct.pack("<BBHIQIHH", 1, 9, 0, ANSWER, 0, 0, 0, 0)
 # Bytes of a connection before its first frame.
 OPENING = {"out": FIRST + THIRD, "in": SECOND + ANSWER}
 
@@ -164,6 +165,13 @@ class Source:
         """What follows a NOISE frame of that direction."""
         return AESGCM(self.noise.split()[way == "in"]).encrypt(bytes(11) + b"\1", b"", frame)
 
+    def refusal(self):
+        """What the destination says instead of the enclaves' handshake."""
+        head = take(self.s, 24)
+        if head != REFUSED:
+            raise Refused(f"a frame {head.hex()}")
+        return AESGCM(self.noise.split()[1]).decrypt(bytes(11) + b"\2", take(self.s, ANSWER), head)
+
     def all(self, words):
         """Returns the answer."""
         self.first()
@@ -194,6 +202,9 @@ class Destination:
 
     def answer(self, words):
         self.s.sendall(AESGCM(self.noise.split()[1]).encrypt(bytes(12), words, b""))
+
+    def refuse(self, words, number=2):
+        self.s.sendall(REFUSED + AESGCM(self.noise.split()[1]).encrypt(bytes(11) + bytes([number]), words, REFUSED))
 
 
 def new_directory(path):

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -402,6 +403,48 @@ static void test_opening_altered(void **state)
 	}
 }
 
+/* A refusal is the other host's word, under the header that it came with, and it cannot be played as anything else. */
+static void test_refusal(void **state)
+{
+	uint8_t frame[OM_FRAME_HEADER + OM_OPENING_ANSWER], came[sizeof frame], out[MIG_OPENING_MAX];
+	struct mig_hello refusal = some_hello(), heard;
+	struct pair p;
+	size_t size;
+
+	(void)state;
+	open_until(&p, 4, MIG_OPENING_MAX);
+	assert_int_equal(give(&p.source, p.message, p.size, MIG_OPENING_MAX, out, &size), 0);
+	refusal.status = OM_EQUOTE;
+	snprintf(refusal.text, sizeof refusal.text, "why");
+	for (unsigned i = 0; i < 2; i++) {
+		struct mig_seal *from = i ? &p.source.seal : &p.target.seal, *to = i ? &p.target.seal : &p.source.seal;
+
+		memset(frame, 0x11, sizeof frame);
+		mig_seal_refusal(from, &refusal, frame);
+		assert_true(from->refused);
+		assert_null(memmem(frame, sizeof frame, "why", 3));
+		for (size_t at = 0; at < sizeof frame; at += 1 + (at > OM_FRAME_HEADER ? 41 : 0)) {
+			memcpy(came, frame, sizeof frame);
+			came[at] ^= 4;
+			assert_int_equal(mig_seal_refused(to, came, sizeof came, &heard), OM_EAUTH);
+			assert_false(to->refused && !i);
+		}
+		memcpy(came, frame, sizeof frame);
+		assert_int_equal(mig_seal_refused(to, came, sizeof came - 1, &heard), OM_ETRUNCATED);
+		assert_int_equal(mig_seal_refused(from, came, sizeof came, &heard), OM_EAUTH);          /* one's own, sent back */
+		memcpy(came, frame, sizeof frame);
+		memcpy(came + OM_FRAME_HEADER, p.message, OM_OPENING_ANSWER);
+		assert_int_equal(mig_seal_refused(to, came, sizeof came, &heard), OM_EAUTH);            /* the answer, once more */
+		memcpy(came, frame, sizeof frame);
+		assert_int_equal(mig_seal_refused(to, came, sizeof came, &heard), 0);
+		assert_true(to->refused);
+		assert_int_equal(heard.status, OM_EQUOTE);
+		assert_string_equal(heard.text, "why");
+	}
+	memcpy(came, frame, sizeof frame);
+	assert_int_equal(mig_seal_refused(&(struct mig_seal){ 0 }, came, sizeof came, &heard), OM_EAUTH);
+}
+
 /* Another prologue is another protocol; a message of an earlier connection is none of this one. */
 static void test_opening_replayed(void **state)
 {
@@ -574,6 +617,58 @@ static bool is_open(int fd)
 	return recv(fd, &byte, 1, MSG_DONTWAIT) < 0;
 }
 
+/* Whoever is in the middle of its opening when nobody is taken any more is told so; who is silent keeps nobody for long, and who comes later waits. */
+static void test_lobby_close(void **state)
+{
+	const struct mig_hello hello = some_hello();
+	struct server server;
+	struct mig_opening opening;
+	struct mig_hello answer;
+	struct pollfd later;
+	uint8_t ephemeral[32] = { 5 }, out[MIG_OPENING_MAX], back[MIG_OPENING_MAX], nothing[MIG_OPENING_MAX];
+	int silent, spoke, fd;
+	uint64_t begin;
+	size_t size;
+
+	(void)state;
+	server_start(&server);
+	server_run(&server);
+	silent = dial(&server, 0);
+	spoke = dial(&server, 0);
+	mig_opening_init(&opening, true, &server.key, ephemeral);
+	assert_int_equal(mig_opening_first(&opening, out), 0);
+	assert_int_equal(send(spoke, out, OM_OPENING_1, 0), OM_OPENING_1);
+	assert_int_equal(recv(spoke, back, OM_OPENING_2, MSG_WAITALL), OM_OPENING_2);
+	assert_int_equal(give(&opening, back, OM_OPENING_2, MIG_OPENING_MAX, nothing, &size), 0);
+	assert_int_equal(write(server.stop[1], "", 1), 1);
+	pthread_join(server.thread, NULL);
+	fd = dial(&server, 0);
+	assert_int_equal(mig_opening_say(&opening, &hello, out), 0);
+	assert_int_equal(send(spoke, out, OM_OPENING_3, 0), OM_OPENING_3);
+	begin = host_monotonic_ns();
+	mig_lobby_close(server.lobby, "come again");
+	server.lobby = NULL;
+	assert_in_range((host_monotonic_ns() - begin) / 1000000, MIG_LOBBY_CLOSE_MS, MIG_LOBBY_CLOSE_MS + 5000);
+	assert_int_equal(recv(spoke, back, OM_OPENING_ANSWER, MSG_WAITALL), OM_OPENING_ANSWER);
+	assert_int_equal(give(&opening, back, OM_OPENING_ANSWER, MIG_OPENING_MAX, nothing, &size), 0);
+	assert_int_equal(mig_opening_heard(&opening, &answer), 0);
+	assert_int_equal(answer.status, OM_EEXISTS);
+	assert_string_equal(answer.text, "come again");
+	assert_false(is_open(silent));
+	assert_true(is_open(fd));
+	later = (struct pollfd){ .fd = server.listen_fd, .events = POLLIN };
+	assert_int_equal(poll(&later, 1, 0), 1);
+	close(silent);
+	close(spoke);
+	close(fd);
+	mig_opening_done(&opening);
+	server.thread = 0;
+	close(server.listen_fd);
+	close(server.stop[0]);
+	close(server.stop[1]);
+	assert_int_equal(rmdir(server.key.directory), 0);
+}
+
 /* Places: an address has its share, and its oldest silent connection makes room for its own next one; others lose nothing. */
 static void test_lobby_places(void **state)
 {
@@ -676,8 +771,8 @@ int main(void)
 		cmocka_unit_test(test_key_text), cmocka_unit_test(test_key_race), cmocka_unit_test(test_key_refusals),
 		cmocka_unit_test(test_peers_good), cmocka_unit_test(test_peers_bad), cmocka_unit_test(test_peers_file), cmocka_unit_test(test_peers_many),
 		cmocka_unit_test(test_opening), cmocka_unit_test(test_opening_altered), cmocka_unit_test(test_opening_replayed),
-		cmocka_unit_test(test_opening_old),
-		cmocka_unit_test(test_lobby), cmocka_unit_test(test_lobby_pin), cmocka_unit_test(test_lobby_places), cmocka_unit_test(test_lobby_rate),
+		cmocka_unit_test(test_opening_old), cmocka_unit_test(test_refusal),
+		cmocka_unit_test(test_lobby), cmocka_unit_test(test_lobby_close), cmocka_unit_test(test_lobby_pin), cmocka_unit_test(test_lobby_places), cmocka_unit_test(test_lobby_rate),
 		cmocka_unit_test(test_lobby_begins),
 	};
 	int failed;
