@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Measurements. Ratios side by side in one run; each target writes JSON to $(B)/bench and a page to docs/.
-BENCH_PROGRAMS := $(foreach p,syscalls true,$(B)/bench/programs/$(p)-native $(B)/bench/programs/$(p)-enclave)
+BENCH_PROGRAMS := $(foreach p,syscalls blocks true,$(B)/bench/programs/$(p)-native $(B)/bench/programs/$(p)-enclave)
 $(B)/bench/programs/%-native: bench/programs/%.c | deps
 	@mkdir -p $(@D)
 	$(CLANG) -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread

@@ -6,6 +6,18 @@ $(ORACLE): $(call objs,host,tests/soundness/oracle.c tests/soundness/rounds.c)
 	$(CLANG) $^ -o $@
 TESTS += tests/soundness/mutants tests/soundness/moves
 TEST_DEPS += $(ORACLE) $(TOOLCHAIN) $(MIGRATE_PROGRAMS)
+# Runtimes in which a page that was given back is used again without one of the rules for it.
+KEPT_MUTANTS := $(foreach m,zero guard card,$(B)/tests/soundness/kept-$(m)/librt.a)
+$(B)/tests/soundness/kept-%/kept.c: trusted/rt/kept.c tests/soundness/kept_mutants
+	@mkdir -p $(@D)
+	tests/soundness/kept_mutants spoil $* < $< > $@
+$(B)/tests/soundness/kept-%/librt.a: $(B)/tests/soundness/kept-%/kept.c $(B)/trusted/rt.o
+	$(CLANG) $(CFLAGS_trusted) $(INC_trusted) -c $< -o $(@D)/kept.o
+	$(call trusted_object_as,$(@D)/rt.o,$(@D)/kept.o $(filter-out %/rt/kept.o,$(TRUSTED_OBJS) $(call objs,trusted,$(TRUSTED_TESTING_SRC))),$(TRUSTED_EXPORTS) __optmig_verify_store)
+	rm -f $@; $(AR) rcs $@ $(@D)/rt.o
+.SECONDARY: $(KEPT_MUTANTS:librt.a=kept.c)
+TESTS += tests/soundness/kept_mutants
+TEST_DEPS += $(KEPT_MUTANTS) $(MIGRATE_PROGRAMS)
 
 # Random programs against their native builds: a little in the tests, longer in soak, from other seeds every time.
 $(B)/.deps-csmith: mk/soundness.mk | deps

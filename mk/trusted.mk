@@ -23,12 +23,13 @@ $(B)/trusted/rt.o: $(TRUSTED_OBJS) $(call objs,trusted,$(TRUSTED_TESTING_SRC)) m
 $(B)/product/trusted/rt.o: $(TRUSTED_OBJS) $(call objs,trusted,$(TRUSTED_PRODUCT_SRC)) mk/trusted.mk
 	@mkdir -p $(@D)
 	$(call trusted_object,$(filter %.o,$^),$(TRUSTED_EXPORTS))
-# $(call trusted_object,objects,names that stay global)
-define trusted_object
-	$(LLD) -r -o $@.all $(1)
-	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(2)) $@.all $@
-	rm -f $@.all
+# $(call trusted_object,objects,names that stay global); trusted_object_as: the object comes first
+define trusted_object_as
+	$(LLD) -r -o $(1).all $(2)
+	$(OBJCOPY) $(addprefix --keep-global-symbol=,$(3)) $(1).all $(1)
+	rm -f $(1).all
 endef
+trusted_object = $(call trusted_object_as,$@,$(1),$(2))
 $(B)/trusted/librt.a $(B)/product/trusted/librt.a: %/librt.a: %/rt.o
 	rm -f $@; $(AR) rcs $@ $^
 .PHONY: trusted

@@ -2,17 +2,18 @@
 /*
  * Freed pages that stay in the enclave. Giving a page back and taking it again costs calls of the host and an exception;
  * allocators that map and unmap small regions all the time (musl's does) would spend more time on that than on their
- * work. So small runs of freed pages are kept, up to a limit, with what is in them, and zeroed when they are used again.
+ * work. So runs of freed pages are kept, up to a limit, with what is in them, and zeroed when they are used again.
  *
- * A bit per page, local: to the engine a kept page is FREE, or RESERVED without access, and nothing else. Invariant: a
- * kept page that is not FREE has no protection bits, so nobody can touch it before protect or unmap has seen it. While a
- * migration arrives and no application runs yet, pages accepted ahead of their content are kept too, in any state.
+ * A bit per page, local: to the engine a kept page is FREE and nothing else. The CPU lets it be written all the same, so a page that
+ * is mapped again is kept no more: it is zeroed if it may be written, and leaves the enclave if not, guard pages among them.
+ * While a migration arrives and no application runs yet, pages accepted ahead of their content are kept too, in any state.
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"
 #include "rt/mem.h"
 
-#define RUN_MAX    512u
+#define RUN_MAX    2048u
+#define ROOM_LEAST 512u
 #define LIMIT_MAX  (64u << 20 >> 12)
 
 RT_LAZY static _Atomic uint64_t kept[OM_ELRANGE_MAX / OM_PAGE_SIZE / 64];
@@ -40,7 +41,7 @@ bool rt_kept_put(uint64_t index, uint64_t count)
 
 bool rt_kept_full(void)
 {
-	return atomic_load_explicit(&kept_count, memory_order_relaxed) + RUN_MAX > limit();
+	return atomic_load_explicit(&kept_count, memory_order_relaxed) + ROOM_LEAST > limit();
 }
 
 void rt_kept_ahead(uint64_t index)
@@ -65,20 +66,16 @@ bool rt_kept_take(uint64_t index)
 	return true;
 }
 
-/* Context: the page is ARRIVING by the caller, and was kept. */
-void rt_kept_use(uint64_t index, uint8_t protection)
+/* Context: the pages are ARRIVING by the caller, and were kept. Only what may be written stays in the enclave. */
+void rt_kept_use(uint64_t index, uint64_t count, uint8_t protection)
 {
-	uint64_t address = rt_page_address(index);
-	enum rt_page_state state = RT_PAGE_ACCEPTED;
+	bool stays = protection & RT_PAGE_W;
 
-	if (protection & RT_PAGE_W) {
-		rt_cards_mark(address, OM_PAGE_SIZE);
-		memset((void *)address, 0, OM_PAGE_SIZE);
-	} else {
-		if (rt_page_trim(index, 1) < 0)
-			rt_fatal(OM_EHOST, "the host could not trim a page of this enclave");
-		rt_cards_mark(address, OM_PAGE_SIZE);
-		state = RT_PAGE_RESERVED;
-	}
-	__atomic_store_n(&rt_pagemap()[index], (uint8_t)(state | protection), __ATOMIC_RELEASE);
+	if (!stays && rt_page_trim(index, count) < 0)
+		rt_fatal(OM_EHOST, "the host could not trim a page of this enclave");
+	rt_cards_mark(rt_page_address(index), count << 12);
+	if (stays)
+		memset((void *)rt_page_address(index), 0, count << 12);
+	for (uint64_t i = index; i < index + count; i++)
+		__atomic_store_n(&rt_pagemap()[i], (uint8_t)((stays ? RT_PAGE_ACCEPTED : RT_PAGE_RESERVED) | protection), __ATOMIC_RELEASE);
 }

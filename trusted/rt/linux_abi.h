@@ -50,6 +50,7 @@ enum { SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SI
 #define MAP_ANONYMOUS       0x20
 #define MAP_32BIT           0x40
 #define MAP_LOCKED          0x2000
+#define MAP_STACK           0x20000
 #define MAP_FIXED_NOREPLACE 0x100000
 #define MAP_LEGACY          0x7c07f9f3   /* what a kernel takes without MAP_SHARED_VALIDATE, sizes of huge pages included */
 #define MREMAP_MAYMOVE 1

@@ -310,7 +310,7 @@ static int accept(uint64_t address, size_t size, uint8_t protection, bool over)
 			else if (over && protection & RT_PAGE_W)
 				finish_ahead(i, protection);
 			else
-				rt_kept_use(i, protection);
+				rt_kept_use(i, 1, protection);
 			break;
 		case RT_PAGE_RESIDENT:
 			if (seen == RT_PAGE_RESIDENT)

@@ -29,8 +29,11 @@ RT_RESIDENT static _Atomic uint64_t mapped_pages;
  * The runs given back last whose pages are still in the enclave (kept.c). The search for a run starts behind the last one
  * found and would come to them when it has gone round the heap; until then everybody who maps and unmaps again and again
  * would be given new pages each time. So these are asked first. Under mem_lock; what was mapped meanwhile by its address is noticed.
+ * And the search goes back to what was given back, if that is NEAR: it takes a microsecond to come by again.
  */
 #define RECENT 16u
+#define NEAR   (64u << 20 >> 12)
+#define BEFORE 512u
 RT_LOCAL static struct { uint64_t index, count; } recent[RECENT];
 RT_LOCAL static uint32_t recent_next;
 
@@ -128,7 +131,7 @@ static bool claim_kept(uint64_t index, uint64_t count, uint8_t protection)
 {
 	bool any = false;
 
-	if (protection == 0 || !rt_kept_any())
+	if (!rt_kept_any())
 		return false;
 	for (uint64_t i = index; i < index + count; i++)
 		if (rt_kept_take(i)) {
@@ -138,24 +141,50 @@ static bool claim_kept(uint64_t index, uint64_t count, uint8_t protection)
 	return any;
 }
 
-/* Nobody but the caller knows of these pages yet. */
-static void finish_kept(uint64_t index, uint64_t count, uint8_t protection)
+static bool is_arriving(uint64_t index)
 {
-	for (uint64_t i = index; i < index + count; i++)
-		if (RT_PAGE_STATE(rt_pagemap()[i]) == RT_PAGE_ARRIVING)
-			rt_kept_use(i, protection);
+	return RT_PAGE_STATE(rt_pagemap()[index]) == RT_PAGE_ARRIVING;
 }
 
-/* `kept`: the pages stayed in the enclave. If not, perhaps because too many are there that nobody has come to again. */
+/* Nobody but the caller knows of these pages yet. Those that may not be written leave the enclave: the CPU lets a kept page be written. */
+static void finish_kept(uint64_t index, uint64_t count, uint8_t protection)
+{
+	for (uint64_t i = index, end = index + count, run; i < end; i += run ? run : 1) {
+		for (run = 0; i + run < end && is_arriving(i + run); run++)
+			;
+		if (run)
+			rt_kept_use(i, run, protection);
+	}
+}
+
+/* Context: mem_lock. The first of the free pages in front of this one; not many are looked at. */
+static uint64_t free_before(uint64_t index)
+{
+	uint64_t first = rt_page_index(brk_limit), least = index - first > BEFORE ? index - BEFORE : first;
+
+	while (index > least && rt_mem_used(index - 1) && rt_pagemap()[index - 1] == 0)
+		index--;
+	return index;
+}
+
+/*
+ * `kept`: the pages stayed in the enclave. If not, perhaps because too many are there that nobody has come to again. What is free in
+ * front of them goes with them: a stack of which only the end was touched is a stack again, and its guard is no page that was kept.
+ */
 static void note_recent(uint64_t index, uint64_t count, bool kept)
 {
 	rt_lock(&mem_lock);
 	if (index < rt_page_index(brk_limit)) {
 		; /* of the break, which takes it by its address */
 	} else if (kept) {
+		uint64_t end = index + count;
+
+		index = free_before(index);
 		recent[recent_next].index = index;
-		recent[recent_next].count = count;
+		recent[recent_next].count = end - index;
 		recent_next = (recent_next + 1) % RECENT;
+		if (index < rover && rover - index <= NEAR)
+			rover = index;
 	} else if (rt_kept_full()) {
 		rover = rt_page_index(brk_limit);
 	}
@@ -302,7 +331,7 @@ static bool zero_claimed(uint64_t index, uint64_t end)
 			return false;
 	rt_watch_lift(index, end - index);
 	for (uint64_t i = index; i < end; i++)
-		rt_kept_use(i, rt_pagemap()[i] & (RT_PAGE_R | RT_PAGE_W));
+		rt_kept_use(i, 1, rt_pagemap()[i] & (RT_PAGE_R | RT_PAGE_W));
 	return true;
 }
 
@@ -435,11 +464,6 @@ static bool protect_untouched(uint64_t index, uint8_t protection)
 	case RT_PAGE_RESERVED:
 	case RT_PAGE_OWED:
 		rt_cards_mark(rt_page_address(index), 1);
-		if (protection && !(seen & (RT_PAGE_R | RT_PAGE_W)) && rt_kept_take(index)) {
-			__atomic_store_n(&rt_pagemap()[index], (uint8_t)(RT_PAGE_ARRIVING | protection), __ATOMIC_RELEASE);
-			rt_kept_use(index, protection);
-			return true;
-		}
 		return exchange(index, &seen, (uint8_t)(RT_PAGE_STATE(seen) | protection));
 	case RT_PAGE_ARRIVING:
 		rt_pause();

@@ -50,6 +50,6 @@ bool rt_kept_any(void);
 bool rt_kept_full(void);                             /* no room for a long run */
 /* The page was kept and is the caller's now: rt_kept_use() must follow. */
 bool rt_kept_take(uint64_t index);
-void rt_kept_use(uint64_t index, uint8_t protection);
+void rt_kept_use(uint64_t index, uint64_t count, uint8_t protection);
 
 #endif

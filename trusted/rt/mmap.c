@@ -86,7 +86,7 @@ static long place_pages(struct rt_thread *t, uint64_t hint, uint64_t size, uint8
 	if (hint && decode_heap(hint, size, &index, &count) && rt_mem_claim_at(index, count, protection))
 		return (long)hint;
 	address = rt_mem_map(size, protection);
-	if (address && size <= EAGER_MAX && protection == (RT_PAGE_R | RT_PAGE_W))
+	if (address && size <= EAGER_MAX && protection == (RT_PAGE_R | RT_PAGE_W) && !(flags & MAP_STACK))
 		(void)rt_mem_accept(address, size, protection); /* would be touched at once; if not now, then by a fault */
 	return address ? (long)address : -ENOMEM;
 }

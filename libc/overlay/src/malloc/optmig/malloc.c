@@ -16,9 +16,7 @@
  *     bin of a chunk = its size / 16 - 1         bins 1 .. BINS-1: chunks of 32 .. 1024 bytes
  *     first 16 bytes of a cached block: { next, the cache }   the second one betrays a block that is freed twice
  *
- * Blocks that are mappings of their own (more than 112 KiB) are kept, too: the last few that were freed, of up to 2 MiB, for
- * whoever asks for nearly that much. A mapping costs two calls and, worse, the zeroing of every page. The oldest goes when
- * another comes; 8 MiB stay at most.
+ * Blocks of more than 112 KiB are runs of pages of their own (runs.h).
  *
  * Bounds: a bin holds at most `most_of` blocks (in all 190 KiB per thread); the one too many sends half of them back. An
  * ending thread returns all: pthread_exit calls __dl_thread_cleanup when nothing that could allocate follows.
@@ -36,12 +34,29 @@ static void *chunk_malloc(size_t);
 static void *chunk_realloc(void *, size_t);
 static void chunk_free(void *);
 #include "chunks.h"
-/* Giving the middle of a free chunk back costs a trip to the host: not for a few pages that will be wanted again. */
+
+/*
+ * Giving the middle of a free chunk back costs a trip to the host, and its pages do when they are wanted again: oldmalloc does it whenever a
+ * free chunk grows beyond a power of two, perhaps with every free of a loop. So the chunk has to have more than 1 MiB, and half as much must
+ * have been freed, on balance, since the heap was at its fullest or last gave something back. What is counted may be a little wrong when
+ * threads race for it, and nothing but this depends on it.
+ */
+static ptrdiff_t heap_used, heap_most;
+static inline size_t reclaim_above(size_t size)
+{
+	return size > 1u << 20 && heap_most - heap_used >= (ptrdiff_t)(size / 2) ? 0 : SIZE_MAX;
+}
+static void reclaim(char *at, size_t size)
+{
+	heap_most = heap_used;
+	__madvise(at, size, MADV_DONTNEED);
+}
 #undef RECLAIM
-#define RECLAIM (1u << 20)
+#define RECLAIM reclaim_above(size)
 /* A free chunk's links may lie in the first of these pages, now that chunks begin at any multiple of 16. */
-#define __madvise(at, size, advice) ((size) > PAGE_SIZE ? (__madvise)((char *)(at) + PAGE_SIZE, (size) - PAGE_SIZE, advice) : 0)
+#define __madvise(at, size, advice) ((size) > PAGE_SIZE ? reclaim((char *)(at) + PAGE_SIZE, (size) - PAGE_SIZE) : (void)0)
 #include "../oldmalloc/malloc.c"
+#undef __madvise
 #undef __libc_malloc_impl
 #undef __libc_realloc
 #undef __libc_free
@@ -79,61 +94,7 @@ static void grow_for(size_t n)
 		chunk_free(chunk_malloc(GROW));
 }
 
-#define MAPPINGS 4u
-#define MAPPING_MAX (2u << 20)
-
-static struct chunk *mappings[MAPPINGS];    /* under the lock */
-static unsigned mapping_next;
-static volatile int mapping_lock[2];
-static _Thread_local const void *reused;    /* what this thread's last large block was, if it is not zero */
-
-/* The smallest that has room for n bytes, unless it wastes a quarter. */
-static void *take_mapping(size_t n)
-{
-	struct chunk *found = NULL;
-	unsigned best = MAPPINGS;
-
-	if (n > MAPPING_MAX)
-		return NULL;
-	lock(mapping_lock);
-	for (unsigned i = 0; i < MAPPINGS; i++) {
-		size_t room = mappings[i] ? CHUNK_SIZE(mappings[i]) - OVERHEAD : 0;
-
-		if (room >= n && room - n <= n / 4 + PAGE_SIZE && (best == MAPPINGS || CHUNK_SIZE(mappings[i]) < CHUNK_SIZE(mappings[best])))
-			best = i;
-	}
-	if (best < MAPPINGS) {
-		found = mappings[best];
-		mappings[best] = NULL;
-	}
-	unlock(mapping_lock);
-	reused = found ? CHUNK_TO_MEM(found) : NULL;
-	return found ? CHUNK_TO_MEM(found) : NULL;
-}
-
-/* In the place of an empty one, else of the oldest, more or less. One that aligned_alloc has cut begins elsewhere in its pages. */
-static void free_mapping(struct chunk *chunk)
-{
-	struct chunk *old = chunk;
-	unsigned at;
-
-	if (chunk->psize == SIZE_ALIGN - OVERHEAD && CHUNK_SIZE(chunk) <= MAPPING_MAX) {
-		lock(mapping_lock);
-		at = mapping_next;
-		for (unsigned i = 0; i < MAPPINGS; i++) {
-			if (mappings[i] == chunk)
-				a_crash();
-			if (!mappings[i])
-				at = i;
-		}
-		old = mappings[at];
-		mappings[at] = chunk;
-		mapping_next = (at + 1) % MAPPINGS;
-		unlock(mapping_lock);
-	}
-	if (old)
-		chunk_free(CHUNK_TO_MEM(old));
-}
+#include "runs.h"
 
 /* calloc asks at once whether it need not clear what it has got. */
 int __malloc_allzerop(void *p)
@@ -141,14 +102,27 @@ int __malloc_allzerop(void *p)
 	return IS_MMAPPED(MEM_TO_CHUNK(p)) && p != reused;
 }
 
+static void heap_free(struct chunk *chunk)
+{
+	heap_used -= CHUNK_SIZE(chunk);
+	chunk_free(CHUNK_TO_MEM(chunk));
+}
+
 static void *large_malloc(size_t n)
 {
-	void *p = n > GROW ? take_mapping(n) : NULL;
+	void *p;
 
-	if (p)
-		return p;
+	if (n > PTRDIFF_MAX - SIZE_ALIGN - 2 * PAGE_SIZE) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (n > GROW)
+		return malloc_run(n);
 	grow_for(n);
-	return chunk_malloc(n);
+	p = chunk_malloc(n);
+	if (p && (heap_used += CHUNK_SIZE(MEM_TO_CHUNK(p))) > heap_most)
+		heap_most = heap_used;
+	return p;
 }
 
 static inline unsigned most_of(unsigned bin)
@@ -165,7 +139,7 @@ static void *refill(struct cache *c, unsigned bin)
 
 	first = large_malloc(count * size - OVERHEAD);
 	if (!first)
-		return chunk_malloc(size - OVERHEAD);
+		return large_malloc(size - OVERHEAD);
 	chunk = MEM_TO_CHUNK(first);
 	/* It may be a little larger than asked for: that goes to the last. */
 	for (left = CHUNK_SIZE(chunk); left >= 2 * size; left -= size) {
@@ -194,7 +168,7 @@ static void give_back(struct cache *c, unsigned bin, unsigned keep)
 		c->head[bin] = block->next;
 		c->count[bin]--;
 		block->owner = 0;
-		chunk_free(block);
+		heap_free(MEM_TO_CHUNK(block));
 	}
 }
 
@@ -238,9 +212,9 @@ void __libc_free(void *p)
 	bin = CHUNK_SIZE(chunk) / SIZE_ALIGN - 1;
 	if (bin >= BINS || IS_MMAPPED(chunk)) {
 		if (IS_MMAPPED(chunk))
-			free_mapping(chunk);
+			free_block_run(chunk);
 		else
-			chunk_free(p);
+			heap_free(chunk);
 		return;
 	}
 	if (!LIKELY(block->owner != c))
@@ -252,7 +226,35 @@ void __libc_free(void *p)
 		give_back(c, (unsigned)bin, most_of((unsigned)bin) / 2);
 }
 
-/* Small blocks go through the cache when they move; the rest is oldmalloc's. */
+static void *move(void *p, size_t old, size_t n, size_t room)
+{
+	void *moved = __libc_malloc_impl(room);
+
+	if (!moved)
+		return NULL;
+	memcpy(moved, p, n < old ? n : old);
+	__libc_free(p);
+	return moved;
+}
+
+/* A large block that has to move once is given an eighth more, so that growing step by step costs no copy at each of them. */
+static void *resize_large(struct chunk *chunk, size_t old, size_t n)
+{
+	void *p = CHUNK_TO_MEM(chunk), *moved;
+
+	if (!IS_MMAPPED(chunk))
+		return n <= old ? p : move(p, old, n, n);
+	if (n <= GROW / 2)
+		return (moved = move(p, old, n, n)) ? moved : p;
+	if (n > RUN_MOST && old > RUN_MOST)
+		return chunk_realloc(p, n);    /* what was never touched stays so */
+	if (resize_run(chunk, n))
+		return p;
+	moved = move(p, old, n, n + n / 8);
+	return moved ? moved : move(p, old, n, n);
+}
+
+/* Small and large blocks are moved here; the rest is oldmalloc's. */
 void *__libc_realloc(void *p, size_t n)
 {
 	struct chunk *chunk;
@@ -262,21 +264,26 @@ void *__libc_realloc(void *p, size_t n)
 	n += !n;
 	if (!p)
 		return __libc_malloc_impl(n);
+	if (n > PTRDIFF_MAX - SIZE_ALIGN - 2 * PAGE_SIZE) {
+		errno = ENOMEM;
+		return NULL;
+	}
 	chunk = MEM_TO_CHUNK(p);
 	old = CHUNK_SIZE(chunk);
-	if (IS_MMAPPED(chunk) || old > BINS * SIZE_ALIGN || n > BINS * SIZE_ALIGN - OVERHEAD) {
-		grow_for(n);
-		return chunk_realloc(p, n);
-	}
 	room = old - OVERHEAD;
+	if (IS_MMAPPED(chunk) || n > GROW)
+		return resize_large(chunk, room, n);
+	if (old > BINS * SIZE_ALIGN || n > BINS * SIZE_ALIGN - OVERHEAD) {
+		grow_for(n);
+		moved = chunk_realloc(p, n);
+		if (moved && (heap_used += CHUNK_SIZE(MEM_TO_CHUNK(moved)) - old) > heap_most)
+			heap_most = heap_used;
+		return moved;
+	}
 	if (n <= room && room - n < SIZE_ALIGN)
 		return p;
-	moved = __libc_malloc_impl(n);
-	if (!moved)
-		return n <= room ? p : NULL;
-	memcpy(moved, p, n < room ? n : room);
-	__libc_free(p);
-	return moved;
+	moved = move(p, room, n, n);
+	return moved || n > room ? moved : p;
 }
 
 static void nothing(void) { }
