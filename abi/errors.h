@@ -27,7 +27,7 @@
 	X(OM_EREVOKED,     15, "certificate is revoked", "the platform is no longer trusted by its maker; use another one") \
 	X(OM_EDEBUG,       16, "debug and production enclaves may not be mixed", "sign both images with the same attributes") \
 	X(OM_EIMAGE,       17, "not a valid OptMig image", "build the program with optmig-cc; if it was, the file is damaged or cut off: copy it again") \
-	X(OM_ESIGSTRUCT,   18, "the image's signature does not match its contents", "it is not signed, or was altered since: build it again, or, if that was you, sign it with optmig-sign") \
+	X(OM_ESIGSTRUCT,   18, "the image's signature does not match its contents", "it is not signed, or was altered since (strip and objcopy do that; optmig-strip does not): build it again, or, if that was you, sign it with optmig-sign") \
 	X(OM_EELRANGE,     19, "does not fit into the enclave's address range", "raise `elrange` in the image options") \
 	X(OM_ESGX,         20, "the SGX layer refused the operation", "see the leaf function and code in the message") \
 	X(OM_ENOSGX,       21, "this machine has no usable SGX", "use --emu, or see `optmig info`") \

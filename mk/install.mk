@@ -2,7 +2,8 @@
 # `make install` puts the tools where PREFIX says. What finds its parts relative to itself (optmig-cc: sysroot,
 # runtime, pass) keeps its layout: bin, lib, libexec, sysroot, toolchain and trusted are copied side by side.
 #
-#   PREFIX/bin/optmig...            tools
+#   PREFIX/bin/optmig...            tools; PREFIX/bin/x86_64-optmig-linux-musl-... other names of them
+#   PREFIX/share/optmig, meson      a CMake toolchain file and a Meson cross file
 #   PREFIX/lib/optmig/...           what the compiler needs, in the layout of the build
 #   PREFIX/libexec/optmig-interp    the images' program interpreter, with the installed loader's path in it
 #   PREFIX/lib/optmig/guest         the measured guest's kernel, if `make guest-kernel` has fetched it
@@ -27,8 +28,11 @@ install: all $(PRODUCT)
 	for file in $(PRODUCT:$(B)/product/%=%); do rm -f $(INSTALL_LIB)/$$file; cp $(B)/product/$$file $(INSTALL_LIB)/$$file; done
 	rm -f $(INSTALL_LIB)/libexec/optmig-interp
 	$(call interp,$(PREFIX)/lib/optmig/bin/optmig) -o $(INSTALL_LIB)/libexec/optmig-interp
-	for tool in $(INSTALL_LIB)/bin/optmig*; do ln -sf ../lib/optmig/bin/$$(basename $$tool) $(INSTALL_ROOT)/bin/; done
+	for tool in $(INSTALL_LIB)/bin/optmig* $(INSTALL_LIB)/bin/$(TRIPLET)-*; do ln -sf ../lib/optmig/bin/$$(basename $$tool) $(INSTALL_ROOT)/bin/; done
 	ln -sf ../lib/optmig/libexec/optmig-interp $(INSTALL_ROOT)/libexec/
+	install -d $(INSTALL_ROOT)/share/optmig $(INSTALL_ROOT)/share/meson/cross
+	ln -sf ../../lib/optmig/toolchain/optmig.cmake $(INSTALL_ROOT)/share/optmig/
+	ln -sf ../../../lib/optmig/toolchain/optmig-meson.txt $(INSTALL_ROOT)/share/meson/cross/optmig
 	install -m 644 $(wildcard docs/man/*.1) $(INSTALL_ROOT)/share/man/man1/
 	install -m 644 $(wildcard docs/man/*.5) $(INSTALL_ROOT)/share/man/man5/
 	install -d $(INSTALL_ROOT)/include $(INSTALL_ROOT)/lib/pkgconfig $(INSTALL_ROOT)/share/man/man3

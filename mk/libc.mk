@@ -20,6 +20,7 @@ LIBC_CFLAGS := --target=x86_64-linux-musl -O2 -fPIE -ftls-model=local-exec -fno-
 	-fno-strict-aliasing -frounding-math -w -D__OPTMIG__=1
 LIBC_INCLUDE := -I$(TOP)/libc/include -I$(TOP)/abi
 
+# CMSG_NXTHDR: clang warns of its comparison and cast in the program's line, which -Werror makes errors of.
 $(MUSL_SRC)/.assembled: $(LIBC_OVERLAY) tools/fetch-source mk/libc.mk | deps
 	tools/fetch-source musl $(MUSL_VERSION)-1 $(MUSL_FILES) $(DL)
 	rm -rf $(MUSL_SRC)
@@ -32,6 +33,9 @@ $(MUSL_SRC)/.assembled: $(LIBC_OVERLAY) tools/fetch-source mk/libc.mk | deps
 	for f in $(MUSL_ASM); do { printf '\043include "optmig-asm.h"\n\tOPTMIG_ASM_MARKS\n\t.text\n'; sed 's/#.*//' $(MUSL_SRC)/src/math/x86_64/$$f.s; \
 		printf '\t.section .note.GNU-stack,"",@progbits\n'; } > $(MUSL_SRC)/src/math/$(MUSL_ARCH)/$$f.S; done
 	cp -a libc/overlay/. $(MUSL_SRC)/
+	sed -i -e 's/__MHDR_END(mhdr) - (unsigned char \*)(cmsg)/(size_t)(&)/' -e 's/(struct cmsghdr \*)__CMSG_NEXT/(struct cmsghdr *)(void *)__CMSG_NEXT/' \
+		$(MUSL_SRC)/include/sys/socket.h
+	grep -q '(size_t)(__MHDR_END' $(MUSL_SRC)/include/sys/socket.h && grep -q '(void \*)__CMSG_NEXT' $(MUSL_SRC)/include/sys/socket.h
 	touch $@
 
 # $(call libc_variant,name,object directory,sysroot,OPTMIG_PASS words,more flags)

@@ -23,7 +23,7 @@ $(PASS) $(B)/product/toolchain/optmig-pass.so:
 	$(CLANGXX) -shared -o $@ $^
 
 # optmig-cc. Its parts in C, and one file of C++ for the TOML library. optmig-scan is the only one that loads LLVM.
-CC_SOURCES := $(addprefix toolchain/cc/,main.c args.c env.c help.c options.c plan.c launch.c run.c util.c map.c stamps.c sections.c image.c finish.c)
+CC_SOURCES := $(addprefix toolchain/cc/,main.c args.c env.c help.c known.c options.c plan.c launch.c run.c util.c map.c stamps.c sections.c image.c finish.c)
 # What it is called says what it is: toolchain/cc/args.c.
 $(B)/bin/optmig-c++: $(B)/bin/optmig-cc
 	ln -sf optmig-cc $@
@@ -48,12 +48,15 @@ CFLAGS_host_toolchain_cc_scan := -I/usr/lib/llvm-$(LLVM)/include
 $(B)/libexec/optmig-scan: $(call objs,host,toolchain/cc/scan.c toolchain/cc/util.c toolchain/cc/map.c)
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^ $$($(LLVM_CONFIG) --ldflags --libs)
-CFLAGS_host_toolchain_strip_main := -Itoolchain
-$(B)/bin/optmig-strip: $(call objs,host,$(addprefix toolchain/,strip/main.c cc/util.c cc/run.c))
+$(foreach f,main image objcopy,$(eval CFLAGS_host_toolchain_strip_$(f) := -Itoolchain))
+$(B)/bin/optmig-strip: $(call objs,host,$(addprefix toolchain/,strip/main.c strip/image.c cc/util.c cc/run.c))
 	@mkdir -p $(@D)
 	$(CLANG) -o $@ $^
-# Wrappers: archives need nothing special, but build systems want the names.
-$(B)/bin/optmig-ar $(B)/bin/optmig-ranlib: mk/toolchain.mk
+$(B)/bin/optmig-objcopy: $(call objs,host,$(addprefix toolchain/,strip/objcopy.c strip/image.c cc/util.c cc/run.c))
+	@mkdir -p $(@D)
+	$(CLANG) -o $@ $^
+# Wrappers: archives need nothing special, and symbols are read only, but build systems want the names.
+$(B)/bin/optmig-ar $(B)/bin/optmig-ranlib $(B)/bin/optmig-nm: mk/toolchain.mk
 	@mkdir -p $(@D)
 	printf '#!/bin/sh\nexec llvm-%s-$(LLVM) "$$@"\n' $(patsubst optmig-%,%,$(@F)) > $@; chmod +x $@
 $(B)/bin/optmig-pkg-config: toolchain/cc/pkg-config.in
@@ -63,7 +66,25 @@ $(B)/trusted/image.ld: trusted/boot/image.ld
 	@mkdir -p $(@D)
 	cp $< $@
 
-COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-c++ optmig-ar optmig-ranlib optmig-strip optmig-pkg-config) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
+# What build systems look for: ./configure --host=x86_64-optmig-linux-musl finds the tools by these names, CMake and Meson are told by files.
+TRIPLET := x86_64-optmig-linux-musl
+TRIPLET_CC := cc gcc clang
+TRIPLET_CXX := c++ g++ clang++
+TRIPLET_TOOLS := ar ranlib nm strip objcopy pkg-config
+TRIPLET_NAMES := $(addprefix $(B)/bin/$(TRIPLET)-,$(TRIPLET_CC) $(TRIPLET_CXX) $(TRIPLET_TOOLS))
+$(addprefix $(B)/bin/$(TRIPLET)-,$(TRIPLET_CC)): $(B)/bin/optmig-cc
+	ln -sf optmig-cc $@
+$(addprefix $(B)/bin/$(TRIPLET)-,$(TRIPLET_CXX)): $(B)/bin/optmig-c++
+	ln -sf optmig-c++ $@
+$(addprefix $(B)/bin/$(TRIPLET)-,$(TRIPLET_TOOLS)): $(B)/bin/$(TRIPLET)-%: $(B)/bin/optmig-%
+	ln -sf optmig-$* $@
+BUILD_FILES := $(addprefix $(B)/toolchain/,optmig.cmake optmig-rules.cmake optmig-meson.txt)
+$(B)/toolchain/%: toolchain/files/%
+	@mkdir -p $(@D)
+	install -m 644 $< $@
+
+COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-c++ optmig-ar optmig-ranlib optmig-nm optmig-strip optmig-objcopy optmig-pkg-config) \
+	$(TRIPLET_NAMES) $(BUILD_FILES) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
 $(TOOLCHAIN): $(COMPILER) $(B)/trusted/image.ld $(B)/trusted/librt.a $(B)/libexec/optmig-interp $(B)/bin/optmig
 	@touch $@
 ## make toolchain      optmig-cc with everything that it needs

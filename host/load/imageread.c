@@ -76,7 +76,7 @@ static int take_image(struct host_image *image)
 	if (error)
 		return host_fail(error, "%s", image->image.reason ? image->image.reason : om_strerror(error));
 	if (image->image.sigstruct_file_offset == 0)
-		return host_fail(OM_ESIGSTRUCT, "it is not signed, or was stripped by a tool that is not optmig-strip: then build it again");
+		return host_fail(OM_EIMAGE, "its signature is gone: it was stripped or copied by a tool that is not optmig-strip or optmig-objcopy");
 	if (!is_signed(&image->image))
 		return host_fail(OM_ESIGSTRUCT, "the image is not signed yet");
 	memcpy(&image->sigstruct, (const uint8_t *)image->file + image->image.sigstruct_file_offset, sizeof image->sigstruct);

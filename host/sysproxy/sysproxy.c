@@ -154,7 +154,7 @@ static const struct { uint32_t number; uint16_t size; } requests[] = {
 	{ TCGETS, 36 }, { TCSETS, 36 }, { TCSETSW, 36 }, { TCSETSF, 36 }, { TCGETS2, 44 }, { TCSETS2, 44 }, { TCSETSW2, 44 }, { TCSETSF2, 44 },
 	{ TIOCGWINSZ, 8 }, { TIOCSWINSZ, 8 }, { TIOCGPGRP, 4 }, { TIOCGSID, 4 }, { TIOCMGET, 4 }, { TIOCMSET, 4 }, { TIOCMBIS, 4 }, { TIOCMBIC, 4 },
 	{ TIOCGPTN, 4 }, { TIOCSPTLCK, 4 }, { TIOCGPTLCK, 4 }, { TIOCPKT, 4 }, { TCSBRK, 0 }, { TCSBRKP, 0 }, { TCXONC, 0 }, { TCFLSH, 0 },
-	{ TIOCEXCL, 0 }, { TIOCNXCL, 0 },
+	{ TIOCEXCL, 0 }, { TIOCNXCL, 0 }, { TIOCGPKT, 4 }, { TIOCGEXCL, 4 }, { TIOCGETD, 4 }, { TIOCSIG, 0 }, { TIOCGPTPEER, 0 },
 	/* netdevice(7), the questions */
 	{ SIOCGIFNAME, 40 }, { SIOCGIFFLAGS, 40 }, { SIOCGIFADDR, 40 }, { SIOCGIFDSTADDR, 40 }, { SIOCGIFBRDADDR, 40 }, { SIOCGIFNETMASK, 40 },
 	{ SIOCGIFMETRIC, 40 }, { SIOCGIFMEM, 40 }, { SIOCGIFMTU, 40 }, { SIOCGIFHWADDR, 40 }, { SIOCGIFSLAVE, 40 }, { SIOCGIFINDEX, 40 },

@@ -13,6 +13,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -180,9 +181,9 @@ static void traffic_class(void)
 
 static void terminal(void)
 {
-	int master = posix_openpt(O_RDWR | O_NOCTTY), slave;
+	int master = posix_openpt(O_RDWR | O_NOCTTY), null = open("/dev/null", O_RDWR), slave, peer, on = 1, got = -1;
 	struct winsize size = { 20, 70, 0, 0 };
-	char c[8] = "";
+	char c[8] = "", name[64] = "";
 
 	SAY("grantpt", grantpt(master));
 	SAY("unlockpt", unlockpt(master));
@@ -197,8 +198,26 @@ static void terminal(void)
 	SAY("write", write(slave, "ab\n", 3));
 	SAY("tcdrain", tcdrain(slave));
 	SAY("read", read(master, c, 4));
+	SAY("TIOCPKT", ioctl(master, TIOCPKT, &on));
+	SAY("TIOCGPKT", ioctl(master, TIOCGPKT, &got));
+	printf("packets %d\n", got);
+	SAY("TIOCGEXCL", ioctl(slave, TIOCGEXCL, &got));
+	SAY("TIOCGETD", ioctl(slave, TIOCGETD, &got));
+	SAY("TIOCSIG", ioctl(master, TIOCSIG, SIGWINCH));
+	SAY("TIOCGPTPEER of a slave", ioctl(slave, TIOCGPTPEER, O_RDWR));
+	SAY("TIOCGPTPEER of none", ioctl(null, TIOCGPTPEER, O_RDWR));
+	peer = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	printf("peer %d, the same %d, flags %d %x\n", peer >= 0, ttyname(peer) && strcmp(ttyname(peer), ptsname(master)) == 0,
+		fcntl(peer, F_GETFD), fcntl(peer, F_GETFL) & O_ACCMODE);
+	close(peer);
 	close(slave);
 	close(master);
+	SAY("openpty", openpty(&master, &slave, name, NULL, &size));
+	SAY("TIOCGWINSZ", ioctl(slave, TIOCGWINSZ, &size));
+	printf("%d columns, %s\n", size.ws_col, ttyname(slave) && strcmp(ttyname(slave), name) == 0 ? "named" : "other name");
+	close(slave);
+	close(master);
+	close(null);
 }
 
 /* ---- signal-driven input ---- */
@@ -379,6 +398,8 @@ static void others(void)
 
 /* ---- nothing to do ---- */
 
+extern char _end[];             /* behind the last variable */
+
 static void nothing(void)
 {
 	int file = open("/proc/self/exe", O_RDONLY), null = open("/dev/null", O_RDWR), zero = open("/dev/zero", O_RDWR), event = eventfd(0, 0);
@@ -427,6 +448,7 @@ static void nothing(void)
 	SAY("getgroups", getgroups(0, NULL) >= 0);
 	SAY("getrandom", syscall(SYS_getrandom, NULL, 0, 0));
 	SAY("getcwd", syscall(SYS_getcwd, NULL, 0));
+	SAY("access of the last byte there is", access(_end - 1, F_OK));
 	SAY("readlink", syscall(SYS_readlink, "/proc/self/exe", NULL, 0));
 	SAY("nanosleep", syscall(SYS_nanosleep, NULL, NULL));
 	SAY("rt_sigprocmask", syscall(SYS_rt_sigprocmask, SIG_BLOCK, NULL, NULL, 8));

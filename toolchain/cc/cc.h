@@ -146,6 +146,10 @@ _Noreturn void cc_exec(const struct strv *command, bool verbose);
 void cc_remove_directory(const char *path);
 void cc_help(void);
 
+/* ---- known.c: programs that need a switch ---- */
+int cc_known_print(const char *program);      /* NULL: all. Return: an exit status */
+void cc_known_hint(const char *path);         /* of an object or library that was refused; says what is known, once */
+
 /* ---- after the link ---- */
 struct cc_map;
 /* The linked file in memory. */

@@ -17,6 +17,7 @@ static const char *const known[] = {
 	"OPTMIG_SIGN_KEY",  /* signing key, PEM */
 	"OPTMIG_VERBOSE",   /* 1: print the commands that are run */
 	"OPTMIG_KEEP",      /* 1: keep temporary files */
+	"OPTMIG_PREFIX",    /* where libraries for enclaves are installed; read by the CMake toolchain file */
 	"OPTMIG_PASS",      /* options of the pass (toolchain/pass/Options.cpp) */
 	/* read by other parts of OptMig */
 	"OPTMIG_SGX", "OPTMIG_EMU_PROFILE", "OPTMIG_QUIET", "OPTMIG_STATS", "OPTMIG_STATS_JSON", "OPTMIG_EMU_STRICT",

@@ -73,7 +73,7 @@ int cc_finish(const struct cc_plan *plan, const struct cc_env *env, struct cc_op
 	struct cc_elf elf = {.path = plan->output};
 	if (cc_map_read(plan->map, &map)) { cc_error("the link map cannot be read"); return 1; }
 	if (cc_stamps_check(&map, options)) return 1;
-	if (options->scan && scan(plan, env, options)) return 1;
+	if (options->scan && scan(plan, env, options)) { cc_known_hint(plan->output); return 1; }
 	elf.data = cc_read_file(plan->output, &elf.size);
 	if (!elf.data) { cc_error("%s cannot be read", plan->output); return 1; }
 	if (cc_sections_check(&elf, &map, options)) return 1;

@@ -31,6 +31,10 @@ void cc_help(void)
 		"Environment: OPTMIG_CFLAGS, OPTMIG_OPTIONS, OPTMIG_SIGN_KEY (PEM), OPTMIG_VERBOSE=1, OPTMIG_KEEP=1, OPTMIG_ROOT, OPTMIG_CLANG.\n"
 		"optmig-c++ is the same for C++: libc++ is linked, whatever name (-lstdc++) it is asked for by.\n"
 		"Not possible: -shared (an enclave is one static image), OpenMP, -flto (ignored with a note).\n"
+		"  cmake -DCMAKE_TOOLCHAIN_FILE=\"$(optmig-cc --print-cmake-toolchain)\" ...\n"
+		"  meson setup --cross-file \"$(optmig-cc --print-meson-cross)\" ...\n"
+		"  ./configure --host=x86_64-optmig-linux-musl finds all tools by their names\n"
+		"optmig-cc --print-known-switches [PROGRAM] lists programs that need a word more.\n"
 		"PKG_CONFIG=optmig-pkg-config finds libraries that were built for enclaves, not the system's.\n"
 		"All other options are clang's: optmig-cc --help=clang lists them. Manual: optmig-cc(1).\n", stdout);
 }

@@ -8,6 +8,10 @@
  * put at a place that follows from the loaded part alone:
  *
  *     loaded segments | interpreter's path, one page | section headers | every other section, order kept
+ *
+ * strip and objcopy would write another file. Two sections are for them. One has the interpreter's path, so that they leave it where the
+ * kernel finds it, and the loader can say what is wrong. The other is empty and is called what there is to say: they take it for debug
+ * information, and refuse to remove it because the header refers to it.
  */
 #include <elf.h>
 #include <openssl/sha.h>
@@ -144,22 +148,52 @@ static uint64_t loaded_end(const char *data, const Elf64_Ehdr *eh, int *ret_inte
 	return end;
 }
 
+#define GUARD  ".debug: a signed image; strip it with optmig-strip"
+#define INTERP ".optmig.interp"
+
+/* The table of sections with two more, and what was added to the names; see the top. NULL: there is no header, or there are no names. */
+static Elf64_Shdr *guarded_sections(const struct cc_elf *elf, const Elf64_Ehdr *eh, uint64_t interp_at, const char **ret_names)
+{
+	if (eh->e_shstrndx >= eh->e_shnum) return NULL;
+	Elf64_Shdr *table = cc_alloc((eh->e_shnum + 2u) * sizeof *table), *names = &table[eh->e_shstrndx], *header = NULL;
+	memcpy(table, elf->data + eh->e_shoff, eh->e_shnum * sizeof *table);
+	if (names->sh_offset > elf->size || names->sh_size > elf->size - names->sh_offset) return NULL;
+	for (unsigned i = 0; i < eh->e_shnum && !header; i++) {
+		const char *name = elf->data + names->sh_offset + table[i].sh_name;
+		if (table[i].sh_name < names->sh_size && names->sh_size - table[i].sh_name >= sizeof OM_HEADER_SECTION &&
+			memcmp(name, OM_HEADER_SECTION, sizeof OM_HEADER_SECTION) == 0) header = &table[i];
+	}
+	if (!header) return NULL;
+	header->sh_flags |= SHF_LINK_ORDER;
+	header->sh_link = eh->e_shnum;
+	table[eh->e_shnum] = (Elf64_Shdr){.sh_name = (Elf64_Word)names->sh_size, .sh_type = SHT_PROGBITS, .sh_addralign = 1};
+	table[eh->e_shnum + 1] = (Elf64_Shdr){.sh_name = (Elf64_Word)(names->sh_size + sizeof GUARD), .sh_type = SHT_PROGBITS,
+		.sh_offset = interp_at, .sh_size = OM_PAGE_SIZE, .sh_addralign = 1};
+	*ret_names = GUARD "\0" INTERP;
+	return table;
+}
+
 /* The linker made the file, so its structure is sound; sizes are checked all the same where they index. */
 int cc_interp_place(struct cc_elf *elf, const char *interp)
 {
+	static const char no_sections[] = "%s has no section headers";
+	const size_t names_more = sizeof GUARD + sizeof INTERP;
+	const char *more = NULL;
 	Elf64_Ehdr eh;
 	int interp_index;
 	if (elf->size < sizeof eh) { cc_error("%s is truncated", elf->path); return 1; }
 	memcpy(&eh, elf->data, sizeof eh);
 	uint64_t table_size = (uint64_t)eh.e_shnum * sizeof(Elf64_Shdr), page = OM_PAGE_SIZE;
-	if (eh.e_shentsize != sizeof(Elf64_Shdr) || eh.e_shoff > elf->size || table_size > elf->size - eh.e_shoff) { cc_error("%s has no section headers", elf->path); return 1; }
+	if (eh.e_shentsize != sizeof(Elf64_Shdr) || eh.e_shoff > elf->size || table_size > elf->size - eh.e_shoff) { cc_error(no_sections, elf->path); return 1; }
 	uint64_t end = loaded_end(elf->data, &eh, &interp_index);
 	if (strlen(interp) >= page) { cc_error("the path %s is too long", interp); return 1; }
 
-	uint64_t interp_at = align_up(end, page), table_at = interp_at + page, at = table_at + table_size;
-	Elf64_Shdr *sections = cc_alloc(table_size);
-	memcpy(sections, elf->data + eh.e_shoff, table_size);
-	char *out = cc_alloc(elf->size + 4 * page + table_size + 64u * eh.e_shnum);
+	uint64_t interp_at = align_up(end, page), table_at = interp_at + page;
+	Elf64_Shdr *sections = guarded_sections(elf, &eh, interp_at, &more);
+	if (!sections) { cc_error(no_sections, elf->path); return 1; }
+	table_size += 2 * sizeof *sections;
+	uint64_t at = table_at + table_size;
+	char *out = cc_alloc(elf->size + 4 * page + table_size + 64u * eh.e_shnum + names_more);
 	memcpy(out, elf->data, end);
 	for (unsigned i = 0; i < eh.e_shnum; i++) {
 		Elf64_Shdr *s = &sections[i];
@@ -169,10 +203,16 @@ int cc_interp_place(struct cc_elf *elf, const char *interp)
 		memcpy(out + at, elf->data + s->sh_offset, s->sh_size);
 		s->sh_offset = at;
 		at += s->sh_size;
+		if (i != eh.e_shstrndx) continue;
+		memcpy(out + at, more, names_more);
+		s->sh_size += names_more;
+		at += names_more;
 	}
+	sections[eh.e_shnum].sh_offset = at;
 	memcpy(out + interp_at, interp, strlen(interp));
 	memcpy(out + table_at, sections, table_size);
 	eh.e_shoff = table_at;
+	eh.e_shnum = (Elf64_Half)(eh.e_shnum + 2);
 	memcpy(out, &eh, sizeof eh);
 	if (interp_index >= 0) {
 		/* Fixed size: the kernel takes the path up to its NUL. */

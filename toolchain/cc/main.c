@@ -80,6 +80,20 @@ static void explain_cxx(const struct cc_args *args, const struct cc_plan *plan)
 	}
 }
 
+/* --print-...: what is not clang's to answer. Return: an exit status, or -1. */
+static int answer(int argc, char **argv, const struct cc_env *env)
+{
+	static const struct { const char *option, *file; } files[] = {
+		{"--print-cmake-toolchain", "toolchain/optmig.cmake"}, {"--print-meson-cross", "toolchain/optmig-meson.txt"},
+	};
+	const char *word = argc > 1 ? argv[1] : "";
+	if (strcmp(word, "--print-known-switches") == 0) return cc_known_print(argc > 2 ? argv[2] : NULL);
+	if (starts_with(word, "--print-known-switches=")) return cc_known_print(strchr(word, '=') + 1);
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (strcmp(word, files[i].option) == 0) return printf("%s/%s\n", env->root, files[i].file) < 0;
+	return -1;
+}
+
 static int carry_out(const struct cc_args *args, struct cc_plan *plan, const struct cc_env *env,
 	struct cc_options *options)
 {
@@ -92,6 +106,7 @@ static int carry_out(const struct cc_args *args, struct cc_plan *plan, const str
 	if (status) {
 		explain_libraries(args, options);
 		explain_cxx(args, plan);
+		cc_known_hint(plan->output);
 	}
 	if (!status && plan->finish) status = cc_sections_place(plan, env, options);
 	return status ? status : plan->finish ? cc_finish(plan, env, options) : cc_partial_check(plan, options);
@@ -104,13 +119,16 @@ int main(int argc, char **argv)
 	struct cc_options options;
 	struct cc_plan plan;
 
-	if (cc_env_read(&env) || cc_args_parse(argc, argv, &args)) return 1;
+	if (cc_env_read(&env)) return 1;
+	int status = answer(argc, argv, &env);
+	if (status >= 0) return status;
+	if (cc_args_parse(argc, argv, &args)) return 1;
 	if (args.help) { cc_help(); return 0; }
 	if (args.mode == CC_PASS_THROUGH) return pass_through(&args, &env);
 	if (read_options(&args, &env, &options) || cc_plan_make(&args, &env, &options, &plan)) return 1;
 	if (options.verify) setenv("OPTMIG_PASS", cc_format("%s verify", getenv("OPTMIG_PASS") ? getenv("OPTMIG_PASS") : ""), 1);
 	if (!plan.link.count) cc_exec(&plan.compile[0], env.verbose);
-	int status = carry_out(&args, &plan, &env, &options);
+	status = carry_out(&args, &plan, &env, &options);
 	if (env.keep) cc_note("temporary files are in %s", plan.temporary);
 	else cc_remove_directory(plan.temporary);
 	if (status) (void)remove(plan.output); /* no half-checked image stays behind */

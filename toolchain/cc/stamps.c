@@ -157,6 +157,7 @@ int cc_stamps_check(const struct cc_map *map, struct cc_options *options)
 	struct file *files = NULL;
 	struct strv checked = {0}, let_in = {0};
 	size_t missing = 0;
+	const char *first = NULL;
 	for (size_t i = 0; i < map->count; i++) {
 		const struct cc_section *s = &map->section[i];
 		bool seen = !starts_with(s->name, ".text") && !starts_with(s->name, ".init") && !starts_with(s->name, ".fini");
@@ -167,6 +168,7 @@ int cc_stamps_check(const struct cc_map *map, struct cc_options *options)
 		if (excused(s->object, options)) { strv_add(&let_in, s->object); continue; }
 		if (!missing++) cc_error("these objects were not compiled with this version of optmig-cc, so what they write could be lost in a migration:");
 		fprintf(stderr, "    %s\n", s->object);
+		if (!first) first = s->object;
 	}
 	if (!missing) {
 		warn_let_in(&let_in);
@@ -176,5 +178,6 @@ int cc_stamps_check(const struct cc_map *map, struct cc_options *options)
 	fputs("  compile them with optmig-cc; assembly declares its marks with OPTMIG_ASM_MARKS (<optmig-asm.h>);\n"
 		"  or link with -Xoptmig allow-uninstrumented=NAME,NAME: what they write is then found by\n"
 		"  write protection, which makes the program slower while it moves\n", stderr);
+	cc_known_hint(first);
 	return 1;
 }

@@ -84,18 +84,26 @@ long rt_app_store(uint64_t app, size_t size, void (*store)(void *argument), void
 	return error;
 }
 
+/* How much may be read at once of a string that goes on here: most are short, and one may end where the program's memory does. */
+static size_t string_part(uint64_t app, size_t room)
+{
+	uint64_t end = (uint64_t)__rt_tracked_end, part = OM_PAGE_SIZE - (app & (OM_PAGE_SIZE - 1));
+
+	if (part > 64)
+		part = 64;
+	if (app < end && part > end - app)
+		part = end - app;
+	return part < room ? part : room;
+}
+
 long rt_app_get_string(char *trusted, uint64_t app, size_t size)
 {
 	size_t done = 0;
 
 	while (done < size) {
-		size_t part = OM_PAGE_SIZE - ((app + done) & (OM_PAGE_SIZE - 1));
+		size_t part = string_part(app + done, size - done);
 		char *end;
 
-		if (part > size - done)
-			part = size - done;
-		if (part > 64)
-			part = 64; /* most strings are short: do not read a page for each */
 		if (rt_app_get(trusted + done, app + done, part) < 0)
 			return -EFAULT;
 		end = memchr(trusted + done, 0, part);

@@ -22,7 +22,8 @@ static const struct request { uint32_t number; uint16_t size, way; } requests[] 
 	{ LX_TCGETS2, 44, OUT }, { LX_TCSETS2, 44, IN }, { LX_TCSETSW2, 44, IN }, { LX_TCSETSF2, 44, IN },
 	{ TIOCGWINSZ, 8, OUT }, { TIOCSWINSZ, 8, IN }, { TIOCGPGRP, 4, OUT }, { TIOCGSID, 4, OUT },
 	{ TIOCMGET, 4, OUT }, { TIOCMSET, 4, IN }, { TIOCMBIS, 4, IN }, { TIOCMBIC, 4, IN },
-	{ TIOCGPTN, 4, OUT }, { TIOCSPTLCK, 4, IN }, { TIOCGPTLCK, 4, OUT }, { TIOCPKT, 4, IN },
+	{ TIOCGPTN, 4, OUT }, { TIOCSPTLCK, 4, IN }, { TIOCGPTLCK, 4, OUT }, { TIOCPKT, 4, IN }, { TIOCGPKT, 4, OUT },
+	{ TIOCGEXCL, 4, OUT }, { TIOCGETD, 4, OUT }, { TIOCSIG, 0, VALUE },
 	{ TCSBRK, 0, VALUE }, { TCSBRKP, 0, VALUE }, { TCXONC, 0, VALUE }, { TCFLSH, 0, VALUE }, { TIOCEXCL, 0, VALUE }, { TIOCNXCL, 0, VALUE },
 	/* interfaces: struct ifreq */
 	{ SIOCGIFNAME, IFREQ_SIZE, BOTH }, { SIOCGIFFLAGS, IFREQ_SIZE, BOTH }, { SIOCGIFADDR, IFREQ_SIZE, BOTH },
@@ -136,6 +137,15 @@ static long host_request(struct rt_io_ofd *ofd, uint32_t number, uint64_t app)
 	return changes_interfaces(number) ? -EPERM : -ENOTTY;
 }
 
+/* The other end of a pseudoterminal whose master this is. */
+static long open_peer(struct rt_io_ofd *ofd, uint32_t flags)
+{
+	if (ofd->host_fd < 0)
+		return -ENOTTY;
+	return rt_io_install_host(RT_IO_OTHER, rt_host(__NR_ioctl, (uint64_t)ofd->host_fd, TIOCGPTPEER, flags | O_NOCTTY | O_CLOEXEC, 0, 0, 0),
+		flags & (O_ACCMODE | LX_SETFL_MASK), flags & O_CLOEXEC ? FD_CLOEXEC : 0, NULL);
+}
+
 static long change_status(struct rt_io_ofd *ofd, uint32_t flag, uint64_t app)
 {
 	int32_t on;
@@ -165,6 +175,8 @@ long rt_io_ioctl(struct rt_thread *t)
 		if (!(ofd->status & FASYNC))
 			ofd->async_fd = (int32_t)fd;
 		return change_status(ofd, FASYNC, app);
+	case TIOCGPTPEER:
+		return open_peer(ofd, (uint32_t)app);
 	case FIOSETOWN: case SIOCSPGRP:
 		return ofd->kind == RT_IO_SOCKET ? rt_io_async_ioctl(ofd, true, app) : -ENOTTY;
 	case FIOGETOWN: case SIOCGPGRP:
