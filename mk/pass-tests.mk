@@ -7,5 +7,5 @@ $(SHIM): tests/pass/shim/shim.c tests/pass/shim/shim.S abi/passrt.h abi/marks.h 
 	$(CLANG) -Iabi -c tests/pass/shim/shim.S -o $(@D)/shim_S.o
 	rm -f $@; $(AR) rcs $@ $(@D)/shim_c.o $(@D)/shim_S.o
 
-TEST_DEPS += $(SHIM) $(TOOLCHAIN) $(SYSROOT_VERIFY)/lib/libc.a
+TEST_DEPS += $(SHIM) $(TOOLCHAIN) $(SYSROOT_VERIFY)/lib/libc.a $(SYSROOT_VERIFY)/lib/libunwind.a
 TESTS += tests/lit/run tests/pass/verify tests/pass/mutants tests/toolchain/libc tests/toolchain/libc_cycles tests/toolchain/cc tests/toolchain/sign tests/toolchain/sections tests/toolchain/buildsystems

@@ -147,7 +147,7 @@ void IntervalBuilder::build(ArrayRef<StoreRequest> Requests, SmallVectorImpl<Spa
 {
 	DenseMap<const Instruction *, SmallVector<const StoreRequest *, 1>> ByInstruction;
 	for (const StoreRequest &R : Requests)
-		if (R.Lane < 0 && !(O.drop & R.Class)) {
+		if (R.Lane < 0 && !(O.drop && (O.drop & (R.Class | testingPlace(*R.At))))) {
 			ByInstruction[R.At].push_back(&R);
 			if (O.widen && O.available && O.gate && O.calls) addToHull(itemOf(R));
 		}

@@ -5,6 +5,7 @@
 #define OPTMIG_PASS_OPTIONS_H
 
 #include "llvm/ADT/StringRef.h"
+#include "llvm/IR/Instruction.h"
 #include "llvm/Support/Error.h"
 #include <string>
 
@@ -23,6 +24,13 @@ enum MarkClass : unsigned {
 	MarkFused = 1u << 9,     // the marks of a segment that ends in a poll
 	MarkStrip = 1u << 7,     // the marks before a strip or a short loop
 	MarkInvoke = 1u << 10,   // the marks behind a call that may throw, of what was marked before it
+	// By where the store stands (testingPlace):
+	MarkLandingPad = 1u << 11,  // where a call unwinds to
+	MarkCleanup = 1u << 12,     // on the way to a resume
+	MarkGuard = 1u << 13,       // between a guard's acquisition and its release
+	MarkCoroutine = 1u << 14,   // before a coroutine's tail call
+	MarkNoReturn = 1u << 15,    // before a call that does not return
+	MarkTerminator = 1u << 16,  // by a terminator itself
 };
 
 struct Options {
@@ -55,6 +63,7 @@ struct Options {
 // with it, if anything; empty names are none.
 bool testingOption(llvm::StringRef Name, llvm::StringRef Value, Options &Into, std::string &Problem);
 extern const char *const testingOptions[]; // their names, NULL at the end
+unsigned testingPlace(const llvm::Instruction &At); // the classes of marks that an instruction's place adds
 
 llvm::Expected<Options> parseOptions(llvm::StringRef Text, Options Start);
 llvm::Expected<Options> optionsFromEnvironment();

@@ -383,6 +383,19 @@ bool rt_mapped_beyond(uint64_t index, bool write)
 
 /* ---- for io -------------------------------------------------------------------------------------------------------------- */
 
+bool rt_mapped_shows(uint64_t device, uint64_t inode)
+{
+	bool found = false;
+
+	if (none())
+		return false;
+	hold();
+	for (uint32_t i = 0; i < end && !found; i++)
+		found = records[i].count && rt_io_map_is(records[i].file, device, inode);
+	let_go();
+	return found;
+}
+
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size)
 {
 	if (none() || !size)

@@ -51,6 +51,7 @@ bool rt_mapped_beyond(uint64_t index, bool write);
 
 /* For io: the program has changed a file's content or size. Cheap while no file is mapped. */
 extern uint32_t rt_mapped_count;
+bool rt_mapped_shows(uint64_t device, uint64_t inode); /* does any mapping show this file? */
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size);
 void rt_mapped_resized(uint64_t device, uint64_t inode); /* 0, 0: of which file, is not known */
 

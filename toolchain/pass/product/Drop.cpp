@@ -5,3 +5,5 @@
 const char *const optmig::testingOptions[] = {nullptr};
 
 bool optmig::testingOption(llvm::StringRef, llvm::StringRef, Options &, std::string &) { return false; }
+
+unsigned optmig::testingPlace(const llvm::Instruction &) { return 0; }

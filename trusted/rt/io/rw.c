@@ -193,10 +193,11 @@ static long get(uint64_t fd, bool writing, struct rt_io_ofd **ret_ofd)
 	return get_at(fd, writing, false, ret_ofd);
 }
 
-/* Where `size` bytes have gone that were written at `offset`, or at the description's position. */
+/* Where `size` bytes have gone that were written at `offset`, or at the description's position. The host is asked where that is only when
+ * this very file is mapped: a program that maps some files and writes others would make two calls for one, every time. */
 static void show_written(struct rt_io_ofd *ofd, int64_t offset, uint64_t size)
 {
-	if (!__atomic_load_n(&rt_mapped_count, __ATOMIC_ACQUIRE))
+	if (!rt_mapped_shows(ofd->file.device, ofd->file.inode))
 		return;
 	rt_ub_reset();
 	if (ofd->status & O_APPEND)
