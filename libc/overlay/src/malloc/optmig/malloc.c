@@ -117,7 +117,7 @@ static void *large_malloc(size_t n)
 		return NULL;
 	}
 	if (n > GROW)
-		return malloc_run(n);
+		return malloc_run(n, 0);
 	grow_for(n);
 	p = chunk_malloc(n);
 	if (p && (heap_used += CHUNK_SIZE(MEM_TO_CHUNK(p))) > heap_most)
@@ -226,9 +226,10 @@ void __libc_free(void *p)
 		give_back(c, (unsigned)bin, most_of((unsigned)bin) / 2);
 }
 
+/* What has grown may grow again: it is given the largest run, which has most behind it. */
 static void *move(void *p, size_t old, size_t n, size_t room)
 {
-	void *moved = __libc_malloc_impl(room);
+	void *moved = room > GROW && n > old ? malloc_run(room, 1) : __libc_malloc_impl(room);
 
 	if (!moved)
 		return NULL;

@@ -146,15 +146,15 @@ static void free_run(char *at, size_t part, size_t size)
 	unmap(gone, count);
 }
 
-/* The smallest that is large enough, or NULL. */
-static char *take_run(size_t *size)
+/* The smallest that is large enough, or the largest; or NULL. */
+static char *take_run(size_t *size, int largest)
 {
 	unsigned best = RUNS;
 	char *at = NULL;
 
 	lock(runs_lock);
 	for (unsigned i = 0; i < run_count; i++)
-		if (runs[i].size >= *size && (best == RUNS || runs[i].size < runs[best].size))
+		if (runs[i].size >= *size && (best == RUNS || (largest ? runs[i].size > runs[best].size : runs[i].size < runs[best].size)))
 			best = i;
 	if (best < RUNS)
 		at = cut_run(best, size);
@@ -183,10 +183,10 @@ static size_t pages_for(size_t n)
 }
 
 /* Context: n can be a size (adjust_size). */
-static void *malloc_run(size_t n)
+static void *malloc_run(size_t n, int largest)
 {
 	size_t size = pages_for(n);
-	char *at = size <= RUN_MOST ? take_run(&size) : NULL;
+	char *at = size <= RUN_MOST ? take_run(&size, largest) : NULL;
 	struct chunk *c;
 
 	reused = at ? at + OVERHEAD : NULL;
