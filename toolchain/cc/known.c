@@ -23,7 +23,7 @@ static const struct known { const char *program, *command, *why; } known[] = {
 	{"libvpx", "./configure --target=generic-gnu", "assembly"},
 	{"mbedtls", "scripts/config.py unset MBEDTLS_HAVE_ASM (and MBEDTLS_AESNI_C, MBEDTLS_PADLOCK_C)", "inline assembly that writes memory"},
 	{"nettle", "./configure --disable-assembler --disable-shared", "assembly"},
-	{"nginx", "./configure --with-cc=optmig-cc; nginx.conf: daemon off; master_process off;", "fork does not exist inside"},
+	{"nginx", "./configure --with-cc=optmig-cc --without-http_rewrite_module --without-http_gzip_module; nginx.conf: daemon off; master_process off;", "fork does not exist inside; PCRE and zlib have to be built for enclaves"},
 	{"openssl", "./Configure linux-generic64 no-asm no-shared no-dso no-engine no-async", "assembly; contexts that it switches by itself"},
 	{"perl", "./Configure -des -Dcc=optmig-cc -Uusedl", "there are no plug-ins"},
 	{"python", "./configure --disable-shared MODULE_BUILDTYPE=static (modules: Modules/Setup.local, *static*)", "there are no plug-ins"},
