@@ -84,7 +84,7 @@ Completion::Completion(llama_model &used, const Options &options, const httplib:
 	auto params = llama_context_default_params();
 	params.n_ctx = params.n_batch = options.context;
 	params.n_threads = params.n_threads_batch = options.threads;
-	context.reset(llama_init_from_model(model, params));
+	context.reset(llama_new_context_with_model(model, params));
 	if (!threads || !context) throw std::runtime_error("no memory for a context");
 	llama_attach_threadpool(context.get(), threads.get(), threads.get());
 
