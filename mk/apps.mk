@@ -32,12 +32,12 @@ $(foreach a,libsvm openssl sqlite,$(B)/apps/optmig/$(a)/.built $(B)/apps/native/
 # Only measured (bench/suite): the tests do not need them.
 BENCH_APPS_ONLY := libsvm openssl lighttpd
 # Only in `make apps-all`, which has the time for them.
-SLOW_APPS := leveldb minisat fasttext
+SLOW_APPS := leveldb minisat fasttext snappy
 # Libraries that others of them use.
 LIBRARY_APPS := zlib
 APPS := $(filter-out $(BENCH_APPS_ONLY) $(SLOW_APPS) $(LIBRARY_APPS),$(APPS))
 $(B)/apps/bare/memcached/.built: $(B)/apps/bare/libevent/.built
-CXX_APPS := leveldb minisat fasttext
+CXX_APPS := leveldb minisat fasttext snappy
 $(CXX_APPS:%=$(B)/apps/optmig/%/.built): $(B)/.toolchain-cxx
 $(CXX_APPS:%=$(B)/apps/native/%/.built): $(B)/cxx/native/c++
 $(foreach v,optmig native bare,$(eval $(B)/apps/$(v)/minisat/.built: $(B)/apps/$(v)/zlib/.built))
