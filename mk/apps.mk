@@ -32,19 +32,23 @@ $(foreach a,libsvm openssl sqlite,$(B)/apps/optmig/$(a)/.built $(B)/apps/native/
 # Only measured (bench/suite): the tests do not need them.
 BENCH_APPS_ONLY := libsvm openssl lighttpd
 # Only in `make apps-all`, which has the time for them.
-SLOW_APPS := leveldb llama
-APPS := $(filter-out $(BENCH_APPS_ONLY) $(SLOW_APPS),$(APPS))
+SLOW_APPS := leveldb minisat fasttext snappy llama
+# Libraries that others of them use.
+LIBRARY_APPS := zlib
+APPS := $(filter-out $(BENCH_APPS_ONLY) $(SLOW_APPS) $(LIBRARY_APPS),$(APPS))
 $(B)/apps/bare/memcached/.built: $(B)/apps/bare/libevent/.built
-$(B)/apps/optmig/leveldb/.built $(B)/apps/optmig/llama/.built: $(B)/.toolchain-cxx
+CXX_APPS := leveldb minisat fasttext snappy llama
+$(CXX_APPS:%=$(B)/apps/optmig/%/.built): $(B)/.toolchain-cxx
+$(CXX_APPS:%=$(B)/apps/native/%/.built): $(B)/cxx/native/c++
+$(foreach v,optmig native bare,$(eval $(B)/apps/$(v)/minisat/.built: $(B)/apps/$(v)/zlib/.built))
 $(B)/apps/optmig/llama/.built $(B)/apps/native/llama/.built: tools/fetch-npm
-$(B)/apps/native/llama/.built: | $(B)/.deps-llama
-$(B)/.deps-llama: mk/apps.mk | deps
-	tools/deps libc++-19-dev libc++abi-19-dev
-	@touch $@
 ## make apps           build all programs of apps/ with optmig-cc
 .PHONY: apps apps-native
 apps: $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built)
 apps-native: $(foreach a,$(APPS),$(B)/apps/native/$(a)/.built)
+
+# Those with a suite of their own (apps/suite).
+SUITE_APPS := $(patsubst apps/%/recipe,%,$(shell grep -l '^suite()' apps/*/recipe))
 
 # Each program inside an enclave against its native build.
 APP_TESTS := sqlite compress lua redis memcached kernels
@@ -56,4 +60,5 @@ TEST_DEPS += $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$
 apps-all: apps apps-native $(foreach a,$(SLOW_APPS),$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$(a)/.built) test-build
 	tests/run $(APP_TESTS:%=tests/apps/%) $(SLOW_APPS:%=tests/apps/%)
 	tests/integration/migrate_apps
-	tests/integration/migrate_apps $(SLOW_APPS)
+	apps/suite $(SUITE_APPS)
+	tests/integration/migrate_apps $(SLOW_APPS) db_bench

@@ -16,7 +16,7 @@ $(B)/bench/programs/touch: bench/programs/touch.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -O2 -Xoptmig heap=9G $< -o $@
 BENCH_PROGRAMS += $(B)/bench/programs/true-8g $(B)/bench/programs/touch
-BENCH_APPS = $(foreach v,optmig native,$(foreach a,redis memcached sqlite kernels llama,$(B)/apps/$(v)/$(a)/.built))
+BENCH_APPS = $(foreach v,optmig native,$(foreach a,redis memcached sqlite kernels leveldb llama,$(B)/apps/$(v)/$(a)/.built))
 ## make bench-runtime  inside an enclave against native: programs, system calls, start-up
 .PHONY: bench-runtime
 bench-runtime: all $(BENCH_PROGRAMS) $(BENCH_APPS) $(BENCH_CLIENTS)

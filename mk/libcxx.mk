@@ -27,7 +27,7 @@ LIBCXX_NAMES := algorithm any atomic barrier bind call_once charconv chrono cond
 	system_error thread typeinfo valarray variant vector verbose_abort ryu/d2fixed ryu/d2s ryu/f2s filesystem/directory_entry \
 	filesystem/directory_iterator filesystem/filesystem_clock filesystem/filesystem_error filesystem/operations filesystem/path
 LIBCXXABI_NAMES := abort_message cxa_aux_runtime cxa_default_handlers cxa_demangle cxa_exception cxa_exception_storage cxa_guard cxa_handlers \
-	cxa_personality cxa_thread_atexit cxa_vector cxa_virtual fallback_malloc private_typeinfo stdlib_exception stdlib_new_delete \
+	cxa_personality cxa_vector cxa_virtual fallback_malloc private_typeinfo stdlib_exception stdlib_new_delete \
 	stdlib_stdexcept stdlib_typeinfo
 
 CXX_FLAGS := -O2 -w -ffunction-sections -fdata-sections -DNDEBUG
@@ -74,8 +74,10 @@ $(B)/cxx/$(1)/c/registers.o: cxx/registers.S libc/include/optmig-asm.h
 $(B)/cxx/$(1)/c/dso_handle.o: cxx/dso_handle.c
 $(B)/cxx/$(1)/once.o: cxx/once.cpp $(B)/cxx/$(1)/key
 	$$(CXX_$(1)) -std=c++17 -c cxx/once.cpp -o $$@
+$(B)/cxx/$(1)/thread_atexit.o: cxx/thread_atexit.cpp $(B)/cxx/$(1)/key
+	$$(CXX_$(1)) -std=c++17 -fno-exceptions -c cxx/thread_atexit.cpp -o $$@
 $(2)/lib/libc++.a: $(LIBCXX_NAMES:%=$(B)/cxx/$(1)/libcxx/%.o) $(B)/cxx/$(1)/once.o
-$(2)/lib/libc++abi.a: $(LIBCXXABI_NAMES:%=$(B)/cxx/$(1)/libcxxabi/%.o) $(B)/cxx/$(1)/c/dso_handle.o
+$(2)/lib/libc++abi.a: $(LIBCXXABI_NAMES:%=$(B)/cxx/$(1)/libcxxabi/%.o) $(B)/cxx/$(1)/c/dso_handle.o $(B)/cxx/$(1)/thread_atexit.o
 $(2)/lib/libunwind.a: $(B)/cxx/$(1)/libunwind/libunwind.o $(addprefix $(B)/cxx/$(1)/c/,UnwindLevel1.o UnwindLevel1-gcc-ext.o registers.o gcc_personality_v0.o int_util.o)
 $(CXX_LIBS:%=$(2)/lib/lib%.a): $(B)/cxx/$(1)/headers
 	rm -f $$@
@@ -94,6 +96,14 @@ cxx: $(CXX_TOOLCHAIN)
 cxx-verify: $(CXX_LIBS:%=$(SYSROOT_VERIFY)/lib/lib%.a)
 all: $(CXX_TOOLCHAIN)
 
+# The same library as Debian builds it, for the native half of comparisons. It is unpacked, not installed: it would drive out others. The
+# unwinder is the system's: glibc's own frames are unwound with that one.
+CXX_NATIVE := libc++-19-dev 21e79a3c1557f0dbc8dc2dd1f123523ab08784a8fa2204c0ef7937e3c9baad95 \
+	libc++abi-19-dev 78d59818a21a756868670d7b27d2737fd33b23f7597585d56e0656dd059147d9
+$(B)/cxx/native/c++: mk/libcxx.mk cxx/native tools/fetch-binary | deps
+	tools/fetch-binary $(lastword $(CXX_PACKAGE)) $(CXX_NATIVE) $(DL) $(@D)
+	install -m 755 cxx/native $@
+
 # C++ inside against C++ outside, where another library stands under it; and moved in the middle.
 $(B)/tests/programs/cxx: tests/programs/cxx.cpp $(CXX_TOOLCHAIN)
 	@mkdir -p $(@D)
@@ -109,7 +119,16 @@ $(B)/tests/migrate/cxx: tests/programs/migrate/cxx.cpp $(CXX_TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-c++ -Xoptmig debug=1 -std=c++20 -O2 $< -o $@ -lpthread
 .SECONDARY: $(B)/tests/programs/cxx $(B)/tests/programs/cxx.verify
-TESTS += $(B)/tests/programs/cxx.test tests/integration/mig_cxx tests/toolchain/cxx
+# What came after C++20, against the same library outside. Small optimisation only, since the compiler takes long enough for its headers.
+$(B)/tests/programs/cxx23: tests/programs/cxx23.cpp $(CXX_TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-c++ -std=c++23 -O1 -Wno-deprecated-declarations $(RT_PROGRAM_OPTIONS) -o $@ $<
+$(B)/tests/programs/cxx23.native: tests/programs/cxx23.cpp $(B)/cxx/native/c++ | deps
+	@mkdir -p $(@D)
+	$(B)/cxx/native/c++ -std=c++23 -O1 -Wno-deprecated-declarations $< -lpthread -o $@
+$(B)/tests/programs/cxx23.test: $(B)/tests/programs/cxx23.native
+.SECONDARY: $(B)/tests/programs/cxx23
+TESTS += $(B)/tests/programs/cxx.test $(B)/tests/programs/cxx23.test tests/integration/mig_cxx tests/toolchain/cxx
 TEST_DEPS += $(B)/tests/migrate/cxx $(CXX_TOOLCHAIN)
 ## make soak-cxx       C++ and its library as a verify image: every store must have left its mark (builds the library again for that)
 .PHONY: soak-cxx
