@@ -10,8 +10,8 @@
  *   after it leaves a program that everybody finds, and whose exit status nobody will know.
  * - INT, HUP and TERM are not its own: who stops a service, or a session, means programs only if he names them.
  *
- * Arguments: DIRECTORY run|receive USER|- WORKDIR -- COMMAND..., USER being whose its report is; descriptors: 3 the listening socket of a receiver, 4 a pipe on which it
- * says that the program is written down ("+"), or why there is none.
+ * Arguments: DIRECTORY run|receive USER|- WORKDIR -- COMMAND..., USER being whose its report is; descriptors: 3 the listening socket of a
+ * receiver, 4 a pipe on which it says that the program is written down ("+"), or why there is none.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -161,6 +161,29 @@ static int find_state(void)
 	return 0;
 }
 
+/* What systemd says to this process is nobody else's. */
+static int make_environment(void)
+{
+	static const char *const ours[] = { "NOTIFY_SOCKET=", "LISTEN_", "WATCHDOG_", "JOURNAL_STREAM=", "INVOCATION_ID=", "MAINPID=", "OPTMIG_LISTEN_FD=",
+		"OPTMIG_REPORT_FILE=" };
+	size_t count = 0;
+
+	while (environ[count])
+		count++;
+	service.environment = calloc(count + 1, sizeof *service.environment);
+	if (!service.environment)
+		return host_fail(OM_ENOMEM, "no memory");
+	for (size_t from = 0, to = 0; from < count; from++) {
+		bool is_ours = false;
+
+		for (unsigned i = 0; i < sizeof ours / sizeof *ours; i++)
+			is_ours |= strncmp(environ[from], ours[i], strlen(ours[i])) == 0;
+		if (!is_ours)
+			service.environment[to++] = environ[from];
+	}
+	return 0;
+}
+
 /* Two services with the same records would order the same. */
 static int lock_state(void)
 {
@@ -242,6 +265,8 @@ static int begin(int *ret_fd)
 	int error = find_programs();
 
 	if (!error)
+		error = make_environment();
+	if (!error)
 		error = find_state();
 	if (!error)
 		error = lock_state();
@@ -249,6 +274,9 @@ static int begin(int *ret_fd)
 		error = find_certificates();
 	if (!error)
 		error = hear_signals();
+	/* Before anybody asks for one. */
+	if (!error)
+		units_load();
 	if (!error)
 		error = peer_begin(&peers);
 	if (!error)
@@ -270,9 +298,7 @@ int main(int argc, char **argv)
 		host_error("optmigd: %s", host_reason());
 		return FAILED;
 	}
-	units_load();
-	/* Programs are not systemd's to hear of. */
-	(void)sd_notify(1, "READY=1\nSTATUS=serving");
+	(void)sd_notify(0, "READY=1\nSTATUS=serving"); /* nothing where there is no systemd */
 	host_error("ready on %s", find_socket());
 	socket_serve(fd);
 }

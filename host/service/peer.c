@@ -255,7 +255,7 @@ static int spawn(pid_t *ret_pid)
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attributes, &set);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-	code = posix_spawn(ret_pid, service.https, &actions, &attributes, (char **)(uintptr_t)argv, environ);
+	code = posix_spawn(ret_pid, service.https, &actions, &attributes, (char **)(uintptr_t)argv, service.environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);

@@ -62,6 +62,7 @@ struct service {
 	char state[RECORD_PATH_MAX - UNIT_NAME_MAX - 2];
 	const char *units_directory;            /* of unit files */
 	char optmig[4096], keeper[4096], https[4096];   /* programs */
+	char **environment;                     /* of all that it starts: its own, without what systemd says to it alone */
 	const char *receive;                    /* where receivers listen; NULL: where the peer asked */
 	bool accept_any;                        /* programs of peers that no unit here names */
 	gid_t group;                            /* who may use the socket beside root; 0: nobody */

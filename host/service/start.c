@@ -233,7 +233,7 @@ static int spawn(struct words *w, int output_fd, int listen_fd, int ready_fd)
 	posix_spawnattr_setsigdefault(&attributes, &set);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	w->word[w->count] = NULL;
-	code = posix_spawn(&pid, service.keeper, &actions, &attributes, (char **)(uintptr_t)w->word, environ);
+	code = posix_spawn(&pid, service.keeper, &actions, &attributes, (char **)(uintptr_t)w->word, service.environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	if (code)
