@@ -144,16 +144,11 @@ static int find_programs(void)
 /* The records' directory: ours alone to write to, and the programs' users must be able to reach their report in it. */
 static int find_state(void)
 {
-	const char *own = state_path ? state_path : getenv("OPTMIG_SERVICE_STATE");
-	char runtime[HOST_RUNDIR_MAX];
 	struct stat status;
-	int length, error = host_rundir(1, runtime, sizeof runtime);
+	int error = record_folder(state_path, service.state, sizeof service.state);
 
 	if (error)
 		return error;
-	length = own && *own ? snprintf(service.state, sizeof service.state, "%s", own) : snprintf(service.state, sizeof service.state, "%s-service", runtime);
-	if (length < 0 || (size_t)length >= sizeof service.state || *service.state != '/')
-		return host_fail(OM_EINVAL, "--state: a whole path of less than %zu bytes", sizeof service.state);
 	if (mkdir(service.state, 0711) && errno != EEXIST)
 		return host_fail(OM_EIO, "%s: %s", service.state, strerror(errno));
 	if (lstat(service.state, &status) || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH))

@@ -89,7 +89,7 @@ static int resolve(const char *to, struct mig_address *ret_name, char *ret_addre
 
 static json_t *request_text(const char *command, json_t *arguments)
 {
-	json_t *request = json_pack("{ss so}", "command", command, "arguments", arguments);
+	json_t *request = arguments ? json_pack("{ss so}", "command", command, "arguments", arguments) : json_pack("{ss}", "command", command);
 	char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	json_t *body = text ? json_string(text) : NULL;
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "daemon/client.h"
 #include "daemon/rundir.h"
@@ -115,7 +116,8 @@ static enum service_state state_of(const struct program *p)
 		return has_come(p) ? STATE_RUNNING : STATE_RECEIVING;
 	if (!p->info)
 		return p->hung ? STATE_RUNNING : STATE_STARTING;
-	if (strcmp(text(p->info, "state"), "receiving") == 0)
+	/* Before its session begins a receiver's enclave looks like any that nobody has moved. */
+	if (strcmp(text(p->info, "state"), "receiving") == 0 || (p->receiver && !p->come && strcmp(text(p->report, "status"), "none") == 0))
 		return STATE_RECEIVING;
 	if (strcmp(text(p->report, "role"), "source") != 0)
 		return is_one_of(status, "postcopy-active postcopy-paused") ? STATE_OWED : STATE_RUNNING;
@@ -227,6 +229,16 @@ static void look_at_records(const struct service_unit *u, struct program *p)
 	json_decref(run);
 }
 
+/* What has arrived is here, whatever becomes of its process, and whether it answers the next time or not. */
+static void note_come(const struct service_unit *u, struct program *p)
+{
+	if (!p->receiver || p->come || !p->info || p->state == STATE_RECEIVING)
+		return;
+	p->come = true;
+	if (record_write(u->directory, RECORD_COME, json_pack("{sI}", "when", (json_int_t)time(NULL))))
+		host_error("%s: %s", u->name, host_reason());
+}
+
 void program_look(const struct service_unit *u, bool asks, struct program *p)
 {
 	*p = (struct program){ 0 };
@@ -245,6 +257,7 @@ void program_look(const struct service_unit *u, bool asks, struct program *p)
 	if (!p->alive && p->written && !p->end && record_read(u->directory, RECORD_END, &p->end))
 		p->end = NULL;
 	p->state = p->alive ? state_of(p) : end_of(p);
+	note_come(u, p);
 	p->unsure = is_unsure(p);
 }
 
@@ -265,37 +278,25 @@ static void add(json_t *to, const char *name, json_t *value)
 		json_object_set(to, name, value);
 }
 
-json_t *program_status(struct service_unit *u)
+json_t *program_json(const struct service_unit *u, const struct program *p)
 {
-	struct program p;
-	json_t *o, *unit;
-	bool defined, transient;
+	json_t *o = json_pack("{ss ss}", "name", u->name, "state", service_state_name(p->state));
 
-	pthread_mutex_lock(&service.lock);
-	unit = json_deep_copy(u->unit.object);
-	defined = u->defined;
-	transient = u->transient;
-	pthread_mutex_unlock(&service.lock);
-	program_look(u, true, &p);
-	o = json_pack("{ss ss sb sb}", "name", u->name, "state", service_state_name(p.state), "defined", defined, "transient", transient);
-	if (p.alive) {
-		json_object_set_new(o, "pid", json_integer(p.process.pid));
-		json_object_set_new(o, "keeper", json_integer(p.kept ? p.keeper.pid : 0));
-		json_object_set_new(o, "since", json_integer(p.began));
-		json_object_set_new(o, "answers", json_boolean(!p.hung));
+	if (p->alive) {
+		json_object_set_new(o, "pid", json_integer(p->process.pid));
+		json_object_set_new(o, "keeper", json_integer(p->kept ? p->keeper.pid : 0));
+		json_object_set_new(o, "since", json_integer(p->began));
+		json_object_set_new(o, "answers", json_boolean(!p->hung));
 	}
-	add(o, "info", p.info);
-	add(o, "report", p.report);
-	add(o, "move", p.move ? p.move : json_object_get(p.before, "move"));
-	add(o, "stop", p.stop);
-	if (!p.alive)
-		add(o, "end", p.end);
-	if (p.state == STATE_FAILED && !p.end)
+	add(o, "info", p->info);
+	add(o, "report", p->report);
+	add(o, "move", p->move ? p->move : json_object_get(p->before, "move"));
+	add(o, "stop", p->stop);
+	if (!p->alive)
+		add(o, "end", p->end);
+	if (p->state == STATE_FAILED && !p->end)
 		json_object_set_new(o, "end", json_pack("{ss}", "how", "unknown: its keeper was killed"));
-	if (p.unsure)
+	if (p->unsure)
 		json_object_set_new(o, "unsure", json_true());
-	if (unit)
-		json_object_set_new(o, "unit", unit);
-	program_done(&p);
 	return o;
 }

@@ -42,6 +42,10 @@
 #define RECORD_UNIT   "unit.json"
 #define RECORD_REPORT "report.json"
 
+/* STATE. @given: by an option, or NULL. Return: OM_EINVAL (no whole path, or too long), OM_ENOTFOUND, OM_EPERM (of the runtime directory). */
+__attribute__((warn_unused_result))
+int record_folder(const char *given, char *ret, size_t size);
+
 /* A process and no other: numbers are used again. */
 struct record_process { pid_t pid; uint64_t start_ticks; };
 

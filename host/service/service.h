@@ -113,6 +113,8 @@ void program_done(struct program *program);
 __attribute__((warn_unused_result))
 int program_connect(pid_t pid, struct channel *ret);
 /* {"name", "state", ...} */
+json_t *program_json(const struct service_unit *u, const struct program *p);
+/* The same with what is known of the unit (units.c). */
 json_t *program_status(struct service_unit *u);
 
 /* ---- follow.c --------------------------------------------------------------------------------------------------------------------------- */
