@@ -17,6 +17,7 @@
 #include "util.h"
 
 #define ASK_MS 2000
+#define END_MS 2000
 
 const char *service_state_name(enum service_state state)
 {
@@ -116,8 +117,8 @@ static enum service_state state_of(const struct program *p)
 		return has_come(p) ? STATE_RUNNING : STATE_RECEIVING;
 	if (!p->info)
 		return p->hung ? STATE_RUNNING : STATE_STARTING;
-	/* Before its session begins a receiver's enclave looks like any that nobody has moved. */
-	if (strcmp(text(p->info, "state"), "receiving") == 0 || (p->receiver && !p->come && strcmp(text(p->report, "status"), "none") == 0))
+	/* Before its session begins, and when that fails at once, a receiver's enclave looks like any that nobody has moved. */
+	if (strcmp(text(p->info, "state"), "receiving") == 0 || (p->receiver && !has_come(p) && !is_one_of(status, "postcopy-active postcopy-paused")))
 		return STATE_RECEIVING;
 	if (strcmp(text(p->report, "role"), "source") != 0)
 		return is_one_of(status, "postcopy-active postcopy-paused") ? STATE_OWED : STATE_RUNNING;
@@ -229,6 +230,22 @@ static void look_at_records(const struct service_unit *u, struct program *p)
 	json_decref(run);
 }
 
+/* Its keeper writes how it ended a moment after it has. */
+static void wait_end_record(const struct service_unit *u, struct program *p)
+{
+	for (unsigned i = 0; i < END_MS / 5; i++) {
+		const bool kept = record_process_alive(&p->keeper);
+
+		if (record_read(u->directory, RECORD_END, &p->end) == 0)
+			return;
+		p->end = NULL;
+		p->kept = kept;
+		if (!kept)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+}
+
 /* What has arrived is here, whatever becomes of its process, and whether it answers the next time or not. */
 static void note_come(const struct service_unit *u, struct program *p)
 {
@@ -254,8 +271,8 @@ void program_look(const struct service_unit *u, bool asks, struct program *p)
 	/* It may have ended since it was asked, and its keeper have written why. */
 	if (p->alive && !p->info && !record_process_alive(&p->process))
 		p->alive = false;
-	if (!p->alive && p->written && !p->end && record_read(u->directory, RECORD_END, &p->end))
-		p->end = NULL;
+	if (!p->alive && p->written && !p->end)
+		wait_end_record(u, p);
 	p->state = p->alive ? state_of(p) : end_of(p);
 	note_come(u, p);
 	p->unsure = is_unsure(p);

@@ -18,6 +18,7 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
+#include "daemon/client.h"
 #include "mig/mig.h"
 #include "service.h"
 #include "store/store.h"
@@ -26,6 +27,7 @@
 
 #define READY_S    20
 #define BEGIN_S    60
+#define VAIN_MS    10000
 #define ARGS_MAX   (UNIT_LIST_MAX + 64)
 
 /* ---- command lines -------------------------------------------------------------------------------------------------------------------- */
@@ -465,24 +467,58 @@ static int receive_here(struct service_unit *u, const struct unit *unit, const s
 	return 0;
 }
 
-/* The same peer asks again: its program has not come yet. */
-static int receive_again(struct service_unit *u, const struct program *p, const char *peer, json_t **ret)
+/* Where it is awaited, if that is for this peer. */
+static int awaited(const struct service_unit *u, const char *peer, json_t **ret)
 {
 	const char *before;
-	int error;
+	json_t *listen;
 
+	if (record_read(u->directory, RECORD_LISTEN, &listen))
+		return host_fail(OM_ESTATE, "%s is received here, nobody knows from where", u->name);
+	before = json_string_value(json_object_get(listen, "peer"));
+	if (strcmp(before ? before : "", peer ? peer : "") != 0) {
+		json_decref(listen);
+		return host_fail(OM_ESTATE, "%s is awaited here from another host", u->name);
+	}
+	*ret = listen;
+	return 0;
+}
+
+/* The same peer asks again: its program has not come yet. */
+static int receive_again(const struct service_unit *u, const struct program *p, const char *peer, json_t **ret)
+{
 	if (p->state != STATE_RECEIVING)
 		return host_fail(OM_EEXISTS, "%s is %s here", u->name, service_state_name(p->state));
-	if (p->info)
-		return host_fail(OM_ESTATE, "%s arrives here already", u->name);
-	error = record_read(u->directory, RECORD_LISTEN, ret);
-	before = error ? NULL : json_string_value(json_object_get(*ret, "peer"));
-	if (!error && strcmp(before ? before : "", peer ? peer : "") == 0)
-		return 0;
-	if (!error)
-		json_decref(*ret);
-	*ret = NULL;
-	return host_fail(OM_ESTATE, "%s is awaited here from another host", u->name);
+	return p->info ? host_fail(OM_ESTATE, "%s arrives here already", u->name) : awaited(u, peer, ret);
+}
+
+/*
+ * A reception that has lost its source waits for that for a while. If the same host asks anew, it is in vain: it is cancelled, which the
+ * protocol of migrations allows only as long as the program cannot be here.
+ */
+static void end_vain(const struct service_unit *u, const char *peer, struct program *p)
+{
+	const char *phase = json_string_value(json_object_get(p->report, "phase"));
+	struct channel channel;
+	json_t *listen;
+
+	if (p->state != STATE_RECEIVING || !phase || strcmp(phase, "reconnecting") != 0 || awaited(u, peer, &listen))
+		return;
+	json_decref(listen);
+	if (program_connect(p->process.pid, &channel))
+		return;
+	if (client_call(&channel, "cancel", NULL, NULL))
+		host_note("%s: %s", u->name, host_reason());
+	channel_done(&channel);
+	for (unsigned i = 0; i < VAIN_MS / 10; i++) {
+		program_done(p);
+		program_look(u, false, p);
+		if (!p->alive)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+	}
+	program_done(p);
+	program_look(u, true, p);
 }
 
 /* A program that no unit here names: only if this host takes those of its peers, and never with root's rights. */
@@ -534,6 +570,7 @@ int service_receive(const json_t *object, const char *peer, const char *at, json
 		return error;
 	}
 	program_look(u, true, &p);
+	end_vain(u, peer, &p);
 	if (unit.move == UNIT_MOVE_NEVER)
 		error = host_fail(OM_EPERM, "%s: its unit here says move = \"never\"", name);
 	else
