@@ -25,8 +25,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "launch.h"
 #include "mig/mig.h"
-#include "service.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -226,14 +226,6 @@ static void hear(json_t *message)
 
 /* ---- the process ------------------------------------------------------------------------------------------------------------------------ */
 
-static int raise_fd(int fd)
-{
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, 16);
-
-	close(fd);
-	return high;
-}
-
 static int spawn(pid_t *ret_pid)
 {
 	const char *argv[] = { service.https, options.certificate, options.key, options.ca, options.user, empty, NULL };
@@ -244,8 +236,8 @@ static int spawn(pid_t *ret_pid)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return host_fail(OM_EIO, "socketpair: %s", strerror(errno));
-	ends[0] = raise_fd(ends[0]);
-	ends[1] = raise_fd(ends[1]);
+	ends[0] = launch_raise_fd(ends[0]);
+	ends[1] = launch_raise_fd(ends[1]);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, 2, 1);
@@ -361,7 +353,7 @@ int peer_begin(const struct peer_options *given)
 		error = listen_patiently(&address, text);
 	if (error)
 		return error;
-	listen_fd = raise_fd(listen_fd);
+	listen_fd = launch_raise_fd(listen_fd);
 	error = begin(&pid);
 	if (error)
 		return error;

@@ -122,7 +122,7 @@ json_t *program_status(struct service_unit *u);
 /* Watches what lives until it ends: events, and a new start if its unit says so. Context: without the lock. */
 void follow(struct service_unit *u);
 
-/* ---- start.c, stop.c, move.c: commands -------------------------------------------------------------------------------------------------- */
+/* ---- start.c, receive.c, move.c: commands ----------------------------------------------------------------------------------------------- */
 
 __attribute__((warn_unused_result))
 int service_start(const char *name, bool fresh, json_t **ret);
