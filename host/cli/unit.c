@@ -18,7 +18,7 @@
 
 #define DEFINE_MAX 65536u
 #define POLL_MS    200
-#define STATUS_MS  6000    /* a program that does not answer is asked twice, two seconds each */
+#define STATUS_MS  5000    /* a program that does not answer is asked twice, two seconds each */
 
 static const char help[] =
 	"usage: optmig unit VERB [OPTIONS] [NAME]\n"

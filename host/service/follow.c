@@ -168,33 +168,44 @@ static void wait_record(const struct service_unit *u)
 	}
 }
 
-/* Only what failed, and may. */
-static void begin_again(struct service_unit *u, int64_t began)
+/* Only what failed, and may; and neither an order nor another follower has come between. */
+static bool wants_again(struct service_unit *u)
 {
-	unsigned delay;
 	struct program p;
-	json_t *result = NULL;
+	json_t *hold;
 	bool wanted;
 
 	program_look(u, false, &p);
 	wanted = p.state == STATE_FAILED && !p.unsure;
 	program_done(&p);
+	if (record_read(u->directory, RECORD_HOLD, &hold) == 0) {
+		wanted = false;
+		json_decref(hold);
+	}
 	pthread_mutex_lock(&service.lock);
-	wanted = wanted && u->defined && !u->transient && u->unit.fresh && u->op == OP_NONE;
+	wanted = wanted && u->defined && !u->transient && u->unit.fresh && u->op == OP_NONE && !u->followed;
+	pthread_mutex_unlock(&service.lock);
+	return wanted;
+}
+
+static void begin_again(struct service_unit *u, int64_t began)
+{
 	if (began && time(NULL) - began > STEADY_S)
 		u->failures = 0;
-	delay = u->failures < 6 ? 1u << u->failures : AGAIN_MAX_S;
-	if (wanted)
+	while (wants_again(u)) {
+		const unsigned delay = u->failures < 6 ? 1u << u->failures : AGAIN_MAX_S;
+		json_t *result = NULL;
+
 		u->failures++;
-	pthread_mutex_unlock(&service.lock);
-	if (!wanted)
-		return;
-	socket_tell(json_pack("{ss ss si ss}", "event", "restart", "name", u->name, "delay", (int)delay, "lost", "its memory"));
-	host_note("%s failed; it is begun afresh in %u s, and what its memory held is lost", u->name, delay);
-	pause_ms(delay * 1000);
-	if (service_start(u->name, true, &result))
-		host_error("%s: %s", u->name, host_reason());
-	json_decref(result);
+		socket_tell(json_pack("{ss ss si ss}", "event", "restart", "name", u->name, "delay", (int)delay, "lost", "its memory"));
+		host_note("%s failed; it is begun afresh in %u s, and what its memory held is lost", u->name, delay);
+		pause_ms(delay * 1000);
+		if (!wants_again(u))
+			return;
+		if (service_start(u->name, true, &result))
+			host_error("%s: %s", u->name, host_reason());
+		json_decref(result);
+	}
 }
 
 static void *follower_main(void *argument)

@@ -13,6 +13,7 @@
  *         report.json          by the program's process: how its last migration ended (OPTMIG_REPORT_FILE)
  *         move.json            by the service, before it asks the program to go: to whom
  *         stop.json            by the service, before it ends the program: why
+ *         hold.json            by the service, when what has failed is ordered to stop: it is not begun again by itself
  *         before.json          by the service, before it receives: what it was until then. A reception that fails changes nothing of it
  *         come.json            by the service: its receiver has become the program
  *         listen.json          by the service: where its receiver listens
@@ -33,6 +34,7 @@
 
 #define RECORD_RUN    "run.json"
 #define RECORD_INNER  "inner.json"
+#define RECORD_HOLD   "hold.json"
 #define RECORD_END    "end.json"
 #define RECORD_MOVE   "move.json"
 #define RECORD_STOP   "stop.json"

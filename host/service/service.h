@@ -51,7 +51,7 @@ struct service_unit {
 	bool followed;                          /* a follower lives */
 	bool cancelled;                         /* somebody wants its move not to be */
 	char move_to[256];                      /* with OP_MOVING: where to */
-	unsigned failures;                      /* since it last ran for a while */
+	unsigned failures;                      /* since it last ran for a while; its followers', one after the other */
 	struct service_unit *next;
 };
 
