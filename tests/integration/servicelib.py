@@ -145,14 +145,21 @@ def alive(pid):
 def leave(*services):
     """What the services' programs leave is ended by number: they are nobody's children."""
     for service in services:
-        for record in (service.home / "state").glob("*/run.json"):
+        for record in [*(service.home / "state").glob("*/run.json"), *(service.home / "state").glob("*/inner.json")]:
             try:
-                run = json.loads(record.read_text())
+                said = json.loads(record.read_text())
             except (OSError, ValueError):
                 continue
-            for pid in (run["program"]["pid"], run["keeper"]["pid"]):
-                if alive(pid):
-                    os.kill(pid, signal.SIGKILL)
+            for process in (said["program"], said.get("keeper", {"pid": 0, "start": 0})):
+                if alive(process["pid"]) and started(process["pid"]) == process["start"]:
+                    os.kill(process["pid"], signal.SIGKILL)
+
+
+def started(pid):
+    try:
+        return int(pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
+    except OSError:
+        return None
 
 
 def oracle(service, name, megabytes=8, threads=2, pause=200, **keys):
