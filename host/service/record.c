@@ -2,6 +2,7 @@
 /* Processes by pid and start time, and files that appear whole. */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +16,23 @@
 #define STAT_MAX   1024
 #define RECORD_MAX (1u << 20)
 
-const char *record_boot(void)
-{
-	static char boot[40];
-	int fd;
+static char boot[40];
 
-	if (*boot)
-		return boot;
-	fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+static void read_boot(void)
+{
+	const int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+
 	if (fd < 0 || read(fd, boot, 36) != 36)
 		snprintf(boot, sizeof boot, "unknown");
 	if (fd >= 0)
 		close(fd);
+}
+
+const char *record_boot(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, read_boot);
 	return boot;
 }
 
@@ -65,11 +71,11 @@ bool record_process_alive(const struct record_process *process)
 
 int64_t record_process_since(const struct record_process *process)
 {
-	struct timespec real, boot;
+	struct timespec real, since;
 
 	clock_gettime(CLOCK_REALTIME, &real);
-	clock_gettime(CLOCK_BOOTTIME, &boot);
-	return real.tv_sec - boot.tv_sec + (int64_t)(process->start_ticks / (uint64_t)sysconf(_SC_CLK_TCK));
+	clock_gettime(CLOCK_BOOTTIME, &since);
+	return real.tv_sec - since.tv_sec + (int64_t)(process->start_ticks / (uint64_t)sysconf(_SC_CLK_TCK));
 }
 
 json_t *record_process_json(const struct record_process *process)

@@ -68,7 +68,7 @@ __attribute__((warn_unused_result))
 int record_read(const char *directory, const char *name, json_t **ret);
 void record_remove(const char *directory, const char *name);
 
-/* The first bytes of the boot's number, for records. */
+/* The boot's number, for records. Context: any thread. */
 const char *record_boot(void);
 
 #endif
