@@ -78,20 +78,26 @@ static int write_environment(const struct service_unit *u, const struct unit *un
 	return error;
 }
 
-static const struct passwd *account_of(const char *user)
+/* Into memory of the caller's: others look accounts up at the same time. */
+struct account { struct passwd entry; char text[4096]; };
+static const struct passwd *account_of(const char *user, struct account *memory)
 {
-	const struct passwd *account = getpwnam(user);
+	struct passwd *found = NULL;
 	uint64_t number;
 
-	if (!account && host_parse_u64(user, 1, UINT32_MAX - 1, &number) == 0)
-		account = getpwuid((uid_t)number);
-	return account;
+	if (getpwnam_r(user, &memory->entry, memory->text, sizeof memory->text, &found) == 0 && found)
+		return found;
+	if (host_parse_u64(user, 1, UINT32_MAX - 1, &number) == 0 &&
+	    getpwuid_r((uid_t)number, &memory->entry, memory->text, sizeof memory->text, &found) == 0)
+		return found;
+	return NULL;
 }
 
 /* Context: the unit's operation is ours. */
 static int launch_run(const struct service_unit *u, const struct unit *unit)
 {
-	const struct passwd *account = unit->user ? account_of(unit->user) : NULL;
+	struct account memory;
+	const struct passwd *account = unit->user ? account_of(unit->user, &memory) : NULL;
 	char image[4096], environment[RECORD_PATH_MAX + 16];
 	struct launch w = { .count = 0 };
 	int error;
