@@ -7,9 +7,9 @@
 #include "daemon/control.h"
 #include "exitcodes.h"
 #include "guest_options.h"
+#include "limits.h"
 #include "testhooks.h"
 #include "mig/units.h"
-#include "priv/priv.h"
 #include "util.h"
 
 static const char help[] =
@@ -25,13 +25,14 @@ static const char help[] =
 	"  --allow-owners LIST       with --user: owners of its UNIX sockets, as USER,USER:GROUP,:GROUP (the user and its groups)\n"
 	"  --guests FILE             a signed list of guests: by it, too, the program judges the source (optmig-policy(5))\n"
 	"  --patience TIME           before the hand-over: wait so long for a source that was lost (1min)\n"
+	"  --wait TIME               end if nobody has come by then (for ever)\n"
 	"  --once                    end after a migration that failed, instead of waiting for the next\n"
 	CLI_ENCLAVE_HELP
 	"  --quiet, --verbose        say less, or more, on stderr\n"
 	CLI_GUEST_HELP
 	"Exit status: the program's; 1 cannot listen, 2 usage, 125 failed (with --once), 130 interrupted.\n";
 
-enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_GUESTS, OPT_PATIENCE, OPT_ONCE, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
+enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_GUESTS, OPT_PATIENCE, OPT_WAIT, OPT_ONCE, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	CLI_GUEST_LONG_OPTIONS,
@@ -43,6 +44,7 @@ static const struct option longs[] = {
 	{ "allow-owners", required_argument, NULL, OPT_OWNERS },
 	{ "guests", required_argument, NULL, OPT_GUESTS },
 	{ "patience", required_argument, NULL, OPT_PATIENCE },
+	{ "wait", required_argument, NULL, OPT_WAIT },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -50,7 +52,7 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static const char *user, *ports, *owners;
+static struct cli_limits given;
 static struct priv_limits limits;
 static struct guest_run_options guest;
 static struct mig_receive_options options = { .patience_ns = 60000000000u };
@@ -74,19 +76,9 @@ static int add_move(const char *value)
 /* Who the receiver becomes, and what the program may do there. */
 static int set_limits(void)
 {
-	int error = 0;
-
-	if (!user)
-		return ports || owners ? host_fail(OM_EINVAL, "--allow-ports and --allow-owners go with --user") : 0;
-	error = priv_limits_init(&limits, user);
-	if (!error && ports)
-		error = priv_limits_ports(&limits, ports);
-	if (!error && owners)
-		error = priv_limits_owners(&limits, owners);
-	for (uint32_t i = 0; i < options.move_count && !error; i++)
-		error = priv_limits_address(&limits, options.moves[i].text);
-	options.limits = &limits;
-	return error;
+	if (given.user)
+		options.limits = &limits;
+	return cli_limits_read(&given, options.moves, options.move_count, &limits);
 }
 
 /* Return: 0, or an exit status + 1. */
@@ -107,10 +99,11 @@ static int parse(int argc, char **argv)
 		case OPT_GUESTS: error = host_paper_set_file(OM_PAPER_GUESTS, optarg); break;
 		case OPT_MOVE:   error = add_move(optarg); break;
 		case OPT_PATIENCE: error = mig_parse_duration(optarg, &options.patience_ns); break;
+		case OPT_WAIT:   error = mig_parse_duration(optarg, &options.wait_ns); break;
 		case OPT_ONCE:   options.once = true; break;
-		case OPT_USER:   user = optarg; break;
-		case OPT_PORTS:  ports = optarg; break;
-		case OPT_OWNERS: owners = optarg; break;
+		case OPT_USER:   given.user = optarg; break;
+		case OPT_PORTS:  given.ports = optarg; break;
+		case OPT_OWNERS: given.owners = optarg; break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
 		case 'v': case OPT_VERBOSE: verbose = true; break;
 		case 'h': case OPT_HELP:
@@ -125,7 +118,7 @@ static int parse(int argc, char **argv)
 		error = cli_guest_end(&guest);
 	if (!error && guest.kind && !options.load.path)
 		error = host_fail(OM_EINVAL, "with --tee: of which image? (--image FILE)");
-	if (!error && guest.kind && user)
+	if (!error && guest.kind && given.user)
 		error = host_fail(OM_EINVAL, "--user does not go with --tee: in a guest there is nobody else");
 	if (!error && optind < argc)
 		error = host_fail(OM_EINVAL, "unexpected argument %s", argv[optind]);

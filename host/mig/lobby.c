@@ -44,6 +44,7 @@ struct mig_lobby {
 	const struct host_key *key;
 	int listen_fd;
 	bool pinned;
+	bool shut;                      /* somebody has ended the listening (shutdown(2)): nobody else comes */
 	uint8_t pin[HOST_KEY_SIZE];
 	uint64_t accept_ns;             /* not before */
 	uint64_t until_ns;              /* 0, or it closes then: nobody is let in any more */
@@ -233,6 +234,10 @@ static void let_in(struct mig_lobby *lobby)
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;
+		if (errno == EINVAL) {
+			lobby->shut = true;
+			return;
+		}
 		/* A source that has committed has nobody else to ask: not for want of a descriptor is anything given up. */
 		if (errno != EAGAIN) {
 			host_detail("accept: %s", strerror(errno));
@@ -459,7 +464,7 @@ static int wait_for_something(struct mig_lobby *lobby, int stop_fd, struct pollf
 	const uint64_t now = host_monotonic_ns();
 
 	p[0] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
-	p[1] = (struct pollfd){ .fd = lobby->until_ns || lobby->accept_ns > now ? -1 : lobby->listen_fd, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = lobby->shut || lobby->until_ns || lobby->accept_ns > now ? -1 : lobby->listen_fd, .events = POLLIN };
 	for (unsigned i = 0; i < MIG_LOBBY_MAX; i++)
 		p[2 + i] = (struct pollfd){ .fd = lobby->guest[i].fd, .events = POLLIN };
 	if (poll(p, 2 + MIG_LOBBY_MAX, poll_ms(lobby, now)) < 0) {
@@ -471,22 +476,32 @@ static int wait_for_something(struct mig_lobby *lobby, int stop_fd, struct pollf
 	return p[0].revents ? host_fail(OM_ECANCELLED, "cancelled") : 0;
 }
 
-/* Somebody is here, and has time. */
-static bool waits(const struct mig_lobby *lobby)
+static bool is_empty(const struct mig_lobby *lobby)
 {
-	bool any = false;
-
 	for (unsigned i = 0; i < MIG_LOBBY_MAX; i++)
-		any |= lobby->guest[i].fd >= 0;
-	return any && host_monotonic_ns() < lobby->until_ns;
+		if (lobby->guest[i].fd >= 0)
+			return false;
+	return true;
+}
+
+/* May anybody still come through? */
+static int expect(const struct mig_lobby *lobby)
+{
+	if (lobby->until_ns && (is_empty(lobby) || host_monotonic_ns() >= lobby->until_ns))
+		return host_fail(OM_ETIMEDOUT, "nobody waits here");
+	if (lobby->shut && is_empty(lobby))
+		return host_fail(OM_ECONNECTION, "nobody is let in any more");
+	return 0;
 }
 
 int mig_lobby_next(struct mig_lobby *lobby, int stop_fd, struct mig_arrival *ret_arrival)
 {
 	for (;;) {
 		struct pollfd p[2 + MIG_LOBBY_MAX];
-		int error = !lobby->until_ns || waits(lobby) ? wait_for_something(lobby, stop_fd, p) : host_fail(OM_ETIMEDOUT, "nobody waits here");
+		int error = expect(lobby);
 
+		if (!error)
+			error = wait_for_something(lobby, stop_fd, p);
 		if (error)
 			return error;
 		for (unsigned i = 0; i < MIG_LOBBY_MAX; i++) {
