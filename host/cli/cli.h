@@ -44,6 +44,7 @@ int cli_hostkey(int argc, char **argv);
 int cli_peer(int argc, char **argv);
 int cli_cluster(int argc, char **argv);
 int cli_guest(int argc, char **argv);
+int cli_unit(int argc, char **argv);
 int cli_guest_measure(int argc, char **argv); /* a verb of cli_guest() */
 int cli_image_show(int argc, char **argv); /* a verb of cli_image() */
 

@@ -14,6 +14,7 @@ static const struct cli_command commands[] = {
 	{ "info", "what this machine can do", cli_info },
 	{ "ps", "list the programs that run in enclaves here", cli_ps },
 	{ "check", "what of a program would not survive a migration", cli_check },
+	{ "unit", "programs that the host's service keeps account of: ls, start, stop, move", cli_unit },
 	{ "image", "the images that a receiver here may start", cli_image },
 	{ "receive", "wait for a program and become it", cli_receive },
 	{ "migrate", "move a running program to another host", cli_migrate },

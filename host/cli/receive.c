@@ -25,13 +25,14 @@ static const char help[] =
 	"  --allow-owners LIST       with --user: owners of its UNIX sockets, as USER,USER:GROUP,:GROUP (the user and its groups)\n"
 	"  --guests FILE             a signed list of guests: by it, too, the program judges the source (optmig-policy(5))\n"
 	"  --patience TIME           before the hand-over: wait so long for a source that was lost (1min)\n"
+	"  --wait TIME               end if nobody has come by then (for ever)\n"
 	"  --once                    end after a migration that failed, instead of waiting for the next\n"
 	CLI_ENCLAVE_HELP
 	"  --quiet, --verbose        say less, or more, on stderr\n"
 	CLI_GUEST_HELP
 	"Exit status: the program's; 1 cannot listen, 2 usage, 125 failed (with --once), 130 interrupted.\n";
 
-enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_GUESTS, OPT_PATIENCE, OPT_ONCE, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
+enum { OPT_LISTEN = 1, OPT_IMAGE, OPT_MOVE, OPT_GUESTS, OPT_PATIENCE, OPT_WAIT, OPT_ONCE, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_QUIET, OPT_VERBOSE, OPT_HELP };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	CLI_GUEST_LONG_OPTIONS,
@@ -43,6 +44,7 @@ static const struct option longs[] = {
 	{ "allow-owners", required_argument, NULL, OPT_OWNERS },
 	{ "guests", required_argument, NULL, OPT_GUESTS },
 	{ "patience", required_argument, NULL, OPT_PATIENCE },
+	{ "wait", required_argument, NULL, OPT_WAIT },
 	{ "once", no_argument, NULL, OPT_ONCE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -107,6 +109,7 @@ static int parse(int argc, char **argv)
 		case OPT_GUESTS: error = host_paper_set_file(OM_PAPER_GUESTS, optarg); break;
 		case OPT_MOVE:   error = add_move(optarg); break;
 		case OPT_PATIENCE: error = mig_parse_duration(optarg, &options.patience_ns); break;
+		case OPT_WAIT:   error = mig_parse_duration(optarg, &options.wait_ns); break;
 		case OPT_ONCE:   options.once = true; break;
 		case OPT_USER:   user = optarg; break;
 		case OPT_PORTS:  ports = optarg; break;

@@ -16,8 +16,7 @@
 #define INFO_MS   2000
 #define WANTED_MS 5000    /* when the answer is needed, not only shown */
 
-/* Return: 0, OM_ENOTFOUND if nobody listens there any more (then the socket is removed). */
-static int connect_path(const char *path, struct channel *ret_channel)
+int client_connect(const char *path, struct channel *ret_channel)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
@@ -40,7 +39,7 @@ static int connect_path(const char *path, struct channel *ret_channel)
 	return 0;
 }
 
-int client_call(struct channel *channel, const char *command, json_t *arguments, json_t **ret_value)
+int client_call_for(struct channel *channel, const char *command, json_t *arguments, int timeout_ms, json_t **ret_value)
 {
 	json_t *request = arguments ? json_pack("{ss so}", "command", command, "arguments", arguments) :
 		json_pack("{ss}", "command", command);
@@ -49,7 +48,7 @@ int client_call(struct channel *channel, const char *command, json_t *arguments,
 	while (!error) {
 		json_t *answer;
 
-		error = channel_receive(channel, CLIENT_ANSWER_MS, &answer);
+		error = channel_receive(channel, timeout_ms, &answer);
 		if (error)
 			break;
 		if (json_object_get(answer, "event")) {
@@ -63,6 +62,11 @@ int client_call(struct channel *channel, const char *command, json_t *arguments,
 		break;
 	}
 	return error;
+}
+
+int client_call(struct channel *channel, const char *command, json_t *arguments, json_t **ret_value)
+{
+	return client_call_for(channel, command, arguments, CLIENT_ANSWER_MS, ret_value);
 }
 
 /* "NAME.PID" and the ending */
@@ -92,7 +96,7 @@ static json_t *info_of(const char *path, const char *name, int pid, int timeout_
 {
 	struct channel channel;
 	json_t *info = NULL;
-	int error = connect_path(path, &channel);
+	int error = client_connect(path, &channel);
 
 	if (error)
 		return NULL;
@@ -182,7 +186,7 @@ static int peer_of(const char *path)
 	struct ucred peer = { 0 };
 	socklen_t size = sizeof peer;
 
-	if (connect_path(path, &channel))
+	if (client_connect(path, &channel))
 		return 0;
 	if (getsockopt(channel.fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) || peer.uid != geteuid())
 		peer.pid = 0;
@@ -304,7 +308,7 @@ int client_open(const char *name_or_pid, enum client_want want, struct channel *
 	else if (others[0])
 		error = host_fail(OM_EINVAL, "several programs are named \"%s\"; give one of these pids:%s", name_or_pid, others);
 	else
-		error = connect_path(text(info, "socket"), ret_channel);
+		error = client_connect(text(info, "socket"), ret_channel);
 	if (!error && ret_info)
 		*ret_info = json_deep_copy(info);
 	json_decref(list);

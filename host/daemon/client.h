@@ -42,6 +42,13 @@ int client_open(const char *name_or_pid, enum client_want want, struct channel *
 __attribute__((warn_unused_result))
 int client_call(struct channel *channel, const char *command, struct json_t *arguments, struct json_t **ret_value);
 
+/* The same with another limit than CLIENT_ANSWER_MS; -1: none. */
+__attribute__((warn_unused_result))
+int client_call_for(struct channel *channel, const char *command, struct json_t *arguments, int timeout_ms, struct json_t **ret_value);
+/* To whoever listens there; a socket of nobody is removed. Return: OM_ENOTFOUND, OM_EINVAL (too long a name), OM_EIO. */
+__attribute__((warn_unused_result))
+int client_connect(const char *path, struct channel *ret_channel);
+
 /* Fresh evidence of a program (the command "evidence"; evidence.c). @nonce: in hexadecimal digits. @ret: @room bytes. Return: errors of both
  * above; OM_EINTERNAL: the answer is none. */
 __attribute__((warn_unused_result))

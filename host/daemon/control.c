@@ -5,6 +5,7 @@
  * Peers must be of the same user, or root. A client that does not read, or talks nonsense, is dropped.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <poll.h>
 #include <pthread.h>
@@ -195,6 +196,20 @@ static void tell(uint32_t ended, const json_t *report)
 	}
 }
 
+/* For whoever started the process and may have no time to listen: how the last session ended (host/service/record.h). */
+static void keep_report(const json_t *report)
+{
+	const char *path = getenv("OPTMIG_REPORT_FILE");
+	char *text = path && *path ? json_dumps(report, JSON_COMPACT | JSON_REAL_PRECISION(12)) : NULL;
+	int fd = text ? open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW) : -1;
+
+	if (text && (fd < 0 || host_write_all(fd, text, strlen(text)) || fsync(fd)))
+		host_note("%s cannot be written", path);
+	if (fd >= 0)
+		close(fd);
+	free(text);
+}
+
 static void tell_news(void)
 {
 	struct mig_report report;
@@ -206,10 +221,11 @@ static void tell_news(void)
 	if (!ended && (report.phase == MIG_PHASE_IDLE || !anybody_watches()))
 		return;
 	object = mig_report_json(&report);
-	if (ended)
+	if (ended) {
 		mig_identity_json(control.mig, object);
-	if (ended)
 		host_hook_slow("report");
+		keep_report(object);
+	}
 	tell(report.ended_count, object);
 	json_decref(object);
 	if (!ended)

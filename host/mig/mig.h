@@ -104,6 +104,7 @@ struct mig_receive_options {
 	struct host_load_options load;  /* path: NULL unless the user names an image */
 	struct mig_address listen;
 	bool once;                      /* end after a session that failed; else listen again */
+	uint64_t wait_ns;               /* end with OM_ETIMEDOUT if no known host has come by then; 0: for ever */
 	uint64_t patience_ns;           /* while it only receives: how long a lost source is waited for */
 	uint32_t move_count;
 	struct mig_move moves[MIG_MOVES_MAX];

@@ -17,12 +17,14 @@
  * When all is here and only the source's last word is missing, it stays for ten minutes to tell a source that comes
  * back, or until the program is to move on.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 #include "strerror.h"
 #include "acceptor.h"
@@ -106,16 +108,16 @@ static _Noreturn void start_over(struct host_mig *mig, const struct mig_receive_
 }
 
 /* The first connection of a new session, of a host that is known. Others are answered and dropped. */
-static int first_hello(struct mig_lobby *lobby, struct mig_arrival *ret_arrival)
+static int first_hello(struct mig_lobby *lobby, int stop_fd, struct mig_arrival *ret_arrival)
 {
 	static const uint8_t no_clock[16];
 
 	for (;;) {
 		const struct mig_hello *hello = &ret_arrival->hello;
-		int error = mig_lobby_next(lobby, -1, ret_arrival);
+		int error = mig_lobby_next(lobby, stop_fd, ret_arrival);
 
 		if (error)
-			return error;
+			return error == OM_ECANCELLED ? host_fail(OM_ETIMEDOUT, "nobody has come (--wait)") : error;
 		if (hello->channels > MIG_CHANNELS_LIMIT)
 			error = host_fail(OM_EINVAL, "at most %u page channels", MIG_CHANNELS_LIMIT);
 		else if (hello->kind != OM_HELLO_NEW || hello->connection != OM_CONNECTION_CONTROL)
@@ -129,6 +131,18 @@ static int first_hello(struct mig_lobby *lobby, struct mig_arrival *ret_arrival)
 		close(ret_arrival->fd);
 		mig_arrival_done(ret_arrival);
 	}
+}
+
+/* Readable when it has waited long enough; -1: it waits for ever. A program that has come has no such limit. */
+static int wait_timer(uint64_t wait_ns, int *ret_fd)
+{
+	const struct itimerspec when = { .it_value = { (time_t)(wait_ns / 1000000000u), (long)(wait_ns % 1000000000u) } };
+	int fd = wait_ns ? timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK) : -1;
+
+	if (wait_ns && (fd < 0 || timerfd_settime(fd, 0, &when, NULL)))
+		return host_fail(OM_EHOST, "timerfd: %s", strerror(errno));
+	*ret_fd = fd;
+	return 0;
 }
 
 /* The limits that an entry's lists mean. They are written and read again: names are looked up as they are for this receiver. */
@@ -504,7 +518,7 @@ int mig_receive(const struct mig_receive_options *options)
 	const struct host_key *key;
 	struct mig_lobby *lobby = NULL;
 	static struct mig_arrival first;
-	int listen_fd, error = mig_moves_check(options->moves, options->move_count);
+	int listen_fd, timer = -1, error = mig_moves_check(options->moves, options->move_count);
 
 	if (!error && options->limits)
 		error = priv_may_begin();
@@ -518,9 +532,13 @@ int mig_receive(const struct mig_receive_options *options)
 		return error;
 	error = mig_lobby_new(listen_fd, key, &lobby);
 	if (!error)
-		error = first_hello(lobby, &first);
+		error = wait_timer(options->wait_ns, &timer);
+	if (!error)
+		error = first_hello(lobby, timer, &first);
 	if (error)
 		return error;
+	if (timer >= 0)
+		close(timer);
 	mig_tune(first.fd, OM_CONNECTION_CONTROL);
 	mig_fault_step(NULL, MIG_STEP_TARGET_HELLO);
 	host_signals_block(true);

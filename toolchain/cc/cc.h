@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include "image.h"
+#include "toml.h"
 
 /* What libc takes from PT_GNU_STACK (__init_tls): at least its own default, at most this. */
 #define OM_THREAD_STACK_DEFAULT (1u << 20)
@@ -85,18 +86,6 @@ int cc_options_set(struct cc_options *o, const char *key, const char *value, con
 int cc_options_words(struct cc_options *o, const char *words, const char *where);
 /* <output>.optmig.toml, else optmig.toml next to the output, if there is one. */
 int cc_options_file(struct cc_options *o, const char *output);
-/* options_toml.cpp: calls set() for each key; for those in a table of that name as "table.key". Returns nonzero after writing the
- * problem into `problem`, or when set() has. */
-enum cc_toml_kind {
-	CC_TOML_VALUE,  /* text, number or flag: value */
-	CC_TOML_LIST,   /* a list begins */
-	CC_TOML_ITEM,   /* one of it: value; name, if it is a table { path = value, from = name } */
-	CC_TOML_MAP,    /* a table in a table begins */
-	CC_TOML_ENTRY,  /* one of it: name, value */
-};
-struct cc_toml { const char *key; enum cc_toml_kind kind; const char *name, *value; };
-int cc_toml_read(const char *path, int (*set)(void *context, const struct cc_toml *what), void *context, char *problem,
-	size_t problem_size);
 
 /* ---- args.c ---- */
 enum cc_mode {

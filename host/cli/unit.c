@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `optmig unit`: the thin client of optmigd (host/service). One verb is one request; what it prints is what the service says. */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "cli.h"
+#include "daemon/client.h"
+#include "daemon/rundir.h"
+#include "exitcodes.h"
+#include "mig/report.h"
+#include "util.h"
+
+#define DEFINE_MAX 65536u
+
+static const char help[] =
+	"usage: optmig unit VERB [OPTIONS] [NAME]\n"
+	"Programs that the host's service, optmigd, keeps account of.\n\n"
+	"  ls                     list the units and what they do\n"
+	"  show NAME              all that is known of one, as JSON\n"
+	"  status NAME            its state: stopped, starting, running, moving, handing, owing, moved, receiving, owed, failed\n"
+	"  start NAME             begin it; --fresh: although its memory is lost, or it has moved away\n"
+	"  stop NAME              end it (TERM), and wait for that; --reason TEXT\n"
+	"  move NAME --to HOST    to the optmigd of another host, and wait until nothing is owed\n"
+	"  cancel NAME            a move, before the program is handed over\n"
+	"  define FILE            a unit for this optmigd, until the machine is started anew: JSON, - is standard input\n"
+	"  undefine NAME          such a unit of a program that does not live here\n"
+	"  host                   what this host has and is\n"
+	"  watch                  all events, one JSON object a line\n"
+	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE.\n"
+	"Exit status: 0 done; 1 failed, nothing has changed; 2 usage; 3 cancelled; 5 no such unit; 7 (status) it does not run here; 8 no optmigd.\n";
+
+#define EXIT_ELSEWHERE 7
+#define EXIT_NONE      8
+
+enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_HELP };
+static const struct option longs[] = {
+	{ "json", no_argument, NULL, OPT_JSON },
+	{ "fresh", no_argument, NULL, OPT_FRESH },
+	{ "reason", required_argument, NULL, OPT_REASON },
+	{ "to", required_argument, NULL, OPT_TO },
+	{ "mode", required_argument, NULL, OPT_MODE },
+	{ "downtime-limit", required_argument, NULL, OPT_DOWNTIME },
+	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ 0 },
+};
+
+struct call { const char *verb, *name; json_t *arguments; bool json; unsigned given; /* bits of OPT_* */ };
+
+static const char *text(const json_t *object, const char *name)
+{
+	const char *value = json_string_value(json_object_get(object, name));
+
+	return value ? value : "";
+}
+
+static void print_json(const json_t *value)
+{
+	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
+	putchar('\n');
+}
+
+/* ---- asking ----------------------------------------------------------------------------------------------------------------------------- */
+
+static int failed(const struct call *c, int error)
+{
+	host_error("unit %s: %s%s%s", c->verb, c->name ? c->name : "", c->name ? ": " : "", host_reason());
+	return error == OM_ENOTFOUND ? CLI_NOTFOUND : error == OM_ECANCELLED ? CLI_CANCELLED : CLI_FAILED;
+}
+
+/* Return: 0 or an exit status. */
+static int open_service(const struct call *c, struct channel *ret)
+{
+	const char *given = getenv("OPTMIG_SERVICE_SOCKET");
+	char path[HOST_RUNDIR_MAX + 16], directory[HOST_RUNDIR_MAX];
+	int error = 0;
+
+	if (!given || !*given) {
+		error = host_rundir(0, directory, sizeof directory);
+		snprintf(path, sizeof path, "%s/optmigd.sock", directory);
+		given = path;
+	}
+	if (!error)
+		error = client_connect(given, ret);
+	if (!error)
+		return 0;
+	host_error("unit %s: no optmigd is there: %s", c->verb, host_reason());
+	return EXIT_NONE;
+}
+
+static void show_event(const struct call *c, const json_t *message)
+{
+	const json_t *report = json_object_get(message, "report");
+	char line[512];
+
+	if (c->json || !report)
+		return;
+	mig_report_line(report, line, sizeof line);
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\r%s\033[K", line);
+}
+
+/* One request and its answer, however long that takes. */
+static int ask(const struct call *c, const char *command, json_t *arguments, json_t **ret)
+{
+	struct channel channel;
+	bool events = false;
+	int error, status = open_service(c, &channel);
+
+	if (status) {
+		json_decref(arguments);
+		return status;
+	}
+	error = channel_send(&channel, arguments ? json_pack("{ss so}", "command", command, "arguments", arguments) : json_pack("{ss}", "command", command));
+	while (!error) {
+		json_t *message;
+
+		error = channel_receive(&channel, -1, &message);
+		if (error == OM_ETIMEDOUT) {
+			error = 0; /* a signal that is not ours to heed */
+			continue;
+		}
+		if (error)
+			break;
+		if (json_object_get(message, "event")) {
+			show_event(c, message);
+			events = true;
+			json_decref(message);
+			continue;
+		}
+		error = channel_error_of(message);
+		if (!error)
+			*ret = json_incref(json_object_get(message, "return"));
+		json_decref(message);
+		break;
+	}
+	channel_done(&channel);
+	if (events && !c->json && isatty(STDERR_FILENO))
+		fputs("\r\033[K", stderr);
+	if (error == OM_ECONNECTION && !*ret && strstr(host_reason(), "process has gone"))
+		(void)host_fail(error, "optmigd has ended; what it was asked for may go on: optmig unit status");
+	return error ? failed(c, error) : CLI_OK;
+}
+
+/* ---- verbs ------------------------------------------------------------------------------------------------------------------------------ */
+
+static json_t *named(const struct call *c)
+{
+	json_object_set_new(c->arguments, "name", json_string(c->name));
+	return json_incref(c->arguments);
+}
+
+static void print_unit(const json_t *unit)
+{
+	const json_t *move = json_object_get(unit, "move");
+	const char *state = text(unit, "state");
+	char pid[24] = "-";
+
+	if (json_object_get(unit, "pid"))
+		snprintf(pid, sizeof pid, "%lld", (long long)json_integer_value(json_object_get(unit, "pid")));
+	printf("%-24s %-10s %8s  %s%s\n", text(unit, "name"), state, pid, move && *text(move, "to") && strcmp(state, "running") ? "to " : "",
+		move && strcmp(state, "running") ? text(move, "to") : "");
+}
+
+static int do_ls(const struct call *c)
+{
+	json_t *list = NULL, *unit;
+	size_t i;
+	int status = ask(c, "units", NULL, &list);
+
+	if (!status && c->json) {
+		print_json(list);
+	} else if (!status) {
+		printf("%-24s %-10s %8s  %s\n", "NAME", "STATE", "PID", "MOVE");
+		json_array_foreach(list, i, unit)
+			print_unit(unit);
+	}
+	json_decref(list);
+	return status;
+}
+
+static bool is_here(const char *state)
+{
+	return strcmp(state, "running") == 0 || strcmp(state, "starting") == 0 || strcmp(state, "moving") == 0 || strcmp(state, "handing") == 0 ||
+		strcmp(state, "owed") == 0;
+}
+
+static int do_status(const struct call *c)
+{
+	json_t *unit = NULL;
+	int status = ask(c, "status", named(c), &unit);
+
+	if (!status) {
+		if (c->json)
+			print_json(unit);
+		else
+			printf("%s\n", text(unit, "state"));
+		status = is_here(text(unit, "state")) ? CLI_OK : EXIT_ELSEWHERE;
+	}
+	json_decref(unit);
+	return status;
+}
+
+static int do_show(const struct call *c)
+{
+	json_t *unit = NULL;
+	int status = ask(c, "status", named(c), &unit);
+
+	if (!status)
+		print_json(unit);
+	json_decref(unit);
+	return status;
+}
+
+static int do_named(const struct call *c)
+{
+	json_t *value = NULL;
+	int status = ask(c, c->verb, named(c), &value);
+
+	if (!status && c->json)
+		print_json(value);
+	else if (!status && json_object_get(value, "report"))
+		mig_report_text(json_object_get(value, "report"), stdout);
+	json_decref(value);
+	return status;
+}
+
+static int do_start(const struct call *c)
+{
+	if (c->given & 1u << OPT_FRESH)
+		json_object_set_new(c->arguments, "fresh", json_true());
+	return do_named(c);
+}
+
+static int do_move(const struct call *c)
+{
+	if (!json_object_get(c->arguments, "to")) {
+		host_error("unit move: where to? (--to ADDRESS[:PORT] of the optmigd there)");
+		return HOST_EXIT_USAGE;
+	}
+	return do_named(c);
+}
+
+static int read_unit(const char *path, json_t **ret)
+{
+	const int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+	char *bytes = malloc(DEFINE_MAX);
+	size_t used = 0;
+	ssize_t got = 0;
+	json_error_t problem;
+
+	while (fd >= 0 && bytes && used < DEFINE_MAX && (got = read(fd, bytes + used, DEFINE_MAX - used)) > 0)
+		used += (size_t)got;
+	if (fd >= 0)
+		close(fd);
+	if (fd < 0 || got < 0 || !bytes || used == DEFINE_MAX) {
+		free(bytes);
+		return host_fail(OM_EIO, "%s: %s", path, used == DEFINE_MAX ? "more than a unit can be" : strerror(errno));
+	}
+	*ret = json_loadb(bytes, used, JSON_REJECT_DUPLICATES, &problem);
+	free(bytes);
+	return *ret ? 0 : host_fail(OM_EINVAL, "%s: line %d: %s", path, problem.line, problem.text);
+}
+
+static int do_define(const struct call *c)
+{
+	json_t *unit, *value = NULL;
+	int status;
+
+	if (read_unit(c->name, &unit)) {
+		host_error("unit define: %s", host_reason());
+		return CLI_FAILED;
+	}
+	status = ask(c, "define", json_pack("{so}", "unit", unit), &value);
+	if (!status && c->json)
+		print_json(value);
+	else if (!status && json_array_size(json_object_get(value, "at-next-start")))
+		host_note("heeded at the next start, or where it moves to; nothing that runs is restarted for it");
+	json_decref(value);
+	return status;
+}
+
+static int do_host(const struct call *c)
+{
+	json_t *value = NULL;
+	int status = ask(c, "host", NULL, &value);
+
+	if (!status)
+		print_json(value);
+	json_decref(value);
+	return status;
+}
+
+static int do_watch(const struct call *c)
+{
+	struct channel channel;
+	int error, status = open_service(c, &channel);
+
+	if (status)
+		return status;
+	error = channel_send(&channel, json_pack("{ss}", "command", "watch"));
+	while (!error || error == OM_ETIMEDOUT) {
+		json_t *message;
+
+		error = channel_receive(&channel, -1, &message);
+		if (error)
+			continue;
+		json_dumpf(message, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12));
+		putchar('\n');
+		fflush(stdout);
+		json_decref(message);
+	}
+	channel_done(&channel);
+	host_error("unit watch: optmigd has ended");
+	return CLI_FAILED;
+}
+
+#define BIT(option) (1u << (option))
+#define COMMON (BIT(OPT_JSON) | BIT(OPT_HELP))
+static const struct verb {
+	const char *name;
+	int (*run)(const struct call *call);
+	bool named;
+	unsigned options;
+} verbs[] = {
+	{ "ls", do_ls, false, COMMON },
+	{ "show", do_show, true, COMMON },
+	{ "status", do_status, true, COMMON },
+	{ "start", do_start, true, COMMON | BIT(OPT_FRESH) },
+	{ "stop", do_named, true, COMMON | BIT(OPT_REASON) },
+	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) },
+	{ "cancel", do_named, true, COMMON },
+	{ "define", do_define, true, COMMON },
+	{ "undefine", do_named, true, COMMON },
+	{ "host", do_host, false, COMMON },
+	{ "watch", do_watch, false, COMMON },
+};
+#define VERB_COUNT (sizeof verbs / sizeof *verbs)
+
+static const struct verb *find_verb(const char *name)
+{
+	const char *names[VERB_COUNT + 1] = { NULL }, *nearest;
+
+	for (size_t i = 0; i < VERB_COUNT; i++) {
+		names[i] = verbs[i].name;
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	}
+	nearest = host_did_you_mean(name, names);
+	host_error("unit: unknown verb \"%s\"%s%s%s", name, nearest ? "; did you mean \"" : "; see `optmig unit --help`", nearest ? nearest : "",
+		nearest ? "\"?" : "");
+	return NULL;
+}
+
+static void note_option(struct call *c, int option)
+{
+	static const struct { int option; const char *argument; } texts[] = { { OPT_REASON, "reason" }, { OPT_TO, "to" }, { OPT_MODE, "mode" },
+		{ OPT_DOWNTIME, "downtime-limit" }, { OPT_BANDWIDTH, "bandwidth" } };
+
+	c->json |= option == OPT_JSON;
+	c->given |= BIT(option);
+	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+		if (texts[i].option == option)
+			json_object_set_new(c->arguments, texts[i].argument, json_string(optarg));
+}
+
+/* Return: 0, or an exit status + 1. */
+static int parse(int argc, char **argv, const struct verb *verb, struct call *c)
+{
+	int option;
+
+	while ((option = cli_getopt(argc, argv, "h", longs)) != -1) {
+		if (option == 'h' || option == OPT_HELP) {
+			fputs(help, stdout);
+			return CLI_OK + 1;
+		}
+		if (option == -2)
+			return HOST_EXIT_USAGE + 1;
+		if (!(verb->options & BIT(option))) {
+			host_error("unit %s: it has no option %s", verb->name, argv[optind - 1]);
+			return HOST_EXIT_USAGE + 1;
+		}
+		note_option(c, option);
+	}
+	c->name = verb->named ? argv[optind] : NULL;
+	if (argc - optind != verb->named) {
+		host_error(verb->named ? "unit %s: which one? (one NAME; `optmig unit ls` lists them)" : "unit %s: it takes no name", verb->name);
+		return HOST_EXIT_USAGE + 1;
+	}
+	return 0;
+}
+
+int cli_unit(int argc, char **argv)
+{
+	struct call call = { .arguments = json_object() };
+	const struct verb *verb;
+	int status;
+
+	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+		fputs(help, argc < 2 ? stderr : stdout);
+		json_decref(call.arguments);
+		return argc < 2 ? HOST_EXIT_USAGE : CLI_OK;
+	}
+	verb = find_verb(argv[1]);
+	if (!verb) {
+		json_decref(call.arguments);
+		return HOST_EXIT_USAGE;
+	}
+	call.verb = verb->name;
+	status = parse(argc - 1, argv + 1, verb, &call);
+	status = status ? status - 1 : verb->run(&call);
+	json_decref(call.arguments);
+	return status;
+}

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The commands of the service, one line each. Arguments are named; unknown ones and wrong types are errors. Peers have four of them.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "client.h"
+#include "service.h"
+#include "util.h"
+
+struct call { struct client *client; const char *peer, *at, *name; const json_t *arguments; };
+
+static int get_flag(const json_t *arguments, const char *name, bool *ret)
+{
+	const json_t *value = json_object_get(arguments, name);
+
+	if (value && !json_is_boolean(value))
+		return host_fail(OM_EINVAL, "argument \"%s\" must be true or false", name);
+	*ret = json_is_true(value);
+	return 0;
+}
+
+static int get_text(const json_t *arguments, const char *name, const char **ret)
+{
+	const json_t *value = json_object_get(arguments, name);
+
+	*ret = json_string_value(value);
+	return value && !*ret ? host_fail(OM_EINVAL, "argument \"%s\" must be a string", name) : 0;
+}
+
+static int do_units(const struct call *call, json_t **ret)
+{
+	json_t *list = json_array();
+
+	(void)call;
+	/* Entries stay, so the list may be walked while others are added before it. */
+	pthread_mutex_lock(&service.lock);
+	struct service_unit *u = service.units;
+	pthread_mutex_unlock(&service.lock);
+	for (; u; u = u->next) {
+		json_t *status = program_status(u);
+
+		if (json_is_true(json_object_get(status, "defined")))
+			json_array_append(list, status);
+		json_decref(status);
+	}
+	*ret = list;
+	return 0;
+}
+
+static int do_define(const struct call *call, json_t **ret)
+{
+	return units_define(json_object_get(call->arguments, "unit"), ret);
+}
+
+static int do_undefine(const struct call *call, json_t **ret)
+{
+	*ret = json_object();
+	return units_undefine(call->name);
+}
+
+static int do_start(const struct call *call, json_t **ret)
+{
+	bool fresh;
+	int error = get_flag(call->arguments, "fresh", &fresh);
+
+	return error ? error : service_start(call->name, fresh, ret);
+}
+
+static int do_stop(const struct call *call, json_t **ret)
+{
+	const char *reason;
+	int error = get_text(call->arguments, "reason", &reason);
+
+	return error ? error : service_stop(call->name, reason, ret);
+}
+
+static int do_status(const struct call *call, json_t **ret)
+{
+	struct service_unit *u;
+
+	pthread_mutex_lock(&service.lock);
+	u = units_find(call->name);
+	pthread_mutex_unlock(&service.lock);
+	if (!u)
+		return OM_ENOTFOUND;
+	*ret = program_status(u);
+	/* What another host has no use for: environment and arguments may be nobody else's business. */
+	if (call->peer)
+		json_object_del(*ret, "unit");
+	return 0;
+}
+
+static int do_move(const struct call *call, json_t **ret)
+{
+	return service_move(call->client, call->arguments, ret);
+}
+
+static int do_cancel(const struct call *call, json_t **ret)
+{
+	return service_cancel(call->name, ret);
+}
+
+static int do_receive(const struct call *call, json_t **ret)
+{
+	const char *from;
+	int error = get_text(call->arguments, "from", &from);
+
+	return error ? error : service_receive(json_object_get(call->arguments, "unit"), call->peer ? call->peer : from, call->at, ret);
+}
+
+static int do_receive_end(const struct call *call, json_t **ret)
+{
+	return service_receive_end(call->name, ret);
+}
+
+static int do_host(const struct call *call, json_t **ret)
+{
+	(void)call;
+	*ret = service_host();
+	return *ret ? 0 : host_fail(OM_ENOMEM, "no memory");
+}
+
+static int do_watch(const struct call *call, json_t **ret)
+{
+	socket_watch(call->client);
+	return do_units(call, ret);
+}
+
+static const struct command {
+	const char *name, *arguments;   /* names of allowed arguments, each with a space before and behind */
+	int (*run)(const struct call *call, json_t **ret);
+	bool named;                     /* the argument "name" is wanted */
+	bool for_peers;
+} commands[] = {
+	{ "units", "", do_units, false, false },
+	{ "define", " unit ", do_define, false, false },
+	{ "undefine", " name ", do_undefine, true, false },
+	{ "start", " name fresh ", do_start, true, false },
+	{ "stop", " name reason ", do_stop, true, false },
+	{ "status", " name ", do_status, true, true },
+	{ "move", " name to mode downtime-limit bandwidth ticket ", do_move, true, false },
+	{ "cancel", " name ", do_cancel, true, false },
+	{ "receive", " unit from ", do_receive, false, true },
+	{ "receive-end", " name ", do_receive_end, true, true },
+	{ "host", "", do_host, false, true },
+	{ "watch", "", do_watch, false, false },
+};
+#define COMMAND_COUNT (sizeof commands / sizeof *commands)
+
+static int check_arguments(const struct command *command, const json_t *arguments)
+{
+	const char *name;
+	json_t *value;
+
+	if (arguments && !json_is_object(arguments))
+		return host_fail(OM_EINVAL, "\"arguments\" must be an object");
+	json_object_foreach((json_t *)(uintptr_t)arguments, name, value) {
+		char padded[64];
+
+		snprintf(padded, sizeof padded, " %.60s ", name);
+		if (strlen(name) > 60 || strchr(name, ' ') || !strstr(command->arguments, padded))
+			return host_fail(OM_EINVAL, "\"%s\" has no argument \"%.60s\"", command->name, name);
+	}
+	return 0;
+}
+
+static int find(const json_t *request, bool is_peer, const struct command **ret)
+{
+	const char *name = json_string_value(json_object_get(request, "command")), *names[COMMAND_COUNT + 1] = { NULL }, *nearest;
+	const json_t *arguments = json_object_get(request, "arguments");
+
+	if (!name || json_object_size(request) != (arguments ? 2 : 1))
+		return host_fail(OM_EINVAL, "a request has a \"command\" and perhaps \"arguments\", nothing else");
+	for (size_t i = 0; i < COMMAND_COUNT; i++) {
+		names[i] = commands[i].name;
+		if (strcmp(commands[i].name, name) == 0) {
+			*ret = &commands[i];
+			return is_peer && !commands[i].for_peers ? host_fail(OM_EPERM, "\"%s\" is not for other hosts", name) : check_arguments(*ret, arguments);
+		}
+	}
+	nearest = host_did_you_mean(name, names);
+	return host_fail(OM_EINVAL, "no command \"%.60s\"%s%s%s", name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+json_t *command_run(struct client *client, const char *peer, const char *at, const json_t *request)
+{
+	const struct command *command = NULL;
+	struct call call = { .client = client, .peer = peer, .at = at, .arguments = json_object_get(request, "arguments") };
+	json_t *value = NULL;
+	int error = find(request, client == NULL, &command);
+
+	if (!error && command->named) {
+		call.name = json_string_value(json_object_get(call.arguments, "name"));
+		if (!call.name)
+			error = host_fail(OM_EINVAL, "\"%s\" wants the name of a unit", command->name);
+	}
+	if (!error)
+		error = command->run(&call, &value);
+	if (error) {
+		json_decref(value);
+		return channel_error(error);
+	}
+	return json_pack("{so}", "return", value ? value : json_object());
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A follower: one thread for each program that lives. It hears what the program's process says of its migrations, notices the program's
+ * end, and begins it again if it failed, its unit's file says that it may be begun with its memory lost, and nobody else sees to that: who
+ * defines a unit by `define` supervises it himself.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include "service.h"
+#include "util.h"
+
+#define CONNECT_EVERY_MS  20
+#define CONNECT_LATER_MS  500
+#define RECORD_WAIT_MS    10000
+#define STEADY_S          60            /* who ran so long did not fail at its start */
+#define AGAIN_MAX_S       60u
+
+static void pause_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
+}
+
+static void tell_state(struct service_unit *u)
+{
+	json_t *status = program_status(u);
+
+	socket_tell(json_pack("{ss ss sO}", "event", "state", "name", u->name, "unit", status));
+	json_decref(status);
+}
+
+static int begin_watching(const struct program *p, struct channel *channel)
+{
+	int error = program_connect(p->process.pid, channel);
+
+	if (!error)
+		error = channel_send(channel, json_pack("{ss}", "command", "watch"));
+	if (error)
+		channel_done(channel);
+	return error;
+}
+
+/* What has come. Return: false if the channel is at its end. */
+static bool hear(struct service_unit *u, struct channel *channel)
+{
+	const int filled = channel_fill(channel);
+	json_t *message;
+
+	if (filled && filled != OM_ETIMEDOUT)
+		return false;
+	while (channel_take(channel, &message) == 0) {
+		const char *event = json_string_value(json_object_get(message, "event"));
+		const bool ended = event && strcmp(event, "end") == 0;
+
+		if (event)
+			socket_tell(json_pack("{ss ss sO}", "event", event, "name", u->name, "report", json_object_get(message, "report")));
+		json_decref(message);
+		if (ended) {
+			tell_state(u);
+			if (channel_send(channel, json_pack("{ss}", "command", "watch")))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* Until the process has ended. */
+static void watch(struct service_unit *u, const struct program *p)
+{
+	const uint64_t since = host_monotonic_ns();
+	const int pidfd = (int)syscall(SYS_pidfd_open, p->process.pid, 0);
+	struct channel channel;
+	bool first = true;
+
+	channel_init(&channel, -1);
+	while (record_process_alive(&p->process)) {
+		struct pollfd fds[2] = { { .fd = pidfd, .events = POLLIN } };
+		int wait = 1000;
+
+		if (channel.fd < 0 && begin_watching(p, &channel) == 0 && first) {
+			first = false;
+			tell_state(u);
+		}
+		if (channel.fd < 0)
+			wait = host_monotonic_ns() - since < 10000000000u ? CONNECT_EVERY_MS : CONNECT_LATER_MS;
+		fds[1] = (struct pollfd){ .fd = channel.fd, .events = POLLIN };
+		(void)poll(fds, 2, wait); /* whatever it says, both are looked at */
+		if (channel.fd >= 0 && fds[1].revents && !hear(u, &channel))
+			channel_done(&channel);
+	}
+	channel_done(&channel);
+	if (pidfd >= 0)
+		close(pidfd);
+}
+
+/* Its keeper writes how it ended, unless that was killed. */
+static void wait_record(const struct service_unit *u, const struct program *p)
+{
+	for (unsigned i = 0; i < RECORD_WAIT_MS / 5; i++) {
+		json_t *end = NULL;
+
+		if (record_read(u->directory, RECORD_END, &end) == 0 || !record_process_alive(&p->keeper)) {
+			json_decref(end);
+			return;
+		}
+		pause_ms(5);
+	}
+}
+
+/* Only what failed, and may. */
+static void begin_again(struct service_unit *u, int64_t began)
+{
+	unsigned delay;
+	struct program p;
+	json_t *result = NULL;
+	bool wanted;
+
+	program_look(u, false, &p);
+	wanted = p.state == STATE_FAILED;
+	program_done(&p);
+	pthread_mutex_lock(&service.lock);
+	wanted = wanted && u->defined && !u->transient && u->unit.fresh && u->op == OP_NONE;
+	if (began && time(NULL) - began > STEADY_S)
+		u->failures = 0;
+	delay = u->failures < 6 ? 1u << u->failures : AGAIN_MAX_S;
+	if (wanted)
+		u->failures++;
+	pthread_mutex_unlock(&service.lock);
+	if (!wanted)
+		return;
+	socket_tell(json_pack("{ss ss si ss}", "event", "restart", "name", u->name, "delay", (int)delay, "lost", "its memory"));
+	host_note("%s failed; it is begun afresh in %u s, and what its memory held is lost", u->name, delay);
+	pause_ms(delay * 1000);
+	if (service_start(u->name, true, &result))
+		host_error("%s: %s", u->name, host_reason());
+	json_decref(result);
+}
+
+static void *follower_main(void *argument)
+{
+	struct service_unit *u = argument;
+	struct program p;
+
+	program_look(u, false, &p);
+	if (p.alive) {
+		watch(u, &p);
+		wait_record(u, &p);
+	}
+	pthread_mutex_lock(&service.lock);
+	u->followed = false;
+	pthread_cond_broadcast(&service.changed);
+	pthread_mutex_unlock(&service.lock);
+	if (p.alive)
+		tell_state(u);
+	begin_again(u, p.began);
+	program_done(&p);
+	return NULL;
+}
+
+void follow(struct service_unit *u)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	bool wanted;
+
+	pthread_mutex_lock(&service.lock);
+	wanted = !u->followed;
+	u->followed = true;
+	pthread_mutex_unlock(&service.lock);
+	if (!wanted)
+		return;
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	if (pthread_create(&thread, &attributes, follower_main, u)) {
+		host_error("%s is not watched: no thread", u->name);
+		pthread_mutex_lock(&service.lock);
+		u->followed = false;
+		pthread_mutex_unlock(&service.lock);
+	}
+	pthread_attr_destroy(&attributes);
+}

@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper: parent of one program, and nothing else, so that the service may end, crash and be replaced while programs run. It outlives
+ * the service, takes no commands, and listens to nobody: what it knows stands in records (record.h).
+ *
+ *     lock ─ records of a program before are gone ─ fork ─ run.json ─▶ the program begins ─ wait ─ end.json ─▶ end
+ *
+ * - Whoever has the lock is the only one: two services, or one that was killed between fork and record, start no program twice.
+ * - The program begins only when it is written down who it is. A keeper that is killed before that leaves no program; one that is killed
+ *   after it leaves a program that everybody finds, and whose exit status nobody will know.
+ * - INT, HUP and TERM are not its own: who stops a service, or a session, means programs only if he names them.
+ *
+ * Arguments: DIRECTORY run|receive USER|- WORKDIR RUNTIME|- -- COMMAND...; descriptors: 3 the listening socket of a receiver, 4 a pipe on which it
+ * says that the program is written down ("+"), or why there is none.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "record.h"
+#include "strerror.h"
+#include "util.h"
+
+#define LISTEN_FD 3
+#define READY_FD  4
+#define NOT_BEGUN 125
+
+static const int not_ours[] = { SIGINT, SIGHUP, SIGTERM, SIGPIPE };
+
+struct job { const char *directory, *role, *user, *work, *runtime; char **command; const struct passwd *account; };
+
+static _Noreturn void refuse(const char *what, int code)
+{
+	dprintf(READY_FD, "%s%s%s", what, code ? ": " : "", code ? strerror(code) : "");
+	_exit(NOT_BEGUN);
+}
+
+static void take_lock(const struct job *job)
+{
+	char path[RECORD_PATH_MAX + 16];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/lock", job->directory);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		refuse(path, errno);
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		refuse("a program of this name runs here, or is being started", 0);
+}
+
+/* The lock says that no keeper lives, but a program outlives a keeper that was killed. */
+static void check_former(const struct job *job)
+{
+	struct record_process former = { 0 };
+	json_t *run;
+
+	if (record_read(job->directory, RECORD_RUN, &run))
+		return;
+	if (strcmp(json_string_value(json_object_get(run, "boot")) ? json_string_value(json_object_get(run, "boot")) : "", record_boot()) == 0)
+		record_process_read(json_object_get(run, "program"), &former);
+	json_decref(run);
+	if (record_process_alive(&former))
+		refuse("a program of this name runs here, without its keeper", 0);
+}
+
+static void clear_records(const struct job *job)
+{
+	static const char *const old[] = { RECORD_RUN, RECORD_END, RECORD_MOVE, RECORD_STOP, RECORD_REPORT };
+	char path[RECORD_PATH_MAX + 32];
+	int fd;
+
+	if (strcmp(job->role, "run") == 0)
+		record_remove(job->directory, RECORD_BEFORE);
+	for (unsigned i = 0; i < sizeof old / sizeof *old; i++)
+		record_remove(job->directory, old[i]);
+	snprintf(path, sizeof path, "%s/" RECORD_REPORT, job->directory);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0 || (job->account && fchown(fd, job->account->pw_uid, job->account->pw_gid)))
+		refuse(path, errno);
+	close(fd);
+	setenv("OPTMIG_REPORT_FILE", path, 1);
+}
+
+/* The program's control socket is in a directory of that user's, where root looks as well. */
+static void make_runtime(const struct job *job)
+{
+	struct stat status;
+
+	if (mkdir(job->runtime, 0700) == 0 && chown(job->runtime, job->account->pw_uid, job->account->pw_gid))
+		refuse(job->runtime, errno);
+	if (lstat(job->runtime, &status) || !S_ISDIR(status.st_mode) || status.st_uid != job->account->pw_uid || status.st_mode & (S_IWGRP | S_IWOTH))
+		refuse("the user's runtime directory is not his alone", 0);
+	setenv("OPTMIG_RUNTIME_DIR", job->runtime, 1);
+}
+
+static void become(const struct passwd *account)
+{
+	if (initgroups(account->pw_name, account->pw_gid) || setresgid(account->pw_gid, account->pw_gid, account->pw_gid) ||
+	    setresuid(account->pw_uid, account->pw_uid, account->pw_uid)) {
+		host_error("the program's user: %s", strerror(errno));
+		_exit(NOT_BEGUN);
+	}
+	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+static _Noreturn void be_program(const struct job *job, int go)
+{
+	sigset_t none;
+	char word;
+
+	/* Not before it is written down; if the keeper is gone, not at all. */
+	if (read(go, &word, 1) != 1)
+		_exit(NOT_BEGUN);
+	close(go);
+	close(READY_FD);
+	if (chdir(job->work)) {
+		host_error("%s: %s", job->work, strerror(errno));
+		_exit(NOT_BEGUN);
+	}
+	for (unsigned i = 0; i < sizeof not_ours / sizeof *not_ours; i++)
+		signal(not_ours[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (strcmp(job->role, "receive") == 0)
+		setenv("OPTMIG_LISTEN_FD", "3", 1); /* host/mig/receive.c */
+	/* A receiver gives its rights up by itself (docs/receiver.md). */
+	if (job->account && strcmp(job->role, "run") == 0)
+		become(job->account);
+	execv(job->command[0], job->command);
+	host_error("%s: %s", job->command[0], strerror(errno));
+	_exit(NOT_BEGUN);
+}
+
+static int write_run(const struct job *job, const struct record_process *program)
+{
+	struct record_process keeper;
+
+	if (!record_process_get(getpid(), &keeper))
+		return OM_EHOST;
+	return record_write(job->directory, RECORD_RUN, json_pack("{ss ss sI so so}", "role", job->role, "boot", record_boot(), "began",
+		(json_int_t)time(NULL), "keeper", record_process_json(&keeper), "program", record_process_json(program)));
+}
+
+static void write_end(const struct job *job, const struct record_process *program, int status)
+{
+	const bool signalled = WIFSIGNALED(status);
+
+	if (record_write(job->directory, RECORD_END, json_pack("{sI sI ss si}", "pid", (json_int_t)program->pid, "ended", (json_int_t)time(NULL),
+	    "how", signalled ? "signal" : "status", signalled ? "signal" : "status", signalled ? WTERMSIG(status) : WEXITSTATUS(status))))
+		host_error("%s", host_reason());
+}
+
+/* Only the program's descriptors stay with it, and none with the keeper. */
+static void forget_streams(const struct job *job)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < LISTEN_FD && null >= 0; fd++)
+		(void)dup2(null, fd);
+	if (null > 2)
+		close(null);
+	if (strcmp(job->role, "receive") == 0)
+		close(LISTEN_FD);
+}
+
+static _Noreturn void keep(const struct job *job)
+{
+	struct record_process program;
+	int go[2], status;
+	pid_t pid;
+
+	take_lock(job);
+	check_former(job);
+	clear_records(job);
+	if (job->account && strcmp(job->role, "run") == 0 && *job->runtime != '-')
+		make_runtime(job);
+	if (pipe2(go, O_CLOEXEC))
+		refuse("pipe", errno);
+	pid = fork();
+	if (pid < 0)
+		refuse("fork", errno);
+	if (pid == 0) {
+		close(go[1]);
+		be_program(job, go[0]);
+	}
+	close(go[0]);
+	if (!record_process_get(pid, &program) || write_run(job, &program))
+		refuse(host_reason(), 0); /* the pipe ends with us, and with it the program that has not begun */
+	if (write(go[1], "+", 1) != 1 || write(READY_FD, "+", 1) != 1)
+		(void)0; /* the program is gone, or the service: both are seen to below, and by the next one */
+	close(go[1]);
+	close(READY_FD);
+	forget_streams(job);
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			_exit(1);
+	write_end(job, &program, status);
+	_exit(0);
+}
+
+static const struct passwd *account_of(const char *user)
+{
+	const struct passwd *account = getpwnam(user);
+	uint64_t number;
+
+	if (!account && host_parse_u64(user, 1, UINT32_MAX - 1, &number) == 0)
+		account = getpwuid((uid_t)number);
+	if (!account)
+		refuse("the unit's user does not exist", 0);
+	return account;
+}
+
+int main(int argc, char **argv)
+{
+	struct job job;
+
+	if (argc < 8 || strcmp(argv[6], "--") != 0) {
+		host_error("this is started by optmigd");
+		return 2;
+	}
+	job = (struct job){ .directory = argv[1], .role = argv[2], .user = argv[3], .work = argv[4], .runtime = argv[5], .command = argv + 7 };
+	if (strcmp(job.user, "-") != 0)
+		job.account = account_of(job.user);
+	/* Nobody's child and in nobody's session. */
+	switch (fork()) {
+	case -1: refuse("fork", errno);
+	case 0:  break;
+	default: _exit(0);
+	}
+	setsid();
+	for (unsigned i = 0; i < sizeof not_ours / sizeof *not_ours; i++)
+		signal(not_ours[i], SIG_IGN);
+	prctl(PR_SET_NAME, "optmig-keeper", 0, 0, 0);
+	keep(&job);
+}

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Main's end of the pair to https, the process that speaks with other hosts (https.c). JSON lines:
+ *
+ *     main ─▶ https    {"id": N, "call": {"host", "address", "port", "seconds", "body"}}        a request of ours
+ *     https ─▶ main    {"id": N, "answer": {"return" | "error"}}
+ *     https ─▶ main    {"id": N, "request": {"command", "arguments"}, "peer", "at"}             one of another host
+ *     main ─▶ https    {"id": N, "reply": {"return" | "error"}}
+ *
+ * https has no rights and reads what strangers send; what it says is checked here like what any client says. If it ends, it is started anew,
+ * with the socket that is listened at; calls that were under way fail.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <nss.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "mig/mig.h"
+#include "service.h"
+#include "strerror.h"
+#include "util.h"
+
+#define REQUESTS_MAX 32u
+#define AGAIN_S      1
+#define GRACE_S      5u         /* beside a call's own time: for https itself */
+
+struct call { uint64_t id; bool done; json_t *answer; struct call *next; };
+struct request { uint64_t id; json_t *message; };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t answered;
+static struct call *calls;
+static uint64_t last_id;
+static unsigned request_count;
+static struct channel pair = { .fd = -1 };
+static struct peer_options options;
+static int listen_fd = -1;
+static char empty[RECORD_PATH_MAX];
+
+/* ---- out -------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Gives it up. Context: with the lock. */
+static int send_now(json_t *message)
+{
+	if (pair.fd >= 0)
+		return channel_send(&pair, message);
+	json_decref(message);
+	return host_fail(OM_ECONNECTION, "this host has no HTTPS (optmigd --certificate, --key, --ca)");
+}
+
+/* ADDRESS[:PORT] with this service's port where none is given. */
+static int parse_address(const char *text, struct mig_address *ret)
+{
+	const char *colon = strchr(text, ':');
+	const bool bare = *text == '[' ? strstr(text, "]:") == NULL : !colon || strchr(colon + 1, ':') != NULL;
+	int error = mig_address_parse(text, ret);
+
+	if (!error && bare)
+		snprintf(ret->port, sizeof ret->port, SERVICE_PORT);
+	return error;
+}
+
+/* Where it is. Names are looked up in /etc/hosts alone: who has rights asks no name server. */
+static int resolve(const char *to, struct mig_address *ret_name, char *ret_address, size_t size)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
+	int code, error = parse_address(to, ret_name);
+
+	if (error)
+		return error;
+	code = getaddrinfo(ret_name->host, NULL, &hints, &list);
+	if (code)
+		return host_fail(OM_ENOTFOUND, "%s: %s; give its address, or its name in /etc/hosts", ret_name->host, gai_strerror(code));
+	code = getnameinfo(list->ai_addr, list->ai_addrlen, ret_address, (socklen_t)size, NULL, 0, NI_NUMERICHOST);
+	freeaddrinfo(list);
+	return code ? host_fail(OM_EINVAL, "%s: %s", to, gai_strerror(code)) : 0;
+}
+
+static json_t *request_text(const char *command, json_t *arguments)
+{
+	json_t *request = json_pack("{ss so}", "command", command, "arguments", arguments);
+	char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
+	json_t *body = text ? json_string(text) : NULL;
+
+	json_decref(request);
+	free(text);
+	return body;
+}
+
+/* Context: with the lock. */
+static int wait_answer(struct call *call, unsigned timeout_s)
+{
+	struct timespec until;
+	int code = 0;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_s;
+	while (!call->done && code == 0)
+		code = pthread_cond_timedwait(&answered, &lock, &until);
+	for (struct call **at = &calls; *at; at = &(*at)->next)
+		if (*at == call) {
+			*at = call->next;
+			break;
+		}
+	return call->done ? 0 : host_fail(OM_ETIMEDOUT, "no answer within %u s", timeout_s);
+}
+
+int peer_call(const char *to, const char *command, json_t *arguments, unsigned timeout_s, json_t **ret)
+{
+	struct mig_address name;
+	struct call call = { 0 };
+	char address[NI_MAXHOST], words[300];
+	json_t *body;
+	int error = resolve(to, &name, address, sizeof address);
+
+	if (error) {
+		json_decref(arguments);
+		return error;
+	}
+	body = request_text(command, arguments);
+	pthread_mutex_lock(&lock);
+	call.id = ++last_id;
+	call.next = calls;
+	calls = &call;
+	error = send_now(json_pack("{sI s{ss ss ss si so}}", "id", (json_int_t)call.id, "call", "host", name.host, "address", address, "port", name.port,
+		"seconds", (int)timeout_s, "body", body));
+	if (!error) {
+		error = wait_answer(&call, timeout_s + GRACE_S);
+	} else {
+		for (struct call **at = &calls; *at; at = &(*at)->next)
+			if (*at == &call) {
+				*at = call.next;
+				break;
+			}
+	}
+	pthread_mutex_unlock(&lock);
+	if (!error)
+		error = call.answer ? channel_error_of(call.answer) : host_fail(OM_ECONNECTION, "the HTTPS process has ended");
+	if (!error && !json_object_get(call.answer, "return"))
+		error = host_fail(OM_EHOST, "it answers neither yes nor no");
+	if (!error)
+		*ret = json_incref(json_object_get(call.answer, "return"));
+	json_decref(call.answer);
+	if (!error)
+		return 0;
+	snprintf(words, sizeof words, "%s", host_reason());
+	return host_fail(error, "%s: %s", to, words);
+}
+
+/* ---- in --------------------------------------------------------------------------------------------------------------------------------- */
+
+static void *request_main(void *argument)
+{
+	struct request *r = argument;
+	const char *peer = json_string_value(json_object_get(r->message, "peer")), *at = json_string_value(json_object_get(r->message, "at"));
+	json_t *answer = command_run(NULL, peer ? peer : "", at, json_object_get(r->message, "request"));
+
+	pthread_mutex_lock(&lock);
+	request_count--;
+	(void)send_now(json_pack("{sI so}", "id", (json_int_t)r->id, "reply", answer)); /* if https has ended, so has who asked */
+	pthread_mutex_unlock(&lock);
+	json_decref(r->message);
+	free(r);
+	return NULL;
+}
+
+static void take_request(uint64_t id, const json_t *message)
+{
+	struct request *r = calloc(1, sizeof *r);
+	pthread_attr_t attributes;
+	pthread_t thread;
+	bool begun = false;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	pthread_mutex_lock(&lock);
+	if (r && request_count < REQUESTS_MAX) {
+		*r = (struct request){ id, json_incref((json_t *)(uintptr_t)message) };
+		begun = pthread_create(&thread, &attributes, request_main, r) == 0;
+		request_count += begun;
+	}
+	if (!begun)
+		(void)send_now(json_pack("{sI so}", "id", (json_int_t)id, "reply", channel_error(host_fail(OM_EEXHAUSTED, "too many requests at once"))));
+	pthread_mutex_unlock(&lock);
+	pthread_attr_destroy(&attributes);
+	if (!begun && r) {
+		json_decref(r->message);
+		free(r);
+	}
+}
+
+static void take_answer(uint64_t id, json_t *answer)
+{
+	pthread_mutex_lock(&lock);
+	for (struct call *c = calls; c; c = c->next)
+		if (c->id == id && !c->done) {
+			c->done = true;
+			c->answer = json_incref(answer);
+		}
+	pthread_cond_broadcast(&answered);
+	pthread_mutex_unlock(&lock);
+}
+
+static void hear(json_t *message)
+{
+	const uint64_t id = (uint64_t)json_integer_value(json_object_get(message, "id"));
+	json_t *answer = json_object_get(message, "answer");
+
+	if (answer)
+		take_answer(id, answer);
+	else if (json_object_get(message, "request"))
+		take_request(id, message);
+	json_decref(message);
+}
+
+/* ---- the process ------------------------------------------------------------------------------------------------------------------------ */
+
+static int raise_fd(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, 16);
+
+	close(fd);
+	return high;
+}
+
+static int spawn(pid_t *ret_pid)
+{
+	const char *argv[] = { service.https, options.certificate, options.key, options.ca, options.user, empty, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t set;
+	int ends[2], code;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return host_fail(OM_EIO, "socketpair: %s", strerror(errno));
+	ends[0] = raise_fd(ends[0]);
+	ends[1] = raise_fd(ends[1]);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+	posix_spawn_file_actions_adddup2(&actions, 2, 1);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], 3);
+	posix_spawn_file_actions_adddup2(&actions, listen_fd, 4);
+	posix_spawnattr_init(&attributes);
+	sigemptyset(&set);
+	posix_spawnattr_setsigmask(&attributes, &set);
+	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	code = posix_spawn(ret_pid, service.https, &actions, &attributes, (char **)(uintptr_t)argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[1]);
+	if (code) {
+		close(ends[0]);
+		return host_fail(OM_EIO, "%s: %s", service.https, strerror(code));
+	}
+	channel_init(&pair, ends[0]);
+	return 0;
+}
+
+static void fail_all(void)
+{
+	for (struct call *c = calls; c; c = c->next)
+		c->done = true;
+	pthread_cond_broadcast(&answered);
+}
+
+/* Its first word says whether it stands: {"ready": true}, or {"error": ...}. */
+static int begin(pid_t *ret_pid)
+{
+	json_t *first = NULL;
+	int error = spawn(ret_pid);
+
+	if (error)
+		return error;
+	error = channel_receive(&pair, 10000, &first);
+	if (!error)
+		error = channel_error_of(first);
+	else if (error == OM_ECONNECTION)
+		error = host_fail(OM_EIO, "the HTTPS process has ended at once");
+	json_decref(first);
+	if (error) {
+		channel_done(&pair);
+		(void)waitpid(*ret_pid, NULL, 0);
+	}
+	return error;
+}
+
+static void *peer_main(void *argument)
+{
+	pid_t pid = (pid_t)(intptr_t)argument;
+
+	for (;;) {
+		json_t *message;
+		int error = channel_receive(&pair, -1, &message);
+
+		if (!error)
+			hear(message);
+		if (!error || error == OM_ETIMEDOUT)
+			continue;
+		pthread_mutex_lock(&lock);
+		channel_done(&pair);
+		fail_all();
+		pthread_mutex_unlock(&lock);
+		(void)kill(pid, SIGKILL); /* it may have said nonsense and live */
+		(void)waitpid(pid, NULL, 0);
+		do {
+			nanosleep(&(struct timespec){ .tv_sec = AGAIN_S }, NULL);
+			host_note("the HTTPS process has ended and is started anew");
+			pthread_mutex_lock(&lock);
+			error = begin(&pid);
+			pthread_mutex_unlock(&lock);
+			if (error)
+				host_error("HTTPS: %s", host_reason());
+		} while (error);
+	}
+	return NULL;
+}
+
+int peer_begin(const struct peer_options *given)
+{
+	struct mig_address address;
+	char text[MIG_ADDRESS_TEXT];
+	pthread_t thread;
+	pid_t pid;
+	int error;
+
+	options = *given;
+	host_cond_init(&answered);
+	/* Before anybody looks a name up. */
+	(void)__nss_configure_lookup("hosts", "files");
+	if (!options.certificate)
+		return 0;
+	snprintf(empty, sizeof empty, "%s/.empty", service.state);
+	if (mkdir(empty, 0555) && errno != EEXIST)
+		return host_fail(OM_EIO, "%s: %s", empty, strerror(errno));
+	error = parse_address(options.listen, &address);
+	if (!error)
+		error = mig_listen(&address, &listen_fd, text);
+	if (error)
+		return error;
+	listen_fd = raise_fd(listen_fd);
+	error = begin(&pid);
+	if (error)
+		return error;
+	host_note("HTTPS on %s", text);
+	if (pthread_create(&thread, NULL, peer_main, (void *)(intptr_t)pid))
+		return host_fail(OM_ENOMEM, "no thread");
+	return 0;
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is written down of a program, so that a service that is started anew knows what the last one knew. A record is a hint: whether a
+ * process is there the kernel says, and what it does its control socket.
+ *
+ *     STATE                    OPTMIG_SERVICE_STATE; else the runtime directory with "-service" behind its name
+ *       NAME/                  0711
+ *         lock                 flock(2): its keeper's, as long as that lives. So no program is started twice, whoever starts it
+ *         unit.json            the unit that `define` gave, or that it was started with
+ *         run.json             by the keeper, before the program begins: role, keeper and program (pid, start time, boot)
+ *         end.json             by the keeper: how the program ended
+ *         report.json          by the program's process: how its last migration ended (OPTMIG_REPORT_FILE)
+ *         move.json            by the service, before it asks the program to go: to whom
+ *         stop.json            by the service, before it ends the program: why
+ *         before.json          by the service, before it receives: what it was until then. A reception that fails changes nothing of it
+ *         listen.json          by the service: where its receiver listens
+ *         output               what the program prints, where there is no journal
+ *
+ * Each appears whole, by rename(2); but report.json, whose writer has no rights here, is written in place and counts if it can be read.
+ */
+#ifndef OPTMIG_HOST_SERVICE_RECORD_H
+#define OPTMIG_HOST_SERVICE_RECORD_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define RECORD_PATH_MAX 512u
+
+#define RECORD_RUN    "run.json"
+#define RECORD_END    "end.json"
+#define RECORD_MOVE   "move.json"
+#define RECORD_STOP   "stop.json"
+#define RECORD_BEFORE "before.json"
+#define RECORD_LISTEN "listen.json"
+#define RECORD_UNIT   "unit.json"
+#define RECORD_REPORT "report.json"
+
+/* A process and no other: numbers are used again. */
+struct record_process { pid_t pid; uint64_t start_ticks; };
+
+/* Return: false if there is none, or it has ended and is only waited for. */
+bool record_process_get(pid_t pid, struct record_process *ret);
+bool record_process_alive(const struct record_process *process);
+/* Since when, CLOCK_REALTIME seconds. */
+int64_t record_process_since(const struct record_process *process);
+/* {"pid": N, "start": N}, of this boot; @ret: pid 0 if it is of another boot, or nonsense. */
+json_t *record_process_json(const struct record_process *process);
+void record_process_read(const json_t *object, struct record_process *ret);
+
+/* Writes directory/name whole, on the disk before it is seen; gives the object up. Return: OM_EIO, OM_ENOMEM. */
+__attribute__((warn_unused_result))
+int record_write(const char *directory, const char *name, json_t *object);
+/* Return: OM_ENOTFOUND (none, or none that can be read). */
+__attribute__((warn_unused_result))
+int record_read(const char *directory, const char *name, json_t **ret);
+void record_remove(const char *directory, const char *name);
+
+/* The first bytes of the boot's number, for records. */
+const char *record_boot(void);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * optmigd, the host's service: it starts programs and keeps account of them, receives and sends them. docs/fleet.md draws the whole.
+ *
+ *     clients ──▶ main ──fork──▶ keeper ──▶ optmig run, optmig receive      one keeper for each program; they outlive main
+ *                  │ ▲
+ *                  │ └─ socketpair, JSON lines ─ https                      other hosts; without rights
+ *                  └─▶ the programs' control sockets                        what they do, as they say
+ *
+ * Threads of main: one that accepts, one for each client, one for each program that lives ("follower"), one that reads what https says.
+ * `service.lock` guards the table of units and what stands in it; it is never held while somebody else is asked. A unit has one
+ * operation at a time (op), which whoever has begun it ends.
+ *
+ * Never: a main that ends, whatever the reason, touches a program.
+ */
+#ifndef OPTMIG_HOST_SERVICE_SERVICE_H
+#define OPTMIG_HOST_SERVICE_SERVICE_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include "daemon/channel.h"
+#include "record.h"
+#include "unit.h"
+
+#define SERVICE_UNITS_MAX   1024u
+#define SERVICE_CLIENTS_MAX 128u
+#define SERVICE_PORT        "7780"
+#define SERVICE_ARRIVAL_S   60u         /* a receiver that nobody comes to ends then */
+
+enum service_op { OP_NONE, OP_STARTING, OP_STOPPING, OP_MOVING, OP_RECEIVING };
+
+/*
+ *     stopped ─▶ starting ─▶ running ─▶ moving ─▶ handing ─▶ owing ─▶ moved           at the source
+ *                               ▲          └─ failed move ─▶ running
+ *     stopped ─▶ receiving ─▶ owed ─▶ running                                         at the destination
+ *     failed: it ended by itself, or was killed, or nobody knows how
+ */
+enum service_state { STATE_STOPPED, STATE_STARTING, STATE_RUNNING, STATE_MOVING, STATE_HANDING, STATE_OWING, STATE_MOVED, STATE_RECEIVING,
+	STATE_OWED, STATE_FAILED };
+const char *service_state_name(enum service_state state);
+
+struct service_unit {
+	char name[UNIT_NAME_MAX];
+	char directory[RECORD_PATH_MAX];        /* its records */
+	bool defined;                           /* false: undefined, and left in the table */
+	bool transient;                         /* by `define`, not by a file */
+	struct unit unit;
+	enum service_op op;
+	bool followed;                          /* a follower lives */
+	bool cancelled;                         /* somebody wants its move not to be */
+	unsigned failures;                      /* since it last ran for a while */
+	struct service_unit *next;
+};
+
+struct service {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;                 /* some unit's op or follower has changed */
+	struct service_unit *units;
+	char state[RECORD_PATH_MAX - UNIT_NAME_MAX - 2];
+	const char *units_directory;            /* of unit files */
+	char optmig[4096], keeper[4096], https[4096];   /* programs */
+	const char *receive;                    /* where receivers listen; NULL: where the peer asked */
+	bool accept_any;                        /* programs of peers that no unit here names */
+	gid_t group;                            /* who may use the socket beside root; 0: nobody */
+};
+extern struct service service;
+
+/* ---- units.c: the table --------------------------------------------------------------------------------------------------------------- */
+
+/* Reads files and records, and follows what lives. What cannot be read is said, and is not there. */
+void units_load(void);
+/* Return: NULL with OM_ENOTFOUND's words. Context: with the lock. */
+struct service_unit *units_find(const char *name);
+/* Return: OM_EINVAL, OM_EEXHAUSTED, OM_ESTATE. @ret: what changed. Context: without the lock. */
+__attribute__((warn_unused_result))
+int units_define(const json_t *object, json_t **ret);
+__attribute__((warn_unused_result))
+int units_undefine(const char *name);
+/* A copy of the unit as it is now; the caller's to unit_done(). */
+__attribute__((warn_unused_result))
+int units_copy(struct service_unit *u, struct unit *ret);
+/* The unit, with that operation begun. Return: OM_ENOTFOUND, OM_ESTATE (it has another). */
+__attribute__((warn_unused_result))
+int units_begin(const char *name, enum service_op op, struct service_unit **ret);
+void units_end(struct service_unit *u);
+
+/* ---- program.c: what lives ------------------------------------------------------------------------------------------------------------ */
+
+/* A program's records and what its process says now. */
+struct program {
+	bool written;                           /* there is a run.json of this boot */
+	bool receiver;
+	bool alive, kept;                       /* the process; its keeper */
+	struct record_process process, keeper;
+	int64_t began;
+	enum service_state state;
+	bool hung;                              /* it lives and does not answer */
+	json_t *info, *report;                  /* what it says, or what is left of it; NULL: nothing */
+	json_t *end, *move, *stop, *before;     /* records, or NULL */
+};
+/* Asks the process, too, unless only the records are wanted. @ret: give it to program_done(). */
+void program_look(const struct service_unit *u, bool ask, struct program *ret);
+void program_done(struct program *program);
+/* The control socket of the process or its child. Return: OM_ENOTFOUND. */
+__attribute__((warn_unused_result))
+int program_connect(pid_t pid, struct channel *ret);
+/* {"name", "state", ...} */
+json_t *program_status(struct service_unit *u);
+
+/* ---- follow.c --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Watches what lives until it ends: events, and a new start if its unit says so. Context: without the lock. */
+void follow(struct service_unit *u);
+
+/* ---- start.c, stop.c, move.c: commands -------------------------------------------------------------------------------------------------- */
+
+__attribute__((warn_unused_result))
+int service_start(const char *name, bool fresh, json_t **ret);
+__attribute__((warn_unused_result))
+int service_stop(const char *name, const char *reason, json_t **ret);
+/* @object: the unit as the source has it. @at: the address that it was asked at, or NULL. */
+__attribute__((warn_unused_result))
+int service_receive(const json_t *object, const char *peer, const char *at, json_t **ret);
+__attribute__((warn_unused_result))
+int service_receive_end(const char *name, json_t **ret);
+struct client;
+__attribute__((warn_unused_result))
+int service_move(struct client *client, const json_t *arguments, json_t **ret);
+__attribute__((warn_unused_result))
+int service_cancel(const char *name, json_t **ret);
+json_t *service_host(void);
+
+/* ---- socket.c --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Serves until the process ends. */
+__attribute__((warn_unused_result))
+int socket_open(const char *path, int *ret_fd);
+_Noreturn void socket_serve(int fd);
+/* To whoever watches. Gives the event up. */
+void socket_tell(json_t *event);
+/* To the client that has begun it, and to whoever watches. */
+void socket_tell_client(struct client *client, json_t *event);
+
+/* ---- peer.c: other hosts, by way of https ----------------------------------------------------------------------------------------------- */
+
+struct peer_options { const char *listen, *certificate, *key, *ca, *user; };
+/* Return: OM_EIO, OM_EINVAL (bad certificate), OM_EPERM. */
+__attribute__((warn_unused_result))
+int peer_begin(const struct peer_options *options);
+/* @to: ADDRESS[:PORT]. @ret: the answer's "return". Return: as the peer's, or OM_ECONNECTION, OM_EAUTH, OM_ETIMEDOUT. */
+__attribute__((warn_unused_result))
+int peer_call(const char *to, const char *command, json_t *arguments, unsigned timeout_s, json_t **ret);
+
+/* ---- commands.c --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Carries out one request. @client: NULL for peers, who have `receive`, `receive-end`, `status` and `host` alone. Return: the answer. */
+json_t *command_run(struct client *client, const char *peer, const char *at, const json_t *request);
+
+#endif
