@@ -148,7 +148,7 @@ class Bed:
         self.properties = dict(PROPERTIES, **(properties or {}))
         self.optmigd = (B / "bin" / "optmigd") if optmigd is None else optmigd       # False: none
         self.agent = pathlib.Path(agent)
-        self.environment = dict(os.environ, OPTMIG_QUIET="1", OPTMIG_SGX="emu", PATH=f"{B}/bin:{os.environ['PATH']}:/usr/sbin:/sbin", LC_ALL="C")
+        self.environment = dict(os.environ, OPTMIG_QUIET="1", OPTMIG_SGX="emu", OPTMIG_HOST_DIR="/run/optmig-host", PATH=f"{B}/bin:{os.environ['PATH']}:/usr/sbin:/sbin", LC_ALL="C")
         self.environment.update(environment or {})
         self.spaces, self.daemons, self.hub = {}, {}, None
         self.down_nodes = set()         # whose Pacemaker is not running, or cut off: nobody to ask
@@ -170,6 +170,8 @@ class Bed:
         self.tell(self.hub.enter() + ["sh", "-ec", "ip link set lo up; ip link add br0 type bridge forward_delay 0; ip link set br0 up; ip addr add 10.77.0.254/24 dev br0"])
         for name in self.names:
             self.node_up(name)
+        if self.optmigd:
+            self.introduce()
         for daemon in ("corosync", *(["optmigd"] if self.optmigd else [])):
             for name in self.names:
                 self.start_daemon(name, daemon)
@@ -215,7 +217,8 @@ class Bed:
 hostname {name}
 for d in /run /dev/shm /var/lib/pacemaker /var/lib/corosync /var/log /etc/corosync; do mount -t tmpfs -o mode=755 tmpfs $d; done
 chmod 1777 /dev/shm
-mkdir -p /var/lib/pacemaker/cib /var/lib/pacemaker/pengine /var/lib/pacemaker/blackbox /var/lib/pacemaker/cores /run/crm /run/lock /run/resource-agents /run/optmig \
+mkdir -p -m 700 /run/optmig-host
+mkdir -p /var/lib/pacemaker/cib /var/lib/pacemaker/pengine /var/lib/pacemaker/blackbox /var/lib/pacemaker/cores /run/crm /run/lock /run/resource-agents \
 	/var/log/pacemaker /var/log/corosync /var/log/optmig
 cp {self.folder}/corosync.conf /etc/corosync/
 cp {self.folder}/cib.xml /var/lib/pacemaker/cib/cib.xml
@@ -239,6 +242,14 @@ exec {sys.executable} -c '{INIT}'
         self.tell(self.hub.enter() + ["ip", "link", "set", f"e{n}", "netns", str(inside)])
         self.tell(self.on(name) + ["sh", "-ec", f"ip link set lo up; ip link set e{n} name eth0; ip addr add {self.address(name)}/24 dev eth0; ip link set eth0 up"])
 
+    def introduce(self, names=None):
+        """Each host's key to the others."""
+        keys = {name: self.out(name, OPTMIG, "hostkey").strip() for name in self.names}
+        for name in names or self.names:
+            for other in self.names:
+                if other != name:
+                    self.run(name, OPTMIG, "peer", "add", keys[other], other)
+
     @staticmethod
     def pid_in_hub(pid):
         numbers = next(l for l in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if l.startswith("NSpid:")).split()[1:]
@@ -261,7 +272,7 @@ exec {sys.executable} -c '{INIT}'
         if daemon != "optmigd":
             return self.COMMANDS[daemon]
         tls = self.folder / "tls"
-        return [self.optmigd, "--listen", f"{self.address(name)}:{PORT}", "--ca", tls / "ca.pem", "--cert", tls / f"{name}.pem", "--key", tls / f"{name}.key"]
+        return [self.optmigd, "--listen", f"{self.address(name)}:{PORT}", "--ca", tls / "ca.pem", "--certificate", tls / f"{name}.pem", "--key", tls / f"{name}.key"]
 
     def start_daemons(self, name):
         self.start_daemon(name, "corosync")
