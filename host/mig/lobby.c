@@ -44,6 +44,7 @@ struct mig_lobby {
 	const struct host_key *key;
 	int listen_fd;
 	bool pinned;
+	bool shut;                      /* somebody has ended the listening (shutdown(2)): nobody else comes */
 	uint8_t pin[HOST_KEY_SIZE];
 	uint64_t accept_ns;             /* not before */
 	uint64_t notes_ns;              /* as `spent_ns` of a rate */
@@ -232,6 +233,10 @@ static void let_in(struct mig_lobby *lobby)
 		}
 		if (errno == EINTR || errno == ECONNABORTED)
 			continue;
+		if (errno == EINVAL) {
+			lobby->shut = true;
+			return;
+		}
 		/* A source that has committed has nobody else to ask: not for want of a descriptor is anything given up. */
 		if (errno != EAGAIN) {
 			host_detail("accept: %s", strerror(errno));
@@ -458,7 +463,7 @@ static int wait_for_something(struct mig_lobby *lobby, int stop_fd, struct pollf
 	const uint64_t now = host_monotonic_ns();
 
 	p[0] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
-	p[1] = (struct pollfd){ .fd = lobby->accept_ns > now ? -1 : lobby->listen_fd, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = lobby->shut || lobby->accept_ns > now ? -1 : lobby->listen_fd, .events = POLLIN };
 	for (unsigned i = 0; i < MIG_LOBBY_MAX; i++)
 		p[2 + i] = (struct pollfd){ .fd = lobby->guest[i].fd, .events = POLLIN };
 	if (poll(p, 2 + MIG_LOBBY_MAX, poll_ms(lobby, now)) < 0) {
@@ -470,11 +475,19 @@ static int wait_for_something(struct mig_lobby *lobby, int stop_fd, struct pollf
 	return p[0].revents ? host_fail(OM_ECANCELLED, "cancelled") : 0;
 }
 
+static bool is_empty(const struct mig_lobby *lobby)
+{
+	for (unsigned i = 0; i < MIG_LOBBY_MAX; i++)
+		if (lobby->guest[i].fd >= 0)
+			return false;
+	return true;
+}
+
 int mig_lobby_next(struct mig_lobby *lobby, int stop_fd, struct mig_arrival *ret_arrival)
 {
 	for (;;) {
 		struct pollfd p[2 + MIG_LOBBY_MAX];
-		int error = wait_for_something(lobby, stop_fd, p);
+		int error = lobby->shut && is_empty(lobby) ? host_fail(OM_ECONNECTION, "nobody is let in any more") : wait_for_something(lobby, stop_fd, p);
 
 		if (error)
 			return error;

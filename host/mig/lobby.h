@@ -48,7 +48,8 @@ void mig_lobby_free(struct mig_lobby *lobby);
  * over must not be lost because somebody edits a file. Context: the thread that calls mig_lobby_next(), or before it does.
  */
 void mig_lobby_pin(struct mig_lobby *lobby, const uint8_t key[HOST_KEY_SIZE]);
-/* The next connection of a known host. Context: one thread at a time. Return: OM_ECANCELLED (stop_fd), OM_EIO. */
+/* The next connection of a known host. Context: one thread at a time. Return: OM_ECANCELLED (stop_fd), OM_EIO,
+ * OM_ECONNECTION (its socket has been shut, and nobody is left). */
 __attribute__((warn_unused_result))
 int mig_lobby_next(struct mig_lobby *lobby, int stop_fd, struct mig_arrival *ret_arrival);
 /*

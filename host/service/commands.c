@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "client.h"
+#include "daemon/client.h"
 #include "service.h"
 #include "util.h"
 
@@ -48,9 +49,41 @@ static int do_units(const struct call *call, json_t **ret)
 	return 0;
 }
 
+/* Limits of a move that is under way; where there is none there is nothing to tell. */
+static void tell_limits(const char *name)
+{
+	struct service_unit *u;
+	struct channel channel;
+	struct program p;
+	struct unit unit;
+
+	pthread_mutex_lock(&service.lock);
+	u = units_find(name);
+	pthread_mutex_unlock(&service.lock);
+	if (!u || units_copy(u, &unit))
+		return;
+	program_look(u, true, &p);
+	if (p.state == STATE_MOVING && program_connect(p.process.pid, &channel) == 0) {
+		json_t *set = json_pack("{sI}", "bandwidth", (json_int_t)unit.bandwidth);
+
+		if (unit.downtime_ns)
+			json_object_set_new(set, "downtime-limit-ns", json_integer((json_int_t)unit.downtime_ns));
+		if (client_call(&channel, "set", set, NULL))
+			host_note("%s: %s", name, host_reason()); /* it may have been handed over meanwhile */
+		channel_done(&channel);
+	}
+	program_done(&p);
+	unit_done(&unit);
+}
+
 static int do_define(const struct call *call, json_t **ret)
 {
-	return units_define(json_object_get(call->arguments, "unit"), ret);
+	const json_t *unit = json_object_get(call->arguments, "unit");
+	int error = units_define(unit, ret);
+
+	if (!error && json_array_size(json_object_get(*ret, "changed")))
+		tell_limits(json_string_value(json_object_get(unit, "name")));
+	return error;
 }
 
 static int do_undefine(const struct call *call, json_t **ret)
@@ -183,6 +216,19 @@ static int find(const json_t *request, bool is_peer, const struct command **ret)
 	return host_fail(OM_EINVAL, "no command \"%.60s\"%s%s%s", name, nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+static bool is_known(const char *name)
+{
+	char words[400];
+	bool is;
+
+	snprintf(words, sizeof words, "%s", host_reason());
+	pthread_mutex_lock(&service.lock);
+	is = units_find(name) != NULL;
+	pthread_mutex_unlock(&service.lock);
+	(void)host_fail(OM_ENOTFOUND, "%s", words);
+	return is;
+}
+
 json_t *command_run(struct client *client, const char *peer, const char *at, const json_t *request)
 {
 	const struct command *command = NULL;
@@ -199,7 +245,8 @@ json_t *command_run(struct client *client, const char *peer, const char *at, con
 		error = command->run(&call, &value);
 	if (error) {
 		json_decref(value);
-		return channel_error(error);
+		/* Only a unit is not found: clients have a status for that. */
+		return channel_error(error == OM_ENOTFOUND && (!call.name || is_known(call.name)) ? OM_EIO : error);
 	}
 	return json_pack("{so}", "return", value ? value : json_object());
 }

@@ -43,6 +43,25 @@ static int begin_watching(const struct program *p, struct channel *channel)
 	return error;
 }
 
+/* A move that somebody has begun by hand (optmig migrate) is written down like one of ours. */
+static void note_move(const struct service_unit *u, const json_t *report, bool ended)
+{
+	const char *role = json_string_value(json_object_get(report, "role")), *status = json_string_value(json_object_get(report, "status"));
+	const json_t *peer = json_object_get(report, "peer");
+	json_t *move;
+
+	if (!role || !status || strcmp(role, "source") != 0)
+		return;
+	if (record_read(u->directory, RECORD_MOVE, &move)) {
+		if (!ended && record_write(u->directory, RECORD_MOVE, json_pack("{sO ss sI sb}", "to", peer, "session", "", "began", (json_int_t)time(NULL), "by-hand", 1)))
+			host_error("%s: %s", u->name, host_reason());
+		return;
+	}
+	if (ended && strcmp(status, "completed") != 0 && json_is_true(json_object_get(move, "by-hand")))
+		record_remove(u->directory, RECORD_MOVE);
+	json_decref(move);
+}
+
 /* What has come. Return: false if the channel is at its end. */
 static bool hear(struct service_unit *u, struct channel *channel)
 {
@@ -55,8 +74,10 @@ static bool hear(struct service_unit *u, struct channel *channel)
 		const char *event = json_string_value(json_object_get(message, "event"));
 		const bool ended = event && strcmp(event, "end") == 0;
 
-		if (event)
+		if (event) {
+			note_move(u, json_object_get(message, "report"), ended);
 			socket_tell(json_pack("{ss ss sO}", "event", event, "name", u->name, "report", json_object_get(message, "report")));
+		}
 		json_decref(message);
 		if (ended) {
 			tell_state(u);
@@ -119,7 +140,7 @@ static void begin_again(struct service_unit *u, int64_t began)
 	bool wanted;
 
 	program_look(u, false, &p);
-	wanted = p.state == STATE_FAILED;
+	wanted = p.state == STATE_FAILED && !p.unsure;
 	program_done(&p);
 	pthread_mutex_lock(&service.lock);
 	wanted = wanted && u->defined && !u->transient && u->unit.fresh && u->op == OP_NONE;

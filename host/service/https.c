@@ -549,7 +549,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
-	prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	host_cond_init(&replied);
 	read_file(argv[1], false, &certificate);
 	read_file(argv[2], true, &key);

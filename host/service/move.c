@@ -274,7 +274,8 @@ static bool is_cancelled(struct service_unit *u)
 static int begin_migration(struct service_unit *u, const struct unit *unit, const struct order *order, const struct program *p, const char *there,
 	struct channel *channel)
 {
-	int error = record_write(u->directory, RECORD_MOVE, json_pack("{ss ss sI}", "to", order->to, "at", there, "began", (json_int_t)time(NULL)));
+	int error = record_write(u->directory, RECORD_MOVE, json_pack("{ss ss sI ss}", "to", order->to, "at", there, "began", (json_int_t)time(NULL),
+		"session", text(p->report, "session")));
 
 	if (!error)
 		error = program_connect(p->process.pid, channel);
@@ -336,11 +337,12 @@ static int wait_other(const char *name, const char *to, json_t **ret)
 
 	pthread_mutex_lock(&service.lock);
 	u = units_find(name);
+	same = u && u->op == OP_MOVING && strcmp(u->move_to, to) == 0;
 	pthread_mutex_unlock(&service.lock);
 	if (!u)
 		return OM_ENOTFOUND;
 	program_look(u, true, &p);
-	same = p.move && strcmp(text(p.move, "to"), to) == 0;
+	same = same || (p.move && strcmp(text(p.move, "to"), to) == 0);
 	program_done(&p);
 	if (!same)
 		return host_fail(OM_ESTATE, "%s is being moved, or another operation is under way", name);
@@ -353,6 +355,8 @@ static int wait_other(const char *name, const char *to, json_t **ret)
 		over = over && p.state != STATE_MOVING && p.state != STATE_HANDING && p.state != STATE_OWING && !(p.state == STATE_MOVED && p.alive);
 		if (over && p.state == STATE_MOVED)
 			*ret = json_pack("{ss sO?}", "state", "moved", "report", p.report);
+		else if (over && p.state == STATE_RUNNING && !p.report)
+			error = host_fail(OM_ECONNECTION, "%s has not moved, and runs on here", name);
 		else if (over)
 			error = p.report ? judge(name, p.report) : host_fail(OM_ECONNECTION, "%s has not moved; it is %s", name, service_state_name(p.state));
 		program_done(&p);
@@ -385,8 +389,11 @@ int service_move(struct client *client, const json_t *arguments, json_t **ret)
 		units_end(u);
 		return error;
 	}
-	error = read_order(arguments, &unit, &order);
+	pthread_mutex_lock(&service.lock);
+	snprintf(u->move_to, sizeof u->move_to, "%s", to);
+	pthread_mutex_unlock(&service.lock);
 	program_look(u, true, &p);
+	error = read_order(arguments, &unit, &order);
 	if (!error && leaves_already(&p, to)) {
 		program_done(&p);
 		unit_done(&unit);

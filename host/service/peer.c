@@ -32,6 +32,7 @@
 
 #define REQUESTS_MAX 32u
 #define AGAIN_S      1
+#define LISTEN_TRIES 60u
 #define GRACE_S      5u         /* beside a call's own time: for https itself */
 
 struct call { uint64_t id; bool done; json_t *answer; struct call *next; };
@@ -325,6 +326,19 @@ static void *peer_main(void *argument)
 	return NULL;
 }
 
+/* The process of an optmigd that was killed notices that a little later. */
+static int listen_patiently(const struct mig_address *address, char text[MIG_ADDRESS_TEXT])
+{
+	int error;
+
+	for (unsigned tries = 0;; tries++) {
+		error = mig_listen(address, &listen_fd, text);
+		if (error != OM_EEXISTS || tries >= LISTEN_TRIES)
+			return error;
+		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+	}
+}
+
 int peer_begin(const struct peer_options *given)
 {
 	struct mig_address address;
@@ -344,7 +358,7 @@ int peer_begin(const struct peer_options *given)
 		return host_fail(OM_EIO, "%s: %s", empty, strerror(errno));
 	error = parse_address(options.listen, &address);
 	if (!error)
-		error = mig_listen(&address, &listen_fd, text);
+		error = listen_patiently(&address, text);
 	if (error)
 		return error;
 	listen_fd = raise_fd(listen_fd);

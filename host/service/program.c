@@ -167,6 +167,17 @@ static enum service_state end_of(const struct program *p)
 	return status && json_integer_value(status) == 0 ? STATE_STOPPED : STATE_FAILED;
 }
 
+/*
+ * It was told to move, and has ended without a word of how that went: the session of what it wrote last is none, or one before.
+ */
+static bool is_unsure(const struct program *p)
+{
+	const json_t *move = p->move;
+
+	return p->state == STATE_FAILED && move && (!p->report || strcmp(text(p->report, "role"), "source") != 0 ||
+		strcmp(text(p->report, "session"), text(move, "session")) == 0);
+}
+
 static void look_at_records(const struct service_unit *u, struct program *p)
 {
 	json_t *run;
@@ -209,6 +220,7 @@ void program_look(const struct service_unit *u, bool asks, struct program *p)
 	if (!p->alive && p->written && !p->end && record_read(u->directory, RECORD_END, &p->end))
 		p->end = NULL;
 	p->state = p->alive ? state_of(p) : end_of(p);
+	p->unsure = is_unsure(p);
 }
 
 void program_done(struct program *p)
@@ -255,6 +267,8 @@ json_t *program_status(struct service_unit *u)
 		add(o, "end", p.end);
 	if (p.state == STATE_FAILED && !p.end)
 		json_object_set_new(o, "end", json_pack("{ss}", "how", "unknown: its keeper was killed"));
+	if (p.unsure)
+		json_object_set_new(o, "unsure", json_true());
 	if (unit)
 		json_object_set_new(o, "unit", unit);
 	program_done(&p);

@@ -50,6 +50,7 @@ struct service_unit {
 	enum service_op op;
 	bool followed;                          /* a follower lives */
 	bool cancelled;                         /* somebody wants its move not to be */
+	char move_to[256];                      /* with OP_MOVING: where to */
 	unsigned failures;                      /* since it last ran for a while */
 	struct service_unit *next;
 };
@@ -78,6 +79,9 @@ __attribute__((warn_unused_result))
 int units_define(const json_t *object, json_t **ret);
 __attribute__((warn_unused_result))
 int units_undefine(const char *name);
+/* Writes down what it is begun with. */
+__attribute__((warn_unused_result))
+int units_record(struct service_unit *u);
 /* A copy of the unit as it is now; the caller's to unit_done(). */
 __attribute__((warn_unused_result))
 int units_copy(struct service_unit *u, struct unit *ret);
@@ -97,6 +101,7 @@ struct program {
 	int64_t began;
 	enum service_state state;
 	bool hung;                              /* it lives and does not answer */
+	bool unsure;                            /* it ended in the middle of a move: it may run there */
 	json_t *info, *report;                  /* what it says, or what is left of it; NULL: nothing */
 	json_t *end, *move, *stop, *before;     /* records, or NULL */
 };

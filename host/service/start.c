@@ -323,6 +323,8 @@ static int may_start(const char *name, const struct unit *unit, const struct pro
 		return fresh ? 0 : host_fail(OM_ESTATE, "%s has moved to %s and is not begun a second time; if that host has lost it: --fresh", name,
 			to ? to : "another host");
 	case STATE_FAILED:
+		if (p->unsure && !fresh)
+			return host_fail(OM_ESTATE, "%s ended while it was on its way to %s, and may run there; if it does not: --fresh", name, to ? to : "another host");
 		return fresh || unit->fresh ? 0 : host_fail(OM_ESTATE, "%s has failed, its memory is lost, and its unit does not say restart = \"fresh\": "
 			"--fresh", name);
 	case STATE_STOPPED:
@@ -378,6 +380,8 @@ int service_start(const char *name, bool fresh, json_t **ret)
 	here = p.state == STATE_RUNNING || p.state == STATE_STARTING;
 	if (!here)
 		error = may_start(name, &unit, &p, fresh);
+	if (!error && !here)
+		error = units_record(u);
 	if (!error && !here)
 		error = launch_run(u, &unit);
 	program_done(&p);
@@ -449,6 +453,8 @@ static int receive_here(struct service_unit *u, const struct unit *unit, const s
 	colon = strrchr(text, ':');
 	listen = json_pack("{ss# ss ss}", "address", text, (size_t)(colon - text), "port", colon + 1, "peer", peer ? peer : "");
 	error = write_before(u, p);
+	if (!error)
+		error = units_record(u);
 	if (!error)
 		error = record_write(u->directory, RECORD_LISTEN, json_incref(listen));
 	if (!error)

@@ -92,7 +92,7 @@ int units_define(const json_t *object, json_t **ret)
 	if (!error && !(u->defined && !u->transient)) {
 		error = make_directory(u);
 		if (!error)
-			error = record_write(u->directory, RECORD_UNIT, json_incref(unit.object));
+			error = record_write(u->directory, RECORD_UNIT, json_pack("{sb sO}", "transient", 1, "unit", unit.object));
 	}
 	if (!error) {
 		unit_compare(u->defined ? &u->unit : NULL, &unit, &now, &later);
@@ -102,6 +102,16 @@ int units_define(const json_t *object, json_t **ret)
 	pthread_mutex_unlock(&service.lock);
 	unit_done(&unit);
 	return error;
+}
+
+int units_record(struct service_unit *u)
+{
+	json_t *record;
+
+	pthread_mutex_lock(&service.lock);
+	record = json_pack("{sb sO}", "transient", u->transient, "unit", u->unit.object);
+	pthread_mutex_unlock(&service.lock);
+	return record_write(u->directory, RECORD_UNIT, record);
 }
 
 int units_undefine(const char *name)
@@ -217,23 +227,31 @@ static void load_files(void)
 		closedir(folder);
 }
 
-/* A unit that `define` gave, and programs whose file has gone meanwhile. */
+/* A unit that `define` gave; and one whose file has gone, while its program lives. */
 static void load_record(const char *name)
 {
-	char directory[RECORD_PATH_MAX];
+	struct service_unit known = { 0 };
+	char *directory = known.directory;
 	struct service_unit *u;
+	struct program p;
 	struct unit unit;
 	json_t *object;
+	bool wanted;
 	int error;
 
 	pthread_mutex_lock(&service.lock);
 	u = units_find(name);
 	pthread_mutex_unlock(&service.lock);
-	snprintf(directory, sizeof directory, "%s/%s", service.state, name);
+	snprintf(directory, sizeof known.directory, "%s/%s", service.state, name);
 	if (u || record_read(directory, RECORD_UNIT, &object))
 		return;
-	error = unit_read(object, &unit);
+	program_look(&known, false, &p);
+	wanted = p.alive || json_is_true(json_object_get(object, "transient"));
+	program_done(&p);
+	error = wanted ? unit_read(json_object_get(object, "unit"), &unit) : 0;
 	json_decref(object);
+	if (!wanted)
+		return;
 	pthread_mutex_lock(&service.lock);
 	if (!error && strcmp(unit.name, name) == 0 && entry(name, &u) == 0)
 		set(u, &unit, true);
