@@ -123,7 +123,9 @@ class Space:
     """A first process in new namespaces, and commands beside it."""
 
     def __init__(self, command, log):
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
+        # Whatever becomes of us, SIGKILL included: it ends with us.
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, start_new_session=True,
+                                        preexec_fn=lambda: LIBC.prctl(1, signal.SIGKILL))
         if self.process.stdout.readline() != b"up\n":
             raise BedError(f"{command[:8]}... did not start; see {log.name}")
         depth = len(next(l for l in pathlib.Path("/proc/self/status").read_text().splitlines() if l.startswith("NSpid:")).split()) - 1
@@ -301,6 +303,21 @@ exec {sys.executable} -c '{INIT}'
                         found.append(int(process.name))
         return found
 
+    def pids_with(self, name, words):
+        """Those with these words in their command lines."""
+        found = []
+        space = os.readlink(f"/proc/{self.spaces[name].pid}/ns/pid")
+        for process in pathlib.Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if os.readlink(process / "ns/pid") == space and words in (process / "cmdline").read_bytes():
+                    found.append(int(process.name))
+        return found
+
+    def kill_pacemaker(self, name):
+        """All of it at once, so that nothing is put in order any more."""
+        for daemon in ("pacemakerd", "pacemaker-controld", "pacemaker-execd", "pacemaker-based", "pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-fenced"):
+            self.kill(name, daemon)
+
     def kill(self, name, daemon, signal_number=signal.SIGKILL):
         """All processes of a daemon of a node's (its main process and those beside it)."""
         pids = self.pids(name, daemon)
@@ -352,7 +369,7 @@ exec {sys.executable} -c '{INIT}'
             if value:
                 return value
             if time.monotonic() > end:
-                raise BedError(f"waited {seconds} s for {words}")
+                raise BedError(f"waited {seconds} s for {words() if callable(words) else words}")
             time.sleep(0.1)
 
     # ---- the cluster ----
@@ -399,7 +416,7 @@ exec {sys.executable} -c '{INIT}'
     def cut(self, name, others=None):
         """No packet of that node's comes through; with @others, none from and to those."""
         addresses = ", ".join(map(self.address, others)) if others else None
-        rules = "table inet cut { chain i { type filter hook input priority -300; %s }; chain o { type filter hook output priority -300; %s } }" % (
+        rules = "table inet cut { chain i { type filter hook input priority -300; %s; } ; chain o { type filter hook output priority -300; %s; } ; }" % (
             ("iif != lo ip saddr { %s } drop" % addresses, "ip daddr { %s } drop" % addresses) if others else ("iif != lo drop", "oif != lo drop"))
         self.run(name, "nft", rules)
 

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,6 +41,7 @@ class Witness:
     def __init__(self, fleet, name, megabytes=8, period_ms=20, **options):
         self.fleet, self.name = fleet, name
         self.file = fleet.folder / f"{name}.life"
+        self.file.unlink(missing_ok=True)
         fleet.add(name, image=WITNESS, arguments=f"{self.file} {period_ms} {megabytes}", memory=f"{megabytes + 64}M", **options)
 
     def lines(self):
@@ -53,7 +55,7 @@ class Witness:
     def wait_beats(self, beats=3, seconds=30):
         """It lives: it counts on from now."""
         before = self.count()
-        self.fleet.bed.wait(lambda: self.count() >= before + beats, seconds, f"{self.name} to count on from {before}; the cluster thinks {self.fleet.bed.resource(self.name)}, "
+        self.fleet.bed.wait(lambda: self.count() >= before + beats, seconds, lambda: f"{self.name} to count on from {before}; the cluster thinks {self.fleet.bed.resource(self.name)}, "
                             f"the hosts say {self.fleet.states(self.name)}")
 
     def check_one_life(self, lives=1):
@@ -85,6 +87,7 @@ class Fleet:
         self.names = self.bed.names
 
     def __enter__(self):
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         self.bed.up()
         print(f"  three nodes after {time.monotonic() - self.bed.began:.1f} s", flush=True)
         return self
@@ -152,7 +155,7 @@ class Fleet:
         return nodes[0]
 
     def wait_state(self, node, name, *states, seconds=60):
-        self.bed.wait(lambda: self.state(node, name) in states, seconds, f"{name} to be {' or '.join(states)} on {node}; it is {self.states(name)}")
+        self.bed.wait(lambda: self.state(node, name) in states, seconds, lambda: f"{name} to be {' or '.join(states)} on {node}; it is {self.states(name)}")
 
     def snapshot(self):
         return json.loads(self.ok("hosts", "--json"))

@@ -35,6 +35,7 @@
 #define RETRY_MAX_MS   60000
 #define BAN            "PT2M"
 #define SETTLE_S       120
+#define ANSWER_S       60
 
 struct options {
 	const char *node, *parallel;
@@ -276,12 +277,14 @@ static int finish(const struct options *options, json_t *rows, uint64_t begin, c
 
 static int watch(const struct options *options, json_t *rows, uint64_t begin)
 {
+	uint64_t answered = begin;
+
 	for (;;) {
-		json_t *snapshot;
+		json_t *snapshot = NULL;
 		const char *there = NULL;
 		int stuck = 0, left, error = cluster_read(&snapshot);
 
-		/* The cluster may be between two leaders; what is there is what counts. */
+		/* The cluster may be between two leaders, and an optmigd be started anew: both may be without an answer for a while. */
 		left = error ? 1 : look(options, rows, begin, snapshot, &stuck);
 		if (left < 0)
 			error = left;
@@ -291,13 +294,13 @@ static int watch(const struct options *options, json_t *rows, uint64_t begin)
 			json_decref(snapshot);
 			return finish(options, rows, begin, "drained", CLI_OK);
 		}
-		if (error != OM_ECONNECTION && error) {
-			if (left >= 0)
-				json_decref(snapshot);
+		if (!error)
+			answered = host_monotonic_ns();
+		if (error && (error != OM_ECONNECTION || host_monotonic_ns() - answered > 1000000000ull * ANSWER_S)) {
+			json_decref(snapshot);
 			return failed("drain");
 		}
-		if (!error)
-			json_decref(snapshot);
+		json_decref(snapshot);
 		if (left && stuck == left && !options->keep_waiting)
 			return finish(options, rows, begin, "blocked", CLI_FAILED);
 		if (signals || (options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns)) {
