@@ -24,3 +24,28 @@ $(B)/libexec/optmig-keeper: $(call objs,host,host/service/keeper.c host/service/
 $(B)/libexec/optmigd-https: $(call objs,host,$(addprefix host/service/,https.c https_filter.c wire.c) host/daemon/channel.c $(SERVICE_UNIT)) $(B)/host/libcore.a
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -lmicrohttpd -lgnutls -lcurl -ljansson -lcrypto -lpthread -o $@
+
+# ---- tests ---------------------------------------------------------------------------------------------------
+SERVICE_UNIT_TEST := tests/unit/service/test_unit.c host/service/unit_file.c host/service/record.c host/service/wire.c $(SERVICE_UNIT) core/errors.c
+CFLAGS_san_tests_unit_service_test_unit := -Itoolchain
+$(B)/san/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
+	@mkdir -p $(@D)
+	$(CLANGXX) -std=c++17 -O1 -g -w -fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP -c $< -o $@
+$(B)/tests/unit/service_unit: $(call objs,san,$(SERVICE_UNIT_TEST)) $(B)/san/toolchain/cc/options_toml.o
+	@mkdir -p $(@D)
+	$(CLANGXX) -fsanitize=address,undefined $^ -lcmocka -ljansson -lpthread -o $@
+TESTS += $(B)/tests/unit/service_unit
+
+# What other hosts send.
+$(B)/fuzz/fuzz_service: $(call objs,fuzz,tests/fuzz/fuzz_service.c host/service/wire.c $(SERVICE_UNIT) core/errors.c)
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^ -ljansson
+## make fuzz-service   the fuzzer of what other hosts' optmigd send
+.PHONY: fuzz-service
+fuzz-service: $(B)/fuzz/fuzz_service
+TESTS += tests/fuzz/service_replay
+TEST_DEPS += $(B)/fuzz/fuzz_service
+
+ifneq ($(wildcard trusted/mig),)
+TESTS += tests/integration/service tests/integration/service_badinput
+TEST_DEPS += $(MIGRATE_PROGRAMS) $(SERVICE_PROGRAMS)
+endif

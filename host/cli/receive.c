@@ -7,9 +7,9 @@
 #include "daemon/control.h"
 #include "exitcodes.h"
 #include "guest_options.h"
+#include "limits.h"
 #include "testhooks.h"
 #include "mig/units.h"
-#include "priv/priv.h"
 #include "util.h"
 
 static const char help[] =
@@ -52,7 +52,7 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static const char *user, *ports, *owners;
+static struct cli_limits given;
 static struct priv_limits limits;
 static struct guest_run_options guest;
 static struct mig_receive_options options = { .patience_ns = 60000000000u };
@@ -76,19 +76,9 @@ static int add_move(const char *value)
 /* Who the receiver becomes, and what the program may do there. */
 static int set_limits(void)
 {
-	int error = 0;
-
-	if (!user)
-		return ports || owners ? host_fail(OM_EINVAL, "--allow-ports and --allow-owners go with --user") : 0;
-	error = priv_limits_init(&limits, user);
-	if (!error && ports)
-		error = priv_limits_ports(&limits, ports);
-	if (!error && owners)
-		error = priv_limits_owners(&limits, owners);
-	for (uint32_t i = 0; i < options.move_count && !error; i++)
-		error = priv_limits_address(&limits, options.moves[i].text);
-	options.limits = &limits;
-	return error;
+	if (given.user)
+		options.limits = &limits;
+	return cli_limits_read(&given, options.moves, options.move_count, &limits);
 }
 
 /* Return: 0, or an exit status + 1. */
@@ -111,9 +101,9 @@ static int parse(int argc, char **argv)
 		case OPT_PATIENCE: error = mig_parse_duration(optarg, &options.patience_ns); break;
 		case OPT_WAIT:   error = mig_parse_duration(optarg, &options.wait_ns); break;
 		case OPT_ONCE:   options.once = true; break;
-		case OPT_USER:   user = optarg; break;
-		case OPT_PORTS:  ports = optarg; break;
-		case OPT_OWNERS: owners = optarg; break;
+		case OPT_USER:   given.user = optarg; break;
+		case OPT_PORTS:  given.ports = optarg; break;
+		case OPT_OWNERS: given.owners = optarg; break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
 		case 'v': case OPT_VERBOSE: verbose = true; break;
 		case 'h': case OPT_HELP:
@@ -128,7 +118,7 @@ static int parse(int argc, char **argv)
 		error = cli_guest_end(&guest);
 	if (!error && guest.kind && !options.load.path)
 		error = host_fail(OM_EINVAL, "with --tee: of which image? (--image FILE)");
-	if (!error && guest.kind && user)
+	if (!error && guest.kind && given.user)
 		error = host_fail(OM_EINVAL, "--user does not go with --tee: in a guest there is nobody else");
 	if (!error && optind < argc)
 		error = host_fail(OM_EINVAL, "unexpected argument %s", argv[optind]);

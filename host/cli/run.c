@@ -16,7 +16,9 @@
 #include "guest_options.h"
 #include "daemon/control.h"
 #include "guest/files.h"
+#include "limits.h"
 #include "net/hold.h"
+#include "peer/key.h"
 #include "testhooks.h"
 #include "util.h"
 
@@ -26,9 +28,13 @@ struct run_options {
 	const char *stats_json;
 	const char *environment;
 	struct guest_run_options guest;
+	struct cli_limits given;
+	struct mig_move moves[MIG_MOVES_MAX];
+	uint32_t move_count;
 };
 
 static struct run_options options;      /* read by the exit hook */
+static struct priv_limits limits;
 
 static const char help[] =
 	"usage: optmig run [OPTIONS] PROGRAM [ARGUMENTS]\n"
@@ -37,14 +43,20 @@ static const char help[] =
 	"  --stats                at exit, print host calls, exceptions and memory on stderr\n"
 	"  --stats-json FILE      the same as JSON\n"
 	"  --environment FILE     the program's environment, each entry ended by a NUL, in place of the present one\n"
+	"  --user NAME            as root: give all rights up for this user's; a privileged parent does what limits allow\n"
+	"  --allow-ports LIST, --allow-owners LIST, --move-address ADDRESS/PREFIX@INTERFACE   with --user: the limits (optmig-receive(1))\n"
 	"  --quiet, --verbose     say less, or more, on stderr\n"
 	CLI_GUEST_HELP;
 
-enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_ENVIRONMENT, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
+enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_ENVIRONMENT, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_MOVE, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	CLI_GUEST_LONG_OPTIONS,
 	{ "environment", required_argument, NULL, OPT_ENVIRONMENT },
+	{ "user", required_argument, NULL, OPT_USER },
+	{ "allow-ports", required_argument, NULL, OPT_PORTS },
+	{ "allow-owners", required_argument, NULL, OPT_OWNERS },
+	{ "move-address", required_argument, NULL, OPT_MOVE },
 	{ "stats", no_argument, NULL, OPT_STATS },
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
@@ -67,6 +79,23 @@ static const struct option *all_options(void)
 	return all;
 }
 
+static int add_move(const char *value)
+{
+	if (options.move_count >= MIG_MOVES_MAX || strlen(value) >= sizeof options.moves[0].text)
+		return host_fail(OM_EINVAL, "at most %u addresses, each ADDRESS/PREFIX@INTERFACE", MIG_MOVES_MAX);
+	snprintf(options.moves[options.move_count++].text, sizeof options.moves[0].text, "%s", value);
+	return 0;
+}
+
+static int check_limits(void)
+{
+	if (options.given.user && options.guest.kind)
+		return host_fail(OM_EINVAL, "--user does not go with --tee: in a guest there is nobody else");
+	if (options.move_count && !options.given.user)
+		return host_fail(OM_EINVAL, "--move-address goes with --user: it limits what comes along later (optmig migrate --move-address)");
+	return cli_limits_read(&options.given, options.moves, options.move_count, &limits);
+}
+
 /* Return: 0 go on, 1 done (help), -1 usage error. */
 static int parse(int argc, char **argv)
 {
@@ -83,6 +112,15 @@ static int parse(int argc, char **argv)
 			continue;
 		switch (c) {
 		case OPT_STATS:      options.stats = true; break;
+		case OPT_USER:       options.given.user = optarg; break;
+		case OPT_PORTS:      options.given.ports = optarg; break;
+		case OPT_OWNERS:     options.given.owners = optarg; break;
+		case OPT_MOVE:
+			if (add_move(optarg)) {
+				host_error("run: %s", host_reason());
+				return -1;
+			}
+			break;
 		case OPT_ENVIRONMENT: options.environment = optarg; break;
 		case OPT_STATS_JSON: options.stats_json = optarg; break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
@@ -100,7 +138,7 @@ static int parse(int argc, char **argv)
 		}
 	}
 	host_log_options(quiet, verbose);
-	if (cli_guest_end(&options.guest) == 0)
+	if (cli_guest_end(&options.guest) == 0 && check_limits() == 0)
 		return 0;
 	host_error("run: %s", host_reason());
 	return -1;
@@ -178,6 +216,25 @@ static int read_environment(const char *path, char *const **ret)
 	return 0;
 }
 
+/* The program's process as that user's, and beside it a parent that serves it, as a receiver's does. */
+static int confine(void)
+{
+	const struct priv_hooks nothing = { 0 };
+	const struct host_key *key;
+	int error = priv_may_begin();
+
+	/* Read while it may be: the program will want it when it moves. */
+	if (!error)
+		error = host_key_own(&key);
+	if (!error)
+		error = priv_begin(&limits, -1);
+	if (!error)
+		error = priv_watch(&nothing);
+	if (!error)
+		priv_settled();
+	return error;
+}
+
 static int start(const char *path, char *const *argv)
 {
 	struct host_enclave *enclave;
@@ -188,8 +245,10 @@ static int start(const char *path, char *const *argv)
 	options.load.argv = argv;
 	options.load.envp = environ;
 	options.load.stats = options.stats || options.stats_json;
+	error = options.given.user ? confine() : 0;
 	host_signals_block(false);
-	error = host_hook_setup();
+	if (!error)
+		error = host_hook_setup();
 	if (!error && options.environment)
 		error = read_environment(options.environment, &options.load.envp);
 	if (!error)

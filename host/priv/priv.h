@@ -11,7 +11,7 @@
  * The supervisor and the server are what is called the privileged parent. When the receiver starts over the supervisor makes a new pair.
  * A server or a supervisor that is killed ends a receiver that still waits, and leaves a program that runs alone.
  *
- * Everything below can be called in any process. Without a server (a source, `optmig run`, a receiver without --user) an operation is what
+ * Everything below can be called in any process. Without a server (a source, `optmig run` or a receiver without --user) an operation is what
  * the process itself may do.
  */
 #ifndef OPTMIG_HOST_PRIV_H
@@ -73,7 +73,7 @@ __attribute__((warn_unused_result))
 int  priv_may_begin(void);
 /*
  * Divides this process, which is root's and has one thread. Returns in the receiver, again in a new one each time that one says
- * priv_start_over(); the caller's own process becomes the supervisor and never returns. @listen_fd: stays open in it until the program runs.
+ * priv_start_over(); the caller's own process becomes the supervisor and never returns. @listen_fd: stays open in it until the program runs; -1: none.
  * Return: OM_EPERM, OM_EHOST, OM_ENOMEM: what could not be had; this process has fewer rights than before then, and must end.
  */
 __attribute__((warn_unused_result))

@@ -235,8 +235,9 @@ static void hear(struct session *s)
 		if (got == 0) {
 			close(s->words);
 			s->words = -1;
-		} else if (word == 'S' && *s->listen_fd >= 0) {
-			close(*s->listen_fd);            /* the receiver takes no other program */
+		} else if (word == 'S') {
+			if (*s->listen_fd >= 0)
+				close(*s->listen_fd);    /* the receiver takes no other program */
 			*s->listen_fd = -1;
 			forget_streams(0, 3);
 		} else if (word == 'A') {

@@ -10,11 +10,13 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "daemon/client.h"
 #include "service.h"
 #include "util.h"
 
 #define CONNECT_EVERY_MS  20
 #define CONNECT_LATER_MS  500
+#define ANSWER_MS         2000
 #define RECORD_WAIT_MS    10000
 #define STEADY_S          60            /* who ran so long did not fail at its start */
 #define AGAIN_MAX_S       60u
@@ -32,10 +34,26 @@ static void tell_state(struct service_unit *u)
 	json_decref(status);
 }
 
-static int begin_watching(const struct program *p, struct channel *channel)
+/* Its supervisor may be killed, and it lives. */
+static void note_inner(const struct service_unit *u, const struct program *p, struct channel *channel)
+{
+	struct record_process inner;
+	json_t *info;
+
+	if (client_call_for(channel, "info", NULL, ANSWER_MS, &info))
+		return;
+	if (record_process_get((pid_t)json_integer_value(json_object_get(info, "pid")), &inner) && inner.pid != p->process.pid &&
+	    record_write(u->directory, RECORD_INNER, json_pack("{so ss}", "program", record_process_json(&inner), "boot", record_boot())))
+		host_error("%s: %s", u->name, host_reason());
+	json_decref(info);
+}
+
+static int begin_watching(const struct service_unit *u, const struct program *p, struct channel *channel)
 {
 	int error = program_connect(p->process.pid, channel);
 
+	if (!error)
+		note_inner(u, p, channel);
 	if (!error)
 		error = channel_send(channel, json_pack("{ss}", "command", "watch"));
 	if (error)
@@ -101,7 +119,7 @@ static void watch(struct service_unit *u, const struct program *p)
 		struct pollfd fds[2] = { { .fd = pidfd, .events = POLLIN } };
 		int wait = 1000;
 
-		if (channel.fd < 0 && begin_watching(p, &channel) == 0 && first) {
+		if (channel.fd < 0 && begin_watching(u, p, &channel) == 0 && first) {
 			first = false;
 			tell_state(u);
 		}
@@ -117,16 +135,18 @@ static void watch(struct service_unit *u, const struct program *p)
 		close(pidfd);
 }
 
-/* Its keeper writes how it ended, unless that was killed. */
-static void wait_record(const struct service_unit *u, const struct program *p)
+/* Its keeper writes how it ended, unless that was killed; or which process has it now. */
+static void wait_record(const struct service_unit *u)
 {
 	for (unsigned i = 0; i < RECORD_WAIT_MS / 5; i++) {
-		json_t *end = NULL;
+		struct program p;
+		bool known;
 
-		if (record_read(u->directory, RECORD_END, &end) == 0 || !record_process_alive(&p->keeper)) {
-			json_decref(end);
+		program_look(u, false, &p);
+		known = p.alive || p.end || !p.kept;
+		program_done(&p);
+		if (known)
 			return;
-		}
 		pause_ms(5);
 	}
 }
@@ -164,20 +184,30 @@ static void *follower_main(void *argument)
 {
 	struct service_unit *u = argument;
 	struct program p;
+	bool lived = false;
+	int64_t began;
 
 	program_look(u, false, &p);
-	if (p.alive) {
+	began = p.began;
+	while (p.alive) {
+		lived = true;
 		watch(u, &p);
-		wait_record(u, &p);
+		wait_record(u);
+		program_done(&p);
+		program_look(u, false, &p); /* another process may have it: its supervisor is gone, or it was begun anew */
 	}
+	program_done(&p);
 	pthread_mutex_lock(&service.lock);
 	u->followed = false;
 	pthread_cond_broadcast(&service.changed);
 	pthread_mutex_unlock(&service.lock);
-	if (p.alive)
+	if (lived)
 		tell_state(u);
-	begin_again(u, p.began);
+	program_look(u, false, &p);
+	if (p.alive)
+		follow(u); /* it was begun anew, by somebody who saw that it is followed */
 	program_done(&p);
+	begin_again(u, began);
 	return NULL;
 }
 

@@ -10,12 +10,11 @@
  *   after it leaves a program that everybody finds, and whose exit status nobody will know.
  * - INT, HUP and TERM are not its own: who stops a service, or a session, means programs only if he names them.
  *
- * Arguments: DIRECTORY run|receive USER|- WORKDIR RUNTIME|- -- COMMAND...; descriptors: 3 the listening socket of a receiver, 4 a pipe on which it
+ * Arguments: DIRECTORY run|receive USER|- WORKDIR -- COMMAND..., USER being whose its report is; descriptors: 3 the listening socket of a receiver, 4 a pipe on which it
  * says that the program is written down ("+"), or why there is none.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,7 +36,7 @@
 
 static const int not_ours[] = { SIGINT, SIGHUP, SIGTERM, SIGPIPE };
 
-struct job { const char *directory, *role, *user, *work, *runtime; char **command; const struct passwd *account; };
+struct job { const char *directory, *role, *user, *work; char **command; const struct passwd *account; };
 
 static _Noreturn void refuse(const char *what, int code)
 {
@@ -58,24 +57,28 @@ static void take_lock(const struct job *job)
 		refuse("a program of this name runs here, or is being started", 0);
 }
 
-/* The lock says that no keeper lives, but a program outlives a keeper that was killed. */
+/* The lock says that no keeper lives, but a program outlives a keeper that was killed, and a supervisor. */
 static void check_former(const struct job *job)
 {
-	struct record_process former = { 0 };
-	json_t *run;
+	static const char *const names[] = { RECORD_RUN, RECORD_INNER };
 
-	if (record_read(job->directory, RECORD_RUN, &run))
-		return;
-	if (strcmp(json_string_value(json_object_get(run, "boot")) ? json_string_value(json_object_get(run, "boot")) : "", record_boot()) == 0)
-		record_process_read(json_object_get(run, "program"), &former);
-	json_decref(run);
-	if (record_process_alive(&former))
-		refuse("a program of this name runs here, without its keeper", 0);
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		struct record_process former = { 0 };
+		json_t *record;
+
+		if (record_read(job->directory, names[i], &record))
+			continue;
+		if (json_is_string(json_object_get(record, "boot")) && strcmp(json_string_value(json_object_get(record, "boot")), record_boot()) == 0)
+			record_process_read(json_object_get(record, "program"), &former);
+		json_decref(record);
+		if (record_process_alive(&former))
+			refuse("a program of this name runs here, without its keeper", 0);
+	}
 }
 
 static void clear_records(const struct job *job)
 {
-	static const char *const old[] = { RECORD_RUN, RECORD_END, RECORD_MOVE, RECORD_STOP, RECORD_REPORT };
+	static const char *const old[] = { RECORD_RUN, RECORD_INNER, RECORD_END, RECORD_MOVE, RECORD_STOP, RECORD_REPORT };
 	char path[RECORD_PATH_MAX + 32];
 	int fd;
 
@@ -89,28 +92,6 @@ static void clear_records(const struct job *job)
 		refuse(path, errno);
 	close(fd);
 	setenv("OPTMIG_REPORT_FILE", path, 1);
-}
-
-/* The program's control socket is in a directory of that user's, where root looks as well. */
-static void make_runtime(const struct job *job)
-{
-	struct stat status;
-
-	if (mkdir(job->runtime, 0700) == 0 && chown(job->runtime, job->account->pw_uid, job->account->pw_gid))
-		refuse(job->runtime, errno);
-	if (lstat(job->runtime, &status) || !S_ISDIR(status.st_mode) || status.st_uid != job->account->pw_uid || status.st_mode & (S_IWGRP | S_IWOTH))
-		refuse("the user's runtime directory is not his alone", 0);
-	setenv("OPTMIG_RUNTIME_DIR", job->runtime, 1);
-}
-
-static void become(const struct passwd *account)
-{
-	if (initgroups(account->pw_name, account->pw_gid) || setresgid(account->pw_gid, account->pw_gid, account->pw_gid) ||
-	    setresuid(account->pw_uid, account->pw_uid, account->pw_uid)) {
-		host_error("the program's user: %s", strerror(errno));
-		_exit(NOT_BEGUN);
-	}
-	(void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
 static _Noreturn void be_program(const struct job *job, int go)
@@ -133,9 +114,6 @@ static _Noreturn void be_program(const struct job *job, int go)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (strcmp(job->role, "receive") == 0)
 		setenv("OPTMIG_LISTEN_FD", "3", 1); /* host/mig/receive.c */
-	/* A receiver gives its rights up by itself (docs/receiver.md). */
-	if (job->account && strcmp(job->role, "run") == 0)
-		become(job->account);
 	execv(job->command[0], job->command);
 	host_error("%s: %s", job->command[0], strerror(errno));
 	_exit(NOT_BEGUN);
@@ -173,17 +151,59 @@ static void forget_streams(const struct job *job)
 		close(LISTEN_FD);
 }
 
+/*
+ * A program of a user's has a supervisor (docs/receiver.md), and lives on if that is killed: then it is our child. Return: false if there is
+ * none.
+ */
+static bool find_heir(const struct job *job, struct record_process *ret)
+{
+	char path[64];
+	FILE *list;
+	int pid;
+	bool found = false;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+	list = job->account ? fopen(path, "re") : NULL;
+	while (list && !found && fscanf(list, "%d", &pid) == 1) {
+		struct stat status;
+
+		snprintf(path, sizeof path, "/proc/%d", pid);
+		found = stat(path, &status) == 0 && status.st_uid == job->account->pw_uid && record_process_get(pid, ret);
+	}
+	if (list)
+		fclose(list);
+	return found;
+}
+
+/* Return: how the program ended; @program: which process it was at last. */
+static int wait_end(const struct job *job, struct record_process *program)
+{
+	int status = 0;
+
+	for (;;) {
+		const pid_t pid = waitpid(-1, &status, 0);
+
+		if (pid < 0 && errno != EINTR)
+			_exit(1);
+		if (pid != program->pid)
+			continue;
+		if (!find_heir(job, program))
+			return status;
+		if (write_run(job, program))
+			host_error("%s", host_reason());
+	}
+}
+
 static _Noreturn void keep(const struct job *job)
 {
 	struct record_process program;
 	int go[2], status;
 	pid_t pid;
 
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	take_lock(job);
 	check_former(job);
 	clear_records(job);
-	if (job->account && strcmp(job->role, "run") == 0 && *job->runtime != '-')
-		make_runtime(job);
 	if (pipe2(go, O_CLOEXEC))
 		refuse("pipe", errno);
 	pid = fork();
@@ -201,9 +221,7 @@ static _Noreturn void keep(const struct job *job)
 	close(go[1]);
 	close(READY_FD);
 	forget_streams(job);
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			_exit(1);
+	status = wait_end(job, &program);
 	write_end(job, &program, status);
 	_exit(0);
 }
@@ -224,11 +242,11 @@ int main(int argc, char **argv)
 {
 	struct job job;
 
-	if (argc < 8 || strcmp(argv[6], "--") != 0) {
+	if (argc < 7 || strcmp(argv[5], "--") != 0) {
 		host_error("this is started by optmigd");
 		return 2;
 	}
-	job = (struct job){ .directory = argv[1], .role = argv[2], .user = argv[3], .work = argv[4], .runtime = argv[5], .command = argv + 7 };
+	job = (struct job){ .directory = argv[1], .role = argv[2], .user = argv[3], .work = argv[4], .command = argv + 6 };
 	if (strcmp(job.user, "-") != 0)
 		job.account = account_of(job.user);
 	/* Nobody's child and in nobody's session. */

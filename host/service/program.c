@@ -178,6 +178,20 @@ static bool is_unsure(const struct program *p)
 		strcmp(text(p->report, "session"), text(move, "session")) == 0);
 }
 
+/* Where the supervisor of a program was killed, and its keeper did not see that. */
+static void look_at_inner(const struct service_unit *u, struct program *p)
+{
+	struct record_process inner;
+	json_t *record;
+
+	if (record_read(u->directory, RECORD_INNER, &record))
+		return;
+	record_process_read(json_object_get(record, "program"), &inner);
+	if (record_process_alive(&inner))
+		p->process = inner;
+	json_decref(record);
+}
+
 static void look_at_records(const struct service_unit *u, struct program *p)
 {
 	json_t *run;
@@ -208,6 +222,8 @@ void program_look(const struct service_unit *u, bool asks, struct program *p)
 {
 	*p = (struct program){ 0 };
 	look_at_records(u, p);
+	if (p->written && !record_process_alive(&p->process))
+		look_at_inner(u, p);
 	p->alive = p->written && record_process_alive(&p->process);
 	p->kept = p->written && record_process_alive(&p->keeper);
 	if (p->alive && asks)

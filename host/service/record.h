@@ -8,6 +8,7 @@
  *         lock                 flock(2): its keeper's, as long as that lives. So no program is started twice, whoever starts it
  *         unit.json            the unit that `define` gave, or that it was started with
  *         run.json             by the keeper, before the program begins: role, keeper and program (pid, start time, boot)
+ *         inner.json           by the service: the process that has the program in it, where another stands above it (docs/receiver.md)
  *         end.json             by the keeper: how the program ended
  *         report.json          by the program's process: how its last migration ended (OPTMIG_REPORT_FILE)
  *         move.json            by the service, before it asks the program to go: to whom
@@ -30,6 +31,7 @@
 #define RECORD_PATH_MAX 512u
 
 #define RECORD_RUN    "run.json"
+#define RECORD_INNER  "inner.json"
 #define RECORD_END    "end.json"
 #define RECORD_MOVE   "move.json"
 #define RECORD_STOP   "stop.json"

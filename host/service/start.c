@@ -18,7 +18,6 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/rundir.h"
 #include "mig/mig.h"
 #include "service.h"
 #include "store/store.h"
@@ -54,6 +53,17 @@ static void add_list(struct words *w, const char *option, const json_t *list)
 			add(w, option);
 		add(w, json_string_value(json_array_get(list, i)));
 	}
+}
+
+/* Whose rights it has, and what it may do beyond them. */
+static void add_limits(struct words *w, const struct unit *unit)
+{
+	if (!unit->user)
+		return;
+	add_pair(w, "--user", unit->user);
+	add_pair(w, "--allow-ports", unit->ports);
+	add_pair(w, "--allow-owners", unit->owners);
+	add_list(w, "--move-address", unit->move_addresses);
 }
 
 /* The file of an image that is named otherwise. */
@@ -263,35 +273,22 @@ static int run_keeper(const struct service_unit *u, const struct unit *unit, str
 	return error;
 }
 
-static void begin_words(struct words *w, const struct service_unit *u, const struct unit *unit, const char *role, const char *runtime)
+static void begin_words(struct words *w, const struct service_unit *u, const struct unit *unit, const char *role)
 {
 	add(w, service.keeper);
 	add(w, u->directory);
 	add(w, role);
 	add(w, unit->user ? unit->user : "-");
 	add(w, unit->directory ? unit->directory : "/");
-	add(w, runtime);
 	add(w, "--");
 	add(w, service.optmig);
-}
-
-static int run_directory(const struct passwd *account, char *ret, size_t size)
-{
-	char own[HOST_RUNDIR_MAX];
-	int error;
-
-	snprintf(ret, size, "-");
-	error = account ? host_rundir(1, own, sizeof own) : 0;
-	if (!error && account)
-		snprintf(ret, size, "%s-%u", own, account->pw_uid);
-	return error;
 }
 
 /* Context: the unit's operation is ours. */
 static int launch_run(const struct service_unit *u, const struct unit *unit)
 {
 	const struct passwd *account = unit->user ? account_of(unit->user) : NULL;
-	char image[4096], environment[RECORD_PATH_MAX + 16], runtime[HOST_RUNDIR_MAX + 16];
+	char image[4096], environment[RECORD_PATH_MAX + 16];
 	struct words w = { .count = 0 };
 	int error;
 
@@ -299,14 +296,13 @@ static int launch_run(const struct service_unit *u, const struct unit *unit)
 		return host_fail(OM_ENOTFOUND, "there is no user %s", unit->user);
 	error = find_image(unit->image, image, sizeof image);
 	if (!error)
-		error = run_directory(account, runtime, sizeof runtime);
-	if (!error)
 		error = write_environment(u, unit, account, environment, sizeof environment);
 	if (error)
 		return error;
-	begin_words(&w, u, unit, "run", runtime);
+	begin_words(&w, u, unit, "run");
 	add(&w, "run");
 	add_pair(&w, "--environment", environment);
+	add_limits(&w, unit);
 	add(&w, image);
 	add_list(&w, NULL, unit->arguments);
 	return run_keeper(u, unit, &w, -1);
@@ -408,7 +404,7 @@ static int launch_receive(const struct service_unit *u, const struct unit *unit,
 		error = find_image(unit->image, image, sizeof image);
 	if (error)
 		return error;
-	begin_words(&w, u, unit, "receive", "-");
+	begin_words(&w, u, unit, "receive");
 	snprintf(wait, sizeof wait, "%us", SERVICE_ARRIVAL_S);
 	add(&w, "receive");
 	add(&w, "--once");
@@ -416,10 +412,9 @@ static int launch_receive(const struct service_unit *u, const struct unit *unit,
 	add_pair(&w, "--listen", listen);
 	if (*unit->image == '/')
 		add_pair(&w, "--image", image);
-	add_pair(&w, "--user", unit->user);
-	add_pair(&w, "--allow-ports", unit->ports);
-	add_pair(&w, "--allow-owners", unit->owners);
-	add_list(&w, "--move-address", unit->move_addresses);
+	add_limits(&w, unit);
+	if (!unit->user)
+		add_list(&w, "--move-address", unit->move_addresses);
 	return run_keeper(u, unit, &w, listen_fd);
 }
 
