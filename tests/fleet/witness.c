@@ -20,14 +20,14 @@ int main(int argc, char **argv)
 	uint64_t instance = 0, count = 0;
 	const long period_ms = argc > 2 ? strtol(argv[2], NULL, 10) : 50;
 	const size_t size = (size_t)(argc > 3 ? strtol(argv[3], NULL, 10) : 1) << 20;
-	unsigned char *memory = malloc(size);
+	volatile unsigned char *memory = malloc(size);
 	int random = open("/dev/urandom", O_RDONLY), file = argc > 1 ? open(argv[1], O_WRONLY | O_APPEND | O_CREAT, 0644) : 1;
 
 	if (!memory || random < 0 || file < 0 || read(random, &instance, sizeof instance) != sizeof instance)
 		return 1;
 	close(random);
 	for (size_t i = 0; i < size; i += 8)
-		*(uint64_t *)(void *)(memory + i) = instance * (i + 1); /* no two pages alike */
+		*(volatile uint64_t *)(volatile void *)(memory + i) = instance * (i + 1); /* no two pages alike */
 	for (;;) {
 		char line[64];
 		const int length = snprintf(line, sizeof line, "%016llx %llu\n", (unsigned long long)instance, (unsigned long long)++count);
