@@ -16,7 +16,7 @@ INSTALL_PARTS := bin libexec sysroot toolchain trusted lib guest
 PRODUCT := $(addprefix $(B)/product/,bin/optmig toolchain/optmig-pass.so trusted/librt.a)
 ## make install        install below PREFIX (/usr/local); DESTDIR for packaging
 install: all $(PRODUCT)
-	install -d $(INSTALL_ROOT)/bin $(INSTALL_ROOT)/libexec $(INSTALL_LIB) $(INSTALL_ROOT)/share/man/man1 $(INSTALL_ROOT)/share/man/man5 \
+	install -d $(INSTALL_ROOT)/bin $(INSTALL_ROOT)/libexec $(INSTALL_LIB) $(INSTALL_ROOT)/share/man/man1 $(INSTALL_ROOT)/share/man/man5 $(INSTALL_ROOT)/share/man/man8 \
 		$(INSTALL_ROOT)/share/bash-completion/completions
 	for part in $(INSTALL_PARTS); do \
 		[ -d $(B)/$$part ] || continue; \
@@ -31,6 +31,7 @@ install: all $(PRODUCT)
 	ln -sf ../lib/optmig/libexec/optmig-interp $(INSTALL_ROOT)/libexec/
 	install -m 644 $(wildcard docs/man/*.1) $(INSTALL_ROOT)/share/man/man1/
 	install -m 644 $(wildcard docs/man/*.5) $(INSTALL_ROOT)/share/man/man5/
+	install -m 644 $(wildcard docs/man/*.8) $(INSTALL_ROOT)/share/man/man8/
 	install -d $(INSTALL_ROOT)/include $(INSTALL_ROOT)/lib/pkgconfig $(INSTALL_ROOT)/share/man/man3
 	install -m 644 $(wildcard docs/man/*.3) $(INSTALL_ROOT)/share/man/man3/
 	install -m 644 $(B)/verify/optmig-verify.h $(INSTALL_ROOT)/include/

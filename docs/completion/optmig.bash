@@ -14,6 +14,18 @@ _optmig()
 			[[ ${COMP_WORDS[i]} == -* ]] || { mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return; }
 		done
 	fi
+	if [[ $command == unit ]]; then
+		if [[ $COMP_CWORD -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "--help $(optmig unit --help 2> /dev/null | sed -nE 's/^  ([a-z]+) .*/\1/p')" -- "$cur")
+		elif [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(optmig unit --help 2> /dev/null | grep -oE -- '--[a-z][a-z-]*' | sort -u)" -- "$cur")
+		elif [[ ${COMP_WORDS[2]} == define ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$(optmig unit ls 2> /dev/null | awk 'NR > 1 { print $1 }')" -- "$cur")
+		fi
+		return
+	fi
 	if [[ $command == image ]]; then
 		local verb=${COMP_WORDS[2]}
 		if [[ $COMP_CWORD -eq 2 ]]; then

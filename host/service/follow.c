@@ -61,6 +61,23 @@ static int begin_watching(const struct service_unit *u, const struct program *p,
 	return error;
 }
 
+/* What arrived is here, whatever becomes of its process. */
+static void note_come(const struct service_unit *u, const json_t *report)
+{
+	static const char *const here[] = { "postcopy-active", "postcopy-paused", "completed" };
+	const char *role = json_string_value(json_object_get(report, "role")), *status = json_string_value(json_object_get(report, "status"));
+	json_t *come;
+
+	for (unsigned i = 0; role && status && strcmp(role, "destination") == 0 && i < sizeof here / sizeof *here; i++) {
+		if (strcmp(status, here[i]) != 0)
+			continue;
+		if (record_read(u->directory, RECORD_COME, &come) == 0)
+			json_decref(come);
+		else if (record_write(u->directory, RECORD_COME, json_pack("{sI}", "when", (json_int_t)time(NULL))))
+			host_error("%s: %s", u->name, host_reason());
+	}
+}
+
 /* A move that somebody has begun by hand (optmig migrate) is written down like one of ours. */
 static void note_move(const struct service_unit *u, const json_t *report, bool ended)
 {
@@ -94,6 +111,7 @@ static bool hear(struct service_unit *u, struct channel *channel)
 
 		if (event) {
 			note_move(u, json_object_get(message, "report"), ended);
+			note_come(u, json_object_get(message, "report"));
 			socket_tell(json_pack("{ss ss sO}", "event", event, "name", u->name, "report", json_object_get(message, "report")));
 		}
 		json_decref(message);

@@ -78,7 +78,7 @@ static void check_former(const struct job *job)
 
 static void clear_records(const struct job *job)
 {
-	static const char *const old[] = { RECORD_RUN, RECORD_INNER, RECORD_END, RECORD_MOVE, RECORD_STOP, RECORD_REPORT };
+	static const char *const old[] = { RECORD_RUN, RECORD_INNER, RECORD_COME, RECORD_END, RECORD_MOVE, RECORD_STOP, RECORD_REPORT };
 	char path[RECORD_PATH_MAX + 32];
 	int fd;
 

@@ -213,7 +213,14 @@ static int judge_silent(const struct service_unit *u, const char *to, json_t **r
 	struct program p;
 	int error;
 
-	program_look(u, true, &p);
+	/* A process that ends closes its socket a little before it is gone. */
+	for (unsigned i = 0; i < LEAVE_MS / 10; i++) {
+		program_look(u, true, &p);
+		if (!p.alive || p.info || i + 1 == LEAVE_MS / 10)
+			break;
+		program_done(&p);
+		pause_ms(10);
+	}
 	error = p.state == STATE_MOVED ? 0 : OM_ECONNECTION;
 	*ret_report = json_incref(p.report);
 	if (error && p.alive)
@@ -301,6 +308,20 @@ static void end_there(const struct service_unit *u, const char *to)
 	(void)host_fail(OM_ECONNECTION, "%s", words);
 }
 
+/* It is not on its way any more; unless nobody knows. */
+static void forget_move(const struct service_unit *u)
+{
+	struct program p;
+	char words[400];
+
+	snprintf(words, sizeof words, "%s", host_reason());
+	program_look(u, false, &p);
+	if (!p.unsure)
+		record_remove(u->directory, RECORD_MOVE);
+	program_done(&p);
+	(void)host_fail(OM_ECONNECTION, "%s", words);
+}
+
 static int move_it(struct client *client, struct service_unit *u, const struct unit *unit, const struct order *order, const struct program *p,
 	json_t **ret_report)
 {
@@ -323,7 +344,7 @@ static int move_it(struct client *client, struct service_unit *u, const struct u
 	channel_done(&channel);
 	if (!error)
 		return wait_end(u, &p->process, LEAVE_MS * 1000000ull);
-	record_remove(u->directory, RECORD_MOVE);
+	forget_move(u);
 	return error;
 }
 

@@ -99,13 +99,22 @@ static bool is_one_of(const char *word, const char *list)
 	return length > 0 && at && (at == list || at[-1] == ' ') && (at[length] == 0 || at[length] == ' ');
 }
 
-/* The names are those of docs/control.md. */
+/* Has a receiver become its program? What it reports of last is a move of that, or how it came. */
+static bool has_come(const struct program *p)
+{
+	return p->come || strcmp(text(p->report, "role"), "source") == 0 || (strcmp(text(p->report, "role"), "destination") == 0 &&
+		strcmp(text(p->report, "status"), "completed") == 0);
+}
+
+/* The names are those of docs/control.md. One that does not answer is taken for what it was last known to be. */
 static enum service_state state_of(const struct program *p)
 {
 	const char *status = text(p->report, "status"), *engine = text(p->report, "state");
 
+	if (!p->info && p->receiver)
+		return has_come(p) ? STATE_RUNNING : STATE_RECEIVING;
 	if (!p->info)
-		return p->receiver ? STATE_RECEIVING : STATE_STARTING;
+		return p->hung ? STATE_RUNNING : STATE_STARTING;
 	if (strcmp(text(p->info, "state"), "receiving") == 0)
 		return STATE_RECEIVING;
 	if (strcmp(text(p->report, "role"), "source") != 0)
@@ -135,13 +144,6 @@ static void ask(struct program *p)
 	channel_done(&channel);
 }
 
-/* Has a receiver become its program? What it reports of last is a move of that, or how it came. */
-static bool has_come(const struct program *p)
-{
-	return strcmp(text(p->report, "role"), "source") == 0 || (strcmp(text(p->report, "role"), "destination") == 0 &&
-		strcmp(text(p->report, "status"), "completed") == 0);
-}
-
 static enum service_state state_named(const char *name)
 {
 	for (int i = STATE_STOPPED; i <= STATE_FAILED; i++)
@@ -168,12 +170,15 @@ static enum service_state end_of(const struct program *p)
 }
 
 /*
- * It was told to move, and has ended without a word of how that went: the session of what it wrote last is none, or one before.
+ * It was told to move, and has ended without a word of how that went: the session of what it wrote last is none, or one before. Or it was on
+ * its way here.
  */
 static bool is_unsure(const struct program *p)
 {
 	const json_t *move = p->move;
 
+	if (p->state == STATE_FAILED && p->receiver && !has_come(p))
+		return true;
 	return p->state == STATE_FAILED && move && (!p->report || strcmp(text(p->report, "role"), "source") != 0 ||
 		strcmp(text(p->report, "session"), text(move, "session")) == 0);
 }
@@ -204,6 +209,10 @@ static void look_at_records(const struct service_unit *u, struct program *p)
 		p->stop = NULL;
 	if (record_read(u->directory, RECORD_BEFORE, &p->before))
 		p->before = NULL;
+	if (record_read(u->directory, RECORD_COME, &run) == 0) {
+		p->come = true;
+		json_decref(run);
+	}
 	if (record_read(u->directory, RECORD_RUN, &run))
 		return;
 	p->written = true;

@@ -14,6 +14,7 @@
  *         move.json            by the service, before it asks the program to go: to whom
  *         stop.json            by the service, before it ends the program: why
  *         before.json          by the service, before it receives: what it was until then. A reception that fails changes nothing of it
+ *         come.json            by the service: its receiver has become the program
  *         listen.json          by the service: where its receiver listens
  *         output               what the program prints, where there is no journal
  *
@@ -36,6 +37,7 @@
 #define RECORD_MOVE   "move.json"
 #define RECORD_STOP   "stop.json"
 #define RECORD_BEFORE "before.json"
+#define RECORD_COME   "come.json"
 #define RECORD_LISTEN "listen.json"
 #define RECORD_UNIT   "unit.json"
 #define RECORD_REPORT "report.json"

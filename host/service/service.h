@@ -95,7 +95,7 @@ void units_end(struct service_unit *u);
 /* A program's records and what its process says now. */
 struct program {
 	bool written;                           /* there is a run.json of this boot */
-	bool receiver;
+	bool receiver, come;                    /* begun as a receiver; it has become the program */
 	bool alive, kept;                       /* the process; its keeper */
 	struct record_process process, keeper;
 	int64_t began;

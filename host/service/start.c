@@ -320,7 +320,8 @@ static int may_start(const char *name, const struct unit *unit, const struct pro
 			to ? to : "another host");
 	case STATE_FAILED:
 		if (p->unsure && !fresh)
-			return host_fail(OM_ESTATE, "%s ended while it was on its way to %s, and may run there; if it does not: --fresh", name, to ? to : "another host");
+			return host_fail(OM_ESTATE, "%s was killed in the middle of a move, and may run at the other host%s%s; if it does not: --fresh", name,
+				to ? ", " : "", to ? to : "");
 		return fresh || unit->fresh ? 0 : host_fail(OM_ESTATE, "%s has failed, its memory is lost, and its unit does not say restart = \"fresh\": "
 			"--fresh", name);
 	case STATE_STOPPED:
