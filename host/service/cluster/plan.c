@@ -55,18 +55,23 @@ static int simulate(const char *node, json_t **ret_places)
 	return error;
 }
 
+static long long number(const json_t *object, const char *name)
+{
+	return json_integer_value(json_object_get(object, name));
+}
+
 /* Why a node is no place for a program, in few words. */
 static void no_place(const json_t *node, const json_t *program, char *ret, size_t size)
 {
-	const long long need = json_integer_value(json_object_get(program, "memory")), used = json_integer_value(json_object_get(node, "used"));
+	const long long need = number(program, "memory"), used = number(node, "used") + number(node, "planned");
 	const json_t *capacity = json_object_get(node, "memory");
 
 	if (strcmp(cluster_text(node, "state"), "online") != 0)
 		snprintf(ret, size, "%s", cluster_true(node, "standby") ? "on standby" : cluster_text(node, "state"));
 	else if (capacity && need > json_integer_value(capacity) - used)
-		snprintf(ret, size, "%lld MiB free, %lld needed", json_integer_value(capacity) - used, need);
+		snprintf(ret, size, "%lld MiB free%s, %lld needed", json_integer_value(capacity) - used, number(node, "planned") ? " after this plan's other moves" : "", need);
 	else
-		snprintf(ret, size, "excluded by a rule, or its memory is taken by others of this plan");
+		snprintf(ret, size, "excluded by a rule");
 }
 
 static json_t *reason_of(const json_t *snapshot, const char *from, const json_t *program)
@@ -93,6 +98,30 @@ static json_t *reason_of(const json_t *snapshot, const char *from, const json_t 
 	return json_string(used ? text : "there is no other node");
 }
 
+/* Where it would be, or NULL. */
+static const char *place_of(const json_t *places, const char *id, const json_t *program, const char *from)
+{
+	const json_t *there = json_object_get(places, id);
+	const char *to = json_string_value(json_array_get(there, 0));
+
+	return !to || cluster_has(there, from) || strcmp(cluster_text(program, "move"), "never") == 0 ? NULL : to;
+}
+
+/* What comes to each node, beside what is there. */
+static void note_planned(const json_t *snapshot, const json_t *places, const char *from)
+{
+	json_t *program;
+	const char *id;
+
+	json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
+		const char *to = cluster_has(json_object_get(program, "nodes"), from) ? place_of(places, id, program, from) : NULL;
+		json_t *node = to ? json_object_get(json_object_get(snapshot, "nodes"), to) : NULL;
+
+		if (node)
+			json_object_set_new(node, "planned", json_integer(number(node, "planned") + number(program, "memory")));
+	}
+}
+
 int cluster_plan(const json_t *snapshot, const char *node, json_t **ret_plan)
 {
 	json_t *programs = json_object_get(snapshot, "programs"), *program, *places, *plan = json_array();
@@ -103,15 +132,15 @@ int cluster_plan(const json_t *snapshot, const char *node, json_t **ret_plan)
 		json_decref(plan);
 		return error;
 	}
+	note_planned(snapshot, places, node);
 	json_object_foreach(programs, id, program) {
-		const json_t *there = json_object_get(places, id);
-		const char *to = json_string_value(json_array_get(there, 0));
+		const char *to = place_of(places, id, program, node);
 		json_t *row;
 
 		if (!cluster_has(json_object_get(program, "nodes"), node))
 			continue;
 		row = json_pack("{ss ss}", "program", id, "from", node);
-		if (!to || cluster_has(there, node) || strcmp(cluster_text(program, "move"), "never") == 0)
+		if (!to)
 			json_object_set_new(row, "reason", reason_of(snapshot, node, program));
 		else
 			json_object_set_new(row, "to", json_string(to));
