@@ -417,7 +417,7 @@ exec {sys.executable} -c '{INIT}'
         """No packet of that node's comes through; with @others, none from and to those."""
         addresses = ", ".join(map(self.address, others)) if others else None
         rules = "table inet cut { chain i { type filter hook input priority -300; %s; } ; chain o { type filter hook output priority -300; %s; } ; }" % (
-            ("iif != lo ip saddr { %s } drop" % addresses, "ip daddr { %s } drop" % addresses) if others else ("iif != lo drop", "oif != lo drop"))
+            ("iifname != \"lo\" ip saddr { %s } drop" % addresses, "ip daddr { %s } drop" % addresses) if others else ("iifname != \"lo\" drop", "oifname != \"lo\" drop"))
         self.run(name, "nft", rules)
 
     def heal(self, name):
