@@ -18,7 +18,7 @@ all: optmigd
 $(B)/bin/optmigd: $(call objs,host,$(SERVICE_SRCS)) $(B)/host/toolchain/cc/options_toml.o $(B)/host/libcore.a $(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANGXX) -Wl,-z,now,--as-needed -pie $^ -ljansson -lsystemd -lcrypto -lpthread -o $@
-$(B)/libexec/optmig-keeper: $(call objs,host,host/service/keeper.c host/service/record.c host/util.c) $(B)/host/libcore.a
+$(B)/libexec/optmig-keeper: $(call objs,host,host/service/keeper.c host/service/record.c host/daemon/rundir.c host/util.c) $(B)/host/libcore.a
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -ljansson -o $@
 $(B)/libexec/optmigd-https: $(call objs,host,$(addprefix host/service/,https.c https_filter.c wire.c) host/daemon/channel.c $(SERVICE_UNIT)) $(B)/host/libcore.a
@@ -26,7 +26,7 @@ $(B)/libexec/optmigd-https: $(call objs,host,$(addprefix host/service/,https.c h
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -lmicrohttpd -lgnutls -lcurl -ljansson -lcrypto -lpthread -o $@
 
 # ---- tests ---------------------------------------------------------------------------------------------------
-SERVICE_UNIT_TEST := tests/unit/service/test_unit.c host/service/unit_file.c host/service/record.c host/service/wire.c $(SERVICE_UNIT) core/errors.c
+SERVICE_UNIT_TEST := tests/unit/service/test_unit.c host/service/unit_file.c host/service/record.c host/service/wire.c host/daemon/rundir.c $(SERVICE_UNIT) core/errors.c
 CFLAGS_san_tests_unit_service_test_unit := -Itoolchain
 $(B)/san/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
 	@mkdir -p $(@D)

@@ -13,9 +13,12 @@
 #include "daemon/rundir.h"
 #include "exitcodes.h"
 #include "mig/report.h"
+#include "service/service.h"
 #include "util.h"
 
 #define DEFINE_MAX 65536u
+#define POLL_MS    200
+#define STATUS_MS  5000    /* a program that does not answer is asked twice, two seconds each */
 
 static const char help[] =
 	"usage: optmig unit VERB [OPTIONS] [NAME]\n"
@@ -52,7 +55,13 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-struct call { const char *verb, *name; json_t *arguments; bool json; unsigned given; /* bits of OPT_* */ };
+struct call {
+	const char *verb, *name;
+	json_t *arguments;
+	bool json;
+	unsigned given;                 /* bits of OPT_* */
+	int patience_ms;                /* how long an answer may take; 0: as long as it does */
+};
 
 static const char *text(const json_t *object, const char *name)
 {
@@ -65,6 +74,22 @@ static void print_json(const json_t *value)
 {
 	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 	putchar('\n');
+}
+
+static volatile sig_atomic_t signals_seen;
+
+static void on_signal(int signo)
+{
+	(void)signo;
+	signals_seen++;
+}
+
+static void note_signals(void)
+{
+	const struct sigaction action = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
 }
 
 /* ---- asking ----------------------------------------------------------------------------------------------------------------------------- */
@@ -107,24 +132,49 @@ static void show_event(const struct call *c, const json_t *message)
 		fprintf(stderr, "\r%s\033[K", line);
 }
 
-/* One request and its answer, however long that takes. */
+/* By another connection, for the service answers in turn. It says no if it is too late, and then the move goes on. */
+static void cancel_move(const struct call *c)
+{
+	struct channel channel;
+
+	if (open_service(c, &channel))
+		return;
+	host_note("unit move: cancelling");
+	if (client_call(&channel, "cancel", json_pack("{ss}", "name", c->name), NULL))
+		host_error("unit move: %s: %s", c->name, host_reason());
+	channel_done(&channel);
+}
+
+/* One request and its answer, however long that takes. INT and TERM cancel a move, and its end is waited for; a second one leaves it alone. */
 static int ask(const struct call *c, const char *command, json_t *arguments, json_t **ret)
 {
 	struct channel channel;
-	bool events = false;
+	const bool is_move = strcmp(command, "move") == 0;
+	bool events = false, cancelled = false;
 	int error, status = open_service(c, &channel);
 
 	if (status) {
 		json_decref(arguments);
 		return status;
 	}
+	if (is_move)
+		note_signals();
 	error = channel_send(&channel, arguments ? json_pack("{ss so}", "command", command, "arguments", arguments) : json_pack("{ss}", "command", command));
 	while (!error) {
 		json_t *message;
 
-		error = channel_receive(&channel, -1, &message);
-		if (error == OM_ETIMEDOUT) {
-			error = 0; /* a signal that is not ours to heed */
+		error = channel_receive(&channel, c->patience_ms ? c->patience_ms : POLL_MS, &message);
+		if (signals_seen > 1) {
+			channel_done(&channel);
+			host_error("unit move: detached; the move goes on, see `optmig unit status %s`", c->name);
+			return CLI_DETACHED;
+		}
+		if (signals_seen && !cancelled) {
+			cancelled = true;
+			cancel_move(c);
+		}
+		if (error == OM_ETIMEDOUT && !c->patience_ms) {
+			error = 0;
 			continue;
 		}
 		if (error)
@@ -146,6 +196,8 @@ static int ask(const struct call *c, const char *command, json_t *arguments, jso
 		fputs("\r\033[K", stderr);
 	if (error == OM_ECONNECTION && !*ret && strstr(host_reason(), "process has gone"))
 		(void)host_fail(error, "optmigd has ended; what it was asked for may go on: optmig unit status");
+	if (error == OM_ETIMEDOUT && c->patience_ms)
+		return EXIT_NONE;
 	return error ? failed(c, error) : CLI_OK;
 }
 
@@ -192,10 +244,58 @@ static bool is_here(const char *state)
 		strcmp(state, "owed") == 0;
 }
 
+/* As the service has it: no way into another directory. */
+static bool is_name(const char *name)
+{
+	return *name && *name != '.' && !strchr(name, '/') && strlen(name) < UNIT_NAME_MAX;
+}
+
+/*
+ * Without the service, or with one that does not answer: what it would look at is looked at here (host/service/program.c), so that a program
+ * that is whole is never taken for one that is not. Return: OM_ENOTFOUND if there are no records of it.
+ */
+static int look_ourselves(const char *name, json_t **ret)
+{
+	char folder[RECORD_PATH_MAX - UNIT_NAME_MAX - 2];
+	struct service_unit u = { 0 };
+	struct program p;
+	json_t *record;
+	int error = is_name(name) ? record_folder(NULL, folder, sizeof folder) : host_fail(OM_ENOTFOUND, "no unit \"%.60s\"", name);
+
+	if (error)
+		return error;
+	snprintf(u.name, sizeof u.name, "%s", name);
+	snprintf(u.directory, sizeof u.directory, "%s/%s", folder, name);
+	error = record_read(u.directory, RECORD_UNIT, &record);
+	if (error)
+		return error;
+	program_look(&u, true, &p);
+	*ret = program_json(&u, &p);
+	json_object_set_new(*ret, "without-service", json_true());
+	json_object_set(*ret, "unit", json_object_get(record, "unit"));
+	json_decref(record);
+	program_done(&p);
+	return 0;
+}
+
+static int ask_status(struct call c, json_t **ret)
+{
+	int status;
+
+	c.patience_ms = STATUS_MS;
+	status = ask(&c, "status", named(&c), ret);
+	if (status != EXIT_NONE || json_object_get(c.arguments, "on"))
+		return status;
+	if (look_ourselves(c.name, ret) == 0)
+		return CLI_OK;
+	host_error("unit %s: %s: optmigd does not answer, and has left no records: %s", c.verb, c.name, host_reason());
+	return EXIT_NONE;
+}
+
 static int do_status(const struct call *c)
 {
 	json_t *unit = NULL;
-	int status = ask(c, "status", named(c), &unit);
+	int status = ask_status(*c, &unit);
 
 	if (!status) {
 		if (c->json)
@@ -211,7 +311,7 @@ static int do_status(const struct call *c)
 static int do_show(const struct call *c)
 {
 	json_t *unit = NULL;
-	int status = ask(c, "status", named(c), &unit);
+	int status = ask_status(*c, &unit);
 
 	if (!status)
 		print_json(unit);

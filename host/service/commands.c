@@ -267,7 +267,7 @@ json_t *command_run(struct client *client, const char *peer, const char *at, con
 	if (error) {
 		json_decref(value);
 		/* Only a unit is not found: clients have a status for that. */
-		return channel_error(error == OM_ENOTFOUND && (!call.name || is_known(call.name)) ? OM_EIO : error);
+		return channel_error(error == OM_ENOTFOUND && !json_object_get(call.arguments, "on") && (!call.name || is_known(call.name)) ? OM_EIO : error);
 	}
 	return json_pack("{so}", "return", value ? value : json_object());
 }

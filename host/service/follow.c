@@ -61,21 +61,20 @@ static int begin_watching(const struct service_unit *u, const struct program *p,
 	return error;
 }
 
-/* What arrived is here, whatever becomes of its process. */
-static void note_come(const struct service_unit *u, const json_t *report)
+/* Looking writes that down. */
+static void look_whether_come(const struct service_unit *u, const json_t *report)
 {
-	static const char *const here[] = { "postcopy-active", "postcopy-paused", "completed" };
-	const char *role = json_string_value(json_object_get(report, "role")), *status = json_string_value(json_object_get(report, "status"));
-	json_t *come;
+	const char *role = json_string_value(json_object_get(report, "role"));
+	struct program p;
 
-	for (unsigned i = 0; role && status && strcmp(role, "destination") == 0 && i < sizeof here / sizeof *here; i++) {
-		if (strcmp(status, here[i]) != 0)
-			continue;
-		if (record_read(u->directory, RECORD_COME, &come) == 0)
-			json_decref(come);
-		else if (record_write(u->directory, RECORD_COME, json_pack("{sI}", "when", (json_int_t)time(NULL))))
-			host_error("%s: %s", u->name, host_reason());
+	if (!role || strcmp(role, "destination") != 0)
+		return;
+	program_look(u, false, &p);
+	if (!p.come) {
+		program_done(&p);
+		program_look(u, true, &p);
 	}
+	program_done(&p);
 }
 
 /* A move that somebody has begun by hand (optmig migrate) is written down like one of ours. */
@@ -111,7 +110,7 @@ static bool hear(struct service_unit *u, struct channel *channel)
 
 		if (event) {
 			note_move(u, json_object_get(message, "report"), ended);
-			note_come(u, json_object_get(message, "report"));
+			look_whether_come(u, json_object_get(message, "report"));
 			socket_tell(json_pack("{ss ss sO}", "event", event, "name", u->name, "report", json_object_get(message, "report")));
 		}
 		json_decref(message);
@@ -169,33 +168,44 @@ static void wait_record(const struct service_unit *u)
 	}
 }
 
-/* Only what failed, and may. */
-static void begin_again(struct service_unit *u, int64_t began)
+/* Only what failed, and may; and neither an order nor another follower has come between. */
+static bool wants_again(struct service_unit *u)
 {
-	unsigned delay;
 	struct program p;
-	json_t *result = NULL;
+	json_t *hold;
 	bool wanted;
 
 	program_look(u, false, &p);
 	wanted = p.state == STATE_FAILED && !p.unsure;
 	program_done(&p);
+	if (record_read(u->directory, RECORD_HOLD, &hold) == 0) {
+		wanted = false;
+		json_decref(hold);
+	}
 	pthread_mutex_lock(&service.lock);
-	wanted = wanted && u->defined && !u->transient && u->unit.fresh && u->op == OP_NONE;
+	wanted = wanted && u->defined && !u->transient && u->unit.fresh && u->op == OP_NONE && !u->followed;
+	pthread_mutex_unlock(&service.lock);
+	return wanted;
+}
+
+static void begin_again(struct service_unit *u, int64_t began)
+{
 	if (began && time(NULL) - began > STEADY_S)
 		u->failures = 0;
-	delay = u->failures < 6 ? 1u << u->failures : AGAIN_MAX_S;
-	if (wanted)
+	while (wants_again(u)) {
+		const unsigned delay = u->failures < 6 ? 1u << u->failures : AGAIN_MAX_S;
+		json_t *result = NULL;
+
 		u->failures++;
-	pthread_mutex_unlock(&service.lock);
-	if (!wanted)
-		return;
-	socket_tell(json_pack("{ss ss si ss}", "event", "restart", "name", u->name, "delay", (int)delay, "lost", "its memory"));
-	host_note("%s failed; it is begun afresh in %u s, and what its memory held is lost", u->name, delay);
-	pause_ms(delay * 1000);
-	if (service_start(u->name, true, &result))
-		host_error("%s: %s", u->name, host_reason());
-	json_decref(result);
+		socket_tell(json_pack("{ss ss si ss}", "event", "restart", "name", u->name, "delay", (int)delay, "lost", "its memory"));
+		host_note("%s failed; it is begun afresh in %u s, and what its memory held is lost", u->name, delay);
+		pause_ms(delay * 1000);
+		if (!wants_again(u))
+			return;
+		if (service_start(u->name, true, &result))
+			host_error("%s: %s", u->name, host_reason());
+		json_decref(result);
+	}
 }
 
 static void *follower_main(void *argument)

@@ -68,7 +68,7 @@ static void ask_info(void)
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-	if (posix_spawn(&pid, service.optmig, &actions, NULL, (char **)(uintptr_t)argv, environ))
+	if (posix_spawn(&pid, service.optmig, &actions, NULL, (char **)(uintptr_t)argv, service.environment))
 		pid = -1;
 	posix_spawn_file_actions_destroy(&actions);
 	close(out[1]);

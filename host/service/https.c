@@ -120,14 +120,15 @@ static void name_of(gnutls_session_t session, char name[PEER_NAME])
 static int check_peer(struct MHD_Connection *connection, char name[PEER_NAME])
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	gnutls_typed_vdata_st data = { .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT };
+	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID };
 	gnutls_datum_t words;
 	unsigned status;
 	int code, error;
 
 	if (!info || !info->tls_session)
 		return host_fail(OM_EAUTH, "no TLS");
-	code = gnutls_certificate_verify_peers(info->tls_session, &data, 1, &status);
+	purpose.data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT;
+	code = gnutls_certificate_verify_peers(info->tls_session, &purpose, 1, &status);
 	if (code)
 		return host_fail(OM_EAUTH, "you show no certificate (%s)", gnutls_strerror(code));
 	name_of(info->tls_session, name);

@@ -10,8 +10,8 @@
  *   after it leaves a program that everybody finds, and whose exit status nobody will know.
  * - INT, HUP and TERM are not its own: who stops a service, or a session, means programs only if he names them.
  *
- * Arguments: DIRECTORY run|receive USER|- WORKDIR -- COMMAND..., USER being whose its report is; descriptors: 3 the listening socket of a receiver, 4 a pipe on which it
- * says that the program is written down ("+"), or why there is none.
+ * Arguments: DIRECTORY run|receive USER|- WORKDIR -- COMMAND..., USER being whose its report is; descriptors: 3 the listening socket of a
+ * receiver, 4 a pipe on which it says that the program is written down ("+"), or why there is none.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -78,7 +78,7 @@ static void check_former(const struct job *job)
 
 static void clear_records(const struct job *job)
 {
-	static const char *const old[] = { RECORD_RUN, RECORD_INNER, RECORD_COME, RECORD_END, RECORD_MOVE, RECORD_STOP, RECORD_REPORT };
+	static const char *const old[] = { RECORD_RUN, RECORD_INNER, RECORD_COME, RECORD_HOLD, RECORD_END, RECORD_MOVE, RECORD_STOP, RECORD_REPORT };
 	char path[RECORD_PATH_MAX + 32];
 	int fd;
 

@@ -144,20 +144,38 @@ static int find_programs(void)
 /* The records' directory: ours alone to write to, and the programs' users must be able to reach their report in it. */
 static int find_state(void)
 {
-	const char *own = state_path ? state_path : getenv("OPTMIG_SERVICE_STATE");
-	char runtime[HOST_RUNDIR_MAX];
 	struct stat status;
-	int length, error = host_rundir(1, runtime, sizeof runtime);
+	int error = record_folder(state_path, service.state, sizeof service.state);
 
 	if (error)
 		return error;
-	length = own && *own ? snprintf(service.state, sizeof service.state, "%s", own) : snprintf(service.state, sizeof service.state, "%s-service", runtime);
-	if (length < 0 || (size_t)length >= sizeof service.state || *service.state != '/')
-		return host_fail(OM_EINVAL, "--state: a whole path of less than %zu bytes", sizeof service.state);
 	if (mkdir(service.state, 0711) && errno != EEXIST)
 		return host_fail(OM_EIO, "%s: %s", service.state, strerror(errno));
 	if (lstat(service.state, &status) || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH))
 		return host_fail(OM_EPERM, "%s is not a directory of this user alone", service.state);
+	return 0;
+}
+
+/* What systemd says to this process is nobody else's. */
+static int make_environment(void)
+{
+	static const char *const ours[] = { "NOTIFY_SOCKET=", "LISTEN_", "WATCHDOG_", "JOURNAL_STREAM=", "INVOCATION_ID=", "MAINPID=", "OPTMIG_LISTEN_FD=",
+		"OPTMIG_REPORT_FILE=" };
+	size_t count = 0;
+
+	while (environ[count])
+		count++;
+	service.environment = calloc(count + 1, sizeof *service.environment);
+	if (!service.environment)
+		return host_fail(OM_ENOMEM, "no memory");
+	for (size_t from = 0, to = 0; from < count; from++) {
+		bool is_ours = false;
+
+		for (unsigned i = 0; i < sizeof ours / sizeof *ours; i++)
+			is_ours |= strncmp(environ[from], ours[i], strlen(ours[i])) == 0;
+		if (!is_ours)
+			service.environment[to++] = environ[from];
+	}
 	return 0;
 }
 
@@ -242,6 +260,8 @@ static int begin(int *ret_fd)
 	int error = find_programs();
 
 	if (!error)
+		error = make_environment();
+	if (!error)
 		error = find_state();
 	if (!error)
 		error = lock_state();
@@ -249,6 +269,9 @@ static int begin(int *ret_fd)
 		error = find_certificates();
 	if (!error)
 		error = hear_signals();
+	/* Before anybody asks for one. */
+	if (!error)
+		units_load();
 	if (!error)
 		error = peer_begin(&peers);
 	if (!error)
@@ -270,9 +293,7 @@ int main(int argc, char **argv)
 		host_error("optmigd: %s", host_reason());
 		return FAILED;
 	}
-	units_load();
-	/* Programs are not systemd's to hear of. */
-	(void)sd_notify(1, "READY=1\nSTATUS=serving");
+	(void)sd_notify(0, "READY=1\nSTATUS=serving"); /* nothing where there is no systemd */
 	host_error("ready on %s", find_socket());
 	socket_serve(fd);
 }

@@ -79,8 +79,9 @@ static int stop_it(struct service_unit *u, const struct unit *unit, const struct
 	switch (p->state) {
 	case STATE_STOPPED:
 	case STATE_MOVED:
-	case STATE_FAILED:
 		return 0;
+	case STATE_FAILED: /* and stays that: its memory is lost all the same */
+		return record_write(u->directory, RECORD_HOLD, json_pack("{ss sI}", "reason", reason, "when", (json_int_t)time(NULL)));
 	case STATE_STARTING:
 	case STATE_RUNNING:
 		break;

@@ -25,8 +25,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "launch.h"
 #include "mig/mig.h"
-#include "service.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -89,7 +89,7 @@ static int resolve(const char *to, struct mig_address *ret_name, char *ret_addre
 
 static json_t *request_text(const char *command, json_t *arguments)
 {
-	json_t *request = json_pack("{ss so}", "command", command, "arguments", arguments);
+	json_t *request = arguments ? json_pack("{ss so}", "command", command, "arguments", arguments) : json_pack("{ss}", "command", command);
 	char *text = request ? json_dumps(request, JSON_COMPACT) : NULL;
 	json_t *body = text ? json_string(text) : NULL;
 
@@ -226,14 +226,6 @@ static void hear(json_t *message)
 
 /* ---- the process ------------------------------------------------------------------------------------------------------------------------ */
 
-static int raise_fd(int fd)
-{
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, 16);
-
-	close(fd);
-	return high;
-}
-
 static int spawn(pid_t *ret_pid)
 {
 	const char *argv[] = { service.https, options.certificate, options.key, options.ca, options.user, empty, NULL };
@@ -244,8 +236,8 @@ static int spawn(pid_t *ret_pid)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
 		return host_fail(OM_EIO, "socketpair: %s", strerror(errno));
-	ends[0] = raise_fd(ends[0]);
-	ends[1] = raise_fd(ends[1]);
+	ends[0] = launch_raise_fd(ends[0]);
+	ends[1] = launch_raise_fd(ends[1]);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, 2, 1);
@@ -255,7 +247,7 @@ static int spawn(pid_t *ret_pid)
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attributes, &set);
 	posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-	code = posix_spawn(ret_pid, service.https, &actions, &attributes, (char **)(uintptr_t)argv, environ);
+	code = posix_spawn(ret_pid, service.https, &actions, &attributes, (char **)(uintptr_t)argv, service.environment);
 	posix_spawnattr_destroy(&attributes);
 	posix_spawn_file_actions_destroy(&actions);
 	close(ends[1]);
@@ -361,7 +353,7 @@ int peer_begin(const struct peer_options *given)
 		error = listen_patiently(&address, text);
 	if (error)
 		return error;
-	listen_fd = raise_fd(listen_fd);
+	listen_fd = launch_raise_fd(listen_fd);
 	error = begin(&pid);
 	if (error)
 		return error;

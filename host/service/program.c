@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "daemon/client.h"
 #include "daemon/rundir.h"
@@ -16,6 +17,7 @@
 #include "util.h"
 
 #define ASK_MS 2000
+#define END_MS 2000
 
 const char *service_state_name(enum service_state state)
 {
@@ -115,7 +117,8 @@ static enum service_state state_of(const struct program *p)
 		return has_come(p) ? STATE_RUNNING : STATE_RECEIVING;
 	if (!p->info)
 		return p->hung ? STATE_RUNNING : STATE_STARTING;
-	if (strcmp(text(p->info, "state"), "receiving") == 0)
+	/* Before its session begins, and when that fails at once, a receiver's enclave looks like any that nobody has moved. */
+	if (strcmp(text(p->info, "state"), "receiving") == 0 || (p->receiver && !has_come(p) && !is_one_of(status, "postcopy-active postcopy-paused")))
 		return STATE_RECEIVING;
 	if (strcmp(text(p->report, "role"), "source") != 0)
 		return is_one_of(status, "postcopy-active postcopy-paused") ? STATE_OWED : STATE_RUNNING;
@@ -227,6 +230,32 @@ static void look_at_records(const struct service_unit *u, struct program *p)
 	json_decref(run);
 }
 
+/* Its keeper writes how it ended a moment after it has. */
+static void wait_end_record(const struct service_unit *u, struct program *p)
+{
+	for (unsigned i = 0; i < END_MS / 5; i++) {
+		const bool kept = record_process_alive(&p->keeper);
+
+		if (record_read(u->directory, RECORD_END, &p->end) == 0)
+			return;
+		p->end = NULL;
+		p->kept = kept;
+		if (!kept)
+			return;
+		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+	}
+}
+
+/* What has arrived is here, whatever becomes of its process, and whether it answers the next time or not. */
+static void note_come(const struct service_unit *u, struct program *p)
+{
+	if (!p->receiver || p->come || !p->info || p->state == STATE_RECEIVING)
+		return;
+	p->come = true;
+	if (record_write(u->directory, RECORD_COME, json_pack("{sI}", "when", (json_int_t)time(NULL))))
+		host_error("%s: %s", u->name, host_reason());
+}
+
 void program_look(const struct service_unit *u, bool asks, struct program *p)
 {
 	*p = (struct program){ 0 };
@@ -242,9 +271,10 @@ void program_look(const struct service_unit *u, bool asks, struct program *p)
 	/* It may have ended since it was asked, and its keeper have written why. */
 	if (p->alive && !p->info && !record_process_alive(&p->process))
 		p->alive = false;
-	if (!p->alive && p->written && !p->end && record_read(u->directory, RECORD_END, &p->end))
-		p->end = NULL;
+	if (!p->alive && p->written && !p->end)
+		wait_end_record(u, p);
 	p->state = p->alive ? state_of(p) : end_of(p);
+	note_come(u, p);
 	p->unsure = is_unsure(p);
 }
 
@@ -265,37 +295,25 @@ static void add(json_t *to, const char *name, json_t *value)
 		json_object_set(to, name, value);
 }
 
-json_t *program_status(struct service_unit *u)
+json_t *program_json(const struct service_unit *u, const struct program *p)
 {
-	struct program p;
-	json_t *o, *unit;
-	bool defined, transient;
+	json_t *o = json_pack("{ss ss}", "name", u->name, "state", service_state_name(p->state));
 
-	pthread_mutex_lock(&service.lock);
-	unit = json_deep_copy(u->unit.object);
-	defined = u->defined;
-	transient = u->transient;
-	pthread_mutex_unlock(&service.lock);
-	program_look(u, true, &p);
-	o = json_pack("{ss ss sb sb}", "name", u->name, "state", service_state_name(p.state), "defined", defined, "transient", transient);
-	if (p.alive) {
-		json_object_set_new(o, "pid", json_integer(p.process.pid));
-		json_object_set_new(o, "keeper", json_integer(p.kept ? p.keeper.pid : 0));
-		json_object_set_new(o, "since", json_integer(p.began));
-		json_object_set_new(o, "answers", json_boolean(!p.hung));
+	if (p->alive) {
+		json_object_set_new(o, "pid", json_integer(p->process.pid));
+		json_object_set_new(o, "keeper", json_integer(p->kept ? p->keeper.pid : 0));
+		json_object_set_new(o, "since", json_integer(p->began));
+		json_object_set_new(o, "answers", json_boolean(!p->hung));
 	}
-	add(o, "info", p.info);
-	add(o, "report", p.report);
-	add(o, "move", p.move ? p.move : json_object_get(p.before, "move"));
-	add(o, "stop", p.stop);
-	if (!p.alive)
-		add(o, "end", p.end);
-	if (p.state == STATE_FAILED && !p.end)
+	add(o, "info", p->info);
+	add(o, "report", p->report);
+	add(o, "move", p->move ? p->move : json_object_get(p->before, "move"));
+	add(o, "stop", p->stop);
+	if (!p->alive)
+		add(o, "end", p->end);
+	if (p->state == STATE_FAILED && !p->end)
 		json_object_set_new(o, "end", json_pack("{ss}", "how", "unknown: its keeper was killed"));
-	if (p.unsure)
+	if (p->unsure)
 		json_object_set_new(o, "unsure", json_true());
-	if (unit)
-		json_object_set_new(o, "unit", unit);
-	program_done(&p);
 	return o;
 }

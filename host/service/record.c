@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "daemon/rundir.h"
 #include "record.h"
 #include "strerror.h"
 #include "util.h"
@@ -156,4 +157,21 @@ void record_remove(const char *directory, const char *name)
 
 	snprintf(path, sizeof path, "%s/%s", directory, name);
 	unlink(path);
+}
+
+int record_folder(const char *given, char *ret, size_t size)
+{
+	const char *own = given ? given : getenv("OPTMIG_SERVICE_STATE");
+	char runtime[HOST_RUNDIR_MAX];
+	int length, error = 0;
+
+	if (own && *own) {
+		length = snprintf(ret, size, "%s", own);
+	} else {
+		error = host_rundir(1, runtime, sizeof runtime);
+		length = snprintf(ret, size, "%s-service", error ? "" : runtime);
+	}
+	if (error)
+		return error;
+	return length < 0 || (size_t)length >= size || *ret != '/' ? host_fail(OM_EINVAL, "the records' directory: a whole path of less than %zu bytes", size) : 0;
 }

@@ -13,6 +13,7 @@
  *         report.json          by the program's process: how its last migration ended (OPTMIG_REPORT_FILE)
  *         move.json            by the service, before it asks the program to go: to whom
  *         stop.json            by the service, before it ends the program: why
+ *         hold.json            by the service, when what has failed is ordered to stop: it is not begun again by itself
  *         before.json          by the service, before it receives: what it was until then. A reception that fails changes nothing of it
  *         come.json            by the service: its receiver has become the program
  *         listen.json          by the service: where its receiver listens
@@ -33,6 +34,7 @@
 
 #define RECORD_RUN    "run.json"
 #define RECORD_INNER  "inner.json"
+#define RECORD_HOLD   "hold.json"
 #define RECORD_END    "end.json"
 #define RECORD_MOVE   "move.json"
 #define RECORD_STOP   "stop.json"
@@ -41,6 +43,10 @@
 #define RECORD_LISTEN "listen.json"
 #define RECORD_UNIT   "unit.json"
 #define RECORD_REPORT "report.json"
+
+/* STATE. @given: by an option, or NULL. Return: OM_EINVAL (no whole path, or too long), OM_ENOTFOUND, OM_EPERM (of the runtime directory). */
+__attribute__((warn_unused_result))
+int record_folder(const char *given, char *ret, size_t size);
 
 /* A process and no other: numbers are used again. */
 struct record_process { pid_t pid; uint64_t start_ticks; };

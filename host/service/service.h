@@ -51,7 +51,7 @@ struct service_unit {
 	bool followed;                          /* a follower lives */
 	bool cancelled;                         /* somebody wants its move not to be */
 	char move_to[256];                      /* with OP_MOVING: where to */
-	unsigned failures;                      /* since it last ran for a while */
+	unsigned failures;                      /* since it last ran for a while; its followers', one after the other */
 	struct service_unit *next;
 };
 
@@ -62,6 +62,7 @@ struct service {
 	char state[RECORD_PATH_MAX - UNIT_NAME_MAX - 2];
 	const char *units_directory;            /* of unit files */
 	char optmig[4096], keeper[4096], https[4096];   /* programs */
+	char **environment;                     /* of all that it starts: its own, without what systemd says to it alone */
 	const char *receive;                    /* where receivers listen; NULL: where the peer asked */
 	bool accept_any;                        /* programs of peers that no unit here names */
 	gid_t group;                            /* who may use the socket beside root; 0: nobody */
@@ -112,6 +113,8 @@ void program_done(struct program *program);
 __attribute__((warn_unused_result))
 int program_connect(pid_t pid, struct channel *ret);
 /* {"name", "state", ...} */
+json_t *program_json(const struct service_unit *u, const struct program *p);
+/* The same with what is known of the unit (units.c). */
 json_t *program_status(struct service_unit *u);
 
 /* ---- follow.c --------------------------------------------------------------------------------------------------------------------------- */
@@ -119,7 +122,7 @@ json_t *program_status(struct service_unit *u);
 /* Watches what lives until it ends: events, and a new start if its unit says so. Context: without the lock. */
 void follow(struct service_unit *u);
 
-/* ---- start.c, stop.c, move.c: commands -------------------------------------------------------------------------------------------------- */
+/* ---- start.c, receive.c, move.c: commands ----------------------------------------------------------------------------------------------- */
 
 __attribute__((warn_unused_result))
 int service_start(const char *name, bool fresh, json_t **ret);

@@ -180,6 +180,27 @@ void units_end(struct service_unit *u)
 	pthread_mutex_unlock(&service.lock);
 }
 
+json_t *program_status(struct service_unit *u)
+{
+	struct program p;
+	json_t *o, *unit;
+	bool defined, transient;
+
+	pthread_mutex_lock(&service.lock);
+	unit = json_deep_copy(u->unit.object);
+	defined = u->defined;
+	transient = u->transient;
+	pthread_mutex_unlock(&service.lock);
+	program_look(u, true, &p);
+	o = program_json(u, &p);
+	program_done(&p);
+	json_object_set_new(o, "defined", json_boolean(defined));
+	json_object_set_new(o, "transient", json_boolean(transient));
+	if (unit)
+		json_object_set_new(o, "unit", unit);
+	return o;
+}
+
 /* ---- files ---------------------------------------------------------------------------------------------------------------------------- */
 
 static void load_file(const char *path)
