@@ -8,6 +8,7 @@
 #   PREFIX/libexec/optmig-interp    the images' program interpreter, with the installed loader's path in it
 #   PREFIX/lib/optmig/guest         the measured guest's kernel, if `make guest-kernel` has fetched it
 #   PREFIX/include, PREFIX/lib       liboptmig-verify, for clients; PREFIX/lib/pkgconfig has its .pc
+#   PREFIX/lib/ocf/resource.d/optmig  the resource agent; Pacemaker looks in /usr/lib/ocf alone
 #   PREFIX/share/man, bash-completion, systemd
 #
 # What tests hang into (faults, the stop test, mutations) is in no installed file: those of $(PRODUCT) take the place of the build's.
@@ -35,6 +36,9 @@ install: all $(PRODUCT)
 	ln -sf ../../../lib/optmig/toolchain/optmig-meson.txt $(INSTALL_ROOT)/share/meson/cross/optmig
 	install -m 644 $(wildcard docs/man/*.1) $(INSTALL_ROOT)/share/man/man1/
 	install -m 644 $(wildcard docs/man/*.5) $(INSTALL_ROOT)/share/man/man5/
+	install -d $(INSTALL_ROOT)/share/man/man7 $(INSTALL_ROOT)/lib/ocf/resource.d/optmig
+	install -m 644 $(wildcard docs/man/*.7) $(INSTALL_ROOT)/share/man/man7/
+	install -m 755 host/service/agent/enclave $(INSTALL_ROOT)/lib/ocf/resource.d/optmig/
 	install -m 644 $(wildcard docs/man/*.8) $(INSTALL_ROOT)/share/man/man8/
 	install -d $(INSTALL_ROOT)/include $(INSTALL_ROOT)/lib/pkgconfig $(INSTALL_ROOT)/share/man/man3
 	install -m 644 $(wildcard docs/man/*.3) $(INSTALL_ROOT)/share/man/man3/

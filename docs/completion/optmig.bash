@@ -56,6 +56,16 @@ _optmig()
 		return
 	fi
 	case $command in
+	cluster)
+		if [[ $COMP_CWORD -eq 2 ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(optmig cluster help 2> /dev/null | sed -nE 's/^  ([a-z]+) .*/\1/p')" -- "$cur")
+		else
+			case ${COMP_WORDS[2]} in
+			plan | drain | undrain) mapfile -t COMPREPLY < <(compgen -W "$(crm_node --list 2> /dev/null | awk '{ print $2 }')" -- "$cur") ;;
+			rm | fresh) mapfile -t COMPREPLY < <(compgen -W "$(crm_resource --list-raw 2> /dev/null)" -- "$cur") ;;
+			*) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
+			esac
+		fi ;;
 	peer)
 		if [[ $COMP_CWORD -eq 2 ]]; then
 			mapfile -t COMPREPLY < <(compgen -W "add ls rm" -- "$cur")

@@ -42,6 +42,7 @@ int cli_read_lineage(const char *path, uint8_t ret_key[32]);
 int cli_collateral(int argc, char **argv);
 int cli_hostkey(int argc, char **argv);
 int cli_peer(int argc, char **argv);
+int cli_cluster(int argc, char **argv);
 int cli_guest(int argc, char **argv);
 int cli_unit(int argc, char **argv);
 int cli_guest_measure(int argc, char **argv); /* a verb of cli_guest() */

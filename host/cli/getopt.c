@@ -42,7 +42,8 @@ int cli_getopt(int argc, char **argv, const char *shorts, const struct option *l
 		return -2;
 	}
 	if (c == '?') {
-		const char *given = argv[at < argc ? at : argc - 1];
+		/* Operands before it were skipped; a cluster of short options is not through yet. */
+		const char *given = argv[optind > at ? optind - 1 : at < argc ? at : argc - 1];
 
 		if (optopt && strncmp(given, "--", 2) == 0 && strchr(given, '='))
 			host_error("%s: %.*s takes no argument", argv[0], (int)strcspn(given, "="), given);

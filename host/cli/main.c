@@ -31,6 +31,7 @@ static const struct cli_command commands[] = {
 	{ "file", "encrypted files outside of their program: cat, put, ls", cli_file },
 	{ "collateral", "what the makers of platforms publish: fetch, show, import, export", cli_collateral },
 	{ "guest", "the measured guest for AMD SEV-SNP and Intel TDX: build, measure, ls, exec", cli_guest },
+	{ "cluster", "programs of a cluster: hosts, moves, plan, drain, undrain, add, rm, fresh", cli_cluster },
 	{ "hostkey", "the key by which other hosts know this one", cli_hostkey },
 	{ "peer", "the hosts that this one knows: add, ls, rm", cli_peer },
 };

@@ -34,13 +34,14 @@ static const char help[] =
 	"  undefine NAME          such a unit of a program that does not live here\n"
 	"  host                   what this host has and is\n"
 	"  watch                  all events, one JSON object a line\n"
-	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE.\n"
+	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE;\n"
+	"status, host: --on ADDRESS[:PORT], what another host's optmigd says.\n"
 	"Exit status: 0 done; 1 failed, nothing has changed; 2 usage; 3 cancelled; 5 no such unit; 7 (status) it does not run here; 8 no optmigd.\n";
 
 #define EXIT_ELSEWHERE 7
 #define EXIT_NONE      8
 
-enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_HELP };
+enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP };
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fresh", no_argument, NULL, OPT_FRESH },
@@ -49,6 +50,7 @@ static const struct option longs[] = {
 	{ "mode", required_argument, NULL, OPT_MODE },
 	{ "downtime-limit", required_argument, NULL, OPT_DOWNTIME },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
+	{ "on", required_argument, NULL, OPT_ON },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -388,7 +390,7 @@ static int do_define(const struct call *c)
 static int do_host(const struct call *c)
 {
 	json_t *value = NULL;
-	int status = ask(c, "host", NULL, &value);
+	int status = ask(c, "host", json_incref(c->arguments), &value);
 
 	if (!status)
 		print_json(value);
@@ -430,14 +432,14 @@ static const struct verb {
 } verbs[] = {
 	{ "ls", do_ls, false, COMMON },
 	{ "show", do_show, true, COMMON },
-	{ "status", do_status, true, COMMON },
+	{ "status", do_status, true, COMMON | BIT(OPT_ON) },
 	{ "start", do_start, true, COMMON | BIT(OPT_FRESH) },
 	{ "stop", do_named, true, COMMON | BIT(OPT_REASON) },
 	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) },
 	{ "cancel", do_named, true, COMMON },
 	{ "define", do_define, true, COMMON },
 	{ "undefine", do_named, true, COMMON },
-	{ "host", do_host, false, COMMON },
+	{ "host", do_host, false, COMMON | BIT(OPT_ON) },
 	{ "watch", do_watch, false, COMMON },
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
@@ -460,7 +462,7 @@ static const struct verb *find_verb(const char *name)
 static void note_option(struct call *c, int option)
 {
 	static const struct { int option; const char *argument; } texts[] = { { OPT_REASON, "reason" }, { OPT_TO, "to" }, { OPT_MODE, "mode" },
-		{ OPT_DOWNTIME, "downtime-limit" }, { OPT_BANDWIDTH, "bandwidth" } };
+		{ OPT_DOWNTIME, "downtime-limit" }, { OPT_BANDWIDTH, "bandwidth" }, { OPT_ON, "on" } };
 
 	c->json |= option == OPT_JSON;
 	c->given |= BIT(option);

@@ -9,6 +9,8 @@
 #include "service.h"
 #include "util.h"
 
+#define ELSEWHERE_S 10u
+
 struct call { struct client *client; const char *peer, *at, *name; const json_t *arguments; };
 
 static int get_flag(const json_t *arguments, const char *name, bool *ret)
@@ -108,10 +110,26 @@ static int do_stop(const struct call *call, json_t **ret)
 	return error ? error : service_stop(call->name, reason, ret);
 }
 
+/* The same command to another host's service, by way of ours: it has the certificate. Return: 1 if none was meant. */
+static int elsewhere(const struct call *call, const char *command, json_t **ret)
+{
+	const char *on;
+	int error = get_text(call->arguments, "on", &on);
+
+	if (error || !on)
+		return error ? error : 1;
+	if (call->peer)
+		return host_fail(OM_EPERM, "one host is not asked by way of another");
+	return peer_call(on, command, call->name ? json_pack("{ss}", "name", call->name) : NULL, ELSEWHERE_S, ret);
+}
+
 static int do_status(const struct call *call, json_t **ret)
 {
 	struct service_unit *u;
+	int error = elsewhere(call, "status", ret);
 
+	if (error <= 0)
+		return error;
 	pthread_mutex_lock(&service.lock);
 	u = units_find(call->name);
 	pthread_mutex_unlock(&service.lock);
@@ -149,7 +167,10 @@ static int do_receive_end(const struct call *call, json_t **ret)
 
 static int do_host(const struct call *call, json_t **ret)
 {
-	(void)call;
+	int error = elsewhere(call, "host", ret);
+
+	if (error <= 0)
+		return error;
 	*ret = service_host();
 	return *ret ? 0 : host_fail(OM_ENOMEM, "no memory");
 }
@@ -171,12 +192,12 @@ static const struct command {
 	{ "undefine", " name ", do_undefine, true, false },
 	{ "start", " name fresh ", do_start, true, false },
 	{ "stop", " name reason ", do_stop, true, false },
-	{ "status", " name ", do_status, true, true },
+	{ "status", " name on ", do_status, true, true },
 	{ "move", " name to mode downtime-limit bandwidth ticket ", do_move, true, false },
 	{ "cancel", " name ", do_cancel, true, false },
 	{ "receive", " unit from ", do_receive, false, true },
 	{ "receive-end", " name ", do_receive_end, true, true },
-	{ "host", "", do_host, false, true },
+	{ "host", " on ", do_host, false, true },
 	{ "watch", "", do_watch, false, false },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
