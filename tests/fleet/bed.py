@@ -293,8 +293,8 @@ exec {sys.executable} -c '{INIT}'
         for space in [*self.spaces.values(), *([self.hub] if self.hub else [])]:
             space.end()
         for daemon in self.daemons.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                daemon.wait(5)
+            daemon.kill()       # nsenter stops when what it started is stopped, and stays so
+            daemon.wait()
         self.spaces, self.daemons, self.hub = {}, {}, None
 
     # ---- daemons ----
@@ -458,7 +458,9 @@ exec {sys.executable} -c '{INIT}'
         """As if its plug had been pulled."""
         self.spaces.pop(name).end()
         for key in [k for k in self.daemons if k[0] == name]:
-            self.daemons.pop(key).wait()
+            daemon = self.daemons.pop(key)
+            daemon.kill()
+            daemon.wait()
 
     @contextlib.contextmanager
     def fencing(self):
