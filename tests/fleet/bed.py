@@ -69,6 +69,32 @@ CIB = """<cib crm_feature_set="3.13.0" validate-with="pacemaker-3.9" epoch="1" n
 PROPERTIES = {"stonith-enabled": "false", "no-quorum-policy": "freeze", "dc-deadtime": "2s", "placement-strategy": "utilization",
               "cluster-recheck-interval": "60s", "migration-limit": "2"}
 
+# The switch of each node's power, in place of an agent that is there anyway. Who asked waits until the plug has been pulled (Bed.fencing).
+FENCE = """#!/bin/sh
+action= node=
+while read -r line; do
+	case $line in
+	action=*|option=*) action=${line#*=} ;;
+	nodename=*|port=*|plug=*) node=${line#*=} ;;
+	esac
+done
+case $action in
+metadata)
+	echo '<?xml version="1.0"?><resource-agent name="fence_legacy" shortdesc="x"><longdesc>x</longdesc><parameters><parameter name="port" unique="0" required="0">'
+	echo '<getopt mixed="-n"/><content type="string"/><shortdesc lang="en">x</shortdesc></parameter></parameters><actions>'
+	for a in on off reboot status monitor metadata list; do echo "<action name=\\"$a\\"/>"; done
+	echo '</actions></resource-agent>' ;;
+off|reboot)
+	: > "FOLDER/$node"
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		[ -e "FOLDER/$node" ] || exit 0
+		sleep 0.5
+	done
+	exit 1 ;;
+esac
+exit 0
+"""
+
 # The first process of a namespace of processes: it takes in whom others leave behind.
 INIT = """
 import os, signal, sys
@@ -188,6 +214,9 @@ class Bed:
         (self.folder / "cib.xml").write_text(CIB.format(properties="".join(
             f'      <nvpair id="p-{k}" name="{k}" value="{v}"/>\n' for k, v in self.properties.items())))
         (self.folder / "hosts").write_text("127.0.0.1 localhost\n" + "".join(f"{self.address(n)} {n}\n" for n in self.names))
+        (self.folder / "power").mkdir()
+        (self.folder / "fence_legacy").write_text(FENCE.replace("FOLDER", str(self.folder / "power")))
+        (self.folder / "fence_legacy").chmod(0o755)
         self.certificates()
 
     def certificates(self, folder="tls", days=2):
@@ -219,7 +248,8 @@ class Bed:
 hostname {name}
 for d in /run /dev/shm /var/lib/pacemaker /var/lib/corosync /var/log /etc/corosync; do mount -t tmpfs -o mode=755 tmpfs $d; done
 chmod 1777 /dev/shm
-mkdir -p -m 700 /run/optmig-host
+mkdir -p -m 700 /run/optmig-host {self.folder}/host-{name}
+mount --bind {self.folder}/host-{name} /run/optmig-host
 mkdir -p /var/lib/pacemaker/cib /var/lib/pacemaker/pengine /var/lib/pacemaker/blackbox /var/lib/pacemaker/cores /run/crm /run/lock /run/resource-agents \
 	/var/log/pacemaker /var/log/corosync /var/log/optmig
 cp {self.folder}/corosync.conf /etc/corosync/
@@ -232,6 +262,7 @@ mkdir -p /run/ocf/optmig
 ln -s {self.agent}/enclave /run/ocf/optmig/enclave
 mount --bind /run/ocf /usr/lib/ocf/resource.d
 mount --bind {self.folder}/hosts /etc/hosts
+if [ -e /usr/sbin/fence_legacy ]; then mount --bind {self.folder}/fence_legacy /usr/sbin/fence_legacy; fi
 exec {sys.executable} -c '{INIT}'
 """
         script = self.folder / f"{name}.sh"
@@ -262,8 +293,8 @@ exec {sys.executable} -c '{INIT}'
         for space in [*self.spaces.values(), *([self.hub] if self.hub else [])]:
             space.end()
         for daemon in self.daemons.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                daemon.wait(5)
+            daemon.kill()       # nsenter stops when what it started is stopped, and stays so
+            daemon.wait()
         self.spaces, self.daemons, self.hub = {}, {}, None
 
     # ---- daemons ----
@@ -427,7 +458,34 @@ exec {sys.executable} -c '{INIT}'
         """As if its plug had been pulled."""
         self.spaces.pop(name).end()
         for key in [k for k in self.daemons if k[0] == name]:
-            self.daemons.pop(key).wait()
+            daemon = self.daemons.pop(key)
+            daemon.kill()
+            daemon.wait()
+
+    @contextlib.contextmanager
+    def fencing(self):
+        """With fencing in force: a node that the cluster wants off is switched off."""
+        over = threading.Event()
+
+        def switch():
+            while not over.wait(0.1):
+                for file in (self.folder / "power").iterdir():
+                    if file.name in self.spaces:
+                        self.down_nodes.add(file.name)
+                        self.power_off(file.name)
+                    file.unlink()
+        self.cib("--scope", "resources", "--create", xml='<primitive id="power" class="stonith" type="fence_legacy"><instance_attributes id="power-i"><nvpair id="power-h" '
+                 f'name="pcmk_host_list" value="{" ".join(self.names)}"/></instance_attributes></primitive>')
+        self.set_property("stonith-enabled", "true")
+        thread = threading.Thread(target=switch, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+            self.set_property("stonith-enabled", "false")
+            self.run(self.living(), "crm_resource", "--resource", "power", "--resource-type", "primitive", "--delete", "--force", check=False)
 
     def power_on(self, name):
         self.node_up(name)
