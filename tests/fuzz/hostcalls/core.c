@@ -53,6 +53,7 @@ bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
 uint64_t rt_cpu_features(void) { return 0; }
 uint32_t rt_mapped_count;
+bool rt_mapped_shows(uint64_t device, uint64_t inode) { (void)device; (void)inode; return rt_mapped_count != 0; }
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size) { (void)device; (void)inode; (void)offset; (void)size; }
 void rt_mapped_resized(uint64_t device, uint64_t inode) { (void)device; (void)inode; }
 uint64_t rt_main_stack_size(const struct om_boot *boot) { (void)boot; return 8 << 20; }
