@@ -12,7 +12,6 @@
 #include "rt/libmem.h"
 #include "rt/mem.h"
 
-#define RUN_MAX    2048u
 #define ROOM_LEAST 512u
 #define LIMIT_MAX  (64u << 20 >> 12)
 
@@ -28,7 +27,7 @@ static uint64_t limit(void)
 
 bool rt_kept_put(uint64_t index, uint64_t count)
 {
-	if (count > RUN_MAX || atomic_load_explicit(&kept_count, memory_order_relaxed) + count > limit())
+	if (atomic_load_explicit(&kept_count, memory_order_relaxed) + count > limit())
 		return false;
 	for (uint64_t i = index; i < index + count; i++)
 		if (!(rt_pagemap()[i] & RT_PAGE_W))

@@ -120,24 +120,26 @@ static uint64_t find_run(uint64_t from, uint64_t to, uint64_t count)
 	return 0;
 }
 
-static void set_states(uint64_t index, uint64_t count, uint8_t byte)
-{
-	memset(rt_pagemap() + index, byte, count);
-	rt_cards_mark(rt_page_address(index), count << 12);
-}
-
-/* Context: mem_lock. Kept pages of a new run become ARRIVING; finish_kept() makes them usable after the lock. */
-static bool claim_kept(uint64_t index, uint64_t count, uint8_t protection)
+/*
+ * Context: mem_lock. Free pages are somebody's. Kept ones become ARRIVING, and finish_kept() makes them usable after the lock: RESERVED
+ * not for an instant, for a thread that touches the page beside them accepts its RESERVED neighbours too (map.c), and these are in
+ * the enclave already. Return: there were kept ones.
+ */
+static bool claim_free(uint64_t index, uint64_t count, uint8_t protection)
 {
 	bool any = false;
 
-	if (!rt_kept_any())
-		return false;
-	for (uint64_t i = index; i < index + count; i++)
-		if (rt_kept_take(i)) {
-			__atomic_store_n(&rt_pagemap()[i], (uint8_t)(RT_PAGE_ARRIVING | protection), __ATOMIC_RELEASE);
-			any = true;
+	if (!rt_kept_any()) {
+		memset(rt_pagemap() + index, RT_PAGE_RESERVED | protection, count);
+	} else {
+		for (uint64_t i = index; i < index + count; i++) {
+			const bool kept = rt_kept_take(i);
+
+			__atomic_store_n(&rt_pagemap()[i], (uint8_t)((kept ? RT_PAGE_ARRIVING : RT_PAGE_RESERVED) | protection), __ATOMIC_RELEASE);
+			any |= kept;
 		}
+	}
+	rt_cards_mark(rt_page_address(index), count << 12);
 	return any;
 }
 
@@ -229,8 +231,7 @@ static uint64_t claim_run(uint64_t count, uint8_t protection)
 		index = find_run(rt_page_index(rt_page_up(brk_end)), heap_last(), count);
 	if (index) {
 		rt_map_ensure(index, count);
-		set_states(index, count, RT_PAGE_RESERVED | protection);
-		some_kept = claim_kept(index, count, protection);
+		some_kept = claim_free(index, count, protection);
 		if (!again)
 			rover = index + count;
 		if (index < rt_page_index(brk_limit))
@@ -255,8 +256,7 @@ bool rt_mem_claim_at(uint64_t index, uint64_t count, uint8_t protection)
 	ok = skip(index, index + count, true) == index + count;
 	if (ok) {
 		rt_map_ensure(index, count);
-		set_states(index, count, RT_PAGE_RESERVED | protection);
-		some_kept = claim_kept(index, count, protection);
+		some_kept = claim_free(index, count, protection);
 	}
 	rt_unlock(&mem_lock);
 	if (some_kept)
@@ -337,16 +337,17 @@ static bool zero_claimed(uint64_t index, uint64_t end)
 
 /*
  * Pages [index, end) are ARRIVING by us: trim and give them their last state. @leave: they must leave the enclave. If they
- * cannot be trimmed they get that state all the same, and how far the host came is its secret: they must not be used again.
+ * cannot be trimmed they get that state all the same, and how far the host came is its secret: they must not be used again. @small:
+ * the whole run may stay.
  */
-static int trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave)
+static int trim_claimed(uint64_t index, uint64_t end, bool keep, bool leave, bool small)
 {
 	int error = 0;
 	bool kept;
 
 	if (keep && !leave && zero_claimed(index, end))
 		return 0;
-	kept = !keep && !leave && rt_kept_put(index, end - index);
+	kept = !keep && !leave && small && rt_kept_put(index, end - index);
 	if (!kept)
 		error = rt_page_trim(index, end - index);
 	else
@@ -393,7 +394,7 @@ static int release(struct rt_thread *t, uint64_t index, uint64_t count, bool kee
 		}
 		taken = claim_accepted(index, piece);
 		if (taken > 0) {
-			int r = trim_claimed(index, index + taken, keep, leave);
+			int r = trim_claimed(index, index + taken, keep, leave, count <= RT_KEPT_RUN_MAX);
 
 			error = error ? error : r;
 			/* The program would find pages there that it cannot use: before it comes to that, and parks. */

@@ -42,6 +42,7 @@ bool rt_watch_fault(uint64_t index);
 void rt_watch_lift(uint64_t index, uint64_t count);
 
 /* ---- kept.c ---- */
+#define RT_KEPT_RUN_MAX 2048u   /* pages: of a longer run that is given back none stays */
 /* The pages, accepted and ARRIVING by the caller, become FREE by it and stay in the enclave: true; or they are too many. */
 bool rt_kept_put(uint64_t index, uint64_t count);
 /* The page, accepted and ARRIVING by the caller, is kept whatever its state will be, and without a limit. */
