@@ -219,6 +219,19 @@ int host_read_all(int fd, void *data, size_t size)
 	return 0;
 }
 
+int host_thread_begin(void *(*main)(void *), void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	int code;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+	code = pthread_create(&thread, &attributes, main, argument);
+	pthread_attr_destroy(&attributes);
+	return code;
+}
+
 void host_cond_init(pthread_cond_t *condition)
 {
 	pthread_condattr_t attributes;

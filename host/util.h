@@ -33,6 +33,9 @@ const char *host_reason(void);
 uint64_t host_monotonic_ns(void);
 /* For timed waits by CLOCK_MONOTONIC: the wall clock may be set meanwhile. */
 void host_cond_init(pthread_cond_t *condition);
+/* A thread that nobody waits for. Return: 0 or an errno. */
+__attribute__((warn_unused_result))
+int  host_thread_begin(void *(*main)(void *), void *argument);
 
 /* The nearest of `words` (NULL-terminated) to `word`, or NULL if none is near. */
 const char *host_did_you_mean(const char *word, const char *const *words);

@@ -127,6 +127,23 @@ int channel_receive(struct channel *c, int timeout_ms, json_t **ret_object)
 	}
 }
 
+int channel_check_arguments(const char *command, const char *allowed, const json_t *arguments)
+{
+	const char *name;
+	json_t *value;
+
+	if (arguments && !json_is_object(arguments))
+		return host_fail(OM_EINVAL, "\"arguments\" must be an object");
+	json_object_foreach((json_t *)(uintptr_t)arguments, name, value) {
+		char padded[64];
+
+		snprintf(padded, sizeof padded, " %.60s ", name);
+		if (strlen(name) > 60 || strchr(name, ' ') || !strstr(allowed, padded))
+			return host_fail(OM_EINVAL, "\"%s\" has no argument \"%.60s\"", command, name);
+	}
+	return 0;
+}
+
 json_t *channel_error(int error)
 {
 	const char *reason = host_reason();

@@ -37,6 +37,10 @@ int channel_send(struct channel *channel, struct json_t *object);
 __attribute__((warn_unused_result))
 int channel_receive(struct channel *channel, int timeout_ms, struct json_t **ret_object);
 
+/* Of a request: an object with no other names than `allowed`, which has " NAME NAME "; or nothing. Return: 0 or OM_EINVAL. */
+__attribute__((warn_unused_result))
+int channel_check_arguments(const char *command, const char *allowed, const struct json_t *arguments);
+
 /* {"error": ...} from a code and host_reason(); and back: sets host_reason(), returns the code, 0 if there is none. */
 struct json_t *channel_error(int error);
 int channel_error_of(const struct json_t *answer);

@@ -92,17 +92,12 @@ static void *work_main(void *argument)
 static int begin_work(struct control_client *client, json_t *request)
 {
 	struct control_work *work = calloc(1, sizeof *work);
-	pthread_attr_t attributes;
-	pthread_t thread;
 	int code;
 
 	if (!work)
 		return host_fail(OM_ENOMEM, "no memory");
 	work->request = request;
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	code = pthread_create(&thread, &attributes, work_main, work);
-	pthread_attr_destroy(&attributes);
+	code = host_thread_begin(work_main, work);
 	if (code) {
 		free(work);
 		return host_fail(OM_ENOMEM, "thread: %s", strerror(code));
@@ -355,8 +350,6 @@ static int open_socket(const char *program, int *ret_fd)
 
 int host_control_start(struct host_enclave *enclave, struct host_mig *mig)
 {
-	pthread_attr_t attributes;
-	pthread_t thread;
 	int fd, code, error = open_socket(host_image_header(enclave)->program_name, &fd);
 
 	if (error) {
@@ -367,10 +360,7 @@ int host_control_start(struct host_enclave *enclave, struct host_mig *mig)
 	work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	for (int i = 0; i < CLIENTS_MAX; i++)
 		channel_init(&clients[i].channel, -1);
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	code = work_fd < 0 ? errno : pthread_create(&thread, &attributes, control_main, (void *)(intptr_t)fd);
-	pthread_attr_destroy(&attributes);
+	code = work_fd < 0 ? errno : host_thread_begin(control_main, (void *)(intptr_t)fd);
 	if (code) {
 		host_control_remove();
 		close(fd);

@@ -348,23 +348,6 @@ static const struct command {
 	{ "recover", " to ", do_recover, false },
 };
 
-static int check_arguments(const struct command *command, const json_t *arguments)
-{
-	const char *name;
-	json_t *value;
-
-	if (arguments && !json_is_object(arguments))
-		return host_fail(OM_EINVAL, "\"arguments\" must be an object");
-	json_object_foreach((json_t *)(uintptr_t)arguments, name, value) {
-		char padded[64];
-
-		snprintf(padded, sizeof padded, " %.60s ", name);
-		if (strlen(name) > 60 || strchr(name, ' ') || !strstr(command->arguments, padded))
-			return host_fail(OM_EINVAL, "\"%s\" has no argument \"%.60s\"", command->name, name);
-	}
-	return 0;
-}
-
 bool control_is_long(const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "command"));
@@ -384,7 +367,7 @@ json_t *control_request(struct control *control, struct control_client *client, 
 		return channel_error(host_fail(OM_EINVAL, "a request has a \"command\" and perhaps \"arguments\", nothing else"));
 	for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
 		if (strcmp(commands[i].name, name) == 0) {
-			int error = check_arguments(&commands[i], arguments);
+			int error = channel_check_arguments(commands[i].name, commands[i].arguments, arguments);
 
 			return error ? channel_error(error) :
 				commands[i].run(&(struct request){ .control = control, .client = client, .arguments = arguments });

@@ -202,23 +202,6 @@ static const struct command {
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 
-static int check_arguments(const struct command *command, const json_t *arguments)
-{
-	const char *name;
-	json_t *value;
-
-	if (arguments && !json_is_object(arguments))
-		return host_fail(OM_EINVAL, "\"arguments\" must be an object");
-	json_object_foreach((json_t *)(uintptr_t)arguments, name, value) {
-		char padded[64];
-
-		snprintf(padded, sizeof padded, " %.60s ", name);
-		if (strlen(name) > 60 || strchr(name, ' ') || !strstr(command->arguments, padded))
-			return host_fail(OM_EINVAL, "\"%s\" has no argument \"%.60s\"", command->name, name);
-	}
-	return 0;
-}
-
 static int find(const json_t *request, bool is_peer, const struct command **ret)
 {
 	const char *name = json_string_value(json_object_get(request, "command")), *names[COMMAND_COUNT + 1] = { NULL }, *nearest;
@@ -230,7 +213,7 @@ static int find(const json_t *request, bool is_peer, const struct command **ret)
 		names[i] = commands[i].name;
 		if (strcmp(commands[i].name, name) == 0) {
 			*ret = &commands[i];
-			return is_peer && !commands[i].for_peers ? host_fail(OM_EPERM, "\"%s\" is not for other hosts", name) : check_arguments(*ret, arguments);
+			return is_peer && !commands[i].for_peers ? host_fail(OM_EPERM, "\"%s\" is not for other hosts", name) : channel_check_arguments(name, commands[i].arguments, arguments);
 		}
 	}
 	nearest = host_did_you_mean(name, names);

@@ -241,8 +241,6 @@ static void *follower_main(void *argument)
 
 void follow(struct service_unit *u)
 {
-	pthread_attr_t attributes;
-	pthread_t thread;
 	bool wanted;
 
 	pthread_mutex_lock(&service.lock);
@@ -251,13 +249,10 @@ void follow(struct service_unit *u)
 	pthread_mutex_unlock(&service.lock);
 	if (!wanted)
 		return;
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &attributes, follower_main, u)) {
+	if (host_thread_begin(follower_main, u)) {
 		host_error("%s is not watched: no thread", u->name);
 		pthread_mutex_lock(&service.lock);
 		u->followed = false;
 		pthread_mutex_unlock(&service.lock);
 	}
-	pthread_attr_destroy(&attributes);
 }

@@ -402,15 +402,11 @@ static void *call_main(void *argument)
 /* Gives the message up. */
 static void begin_call(json_t *message)
 {
-	pthread_attr_t attributes;
-	pthread_t thread;
 	bool begun = false;
 
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_mutex_lock(&lock);
 	if (call_count < CALLS_MAX) {
-		begun = pthread_create(&thread, &attributes, call_main, message) == 0;
+		begun = host_thread_begin(call_main, message) == 0;
 		call_count += begun;
 	}
 	if (!begun) {
@@ -418,7 +414,6 @@ static void begin_call(json_t *message)
 		json_decref(message);
 	}
 	pthread_mutex_unlock(&lock);
-	pthread_attr_destroy(&attributes);
 }
 
 static void hear_reply(json_t *message)

@@ -178,22 +178,17 @@ static void *request_main(void *argument)
 static void take_request(uint64_t id, const json_t *message)
 {
 	struct request *r = calloc(1, sizeof *r);
-	pthread_attr_t attributes;
-	pthread_t thread;
 	bool begun = false;
 
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	pthread_mutex_lock(&lock);
 	if (r && request_count < REQUESTS_MAX) {
 		*r = (struct request){ id, json_incref((json_t *)(uintptr_t)message) };
-		begun = pthread_create(&thread, &attributes, request_main, r) == 0;
+		begun = host_thread_begin(request_main, r) == 0;
 		request_count += begun;
 	}
 	if (!begun)
 		(void)send_now(json_pack("{sI so}", "id", (json_int_t)id, "reply", channel_error(host_fail(OM_EEXHAUSTED, "too many requests at once"))));
 	pthread_mutex_unlock(&lock);
-	pthread_attr_destroy(&attributes);
 	if (!begun && r) {
 		json_decref(r->message);
 		free(r);

@@ -124,8 +124,6 @@ static void begin_client(int fd)
 {
 	const struct timeval timeout = { .tv_sec = SEND_SECONDS };
 	struct client *c = allowed(fd) ? calloc(1, sizeof *c) : NULL;
-	pthread_attr_t attributes;
-	pthread_t thread;
 	bool full;
 
 	if (!c) {
@@ -148,14 +146,11 @@ static void begin_client(int fd)
 		free(c);
 		return;
 	}
-	pthread_attr_init(&attributes);
-	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-	if (pthread_create(&thread, &attributes, client_main, c)) {
+	if (host_thread_begin(client_main, c)) {
 		host_error("a client is refused: no thread");
 		(void)shutdown(fd, SHUT_RDWR);
 		(void)client_main(c);
 	}
-	pthread_attr_destroy(&attributes);
 }
 
 void socket_serve(int listen_fd)
