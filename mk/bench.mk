@@ -38,6 +38,10 @@ $(B)/bench/guest-kernel/.unpacked: $(B)/.deps-bench
 	@mkdir -p $(@D)
 	cd $(@D) && apt-get download "$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p')" && dpkg-deb -x linux-image-*.deb . && rm -f *.deb
 	@touch $@
+## make bench-cipher   AES-256-GCM of each kind of CPU against OpenSSL on the same, as JSON
+.PHONY: bench-cipher
+bench-cipher: $(B)/bench/programs/datapath
+	bench/cipher $(BENCH_ARGS)
 $(B)/bench/programs/checkpoint: $(B)/host/bench/programs/checkpoint.o $(DATAPATH_OBJS)
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@ -lpthread
