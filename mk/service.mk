@@ -18,7 +18,8 @@ all: optmigd
 $(B)/bin/optmigd: $(call objs,host,$(SERVICE_SRCS)) $(B)/host/toolchain/cc/options_toml.o $(B)/host/libcore.a $(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANGXX) -Wl,-z,now,--as-needed -pie $^ -ljansson -lsystemd -lcrypto -lpthread -o $@
-$(B)/libexec/optmig-keeper: $(call objs,host,host/service/keeper.c host/service/record.c host/daemon/rundir.c host/util.c) $(B)/host/libcore.a
+$(B)/libexec/optmig-keeper: $(call objs,host,$(addprefix host/service/,keeper.c record.c life.c program.c) \
+	$(addprefix host/daemon/,client.c channel.c rundir.c) host/util.c) $(B)/host/libcore.a
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -ljansson -o $@
 $(B)/libexec/optmigd-https: $(call objs,host,$(addprefix host/service/,https.c https_filter.c wire.c) host/daemon/channel.c $(SERVICE_UNIT)) $(B)/host/libcore.a
@@ -46,6 +47,6 @@ TESTS += tests/fuzz/service_replay
 TEST_DEPS += $(B)/fuzz/fuzz_service
 
 ifneq ($(wildcard trusted/mig),)
-TESTS += tests/integration/service tests/integration/service_badinput
+TESTS += tests/integration/service tests/integration/service_badinput tests/integration/service_boot
 TEST_DEPS += $(MIGRATE_PROGRAMS) $(SERVICE_PROGRAMS)
 endif

@@ -256,17 +256,21 @@ static bool is_name(const char *name)
  */
 static int look_ourselves(const char *name, json_t **ret)
 {
-	char folder[RECORD_PATH_MAX - UNIT_NAME_MAX - 2];
+	char folder[RECORD_PATH_MAX - UNIT_NAME_MAX - 2], keep[sizeof folder];
 	struct service_unit u = { 0 };
 	struct program p;
 	json_t *record;
 	int error = is_name(name) ? record_folder(NULL, folder, sizeof folder) : host_fail(OM_ENOTFOUND, "no unit \"%.60s\"", name);
 
+	if (!error)
+		error = record_keep(NULL, folder, record_usual(NULL), keep, sizeof keep);
 	if (error)
 		return error;
 	snprintf(u.name, sizeof u.name, "%s", name);
+	snprintf(u.keep, sizeof u.keep, "%s/%s", keep, name);
 	snprintf(u.directory, sizeof u.directory, "%s/%s", folder, name);
-	error = record_read(u.directory, RECORD_UNIT, &record);
+	if (record_read(u.directory, RECORD_UNIT, &record))
+		error = record_read(u.keep, RECORD_LIFE, &record); /* of before the machine's start: no unit in it */
 	if (error)
 		return error;
 	program_look(&u, true, &p);
@@ -328,6 +332,19 @@ static int do_named(const struct call *c)
 		print_json(value);
 	else if (!status && json_object_get(value, "report"))
 		mig_report_text(json_object_get(value, "report"), stdout);
+	json_decref(value);
+	return status;
+}
+
+static int do_stop(const struct call *c)
+{
+	json_t *value = NULL;
+	int status = ask(c, c->verb, named(c), &value);
+
+	if (!status && c->json)
+		print_json(value);
+	if (!status && json_is_true(json_object_get(json_object_get(value, "stop"), "killed")))
+		host_error("unit stop: %s did not end in time and was killed", c->name);
 	json_decref(value);
 	return status;
 }
@@ -434,7 +451,7 @@ static const struct verb {
 	{ "show", do_show, true, COMMON },
 	{ "status", do_status, true, COMMON | BIT(OPT_ON) },
 	{ "start", do_start, true, COMMON | BIT(OPT_FRESH) },
-	{ "stop", do_named, true, COMMON | BIT(OPT_REASON) },
+	{ "stop", do_stop, true, COMMON | BIT(OPT_REASON) },
 	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) },
 	{ "cancel", do_named, true, COMMON },
 	{ "define", do_define, true, COMMON },

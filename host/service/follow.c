@@ -89,11 +89,13 @@ static void note_move(const struct service_unit *u, const json_t *report, bool e
 	if (record_read(u->directory, RECORD_MOVE, &move)) {
 		if (!ended && record_write(u->directory, RECORD_MOVE, json_pack("{sO ss sI sb}", "to", peer, "session", "", "began", (json_int_t)time(NULL), "by-hand", 1)))
 			host_error("%s: %s", u->name, host_reason());
+		life_note(u);
 		return;
 	}
 	if (ended && strcmp(status, "completed") != 0 && json_is_true(json_object_get(move, "by-hand")))
 		record_remove(u->directory, RECORD_MOVE);
 	json_decref(move);
+	life_note(u);
 }
 
 /* What has come. Return: false if the channel is at its end. */
@@ -176,7 +178,7 @@ static bool wants_again(struct service_unit *u)
 	bool wanted;
 
 	program_look(u, false, &p);
-	wanted = p.state == STATE_FAILED && !p.unsure;
+	wanted = p.state == STATE_FAILED && !p.unsure && !json_is_true(json_object_get(p.life, "held"));
 	program_done(&p);
 	if (record_read(u->directory, RECORD_HOLD, &hold) == 0) {
 		wanted = false;
@@ -221,6 +223,7 @@ static void *follower_main(void *argument)
 		lived = true;
 		watch(u, &p);
 		wait_record(u);
+		life_note(u); /* its keeper may have been killed */
 		program_done(&p);
 		program_look(u, false, &p); /* another process may have it: its supervisor is gone, or it was begun anew */
 	}

@@ -29,6 +29,7 @@ static const char help[] =
 	"  --units DIR           the units' files (/etc/optmig/units)\n"
 	"  --socket FILE         where `optmig unit` finds it (OPTMIG_SERVICE_SOCKET, or optmigd.sock in the runtime directory)\n"
 	"  --state DIR           what is written down of programs (OPTMIG_SERVICE_STATE, or beside the runtime directory)\n"
+	"  --keep DIR            what of it outlives the machine's start (OPTMIG_SERVICE_KEEP, /var/lib/optmig/service)\n"
 	"  --group NAME          its members may use the socket, beside this user\n"
 	"  --listen ADDRESS[:PORT]   HTTPS for other hosts (*, port 7780); there is none without a certificate\n"
 	"  --certificate FILE, --key FILE, --ca FILE   this host's, and who signs hosts' (/etc/optmig/tls/host.pem, host.key, ca.pem)\n"
@@ -41,11 +42,12 @@ static const char help[] =
 	"Exit status: 0 it was told to end; 1 it cannot begin; 2 usage.\n";
 
 enum { OPT_UNITS = 1, OPT_SOCKET, OPT_STATE, OPT_GROUP, OPT_LISTEN, OPT_CERTIFICATE, OPT_KEY, OPT_CA, OPT_USER, OPT_RECEIVE, OPT_ACCEPT, OPT_QUIET,
-	OPT_VERBOSE, OPT_VERSION, OPT_HELP };
+	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP };
 static const struct option longs[] = {
 	{ "units", required_argument, NULL, OPT_UNITS },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "state", required_argument, NULL, OPT_STATE },
+	{ "keep", required_argument, NULL, OPT_KEEP },
 	{ "group", required_argument, NULL, OPT_GROUP },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "certificate", required_argument, NULL, OPT_CERTIFICATE },
@@ -61,7 +63,7 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static const char *socket_path, *state_path;
+static const char *socket_path, *state_path, *keep_path;
 static struct peer_options peers = { .listen = "*:" SERVICE_PORT, .user = "" };
 
 static int set_group(const char *name)
@@ -91,6 +93,7 @@ static int parse(int argc, char **argv)
 		case OPT_UNITS:       service.units_directory = optarg; break;
 		case OPT_SOCKET:      socket_path = optarg; break;
 		case OPT_STATE:       state_path = optarg; break;
+		case OPT_KEEP:        keep_path = optarg; break;
 		case OPT_GROUP:       error = set_group(optarg); break;
 		case OPT_LISTEN:      peers.listen = optarg; break;
 		case OPT_CERTIFICATE: peers.certificate = optarg; break;
@@ -141,19 +144,44 @@ static int find_programs(void)
 	return 0;
 }
 
+static int check_ours(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH))
+		return host_fail(OM_EPERM, "%s is not a directory of this user alone", path);
+	return 0;
+}
+
+/* mkdir -p */
+static int find_keep(void)
+{
+	int error = record_keep(keep_path, service.state, record_usual(state_path), service.keep, sizeof service.keep);
+
+	for (char *slash = service.keep + 1; !error; slash++) {
+		slash = strchrnul(slash, '/');
+		const char was = *slash;
+
+		*slash = 0;
+		if (mkdir(service.keep, was ? 0755 : 0700) && errno != EEXIST)
+			error = host_fail(OM_EIO, "%s: %s; --keep names another place", service.keep, strerror(errno));
+		*slash = was;
+		if (!was)
+			break;
+	}
+	return error ? error : check_ours(service.keep);
+}
+
 /* The records' directory: ours alone to write to, and the programs' users must be able to reach their report in it. */
 static int find_state(void)
 {
-	struct stat status;
 	int error = record_folder(state_path, service.state, sizeof service.state);
 
 	if (error)
 		return error;
 	if (mkdir(service.state, 0711) && errno != EEXIST)
 		return host_fail(OM_EIO, "%s: %s", service.state, strerror(errno));
-	if (lstat(service.state, &status) || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH))
-		return host_fail(OM_EPERM, "%s is not a directory of this user alone", service.state);
-	return 0;
+	return check_ours(service.state);
 }
 
 /* What systemd says to this process is nobody else's. */
@@ -264,6 +292,8 @@ static int begin(int *ret_fd)
 	if (!error)
 		error = find_state();
 	if (!error)
+		error = find_keep();
+	if (!error)
 		error = lock_state();
 	if (!error)
 		error = find_certificates();
@@ -295,5 +325,6 @@ int main(int argc, char **argv)
 	}
 	(void)sd_notify(0, "READY=1\nSTATUS=serving"); /* nothing where there is no systemd */
 	host_error("ready on %s", find_socket());
+	boot_begin();
 	socket_serve(fd);
 }

@@ -120,6 +120,13 @@ static int launch_run(const struct service_unit *u, const struct unit *unit)
 
 /* ---- start ------------------------------------------------------------------------------------------------------------------------------ */
 
+static const char *end_words(const json_t *end)
+{
+	const char *how = json_string_value(json_object_get(end, "how"));
+
+	return !how ? "nobody knows how" : strcmp(how, "signal") == 0 ? "killed" : strcmp(how, "status") == 0 ? "it ended by itself" : how;
+}
+
 static int may_start(const char *name, const struct unit *unit, const struct program *p, bool fresh)
 {
 	const char *to = json_string_value(json_object_get(p->move ? p->move : json_object_get(p->before, "move"), "to"));
@@ -132,8 +139,8 @@ static int may_start(const char *name, const struct unit *unit, const struct pro
 		if (p->unsure && !fresh)
 			return host_fail(OM_ESTATE, "%s was killed in the middle of a move, and may run at the other host%s%s; if it does not: --fresh", name,
 				to ? ", " : "", to ? to : "");
-		return fresh || unit->fresh ? 0 : host_fail(OM_ESTATE, "%s has failed, its memory is lost, and its unit does not say restart = \"fresh\": "
-			"--fresh", name);
+		return fresh || unit->fresh ? 0 : host_fail(OM_ESTATE, "%s has failed (%s), its memory is lost, and its unit does not say restart = \"fresh\": "
+			"--fresh", name, end_words(p->end));
 	case STATE_STOPPED:
 		return 0;
 	default:

@@ -5,10 +5,12 @@ import ipaddress
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
 import time
+import uuid
 import miglib
 from hosts import Hosts
 from miglib import B, OPTMIG, PROGRAMS, WORK, Process, check, fail
@@ -66,12 +68,31 @@ class Service:
         self.tls = certificate or authority.issue(f"host-{host}", self.address)
         self.authority = authority
         self.process = None
+        self.boot = None
         self.begin()
 
     def begin(self):
         tls = ["--certificate", self.tls[0], "--key", self.tls[1], "--ca", self.authority.file]
-        self.process = Process([*self.hosts.on(self.host), OPTMIGD, "--units", self.units, "--listen", self.address, *tls, *self.options], **self.env)
+        self.process = Process([*self.hosts.on(self.host), *self.booted(), OPTMIGD, "--units", self.units, "--listen", self.address, *tls, *self.options], **self.env)
         self.process.wait_for("^optmig: ready on")
+
+    def booted(self):
+        """Command prefix: below it the machine's number of its start is ours."""
+        if not self.boot:
+            return []
+        return ["unshare", "-m" if os.geteuid() == 0 else "-rm", "sh", "-c",
+                f"mount --bind {self.boot} /proc/sys/kernel/random/boot_id && exec \"$@\"", "-"]
+
+    def restart_machine(self, keep_state=False):
+        """The host loses its power and is started anew: no process lives, /run is empty, and the start has another number."""
+        leave(self)
+        self.kill()
+        wait(lambda: not left(self), "killed programs live on")
+        if not keep_state:
+            shutil.rmtree(self.home / "state")
+        self.boot = self.home / "boot_id"
+        self.boot.write_text(f"{uuid.uuid4()}\n")
+        self.begin()
 
     def kill(self):
         """As a crash does."""
@@ -135,6 +156,13 @@ class Service:
         return json.loads(answer) if answer else None
 
 
+def wait(condition, words, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        check(time.monotonic() < end, words)
+        time.sleep(0.02)
+
+
 def alive(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
@@ -142,17 +170,25 @@ def alive(pid):
         return False
 
 
+def left(service):
+    """Processes of its records that live, keepers first: what is killed with its keeper leaves no word, as when a machine is."""
+    found = []
+    for record in [*(service.home / "state").glob("*/run.json"), *(service.home / "state").glob("*/inner.json")]:
+        try:
+            said = json.loads(record.read_text())
+        except (OSError, ValueError):
+            continue
+        for process in (said.get("keeper", {"pid": 0, "start": 0}), said["program"]):
+            if alive(process["pid"]) and started(process["pid"]) == process["start"]:
+                found.append(process["pid"])
+    return found
+
+
 def leave(*services):
     """What the services' programs leave is ended by number: they are nobody's children."""
     for service in services:
-        for record in [*(service.home / "state").glob("*/run.json"), *(service.home / "state").glob("*/inner.json")]:
-            try:
-                said = json.loads(record.read_text())
-            except (OSError, ValueError):
-                continue
-            for process in (said["program"], said.get("keeper", {"pid": 0, "start": 0})):
-                if alive(process["pid"]) and started(process["pid"]) == process["start"]:
-                    os.kill(process["pid"], signal.SIGKILL)
+        for pid in left(service):
+            os.kill(pid, signal.SIGKILL)
 
 
 def started(pid):
