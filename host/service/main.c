@@ -33,6 +33,7 @@ static const char help[] =
 	"  --group NAME          its members may use the socket, beside this user\n"
 	"  --listen ADDRESS[:PORT]   HTTPS for other hosts (*, port 7780); there is none without a certificate\n"
 	"  --certificate FILE, --key FILE, --ca FILE   this host's, and who signs hosts' (/etc/optmig/tls/host.pem, host.key, ca.pem)\n"
+	"  --crl FILE            the CA's list of revoked certificates; read again when it changes\n"
 	"  --https-user NAME     whose the process is that hears the network (optmigd, or nobody)\n"
 	"  --receive ADDRESS     where programs come to (the address that the other host asked at)\n"
 	"  --accept defined|any  which programs of other hosts are let in: those that have a unit here (default), or any\n"
@@ -42,7 +43,7 @@ static const char help[] =
 	"Exit status: 0 it was told to end; 1 it cannot begin; 2 usage.\n";
 
 enum { OPT_UNITS = 1, OPT_SOCKET, OPT_STATE, OPT_GROUP, OPT_LISTEN, OPT_CERTIFICATE, OPT_KEY, OPT_CA, OPT_USER, OPT_RECEIVE, OPT_ACCEPT, OPT_QUIET,
-	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP };
+	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL };
 static const struct option longs[] = {
 	{ "units", required_argument, NULL, OPT_UNITS },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -53,6 +54,7 @@ static const struct option longs[] = {
 	{ "certificate", required_argument, NULL, OPT_CERTIFICATE },
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "ca", required_argument, NULL, OPT_CA },
+	{ "crl", required_argument, NULL, OPT_CRL },
 	{ "https-user", required_argument, NULL, OPT_USER },
 	{ "receive", required_argument, NULL, OPT_RECEIVE },
 	{ "accept", required_argument, NULL, OPT_ACCEPT },
@@ -99,6 +101,7 @@ static int parse(int argc, char **argv)
 		case OPT_CERTIFICATE: peers.certificate = optarg; break;
 		case OPT_KEY:         peers.key = optarg; break;
 		case OPT_CA:          peers.ca = optarg; break;
+		case OPT_CRL:         peers.crl = optarg; break;
 		case OPT_USER:        peers.user = optarg; break;
 		case OPT_RECEIVE:     service.receive = optarg; break;
 		case OPT_ACCEPT:      error = set_accept(optarg); break;
@@ -261,6 +264,7 @@ static void *signals_main(void *argument)
 			continue;
 		if (signo == SIGHUP) {
 			units_load();
+			peer_reload();
 			continue;
 		}
 		host_note("optmigd ends; programs go on");

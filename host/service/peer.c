@@ -6,6 +6,7 @@
  *     https ─▶ main    {"id": N, "answer": {"return" | "error"}}
  *     https ─▶ main    {"id": N, "request": {"command", "arguments"}, "peer", "at"}             one of another host
  *     main ─▶ https    {"id": N, "reply": {"return" | "error"}}
+ *     main ─▶ https    {"id": N, "crl": "PEM"}                                                  answered like a call; the first has no id
  *
  * https has no rights and reads what strangers send; what it says is checked here like what any client says. If it ends, it is started anew,
  * with the socket that is listened at; calls that were under way fail.
@@ -33,6 +34,7 @@
 #define REQUESTS_MAX 32u
 #define AGAIN_S      1
 #define LISTEN_TRIES 60u
+#define CRL_MAX      (256u << 10)
 #define GRACE_S      5u         /* beside a call's own time: for https itself */
 
 struct call { uint64_t id; bool done; json_t *answer; struct call *next; };
@@ -47,6 +49,7 @@ static struct channel pair = { .fd = -1 };
 static struct peer_options options;
 static int listen_fd = -1;
 static char empty[RECORD_PATH_MAX];
+static char *crl_text;          /* in force, of the file as it was last accepted; with the lock */
 
 /* ---- out -------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -158,6 +161,135 @@ int peer_call(const char *to, const char *command, json_t *arguments, unsigned t
 	return host_fail(error, "%s: %s", to, words);
 }
 
+/* ---- the list of revoked certificates ------------------------------------------------------------------------------------------------------ */
+
+/* Return: the file's text, the caller's; NULL with words. */
+static char *read_crl(struct stat *ret)
+{
+	const int fd = open(options.crl, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *text = NULL;
+
+	if (fd < 0 || fstat(fd, ret)) {
+		(void)host_fail(OM_ENOTFOUND, "%s: %s", options.crl, strerror(errno));
+	} else if (!S_ISREG(ret->st_mode) || ret->st_size == 0 || ret->st_size > CRL_MAX) {
+		(void)host_fail(OM_EINVAL, "%s is no file of up to %u bytes", options.crl, CRL_MAX);
+	} else {
+		text = calloc(1, (size_t)ret->st_size + 1);
+		if (!text || host_read_all(fd, text, (size_t)ret->st_size)) {
+			free(text);
+			text = NULL;
+			(void)host_fail(OM_EIO, "%s cannot be read", options.crl);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+/* Asks https, which has the CA's certificate, and parses what is from outside. */
+static int offer_crl(const char *text, json_t **ret)
+{
+	struct call call = { 0 };
+	int error;
+
+	pthread_mutex_lock(&lock);
+	call.id = ++last_id;
+	call.next = calls;
+	calls = &call;
+	error = send_now(json_pack("{sI ss}", "id", (json_int_t)call.id, "crl", text));
+	if (error)
+		calls = call.next;
+	else
+		error = wait_answer(&call, GRACE_S);
+	pthread_mutex_unlock(&lock);
+	if (!error)
+		error = call.answer ? channel_error_of(call.answer) : OM_ECONNECTION;
+	if (!error)
+		*ret = json_incref(json_object_get(call.answer, "return"));
+	json_decref(call.answer);
+	return error;
+}
+
+static void say_crl(const json_t *what)
+{
+	const json_int_t until = json_integer_value(json_object_get(what, "until"));
+
+	host_note("%s: %d certificates are revoked", options.crl, (int)json_integer_value(json_object_get(what, "revoked")));
+	if (until != -1 && until <= time(NULL))
+		host_error("%s is out of date: no host is believed until there is a newer list", options.crl);
+}
+
+/* A file that is wrong, or gone, changes nothing. Return: false if https is not there just now: again later. */
+static bool load_crl(void)
+{
+	struct stat status;
+	char *text = read_crl(&status);
+	json_t *what = NULL;
+	int error;
+
+	if (!text) {
+		host_error("%s; the list of before stays in force", host_reason());
+		return true;
+	}
+	error = offer_crl(text, &what);
+	if (!error) {
+		pthread_mutex_lock(&lock);
+		free(crl_text);
+		crl_text = text;
+		pthread_mutex_unlock(&lock);
+		say_crl(what);
+		json_decref(what);
+		return true;
+	}
+	free(text);
+	if (error != OM_ECONNECTION && error != OM_ETIMEDOUT)
+		host_error("%s: %s; the list of before stays in force", options.crl, host_reason());
+	return error != OM_ECONNECTION && error != OM_ETIMEDOUT;
+}
+
+static bool crl_wanted;         /* by HUP; with the lock */
+
+void peer_reload(void)
+{
+	pthread_mutex_lock(&lock);
+	crl_wanted = true;
+	pthread_mutex_unlock(&lock);
+}
+
+/* One second after the file has changed its list is in force. */
+static void *crl_main(void *argument)
+{
+	struct stat known = *(struct stat *)argument, now;
+
+	for (;;) {
+		bool wanted;
+
+		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+		memset(&now, 0, sizeof now);
+		(void)stat(options.crl, &now); /* that it has gone is a change */
+		pthread_mutex_lock(&lock);
+		wanted = crl_wanted;
+		crl_wanted = false;
+		pthread_mutex_unlock(&lock);
+		if (!wanted && now.st_ino == known.st_ino && now.st_size == known.st_size && now.st_mtim.tv_sec == known.st_mtim.tv_sec &&
+		    now.st_mtim.tv_nsec == known.st_mtim.tv_nsec)
+			continue;
+		if (load_crl())
+			known = now;
+	}
+	return NULL;
+}
+
+static int begin_crl(void)
+{
+	static struct stat status;
+
+	crl_text = read_crl(&status);
+	if (!crl_text)
+		return OM_EINVAL;
+	return host_thread_begin(crl_main, &status) ? host_fail(OM_ENOMEM, "no thread") : 0;
+}
+
 /* ---- in --------------------------------------------------------------------------------------------------------------------------------- */
 
 static void *request_main(void *argument)
@@ -223,7 +355,7 @@ static void hear(json_t *message)
 
 static int spawn(pid_t *ret_pid)
 {
-	const char *argv[] = { service.https, options.certificate, options.key, options.ca, options.user, empty, NULL };
+	const char *argv[] = { service.https, options.certificate, options.key, options.ca, options.user, empty, options.crl ? "+" : "-", NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t set;
@@ -269,7 +401,10 @@ static int begin(pid_t *ret_pid)
 
 	if (error)
 		return error;
-	error = channel_receive(&pair, 10000, &first);
+	if (options.crl)
+		error = channel_send(&pair, json_pack("{ss}", "crl", crl_text));
+	if (!error)
+		error = channel_receive(&pair, 10000, &first);
 	if (!error)
 		error = channel_error_of(first);
 	else if (error == OM_ECONNECTION)
@@ -349,7 +484,10 @@ int peer_begin(const struct peer_options *given)
 	if (error)
 		return error;
 	listen_fd = launch_raise_fd(listen_fd);
-	error = begin(&pid);
+	if (options.crl)
+		error = begin_crl();
+	if (!error)
+		error = begin(&pid);
 	if (error)
 		return error;
 	host_note("HTTPS on %s", text);

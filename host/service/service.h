@@ -177,10 +177,12 @@ void socket_tell_client(struct client *client, json_t *event);
 
 /* ---- peer.c: other hosts, by way of https ----------------------------------------------------------------------------------------------- */
 
-struct peer_options { const char *listen, *certificate, *key, *ca, *user; };
+struct peer_options { const char *listen, *certificate, *key, *ca, *user, *crl; };
 /* Return: OM_EIO, OM_EINVAL (bad certificate), OM_EPERM. */
 __attribute__((warn_unused_result))
 int peer_begin(const struct peer_options *options);
+/* Reads the list of revoked certificates again. */
+void peer_reload(void);
 /* @to: ADDRESS[:PORT]. @ret: the answer's "return". Return: as the peer's, or OM_ECONNECTION, OM_EAUTH, OM_ETIMEDOUT. */
 __attribute__((warn_unused_result))
 int peer_call(const char *to, const char *command, json_t *arguments, unsigned timeout_s, json_t **ret);

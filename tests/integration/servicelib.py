@@ -25,8 +25,8 @@ OPTMIGD = B / "bin" / "optmigd"
 class Authority:
     """A CA, and what it signs."""
 
-    def __init__(self, name):
-        self.directory = WORK / f"ca-{name}"
+    def __init__(self, name, forged=False):
+        self.directory = WORK / f"ca-{name}{'-forged' if forged else ''}"
         self.directory.mkdir()
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
@@ -38,21 +38,36 @@ class Authority:
         self.file = self.directory / "ca.pem"
         self.file.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name, address, begin=datetime.timedelta(days=-1), end=datetime.timedelta(days=1)):
+    def issue(self, name, address, begin=datetime.timedelta(days=-1), end=datetime.timedelta(days=1), names=True, purpose=None):
         """Certificate and key of a host; returns their files."""
         key = ec.generate_private_key(ec.SECP256R1())
         now = datetime.datetime.utcnow()
-        names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))])
-        certificate = (x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-                       .issuer_name(self.name).public_key(key.public_key()).serial_number(x509.random_serial_number())
-                       .not_valid_before(now + begin).not_valid_after(now + end).add_extension(names, critical=False)
-                       .sign(self.key, hashes.SHA256()))
+        builder = (x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
+                   .issuer_name(self.name).public_key(key.public_key()).serial_number(x509.random_serial_number())
+                   .not_valid_before(now + begin).not_valid_after(now + end))
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ipaddress.ip_address(address))]), critical=False)
+        if purpose:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        certificate = builder.sign(self.key, hashes.SHA256())
         stem = self.directory / f"{name}-{x509.random_serial_number()}"
         files = stem.with_suffix(".pem"), stem.with_suffix(".key")
         files[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         files[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
         files[1].chmod(0o600)
         return files
+
+
+    def revoke(self, file, *certificates, made=datetime.timedelta(seconds=-5), due=datetime.timedelta(days=1)):
+        """Writes the list of revoked certificates, of their files; whole, as a tool would."""
+        now = datetime.datetime.utcnow()
+        builder = x509.CertificateRevocationListBuilder().issuer_name(self.name).last_update(now + made).next_update(now + due)
+        for path in certificates:
+            serial = x509.load_pem_x509_certificate(path.read_bytes()).serial_number
+            builder = builder.add_revoked_certificate(x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now + made).build())
+        new = file.with_suffix(".new")
+        new.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+        new.rename(file)
 
 
 class Service:

@@ -247,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_file), cmocka_unit_test(bad_files), cmocka_unit_test(comparison), cmocka_unit_test(records), cmocka_unit_test(requests),
+		cmocka_unit_test(kept_where), cmocka_unit_test(stops_and_starts),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
