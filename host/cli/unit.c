@@ -14,6 +14,7 @@
 #include "exitcodes.h"
 #include "mig/report.h"
 #include "service/service.h"
+#include "ticket.h"
 #include "util.h"
 
 #define DEFINE_MAX 65536u
@@ -34,14 +35,14 @@ static const char help[] =
 	"  undefine NAME          such a unit of a program that does not live here\n"
 	"  host                   what this host has and is\n"
 	"  watch                  all events, one JSON object a line\n"
-	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE;\n"
+	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE,\n--ticket FILE of its owner, else optmigd issues one if it can;\n"
 	"status, host: --on ADDRESS[:PORT], what another host's optmigd says.\n"
 	"Exit status: 0 done; 1 failed, nothing has changed; 2 usage; 3 cancelled; 5 no such unit; 7 (status) it does not run here; 8 no optmigd.\n";
 
 #define EXIT_ELSEWHERE 7
 #define EXIT_NONE      8
 
-enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP };
+enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP, OPT_TICKET };
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fresh", no_argument, NULL, OPT_FRESH },
@@ -51,6 +52,7 @@ static const struct option longs[] = {
 	{ "downtime-limit", required_argument, NULL, OPT_DOWNTIME },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
 	{ "on", required_argument, NULL, OPT_ON },
+	{ "ticket", required_argument, NULL, OPT_TICKET },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -452,7 +454,7 @@ static const struct verb {
 	{ "status", do_status, true, COMMON | BIT(OPT_ON) },
 	{ "start", do_start, true, COMMON | BIT(OPT_FRESH) },
 	{ "stop", do_stop, true, COMMON | BIT(OPT_REASON) },
-	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) },
+	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) | BIT(OPT_TICKET) },
 	{ "cancel", do_named, true, COMMON },
 	{ "define", do_define, true, COMMON },
 	{ "undefine", do_named, true, COMMON },
@@ -488,6 +490,20 @@ static void note_option(struct call *c, int option)
 			json_object_set_new(c->arguments, texts[i].argument, json_string(optarg));
 }
 
+/* Its bytes: the service may not be able to read the file. */
+static int set_ticket(const struct call *c, const char *path)
+{
+	char hex[2 * OM_TICKET_MAX + 1] = "";
+	struct ticket_file file;
+	int error = ticket_file_read(path, &file);
+
+	if (!error && file.delegation)
+		error = host_fail(OM_EINVAL, "a delegation, with which tickets are issued, and no ticket");
+	for (size_t i = 0; !error && i < file.size; i++)
+		snprintf(hex + 2 * i, 3, "%02x", file.bytes[i]);
+	return error ? error : json_object_set_new(c->arguments, "ticket", json_string(hex));
+}
+
 /* Return: 0, or an exit status + 1. */
 static int parse(int argc, char **argv, const struct verb *verb, struct call *c)
 {
@@ -505,6 +521,10 @@ static int parse(int argc, char **argv, const struct verb *verb, struct call *c)
 			return HOST_EXIT_USAGE + 1;
 		}
 		note_option(c, option);
+		if (option == OPT_TICKET && set_ticket(c, optarg)) {
+			host_error("unit %s: --ticket %s: %s", verb->name, optarg, host_reason());
+			return HOST_EXIT_USAGE + 1;
+		}
 	}
 	c->name = verb->named ? argv[optind] : NULL;
 	if (argc - optind != verb->named) {

@@ -36,6 +36,7 @@ static const char help[] =
 	"  --crl FILE            the CA's list of revoked certificates; read again when it changes\n"
 	"  --https-user NAME     whose the process is that hears the network (optmigd, or nobody)\n"
 	"  --receive ADDRESS     where programs come to (the address that the other host asked at)\n"
+	"  --fleet DIR           the fleet's key (key.pem) and owners' delegations to it, for tickets (/etc/optmig/fleet)\n"
 	"  --accept defined|any  which programs of other hosts are let in: those that have a unit here (default), or any\n"
 	"  --quiet, --verbose    say less, or more\n"
 	"  --version\n"
@@ -43,7 +44,7 @@ static const char help[] =
 	"Exit status: 0 it was told to end; 1 it cannot begin; 2 usage.\n";
 
 enum { OPT_UNITS = 1, OPT_SOCKET, OPT_STATE, OPT_GROUP, OPT_LISTEN, OPT_CERTIFICATE, OPT_KEY, OPT_CA, OPT_USER, OPT_RECEIVE, OPT_ACCEPT, OPT_QUIET,
-	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL };
+	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL, OPT_FLEET };
 static const struct option longs[] = {
 	{ "units", required_argument, NULL, OPT_UNITS },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -57,6 +58,7 @@ static const struct option longs[] = {
 	{ "crl", required_argument, NULL, OPT_CRL },
 	{ "https-user", required_argument, NULL, OPT_USER },
 	{ "receive", required_argument, NULL, OPT_RECEIVE },
+	{ "fleet", required_argument, NULL, OPT_FLEET },
 	{ "accept", required_argument, NULL, OPT_ACCEPT },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -103,6 +105,7 @@ static int parse(int argc, char **argv)
 		case OPT_CA:          peers.ca = optarg; break;
 		case OPT_CRL:         peers.crl = optarg; break;
 		case OPT_USER:        peers.user = optarg; break;
+		case OPT_FLEET:       service.fleet = optarg; break;
 		case OPT_RECEIVE:     service.receive = optarg; break;
 		case OPT_ACCEPT:      error = set_accept(optarg); break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
@@ -318,6 +321,7 @@ int main(int argc, char **argv)
 	int fd, stop;
 
 	service.units_directory = "/etc/optmig/units";
+	service.fleet = "/etc/optmig/fleet";
 	host_cond_init(&service.changed);
 	umask(022);
 	stop = parse(argc, argv);

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -381,7 +382,7 @@ static void forget_move(const struct service_unit *u)
 	(void)host_fail(OM_ECONNECTION, "%s", words);
 }
 
-static int move_it(struct client *client, struct service_unit *u, const struct unit *unit, const struct order *order, const struct program *p,
+static int move_with(struct client *client, struct service_unit *u, const struct unit *unit, const struct order *order, const struct program *p,
 	json_t **ret_report)
 {
 	json_t *at = NULL;
@@ -405,6 +406,22 @@ static int move_it(struct client *client, struct service_unit *u, const struct u
 	if (!error)
 		return wait_end(u, &p->process, LEAVE_MS * 1000000ull);
 	forget_move(u);
+	return error;
+}
+
+/* With the ticket that its owner wants, if nobody brought one. */
+static int move_it(struct client *client, struct service_unit *u, const struct unit *unit, const struct order *order, const struct program *p,
+	json_t **ret_report)
+{
+	struct order with = *order;
+	char *ticket = NULL;
+	int error = order->ticket ? 0 : ticket_for(u, p, order->to, &ticket);
+
+	if (ticket)
+		with.ticket = ticket;
+	if (!error)
+		error = move_with(client, u, unit, &with, p, ret_report);
+	free(ticket);
 	return error;
 }
 

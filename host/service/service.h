@@ -65,6 +65,7 @@ struct service {
 	char optmig[4096], keeper[4096], https[4096];   /* programs */
 	char **environment;                     /* of all that it starts: its own, without what systemd says to it alone */
 	const char *receive;                    /* where receivers listen; NULL: where the peer asked */
+	const char *fleet;                      /* where the fleet's key is, and what owners have delegated to it */
 	bool accept_any;                        /* programs of peers that no unit here names */
 	gid_t group;                            /* who may use the socket beside root; 0: nobody */
 };
@@ -163,6 +164,9 @@ int service_move(struct client *client, const json_t *arguments, json_t **ret);
 __attribute__((warn_unused_result))
 int service_cancel(const char *name, json_t **ret);
 json_t *service_host(void);
+/* For a move of a program with an owner, else NULL: its bytes in hexadecimal digits, the caller's to free. Return: OM_ETICKET, OM_EPERM, and the peer's. */
+__attribute__((warn_unused_result))
+int ticket_for(const struct service_unit *u, const struct program *p, const char *to, char **ret);
 
 /* ---- socket.c --------------------------------------------------------------------------------------------------------------------------- */
 
