@@ -51,6 +51,6 @@ $(B)/tests/tools/other_clock.so: tests/tools/other_clock.c
 	$(CLANG) -std=gnu17 -O2 -Wall -Wextra -Werror -shared -fPIC $< -o $@
 
 ifneq ($(wildcard trusted/mig),)
-TESTS += tests/integration/service tests/integration/service_badinput tests/integration/service_boot tests/integration/service_certificates tests/integration/service_ticket
+TESTS += tests/integration/service tests/integration/service_badinput tests/integration/service_boot tests/integration/service_certificates tests/integration/service_ticket tests/integration/service_metrics
 TEST_DEPS += $(MIGRATE_PROGRAMS) $(SERVICE_PROGRAMS) $(B)/tests/tools/other_clock.so
 endif

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli.h"
+#include "crypto/sha256.h"
 #include "daemon/client.h"
 #include "daemon/rundir.h"
 #include "exitcodes.h"
@@ -35,6 +36,8 @@ static const char help[] =
 	"  undefine NAME          such a unit of a program that does not live here\n"
 	"  host                   what this host has and is\n"
 	"  watch                  all events, one JSON object a line\n"
+	"  metrics                figures, as Prometheus reads them\n"
+	"  audit FILE             print a log of what was judged of other machines, and check that nothing is missing in it\n"
 	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE,\n--ticket FILE of its owner, else optmigd issues one if it can;\n"
 	"status, host: --on ADDRESS[:PORT], what another host's optmigd says.\n"
 	"Exit status: 0 done; 1 failed, nothing has changed; 2 usage; 3 cancelled; 5 no such unit; 7 (status) it does not run here; 8 no optmigd.\n";
@@ -441,6 +444,79 @@ static int do_watch(const struct call *c)
 	return CLI_FAILED;
 }
 
+/* ---- the log of what was judged of other machines (host/service/audit.c) ---- */
+
+static void hash_line(const char *line, char ret[2 * OM_SHA256_SIZE + 1])
+{
+	uint8_t bytes[OM_SHA256_SIZE];
+
+	om_sha256(line, strlen(line), bytes);
+	for (unsigned i = 0; i < sizeof bytes; i++)
+		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void print_verdict(const json_t *entry)
+{
+	printf("%s  %-14s %-3s %-20s %s  %s%s%s\n", text(entry, "time"), text(entry, "verdict"), text(entry, "direction"), text(entry, "unit"), text(entry, "peer"),
+		*text(entry, "peer-platform") ? text(entry, "peer-platform") : "-", *text(entry, "reason") ? ": " : "", text(entry, "reason"));
+}
+
+/* Return: false if the line does not follow the one before it. */
+static bool check_line(const struct call *c, const char *line, json_int_t number, const char *previous)
+{
+	json_t *entry = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+	const bool follows = entry && strcmp(text(entry, "previous"), previous) == 0 && json_integer_value(json_object_get(entry, "number")) == number;
+
+	if (c->json && entry)
+		puts(line);
+	else if (entry)
+		print_verdict(entry);
+	json_decref(entry);
+	return follows;
+}
+
+static int do_audit(const struct call *c)
+{
+	char previous[2 * OM_SHA256_SIZE + 1], *line = NULL;
+	FILE *file = fopen(c->name, "re");
+	json_int_t number = 0;
+	size_t room = 0;
+	ssize_t got;
+	bool whole = true;
+
+	if (!file) {
+		host_error("unit audit: %s: %s", c->name, strerror(errno));
+		return CLI_FAILED;
+	}
+	memset(previous, '0', sizeof previous - 1);
+	previous[sizeof previous - 1] = 0;
+	while (whole && (got = getline(&line, &room, file)) > 0) {
+		line[strcspn(line, "\n")] = 0;
+		whole = check_line(c, line, ++number, previous);
+		hash_line(line, previous);
+	}
+	free(line);
+	fclose(file);
+	if (!whole) {
+		host_error("unit audit: %s: line %lld does not follow the one before it: it, or one before it, was altered, taken out or cut short", c->name, (long long)number);
+		return CLI_FAILED;
+	}
+	if (!c->json)
+		printf("%lld lines, each follows the one before it; the last is %s\n", (long long)number, previous);
+	return CLI_OK;
+}
+
+static int do_metrics(const struct call *c)
+{
+	json_t *value = NULL;
+	int status = ask(c, "metrics", NULL, &value);
+
+	if (!status)
+		fputs(text(value, "text"), stdout);
+	json_decref(value);
+	return status;
+}
+
 #define BIT(option) (1u << (option))
 #define COMMON (BIT(OPT_JSON) | BIT(OPT_HELP))
 static const struct verb {
@@ -460,6 +536,8 @@ static const struct verb {
 	{ "undefine", do_named, true, COMMON },
 	{ "host", do_host, false, COMMON | BIT(OPT_ON) },
 	{ "watch", do_watch, false, COMMON },
+	{ "metrics", do_metrics, false, COMMON },
+	{ "audit", do_audit, true, COMMON },
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 

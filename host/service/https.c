@@ -9,7 +9,8 @@
  * can ask for nothing but what wire.h lists.
  *
  * Arguments: CERTIFICATE KEY CA USER EMPTY-DIRECTORY CRL, this "-" if there is no list of revoked certificates, else "+": then it is the first that
- * comes over the pair, and whatever comes later takes its place; descriptors: 3 the pair, 4 the listening socket.
+ * comes over the pair, and whatever comes later takes its place; METRICS, "+" if figures are served. CERTIFICATE "-": there is no
+ * HTTPS, in either direction. Descriptors: 3 the pair, 4 the listening socket of HTTPS, 5 that of figures.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -43,6 +44,8 @@
 
 #define PAIR_FD         3
 #define LISTEN_FD       4
+#define METRICS_FD      5
+#define SCRAPERS_MAX    8u
 #define FILE_MAX        (256u << 10)
 #define CONNECTIONS_MAX 64u
 #define PER_ADDRESS_MAX 16u
@@ -192,8 +195,11 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
 	return result;
 }
 
+static void note_refusal(int error);
+
 static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, int error)
 {
+	note_refusal(error);
 	return respond(connection, status, channel_error(error));
 }
 
@@ -257,6 +263,73 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
 	(void)context, (void)connection, (void)code;
 	free(*state);
 	*state = NULL;
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------------------------------------------ */
+
+static pthread_mutex_t refused_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct { int error; const char *reason; unsigned count; } refusals[] = { { OM_EAUTH, "certificate", 0 }, { OM_EEXPIRED, "dates", 0 },
+	{ OM_EREVOKED, "revoked", 0 }, { OM_EINVAL, "request", 0 } };
+
+static void note_refusal(int error)
+{
+	pthread_mutex_lock(&refused_lock);
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+		if (refusals[i].error == error || i + 1 == sizeof refusals / sizeof *refusals) {
+			refusals[i].count++;
+			break;
+		}
+	pthread_mutex_unlock(&refused_lock);
+}
+
+/* optmigd's page, and what only this process sees. */
+static char *page(void)
+{
+	json_t *answer = ask(json_pack("{ss}", "command", "metrics"), "metrics", "");
+	const char *words = json_string_value(json_object_get(json_object_get(answer, "return"), "text"));
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = words ? open_memstream(&text, &size) : NULL;
+
+	if (to) {
+		fprintf(to, "%s# HELP optmig_https_refused_total Requests of other hosts that were refused, by the reason\n# TYPE optmig_https_refused_total counter\n", words);
+		pthread_mutex_lock(&refused_lock);
+		for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+			fprintf(to, "optmig_https_refused_total{reason=\"%s\"} %u\n", refusals[i].reason, refusals[i].count);
+		pthread_mutex_unlock(&refused_lock);
+		fclose(to);
+	}
+	json_decref(answer);
+	return text;
+}
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, char *text)
+{
+	struct MHD_Response *response = text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
+	enum MHD_Result result = MHD_NO;
+
+	if (!response) {
+		free(text);
+		return MHD_NO;
+	}
+	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8") == MHD_YES &&
+	    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)
+		result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result serve_metrics(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+	const char *data, size_t *data_size, void **state)
+{
+	(void)context, (void)version, (void)data, (void)state;
+	if (*data_size)
+		return MHD_NO; /* nobody has anything to tell us */
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
+		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, strdup("GET\n"));
+	if (strcmp(url, "/metrics") != 0)
+		return answer_text(connection, MHD_HTTP_NOT_FOUND, strdup("there is only /metrics here\n"));
+	return answer_text(connection, MHD_HTTP_OK, page());
 }
 
 /* ---- connections that take too long ------------------------------------------------------------------------------------------------------- */
@@ -694,28 +767,42 @@ static struct MHD_Daemon *start(void)
 		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, notice, NULL, MHD_OPTION_END);
 }
 
+/* Plain HTTP: it reads nothing but a path, and says what docs/metrics.md has to whoever reaches it. */
+static struct MHD_Daemon *start_metrics(void)
+{
+	return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0, NULL, NULL, serve_metrics, NULL,
+		MHD_OPTION_LISTEN_SOCKET, METRICS_FD, MHD_OPTION_CONNECTION_LIMIT, SCRAPERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENT_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_CONNECTION, notice, NULL, MHD_OPTION_END);
+}
+
 int main(int argc, char **argv)
 {
+	bool serves_hosts, serves_metrics;
 	pthread_t thread;
 
 	channel_init(&pair_channel, PAIR_FD);
-	if (argc != 7 || fcntl(PAIR_FD, F_SETFD, FD_CLOEXEC) || fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC)) {
+	if (argc != 8 || fcntl(PAIR_FD, F_SETFD, FD_CLOEXEC)) {
 		host_error("this is started by optmigd");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	host_cond_init(&replied);
-	read_file(argv[1], false, &certificate);
-	read_file(argv[2], true, &key);
-	read_file(argv[3], false, &authority);
+	serves_hosts = strcmp(argv[1], "-") != 0;
+	serves_metrics = strcmp(argv[7], "+") == 0;
+	if (serves_hosts) {
+		read_file(argv[1], false, &certificate);
+		read_file(argv[2], true, &key);
+		read_file(argv[3], false, &authority);
+	}
 	if (gnutls_global_init() || curl_global_init(CURL_GLOBAL_DEFAULT))
 		give_up(host_fail(OM_EHOST, "TLS cannot be had here"));
-	check_files(argv + 1);
+	if (serves_hosts)
+		check_files(argv + 1);
 	tzset();
 	drop_rights(argv[4], argv[5]);
 	if (strcmp(argv[6], "+") == 0)
 		first_crl();
-	if (!start() || pthread_create(&thread, NULL, watchman, NULL))
+	if ((serves_hosts && !start()) || (serves_metrics && !start_metrics()) || pthread_create(&thread, NULL, watchman, NULL))
 		give_up(host_fail(OM_EIO, "the server does not start"));
 	pthread_mutex_lock(&lock);
 	say(json_pack("{sb}", "ready", 1));

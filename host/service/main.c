@@ -15,7 +15,7 @@
 #include "cli/cli.h"
 #include "daemon/rundir.h"
 #include "mig/mig.h"
-#include "service.h"
+#include "seen.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -35,6 +35,9 @@ static const char help[] =
 	"  --certificate FILE, --key FILE, --ca FILE   this host's, and who signs hosts' (/etc/optmig/tls/host.pem, host.key, ca.pem)\n"
 	"  --crl FILE            the CA's list of revoked certificates; read again when it changes\n"
 	"  --https-user NAME     whose the process is that hears the network (optmigd, or nobody)\n"
+	"  --metrics ADDRESS:PORT    figures for Prometheus, to whoever reaches it (none); --metrics-file FILE: for node_exporter\n"
+	"  --events FILE         what happens, one JSON object a line (the journal's fields alone)\n"
+	"  --audit FILE          what was judged of other machines, only ever appended to (.audit.jsonl in --keep)\n"
 	"  --receive ADDRESS     where programs come to (the address that the other host asked at)\n"
 	"  --fleet DIR           the fleet's key (key.pem) and owners' delegations to it, for tickets (/etc/optmig/fleet)\n"
 	"  --accept defined|any  which programs of other hosts are let in: those that have a unit here (default), or any\n"
@@ -44,7 +47,8 @@ static const char help[] =
 	"Exit status: 0 it was told to end; 1 it cannot begin; 2 usage.\n";
 
 enum { OPT_UNITS = 1, OPT_SOCKET, OPT_STATE, OPT_GROUP, OPT_LISTEN, OPT_CERTIFICATE, OPT_KEY, OPT_CA, OPT_USER, OPT_RECEIVE, OPT_ACCEPT, OPT_QUIET,
-	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL, OPT_FLEET };
+	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL, OPT_FLEET, OPT_METRICS, OPT_METRICS_FILE, OPT_EVENTS,
+	OPT_AUDIT };
 static const struct option longs[] = {
 	{ "units", required_argument, NULL, OPT_UNITS },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -57,6 +61,10 @@ static const struct option longs[] = {
 	{ "ca", required_argument, NULL, OPT_CA },
 	{ "crl", required_argument, NULL, OPT_CRL },
 	{ "https-user", required_argument, NULL, OPT_USER },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
+	{ "metrics-file", required_argument, NULL, OPT_METRICS_FILE },
+	{ "events", required_argument, NULL, OPT_EVENTS },
+	{ "audit", required_argument, NULL, OPT_AUDIT },
 	{ "receive", required_argument, NULL, OPT_RECEIVE },
 	{ "fleet", required_argument, NULL, OPT_FLEET },
 	{ "accept", required_argument, NULL, OPT_ACCEPT },
@@ -67,7 +75,7 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static const char *socket_path, *state_path, *keep_path;
+static const char *socket_path, *state_path, *keep_path, *metrics_path, *events_path, *audit_path;
 static struct peer_options peers = { .listen = "*:" SERVICE_PORT, .user = "" };
 
 static int set_group(const char *name)
@@ -105,6 +113,10 @@ static int parse(int argc, char **argv)
 		case OPT_CA:          peers.ca = optarg; break;
 		case OPT_CRL:         peers.crl = optarg; break;
 		case OPT_USER:        peers.user = optarg; break;
+		case OPT_METRICS:     peers.metrics = optarg; break;
+		case OPT_METRICS_FILE: metrics_path = optarg; break;
+		case OPT_EVENTS:      events_path = optarg; break;
+		case OPT_AUDIT:       audit_path = optarg; break;
 		case OPT_FLEET:       service.fleet = optarg; break;
 		case OPT_RECEIVE:     service.receive = optarg; break;
 		case OPT_ACCEPT:      error = set_accept(optarg); break;
@@ -268,6 +280,7 @@ static void *signals_main(void *argument)
 		if (signo == SIGHUP) {
 			units_load();
 			peer_reload();
+			events_reopen();
 			continue;
 		}
 		host_note("optmigd ends; programs go on");
@@ -303,6 +316,10 @@ static int begin(int *ret_fd)
 	if (!error)
 		error = lock_state();
 	if (!error)
+		error = events_open(events_path);
+	if (!error)
+		error = audit_open(audit_path);
+	if (!error)
 		error = find_certificates();
 	if (!error)
 		error = hear_signals();
@@ -311,6 +328,8 @@ static int begin(int *ret_fd)
 		units_load();
 	if (!error)
 		error = peer_begin(&peers);
+	if (!error && metrics_path)
+		error = metrics_file_begin(metrics_path);
 	if (!error)
 		error = socket_open(find_socket(), ret_fd);
 	return error;
@@ -322,6 +341,7 @@ int main(int argc, char **argv)
 
 	service.units_directory = "/etc/optmig/units";
 	service.fleet = "/etc/optmig/fleet";
+	service.began = time(NULL);
 	host_cond_init(&service.changed);
 	umask(022);
 	stop = parse(argc, argv);

@@ -17,7 +17,7 @@
 #include <unistd.h>
 #include "daemon/client.h"
 #include "mig/units.h"
-#include "service.h"
+#include "seen.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -111,11 +111,14 @@ static int kill_it(const struct service_unit *u)
 static int end_by_force(const struct service_unit *u, const struct unit *unit, const struct record_process *process, const char *reason)
 {
 	const double seconds = (double)unit->stop_ns / 1e9;
+	char labels[UNIT_NAME_MAX + 16];
 	int error = kill_it(u);
 
 	if (error)
 		return error;
 	host_error("%s: did not end within %.1f s (stop-timeout), and is killed (stop-kill)", u->name, seconds);
+	snprintf(labels, sizeof labels, "unit=\"%s\"", u->name);
+	metrics_add(METRIC_KILLS, labels, 1);
 	socket_tell(json_pack("{ss ss sf}", "event", "killed", "name", u->name, "after", seconds));
 	error = record_write(u->directory, RECORD_STOP, json_pack("{ss sI sb}", "reason", reason, "when", (json_int_t)time(NULL), "killed", 1));
 	if (!error && wait_end(u, process, KILL_MS * 1000000ull))
@@ -504,6 +507,8 @@ int service_move(struct client *client, const json_t *arguments, json_t **ret)
 		error = host_fail(OM_ESTATE, "%s is %s here", name, service_state_name(p.state));
 	else if (!error)
 		error = move_it(client, u, &unit, &order, &p, &report);
+	if (error && !report)
+		seen_refused(name, to, error);
 	program_done(&p);
 	unit_done(&unit);
 	units_end(u);

@@ -47,7 +47,7 @@ static uint64_t last_id;
 static unsigned request_count;
 static struct channel pair = { .fd = -1 };
 static struct peer_options options;
-static int listen_fd = -1;
+static int listen_fd = -1, metrics_fd = -1;      /* -1: none */
 static char empty[RECORD_PATH_MAX];
 static char *crl_text;          /* in force, of the file as it was last accepted; with the lock */
 
@@ -125,7 +125,8 @@ int peer_call(const char *to, const char *command, json_t *arguments, unsigned t
 	struct call call = { 0 };
 	char address[NI_MAXHOST], words[300];
 	json_t *body;
-	int error = resolve(to, &name, address, sizeof address);
+	int error = options.certificate ? resolve(to, &name, address, sizeof address) :
+		host_fail(OM_ECONNECTION, "this host has no HTTPS (optmigd --certificate, --key, --ca)");
 
 	if (error) {
 		json_decref(arguments);
@@ -355,7 +356,9 @@ static void hear(json_t *message)
 
 static int spawn(pid_t *ret_pid)
 {
-	const char *argv[] = { service.https, options.certificate, options.key, options.ca, options.user, empty, options.crl ? "+" : "-", NULL };
+	const bool serves = options.certificate != NULL;
+	const char *argv[] = { service.https, serves ? options.certificate : "-", serves ? options.key : "-", serves ? options.ca : "-", options.user, empty,
+		options.crl ? "+" : "-", metrics_fd >= 0 ? "+" : "-", NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t set;
@@ -369,7 +372,10 @@ static int spawn(pid_t *ret_pid)
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, 2, 1);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 3);
-	posix_spawn_file_actions_adddup2(&actions, listen_fd, 4);
+	if (listen_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, listen_fd, 4);
+	if (metrics_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, metrics_fd, 5);
 	posix_spawnattr_init(&attributes);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attributes, &set);
@@ -449,12 +455,12 @@ static void *peer_main(void *argument)
 }
 
 /* The process of an optmigd that was killed notices that a little later. */
-static int listen_patiently(const struct mig_address *address, char text[MIG_ADDRESS_TEXT])
+static int listen_patiently(const struct mig_address *address, int *ret_fd, char text[MIG_ADDRESS_TEXT])
 {
 	int error;
 
 	for (unsigned tries = 0;; tries++) {
-		error = mig_listen(address, &listen_fd, text);
+		error = mig_listen(address, ret_fd, text);
 		if (error != OM_EEXISTS || tries >= LISTEN_TRIES)
 			return error;
 		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
@@ -467,30 +473,43 @@ int peer_begin(const struct peer_options *given)
 	char text[MIG_ADDRESS_TEXT];
 	pthread_t thread;
 	pid_t pid;
-	int error;
+	int error = 0;
 
 	options = *given;
 	host_cond_init(&answered);
 	/* Before anybody looks a name up. */
 	(void)__nss_configure_lookup("hosts", "files");
-	if (!options.certificate)
+	if (!options.certificate && options.crl)
+		return host_fail(OM_EINVAL, "--crl without --certificate: there is no HTTPS whose certificates could be revoked");
+	if (!options.certificate && !options.metrics)
 		return 0;
 	snprintf(empty, sizeof empty, "%s/.empty", service.state);
 	if (mkdir(empty, 0555) && errno != EEXIST)
 		return host_fail(OM_EIO, "%s: %s", empty, strerror(errno));
-	error = parse_address(options.listen, &address);
-	if (!error)
-		error = listen_patiently(&address, text);
-	if (error)
-		return error;
-	listen_fd = launch_raise_fd(listen_fd);
+	if (options.certificate) {
+		error = parse_address(options.listen, &address);
+		if (!error)
+			error = listen_patiently(&address, &listen_fd, text);
+		if (error)
+			return error;
+		listen_fd = launch_raise_fd(listen_fd);
+		host_note("HTTPS on %s", text);
+	}
+	if (options.metrics) {
+		error = mig_address_parse(options.metrics, &address);
+		if (!error)
+			error = listen_patiently(&address, &metrics_fd, text);
+		if (error)
+			return error;
+		metrics_fd = launch_raise_fd(metrics_fd);
+		host_note("metrics on http://%s/metrics", text);
+	}
 	if (options.crl)
 		error = begin_crl();
 	if (!error)
 		error = begin(&pid);
 	if (error)
 		return error;
-	host_note("HTTPS on %s", text);
 	if (pthread_create(&thread, NULL, peer_main, (void *)(intptr_t)pid))
 		return host_fail(OM_ENOMEM, "no thread");
 	return 0;

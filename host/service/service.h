@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 #include "daemon/channel.h"
 #include "record.h"
 #include "unit.h"
@@ -53,6 +54,9 @@ struct service_unit {
 	bool cancelled;                         /* somebody wants its move not to be */
 	char move_to[256];                      /* with OP_MOVING: where to */
 	unsigned failures;                      /* since it last ran for a while; its followers', one after the other */
+	char judged[128], counted[80];          /* sessions of which it was written down what was judged, and that were counted: its follower's */
+	json_t *last_move;                      /* the report of the last that has ended, or NULL */
+	time_t last_move_at;
 	struct service_unit *next;
 };
 
@@ -67,6 +71,7 @@ struct service {
 	const char *receive;                    /* where receivers listen; NULL: where the peer asked */
 	const char *fleet;                      /* where the fleet's key is, and what owners have delegated to it */
 	bool accept_any;                        /* programs of peers that no unit here names */
+	int64_t began;                          /* when this service was */
 	gid_t group;                            /* who may use the socket beside root; 0: nobody */
 };
 extern struct service service;
@@ -181,7 +186,7 @@ void socket_tell_client(struct client *client, json_t *event);
 
 /* ---- peer.c: other hosts, by way of https ----------------------------------------------------------------------------------------------- */
 
-struct peer_options { const char *listen, *certificate, *key, *ca, *user, *crl; };
+struct peer_options { const char *listen, *certificate, *key, *ca, *user, *crl, *metrics; };
 /* Return: OM_EIO, OM_EINVAL (bad certificate), OM_EPERM. */
 __attribute__((warn_unused_result))
 int peer_begin(const struct peer_options *options);

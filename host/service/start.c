@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "launch.h"
+#include "seen.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -180,6 +181,7 @@ int service_start(const char *name, bool fresh, json_t **ret)
 	struct service_unit *u;
 	struct unit unit;
 	struct program p;
+	char labels[UNIT_NAME_MAX + 16];
 	bool here;
 	int error = units_begin(name, OP_STARTING, &u);
 
@@ -199,6 +201,11 @@ int service_start(const char *name, bool fresh, json_t **ret)
 	if (!error && !here)
 		error = launch_run(u, &unit);
 	program_done(&p);
+	if (!error && !here) {
+		snprintf(labels, sizeof labels, "unit=\"%s\"", name);
+		metrics_add(METRIC_STARTS, labels, 1);
+		socket_tell(json_pack("{ss ss sb}", "event", "start", "name", name, "fresh", fresh));
+	}
 	if (!error) {
 		follow(u);
 		error = wait_begun(u, &unit);

@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "service.h"
+#include "seen.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -201,6 +201,9 @@ int ticket_for(const struct service_unit *u, const struct program *p, const char
 	record_remove(u->directory, OUT);
 	if (error)
 		return host_fail(error, "%s", words);
+	metrics_add(METRIC_TICKETS, "", 1);
+	audit_write(json_pack("{ss ss ss sO sO sO}", "unit", u->name, "verdict", "ticket-issued", "peer", to, "mrenclave", json_object_get(p->info, "mrenclave"), "instance",
+		json_object_get(p->info, "instance"), "move", json_object_get(p->info, "next-move")));
 	socket_tell(json_pack("{ss ss ss sO sO}", "event", "ticket", "name", u->name, "to", to, "instance", json_object_get(p->info, "instance"), "move",
 		json_object_get(p->info, "next-move")));
 	return 0;
