@@ -180,15 +180,15 @@ static int say(gnutls_x509_crt_t certificate, unsigned status, const char *whose
 
 static int judge(gnutls_x509_crt_t *certificates, unsigned count, bool server, const char *whose)
 {
-	const char *purpose = server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT;
-	gnutls_typed_vdata_st data = { .type = GNUTLS_DT_KEY_PURPOSE_OID, .data = (unsigned char *)(uintptr_t)purpose };
+	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID };
 	char until[TIME_TEXT];
 	unsigned status = GNUTLS_CERT_INVALID;
 	time_t due;
 	int code;
 
+	purpose.data = (unsigned char *)(uintptr_t)(server ? GNUTLS_KP_TLS_WWW_SERVER : GNUTLS_KP_TLS_WWW_CLIENT);
 	pthread_rwlock_rdlock(&lock);
-	code = gnutls_x509_trust_list_verify_crt2(trusted, certificates, count, &data, 1, 0, &status, NULL);
+	code = gnutls_x509_trust_list_verify_crt2(trusted, certificates, count, &purpose, 1, 0, &status, NULL);
 	due = crl_until;
 	pthread_rwlock_unlock(&lock);
 	if (code)
