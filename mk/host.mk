@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The host side: `optmig` with its loader, and the images' program interpreter.
 HOST_SRCS := $(wildcard host/*.c host/*/*.c host/*/*.S)
-HOST_SRCS := $(filter-out host/load/interp.c host/evidence/% host/service/% host/testing/% host/product/%,$(HOST_SRCS)) host/service/program.c host/service/record.c
+HOST_SRCS := $(filter-out host/load/interp.c host/evidence/% host/service/% host/testing/% host/product/%,$(HOST_SRCS)) $(addprefix host/service/,program.c record.c life.c)
 # What tests hang into the host, and what is in its place in what is installed: host/testhooks.h.
 HOST_TESTING_SRCS := $(wildcard host/testing/*.c tee/evidence/demo/snp_*.c)
 HOST_PRODUCT_SRCS := $(wildcard host/product/*.c)

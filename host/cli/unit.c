@@ -9,11 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli.h"
+#include "crypto/sha256.h"
 #include "daemon/client.h"
 #include "daemon/rundir.h"
 #include "exitcodes.h"
 #include "mig/report.h"
 #include "service/service.h"
+#include "ticket.h"
 #include "util.h"
 
 #define DEFINE_MAX 65536u
@@ -34,14 +36,16 @@ static const char help[] =
 	"  undefine NAME          such a unit of a program that does not live here\n"
 	"  host                   what this host has and is\n"
 	"  watch                  all events, one JSON object a line\n"
-	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE;\n"
+	"  metrics                figures, as Prometheus reads them\n"
+	"  audit FILE             print a log of what was judged of other machines, and check that nothing is missing in it\n"
+	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE,\n--ticket FILE of its owner, else optmigd issues one if it can;\n"
 	"status, host: --on ADDRESS[:PORT], what another host's optmigd says.\n"
 	"Exit status: 0 done; 1 failed, nothing has changed; 2 usage; 3 cancelled; 5 no such unit; 7 (status) it does not run here; 8 no optmigd.\n";
 
 #define EXIT_ELSEWHERE 7
 #define EXIT_NONE      8
 
-enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP };
+enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP, OPT_TICKET };
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fresh", no_argument, NULL, OPT_FRESH },
@@ -51,6 +55,7 @@ static const struct option longs[] = {
 	{ "downtime-limit", required_argument, NULL, OPT_DOWNTIME },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
 	{ "on", required_argument, NULL, OPT_ON },
+	{ "ticket", required_argument, NULL, OPT_TICKET },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -256,17 +261,21 @@ static bool is_name(const char *name)
  */
 static int look_ourselves(const char *name, json_t **ret)
 {
-	char folder[RECORD_PATH_MAX - UNIT_NAME_MAX - 2];
+	char folder[RECORD_PATH_MAX - UNIT_NAME_MAX - 2], keep[sizeof folder];
 	struct service_unit u = { 0 };
 	struct program p;
 	json_t *record;
 	int error = is_name(name) ? record_folder(NULL, folder, sizeof folder) : host_fail(OM_ENOTFOUND, "no unit \"%.60s\"", name);
 
+	if (!error)
+		error = record_keep(NULL, folder, record_usual(NULL), keep, sizeof keep);
 	if (error)
 		return error;
 	snprintf(u.name, sizeof u.name, "%s", name);
+	snprintf(u.keep, sizeof u.keep, "%s/%s", keep, name);
 	snprintf(u.directory, sizeof u.directory, "%s/%s", folder, name);
-	error = record_read(u.directory, RECORD_UNIT, &record);
+	if (record_read(u.directory, RECORD_UNIT, &record))
+		error = record_read(u.keep, RECORD_LIFE, &record); /* of before the machine's start: no unit in it */
 	if (error)
 		return error;
 	program_look(&u, true, &p);
@@ -328,6 +337,19 @@ static int do_named(const struct call *c)
 		print_json(value);
 	else if (!status && json_object_get(value, "report"))
 		mig_report_text(json_object_get(value, "report"), stdout);
+	json_decref(value);
+	return status;
+}
+
+static int do_stop(const struct call *c)
+{
+	json_t *value = NULL;
+	int status = ask(c, c->verb, named(c), &value);
+
+	if (!status && c->json)
+		print_json(value);
+	if (!status && json_is_true(json_object_get(json_object_get(value, "stop"), "killed")))
+		host_error("unit stop: %s did not end in time and was killed", c->name);
 	json_decref(value);
 	return status;
 }
@@ -422,6 +444,79 @@ static int do_watch(const struct call *c)
 	return CLI_FAILED;
 }
 
+/* ---- the log of what was judged of other machines (host/service/audit.c) ---- */
+
+static void hash_line(const char *line, char ret[2 * OM_SHA256_SIZE + 1])
+{
+	uint8_t bytes[OM_SHA256_SIZE];
+
+	om_sha256(line, strlen(line), bytes);
+	for (unsigned i = 0; i < sizeof bytes; i++)
+		snprintf(ret + 2 * i, 3, "%02x", bytes[i]);
+}
+
+static void print_verdict(const json_t *entry)
+{
+	printf("%s  %-14s %-3s %-20s %s  %s%s%s\n", text(entry, "time"), text(entry, "verdict"), text(entry, "direction"), text(entry, "unit"), text(entry, "peer"),
+		*text(entry, "peer-platform") ? text(entry, "peer-platform") : "-", *text(entry, "reason") ? ": " : "", text(entry, "reason"));
+}
+
+/* Return: false if the line does not follow the one before it. */
+static bool check_line(const struct call *c, const char *line, json_int_t number, const char *previous)
+{
+	json_t *entry = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
+	const bool follows = entry && strcmp(text(entry, "previous"), previous) == 0 && json_integer_value(json_object_get(entry, "number")) == number;
+
+	if (c->json && entry)
+		puts(line);
+	else if (entry)
+		print_verdict(entry);
+	json_decref(entry);
+	return follows;
+}
+
+static int do_audit(const struct call *c)
+{
+	char previous[2 * OM_SHA256_SIZE + 1], *line = NULL;
+	FILE *file = fopen(c->name, "re");
+	json_int_t number = 0;
+	size_t room = 0;
+	ssize_t got;
+	bool whole = true;
+
+	if (!file) {
+		host_error("unit audit: %s: %s", c->name, strerror(errno));
+		return CLI_FAILED;
+	}
+	memset(previous, '0', sizeof previous - 1);
+	previous[sizeof previous - 1] = 0;
+	while (whole && (got = getline(&line, &room, file)) > 0) {
+		line[strcspn(line, "\n")] = 0;
+		whole = check_line(c, line, ++number, previous);
+		hash_line(line, previous);
+	}
+	free(line);
+	fclose(file);
+	if (!whole) {
+		host_error("unit audit: %s: line %lld does not follow the one before it: it, or one before it, was altered, taken out or cut short", c->name, (long long)number);
+		return CLI_FAILED;
+	}
+	if (!c->json)
+		printf("%lld lines, each follows the one before it; the last is %s\n", (long long)number, previous);
+	return CLI_OK;
+}
+
+static int do_metrics(const struct call *c)
+{
+	json_t *value = NULL;
+	int status = ask(c, "metrics", NULL, &value);
+
+	if (!status)
+		fputs(text(value, "text"), stdout);
+	json_decref(value);
+	return status;
+}
+
 #define BIT(option) (1u << (option))
 #define COMMON (BIT(OPT_JSON) | BIT(OPT_HELP))
 static const struct verb {
@@ -434,13 +529,15 @@ static const struct verb {
 	{ "show", do_show, true, COMMON },
 	{ "status", do_status, true, COMMON | BIT(OPT_ON) },
 	{ "start", do_start, true, COMMON | BIT(OPT_FRESH) },
-	{ "stop", do_named, true, COMMON | BIT(OPT_REASON) },
-	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) },
+	{ "stop", do_stop, true, COMMON | BIT(OPT_REASON) },
+	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) | BIT(OPT_TICKET) },
 	{ "cancel", do_named, true, COMMON },
 	{ "define", do_define, true, COMMON },
 	{ "undefine", do_named, true, COMMON },
 	{ "host", do_host, false, COMMON | BIT(OPT_ON) },
 	{ "watch", do_watch, false, COMMON },
+	{ "metrics", do_metrics, false, COMMON },
+	{ "audit", do_audit, true, COMMON },
 };
 #define VERB_COUNT (sizeof verbs / sizeof *verbs)
 
@@ -471,6 +568,20 @@ static void note_option(struct call *c, int option)
 			json_object_set_new(c->arguments, texts[i].argument, json_string(optarg));
 }
 
+/* Its bytes: the service may not be able to read the file. */
+static int set_ticket(const struct call *c, const char *path)
+{
+	char hex[2 * OM_TICKET_MAX + 1] = "";
+	struct ticket_file file;
+	int error = ticket_file_read(path, &file);
+
+	if (!error && file.delegation)
+		error = host_fail(OM_EINVAL, "a delegation, with which tickets are issued, and no ticket");
+	for (size_t i = 0; !error && i < file.size; i++)
+		snprintf(hex + 2 * i, 3, "%02x", file.bytes[i]);
+	return error ? error : json_object_set_new(c->arguments, "ticket", json_string(hex));
+}
+
 /* Return: 0, or an exit status + 1. */
 static int parse(int argc, char **argv, const struct verb *verb, struct call *c)
 {
@@ -488,6 +599,10 @@ static int parse(int argc, char **argv, const struct verb *verb, struct call *c)
 			return HOST_EXIT_USAGE + 1;
 		}
 		note_option(c, option);
+		if (option == OPT_TICKET && set_ticket(c, optarg)) {
+			host_error("unit %s: --ticket %s: %s", verb->name, optarg, host_reason());
+			return HOST_EXIT_USAGE + 1;
+		}
 	}
 	c->name = verb->named ? argv[optind] : NULL;
 	if (argc - optind != verb->named) {

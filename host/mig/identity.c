@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
+#include "crypto/sha256.h"
 #include "evidence/accept/ticket_text.h"
 #include "evidence/parse/tagged.h"
 #include "identity.h"
@@ -42,14 +43,21 @@ static void hex(const uint8_t *bytes, size_t size, char *to)
 
 void mig_identity_json(struct host_mig *mig, json_t *object)
 {
+	const struct om_image_header *header = host_image_header(mig->enclave);
 	struct om_platform_identity peer = { 0 };
 	struct om_mig_identity is;
 	char text[OM_PLACE_TEXT_MAX];
+	uint8_t policy[OM_SHA256_SIZE];
 
 	if (!object)
 		return;
 	hex(host_image_mrenclave(mig->enclave), 32, text);
 	json_object_set_new(object, "mrenclave", json_string(text));
+	if (header->policy_size <= sizeof header->policy) {
+		om_sha256(header->policy, header->policy_size, policy);
+		hex(policy, sizeof policy, text);
+		json_object_set_new(object, "policy", json_string(text));
+	}
 	json_object_set_new(object, "owned", json_boolean(owned(mig)));
 	if (!ask(mig, &is))
 		return;

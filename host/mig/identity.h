@@ -9,7 +9,7 @@
 struct json_t;
 
 /*
- * Adds to an object "mrenclave", "owned" (moves with the owner's ticket only); "instance" and "next-move" if the program is here;
+ * Adds to an object "mrenclave", "policy" (SHA-256 of the image's, as it is measured), "owned" (moves with the owner's ticket only); "instance" and "next-move" if the program is here;
  * "peer-platform" if the other side was attested. What `optmig ticket --from` and `--to-host` read.
  */
 void mig_identity_json(struct host_mig *mig, struct json_t *object);

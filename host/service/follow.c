@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "daemon/client.h"
-#include "service.h"
+#include "seen.h"
 #include "util.h"
 
 #define CONNECT_EVERY_MS  20
@@ -89,11 +89,32 @@ static void note_move(const struct service_unit *u, const json_t *report, bool e
 	if (record_read(u->directory, RECORD_MOVE, &move)) {
 		if (!ended && record_write(u->directory, RECORD_MOVE, json_pack("{sO ss sI sb}", "to", peer, "session", "", "began", (json_int_t)time(NULL), "by-hand", 1)))
 			host_error("%s: %s", u->name, host_reason());
+		life_note(u);
 		return;
 	}
 	if (ended && strcmp(status, "completed") != 0 && json_is_true(json_object_get(move, "by-hand")))
 		record_remove(u->directory, RECORD_MOVE);
 	json_decref(move);
+	life_note(u);
+}
+
+static const char *text_of(const json_t *object, const char *name)
+{
+	const char *value = json_string_value(json_object_get(object, name));
+
+	return value ? value : "";
+}
+
+/* This service has begun it. */
+static bool is_new(const struct service_unit *u)
+{
+	struct program p;
+	bool is;
+
+	program_look(u, false, &p);
+	is = p.began >= service.began;
+	program_done(&p);
+	return is;
 }
 
 /* What has come. Return: false if the channel is at its end. */
@@ -105,13 +126,18 @@ static bool hear(struct service_unit *u, struct channel *channel)
 	if (filled && filled != OM_ETIMEDOUT)
 		return false;
 	while (channel_take(channel, &message) == 0) {
+		/* What it was doing when it began to be watched: the end of what has come quickly. Older ends were counted then. */
+		const json_t *first = json_object_get(message, "return");
 		const char *event = json_string_value(json_object_get(message, "event"));
 		const bool ended = event && strcmp(event, "end") == 0;
 
 		if (event) {
 			note_move(u, json_object_get(message, "report"), ended);
+			seen_report(u, json_object_get(message, "report"), ended);
 			look_whether_come(u, json_object_get(message, "report"));
 			socket_tell(json_pack("{ss ss sO}", "event", event, "name", u->name, "report", json_object_get(message, "report")));
+		} else if (first && *text_of(first, "role") == 'd' && is_new(u)) {
+			seen_report(u, first, true);
 		}
 		json_decref(message);
 		if (ended) {
@@ -176,7 +202,7 @@ static bool wants_again(struct service_unit *u)
 	bool wanted;
 
 	program_look(u, false, &p);
-	wanted = p.state == STATE_FAILED && !p.unsure;
+	wanted = p.state == STATE_FAILED && !p.unsure && !json_is_true(json_object_get(p.life, "held"));
 	program_done(&p);
 	if (record_read(u->directory, RECORD_HOLD, &hold) == 0) {
 		wanted = false;
@@ -190,6 +216,8 @@ static bool wants_again(struct service_unit *u)
 
 static void begin_again(struct service_unit *u, int64_t began)
 {
+	char labels[UNIT_NAME_MAX + 16];
+
 	if (began && time(NULL) - began > STEADY_S)
 		u->failures = 0;
 	while (wants_again(u)) {
@@ -197,6 +225,8 @@ static void begin_again(struct service_unit *u, int64_t began)
 		json_t *result = NULL;
 
 		u->failures++;
+		snprintf(labels, sizeof labels, "unit=\"%s\"", u->name);
+		metrics_add(METRIC_RESTARTS, labels, 1);
 		socket_tell(json_pack("{ss ss si ss}", "event", "restart", "name", u->name, "delay", (int)delay, "lost", "its memory"));
 		host_note("%s failed; it is begun afresh in %u s, and what its memory held is lost", u->name, delay);
 		pause_ms(delay * 1000);
@@ -206,6 +236,18 @@ static void begin_again(struct service_unit *u, int64_t began)
 			host_error("%s: %s", u->name, host_reason());
 		json_decref(result);
 	}
+}
+
+static void count_failure(const struct service_unit *u)
+{
+	char labels[UNIT_NAME_MAX + 16];
+	struct program p;
+
+	program_look(u, false, &p);
+	snprintf(labels, sizeof labels, "unit=\"%s\"", u->name);
+	if (p.state == STATE_FAILED)
+		metrics_add(METRIC_PROGRAM_FAILURES, labels, 1);
+	program_done(&p);
 }
 
 static void *follower_main(void *argument)
@@ -221,6 +263,7 @@ static void *follower_main(void *argument)
 		lived = true;
 		watch(u, &p);
 		wait_record(u);
+		life_note(u); /* its keeper may have been killed */
 		program_done(&p);
 		program_look(u, false, &p); /* another process may have it: its supervisor is gone, or it was begun anew */
 	}
@@ -231,6 +274,8 @@ static void *follower_main(void *argument)
 	pthread_mutex_unlock(&service.lock);
 	if (lived)
 		tell_state(u);
+	if (lived)
+		count_failure(u);
 	program_look(u, false, &p);
 	if (p.alive)
 		follow(u); /* it was begun anew, by somebody who saw that it is followed */

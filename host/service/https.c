@@ -8,7 +8,9 @@
  * Its way to the process with rights is one pair of sockets (peer.c has what goes over it). It knows the network's bytes and its own key, and
  * can ask for nothing but what wire.h lists.
  *
- * Arguments: CERTIFICATE KEY CA USER EMPTY-DIRECTORY; descriptors: 3 the pair, 4 the listening socket.
+ * Arguments: CERTIFICATE KEY CA USER EMPTY-DIRECTORY CRL, this "-" if there is no list of revoked certificates, else "+": then it is the first that
+ * comes over the pair, and whatever comes later takes its place; METRICS, "+" if figures are served. CERTIFICATE "-": there is no
+ * HTTPS, in either direction. Descriptors: 3 the pair, 4 the listening socket of HTTPS, 5 that of figures.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -20,6 +22,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 #include <netdb.h>
+#include <openssl/ssl.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
@@ -34,20 +37,25 @@
 #include <unistd.h>
 #include "daemon/channel.h"
 #include "https_filter.h"
+#include "trust.h"
 #include "strerror.h"
 #include "util.h"
 #include "wire.h"
 
 #define PAIR_FD         3
 #define LISTEN_FD       4
+#define METRICS_FD      5
+#define SCRAPERS_MAX    8u
 #define FILE_MAX        (256u << 10)
 #define CONNECTIONS_MAX 64u
 #define PER_ADDRESS_MAX 16u
 #define SILENT_S        10u             /* a connection that says nothing */
 #define WHOLE_S         60u             /* one that says it slowly */
+#define FIRST_MS        10000
 #define REPLY_S         55
 #define CALLS_MAX       32u
 #define CONNECT_S       10L
+#define ASK_TIME_S      5L
 #define PEER_NAME       128u
 #define PRIORITIES      "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
@@ -116,31 +124,37 @@ static void name_of(gnutls_session_t session, char name[PEER_NAME])
 	gnutls_x509_crt_deinit(certificate);
 }
 
-/* Return: OM_EAUTH with words that help who reads them there. */
+/* HTTP's Date. Return: 0: none. */
+static time_t date_of(const char *text)
+{
+	struct tm tm = { 0 };
+	const char *end = text ? strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm) : NULL;
+	const time_t at = end && !*end ? timegm(&tm) : 0;
+
+	return at > 0 ? at : 0;
+}
+
+/* Return: OM_EAUTH and others with words that help who reads them there. */
 static int check_peer(struct MHD_Connection *connection, char name[PEER_NAME])
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	gnutls_typed_vdata_st purpose = { .type = GNUTLS_DT_KEY_PURPOSE_OID };
-	gnutls_datum_t words;
-	unsigned status;
-	int code, error;
+	char words[400], clocks[120];
+	const gnutls_datum_t *chain;
+	unsigned count = 0;
+	int error;
 
 	if (!info || !info->tls_session)
 		return host_fail(OM_EAUTH, "no TLS");
-	purpose.data = (unsigned char *)(uintptr_t)GNUTLS_KP_TLS_WWW_CLIENT;
-	code = gnutls_certificate_verify_peers(info->tls_session, &purpose, 1, &status);
-	if (code)
-		return host_fail(OM_EAUTH, "you show no certificate (%s)", gnutls_strerror(code));
+	chain = gnutls_certificate_get_peers(info->tls_session, &count);
+	if (!chain || count == 0)
+		return host_fail(OM_EAUTH, "you show no certificate");
 	name_of(info->tls_session, name);
-	if (status == 0)
-		return 0;
-	error = OM_EAUTH;
-	if (gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509, &words, 0) == 0) {
-		error = host_fail(status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED) ? OM_EEXPIRED : OM_EAUTH, "your certificate is not accepted here: %s%s",
-			(const char *)words.data, status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED) ? " Do the hosts' clocks agree?" : "");
-		gnutls_free(words.data);
-	}
-	return error;
+	error = trust_check(chain, count, false, "your");
+	if (error != OM_EEXPIRED)
+		return error;
+	snprintf(words, sizeof words, "%s", host_reason());
+	trust_clock_words(date_of(MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_DATE)), "yours", clocks, sizeof clocks);
+	return host_fail(error, "%s%s", words, clocks);
 }
 
 /* The address that the peer reached us by. */
@@ -181,8 +195,11 @@ static enum MHD_Result respond(struct MHD_Connection *connection, unsigned statu
 	return result;
 }
 
+static void note_refusal(int error);
+
 static enum MHD_Result refuse(struct MHD_Connection *connection, unsigned status, int error)
 {
+	note_refusal(error);
 	return respond(connection, status, channel_error(error));
 }
 
@@ -246,6 +263,73 @@ static void completed(void *context, struct MHD_Connection *connection, void **s
 	(void)context, (void)connection, (void)code;
 	free(*state);
 	*state = NULL;
+}
+
+/* ---- figures ------------------------------------------------------------------------------------------------------------------------------ */
+
+static pthread_mutex_t refused_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct { int error; const char *reason; unsigned count; } refusals[] = { { OM_EAUTH, "certificate", 0 }, { OM_EEXPIRED, "dates", 0 },
+	{ OM_EREVOKED, "revoked", 0 }, { OM_EINVAL, "request", 0 } };
+
+static void note_refusal(int error)
+{
+	pthread_mutex_lock(&refused_lock);
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+		if (refusals[i].error == error || i + 1 == sizeof refusals / sizeof *refusals) {
+			refusals[i].count++;
+			break;
+		}
+	pthread_mutex_unlock(&refused_lock);
+}
+
+/* optmigd's page, and what only this process sees. */
+static char *page(void)
+{
+	json_t *answer = ask(json_pack("{ss}", "command", "metrics"), "metrics", "");
+	const char *words = json_string_value(json_object_get(json_object_get(answer, "return"), "text"));
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = words ? open_memstream(&text, &size) : NULL;
+
+	if (to) {
+		fprintf(to, "%s# HELP optmig_https_refused_total Requests of other hosts that were refused, by the reason\n# TYPE optmig_https_refused_total counter\n", words);
+		pthread_mutex_lock(&refused_lock);
+		for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++)
+			fprintf(to, "optmig_https_refused_total{reason=\"%s\"} %u\n", refusals[i].reason, refusals[i].count);
+		pthread_mutex_unlock(&refused_lock);
+		fclose(to);
+	}
+	json_decref(answer);
+	return text;
+}
+
+static enum MHD_Result answer_text(struct MHD_Connection *connection, unsigned status, char *text)
+{
+	struct MHD_Response *response = text ? MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE) : NULL;
+	enum MHD_Result result = MHD_NO;
+
+	if (!response) {
+		free(text);
+		return MHD_NO;
+	}
+	if (MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8") == MHD_YES &&
+	    MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close") == MHD_YES)
+		result = MHD_queue_response(connection, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+static enum MHD_Result serve_metrics(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+	const char *data, size_t *data_size, void **state)
+{
+	(void)context, (void)version, (void)data, (void)state;
+	if (*data_size)
+		return MHD_NO; /* nobody has anything to tell us */
+	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
+		return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, strdup("GET\n"));
+	if (strcmp(url, "/metrics") != 0)
+		return answer_text(connection, MHD_HTTP_NOT_FOUND, strdup("there is only /metrics here\n"));
+	return answer_text(connection, MHD_HTTP_OK, page());
 }
 
 /* ---- connections that take too long ------------------------------------------------------------------------------------------------------- */
@@ -324,6 +408,95 @@ static const char *text(const json_t *object, const char *name)
 	return value ? value : "";
 }
 
+/* ---- who is asked: the same judgement as of who asks ---- */
+
+struct judgement { bool judged; int error; char words[500]; };
+
+static int check_server(X509_STORE_CTX *store, void *context)
+{
+	STACK_OF(X509) *shown = X509_STORE_CTX_get0_untrusted(store);
+	gnutls_datum_t chain[TRUST_CHAIN_MAX + 1];
+	struct judgement *j = context;
+	const int wanted = shown ? sk_X509_num(shown) : 0;
+	unsigned count = 0;
+
+	for (int i = 0; i < wanted && count <= TRUST_CHAIN_MAX; i++) {
+		unsigned char *der = NULL;
+		const int size = i2d_X509(sk_X509_value(shown, i), &der);
+
+		if (size > 0)
+			chain[count++] = (gnutls_datum_t){ der, (unsigned)size };
+	}
+	j->error = count == (unsigned)wanted ? trust_check(chain, count, true, "its") : host_fail(OM_EAUTH, "its certificate is not accepted here: it cannot be read");
+	j->judged = true;
+	if (j->error)
+		snprintf(j->words, sizeof j->words, "%s", host_reason());
+	for (unsigned i = 0; i < count; i++)
+		OPENSSL_free(chain[i].data);
+	X509_STORE_CTX_set_error(store, j->error ? X509_V_ERR_APPLICATION_VERIFICATION : X509_V_OK);
+	return j->error == 0;
+}
+
+static CURLcode set_check(CURL *c, void *tls, void *context)
+{
+	(void)c;
+	SSL_CTX_set_cert_verify_callback(tls, check_server, context);
+	return CURLE_OK;
+}
+
+static size_t note_date(char *line, size_t one, size_t count, void *context)
+{
+	char text[64];
+
+	if (count > 6 && strncasecmp(line, "date: ", 6) == 0) {
+		snprintf(text, sizeof text, "%.*s", (int)(count - 6 < sizeof text ? count - 6 : sizeof text - 1), line + 6);
+		text[strcspn(text, "\r\n")] = 0;
+		*(time_t *)context = date_of(text);
+	}
+	return one * count;
+}
+
+static size_t drop(char *data, size_t one, size_t count, void *context)
+{
+	(void)data, (void)context;
+	return one * count;
+}
+
+/* What time it is there, by the word of whoever answers: nothing hangs on it but the words of an error. Return: 0 if nobody says. */
+static time_t ask_time(const char *url, struct curl_slist *hosts)
+{
+	CURL *c = curl_easy_init();
+	time_t at = 0;
+
+	if (!c)
+		return 0;
+	curl_easy_setopt(c, CURLOPT_URL, url);
+	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
+	curl_easy_setopt(c, CURLOPT_RESOLVE, hosts);
+	curl_easy_setopt(c, CURLOPT_PROXY, "");
+	curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L);
+	curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	curl_easy_setopt(c, CURLOPT_TIMEOUT, ASK_TIME_S);
+	curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, note_date);
+	curl_easy_setopt(c, CURLOPT_HEADERDATA, &at);
+	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop);
+	if (curl_easy_perform(c) != CURLE_OK)
+		at = 0;
+	curl_easy_cleanup(c);
+	return at;
+}
+
+/* It was not accepted. */
+static int say_judgement(const struct judgement *j, const char *url, struct curl_slist *hosts)
+{
+	char clocks[120] = "";
+
+	if (j->error == OM_EEXPIRED)
+		trust_clock_words(ask_time(url, hosts), "its, by its own word,", clocks, sizeof clocks);
+	return host_fail(j->error, "%s%s", j->words, clocks);
+}
+
 static int call_failed(CURLcode code, const char *words, const struct answer *a)
 {
 	if (a->over)
@@ -342,7 +515,10 @@ static json_t *call(const json_t *what)
 	const bool six = strchr(text(what, "address"), ':') != NULL, literal = strchr(text(what, "host"), ':') != NULL;
 	struct curl_blob blobs[] = { blob(&certificate), blob(&key), blob(&authority) };
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json"), *hosts = NULL;
-	char url[600], to[600], words[CURL_ERROR_SIZE] = "";
+	char url[600], to[600], words[CURL_ERROR_SIZE] = "", date[64];
+	struct judgement judgement = { 0 };
+	const time_t now = time(NULL);
+	struct tm tm;
 	struct answer a = { 0 };
 	CURL *c = curl_easy_init();
 	json_t *answer = NULL;
@@ -354,6 +530,9 @@ static json_t *call(const json_t *what)
 	snprintf(to, sizeof to, six ? "%s:%s:[%s]" : "%s:%s:%s", text(what, "host"), text(what, "port"), text(what, "address"));
 	if (!literal)
 		hosts = curl_slist_append(NULL, to);
+	/* So that whoever does not accept our certificate can say whether it is the clocks. */
+	if (gmtime_r(&now, &tm) && strftime(date, sizeof date, "Date: %a, %d %b %Y %H:%M:%S GMT", &tm))
+		headers = curl_slist_append(headers, date);
 	curl_easy_setopt(c, CURLOPT_URL, url);
 	curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
 	curl_easy_setopt(c, CURLOPT_RESOLVE, hosts);
@@ -373,10 +552,15 @@ static json_t *call(const json_t *what)
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);
 	curl_easy_setopt(c, CURLOPT_WRITEDATA, &a);
 	curl_easy_setopt(c, CURLOPT_ERRORBUFFER, words);
-	code = c ? curl_easy_perform(c) : CURLE_OUT_OF_MEMORY;
+	curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, &judgement);
+	code = c ? curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, set_check) : CURLE_OUT_OF_MEMORY;
+	if (code == CURLE_OK)
+		code = curl_easy_perform(c);
+	if (code == CURLE_OK && !judgement.judged)
+		code = CURLE_PEER_FAILED_VERIFICATION; /* a TLS library that does not ask us */
 	if (code == CURLE_OK)
 		curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
-	error = code == CURLE_OK ? wire_answer(a.text ? a.text : "", a.size, status, &answer) : call_failed(code, *words ? words : curl_easy_strerror(code), &a);
+	error = judgement.error ? say_judgement(&judgement, url, hosts) : code == CURLE_OK ? wire_answer(a.text ? a.text : "", a.size, status, &answer) : call_failed(code, *words ? words : curl_easy_strerror(code), &a);
 	curl_easy_cleanup(c);
 	curl_slist_free_all(headers);
 	curl_slist_free_all(hosts);
@@ -431,6 +615,33 @@ static void hear_reply(json_t *message)
 	json_decref(message);
 }
 
+/* @ret: {"revoked": N, "until": T}. Return: the list before it stays in force. */
+static int set_crl(const json_t *message, json_t **ret)
+{
+	const json_t *value = json_object_get(message, "crl");
+	unsigned revoked;
+	time_t until;
+	int error = json_is_string(value) ? trust_crl(json_string_value(value), json_string_length(value), &revoked, &until) :
+		host_fail(OM_EINVAL, "no list of revoked certificates");
+
+	if (!error)
+		*ret = json_pack("{sI sI}", "revoked", (json_int_t)revoked, "until", (json_int_t)until);
+	return error;
+}
+
+/* Gives the message up. */
+static void take_crl(json_t *message)
+{
+	json_t *what = NULL;
+	const int error = set_crl(message, &what);
+	json_t *answer = error ? channel_error(error) : json_pack("{so}", "return", what);
+
+	pthread_mutex_lock(&lock);
+	say(json_pack("{sO so}", "id", json_object_get(message, "id"), "answer", answer));
+	pthread_mutex_unlock(&lock);
+	json_decref(message);
+}
+
 static _Noreturn void hear(void)
 {
 	for (;;) {
@@ -443,6 +654,8 @@ static _Noreturn void hear(void)
 			_exit(0); /* optmigd has ended */
 		if (json_object_get(message, "call"))
 			begin_call(message);
+		else if (json_object_get(message, "crl"))
+			take_crl(message);
 		else
 			hear_reply(message);
 	}
@@ -478,15 +691,17 @@ static void read_file(const char *path, bool secret, struct file *ret)
 static void check_files(char **names)
 {
 	gnutls_certificate_credentials_t credentials;
-	gnutls_datum_t c = { (unsigned char *)certificate.text, (unsigned)certificate.size }, k = { (unsigned char *)key.text, (unsigned)key.size },
-		a = { (unsigned char *)authority.text, (unsigned)authority.size };
+	gnutls_datum_t c = { (unsigned char *)certificate.text, (unsigned)certificate.size }, k = { (unsigned char *)key.text, (unsigned)key.size };
 	int code;
 
+	if (trust_ca(authority.text, authority.size)) {
+		char words[300];
+
+		snprintf(words, sizeof words, "%s", host_reason());
+		give_up(host_fail(OM_EINVAL, "%s: %s", names[2], words));
+	}
 	if (gnutls_certificate_allocate_credentials(&credentials))
 		give_up(host_fail(OM_ENOMEM, "no memory"));
-	code = gnutls_certificate_set_x509_trust_mem(credentials, &a, GNUTLS_X509_FMT_PEM);
-	if (code <= 0)
-		give_up(host_fail(OM_EINVAL, "%s: no certificate of a CA: %s", names[2], code ? gnutls_strerror(code) : "it is empty"));
 	code = gnutls_certificate_set_x509_key_mem(credentials, &c, &k, GNUTLS_X509_FMT_PEM);
 	if (code < 0)
 		give_up(host_fail(OM_EINVAL, "%s and %s: %s", names[0], names[1], gnutls_strerror(code)));
@@ -526,6 +741,23 @@ static void drop_rights(const char *user, const char *empty)
 		give_up(host_fail(OM_EPERM, "its list of system calls cannot be installed: %s", strerror(errno)));
 }
 
+/* Nobody is heard before it is known who is not to be. */
+static void first_crl(void)
+{
+	json_t *message = NULL, *what = NULL;
+	char words[300];
+	int error;
+
+	if (channel_receive(&pair_channel, FIRST_MS, &message))
+		give_up(host_fail(OM_EIO, "optmigd says nothing of revoked certificates"));
+	error = set_crl(message, &what);
+	snprintf(words, sizeof words, "%s", host_reason());
+	if (error)
+		give_up(host_fail(error, "--crl: %s", words));
+	json_decref(what);
+	json_decref(message);
+}
+
 static struct MHD_Daemon *start(void)
 {
 	return MHD_start_daemon(MHD_USE_TLS | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL, serve, NULL,
@@ -535,26 +767,42 @@ static struct MHD_Daemon *start(void)
 		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, notice, NULL, MHD_OPTION_END);
 }
 
+/* Plain HTTP: it reads nothing but a path, and says what docs/metrics.md has to whoever reaches it. */
+static struct MHD_Daemon *start_metrics(void)
+{
+	return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0, NULL, NULL, serve_metrics, NULL,
+		MHD_OPTION_LISTEN_SOCKET, METRICS_FD, MHD_OPTION_CONNECTION_LIMIT, SCRAPERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENT_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_CONNECTION, notice, NULL, MHD_OPTION_END);
+}
+
 int main(int argc, char **argv)
 {
+	bool serves_hosts, serves_metrics;
 	pthread_t thread;
 
 	channel_init(&pair_channel, PAIR_FD);
-	if (argc != 6 || fcntl(PAIR_FD, F_SETFD, FD_CLOEXEC) || fcntl(LISTEN_FD, F_SETFD, FD_CLOEXEC)) {
+	if (argc != 8 || fcntl(PAIR_FD, F_SETFD, FD_CLOEXEC)) {
 		host_error("this is started by optmigd");
 		return 2;
 	}
 	signal(SIGPIPE, SIG_IGN);
 	host_cond_init(&replied);
-	read_file(argv[1], false, &certificate);
-	read_file(argv[2], true, &key);
-	read_file(argv[3], false, &authority);
+	serves_hosts = strcmp(argv[1], "-") != 0;
+	serves_metrics = strcmp(argv[7], "+") == 0;
+	if (serves_hosts) {
+		read_file(argv[1], false, &certificate);
+		read_file(argv[2], true, &key);
+		read_file(argv[3], false, &authority);
+	}
 	if (gnutls_global_init() || curl_global_init(CURL_GLOBAL_DEFAULT))
 		give_up(host_fail(OM_EHOST, "TLS cannot be had here"));
-	check_files(argv + 1);
+	if (serves_hosts)
+		check_files(argv + 1);
 	tzset();
 	drop_rights(argv[4], argv[5]);
-	if (!start() || pthread_create(&thread, NULL, watchman, NULL))
+	if (strcmp(argv[6], "+") == 0)
+		first_crl();
+	if ((serves_hosts && !start()) || (serves_metrics && !start_metrics()) || pthread_create(&thread, NULL, watchman, NULL))
 		give_up(host_fail(OM_EIO, "the server does not start"));
 	pthread_mutex_lock(&lock);
 	say(json_pack("{sb}", "ready", 1));

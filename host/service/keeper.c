@@ -3,14 +3,14 @@
  * The keeper: parent of one program, and nothing else, so that the service may end, crash and be replaced while programs run. It outlives
  * the service, takes no commands, and listens to nobody: what it knows stands in records (record.h).
  *
- *     lock ─ records of a program before are gone ─ fork ─ run.json ─▶ the program begins ─ wait ─ end.json ─▶ end
+ *     lock ─ records of a program before are gone ─ fork ─ run.json ─ life.json ─▶ the program begins ─ wait ─ end.json ─ life.json ─▶ end
  *
  * - Whoever has the lock is the only one: two services, or one that was killed between fork and record, start no program twice.
  * - The program begins only when it is written down who it is. A keeper that is killed before that leaves no program; one that is killed
  *   after it leaves a program that everybody finds, and whose exit status nobody will know.
  * - INT, HUP and TERM are not its own: who stops a service, or a session, means programs only if he names them.
  *
- * Arguments: DIRECTORY run|receive USER|- WORKDIR -- COMMAND..., USER being whose its report is; descriptors: 3 the listening socket of a
+ * Arguments: DIRECTORY KEEP run|receive USER|- WORKDIR -- COMMAND..., USER being whose its report is; descriptors: 3 the listening socket of a
  * receiver, 4 a pipe on which it says that the program is written down ("+"), or why there is none.
  */
 #include <errno.h>
@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "record.h"
+#include "service.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -36,7 +37,7 @@
 
 static const int not_ours[] = { SIGINT, SIGHUP, SIGTERM, SIGPIPE };
 
-struct job { const char *directory, *role, *user, *work; char **command; const struct passwd *account; };
+struct job { const char *directory, *keep, *role, *user, *work; char **command; const struct passwd *account; };
 
 static _Noreturn void refuse(const char *what, int code)
 {
@@ -138,6 +139,18 @@ static void write_end(const struct job *job, const struct record_process *progra
 		host_error("%s", host_reason());
 }
 
+/* What the records come to, beyond this boot. */
+static int settle(const struct job *job)
+{
+	struct service_unit u = { 0 };
+	const char *slash = strrchr(job->directory, '/');
+
+	snprintf(u.name, sizeof u.name, "%s", slash ? slash + 1 : job->directory);
+	snprintf(u.directory, sizeof u.directory, "%s", job->directory);
+	snprintf(u.keep, sizeof u.keep, "%s", job->keep);
+	return life_settle(&u);
+}
+
 /* Only the program's descriptors stay with it, and none with the keeper. */
 static void forget_streams(const struct job *job)
 {
@@ -214,7 +227,7 @@ static _Noreturn void keep(const struct job *job)
 		be_program(job, go[0]);
 	}
 	close(go[0]);
-	if (!record_process_get(pid, &program) || write_run(job, &program))
+	if (!record_process_get(pid, &program) || write_run(job, &program) || settle(job))
 		refuse(host_reason(), 0); /* the pipe ends with us, and with it the program that has not begun */
 	if (write(go[1], "+", 1) != 1 || write(READY_FD, "+", 1) != 1)
 		(void)0; /* the program is gone, or the service: both are seen to below, and by the next one */
@@ -223,6 +236,8 @@ static _Noreturn void keep(const struct job *job)
 	forget_streams(job);
 	status = wait_end(job, &program);
 	write_end(job, &program, status);
+	if (settle(job))
+		host_error("%s", host_reason());
 	_exit(0);
 }
 
@@ -242,11 +257,11 @@ int main(int argc, char **argv)
 {
 	struct job job;
 
-	if (argc < 7 || strcmp(argv[5], "--") != 0) {
+	if (argc < 8 || strcmp(argv[6], "--") != 0) {
 		host_error("this is started by optmigd");
 		return 2;
 	}
-	job = (struct job){ .directory = argv[1], .role = argv[2], .user = argv[3], .work = argv[4], .command = argv + 6 };
+	job = (struct job){ .directory = argv[1], .keep = argv[2], .role = argv[3], .user = argv[4], .work = argv[5], .command = argv + 7 };
 	if (strcmp(job.user, "-") != 0)
 		job.account = account_of(job.user);
 	/* Nobody's child and in nobody's session. */

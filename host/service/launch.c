@@ -195,6 +195,7 @@ void launch_begin(struct launch *w, const struct service_unit *u, const struct u
 {
 	launch_add(w, service.keeper);
 	launch_add(w, u->directory);
+	launch_add(w, u->keep);
 	launch_add(w, role);
 	launch_add(w, unit->user ? unit->user : "-");
 	launch_add(w, unit->directory ? unit->directory : "/");

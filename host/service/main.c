@@ -15,7 +15,7 @@
 #include "cli/cli.h"
 #include "daemon/rundir.h"
 #include "mig/mig.h"
-#include "service.h"
+#include "seen.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -29,11 +29,17 @@ static const char help[] =
 	"  --units DIR           the units' files (/etc/optmig/units)\n"
 	"  --socket FILE         where `optmig unit` finds it (OPTMIG_SERVICE_SOCKET, or optmigd.sock in the runtime directory)\n"
 	"  --state DIR           what is written down of programs (OPTMIG_SERVICE_STATE, or beside the runtime directory)\n"
+	"  --keep DIR            what of it outlives the machine's start (OPTMIG_SERVICE_KEEP, /var/lib/optmig/service)\n"
 	"  --group NAME          its members may use the socket, beside this user\n"
 	"  --listen ADDRESS[:PORT]   HTTPS for other hosts (*, port 7780); there is none without a certificate\n"
 	"  --certificate FILE, --key FILE, --ca FILE   this host's, and who signs hosts' (/etc/optmig/tls/host.pem, host.key, ca.pem)\n"
+	"  --crl FILE            the CA's list of revoked certificates; read again when it changes\n"
 	"  --https-user NAME     whose the process is that hears the network (optmigd, or nobody)\n"
+	"  --metrics ADDRESS:PORT    figures for Prometheus, to whoever reaches it (none); --metrics-file FILE: for node_exporter\n"
+	"  --events FILE         what happens, one JSON object a line (the journal's fields alone)\n"
+	"  --audit FILE          what was judged of other machines, only ever appended to (.audit.jsonl in --keep)\n"
 	"  --receive ADDRESS     where programs come to (the address that the other host asked at)\n"
+	"  --fleet DIR           the fleet's key (key.pem) and owners' delegations to it, for tickets (/etc/optmig/fleet)\n"
 	"  --accept defined|any  which programs of other hosts are let in: those that have a unit here (default), or any\n"
 	"  --quiet, --verbose    say less, or more\n"
 	"  --version\n"
@@ -41,18 +47,26 @@ static const char help[] =
 	"Exit status: 0 it was told to end; 1 it cannot begin; 2 usage.\n";
 
 enum { OPT_UNITS = 1, OPT_SOCKET, OPT_STATE, OPT_GROUP, OPT_LISTEN, OPT_CERTIFICATE, OPT_KEY, OPT_CA, OPT_USER, OPT_RECEIVE, OPT_ACCEPT, OPT_QUIET,
-	OPT_VERBOSE, OPT_VERSION, OPT_HELP };
+	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL, OPT_FLEET, OPT_METRICS, OPT_METRICS_FILE, OPT_EVENTS,
+	OPT_AUDIT };
 static const struct option longs[] = {
 	{ "units", required_argument, NULL, OPT_UNITS },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
 	{ "state", required_argument, NULL, OPT_STATE },
+	{ "keep", required_argument, NULL, OPT_KEEP },
 	{ "group", required_argument, NULL, OPT_GROUP },
 	{ "listen", required_argument, NULL, OPT_LISTEN },
 	{ "certificate", required_argument, NULL, OPT_CERTIFICATE },
 	{ "key", required_argument, NULL, OPT_KEY },
 	{ "ca", required_argument, NULL, OPT_CA },
+	{ "crl", required_argument, NULL, OPT_CRL },
 	{ "https-user", required_argument, NULL, OPT_USER },
+	{ "metrics", required_argument, NULL, OPT_METRICS },
+	{ "metrics-file", required_argument, NULL, OPT_METRICS_FILE },
+	{ "events", required_argument, NULL, OPT_EVENTS },
+	{ "audit", required_argument, NULL, OPT_AUDIT },
 	{ "receive", required_argument, NULL, OPT_RECEIVE },
+	{ "fleet", required_argument, NULL, OPT_FLEET },
 	{ "accept", required_argument, NULL, OPT_ACCEPT },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -61,7 +75,7 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static const char *socket_path, *state_path;
+static const char *socket_path, *state_path, *keep_path, *metrics_path, *events_path, *audit_path;
 static struct peer_options peers = { .listen = "*:" SERVICE_PORT, .user = "" };
 
 static int set_group(const char *name)
@@ -91,12 +105,19 @@ static int parse(int argc, char **argv)
 		case OPT_UNITS:       service.units_directory = optarg; break;
 		case OPT_SOCKET:      socket_path = optarg; break;
 		case OPT_STATE:       state_path = optarg; break;
+		case OPT_KEEP:        keep_path = optarg; break;
 		case OPT_GROUP:       error = set_group(optarg); break;
 		case OPT_LISTEN:      peers.listen = optarg; break;
 		case OPT_CERTIFICATE: peers.certificate = optarg; break;
 		case OPT_KEY:         peers.key = optarg; break;
 		case OPT_CA:          peers.ca = optarg; break;
+		case OPT_CRL:         peers.crl = optarg; break;
 		case OPT_USER:        peers.user = optarg; break;
+		case OPT_METRICS:     peers.metrics = optarg; break;
+		case OPT_METRICS_FILE: metrics_path = optarg; break;
+		case OPT_EVENTS:      events_path = optarg; break;
+		case OPT_AUDIT:       audit_path = optarg; break;
+		case OPT_FLEET:       service.fleet = optarg; break;
 		case OPT_RECEIVE:     service.receive = optarg; break;
 		case OPT_ACCEPT:      error = set_accept(optarg); break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
@@ -141,19 +162,44 @@ static int find_programs(void)
 	return 0;
 }
 
+static int check_ours(const char *path)
+{
+	struct stat status;
+
+	if (lstat(path, &status) || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH))
+		return host_fail(OM_EPERM, "%s is not a directory of this user alone", path);
+	return 0;
+}
+
+/* mkdir -p */
+static int find_keep(void)
+{
+	int error = record_keep(keep_path, service.state, record_usual(state_path), service.keep, sizeof service.keep);
+
+	for (char *slash = service.keep + 1; !error; slash++) {
+		slash = strchrnul(slash, '/');
+		const char was = *slash;
+
+		*slash = 0;
+		if (mkdir(service.keep, was ? 0755 : 0700) && errno != EEXIST)
+			error = host_fail(OM_EIO, "%s: %s; --keep names another place", service.keep, strerror(errno));
+		*slash = was;
+		if (!was)
+			break;
+	}
+	return error ? error : check_ours(service.keep);
+}
+
 /* The records' directory: ours alone to write to, and the programs' users must be able to reach their report in it. */
 static int find_state(void)
 {
-	struct stat status;
 	int error = record_folder(state_path, service.state, sizeof service.state);
 
 	if (error)
 		return error;
 	if (mkdir(service.state, 0711) && errno != EEXIST)
 		return host_fail(OM_EIO, "%s: %s", service.state, strerror(errno));
-	if (lstat(service.state, &status) || !S_ISDIR(status.st_mode) || status.st_uid != geteuid() || status.st_mode & (S_IWGRP | S_IWOTH))
-		return host_fail(OM_EPERM, "%s is not a directory of this user alone", service.state);
-	return 0;
+	return check_ours(service.state);
 }
 
 /* What systemd says to this process is nobody else's. */
@@ -233,6 +279,8 @@ static void *signals_main(void *argument)
 			continue;
 		if (signo == SIGHUP) {
 			units_load();
+			peer_reload();
+			events_reopen();
 			continue;
 		}
 		host_note("optmigd ends; programs go on");
@@ -264,7 +312,13 @@ static int begin(int *ret_fd)
 	if (!error)
 		error = find_state();
 	if (!error)
+		error = find_keep();
+	if (!error)
 		error = lock_state();
+	if (!error)
+		error = events_open(events_path);
+	if (!error)
+		error = audit_open(audit_path);
 	if (!error)
 		error = find_certificates();
 	if (!error)
@@ -274,6 +328,8 @@ static int begin(int *ret_fd)
 		units_load();
 	if (!error)
 		error = peer_begin(&peers);
+	if (!error && metrics_path)
+		error = metrics_file_begin(metrics_path);
 	if (!error)
 		error = socket_open(find_socket(), ret_fd);
 	return error;
@@ -284,6 +340,8 @@ int main(int argc, char **argv)
 	int fd, stop;
 
 	service.units_directory = "/etc/optmig/units";
+	service.fleet = "/etc/optmig/fleet";
+	service.began = time(NULL);
 	host_cond_init(&service.changed);
 	umask(022);
 	stop = parse(argc, argv);
@@ -295,5 +353,6 @@ int main(int argc, char **argv)
 	}
 	(void)sd_notify(0, "READY=1\nSTATUS=serving"); /* nothing where there is no systemd */
 	host_error("ready on %s", find_socket());
+	boot_begin();
 	socket_serve(fd);
 }

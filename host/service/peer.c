@@ -6,6 +6,7 @@
  *     https ─▶ main    {"id": N, "answer": {"return" | "error"}}
  *     https ─▶ main    {"id": N, "request": {"command", "arguments"}, "peer", "at"}             one of another host
  *     main ─▶ https    {"id": N, "reply": {"return" | "error"}}
+ *     main ─▶ https    {"id": N, "crl": "PEM"}                                                  answered like a call; the first has no id
  *
  * https has no rights and reads what strangers send; what it says is checked here like what any client says. If it ends, it is started anew,
  * with the socket that is listened at; calls that were under way fail.
@@ -33,6 +34,7 @@
 #define REQUESTS_MAX 32u
 #define AGAIN_S      1
 #define LISTEN_TRIES 60u
+#define CRL_MAX      (256u << 10)
 #define GRACE_S      5u         /* beside a call's own time: for https itself */
 
 struct call { uint64_t id; bool done; json_t *answer; struct call *next; };
@@ -45,8 +47,9 @@ static uint64_t last_id;
 static unsigned request_count;
 static struct channel pair = { .fd = -1 };
 static struct peer_options options;
-static int listen_fd = -1;
+static int listen_fd = -1, metrics_fd = -1;      /* -1: none */
 static char empty[RECORD_PATH_MAX];
+static char *crl_text;          /* in force, of the file as it was last accepted; with the lock */
 
 /* ---- out -------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -122,7 +125,8 @@ int peer_call(const char *to, const char *command, json_t *arguments, unsigned t
 	struct call call = { 0 };
 	char address[NI_MAXHOST], words[300];
 	json_t *body;
-	int error = resolve(to, &name, address, sizeof address);
+	int error = options.certificate ? resolve(to, &name, address, sizeof address) :
+		host_fail(OM_ECONNECTION, "this host has no HTTPS (optmigd --certificate, --key, --ca)");
 
 	if (error) {
 		json_decref(arguments);
@@ -156,6 +160,135 @@ int peer_call(const char *to, const char *command, json_t *arguments, unsigned t
 		return 0;
 	snprintf(words, sizeof words, "%s", host_reason());
 	return host_fail(error, "%s: %s", to, words);
+}
+
+/* ---- the list of revoked certificates ------------------------------------------------------------------------------------------------------ */
+
+/* Return: the file's text, the caller's; NULL with words. */
+static char *read_crl(struct stat *ret)
+{
+	const int fd = open(options.crl, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *text = NULL;
+
+	if (fd < 0 || fstat(fd, ret)) {
+		(void)host_fail(OM_ENOTFOUND, "%s: %s", options.crl, strerror(errno));
+	} else if (!S_ISREG(ret->st_mode) || ret->st_size == 0 || ret->st_size > CRL_MAX) {
+		(void)host_fail(OM_EINVAL, "%s is no file of up to %u bytes", options.crl, CRL_MAX);
+	} else {
+		text = calloc(1, (size_t)ret->st_size + 1);
+		if (!text || host_read_all(fd, text, (size_t)ret->st_size)) {
+			free(text);
+			text = NULL;
+			(void)host_fail(OM_EIO, "%s cannot be read", options.crl);
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return text;
+}
+
+/* Asks https, which has the CA's certificate, and parses what is from outside. */
+static int offer_crl(const char *text, json_t **ret)
+{
+	struct call call = { 0 };
+	int error;
+
+	pthread_mutex_lock(&lock);
+	call.id = ++last_id;
+	call.next = calls;
+	calls = &call;
+	error = send_now(json_pack("{sI ss}", "id", (json_int_t)call.id, "crl", text));
+	if (error)
+		calls = call.next;
+	else
+		error = wait_answer(&call, GRACE_S);
+	pthread_mutex_unlock(&lock);
+	if (!error)
+		error = call.answer ? channel_error_of(call.answer) : OM_ECONNECTION;
+	if (!error)
+		*ret = json_incref(json_object_get(call.answer, "return"));
+	json_decref(call.answer);
+	return error;
+}
+
+static void say_crl(const json_t *what)
+{
+	const json_int_t until = json_integer_value(json_object_get(what, "until"));
+
+	host_note("%s: %d certificates are revoked", options.crl, (int)json_integer_value(json_object_get(what, "revoked")));
+	if (until != -1 && until <= time(NULL))
+		host_error("%s is out of date: no host is believed until there is a newer list", options.crl);
+}
+
+/* A file that is wrong, or gone, changes nothing. Return: false if https is not there just now: again later. */
+static bool load_crl(void)
+{
+	struct stat status;
+	char *text = read_crl(&status);
+	json_t *what = NULL;
+	int error;
+
+	if (!text) {
+		host_error("%s; the list of before stays in force", host_reason());
+		return true;
+	}
+	error = offer_crl(text, &what);
+	if (!error) {
+		pthread_mutex_lock(&lock);
+		free(crl_text);
+		crl_text = text;
+		pthread_mutex_unlock(&lock);
+		say_crl(what);
+		json_decref(what);
+		return true;
+	}
+	free(text);
+	if (error != OM_ECONNECTION && error != OM_ETIMEDOUT)
+		host_error("%s: %s; the list of before stays in force", options.crl, host_reason());
+	return error != OM_ECONNECTION && error != OM_ETIMEDOUT;
+}
+
+static bool crl_wanted;         /* by HUP; with the lock */
+
+void peer_reload(void)
+{
+	pthread_mutex_lock(&lock);
+	crl_wanted = true;
+	pthread_mutex_unlock(&lock);
+}
+
+/* One second after the file has changed its list is in force. */
+static void *crl_main(void *argument)
+{
+	struct stat known = *(struct stat *)argument, now;
+
+	for (;;) {
+		bool wanted;
+
+		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+		memset(&now, 0, sizeof now);
+		(void)stat(options.crl, &now); /* that it has gone is a change */
+		pthread_mutex_lock(&lock);
+		wanted = crl_wanted;
+		crl_wanted = false;
+		pthread_mutex_unlock(&lock);
+		if (!wanted && now.st_ino == known.st_ino && now.st_size == known.st_size && now.st_mtim.tv_sec == known.st_mtim.tv_sec &&
+		    now.st_mtim.tv_nsec == known.st_mtim.tv_nsec)
+			continue;
+		if (load_crl())
+			known = now;
+	}
+	return NULL;
+}
+
+static int begin_crl(void)
+{
+	static struct stat status;
+
+	crl_text = read_crl(&status);
+	if (!crl_text)
+		return OM_EINVAL;
+	return host_thread_begin(crl_main, &status) ? host_fail(OM_ENOMEM, "no thread") : 0;
 }
 
 /* ---- in --------------------------------------------------------------------------------------------------------------------------------- */
@@ -223,7 +356,9 @@ static void hear(json_t *message)
 
 static int spawn(pid_t *ret_pid)
 {
-	const char *argv[] = { service.https, options.certificate, options.key, options.ca, options.user, empty, NULL };
+	const bool serves = options.certificate != NULL;
+	const char *argv[] = { service.https, serves ? options.certificate : "-", serves ? options.key : "-", serves ? options.ca : "-", options.user, empty,
+		options.crl ? "+" : "-", metrics_fd >= 0 ? "+" : "-", NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t set;
@@ -237,7 +372,10 @@ static int spawn(pid_t *ret_pid)
 	posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, 2, 1);
 	posix_spawn_file_actions_adddup2(&actions, ends[1], 3);
-	posix_spawn_file_actions_adddup2(&actions, listen_fd, 4);
+	if (listen_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, listen_fd, 4);
+	if (metrics_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, metrics_fd, 5);
 	posix_spawnattr_init(&attributes);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attributes, &set);
@@ -269,7 +407,10 @@ static int begin(pid_t *ret_pid)
 
 	if (error)
 		return error;
-	error = channel_receive(&pair, 10000, &first);
+	if (options.crl)
+		error = channel_send(&pair, json_pack("{ss}", "crl", crl_text));
+	if (!error)
+		error = channel_receive(&pair, 10000, &first);
 	if (!error)
 		error = channel_error_of(first);
 	else if (error == OM_ECONNECTION)
@@ -314,12 +455,12 @@ static void *peer_main(void *argument)
 }
 
 /* The process of an optmigd that was killed notices that a little later. */
-static int listen_patiently(const struct mig_address *address, char text[MIG_ADDRESS_TEXT])
+static int listen_patiently(const struct mig_address *address, int *ret_fd, char text[MIG_ADDRESS_TEXT])
 {
 	int error;
 
 	for (unsigned tries = 0;; tries++) {
-		error = mig_listen(address, &listen_fd, text);
+		error = mig_listen(address, ret_fd, text);
 		if (error != OM_EEXISTS || tries >= LISTEN_TRIES)
 			return error;
 		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
@@ -332,27 +473,43 @@ int peer_begin(const struct peer_options *given)
 	char text[MIG_ADDRESS_TEXT];
 	pthread_t thread;
 	pid_t pid;
-	int error;
+	int error = 0;
 
 	options = *given;
 	host_cond_init(&answered);
 	/* Before anybody looks a name up. */
 	(void)__nss_configure_lookup("hosts", "files");
-	if (!options.certificate)
+	if (!options.certificate && options.crl)
+		return host_fail(OM_EINVAL, "--crl without --certificate: there is no HTTPS whose certificates could be revoked");
+	if (!options.certificate && !options.metrics)
 		return 0;
 	snprintf(empty, sizeof empty, "%s/.empty", service.state);
 	if (mkdir(empty, 0555) && errno != EEXIST)
 		return host_fail(OM_EIO, "%s: %s", empty, strerror(errno));
-	error = parse_address(options.listen, &address);
+	if (options.certificate) {
+		error = parse_address(options.listen, &address);
+		if (!error)
+			error = listen_patiently(&address, &listen_fd, text);
+		if (error)
+			return error;
+		listen_fd = launch_raise_fd(listen_fd);
+		host_note("HTTPS on %s", text);
+	}
+	if (options.metrics) {
+		error = mig_address_parse(options.metrics, &address);
+		if (!error)
+			error = listen_patiently(&address, &metrics_fd, text);
+		if (error)
+			return error;
+		metrics_fd = launch_raise_fd(metrics_fd);
+		host_note("metrics on http://%s/metrics", text);
+	}
+	if (options.crl)
+		error = begin_crl();
 	if (!error)
-		error = listen_patiently(&address, text);
+		error = begin(&pid);
 	if (error)
 		return error;
-	listen_fd = launch_raise_fd(listen_fd);
-	error = begin(&pid);
-	if (error)
-		return error;
-	host_note("HTTPS on %s", text);
 	if (pthread_create(&thread, NULL, peer_main, (void *)(intptr_t)pid))
 		return host_fail(OM_ENOMEM, "no thread");
 	return 0;

@@ -101,6 +101,11 @@ static bool is_one_of(const char *word, const char *list)
 	return length > 0 && at && (at == list || at[-1] == ' ') && (at[length] == 0 || at[length] == ' ');
 }
 
+bool program_has_left(const struct program *p)
+{
+	return strcmp(text(p->report, "role"), "source") == 0 && strcmp(text(p->report, "status"), "completed") == 0;
+}
+
 /* Has a receiver become its program? What it reports of last is a move of that, or how it came. */
 static bool has_come(const struct program *p)
 {
@@ -161,8 +166,8 @@ static enum service_state end_of(const struct program *p)
 	const json_t *status = json_object_get(p->end, "status");
 
 	if (!p->written)
-		return STATE_STOPPED;
-	if (strcmp(text(p->report, "role"), "source") == 0 && strcmp(text(p->report, "status"), "completed") == 0)
+		return life_state(p);
+	if (program_has_left(p))
 		return STATE_MOVED;
 	/* A receiver that gave up in order: all is as before. */
 	if (p->receiver && !has_come(p) && (status || p->report))
@@ -180,8 +185,11 @@ static bool is_unsure(const struct program *p)
 {
 	const json_t *move = p->move;
 
+	if (p->life)
+		return life_unsure(p);
+	/* One that ended in order left what was before, and that may be a failure. */
 	if (p->state == STATE_FAILED && p->receiver && !has_come(p))
-		return true;
+		return !json_object_get(p->end, "status") && !p->report;
 	return p->state == STATE_FAILED && move && (!p->report || strcmp(text(p->report, "role"), "source") != 0 ||
 		strcmp(text(p->report, "session"), text(move, "session")) == 0);
 }
@@ -200,10 +208,32 @@ static void look_at_inner(const struct service_unit *u, struct program *p)
 	json_decref(record);
 }
 
-static void look_at_records(const struct service_unit *u, struct program *p)
+/* Return: false if there are none of this boot: others speak of processes that cannot be. */
+static bool look_at_run(const struct service_unit *u, struct program *p)
 {
 	json_t *run;
 
+	if (record_read(u->directory, RECORD_RUN, &run))
+		return false;
+	if (strcmp(text(run, "boot"), record_boot()) == 0) {
+		p->written = true;
+		p->receiver = strcmp(text(run, "role"), "receive") == 0;
+		p->began = json_integer_value(json_object_get(run, "began"));
+		record_process_read(json_object_get(run, "program"), &p->process);
+		record_process_read(json_object_get(run, "keeper"), &p->keeper);
+	}
+	json_decref(run);
+	return p->written;
+}
+
+static void look_at_records(const struct service_unit *u, struct program *p)
+{
+	json_t *come;
+
+	if (!look_at_run(u, p)) {
+		life_look(u, p);
+		return;
+	}
 	if (record_read(u->directory, RECORD_END, &p->end))
 		p->end = NULL;
 	if (record_read(u->directory, RECORD_MOVE, &p->move))
@@ -212,22 +242,10 @@ static void look_at_records(const struct service_unit *u, struct program *p)
 		p->stop = NULL;
 	if (record_read(u->directory, RECORD_BEFORE, &p->before))
 		p->before = NULL;
-	if (record_read(u->directory, RECORD_COME, &run) == 0) {
+	if (record_read(u->directory, RECORD_COME, &come) == 0) {
 		p->come = true;
-		json_decref(run);
+		json_decref(come);
 	}
-	if (record_read(u->directory, RECORD_RUN, &run))
-		return;
-	p->written = true;
-	p->receiver = strcmp(text(run, "role"), "receive") == 0;
-	p->began = json_integer_value(json_object_get(run, "began"));
-	if (strcmp(text(run, "boot"), record_boot()) == 0) {
-		record_process_read(json_object_get(run, "program"), &p->process);
-		record_process_read(json_object_get(run, "keeper"), &p->keeper);
-	} else {
-		p->written = false; /* the machine was started anew: what moved away then may be here again */
-	}
-	json_decref(run);
 }
 
 /* Its keeper writes how it ended a moment after it has. */
@@ -254,6 +272,7 @@ static void note_come(const struct service_unit *u, struct program *p)
 	p->come = true;
 	if (record_write(u->directory, RECORD_COME, json_pack("{sI}", "when", (json_int_t)time(NULL))))
 		host_error("%s: %s", u->name, host_reason());
+	life_note(u);
 }
 
 void program_look(const struct service_unit *u, bool asks, struct program *p)
@@ -266,7 +285,7 @@ void program_look(const struct service_unit *u, bool asks, struct program *p)
 	p->kept = p->written && record_process_alive(&p->keeper);
 	if (p->alive && asks)
 		ask(p);
-	if (!p->report && record_read(u->directory, RECORD_REPORT, &p->report))
+	if (!p->report && p->written && record_read(u->directory, RECORD_REPORT, &p->report))
 		p->report = NULL;
 	/* It may have ended since it was asked, and its keeper have written why. */
 	if (p->alive && !p->info && !record_process_alive(&p->process))
@@ -286,6 +305,7 @@ void program_done(struct program *p)
 	json_decref(p->move);
 	json_decref(p->stop);
 	json_decref(p->before);
+	json_decref(p->life);
 	*p = (struct program){ 0 };
 }
 

@@ -15,6 +15,7 @@
 
 #define STAT_MAX   1024
 #define RECORD_MAX (1u << 20)
+#define KEEP_OF_ROOT "/var/lib/optmig/service"
 
 static char boot[40];
 
@@ -180,4 +181,34 @@ int record_folder(const char *given, char *ret, size_t size)
 	if (error)
 		return error;
 	return length < 0 || (size_t)length >= size || *ret != '/' ? host_fail(OM_EINVAL, "the records' directory: a whole path of less than %zu bytes", size) : 0;
+}
+
+bool record_usual(const char *given)
+{
+	static const char *const names[] = { "OPTMIG_SERVICE_STATE", "OPTMIG_RUNTIME_DIR" };
+
+	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *value = getenv(names[i]);
+
+		if (value && *value)
+			return false;
+	}
+	return !given;
+}
+
+/* Where STATE is elsewhere, so are other hosts' that share this machine's files: what is kept is never shared unless that is said. */
+int record_keep(const char *given, const char *state, bool usual, char *ret, size_t size)
+{
+	const char *own = given ? given : getenv("OPTMIG_SERVICE_KEEP"), *home = getenv("HOME");
+	int length;
+
+	if (own && *own)
+		length = snprintf(ret, size, "%s", own);
+	else if (usual && geteuid() == 0)
+		length = snprintf(ret, size, "%s", KEEP_OF_ROOT);
+	else if (usual && home && *home == '/')
+		length = snprintf(ret, size, "%s/.local/state/optmig/service", home);
+	else
+		length = snprintf(ret, size, "%s-keep", state);
+	return length < 0 || (size_t)length >= size || *ret != '/' ? host_fail(OM_EINVAL, "the directory of what is kept: a whole path of less than %zu bytes", size) : 0;
 }

@@ -19,6 +19,10 @@
  *         listen.json          by the service: where its receiver listens
  *         output               what the program prints, where there is no journal
  *
+ *     KEEP                     OPTMIG_SERVICE_KEEP; else /var/lib/optmig/service, or STATE with "-keep" behind it where that is another than usual
+ *       NAME/life.json         by the keeper and the service (life.c): what outlives the machine's start
+ *
+ * STATE need not outlive that, and says nothing of programs that were begun before: numbers of processes mean nothing then. KEEP does.
  * Each appears whole, by rename(2); but report.json, whose writer has no rights here, is written in place and counts if it can be read.
  */
 #ifndef OPTMIG_HOST_SERVICE_RECORD_H
@@ -43,10 +47,17 @@
 #define RECORD_LISTEN "listen.json"
 #define RECORD_UNIT   "unit.json"
 #define RECORD_REPORT "report.json"
+#define RECORD_LIFE   "life.json"
 
 /* STATE. @given: by an option, or NULL. Return: OM_EINVAL (no whole path, or too long), OM_ENOTFOUND, OM_EPERM (of the runtime directory). */
 __attribute__((warn_unused_result))
 int record_folder(const char *given, char *ret, size_t size);
+
+/* KEEP. @given: by an option, or NULL. @state: STATE; @usual: neither an option nor the environment says where that is. Return: OM_EINVAL. */
+__attribute__((warn_unused_result))
+int record_keep(const char *given, const char *state, bool usual, char *ret, size_t size);
+/* Neither the environment nor `given` says where STATE is. */
+bool record_usual(const char *given);
 
 /* A process and no other: numbers are used again. */
 struct record_process { pid_t pid; uint64_t start_ticks; };

@@ -20,6 +20,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <time.h>
 #include "daemon/channel.h"
 #include "record.h"
 #include "unit.h"
@@ -44,6 +45,7 @@ const char *service_state_name(enum service_state state);
 struct service_unit {
 	char name[UNIT_NAME_MAX];
 	char directory[RECORD_PATH_MAX];        /* its records */
+	char keep[RECORD_PATH_MAX];             /* what outlives the machine's start; "": not kept here */
 	bool defined;                           /* false: undefined, and left in the table */
 	bool transient;                         /* by `define`, not by a file */
 	struct unit unit;
@@ -52,6 +54,9 @@ struct service_unit {
 	bool cancelled;                         /* somebody wants its move not to be */
 	char move_to[256];                      /* with OP_MOVING: where to */
 	unsigned failures;                      /* since it last ran for a while; its followers', one after the other */
+	char judged[128], counted[80];          /* sessions of which it was written down what was judged, and that were counted: its follower's */
+	json_t *last_move;                      /* the report of the last that has ended, or NULL */
+	time_t last_move_at;
 	struct service_unit *next;
 };
 
@@ -59,12 +64,14 @@ struct service {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;                 /* some unit's op or follower has changed */
 	struct service_unit *units;
-	char state[RECORD_PATH_MAX - UNIT_NAME_MAX - 2];
+	char state[RECORD_PATH_MAX - UNIT_NAME_MAX - 2], keep[RECORD_PATH_MAX - UNIT_NAME_MAX - 2];
 	const char *units_directory;            /* of unit files */
 	char optmig[4096], keeper[4096], https[4096];   /* programs */
 	char **environment;                     /* of all that it starts: its own, without what systemd says to it alone */
 	const char *receive;                    /* where receivers listen; NULL: where the peer asked */
+	const char *fleet;                      /* where the fleet's key is, and what owners have delegated to it */
 	bool accept_any;                        /* programs of peers that no unit here names */
+	int64_t began;                          /* when this service was */
 	gid_t group;                            /* who may use the socket beside root; 0: nobody */
 };
 extern struct service service;
@@ -105,10 +112,13 @@ struct program {
 	bool unsure;                            /* it ended in the middle of a move: it may run there */
 	json_t *info, *report;                  /* what it says, or what is left of it; NULL: nothing */
 	json_t *end, *move, *stop, *before;     /* records, or NULL */
+	json_t *life;                           /* with nothing of this boot: what was kept, or NULL */
 };
 /* Asks the process, too, unless only the records are wanted. @ret: give it to program_done(). */
 void program_look(const struct service_unit *u, bool ask, struct program *ret);
 void program_done(struct program *program);
+/* How its last migration ended, by its own word: it has left. */
+bool program_has_left(const struct program *p);
 /* The control socket of the process or its child. Return: OM_ENOTFOUND. */
 __attribute__((warn_unused_result))
 int program_connect(pid_t pid, struct channel *ret);
@@ -116,6 +126,26 @@ int program_connect(pid_t pid, struct channel *ret);
 json_t *program_json(const struct service_unit *u, const struct program *p);
 /* The same with what is known of the unit (units.c). */
 json_t *program_status(struct service_unit *u);
+
+/* ---- life.c: what outlives the machine's start ---------------------------------------------------------------------------------------------- */
+
+/* Writes down what the records of this boot come to: nothing if it ended in order. Return: OM_EIO. Context: optmigd, keeper. */
+__attribute__((warn_unused_result))
+int life_settle(const struct service_unit *u);
+/* The same for whoever can do nothing about it: an error is said. */
+void life_note(const struct service_unit *u);
+/* What was kept: @p->life, and what follows from it. Context: program_look(). */
+void life_look(const struct service_unit *u, struct program *p);
+enum service_state life_state(const struct program *p);
+bool life_unsure(const struct program *p);
+/* It is not begun again by itself. */
+__attribute__((warn_unused_result))
+int life_hold(const struct service_unit *u);
+
+/* ---- boot.c --------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Units that say so are started, once after each start of the machine. Context: main's, when others are served. */
+void boot_begin(void);
 
 /* ---- follow.c --------------------------------------------------------------------------------------------------------------------------- */
 
@@ -139,6 +169,9 @@ int service_move(struct client *client, const json_t *arguments, json_t **ret);
 __attribute__((warn_unused_result))
 int service_cancel(const char *name, json_t **ret);
 json_t *service_host(void);
+/* For a move of a program with an owner, else NULL: its bytes in hexadecimal digits, the caller's to free. Return: OM_ETICKET, OM_EPERM, and the peer's. */
+__attribute__((warn_unused_result))
+int ticket_for(const struct service_unit *u, const struct program *p, const char *to, char **ret);
 
 /* ---- socket.c --------------------------------------------------------------------------------------------------------------------------- */
 
@@ -153,10 +186,12 @@ void socket_tell_client(struct client *client, json_t *event);
 
 /* ---- peer.c: other hosts, by way of https ----------------------------------------------------------------------------------------------- */
 
-struct peer_options { const char *listen, *certificate, *key, *ca, *user; };
+struct peer_options { const char *listen, *certificate, *key, *ca, *user, *crl, *metrics; };
 /* Return: OM_EIO, OM_EINVAL (bad certificate), OM_EPERM. */
 __attribute__((warn_unused_result))
 int peer_begin(const struct peer_options *options);
+/* Reads the list of revoked certificates again. */
+void peer_reload(void);
 /* @to: ADDRESS[:PORT]. @ret: the answer's "return". Return: as the peer's, or OM_ECONNECTION, OM_EAUTH, OM_ETIMEDOUT. */
 __attribute__((warn_unused_result))
 int peer_call(const char *to, const char *command, json_t *arguments, unsigned timeout_s, json_t **ret);

@@ -13,7 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "client.h"
-#include "service.h"
+#include "seen.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -51,6 +51,10 @@ void socket_tell_client(struct client *client, json_t *event)
 
 void socket_tell(json_t *event)
 {
+	const char *what = json_string_value(json_object_get(event, "event"));
+
+	if (what && strcmp(what, "progress") != 0)
+		events_note(event);
 	pthread_mutex_lock(&clients_lock);
 	for (struct client *c = clients; c; c = c->next)
 		if (c->watches)

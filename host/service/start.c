@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "launch.h"
+#include "seen.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -120,6 +121,13 @@ static int launch_run(const struct service_unit *u, const struct unit *unit)
 
 /* ---- start ------------------------------------------------------------------------------------------------------------------------------ */
 
+static const char *end_words(const json_t *end)
+{
+	const char *how = json_string_value(json_object_get(end, "how"));
+
+	return !how ? "nobody knows how" : strcmp(how, "signal") == 0 ? "killed" : strcmp(how, "status") == 0 ? "it ended by itself" : how;
+}
+
 static int may_start(const char *name, const struct unit *unit, const struct program *p, bool fresh)
 {
 	const char *to = json_string_value(json_object_get(p->move ? p->move : json_object_get(p->before, "move"), "to"));
@@ -132,8 +140,8 @@ static int may_start(const char *name, const struct unit *unit, const struct pro
 		if (p->unsure && !fresh)
 			return host_fail(OM_ESTATE, "%s was killed in the middle of a move, and may run at the other host%s%s; if it does not: --fresh", name,
 				to ? ", " : "", to ? to : "");
-		return fresh || unit->fresh ? 0 : host_fail(OM_ESTATE, "%s has failed, its memory is lost, and its unit does not say restart = \"fresh\": "
-			"--fresh", name);
+		return fresh || unit->fresh ? 0 : host_fail(OM_ESTATE, "%s has failed (%s), its memory is lost, and its unit does not say restart = \"fresh\": "
+			"--fresh", name, end_words(p->end));
 	case STATE_STOPPED:
 		return 0;
 	default:
@@ -173,6 +181,7 @@ int service_start(const char *name, bool fresh, json_t **ret)
 	struct service_unit *u;
 	struct unit unit;
 	struct program p;
+	char labels[UNIT_NAME_MAX + 16];
 	bool here;
 	int error = units_begin(name, OP_STARTING, &u);
 
@@ -192,6 +201,11 @@ int service_start(const char *name, bool fresh, json_t **ret)
 	if (!error && !here)
 		error = launch_run(u, &unit);
 	program_done(&p);
+	if (!error && !here) {
+		snprintf(labels, sizeof labels, "unit=\"%s\"", name);
+		metrics_add(METRIC_STARTS, labels, 1);
+		socket_tell(json_pack("{ss ss sb}", "event", "start", "name", name, "fresh", fresh));
+	}
 	if (!error) {
 		follow(u);
 		error = wait_begun(u, &unit);

@@ -84,6 +84,12 @@ static int read_output(struct unit *u, const char *text)
 	return read_path(&u->output, text);
 }
 
+static int read_start(struct unit *u, const char *text)
+{
+	u->at_boot = strcmp(text, "boot") == 0;
+	return u->at_boot || strcmp(text, "order") == 0 ? 0 : host_fail(OM_EINVAL, "\"%s\"; there are order and boot", text);
+}
+
 static int read_restart(struct unit *u, const char *text)
 {
 	u->fresh = strcmp(text, "fresh") == 0;
@@ -130,6 +136,12 @@ static int read_stop(struct unit *u, const char *text)
 	return mig_parse_duration(text, &u->stop_ns);
 }
 
+static int read_stop_kill(struct unit *u, const char *text)
+{
+	u->stop_kill = strcmp(text, "true") == 0;
+	return u->stop_kill || strcmp(text, "false") == 0 ? 0 : host_fail(OM_EINVAL, "\"%s\"; there are true and false", text);
+}
+
 enum kind { TEXT, LIST, TABLE };
 
 static const struct key {
@@ -148,6 +160,7 @@ static const struct key {
 	{ "move-address", LIST, false, NULL },
 	{ "directory", TEXT, false, read_directory },
 	{ "output", TEXT, false, read_output },
+	{ "start", TEXT, true, read_start },
 	{ "restart", TEXT, true, read_restart },
 	{ "move", TEXT, true, read_move },
 	{ "mode", TEXT, true, read_mode },
@@ -155,6 +168,7 @@ static const struct key {
 	{ "bandwidth", TEXT, true, read_bandwidth },
 	{ "memory", TEXT, true, read_memory },
 	{ "stop-timeout", TEXT, true, read_stop },
+	{ "stop-kill", TEXT, true, read_stop_kill },
 };
 #define KEY_COUNT (sizeof keys / sizeof *keys)
 
@@ -268,7 +282,7 @@ static int check_whole(const struct unit *u)
 
 int unit_read(const json_t *object, struct unit *ret)
 {
-	struct unit u = { .stop_ns = STOP_NS_DEFAULT };
+	struct unit u = { .stop_ns = STOP_NS_DEFAULT, .stop_kill = true };
 	const char *name;
 	json_t *value;
 	int error = 0;

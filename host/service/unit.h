@@ -9,9 +9,11 @@
  *     arguments       list                                           at the next start
  *     environment     table                                          at the next start
  *     user, ports, owners, move-address, directory, output           at the next start
+ *     start           order | boot                                   when the machine starts
  *     restart         never | fresh                                  at once
  *     move            live | stop | never                            at once
- *     mode, downtime-limit, bandwidth, memory, stop-timeout          at once
+ *     mode, downtime-limit, bandwidth, memory, stop-timeout,         at once
+ *     stop-kill
  *
  * Whatever the source, a unit is one JSON object whose values are texts, lists of texts and a table of texts; unit_read() is the only
  * code that decides what is one. Unknown keys and other types are errors.
@@ -35,7 +37,9 @@ struct unit {
 	json_t *object;                 /* what the texts below point into */
 	const char *name, *image, *user, *ports, *owners, *directory, *output, *mode;   /* NULL: not given, but for the name and image */
 	const json_t *arguments, *environment, *move_addresses;                         /* NULL: not given */
+	bool at_boot;                   /* the machine's first optmigd starts it */
 	bool fresh;                     /* may be started again though its memory is lost */
+	bool stop_kill;                 /* what has been told to end, and does not in time, is killed */
 	enum unit_move move;
 	uint64_t downtime_ns, bandwidth, memory_bytes, stop_ns;                         /* 0: not given (stop_ns: never) */
 };

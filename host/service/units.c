@@ -47,6 +47,7 @@ static int entry(const char *name, struct service_unit **ret)
 			return host_fail(OM_ENOMEM, "no memory");
 		snprintf(u->name, sizeof u->name, "%s", name);
 		snprintf(u->directory, sizeof u->directory, "%s/%s", service.state, name);
+		snprintf(u->keep, sizeof u->keep, "%s/%s", service.keep, name);
 		u->next = service.units;
 		service.units = u;
 	}

@@ -177,6 +177,7 @@ class Bed:
         self.optmigd = (B / "bin" / "optmigd") if optmigd is None else optmigd       # False: none
         self.agent = pathlib.Path(agent)
         self.environment = dict(os.environ, OPTMIG_QUIET="1", OPTMIG_SGX="emu", OPTMIG_HOST_DIR="/run/optmig-host", PATH=f"{B}/bin:{os.environ['PATH']}:/usr/sbin:/sbin", LC_ALL="C")
+        self.environment["OPTMIG_SERVICE_KEEP"] = "/run/optmig-host/keep"       # a disk: it is there again when the node is
         self.environment.update(environment or {})
         self.spaces, self.daemons, self.hub = {}, {}, None
         self.down_nodes = set()         # whose Pacemaker is not running, or cut off: nobody to ask

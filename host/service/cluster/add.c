@@ -21,7 +21,7 @@
 
 /* The agent's parameters that are options here, by the same name. */
 static const char *const parameters[] = { "unit", "image", "arguments", "environment", "user", "ports", "owners", "move-address", "directory", "restart", "move",
-	"mode", "downtime-limit", "bandwidth", "memory", "stop-timeout" };
+	"mode", "downtime-limit", "bandwidth", "memory", "stop-timeout", "stop-kill" };
 #define PARAMETER_COUNT (sizeof parameters / sizeof parameters[0])
 
 struct resource {
@@ -227,7 +227,7 @@ static int add(const struct resource *resource)
 static const char add_help[] =
 	"usage: optmig cluster add NAME --image IMAGE [OPTIONS]\n"
 	"Gives a program to the cluster, which starts it. The options are the unit's: --arguments, --environment, --user, --ports, --owners, --move-address,\n"
-	"--directory, --restart never|fresh, --move live|stop|never, --mode, --downtime-limit, --bandwidth, --memory, --stop-timeout; or --unit NAME takes a unit file.\n\n"
+	"--directory, --restart never|fresh, --move live|stop|never, --mode, --downtime-limit, --bandwidth, --memory, --stop-timeout, --stop-kill true|false; or --unit NAME takes a unit file.\n\n"
 	"  --memory SIZE    what it needs on a node, also while it comes there; the timeout of a move follows from it and --bandwidth\n"
 	"  --priority N     which programs are placed first where there is not room for all\n"
 	"  --apart GROUP    not on one node with others of the group, if that can be had\n"

@@ -177,6 +177,37 @@ static void records(void **state)
 	assert_int_equal(record_write("/nowhere", "x.json", json_object()), OM_EIO);
 }
 
+static void kept_where(void **state)
+{
+	char path[64];
+
+	(void)state;
+	unsetenv("OPTMIG_SERVICE_KEEP");
+	assert_int_equal(record_keep(NULL, "/run/x", false, path, sizeof path), 0);
+	assert_string_equal(path, "/run/x-keep"); /* never the machine's own where the records are not */
+	assert_int_equal(record_keep("relative", "/run/x", true, path, sizeof path), OM_EINVAL);
+	setenv("OPTMIG_SERVICE_KEEP", "/var/there", 1);
+	assert_int_equal(record_keep(NULL, "/run/x", true, path, sizeof path), 0);
+	assert_string_equal(path, "/var/there");
+	assert_int_equal(record_keep("/given", "/run/x", true, path, sizeof path), 0);
+	assert_string_equal(path, "/given");
+	assert_int_equal(record_keep("/given", "/run/x", true, path, 4), OM_EINVAL);
+	unsetenv("OPTMIG_SERVICE_KEEP");
+}
+
+static void stops_and_starts(void **state)
+{
+	struct unit u;
+
+	(void)state;
+	read_object("{\"name\":\"a\",\"image\":\"/x\"}", &u);
+	assert_true(u.stop_kill && !u.at_boot);
+	unit_done(&u);
+	read_object("{\"name\":\"a\",\"image\":\"/x\",\"stop-kill\":\"false\",\"start\":\"boot\"}", &u);
+	assert_true(!u.stop_kill && u.at_boot);
+	unit_done(&u);
+}
+
 /* ---- the network ---------------------------------------------------------------------------------------------------------------------- */
 
 static void requests(void **state)
@@ -216,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_file), cmocka_unit_test(bad_files), cmocka_unit_test(comparison), cmocka_unit_test(records), cmocka_unit_test(requests),
+		cmocka_unit_test(kept_where), cmocka_unit_test(stops_and_starts),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

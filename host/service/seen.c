@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From reports to figures and verdicts. A session is counted once, at its end; what was judged of the other side is written down when it is known. */
+#include <stdio.h>
+#include <string.h>
+#include "seen.h"
+#include "strerror.h"
+#include "util.h"
+
+static const char *text(const json_t *object, const char *name)
+{
+	const char *value = json_string_value(json_object_get(object, name));
+
+	return value ? value : "";
+}
+
+static double number(const json_t *object, const char *name)
+{
+	return json_number_value(json_object_get(object, name));
+}
+
+static bool is_one_of(const char *word, const char *const *list)
+{
+	for (; *list; list++)
+		if (strcmp(word, *list) == 0)
+			return true;
+	return false;
+}
+
+/* ---- verdicts ------------------------------------------------------------------------------------------------------------------------------ */
+
+/* Return: NULL if nothing has been judged. */
+static const char *verdict_of(const json_t *report, bool ended)
+{
+	static const char *const refusals[] = { "OM_EIDENTITY", "OM_EPOLICY", "OM_EQUOTE", "OM_EEXPIRED", "OM_EREVOKED", "OM_EDEBUG", "OM_ETICKET", NULL };
+	const char *error = text(report, "error");
+
+	if (is_one_of(error, refusals))
+		return "refused";
+	if (*text(report, "peer-platform"))
+		return "accepted";
+	/* That the other side has judged us is its log's matter; ours says what it gave as the reason. */
+	return ended && strcmp(error, "OM_EABORTED") == 0 ? "refused-there" : NULL;
+}
+
+static void judge(struct service_unit *u, const json_t *report, bool ended)
+{
+	const char *verdict = verdict_of(report, ended), *error = text(report, "error");
+	const bool refused = verdict && strcmp(verdict, "accepted") != 0;
+	char key[sizeof u->judged], labels[128];
+	json_t *entry;
+
+	if (!verdict)
+		return;
+	snprintf(key, sizeof key, "%.80s %s", text(report, "session"), verdict);
+	if (strcmp(key, u->judged) == 0)
+		return;
+	memcpy(u->judged, key, sizeof key);
+	snprintf(labels, sizeof labels, "verdict=\"%s\",reason=\"%s\"", verdict, refused ? error : "");
+	metrics_add(METRIC_VERDICTS, labels, 1);
+	entry = json_pack("{ss ss ss}", "unit", u->name, "verdict", verdict, "direction", strcmp(text(report, "role"), "source") == 0 ? "out" : "in");
+	for (const char *const *name = (const char *const[]){ "peer", "session", "mrenclave", "policy", "instance", "peer-mrenclave", "peer-platform", "peer-attestation", NULL };
+	     *name; name++)
+		if (*text(report, *name))
+			json_object_set(entry, *name, json_object_get(report, *name));
+	if (refused) {
+		json_object_set_new(entry, "error", json_string(error));
+		json_object_set_new(entry, "reason", json_string(text(report, "error-desc")));
+	}
+	audit_write(entry);
+}
+
+/* ---- moves --------------------------------------------------------------------------------------------------------------------------------- */
+
+static void count(const json_t *report, const char *direction, const char *result)
+{
+	const json_t *ram = json_object_get(report, "ram");
+	const double downtime = number(report, "downtime") / 1e3, fault = number(json_object_get(report, "postcopy"), "fault-max-us") / 1e6;
+	char labels[160];
+
+	snprintf(labels, sizeof labels, "direction=\"%s\",result=\"%s\"", direction, result);
+	metrics_add(METRIC_MOVES, labels, 1);
+	snprintf(labels, sizeof labels, "direction=\"%s\"", direction);
+	metrics_add(METRIC_BYTES, labels, number(ram, "transferred"));
+	metrics_add(METRIC_ROUNDS, labels, number(ram, "dirty-sync-count"));
+	if (strcmp(result, "completed") == 0) {
+		metrics_observe(METRIC_DOWNTIME, labels, downtime);
+		metrics_observe(METRIC_GAP, labels, downtime > fault ? downtime : fault);
+		return;
+	}
+	if (strcmp(result, "failed") != 0)
+		return;
+	snprintf(labels, sizeof labels, "direction=\"%s\",cause=\"%.60s\"", direction, text(report, "error"));
+	metrics_add(METRIC_FAILURES, labels, 1);
+}
+
+void seen_report(struct service_unit *u, const json_t *report, bool ended)
+{
+	static const char *const ends[] = { "completed", "failed", "cancelled", NULL };
+	const char *status = text(report, "status"), *role = text(report, "role"), *session = text(report, "session");
+	const char *direction = strcmp(role, "source") == 0 ? "out" : "in";
+	const bool is_end = is_one_of(status, ends), is_move = strcmp(role, "source") == 0 || strcmp(role, "destination") == 0;
+
+	if (!is_move || !*session)
+		return;
+	judge(u, report, ended);
+	if (!is_end || strcmp(session, u->counted) == 0)
+		return;
+	snprintf(u->counted, sizeof u->counted, "%s", session);
+	count(report, direction, status);
+	pthread_mutex_lock(&service.lock);
+	json_decref(u->last_move);
+	u->last_move = json_deep_copy(report);
+	u->last_move_at = time(NULL);
+	pthread_mutex_unlock(&service.lock);
+	metrics_file_now();
+}
+
+void seen_refused(const char *name, const char *to, int error)
+{
+	char labels[128];
+
+	metrics_add(METRIC_MOVES, "direction=\"out\",result=\"refused\"", 1);
+	snprintf(labels, sizeof labels, "direction=\"out\",cause=\"%s\"", om_errname(error));
+	metrics_add(METRIC_FAILURES, labels, 1);
+	socket_tell(json_pack("{ss ss ss ss ss}", "event", "refused", "name", name, "to", to, "error", om_errname(error), "reason", host_reason()));
+}
