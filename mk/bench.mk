@@ -38,6 +38,13 @@ $(B)/bench/guest-kernel/.unpacked: $(B)/.deps-bench
 	@mkdir -p $(@D)
 	cd $(@D) && apt-get download "$$(apt-cache depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-.*\)/\1/p')" && dpkg-deb -x linux-image-*.deb . && rm -f *.deb
 	@touch $@
+$(B)/bench/programs/sparse: bench/programs/sparse.c $(TOOLCHAIN)
+	@mkdir -p $(@D)
+	$(B)/bin/optmig-cc -O2 -Xoptmig heap=1000G -Xoptmig elrange=1024G $< -o $@
+## make bench-sparse   does the stop grow with address space? little and much memory, as many pages touched
+.PHONY: bench-sparse
+bench-sparse: all $(B)/bench/programs/sparse
+	bench/sparse $(BENCH_ARGS)
 ## make bench-cipher   AES-256-GCM of each kind of CPU against OpenSSL on the same, as JSON
 .PHONY: bench-cipher
 bench-cipher: $(B)/bench/programs/datapath

@@ -50,12 +50,16 @@ $(B)/host/mig/engine-held.so: $(MIG_HELD_SRC:%.c=$(B)/held/mig/%.o) $(patsubst %
 	$(BEARSSL_SRC:%=$(B)/host/mig/bearssl/%.o)
 	$(CLANG) -shared -Wl,-Bsymbolic,--wrap=om_gcm_seal -o $@ $^ -lpthread
 $(eval $(call mig_test,host,schedule,-held))
+$(B)/host/tests/unit/mig/test_sets: $(patsubst %,$(B)/host/mig/%.o,tests/unit/mig/test_sets trusted/mig/set)
+	@mkdir -p $(@D)
+	$(CLANG) -o $@ $^ -lpthread
+TESTS += $(B)/host/tests/unit/mig/test_sets
 # Searches its own memory, all of it: not with ASan's redzones.
 $(eval $(call mig_test,host,secrets))
 -include $(shell find $(B)/host/mig $(B)/san/mig $(B)/tsan/mig $(B)/held/mig -name '*.d' 2>/dev/null)
 .PHONY: mig-test
 ## make mig-test       unit tests of the migration engine only
-mig-test: $(B)/host/tests/unit/mig/test_secrets $(B)/host/tests/unit/mig/test_schedule $(B)/san/tests/unit/mig/test_nonces $(B)/san/tests/unit/mig/test_evidence $(B)/san/tests/unit/mig/test_spoilt $(foreach w,san tsan,$(B)/$(w)/tests/unit/mig/test_hostile) $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
+mig-test: $(B)/host/tests/unit/mig/test_sets $(B)/host/tests/unit/mig/test_secrets $(B)/host/tests/unit/mig/test_schedule $(B)/san/tests/unit/mig/test_nonces $(B)/san/tests/unit/mig/test_evidence $(B)/san/tests/unit/mig/test_spoilt $(foreach w,san tsan,$(B)/$(w)/tests/unit/mig/test_hostile) $(foreach w,host san,$(foreach t,$(MIG_TESTS),$(B)/$(w)/tests/unit/mig/test_$(t)))
 	tests/run $^
 
 # Fuzz targets of the protocol.

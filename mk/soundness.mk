@@ -6,18 +6,23 @@ $(ORACLE): $(call objs,host,tests/soundness/oracle.c tests/soundness/rounds.c)
 	$(CLANG) $^ -o $@
 TESTS += tests/soundness/mutants tests/soundness/moves
 TEST_DEPS += $(ORACLE) $(TOOLCHAIN) $(MIGRATE_PROGRAMS)
-# Runtimes in which a page that was given back is used again without one of the rules for it.
-KEPT_MUTANTS := $(foreach m,zero guard card,$(B)/tests/soundness/kept-$(m)/librt.a)
-$(B)/tests/soundness/kept-%/kept.c: trusted/rt/kept.c tests/soundness/kept_mutants
-	@mkdir -p $(@D)
-	tests/soundness/kept_mutants spoil $* < $< > $@
-$(B)/tests/soundness/kept-%/librt.a: $(B)/tests/soundness/kept-%/kept.c $(B)/trusted/rt.o
-	$(CLANG) $(CFLAGS_trusted) $(INC_trusted) -c $< -o $(@D)/kept.o
-	$(call trusted_object_as,$(@D)/rt.o,$(@D)/kept.o $(filter-out %/rt/kept.o,$(TRUSTED_OBJS) $(call objs,trusted,$(TRUSTED_TESTING_SRC))),$(TRUSTED_EXPORTS) __optmig_verify_store)
-	rm -f $@; $(AR) rcs $@ $(@D)/rt.o
-.SECONDARY: $(KEPT_MUTANTS:librt.a=kept.c)
-TESTS += tests/soundness/kept_mutants
-TEST_DEPS += $(KEPT_MUTANTS) $(MIGRATE_PROGRAMS)
+# Runtimes without one of the rules that tests/soundness/rt_mutants knows: its name, and the file that has it.
+# $(1) name, $(2) file of trusted/rt
+define rt_mutant
+$(B)/tests/soundness/rt-$(1)/$(2).c: trusted/rt/$(2).c tests/soundness/rt_mutants
+	@mkdir -p $$(@D)
+	tests/soundness/rt_mutants spoil $(1) < $$< > $$@
+$(B)/tests/soundness/rt-$(1)/librt.a: $(B)/tests/soundness/rt-$(1)/$(2).c $(B)/trusted/rt.o
+	$$(CLANG) $$(CFLAGS_trusted) $$(INC_trusted) -c $$< -o $$(@D)/$(2).o
+	$$(call trusted_object_as,$$(@D)/rt.o,$$(@D)/$(2).o $$(filter-out %/rt/$(2).o,$$(TRUSTED_OBJS) $$(call objs,trusted,$$(TRUSTED_TESTING_SRC))),$$(TRUSTED_EXPORTS) __optmig_verify_store)
+	rm -f $$@; $$(AR) rcs $$@ $$(@D)/rt.o
+TEST_DEPS += $(B)/tests/soundness/rt-$(1)/librt.a
+endef
+$(foreach m,zero guard card,$(eval $(call rt_mutant,$(m),kept)))
+$(eval $(call rt_mutant,touched,map))
+$(eval $(call rt_mutant,noted,appmem))
+TESTS += tests/soundness/rt_mutants
+TEST_DEPS += $(MIGRATE_PROGRAMS)
 
 # Random programs against their native builds: a little in the tests, longer in soak, from other seeds every time.
 $(B)/.deps-csmith: mk/soundness.mk | deps

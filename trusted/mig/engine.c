@@ -26,8 +26,7 @@ RT_LOCAL _Atomic uint32_t mig_buffers_used;
 RT_LAZY struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
 RT_LOCAL uint8_t mig_sealed[OM_FRAME_HEADER + OM_CONTROL_MAX + OM_FRAME_TAG];
 RT_LOCAL uint8_t mig_received[OM_CONTROL_MAX + OM_FRAME_TAG];
-RT_LAZY _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];
-RT_LAZY _Atomic uint64_t mig_owed[MIG_PAGES_LIMIT / 64];
+RT_LAZY struct mig_set mig_todo, mig_owed;
 
 void mig_post(uint32_t what)
 {

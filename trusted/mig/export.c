@@ -60,7 +60,7 @@ void mig_export_reset(void)
 	}
 }
 
-void mig_export_unsent(_Atomic uint64_t *set)
+void mig_export_unsent(struct mig_set *set)
 {
 	for (uint32_t i = 0; i < OM_MIG_CHANNELS_MAX; i++) {
 		const struct mig_ring *ring = &mig_rings[i];
@@ -142,14 +142,14 @@ static bool add_page(struct builder *b, uint64_t page, enum mig_pass kind)
 	if (mig_is_runtimes(page) && RT_PAGE_STATE(byte) != RT_PAGE_RESIDENT)
 		return true;
 	/* Pushed before, acknowledged meanwhile, and perhaps released already: nobody wants it any more. */
-	if (kind == MIG_PASS_PUSH && (RT_PAGE_STATE(byte) != RT_PAGE_ACCEPTED || !mig_set_has(mig_owed, page)))
+	if (kind == MIG_PASS_PUSH && (RT_PAGE_STATE(byte) != RT_PAGE_ACCEPTED || !mig_set_has(&mig_owed, page)))
 		return true;
 	switch (RT_PAGE_STATE(byte)) {
 	case RT_PAGE_FREE:
 	case RT_PAGE_RESERVED:
 		return add_run(b, page, OM_RUN_STATE, byte);
 	case RT_PAGE_ACCEPTED:
-		if (kind == MIG_PASS_CONTENT && mig_set_has(mig_owed, page))
+		if (kind == MIG_PASS_CONTENT && mig_set_has(&mig_owed, page))
 			return add_run(b, page, OM_RUN_OWED, byte);
 		fits = add_content(b, page, byte, false, &gone);
 		break;
@@ -159,17 +159,25 @@ static bool add_page(struct builder *b, uint64_t page, enum mig_pass kind)
 	default:
 		return true;                   /* on its way in: its card will be marked */
 	}
-	if (gone && mig.app_stopped && (kind != MIG_PASS_PUSH || mig_set_has(mig_owed, page)))
+	if (gone && mig.app_stopped && (kind != MIG_PASS_PUSH || mig_set_has(&mig_owed, page)))
 		mig_fail(OM_EINTERNAL, "a page of the stopped program cannot be read");
 	return fits;
 }
 
-/* Stripes of this connection, in order. */
-static uint64_t next_word(uint64_t word)
+/* From this word on, the first one in a stripe of this connection that may hold pages; or @words. */
+static uint64_t seek_word(uint64_t word, uint32_t channel, uint64_t words)
 {
-	if (word % MIG_STRIPE_WORDS != MIG_STRIPE_WORDS - 1)
-		return word + 1;
-	return word + 1 + (uint64_t)MIG_STRIPE_WORDS * (mig.params.channels - 1);
+	uint64_t stripe = word / MIG_STRIPE_WORDS, end = (words + MIG_STRIPE_WORDS - 1) / MIG_STRIPE_WORDS, next;
+
+	for (;; stripe++) {
+		next = mig_set_next(&mig_todo, stripe, end);
+		if (next == end)
+			return words;
+		if (next % mig.params.channels == channel)
+			break;
+		stripe = next;
+	}
+	return next == word / MIG_STRIPE_WORDS ? word : next * MIG_STRIPE_WORDS;
 }
 
 /* Which of the word's 64 pages have their cards set. */
@@ -186,16 +194,16 @@ static uint64_t hot_mask(uint64_t word)
 /* Return: false if the frame is full. */
 static bool add_word(struct builder *b, uint64_t word, uint64_t mask, enum mig_pass kind, uint64_t *ret_rest)
 {
-	uint64_t bits = atomic_load_explicit(&mig_todo[word], memory_order_relaxed) & mask;
+	uint64_t bits = atomic_load_explicit(&mig_todo.word[word], memory_order_relaxed) & mask;
 
 	for (; bits; bits &= bits - 1) {
 		uint64_t page = word * 64 + (uint64_t)__builtin_ctzll(bits);
 
-		if (!mig_set_remove(mig_todo, page))
+		if (!mig_set_remove(&mig_todo, page))
 			continue;                      /* a fault was quicker */
 		if (add_page(b, page, kind))
 			continue;
-		mig_set_add(mig_todo, page);
+		mig_set_add(&mig_todo, page);
 		*ret_rest = UINT64_MAX << page % 64;
 		return false;
 	}
@@ -224,16 +232,18 @@ static bool add_near_fault(struct builder *b, struct mig_conn *c)
  */
 static void fill(struct builder *b, struct mig_conn *c, enum mig_pass kind)
 {
-	uint64_t words = (mig.facts.tracked_limit + 63) / 64;
+	uint64_t words = (mig.facts.tracked_limit + 63) / 64, word;
+	uint32_t channel = (uint32_t)(c - &mig.conn[OM_CONNECTION_PAGES]);
 
 	if (kind == MIG_PASS_PUSH && !add_near_fault(b, c))
 		return;
 	for (;;) {
-		for (; c->cursor < words; c->cursor = next_word(c->cursor)) {
+		for (; (word = seek_word(c->cursor, channel, words)) < words; c->cursor++) {
 			uint64_t mask = UINT64_MAX;
 
-			if (!rt_mem_used(c->cursor * 64))
-				continue;
+			if (word != c->cursor)
+				c->mask = UINT64_MAX;
+			c->cursor = word;
 			if (c->cursor % MIG_STRIPE_WORDS == 0 && b->pages >= b->pages_max / 2)
 				return;                /* stripes that begin a frame can be placed at once (import.c) */
 			if (kind == MIG_PASS_PUSH && !c->second)
@@ -242,10 +252,11 @@ static void fill(struct builder *b, struct mig_conn *c, enum mig_pass kind)
 				return;
 			c->mask = UINT64_MAX;
 		}
+		c->cursor = words;
 		if (kind != MIG_PASS_PUSH || c->second)
 			return;
 		c->second = true;
-		c->cursor = (uint64_t)(c - &mig.conn[OM_CONNECTION_PAGES]) * MIG_STRIPE_WORDS;
+		c->cursor = 0;
 	}
 }
 
@@ -280,12 +291,12 @@ static uint8_t *put_runs(const struct builder *b, uint8_t *head_end)
 	return head_end - size;
 }
 
-static void take_pass(struct mig_conn *c, uint32_t channel, uint64_t pass)
+static void take_pass(struct mig_conn *c, uint64_t pass)
 {
 	if (c->pass == pass)
 		return;
 	c->pass = pass;
-	c->cursor = (uint64_t)channel * MIG_STRIPE_WORDS;
+	c->cursor = 0;
 	c->mask = UINT64_MAX;
 	c->second = false;
 }
@@ -303,7 +314,7 @@ long mig_export_out(uint32_t channel, RT_UNTRUSTED uint8_t *data)
 
 	if (MIG_PASS_KIND(pass) == MIG_PASS_NONE || atomic_load(&c->pass_done) == pass || !ring_has_room(ring))
 		return 0;
-	take_pass(c, channel, pass);
+	take_pass(c, pass);
 	atomic_fetch_or_explicit(&mig_buffers_used, 1u << channel, memory_order_relaxed);
 	fill(&b, c, MIG_PASS_KIND(pass));
 	if (b.count == 0) {
@@ -352,7 +363,7 @@ static void frame_acknowledged(struct mig_ring *ring)
 		if (ring->kind[slot] != MIG_PASS_PUSH)
 			continue;
 		for (uint64_t page = first; page < first + count; page++)
-			if (mig_set_remove(mig_owed, page))
+			if (mig_set_remove(&mig_owed, page))
 				one_less_owed();
 		release(first, count);
 	}

@@ -93,7 +93,7 @@ static void not_owed(uint64_t page, uint64_t count)
 
 		if (RT_PAGE_STATE(byte) == RT_PAGE_OWED)
 			set_byte(page, (uint8_t)((byte & ~7u) | RT_PAGE_RESERVED));
-		if (mig_set_remove(mig_owed, page))
+		if (mig_set_remove(&mig_owed, page))
 			atomic_fetch_sub(&mig.owed, 1);
 	}
 }
@@ -273,9 +273,9 @@ static int owed_run(const struct om_run *run)
 
 	for (uint64_t page = run->first; !error && page < run->first + run->count; page++) {
 		set_byte(page, (uint8_t)((run->state & ~7u) | RT_PAGE_OWED));
-		if (!mig_set_has(mig_owed, page))
+		if (!mig_set_has(&mig_owed, page))
 			atomic_fetch_add(&mig.owed, 1);
-		mig_set_add(mig_owed, page);
+		mig_set_add(&mig_owed, page);
 	}
 	return error;
 }
@@ -311,7 +311,7 @@ static void resident_run(const struct om_run *run, const uint8_t (*content)[OM_P
  */
 static void arrived(uint64_t page)
 {
-	if (mig_set_remove(mig_owed, page))
+	if (mig_set_remove(&mig_owed, page))
 		atomic_fetch_sub_explicit(&mig.owed, 1, memory_order_release);
 }
 
@@ -336,7 +336,7 @@ static bool claim_owed(uint64_t page, uint8_t *ret_byte)
 				return true;
 			continue;
 		}
-		if (RT_PAGE_STATE(byte) != RT_PAGE_ARRIVING || !mig_set_has(mig_owed, page))
+		if (RT_PAGE_STATE(byte) != RT_PAGE_ARRIVING || !mig_set_has(&mig_owed, page))
 			return false;
 		__builtin_ia32_pause();
 		byte = mig_page_state(page);

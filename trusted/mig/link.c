@@ -161,7 +161,7 @@ static void shut(void)
 	own_others();
 	mig_buffers_wipe();
 	if (mig.role == OM_ROLE_SOURCE && mig.source == MIG_SOURCE_ROUNDS)
-		mig_export_unsent(mig_todo);
+		mig_export_unsent(&mig_todo);
 	mig_export_reset();
 	wipe_streams();
 	disown_others();

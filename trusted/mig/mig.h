@@ -218,26 +218,61 @@ extern struct mig_small_buffer mig_fault_buffers[MIG_FAULT_BUFFERS];
 extern uint8_t mig_sealed[OM_FRAME_HEADER + OM_CONTROL_MAX + OM_FRAME_TAG];
 extern uint8_t mig_received[OM_CONTROL_MAX + OM_FRAME_TAG];
 
-/* ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ---- */
-extern _Atomic uint64_t mig_todo[MIG_PAGES_LIMIT / 64];        /* source: to be sent, or told to be owed, in this pass */
-extern _Atomic uint64_t mig_owed[MIG_PAGES_LIMIT / 64];        /* source: not acknowledged; destination: not arrived */
+#define MIG_STRIPE_PAGES (MIG_STRIPE_WORDS * 64u)
+/*
+ * ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ----
+ * What a stripe's bit says: its words may hold pages. Set after a page was added, cleared by mig_set_tidy() and mig_set_clear() alone. So a
+ * walk costs what is in the set, and 256 KiB of bits for 1 TiB.
+ */
+struct mig_set {
+	_Atomic uint64_t word[MIG_PAGES_LIMIT / 64];
+	_Atomic uint64_t stripes[MIG_PAGES_LIMIT / MIG_STRIPE_PAGES / 64];
+};
+extern struct mig_set mig_todo;                                 /* source: to be sent, or told to be owed, in this pass */
+extern struct mig_set mig_owed;                                 /* source: not acknowledged; destination: not arrived */
 
-static inline void mig_set_add(_Atomic uint64_t *set, uint64_t page)
+/* @bits: pages of the set's @word. */
+static inline void mig_set_add_bits(struct mig_set *set, uint64_t word, uint64_t bits)
 {
-	atomic_fetch_or_explicit(&set[page / 64], UINT64_C(1) << page % 64, memory_order_relaxed);
+	uint64_t stripe = word / MIG_STRIPE_WORDS, bit = UINT64_C(1) << stripe % 64;
+
+	if (!bits)
+		return;
+	atomic_fetch_or(&set->word[word], bits);       /* a full barrier: mig_set_tidy() relies on it */
+	if (!(atomic_load(&set->stripes[stripe / 64]) & bit))
+		atomic_fetch_or(&set->stripes[stripe / 64], bit);
+}
+static inline void mig_set_add(struct mig_set *set, uint64_t page)
+{
+	mig_set_add_bits(set, page / 64, UINT64_C(1) << page % 64);
 }
 /* Return: whether it was in the set. */
-static inline bool mig_set_remove(_Atomic uint64_t *set, uint64_t page)
+static inline bool mig_set_remove(struct mig_set *set, uint64_t page)
 {
 	uint64_t bit = UINT64_C(1) << page % 64;
 
-	return (atomic_fetch_and_explicit(&set[page / 64], ~bit, memory_order_relaxed) & bit) != 0;
+	return (atomic_fetch_and_explicit(&set->word[page / 64], ~bit, memory_order_relaxed) & bit) != 0;
 }
-static inline bool mig_set_has(_Atomic uint64_t *set, uint64_t page)
+static inline bool mig_set_has(const struct mig_set *set, uint64_t page)
 {
-	return (atomic_load_explicit(&set[page / 64], memory_order_relaxed) >> page % 64 & 1) != 0;
+	return (atomic_load_explicit(&set->word[page / 64], memory_order_relaxed) >> page % 64 & 1) != 0;
 }
-#define MIG_STRIPE_PAGES (MIG_STRIPE_WORDS * 64u)
+/* The first stripe from @stripe on, below @end, that may hold pages; or @end. */
+static inline uint64_t mig_set_next(const struct mig_set *set, uint64_t stripe, uint64_t end)
+{
+	while (stripe < end) {
+		uint64_t bits = atomic_load_explicit(&set->stripes[stripe / 64], memory_order_acquire) >> stripe % 64;
+
+		if (bits)
+			return stripe + (uint64_t)__builtin_ctzll(bits) < end ? stripe + (uint64_t)__builtin_ctzll(bits) : end;
+		stripe = (stripe | 63) + 1;
+	}
+	return end;
+}
+uint64_t mig_stripes_end(void);                                 /* stripes below the slots */
+/* Stripes that hold nothing any more are forgotten. Pages may be added meanwhile. */
+void mig_set_tidy(struct mig_set *set);
+void mig_set_clear(struct mig_set *set);
 static inline uint32_t mig_channel_of(uint64_t word)
 {
 	return (uint32_t)(word / MIG_STRIPE_WORDS % mig.params.channels);
@@ -354,7 +389,7 @@ void mig_pass_begin(enum mig_pass kind);
 bool mig_pass_handed_out(void);
 bool mig_pass_acknowledged(void);
 void mig_export_reset(void);                       /* a new epoch: rings empty, numbers from 0 */
-void mig_export_unsent(_Atomic uint64_t *set);     /* put the pages of all unacknowledged frames into set */
+void mig_export_unsent(struct mig_set *set);           /* put the pages of all unacknowledged frames into set */
 long mig_export_out(uint32_t channel, RT_UNTRUSTED uint8_t *data);
 int  mig_export_ack(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
 	const RT_UNTRUSTED void *payload);

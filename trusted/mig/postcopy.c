@@ -206,15 +206,15 @@ static int build_reply(uint64_t page, struct om_run *ret_runs, uint32_t *ret_pag
 		uint8_t byte = mig_page_state(p);
 		bool unsent;
 
-		if (p >= mig.facts.tracked_limit || !mig_set_has(mig_owed, p))
+		if (p >= mig.facts.tracked_limit || !mig_set_has(&mig_owed, p))
 			break;
-		unsent = mig_set_remove(mig_todo, p);
+		unsent = mig_set_remove(&mig_todo, p);
 		if (p != page && !unsent)
 			break;
 		/* Acknowledged and released since: whoever asks has it. Else this host took the page, and without it there
 		 * is no answer. */
 		if (!rt_mem_copy_out(to, p)) {
-			if (mig_set_has(mig_owed, p))
+			if (mig_set_has(&mig_owed, p))
 				return OM_EINTERNAL;
 			break;
 		}

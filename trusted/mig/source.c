@@ -43,76 +43,107 @@ static uint64_t block_end(uint64_t block)
 	return block + BLOCK < mig.facts.tracked_limit ? block + BLOCK : mig.facts.tracked_limit;
 }
 
-/* Everything that differs from a fresh enclave: all mapped pages; in the image's range unmapped ones too. */
-static void collect_all(_Atomic uint64_t *set)
+/* Those of 64 pages that differ from a fresh enclave: mapped ones; in the image's range unmapped ones too. */
+static uint64_t differing(uint64_t first, uint64_t end)
 {
-	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
-		if (!rt_mem_used(block))
-			continue;
-		for (uint64_t page = block; page < block_end(block); page++) {
-			uint8_t byte = mig_page_state(page);
+	uint64_t bits = 0;
 
-			if (!mig_is_runtimes(page) && is_tracked(byte) && (byte != RT_PAGE_FREE || page < mig.facts.image_end))
-				mig_set_add(set, page);
-		}
+	for (uint64_t page = first; page < end; page++) {
+		uint8_t byte = mig_page_state(page);
+
+		if (is_tracked(byte) && (byte != RT_PAGE_FREE || page < mig.facts.image_end) && !mig_is_runtimes(page))
+			bits |= UINT64_C(1) << page % 64;
 	}
+	return bits;
 }
 
-static void clear_set(_Atomic uint64_t *set)
+static void collect_all(struct mig_set *set)
 {
 	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK)
-		for (uint64_t word = block / 64; rt_mem_used(block) && word < (block_end(block) + 63) / 64; word++)
-			atomic_store_explicit(&set[word], 0, memory_order_relaxed);
+		for (uint64_t page = block; rt_mem_used(block) && page < block_end(block); page += 64)
+			mig_set_add_bits(set, page / 64, differing(page, page + 64 < block_end(block) ? page + 64 : block_end(block)));
 }
 
-/* Eight cards at a time, most of them clean. Return: pages added. */
-static uint64_t walk_cards(_Atomic uint64_t *set, bool clear)
+/* ---- cards ---- */
+
+/*
+ * Calls @eight for each eight cards that are not all clean, where cards may be set. @clear: they are clean after it.
+ * Return: the sum of what the calls returned.
+ */
+typedef uint64_t card_fn(struct mig_set *set, uint64_t page, uint64_t eight);
+
+static uint64_t walk_stripe(card_fn *fn, struct mig_set *set, uint64_t first, uint64_t end, bool clear)
+{
+	_Atomic uint64_t *cards = (_Atomic uint64_t *)(rt_cards() + first);
+	uint64_t count = 0;
+
+	for (uint64_t i = 0; i < (end - first) / 8; i++) {
+		uint64_t eight = atomic_load_explicit(&cards[i], memory_order_relaxed);
+
+		if (!eight)
+			continue;
+		/* Acquire: what was stored before a card was set is seen after the handshake anyway; this
+		 * orders the clearing against the copies of this round. */
+		if (clear)
+			eight = atomic_exchange_explicit(&cards[i], 0, memory_order_acq_rel);
+		count += fn(set, first + i * 8, eight);
+	}
+	return count;
+}
+
+static uint64_t walk(card_fn *fn, struct mig_set *set, bool clear)
 {
 	uint64_t count = 0;
 
 	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
-		_Atomic uint64_t *cards = (_Atomic uint64_t *)(rt_cards() + block);
+		uint8_t stripes = rt_cards_stripes(block, clear);
 
-		if (!rt_mem_used(block))
-			continue;
-		for (uint64_t i = 0; i < (block_end(block) - block) / 8; i++) {
-			uint64_t eight = atomic_load_explicit(&cards[i], memory_order_relaxed);
+		for (int i = 0; stripes; stripes >>= 1, i++) {
+			uint64_t first = block + (uint64_t)i * RT_STRIPE_PAGES, end = first + RT_STRIPE_PAGES;
 
-			if (!eight)
-				continue;
-			/* Acquire: what was stored before a card was set is seen after the handshake anyway; this
-			 * orders the clearing against the copies of this round. */
-			if (clear)
-				eight = atomic_exchange_explicit(&cards[i], 0, memory_order_acq_rel);
-			for (uint64_t j = 0; j < 8; j++) {
-				if (!(eight >> 8 * j & 0xff))
-					continue;
-				count++;
-				/* A mark may take the next page along: the runtime's own go with the stop. */
-				if (set && !mig_is_runtimes(block + i * 8 + j))
-					mig_set_add(set, block + i * 8 + j);
-			}
+			if (stripes & 1 && first < mig.facts.tracked_limit)
+				count += walk_stripe(fn, set, first, end < mig.facts.tracked_limit ? end : mig.facts.tracked_limit, clear);
 		}
 	}
+	return count;
+}
+
+/* Return: pages whose cards were set. */
+static uint64_t add_carded(struct mig_set *set, uint64_t page, uint64_t eight)
+{
+	uint64_t bits = 0, count = 0;
+
+	for (uint64_t rest = eight, p = page; rest; rest >>= 8, p++) {
+		if (!(rest & 0xff))
+			continue;
+		count++;
+		/* A mark may take the next page along: the runtime's own go with the stop. */
+		if (set && !mig_is_runtimes(p))
+			bits |= UINT64_C(1) << p % 64;
+	}
+	if (set)
+		mig_set_add_bits(set, page / 64, bits);
+	return count;
+}
+
+static uint64_t walk_cards(struct mig_set *set, bool clear)
+{
+	return walk(add_carded, set, clear);
+}
+
+static uint64_t count_not_owed(struct mig_set *set, uint64_t page, uint64_t eight)
+{
+	uint64_t count = 0;
+
+	for (; eight; eight >>= 8, page++)
+		count += eight & 0xff && !mig_set_has(set, page);
 	return count;
 }
 
 /* Pages written since the cards were last cleared that are not owed. */
 static uint64_t not_owed_yet(void)
 {
-	uint64_t count = 0;
-
-	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
-		const _Atomic uint64_t *cards = (const _Atomic uint64_t *)(rt_cards() + block);
-
-		for (uint64_t i = 0; rt_mem_used(block) && i < (block_end(block) - block) / 8; i++) {
-			uint64_t eight = atomic_load_explicit(&cards[i], memory_order_relaxed);
-
-			for (uint64_t page = block + i * 8; eight; eight >>= 8, page++)
-				count += eight & 0xff && !mig_set_has(mig_owed, page);
-		}
-	}
-	return count;
+	return walk(count_not_owed, &mig_owed, false);
 }
 
 static uint64_t touched_bytes_of(const struct rt_thread *t, uint64_t *ret_low)
@@ -134,8 +165,8 @@ static void add_range(uint64_t low, uint64_t size, uint64_t *count)
 		if (mig_is_runtimes(page) || RT_PAGE_STATE(mig_page_state(page)) != RT_PAGE_ACCEPTED)
 			continue;
 		(*count)++;
-		mig_set_add(mig_todo, page);
-		if (mig_set_remove(mig_owed, page))
+		mig_set_add(&mig_todo, page);
+		if (mig_set_remove(&mig_owed, page))
 			atomic_fetch_sub(&mig.owed, 1);
 	}
 }
@@ -160,7 +191,7 @@ static void add_stacks(void)
 	mig.status.stack_pages = count;
 }
 
-static uint64_t resident_pages(_Atomic uint64_t *set)
+static uint64_t resident_pages(struct mig_set *set)
 {
 	uint64_t count = 0;
 
@@ -176,13 +207,18 @@ static uint64_t resident_pages(_Atomic uint64_t *set)
 	return count;
 }
 
+/* A page that is ACCEPTED lies where cards may be set. */
 uint64_t mig_source_touched(void)
 {
 	uint64_t count = 0;
 
-	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK)
-		for (uint64_t page = block; rt_mem_used(block) && page < block_end(block); page++)
-			count += RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED;
+	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
+		uint8_t stripes = rt_cards_stripes(block, false);
+
+		for (uint64_t page = block; stripes && page < block_end(block); page++)
+			if (stripes >> (page - block) / RT_STRIPE_PAGES & 1)
+				count += RT_PAGE_STATE(mig_page_state(page)) == RT_PAGE_ACCEPTED;
+	}
 	return count;
 }
 
@@ -240,8 +276,8 @@ bool mig_source_holds(void)
 
 void mig_source_rounds(void)
 {
-	clear_set(mig_todo);
-	clear_set(mig_owed);
+	mig_set_clear(&mig_todo);
+	mig_set_clear(&mig_owed);
 	atomic_store(&mig.owed, 0);
 	mig.best_throughput = 0;
 	mig.ready = mig_now();
@@ -291,10 +327,10 @@ static void take_round(void)
 	note_point(OM_ROUND_TAKE);
 	if (mig.round.number == 0 && mig.status.dirty_sync_count == 0) {
 		walk_cards(NULL, true);
-		collect_all(mig_todo);
+		collect_all(&mig_todo);
 		mig.taken_pages = mig.status.ram_total / OM_PAGE_SIZE;
 	} else {
-		mig.taken_pages = walk_cards(mig_todo, true);
+		mig.taken_pages = walk_cards(&mig_todo, true);
 	}
 	mig.status.dirty_sync_count++;
 	mig.round_start = mig_now();
@@ -341,6 +377,7 @@ static void measure_round(void)
 		r->throughput = bandwidth;
 	if (r->throughput > mig.best_throughput)
 		mig.best_throughput = r->throughput;
+	mig_set_tidy(&mig_todo);               /* outside the stop */
 	r->number++;
 	r->previous_dirty = r->number > 1 ? r->dirty_pages : 0;
 	r->dirty_pages = walk_cards(NULL, false);
@@ -374,15 +411,13 @@ static void make_owed(uint64_t spare)
 {
 	uint64_t more = 0, less = 0;
 
-	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
-		if (!rt_mem_used(block))
-			continue;
-		for (uint64_t word = block / 64; word < (block_end(block) + 63) / 64; word++) {
-			uint64_t bits = atomic_load_explicit(&mig_todo[word], memory_order_relaxed), before, after;
+	for (uint64_t stripe = 0, end = mig_stripes_end(); (stripe = mig_set_next(&mig_todo, stripe, end)) < end; stripe++) {
+		for (uint64_t word = stripe * MIG_STRIPE_WORDS; word < (stripe + 1) * MIG_STRIPE_WORDS; word++) {
+			uint64_t bits = atomic_load_explicit(&mig_todo.word[word], memory_order_relaxed), before, after;
 
 			if (!bits)
 				continue;
-			before = after = atomic_load_explicit(&mig_owed[word], memory_order_relaxed);
+			before = after = atomic_load_explicit(&mig_owed.word[word], memory_order_relaxed);
 			for (uint64_t rest = bits; rest; rest &= rest - 1) {
 				uint64_t bit = rest & -rest;
 
@@ -393,7 +428,8 @@ static void make_owed(uint64_t spare)
 				else
 					spare--;
 			}
-			atomic_store_explicit(&mig_owed[word], after, memory_order_relaxed);
+			atomic_fetch_and_explicit(&mig_owed.word[word], after, memory_order_relaxed);
+			mig_set_add_bits(&mig_owed, word, after);
 			more += (uint64_t)__builtin_popcountll(after & ~before);
 			less += (uint64_t)__builtin_popcountll(before & ~after);
 		}
@@ -493,14 +529,14 @@ void mig_source_freeze(void)
 	mig.status.freeze_ns = mig_elapsed(mig.parked, mig.froze);
 	/* The cards stay as they are in post-copy: they say what is likely hot, for they were cleared by the owing round. */
 	if (mig.params.flags & OM_MIG_PARAM_REHEARSE)
-		clear_set(mig_todo);
+		mig_set_clear(&mig_todo);
 	else if (everything)
-		collect_all(mig_todo);
+		collect_all(&mig_todo);
 	else
-		walk_cards(mig_todo, !mig.postcopy);
+		walk_cards(&mig_todo, !mig.postcopy);
 	if (mig.postcopy)
 		make_owed(pages_within_limit());
-	mig.status.resident_pages = resident_pages(mig_todo);
+	mig.status.resident_pages = resident_pages(&mig_todo);
 	if (!(mig.params.flags & OM_MIG_PARAM_REHEARSE))
 		add_stacks();
 	note_point(OM_ROUND_STOP);
@@ -566,10 +602,10 @@ void mig_source_push(void)
 {
 	if (!mig.postcopy)
 		return;
-	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK)
-		for (uint64_t word = block / 64; rt_mem_used(block) && word < (block_end(block) + 63) / 64; word++)
-			atomic_store_explicit(&mig_todo[word], atomic_load_explicit(&mig_owed[word], memory_order_relaxed),
-				memory_order_relaxed);
+	mig_set_clear(&mig_todo);
+	for (uint64_t stripe = 0, end = mig_stripes_end(); (stripe = mig_set_next(&mig_owed, stripe, end)) < end; stripe++)
+		for (uint64_t word = stripe * MIG_STRIPE_WORDS; word < (stripe + 1) * MIG_STRIPE_WORDS; word++)
+			mig_set_add_bits(&mig_todo, word, atomic_load_explicit(&mig_owed.word[word], memory_order_relaxed));
 	mig.push_idle = 0;
 	mig_pass_begin(MIG_PASS_PUSH);
 }

@@ -67,9 +67,9 @@ static int watch_block(uint64_t block)
 	for (uint64_t page = block; page < end && !error;) {
 		uint64_t first;
 
-		while (page < end && (!mig_set_has(mig_todo, page) || mig_is_runtimes(page)))
+		while (page < end && (!mig_set_has(&mig_todo, page) || mig_is_runtimes(page)))
 			page++;
-		for (first = page; page < end && mig_set_has(mig_todo, page) && !mig_is_runtimes(page);)
+		for (first = page; page < end && mig_set_has(&mig_todo, page) && !mig_is_runtimes(page);)
 			page++;
 		if (page > first)
 			error = rt_watch(first, page - first);
@@ -86,7 +86,8 @@ bool mig_watch_step(void)
 	if (mig.status.tracker != OM_TRACKER_FAULTS)
 		return true;
 	for (; mig.watch_cursor < mig.facts.tracked_limit && looked < STEP_PAGES && !error; mig.watch_cursor += RUN_PAGES) {
-		if (!rt_mem_used(mig.watch_cursor))
+		if (mig_set_next(&mig_todo, mig.watch_cursor / MIG_STRIPE_PAGES, mig.watch_cursor / MIG_STRIPE_PAGES + 1) !=
+		    mig.watch_cursor / MIG_STRIPE_PAGES)
 			continue;
 		looked += RUN_PAGES;
 		error = watch_block(mig.watch_cursor);

@@ -36,6 +36,7 @@ void rt_cards_mark(uint64_t address, size_t size)
 	for (uint64_t i = first; i <= last; i++)
 		if (!__atomic_load_n(&cards[i], __ATOMIC_RELAXED))
 			__atomic_store_n(&cards[i], OM_CARD_DIRTY, __ATOMIC_RELAXED);
+	rt_cards_noted(first, last - first + 1);
 }
 
 void rt_cards_mark_all(void)
@@ -45,10 +46,14 @@ void rt_cards_mark_all(void)
 	if (!(__optmig_attention & OM_ATTENTION_TRACK))
 		return;
 	for (uint64_t i = 0; i < limit; i++) {
-		if (i % OM_PAGE_SIZE == 0 && !rt_mem_used(i))
+		if (i % OM_PAGE_SIZE == 0 && !rt_mem_used(i)) {
 			i += OM_PAGE_SIZE - 1;
-		else if (rt_pagemap()[i] != RT_PAGE_FREE)
+			continue;
+		}
+		if (rt_pagemap()[i] != RT_PAGE_FREE)
 			__atomic_store_n(&rt_cards()[i], OM_CARD_DIRTY, __ATOMIC_RELAXED);
+		if ((i + 1) % OM_PAGE_SIZE == 0 || i + 1 == limit)
+			rt_cards_noted(i, 1);          /* after the cards of its chunk */
 	}
 }
 

@@ -105,6 +105,7 @@ int rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection)
 	seen = __atomic_load_n(byte, __ATOMIC_ACQUIRE);
 	if (RT_PAGE_STATE(seen) == RT_PAGE_ACCEPTED)
 		return OM_EEXISTS;
+	rt_map_touched(index, 1);
 	if (rt_eacceptcopy(address, source, (protection & RT_PAGE_W) ? &read_write : &read_only) != SGX_SUCCESS)
 		return OM_ESGX;
 	atomic_fetch_add_explicit(&rt_counters.pages_accepted, 1, memory_order_relaxed);

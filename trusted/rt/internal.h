@@ -99,6 +99,9 @@ void rt_map_boot_local(void);                        /* before anything touches 
 void rt_map_boot(void);
 /* Page map and cards of these pages are in the enclave. May be called at CSSA 1. */
 void rt_map_ensure(uint64_t page_index, uint64_t count);
+/* The summaries above the cards (map.c). Before pages become ACCEPTED; after the runtime has set cards. @count: at least 1. */
+void rt_map_touched(uint64_t page_index, uint64_t count);
+void rt_cards_noted(uint64_t page_index, uint64_t count);
 bool rt_map_fault(uint64_t address);                 /* address in page map or cards: resolved */
 /* A page of the heap, bss or a runtime stack whose state is RESERVED or ARRIVING: RT_FAULT_* */
 enum rt_fault_result { RT_FAULT_RETRY, RT_FAULT_ACCESS, RT_FAULT_UNMAPPED, RT_FAULT_OWED };

@@ -7,6 +7,15 @@
  * so that an enclave with a huge heap starts as fast as a small one. A chunk that is not there has only FREE pages.
  * Which chunks are there is a bitmap in local memory, which is never lazily accepted: the exception handler needs it.
  *
+ * A program may have mapped far more than it has touched, and a stop must not grow with that. So two summaries say where a walk
+ * over the cards has to look:
+ *
+ *     touched   a bit per stripe (512 pages): one of its pages is or was ACCEPTED. Set before the page can be stored to, never cleared.
+ *               The marks of the program lie there: a mark belongs to a store, and the store's page is ACCEPTED when it is done
+ *     noted     a bit per chunk: the runtime has set cards in it (rt_cards_mark), of pages in any state. Cleared by the walk that clears
+ *               the cards, before it reads them; set after the cards are, by a locked instruction in any case: a look whether it is set
+ *               already could come before the card is seen by others
+ *
  * A fault on a RESERVED page accepts it and some of its neighbours in the direction the faults come from, twice as many
  * as the time before. Whoever changes a page's state owns the page while it is ARRIVING, marks the card before the final
  * state is stored, and never accepts a page a second time: a page the host takes away is gone, not silently zero.
@@ -17,6 +26,7 @@
 #include "rt/mem.h"
 
 #define CHUNK_PAGES 4096u
+#define CHUNK_STRIPES (CHUNK_PAGES / RT_STRIPE_PAGES)
 #define CHUNKS_MAX  (OM_ELRANGE_MAX / OM_PAGE_SIZE / CHUNK_PAGES)
 #define WINDOW_MIN  16u
 #define WINDOW_MAX  512u
@@ -26,6 +36,10 @@ const struct om_image_header *rt_image = &rt_image_header;
 
 RT_LOCAL static _Atomic uint64_t chunk_present[CHUNKS_MAX / 64];
 RT_LOCAL static struct rt_lock chunk_lock;
+RT_LOCAL static _Atomic uint64_t noted[CHUNKS_MAX / 64];
+RT_LOCAL static _Atomic uint8_t touched[CHUNKS_MAX];
+
+_Static_assert(CHUNK_STRIPES == 8, "touched has a bit for each stripe of a chunk");
 
 uint8_t *rt_pagemap(void)
 {
@@ -76,6 +90,38 @@ void rt_map_ensure(uint64_t page_index, uint64_t count)
 bool rt_mem_used(uint64_t page_index)
 {
 	return chunk_is_present(page_index / CHUNK_PAGES);
+}
+
+void rt_cards_noted(uint64_t page_index, uint64_t count)
+{
+	for (uint64_t chunk = page_index / CHUNK_PAGES; chunk <= (page_index + count - 1) / CHUNK_PAGES; chunk++)
+		atomic_fetch_or_explicit(&noted[chunk / 64], 1ULL << (chunk % 64), memory_order_seq_cst);
+}
+
+void rt_map_touched(uint64_t page_index, uint64_t count)
+{
+	for (uint64_t stripe = page_index / RT_STRIPE_PAGES; stripe <= (page_index + count - 1) / RT_STRIPE_PAGES; stripe++) {
+		_Atomic uint8_t *byte = &touched[stripe / CHUNK_STRIPES];
+		uint8_t bit = (uint8_t)(1u << stripe % CHUNK_STRIPES);
+
+		if (!(atomic_load_explicit(byte, memory_order_relaxed) & bit))
+			atomic_fetch_or_explicit(byte, bit, memory_order_seq_cst);
+	}
+}
+
+uint8_t rt_cards_stripes(uint64_t page_index, bool clear)
+{
+	uint64_t chunk = page_index / CHUNK_PAGES, bit = 1ULL << (chunk % 64);
+	_Atomic uint64_t *word = &noted[chunk / 64];
+
+	if (!chunk_is_present(chunk))
+		return 0;
+	if (atomic_load_explicit(word, memory_order_acquire) & bit) {
+		if (clear)
+			atomic_fetch_and_explicit(word, ~bit, memory_order_seq_cst);
+		return 0xff;
+	}
+	return atomic_load_explicit(&touched[chunk], memory_order_acquire);
 }
 
 bool rt_map_fault(uint64_t address)
@@ -153,6 +199,8 @@ static void enter_segment(const Elf64_Phdr *ph, uint64_t file_end, uint64_t end)
 		set_states((uint64_t)__rt_resident_early_end, end, RT_PAGE_RESIDENT); /* accepted when touched */
 	} else {
 		set_states(begin, file_end, RT_PAGE_ACCEPTED | rw);
+		if (file_end > begin)
+			rt_map_touched(rt_page_index(begin), (file_end - begin) >> 12);
 		set_states(file_end, end, RT_PAGE_RESERVED | rw);
 		rt_cards_mark(begin, end - begin);
 	}
@@ -203,6 +251,8 @@ static void accept_claimed(uint64_t index, uint8_t protection)
 {
 	enum rt_page_state state = accepted_state(rt_page_address(index));
 
+	if (state == RT_PAGE_ACCEPTED)
+		rt_map_touched(index, 1);
 	accept_as(rt_page_address(index), protection & RT_PAGE_W);
 	if (state == RT_PAGE_ACCEPTED)
 		rt_cards_mark(rt_page_address(index), OM_PAGE_SIZE);
@@ -341,6 +391,7 @@ void rt_mem_accept_ahead(uint64_t address, size_t size)
 	const uint64_t hint[6] = { first << 12, count << 12 };
 
 	rt_map_ensure(first, count);
+	rt_map_touched(first, count);
 	rt_hostcall(OM_HC_SGX_AUGMENT, 0, 0, hint);
 	for (uint64_t i = first; i < first + count; i++) {
 		uint8_t *byte = &rt_pagemap()[i], seen = __atomic_load_n(byte, __ATOMIC_ACQUIRE);

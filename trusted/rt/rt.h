@@ -268,6 +268,10 @@ int  rt_mem_accept_copy(uint64_t address, const void *source, uint8_t protection
  * or not. False: the 4,096 pages that share this page's page of the page map have never been used (all FREE), and neither
  * the page map nor the cards need be touched (which would accept them). */
 bool rt_mem_used(uint64_t page_index);
+#define RT_STRIPE_PAGES 512u
+/* Of the 4,096 pages around this one, a bit for each 512: cards may be set there. @clear: the caller clears all the cards of these
+ * stripes now, after this call. */
+uint8_t rt_cards_stripes(uint64_t page_index, bool clear);
 /* Copy a page that application threads may unmap meanwhile; whether they may read it does not matter. False: it is not there
  * any more; its state has changed or is about to, and its card is or will be marked. */
 bool rt_mem_copy_out(void *trusted, uint64_t page_index);

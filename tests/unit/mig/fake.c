@@ -237,6 +237,18 @@ bool rt_mem_used(uint64_t page_index)
 	return false;
 }
 
+uint8_t rt_cards_stripes(uint64_t page_index, bool clear)
+{
+	uint8_t stripes = 0;
+
+	(void)clear;
+	for (uint64_t i = 0; i < 8; i++)
+		for (uint64_t page = (page_index & ~4095ull) + i * RT_STRIPE_PAGES; page < (page_index & ~4095ull) + (i + 1) * RT_STRIPE_PAGES; page++)
+			if (fake.cards[page] || RT_PAGE_STATE(atomic_load(&fake.pagemap[page])) == RT_PAGE_ACCEPTED)
+				stripes |= (uint8_t)(1u << i);
+	return stripes;
+}
+
 bool rt_mem_copy_out(void *trusted, uint64_t page)
 {
 	uint8_t state = RT_PAGE_STATE(atomic_load(&fake.pagemap[page]));
