@@ -3,9 +3,9 @@
  * EINIT: is this SIGSTRUCT a valid signature over this enclave? Launch control is taken as the Linux driver has it:
  * any signer may launch. Source: SDM 3D 38.3, EINIT.
  */
-#include <openssl/evp.h>
 #include <string.h>
 #include "bytes.h"
+#include "crypto/sha256.h"
 #include "sigstruct.h"
 #include "soft.h"
 
@@ -32,8 +32,7 @@ int emu_einit(struct emu_enclave *e, const struct sgx_sigstruct *sig)
 		return refuse(SGX_INVALID_ATTRIBUTE, "MISCSELECT is not the one that was signed");
 	if (!(a->flags & kss) && (!om_all_zero(sig->isvfamilyid, 16) || !om_all_zero(sig->isvextprodid, 16)))
 		return refuse(SGX_INVALID_SIG_STRUCT, "family or extended product id without KSS");
-	if (!EVP_Digest(sig->modulus, sizeof sig->modulus, e->secs.mrsigner, NULL, EVP_sha256(), NULL))
-		return tee_fail(OM_EINTERNAL, "EINIT: SHA-256 failed");
+	om_sha256(sig->modulus, sizeof sig->modulus, e->secs.mrsigner);
 	e->secs.isvprodid = sig->isvprodid;
 	e->secs.isvsvn = sig->isvsvn;
 	return 0;

@@ -197,6 +197,28 @@ static void count(_Atomic uint64_t *counter)
 	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + 1, memory_order_relaxed);
 }
 
+/*
+ * emu_switch_eenter(t), called without a CALL. The CPU predicts returns by the calls that it has seen. Between EEXIT and the EENTER
+ * that comes back, the enclave's stack of calls rests, and on the way the CPU sees the patched ENCLU's call, our caller's call of
+ * this file, and three returns that it predicts wrongly: of emu_return, of emu_enter, and the first inside. One more call, and all
+ * returns behind them would be off by one, up to the program's: a mispredicted branch for each function of the runtime. The stack is as
+ * deep as at emu_switch_eresume (tee.h); emu_enter calls others, so it has nothing below its stack pointer.
+ */
+static int switch_eenter(struct emu_thread *t)
+{
+	int how;
+
+	__asm__ volatile ("leaq 1f(%%rip), %%rax\n\t"
+		"pushq %%rax\n\t"
+		"jmp emu_switch_eenter\n"
+		"1:"
+		: "=a"(how), "+D"(t)
+		:
+		: "rcx", "rdx", "rsi", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9",
+		  "xmm10", "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "memory", "cc");
+	return how;
+}
+
 int emu_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t rsi, uint64_t rdx, uint64_t r8,
 	uint64_t r9, struct tee_run *run)
 {
@@ -232,7 +254,7 @@ int emu_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t
 	if (leaf == SGX_EENTER) {
 		count(&tcs->enters);
 		EMU_CHARGE(e, enter);
-		r = emu_switch_eenter(t);
+		r = switch_eenter(t);
 	} else {
 		count(&tcs->resumes);
 		EMU_CHARGE(e, resume);

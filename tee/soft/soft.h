@@ -279,7 +279,7 @@ static inline void emu_charge(const struct emu_enclave *e, uint32_t cycles)
 
 /* ---- enter.c, switch.S ---- */
 int emu_enter(struct tee_enclave *, uint32_t leaf, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, struct tee_run *);
-int emu_switch_eenter(struct emu_thread *t);
+int emu_switch_eenter(struct emu_thread *t); /* enter.c has a reason not to call it */
 int emu_switch_eresume(struct emu_thread *t);
 extern const char emu_return[], emu_return_exception[];   /* code addresses, not functions */
 extern uint64_t emu_cookie;

@@ -5,7 +5,7 @@
  *
  *     rsp +  0   emu_cookie
  *     rsp +  8   struct emu_thread *
- *     rsp + 16   MXCSR, x87 control word
+ *     rsp + 16   MXCSR, x87 control word; the x87 control word on the way back
  *     rsp + 24   r15 r14 r13 r12 rbx rbp, return address
  */
 #include "soft.h"
@@ -98,8 +98,12 @@ emu_return_exception:
 1:	cld
 	addq	$16, %rsp
 	ldmxcsr	(%rsp)
+	fnstcw	6(%rsp)               /* FLDCW would put the x87 in use, and whoever clears registers would have to clear it */
+	movzwl	6(%rsp), %ecx
+	cmpw	4(%rsp), %cx
+	je	2f
 	fldcw	4(%rsp)
-	addq	$8, %rsp
+2:	addq	$8, %rsp
 	popq	%r15
 	popq	%r14
 	popq	%r13

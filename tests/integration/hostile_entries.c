@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A host that enters where it should not: optmig with another tee_enter (-Wl,--wrap). After each exception it enters the handler once more
- * before it resumes; SIGUSR2 reaches the program as a fault at an address of the host's choice; calls that there are not are made; and an
- * enclave that has refused to go on is entered again.
+ * before it resumes; SIGUSR2 reaches the program as a fault at an address of the host's choice; calls that there are not are made; an
+ * enclave that has refused to go on is entered again; and x87 and SSE are left as no program wants them.
  */
 #include <signal.h>
 #include <stdatomic.h>
@@ -22,6 +22,20 @@ static void once(atomic_bool *said, const char *words)
 {
 	if (!atomic_exchange(said, true))
 		dprintf(2, "hostile: %s\n", words);
+}
+
+/* Single precision, rounding towards zero, a full stack, a pending flag; SSE that rounds towards zero. */
+static int enter_soiled(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t rsi, uint64_t rdx, uint64_t r8, uint64_t r9,
+	struct tee_run *run)
+{
+	const uint16_t control = 0xc7f;
+	const uint32_t rounding = 0x7f80, usual = 0x1f80;
+	int error;
+
+	__asm__ volatile ("fninit\n\tfldcw %0\n\t.rept 9\n\tfld1\n\t.endr\n\tldmxcsr %1" : : "m"(control), "m"(rounding));
+	error = __real_tee_enter(enclave, leaf, rdi, rsi, rdx, r8, r9, run);
+	__asm__ volatile ("fninit\n\tldmxcsr %0" : : "m"(usual));
+	return error;
 }
 
 int __wrap_tee_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t rsi, uint64_t rdx, uint64_t r8, uint64_t r9,
@@ -44,7 +58,7 @@ int __wrap_tee_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, u
 			once(&fault, "a fault was invented");
 		}
 	}
-	error = __real_tee_enter(enclave, leaf, rdi, rsi, rdx, r8, r9, run);
+	error = enter_soiled(enclave, leaf, rdi, rsi, rdx, r8, r9, run);
 	if (!error && rsi == atomic_load(&asked) && run->function == SGX_EEXIT && tbuf->exit == OM_EXIT_DONE && tbuf->ret == OM_EINVAL)
 		once(&unknown, "an unknown call was refused");
 	if (!error && run->function == SGX_EEXIT && tbuf->exit == OM_EXIT_FATAL && !atomic_load(&ended)) {

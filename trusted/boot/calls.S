@@ -59,6 +59,10 @@ __optmig_syscall:
 	movq	THREAD_APP_RSP(%r10), %rsp
 	je	2f                              /* never left: MXCSR and the x87 control word are the application's still */
 1:	ldmxcsr	(%rsp)
+	fnstcw	10(%rsp)                        /* FLDCW puts the x87 in use, and the next way out would have to clear it */
+	movzwl	10(%rsp), %ecx
+	cmpw	8(%rsp), %cx
+	je	2f
 	fldcw	8(%rsp)
 2:	addq	$16, %rsp
 	popq	%r15

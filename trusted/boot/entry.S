@@ -24,7 +24,8 @@
 
 /* What must not be the host's on entry: DF, AC and NT, MXCSR, the x87 control word, pending x87 exceptions and a stack
  * that is not empty. Vector and x87 registers themselves are garbage to our code. Tested first, since setting flags and
- * FNINIT are slow. Clobbers rax. */
+ * FNINIT are slow. An x87 that is not in use is as FNINIT would leave it; EMMS and FLDCW would put it in use, and the next way out
+ * would have to clear it (initial_state.h). Clobbers rax, rcx, rdx. */
 .macro CLEAN_ENTRY
 	pushfq
 	testl	$0x44400, (%rsp)
@@ -33,13 +34,12 @@
 	pushq	$2
 	popfq
 .Lflags_good\@:
-	fnstsw	%ax
-	testw	%ax, %ax
+	movl	$1, %ecx
+	xgetbv
+	testl	$1, %eax
 	jz	.Lx87_good\@
 	fninit
 .Lx87_good\@:
-	emms
-	fldcw	rt_x87_control(%rip)
 	ldmxcsr	rt_mxcsr(%rip)
 .endm
 
@@ -54,7 +54,6 @@ optmig_entry:
 	movq	%rbp, TCB_HOST_RBP(%r10)
 	movq	%rcx, TCB_HOST_RETURN(%r10)
 	movq	%r10, TCB_SELF(%r10)
-	movq	%rdx, %rcx
 	movq	TCB_RT_RSP(%r10), %r11
 	cmpl	$OM_ECALL_RETURN_NUMBER, %edi
 	je	1f
@@ -64,8 +63,9 @@ optmig_entry:
 	leaq	(OM_SLOT_STACK + OM_SLOT_STACK_SIZE - OM_SLOT_TCB)(%r10), %rsp
 	movq	%rsp, TCB_STACK_TOP(%r10)
 	xorl	%ebp, %ebp
+	movq	%rdx, %r11
 	CLEAN_ENTRY
-	movq	%rcx, %rdx
+	movq	%r11, %rdx
 	movq	%r8, %rcx
 	movq	%r9, %r8
 	call	rt_enter
@@ -91,7 +91,6 @@ exception_entry:
 	movq	%rsp, TCB_HOST_RSP(%r10)
 	movq	%rbp, TCB_HOST_RBP(%r10)
 	movq	%rcx, TCB_HOST_RETURN(%r10)
-	movq	%rdx, %rcx
 	cmpl	$OM_ECALL_RETURN_NUMBER, %edi
 	je	2f
 	cmpl	$OM_ECALL_EXCEPTION_NUMBER, %edi
@@ -101,8 +100,9 @@ exception_entry:
 	movl	$1, TCB_IN_EXCEPTION(%r10)
 	leaq	(OM_SLOT_EXC_STACK + OM_SLOT_EXC_STACK_SIZE - OM_SLOT_TCB)(%r10), %rsp
 	xorl	%ebp, %ebp
+	movq	%rdx, %r11
 	CLEAN_ENTRY
-	movq	%rcx, %rdx
+	movq	%r11, %rdx
 	movq	%r10, %rdi
 	call	rt_exception
 	rdfsbase %r10
@@ -193,8 +193,6 @@ leave_clean:
 	.size	rt_leave, . - rt_leave
 
 	.section .rodata
-rt_x87_control:
-	.short	0x37f, 0
 rt_mxcsr:
 	.long	0x1f80
 

@@ -58,7 +58,7 @@
 /* At rt_thread.app_rsp of every thread that is inside the runtime, on the application stack. */
 struct rt_call_frame {
 	uint32_t mxcsr, pad1;
-	uint16_t x87_control, pad2[3];
+	uint16_t x87_control, x87_now, pad2[2];   /* the second: what the runtime has left there, on the way back */
 	uint64_t r15, r14, r13, r12, rbx, rbp, rip;
 };
 
