@@ -51,6 +51,9 @@ struct service_unit {
 	bool followed;                          /* a follower lives */
 	bool cancelled;                         /* somebody wants its move not to be */
 	char move_to[256];                      /* with OP_MOVING: where to */
+	bool rehearses;                         /* with OP_MOVING: it stays */
+	bool leaving;                           /* its memory is being sent, */
+	uint64_t wish, share;                   /* as fast as its unit allows; as it may by now (share.c) */
 	unsigned failures;                      /* since it last ran for a while; its followers', one after the other */
 	struct service_unit *next;
 };

@@ -68,6 +68,8 @@ static void no_place(const json_t *node, const json_t *program, char *ret, size_
 
 	if (strcmp(cluster_text(node, "state"), "online") != 0)
 		snprintf(ret, size, "%s", cluster_true(node, "standby") ? "on standby" : cluster_text(node, "state"));
+	else if (cluster_lacks(node, program, ret, size))
+		return;
 	else if (capacity && need > json_integer_value(capacity) - used)
 		snprintf(ret, size, "%lld MiB free%s, %lld needed", json_integer_value(capacity) - used, number(node, "planned") ? " after this plan's other moves" : "", need);
 	else
@@ -157,8 +159,11 @@ void cluster_plan_print(const json_t *plan)
 	size_t i;
 
 	json_array_foreach(plan, i, row) {
-		if (json_object_get(row, "to"))
+		if (json_object_get(row, "to") && !json_object_get(row, "rehearsed"))
 			printf("%-20s %s -> %s\n", cluster_text(row, "program"), cluster_text(row, "from"), cluster_text(row, "to"));
+		else if (json_object_get(row, "to"))
+			printf("%-20s %s -> %s: %s%s\n", cluster_text(row, "program"), cluster_text(row, "from"), cluster_text(row, "to"),
+				cluster_true(row, "rehearsed") ? "rehearsed" : "would fail: ", cluster_text(row, "reason"));
 		else
 			printf("%-20s %s -> nowhere: %s\n", cluster_text(row, "program"), cluster_text(row, "from"), cluster_text(row, "reason"));
 	}
@@ -167,23 +172,25 @@ void cluster_plan_print(const json_t *plan)
 }
 
 static const char help[] =
-	"usage: optmig cluster plan NODE [--json]\n"
+	"usage: optmig cluster plan NODE [--rehearse] [--json]\n"
 	"What a drain of the node would do, as the cluster's own scheduler sees it; nothing is changed. For a program that has nowhere to go it says why.\n\n"
-	"Exit status: 0, 1 failed, 2 usage, 5 no such node, 7 a program has nowhere to go.\n";
+	"  --rehearse   each program goes the way to its place, all but the last step; so many at a time as may move. On the node itself\n"
+	"Exit status: 0, 1 failed, 2 usage, 5 no such node, 7 a program has nowhere to go, or its rehearsal failed.\n";
 
-enum { OPT_JSON = 1, OPT_HELP };
+enum { OPT_JSON = 1, OPT_REHEARSE, OPT_HELP };
 
 int cluster_plan_verb(int argc, char **argv)
 {
-	static const struct option longs[] = { { "json", no_argument, NULL, OPT_JSON }, { "help", no_argument, NULL, OPT_HELP }, { 0 } };
+	static const struct option longs[] = { { "json", no_argument, NULL, OPT_JSON }, { "rehearse", no_argument, NULL, OPT_REHEARSE }, { "help", no_argument, NULL, OPT_HELP }, { 0 } };
 	json_t *snapshot, *plan, *row;
-	bool json = false, nowhere = false;
+	bool json = false, nowhere = false, rehearse = false, all = true;
 	size_t i;
 	int c, error;
 
 	while ((c = cli_getopt(argc, argv, "h", longs)) != -1)
 		switch (c) {
 		case OPT_JSON: json = true; break;
+		case OPT_REHEARSE: rehearse = true; break;
 		case 'h': case OPT_HELP: fputs(help, stdout); return CLI_OK;
 		default: return HOST_EXIT_USAGE;
 		}
@@ -199,6 +206,11 @@ int cluster_plan_verb(int argc, char **argv)
 	}
 	if (!error) {
 		error = cluster_plan(snapshot, argv[optind], &plan);
+		if (!error && rehearse) {
+			error = cluster_rehearse(snapshot, argv[optind], plan, &all);
+			if (error)
+				json_decref(plan);
+		}
 		json_decref(snapshot);
 	}
 	if (error) {
@@ -213,5 +225,5 @@ int cluster_plan_verb(int argc, char **argv)
 		cluster_plan_print(plan);
 		json_decref(plan);
 	}
-	return nowhere ? CLUSTER_REFUSED : CLI_OK;
+	return nowhere || !all ? CLUSTER_REFUSED : CLI_OK;
 }
