@@ -249,6 +249,7 @@ enum { OPT_PARAMETER = 100, OPT_PRIORITY = 200, OPT_APART, OPT_DRY_RUN, OPT_STOP
 static int check(struct resource *resource)
 {
 	const char *memory = resource->values[14], *rate = resource->values[13];
+	uint64_t priority;
 
 	if (!is_name(resource->id)) {
 		host_error("cluster add: \"%s\" is no name: a letter, then letters, digits and _ . -", resource->id);
@@ -260,6 +261,14 @@ static int check(struct resource *resource)
 	}
 	if (rate && mig_parse_rate(rate, &resource->rate)) {
 		host_error("cluster add: --bandwidth %s: write 100M, 1G", rate);
+		return HOST_EXIT_USAGE + 1;
+	}
+	if (resource->priority && host_parse_u64(resource->priority, 0, 1000000, &priority)) {
+		host_error("cluster add: --priority %s: a number from 0 to 1000000", resource->priority);
+		return HOST_EXIT_USAGE + 1;
+	}
+	if (resource->apart && !is_name(resource->apart)) {
+		host_error("cluster add: --apart \"%s\" is no name of a group: a letter, then letters, digits and _ . -", resource->apart);
 		return HOST_EXIT_USAGE + 1;
 	}
 	return 0;
