@@ -67,6 +67,9 @@ void cluster_escaped(FILE *to, const char *text);
 /* The caller's. Return: OM_ECONNECTION (no cluster here), OM_EINTERNAL (not the tools' XML). */
 __attribute__((warn_unused_result))
 int cluster_read(json_t **ret_snapshot);
+/* The configuration and state that the last cluster_read() of this thread has read, with those nodes on standby: the caller's. */
+__attribute__((warn_unused_result))
+int cluster_leaving(const json_t *nodes, char **ret_xml);
 /* A crm_simulate's result: "programs": { ID: [NAME...] } of where they would be. */
 __attribute__((warn_unused_result))
 int cluster_simulated(const char *xml, json_t **ret_places);
@@ -84,9 +87,9 @@ void cluster_each(size_t count, unsigned at_a_time, void (*run)(void *context, s
 
 /* ---- plan.c, rehearse.c ---- */
 
-/* Where the programs of a node would go if it were on standby: [ { "program", "from", "to" | "reason" } ]. */
+/* Where the programs of those nodes would go if all of them were on standby: [ { "program", "from", "to" | "reason" } ]. */
 __attribute__((warn_unused_result))
-int cluster_plan(const json_t *snapshot, const char *node, json_t **ret_plan);
+int cluster_plan(const json_t *snapshot, const json_t *from, json_t **ret_plan);
 void cluster_plan_print(const json_t *plan);
 /* Rehearses the plan of that node, which must be this one: each row has "rehearsed" and perhaps "reason" then. Return: OM_EPERM (another node). */
 __attribute__((warn_unused_result))

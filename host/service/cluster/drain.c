@@ -338,34 +338,56 @@ static int watch(const struct options *options, json_t *rows, uint64_t begin)
 	}
 }
 
-/* Where programs come from, for `undrain --home`. In one change, and before standby: each makes the cluster plan anew. */
-static int note_homes(const struct options *options, json_t *snapshot)
+static void standby_xml(FILE *to, const char *id)
 {
-	char *text = NULL;
+	fprintf(to, "<nodes><node id=\"%s\"><instance_attributes id=\"nodes-%s\"><nvpair id=\"nodes-%s-standby\" name=\"standby\" value=\"on\"/></instance_attributes></node></nodes>",
+		id, id, id);
+}
+
+/* Where programs come from, for `undrain --home`; those that are not as `add` writes them are noted at once, each by itself. */
+static int homes_xml(FILE *to, const struct options *options, const json_t *snapshot)
+{
 	json_t *program;
 	const char *id;
-	size_t size, count = 0;
-	FILE *to = open_memstream(&text, &size);
 	int error = 0;
+
+	fputs("<resources>", to);
+	json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
+		if (!cluster_has(json_object_get(program, "nodes"), options->node) || *cluster_text(program, "home"))
+			continue;
+		if (cluster_true(program, "plain"))
+			fprintf(to, "<primitive id=\"%s\"><meta_attributes id=\"%s-meta\"><nvpair id=\"%s-meta-optmig-home\" name=\"optmig-home\" value=\"%s\"/></meta_attributes>"
+				"</primitive>", id, id, id, options->node);
+		else if (!error)
+			error = cluster_meta(id, "optmig-home", options->node);
+	}
+	fputs("</resources>", to);
+	return error;
+}
+
+/* All in one change: each makes the cluster plan anew. */
+static int begin_drain(const struct options *options, const json_t *snapshot)
+{
+	const json_t *node = json_object_get(json_object_get(snapshot, "nodes"), options->node);
+	const bool plain = cluster_true(node, "plain") && *cluster_text(node, "id");
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	int error;
 
 	if (!to)
 		return host_fail(OM_ENOMEM, "no memory");
-	fputs("<resources>", to);
-	json_object_foreach(json_object_get(snapshot, "programs"), id, program)
-		if (cluster_has(json_object_get(program, "nodes"), options->node) && !*cluster_text(program, "home")) {
-			if (!cluster_true(program, "plain")) {
-				error = error ? error : cluster_meta(id, "optmig-home", options->node); /* its attributes are elsewhere */
-				continue;
-			}
-			fprintf(to, "<primitive id=\"%s\"><meta_attributes id=\"%s-meta\"><nvpair id=\"%s-meta-optmig-home\" name=\"optmig-home\" value=\"%s\"/></meta_attributes>"
-				"</primitive>", id, id, id, options->node);
-			count++;
-		}
-	fputs("</resources>", to);
-	if (fclose(to))
-		error = error ? error : host_fail(OM_ENOMEM, "no memory");
-	if (!error && count)
-		error = cluster_tool(TOOL("cibadmin", "--modify", "--allow-create", "--scope", "resources", "--xml-pipe"), text, NULL, NULL, NULL);
+	fputs("<configuration>", to);
+	if (plain)
+		standby_xml(to, cluster_text(node, "id"));
+	error = homes_xml(to, options, snapshot);
+	fputs("</configuration>", to);
+	if (fclose(to) && !error)
+		error = host_fail(OM_ENOMEM, "no memory");
+	if (!error)
+		error = cluster_tool(TOOL("cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"), text, NULL, NULL, NULL);
+	if (!error && !plain)
+		error = cluster_standby(options->node, true, NULL);
 	free(text);
 	return error;
 }
@@ -384,7 +406,7 @@ static bool complete(const json_t *plan)
 static int drain(const struct options *options)
 {
 	const uint64_t begin = host_monotonic_ns();
-	json_t *snapshot, *plan, *rows;
+	json_t *snapshot, *from, *plan, *rows;
 	bool well = true;
 	int status, error = cluster_read(&snapshot);
 
@@ -400,7 +422,9 @@ static int drain(const struct options *options)
 		json_decref(snapshot);
 		return CLI_FAILED;
 	}
-	error = cluster_plan(snapshot, options->node, &plan);
+	from = json_pack("[s]", options->node);
+	error = cluster_plan(snapshot, from, &plan);
+	json_decref(from);
 	if (error) {
 		json_decref(snapshot);
 		return failed("drain");
@@ -426,13 +450,11 @@ static int drain(const struct options *options)
 		return status;
 	}
 	json_decref(plan);
-	if (options->parallel)
+	if (options->parallel && strcmp(options->parallel, cluster_text(snapshot, "migration-limit")) != 0)
 		error = cluster_property("migration-limit", options->parallel);
 	if (!error)
-		error = note_homes(options, snapshot);
+		error = begin_drain(options, snapshot);
 	json_decref(snapshot);
-	if (!error)
-		error = cluster_standby(options->node, true, NULL);
 	if (error)
 		return failed("drain");
 	if (options->detach)

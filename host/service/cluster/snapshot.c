@@ -299,6 +299,7 @@ static int configuration(const char *xml, json_t *snapshot)
 			json_t *has = json_object();
 
 			attributes(node, has);
+			json_object_set_new(known, "plain", json_boolean(!*pair(node, "instance_attributes", "standby")));
 			json_object_set_new(known, "has", has);
 			put(known, "id", get(node, "id"));
 		}
@@ -336,6 +337,8 @@ static void sum_up(json_t *snapshot)
 	}
 }
 
+static _Thread_local char *last_cib;
+
 int cluster_read(json_t **ret_snapshot)
 {
 	char *mon = NULL, *cib = NULL;
@@ -351,7 +354,8 @@ int cluster_read(json_t **ret_snapshot)
 	if (!error)
 		error = configuration(cib, snapshot);
 	free(mon);
-	free(cib);
+	free(last_cib);
+	last_cib = cib;
 	if (error) {
 		json_decref(snapshot);
 		return error;
@@ -359,6 +363,54 @@ int cluster_read(json_t **ret_snapshot)
 	sum_up(snapshot);
 	*ret_snapshot = snapshot;
 	return 0;
+}
+
+/* In every set of attributes that says anything of it: the first one counts. */
+static bool set_standby(xmlNode *node)
+{
+	bool was = false;
+
+	EACH(set, node)
+		if (is(set, "instance_attributes"))
+			EACH(nv, set)
+				if (is(nv, "nvpair") && strcmp(get(nv, "name"), "standby") == 0) {
+					xmlSetProp(nv, BAD_CAST "value", BAD_CAST "on");
+					was = true;
+				}
+	return was;
+}
+
+static void add_standby(xmlNode *node)
+{
+	xmlNode *set = xmlNewChild(node, NULL, BAD_CAST "instance_attributes", NULL), *nv = set ? xmlNewChild(set, NULL, BAD_CAST "nvpair", NULL) : NULL;
+	char id[256];
+
+	if (!nv)
+		return;
+	snprintf(id, sizeof id, "optmig-plan-%s", get(node, "id"));
+	xmlSetProp(set, BAD_CAST "id", BAD_CAST id);
+	snprintf(id, sizeof id, "optmig-plan-%s-standby", get(node, "id"));
+	xmlSetProp(nv, BAD_CAST "id", BAD_CAST id);
+	xmlSetProp(nv, BAD_CAST "name", BAD_CAST "standby");
+	xmlSetProp(nv, BAD_CAST "value", BAD_CAST "on");
+}
+
+int cluster_leaving(const json_t *nodes, char **ret_xml)
+{
+	xmlDoc *document = last_cib ? parse(last_cib) : NULL;
+	xmlNode *root = document ? xmlDocGetRootElement(document) : NULL;
+	xmlChar *text = NULL;
+	int size;
+
+	EACH(node, below(root ? below(root, "configuration") : NULL, "nodes"))
+		if (cluster_has(nodes, get(node, "uname")) && !set_standby(node))
+			add_standby(node);
+	if (root)
+		xmlDocDumpMemory(document, &text, &size);
+	*ret_xml = text ? strdup((const char *)text) : NULL;
+	xmlFree(text);
+	xmlFreeDoc(document);
+	return *ret_xml ? 0 : host_fail(OM_EINTERNAL, "the cluster's configuration cannot be copied");
 }
 
 int cluster_simulated(const char *xml, json_t **ret_places)
