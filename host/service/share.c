@@ -89,9 +89,9 @@ static uint64_t divide(const struct service_unit *of)
 	for (size_t i = 0; i < count; i++) {
 		struct service_unit *u = (struct service_unit *)(uintptr_t)list[i].of;
 
-		if (u == of)
+		if (of && u == of)
 			rate = list[i].rate;
-		if (u != of && list[i].rate != u->share)
+		else if (list[i].rate != u->share)
 			tell(&list[i]);
 		u->share = list[i].rate;
 	}

@@ -179,6 +179,15 @@ static int still_there(const struct options *options, const json_t *snapshot, co
 	return error;
 }
 
+/* It has moved, and the cluster has lost track of it since, or tried to stop it: whole where it is. Once for each of its moves. */
+static int found_again(json_t *row, const char *id, const json_t *program)
+{
+	if (!cluster_true(program, "blocked") || cluster_true(row, "found"))
+		return 0;
+	json_object_set_new(row, "found", json_true());
+	return refresh(id);
+}
+
 /* One look at everything. Return: the number of programs that are still there, given-up ones in *ret_stuck; or OM_E*. */
 static int look(const struct options *options, json_t *rows, uint64_t begin, json_t *snapshot, int *ret_stuck)
 {
@@ -197,6 +206,8 @@ static int look(const struct options *options, json_t *rows, uint64_t begin, jso
 				json_object_set_new(row, "seconds", json_real(seconds_since(begin)));
 				say(options, row, id, "moved", at);
 			}
+			if (row && at && found_again(row, id, program))
+				return OM_EIO;
 			continue;
 		}
 		row = row_of(rows, id);
@@ -234,7 +245,8 @@ static int let_settle(const struct options *options)
 		json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
 			if (strcmp(cluster_text(program, "role"), "Migrating") == 0 || *cluster_text(program, "pending")) {
 				going = true;
-			} else if (cluster_true(program, "blocked") && cluster_has(json_object_get(program, "nodes"), options->node)) {
+			} else if (cluster_true(program, "blocked") && (cluster_has(json_object_get(program, "nodes"), options->node) ||
+				   strcmp(cluster_text(program, "home"), options->node) == 0)) {
 				error = refresh(id);
 				going = true;
 			}
