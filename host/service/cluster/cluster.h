@@ -70,7 +70,7 @@ int cluster_read(json_t **ret_snapshot);
 /* The configuration and state that the last cluster_read() of this thread has read, with those nodes on standby: the caller's. */
 __attribute__((warn_unused_result))
 int cluster_leaving(const json_t *nodes, char **ret_xml);
-/* A crm_simulate's result: "programs": { ID: [NAME...] } of where they would be. */
+/* A crm_simulate's result: { ID: [NAME] } of those that would go elsewhere. */
 __attribute__((warn_unused_result))
 int cluster_simulated(const char *xml, json_t **ret_places);
 

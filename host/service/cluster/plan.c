@@ -45,7 +45,7 @@ static int simulate(const json_t *from, json_t **ret_places)
 
 	if (error)
 		return error;
-	error = cluster_tool(TOOL("crm_simulate", "--simulate", "--xml-file", path, "--output-as=xml"), NULL, NULL, &xml, NULL);
+	error = cluster_tool(TOOL("crm_simulate", "--run", "--xml-file", path, "--output-as=xml"), NULL, NULL, &xml, NULL);
 	if (!error)
 		error = cluster_simulated(xml, ret_places);
 	free(xml);
@@ -104,7 +104,7 @@ static const char *place_of(const json_t *places, const char *id, const json_t *
 	const json_t *there = json_object_get(places, id);
 	const char *to = json_string_value(json_array_get(there, 0));
 
-	return !to || cluster_has(from, to) || json_array_size(there) != 1 || strcmp(cluster_text(program, "move"), "never") == 0 ? NULL : to;
+	return !to || cluster_has(from, to) || strcmp(cluster_text(program, "move"), "never") == 0 ? NULL : to;
 }
 
 /* On which of them it is, or NULL. */

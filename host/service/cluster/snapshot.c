@@ -413,23 +413,21 @@ int cluster_leaving(const json_t *nodes, char **ret_xml)
 	return *ret_xml ? 0 : host_fail(OM_EINTERNAL, "the cluster's configuration cannot be copied");
 }
 
+/* Of the actions that the scheduler would order; what it leaves alone is not there. */
 int cluster_simulated(const char *xml, json_t **ret_places)
 {
 	xmlDoc *document = parse(xml);
-	xmlNode *root = document ? xmlDocGetRootElement(document) : NULL, *after = root ? below(root, "revised_cluster_status") : NULL;
-	json_t *programs, *places, *program;
-	const char *id;
+	xmlNode *root = document ? xmlDocGetRootElement(document) : NULL, *actions = root ? below(root, "actions") : NULL;
+	json_t *places;
 
-	if (!after) {
+	if (!root || !below(root, "cluster_status")) {
 		xmlFreeDoc(document);
 		return host_fail(OM_EINTERNAL, "crm_simulate's answer cannot be read");
 	}
-	programs = json_object();
 	places = json_object();
-	resources(below(after, "resources"), programs);
-	json_object_foreach(programs, id, program)
-		json_object_set(places, id, json_object_get(program, "nodes"));
-	json_decref(programs);
+	EACH(action, actions)
+		if (is(action, "rsc_action") && *get(action, "dest") && strcmp(get(action, "dest"), get(action, "source")) != 0)
+			json_object_set_new(places, get(action, "resource"), json_pack("[s]", get(action, "dest")));
 	xmlFreeDoc(document);
 	*ret_places = places;
 	return 0;
