@@ -28,7 +28,7 @@ test-fleet: all $(B)/.deps-test $(FLEET_TEST_DEPS)
 	B=$(B) tests/fleet/agent
 	B=$(B) tests/fleet/table --all
 	B=$(B) tests/fleet/verbs
-	B=$(B) tests/fleet/scale 100 2000 10
+	B=$(B) tests/fleet/scale 40 800 4
 ## make demo-fleet     three nodes, eight programs under load, each node drained in turn: what their clients saw, a table
 FLEET_APPS := $(foreach a,redis memcached lighttpd kernels,$(B)/apps/optmig/$(a)/.built)
 demo-fleet: all $(FLEET_APPS) $(REDIS_CLIENT) $(MEMCACHED_CLIENT) $(HTTP_CLIENT) $(B)/.deps-fleet $(B)/.deps-demo
