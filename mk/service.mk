@@ -27,7 +27,7 @@ $(B)/libexec/optmigd-https: $(call objs,host,$(addprefix host/service/,https.c h
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -lmicrohttpd -lgnutls -lcurl -ljansson -lssl -lcrypto -lpthread -o $@
 
 # ---- tests ---------------------------------------------------------------------------------------------------
-SERVICE_UNIT_TEST := tests/unit/service/test_unit.c host/service/unit_file.c host/service/record.c host/service/wire.c host/daemon/rundir.c $(SERVICE_UNIT) core/errors.c
+SERVICE_UNIT_TEST := tests/unit/service/test_unit.c host/service/divide.c host/service/unit_file.c host/service/record.c host/service/wire.c host/daemon/rundir.c $(SERVICE_UNIT) core/errors.c
 CFLAGS_san_tests_unit_service_test_unit := -Itoolchain
 $(B)/san/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
 	@mkdir -p $(@D)

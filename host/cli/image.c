@@ -224,7 +224,7 @@ static void print_json(json_t *value)
 	json_decref(value);
 }
 
-struct listing { json_t *list; unsigned shown, problems; };
+struct listing { json_t *list; const char *store; unsigned shown, problems; };
 
 static void list_one(void *context, const char *name, const struct store_entry *entry, int error)
 {
@@ -237,7 +237,11 @@ static void list_one(void *context, const char *name, const struct store_entry *
 		return;
 	}
 	if (l->list) {
-		json_array_append_new(l->list, entry_json(entry));
+		json_t *object = entry_json(entry);
+
+		host_hash_text(entry->mrenclave, mrenclave);
+		json_object_set_new(object, "file", json_sprintf("%s/%s/image", l->store, mrenclave));
+		json_array_append_new(l->list, object);
 		return;
 	}
 	if (!l->shown++)
@@ -266,6 +270,7 @@ static int run_ls(int argc, char **argv)
 	if (stop)
 		return stop - 1;
 	listing.list = json ? json_array() : NULL;
+	listing.store = store.path;
 	if (there) {
 		error = store_visit(&store, list_one, &listing);
 		store_close(&store);

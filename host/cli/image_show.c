@@ -277,6 +277,12 @@ static void print_host(const struct shown *s)
 		puts("\nThe signature is not valid for these contents: the image cannot be started.");
 }
 
+/* The vector registers that exist inside; every host that it goes to must offer them. */
+static const char *vector_state(uint64_t xfrm)
+{
+	return xfrm & ~(uint64_t)OM_XFRM_AVX ? "avx512" : xfrm & ~(uint64_t)OM_XFRM_SSE ? "avx" : "sse";
+}
+
 static void print_text(const struct shown *s)
 {
 	const struct om_image_header *h = &s->image.header;
@@ -290,6 +296,7 @@ static void print_text(const struct shown *s)
 	printf("%-12s %s%s\n", "MRSIGNER", s->image.sigstruct_file_offset ? digits : "none", s->is_signed ? "" : " (not of these contents)");
 	printf("%-12s %u\n", "SVN", s->svn);
 	printf("%-12s heap %llu MiB, %u threads, %u descriptors\n", "limits", (unsigned long long)h->heap_size >> 20, h->app_threads, h->file_max);
+	printf("%-12s %s\n", "xfrm", vector_state(h->xfrm));
 	print_policy(s);
 	if (s->launch.any & OM_LAUNCH_ANY_ARGS)
 		printf("%-12s any\n", "args");
@@ -359,6 +366,7 @@ static void print_json(const struct shown *s)
 	hex(s->mrsigner, sizeof s->mrsigner, mrsigner);
 	all = json_pack("{s:s, s:b, s:s, s:s, s:b, s:i, s:s}", "name", name ? name : "?", "debug", (h->flags & OM_IMAGE_DEBUG) != 0, "mrenclave", mrenclave,
 		"mrsigner", mrsigner, "signature_valid", s->is_signed, "svn", s->svn, "policy", s->policy);
+	json_object_set_new(all, "xfrm", json_string(vector_state(h->xfrm)));
 	json_object_set_new(all, "args", json_any(s, OM_LAUNCH_ANY_ARGS, OM_LAUNCH_ARGS));
 	json_object_set_new(all, "env", json_pack("{s:o, s:o}", "pass", json_any(s, OM_LAUNCH_ANY_ENV, OM_LAUNCH_PASS), "set", json_list(s, OM_LAUNCH_SET)));
 	json_object_set_new(all, "files", json_pack("{s:o, s:o, s:o}", "trusted", json_trusted(s), "trusted_directories", json_list(s, OM_LAUNCH_SEALED),

@@ -30,22 +30,23 @@ static const char help[] =
 	"  status NAME            its state: stopped, starting, running, moving, handing, owing, moved, receiving, owed, failed\n"
 	"  start NAME             begin it; --fresh: although its memory is lost, or it has moved away\n"
 	"  stop NAME              end it (TERM), and wait for that; --reason TEXT\n"
-	"  move NAME --to HOST    to the optmigd of another host, and wait until nothing is owed\n"
+	"  move NAME --to HOST    to the optmigd of another host, and wait until nothing is owed; --rehearse: up to the last step, and back\n"
 	"  cancel NAME            a move, before the program is handed over\n"
 	"  define FILE            a unit for this optmigd, until the machine is started anew: JSON, - is standard input\n"
 	"  undefine NAME          such a unit of a program that does not live here\n"
 	"  host                   what this host has and is\n"
+	"  limits                 what this host may send for all moves that leave it together, and who has which share; --bandwidth RATE|none sets it\n"
 	"  watch                  all events, one JSON object a line\n"
 	"  metrics                figures, as Prometheus reads them\n"
 	"  audit FILE             print a log of what was judged of other machines, and check that nothing is missing in it\n"
-	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE,\n--ticket FILE of its owner, else optmigd issues one if it can;\n"
+	"Options: --json; move: --to ADDRESS[:PORT], --mode MODE, --downtime-limit TIME, --bandwidth RATE, --rehearse,\n--ticket FILE of its owner, else optmigd issues one if it can;\n"
 	"status, host: --on ADDRESS[:PORT], what another host's optmigd says.\n"
 	"Exit status: 0 done; 1 failed, nothing has changed; 2 usage; 3 cancelled; 5 no such unit; 7 (status) it does not run here; 8 no optmigd.\n";
 
 #define EXIT_ELSEWHERE 7
 #define EXIT_NONE      8
 
-enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP, OPT_TICKET };
+enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP, OPT_TICKET, OPT_REHEARSE };
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fresh", no_argument, NULL, OPT_FRESH },
@@ -56,6 +57,7 @@ static const struct option longs[] = {
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
 	{ "on", required_argument, NULL, OPT_ON },
 	{ "ticket", required_argument, NULL, OPT_TICKET },
+	{ "rehearse", no_argument, NULL, OPT_REHEARSE },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -367,6 +369,8 @@ static int do_move(const struct call *c)
 		host_error("unit move: where to? (--to ADDRESS[:PORT] of the optmigd there)");
 		return HOST_EXIT_USAGE;
 	}
+	if (c->given & 1u << OPT_REHEARSE)
+		json_object_set_new(c->arguments, "rehearse", json_true());
 	return do_named(c);
 }
 
@@ -409,10 +413,11 @@ static int do_define(const struct call *c)
 	return status;
 }
 
-static int do_host(const struct call *c)
+/* What it says is JSON in any case. */
+static int do_json(const struct call *c)
 {
 	json_t *value = NULL;
-	int status = ask(c, "host", json_incref(c->arguments), &value);
+	int status = ask(c, c->verb, json_incref(c->arguments), &value);
 
 	if (!status)
 		print_json(value);
@@ -530,11 +535,12 @@ static const struct verb {
 	{ "status", do_status, true, COMMON | BIT(OPT_ON) },
 	{ "start", do_start, true, COMMON | BIT(OPT_FRESH) },
 	{ "stop", do_stop, true, COMMON | BIT(OPT_REASON) },
-	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) | BIT(OPT_TICKET) },
+	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) | BIT(OPT_TICKET) | BIT(OPT_REHEARSE) },
 	{ "cancel", do_named, true, COMMON },
 	{ "define", do_define, true, COMMON },
 	{ "undefine", do_named, true, COMMON },
-	{ "host", do_host, false, COMMON | BIT(OPT_ON) },
+	{ "host", do_json, false, COMMON | BIT(OPT_ON) },
+	{ "limits", do_json, false, COMMON | BIT(OPT_BANDWIDTH) },
 	{ "watch", do_watch, false, COMMON },
 	{ "metrics", do_metrics, false, COMMON },
 	{ "audit", do_audit, true, COMMON },

@@ -7,7 +7,10 @@
 #include <string.h>
 #include "client.h"
 #include "daemon/client.h"
+#include "mig/units.h"
 #include "seen.h"
+#include "service.h"
+#include "share.h"
 #include "util.h"
 
 #define ELSEWHERE_S 10u
@@ -67,7 +70,7 @@ static void tell_limits(const char *name)
 		return;
 	program_look(u, true, &p);
 	if (p.state == STATE_MOVING && program_connect(p.process.pid, &channel) == 0) {
-		json_t *set = json_pack("{sI}", "bandwidth", (json_int_t)unit.bandwidth);
+		json_t *set = json_pack("{sI}", "bandwidth", (json_int_t)share_wish(u, unit.bandwidth));
 
 		if (unit.downtime_ns)
 			json_object_set_new(set, "downtime-limit-ns", json_integer((json_int_t)unit.downtime_ns));
@@ -186,6 +189,22 @@ static int do_metrics(const struct call *call, json_t **ret)
 	return *ret ? 0 : host_fail(OM_ENOMEM, "no memory");
 }
 
+static int do_limits(const struct call *call, json_t **ret)
+{
+	const char *text;
+	uint64_t rate = 0;
+	int error = get_text(call->arguments, "bandwidth", &text);
+
+	if (!error && text && strcmp(text, "none") != 0)
+		error = mig_parse_rate(text, &rate);
+	if (error)
+		return error;
+	if (text)
+		share_link(rate);
+	*ret = share_json();
+	return 0;
+}
+
 static int do_watch(const struct call *call, json_t **ret)
 {
 	socket_watch(call->client);
@@ -204,11 +223,12 @@ static const struct command {
 	{ "start", " name fresh ", do_start, true, false },
 	{ "stop", " name reason ", do_stop, true, false },
 	{ "status", " name on ", do_status, true, true },
-	{ "move", " name to mode downtime-limit bandwidth ticket ", do_move, true, false },
+	{ "move", " name to mode downtime-limit bandwidth ticket rehearse ", do_move, true, false },
 	{ "cancel", " name ", do_cancel, true, false },
 	{ "receive", " unit from ", do_receive, false, true },
 	{ "receive-end", " name ", do_receive_end, true, true },
 	{ "host", " on ", do_host, false, true },
+	{ "limits", " bandwidth ", do_limits, false, false },
 	{ "watch", "", do_watch, false, false },
 	{ "metrics", "", do_metrics, false, true }, /* no host can ask for it (wire.h), but https for whom it serves */
 };

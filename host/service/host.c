@@ -10,6 +10,7 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "image.h"
 #include "service.h"
 #include "util.h"
 
@@ -28,6 +29,25 @@ static uint64_t memory(const char *name)
 	if (file)
 		fclose(file);
 	return kilobytes * 1024;
+}
+
+/* The units that have something here: all but those that are stopped, moved or failed. */
+static json_t *present(void)
+{
+	json_t *names = json_array();
+
+	pthread_mutex_lock(&service.lock);
+	struct service_unit *u = service.units;
+	pthread_mutex_unlock(&service.lock);
+	for (; u; u = u->next) {
+		struct program p;
+
+		program_look(u, true, &p);
+		if (p.state != STATE_STOPPED && p.state != STATE_MOVED && p.state != STATE_FAILED)
+			json_array_append_new(names, json_string(u->name));
+		program_done(&p);
+	}
+	return names;
 }
 
 /* What programs that are on their way here will need. */
@@ -79,23 +99,68 @@ static void ask_info(void)
 		(void)waitpid(pid, NULL, 0);
 }
 
-/* The words of --cpu-features. */
+static bool is_listed(const char *word, const char *list)
+{
+	const size_t length = strlen(word);
+
+	for (const char *at = list; at && *at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL)
+		if (strncmp(at, word, length) == 0 && (at[length] == ',' || at[length] == 0))
+			return true;
+	return false;
+}
+
+/* The words of --cpu-features: what programs that begin or arrive here are told of (host/load/bootblock.c), which is less than there is if
+ * OPTMIG_CPU_FEATURES says so. */
 static json_t *cpu_features(void)
 {
+	const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ, vaes = bit_VAES | bit_VPCLMULQDQ;
+	const char *told = getenv("OPTMIG_CPU_FEATURES");
 	json_t *list = json_array();
 	unsigned a, b = 0, c = 0, d;
 
 	if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
 		return list;
-	if (b & bit_AVX2)
-		json_array_append_new(list, json_string("avx2"));
-	if (b & bit_AVX512F)
-		json_array_append_new(list, json_string("avx512"));
-	if (c & bit_VAES)
-		json_array_append_new(list, json_string("vaes"));
-	if (b & bit_SHA)
-		json_array_append_new(list, json_string("sha"));
+	const struct { const char *word; bool is; } all[] = { { "avx2", b & bit_AVX2 }, { "avx512", (b & avx512) == avx512 }, { "vaes", (c & vaes) == vaes },
+		{ "sha", b & bit_SHA } };
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (all[i].is && (!told || !*told || is_listed(all[i].word, told)))
+			json_array_append_new(list, json_string(all[i].word));
 	return list;
+}
+
+/* The vector registers that an enclave can have here, as images name them. */
+static const char *vector_state(const json_t *platform, const char *kind)
+{
+	const char *detail = json_string_value(json_object_get(json_object_get(platform, kind), "detail")), *at = detail ? strstr(detail, "XFRM 0x") : NULL;
+	const unsigned long long xfrm = at ? strtoull(at + 5, NULL, 16) : 0;
+
+	return (xfrm & OM_XFRM_AVX512) == OM_XFRM_AVX512 ? "avx512" : (xfrm & OM_XFRM_AVX) == OM_XFRM_AVX ? "avx" : "sse";
+}
+
+/* The evidence that a program here has, and its vector registers: of the best that there is, unless OPTMIG_SGX says otherwise. */
+static void add_evidence(json_t *host, const json_t *platform)
+{
+	const char *kind = getenv("OPTMIG_SGX"), *guest = json_string_value(json_object_get(json_object_get(platform, "guest-policy"), "detail"));
+	const bool hardware = json_is_true(json_object_get(json_object_get(platform, "hardware"), "available"));
+	const bool in_guest = json_is_true(json_object_get(json_object_get(platform, "guest"), "available"));
+	const bool is_emulator = kind && strcmp(kind, "emu") == 0;
+
+	if (!platform)
+		return;
+	if (hardware && !is_emulator && !(kind && strcmp(kind, "guest") == 0)) {
+		json_object_set_new(host, "evidence", json_string("sgx"));
+	} else if (in_guest && !is_emulator) {
+		const char *word = guest ? strstr(guest, "snp:") : NULL;
+
+		word = word ? word : guest ? strstr(guest, "tdx:") : NULL;
+		json_object_set_new(host, "evidence", json_string(word && *word == 't' ? "tdx" : "snp"));
+		if (word)
+			json_object_set_new(host, "guest", json_stringn(word, strcspn(word, ", \n")));
+	} else {
+		json_object_set_new(host, "evidence", json_string("demo"));
+	}
+	json_object_set_new(host, "xfrm", json_string(vector_state(platform, hardware && !is_emulator ? "hardware" : "emulator")));
 }
 
 /* What can run enclaves, and the EPC's size. */
@@ -117,6 +182,7 @@ static void add_platform(json_t *host)
 		mib = 0;
 	json_object_set_new(host, "tee", list);
 	json_object_set_new(host, "epc-total", json_integer((json_int_t)(mib << 20)));
+	add_evidence(host, info);
 	if (info)
 		json_object_set(host, "platform", info);
 	json_decref(info);
@@ -131,7 +197,9 @@ json_t *service_host(void)
 	host = json_pack("{ss ss ss sI sI sI so sI}", "name", name.nodename, "kernel", name.release, "version", OPTMIG_VERSION,
 		"memory-total", (json_int_t)memory("MemTotal"), "memory-free", (json_int_t)memory("MemAvailable"), "memory-reserved", (json_int_t)reserved(),
 		"cpu-features", cpu_features(), "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN));
-	if (host)
+	if (host) {
+		json_object_set_new(host, "programs", present());
 		add_platform(host);
+	}
 	return host;
 }

@@ -15,7 +15,10 @@
 #include "cli/cli.h"
 #include "daemon/rundir.h"
 #include "mig/mig.h"
+#include "mig/units.h"
 #include "seen.h"
+#include "service.h"
+#include "share.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -41,6 +44,7 @@ static const char help[] =
 	"  --receive ADDRESS     where programs come to (the address that the other host asked at)\n"
 	"  --fleet DIR           the fleet's key (key.pem) and owners' delegations to it, for tickets (/etc/optmig/fleet)\n"
 	"  --accept defined|any  which programs of other hosts are let in: those that have a unit here (default), or any\n"
+	"  --bandwidth RATE      what all moves that leave this host may send together (no limit)\n"
 	"  --quiet, --verbose    say less, or more\n"
 	"  --version\n"
 	"HUP reads the units' files again. The programs go on when it ends, and the next optmigd finds them.\n"
@@ -48,7 +52,7 @@ static const char help[] =
 
 enum { OPT_UNITS = 1, OPT_SOCKET, OPT_STATE, OPT_GROUP, OPT_LISTEN, OPT_CERTIFICATE, OPT_KEY, OPT_CA, OPT_USER, OPT_RECEIVE, OPT_ACCEPT, OPT_QUIET,
 	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL, OPT_FLEET, OPT_METRICS, OPT_METRICS_FILE, OPT_EVENTS,
-	OPT_AUDIT };
+	OPT_AUDIT, OPT_BANDWIDTH };
 static const struct option longs[] = {
 	{ "units", required_argument, NULL, OPT_UNITS },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -71,6 +75,7 @@ static const struct option longs[] = {
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
 	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -98,6 +103,7 @@ static int set_accept(const char *word)
 static int parse(int argc, char **argv)
 {
 	bool quiet = host_env_true("OPTMIG_QUIET"), verbose = host_env_true("OPTMIG_VERBOSE");
+	uint64_t rate = 0;
 	int c, error = 0;
 
 	while (!error && (c = cli_getopt(argc, argv, "hqv", longs)) != -1)
@@ -120,6 +126,7 @@ static int parse(int argc, char **argv)
 		case OPT_FLEET:       service.fleet = optarg; break;
 		case OPT_RECEIVE:     service.receive = optarg; break;
 		case OPT_ACCEPT:      error = set_accept(optarg); break;
+		case OPT_BANDWIDTH:   error = mig_parse_rate(optarg, &rate); share_link(rate); break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
 		case 'v': case OPT_VERBOSE: verbose = true; break;
 		case OPT_VERSION:

@@ -18,6 +18,8 @@
 #include "daemon/client.h"
 #include "mig/units.h"
 #include "seen.h"
+#include "service.h"
+#include "share.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -178,7 +180,7 @@ int service_stop(const char *name, const char *reason, json_t **ret)
 /* ---- move ------------------------------------------------------------------------------------------------------------------------------- */
 
 /* What the unit says, and in its place what this move's own arguments say. */
-struct order { const char *to, *mode, *ticket; uint64_t downtime_ns, bandwidth; };
+struct order { const char *to, *mode, *ticket; uint64_t downtime_ns, bandwidth; bool rehearse; };
 
 static int get_text(const json_t *arguments, const char *name, const char **ret)
 {
@@ -200,6 +202,9 @@ static int read_order(const json_t *arguments, const struct unit *unit, struct o
 		error = host_fail(OM_EINVAL, "argument \"to\" is missing");
 	if (!error && unit->move == UNIT_MOVE_NEVER)
 		error = host_fail(OM_EPERM, "%s: its unit says move = \"never\"", unit->name);
+	if (!error && json_object_get(arguments, "rehearse") && !json_is_boolean(json_object_get(arguments, "rehearse")))
+		error = host_fail(OM_EINVAL, "argument \"rehearse\" must be true or false");
+	o.rehearse = json_is_true(json_object_get(arguments, "rehearse"));
 	if (!error && unit->move == UNIT_MOVE_STOP)
 		o.mode = "stop";
 	if (!error)
@@ -231,6 +236,8 @@ static json_t *migrate_arguments(const struct unit *unit, const struct order *or
 		json_object_set_new(a, "downtime-limit-ns", json_integer((json_int_t)order->downtime_ns));
 	if (order->bandwidth)
 		json_object_set_new(a, "bandwidth", json_integer((json_int_t)order->bandwidth));
+	if (order->rehearse)
+		json_object_set_new(a, "rehearse", json_true());
 	if (unit->move_addresses)
 		json_object_set(a, "move-addresses", (json_t *)(uintptr_t)unit->move_addresses);
 	return a;
@@ -251,12 +258,12 @@ static int error_named(const char *name)
 	return OM_ECONNECTION;
 }
 
-/* What the report of its process says of the end. Return: 0 if it has moved. */
+/* What the report of its process says of the end. Return: 0 if it has moved, or would have. */
 static int judge(const char *name, const json_t *report)
 {
 	const char *status = text(report, "status");
 
-	if (strcmp(status, "completed") == 0)
+	if (strcmp(status, "completed") == 0 || strcmp(status, "rehearsed") == 0)
 		return 0;
 	if (strcmp(status, "cancelled") == 0)
 		return host_fail(OM_ECANCELLED, "the move of %s was cancelled; it runs on here", name);
@@ -390,6 +397,7 @@ static int move_with(struct client *client, struct service_unit *u, const struct
 {
 	json_t *at = NULL;
 	struct channel channel;
+	struct order told;
 	char there[400];
 	int error = peer_call(order->to, "receive", json_pack("{sO}", "unit", unit->object), PEER_S, &at);
 
@@ -397,16 +405,24 @@ static int move_with(struct client *client, struct service_unit *u, const struct
 		return error;
 	receiver_address(at, there, sizeof there);
 	json_decref(at);
-	error = begin_migration(u, unit, order, p, there, &channel);
+	told = *order;
+	if (!order->rehearse)
+		told.bandwidth = share_begin(u, order->bandwidth);
+	error = begin_migration(u, unit, &told, p, there, &channel);
 	if (error) {
+		share_end(u);
 		record_remove(u->directory, RECORD_MOVE);
 		end_there(u, order->to);
 		life_note(u);
 		return error;
 	}
+	if (!order->rehearse)
+		share_begun(u, told.bandwidth);
 	error = watch_move(client, u, &channel, order->to, ret_report);
 	channel_done(&channel);
-	if (!error)
+	if (!order->rehearse)
+		share_end(u);
+	if (!error && !order->rehearse)
 		return wait_end(u, &p->process, LEAVE_MS * 1000000ull);
 	forget_move(u);
 	return error;
@@ -471,6 +487,31 @@ static bool leaves_already(const struct program *p, const char *to)
 	return (p->state == STATE_MOVING || p->state == STATE_HANDING || p->state == STATE_OWING) && strcmp(text(p->move, "to"), to) == 0;
 }
 
+/* A rehearsal gives way to nobody and lasts not long: a move waits for its end. */
+static int begin_move(const char *name, bool rehearse, struct service_unit **ret)
+{
+	int error;
+
+	while ((error = units_begin(name, OP_MOVING, ret)) == OM_ESTATE && !rehearse) {
+		struct service_unit *u;
+		bool waits;
+
+		pthread_mutex_lock(&service.lock);
+		u = units_find(name);
+		waits = u && u->op == OP_MOVING && u->rehearses;
+		pthread_mutex_unlock(&service.lock);
+		if (!waits)
+			return OM_ESTATE;
+		pause_ms(20);
+	}
+	if (!error) {
+		pthread_mutex_lock(&service.lock);
+		(*ret)->rehearses = rehearse;
+		pthread_mutex_unlock(&service.lock);
+	}
+	return error;
+}
+
 int service_move(struct client *client, const json_t *arguments, json_t **ret)
 {
 	const char *name = text(arguments, "name"), *to = text(arguments, "to");
@@ -479,8 +520,11 @@ int service_move(struct client *client, const json_t *arguments, json_t **ret)
 	struct unit unit;
 	struct program p;
 	json_t *report = NULL;
-	int error = units_begin(name, OP_MOVING, &u);
+	const bool rehearse = json_is_true(json_object_get(arguments, "rehearse"));
+	int error = begin_move(name, rehearse, &u);
 
+	if (error == OM_ESTATE && rehearse)
+		return host_fail(OM_ESTATE, "%s is being moved, or another operation is under way", name);
 	if (error == OM_ESTATE)
 		return wait_other(name, to, ret);
 	if (error)
@@ -495,13 +539,13 @@ int service_move(struct client *client, const json_t *arguments, json_t **ret)
 	pthread_mutex_unlock(&service.lock);
 	program_look(u, true, &p);
 	error = read_order(arguments, &unit, &order);
-	if (!error && leaves_already(&p, to)) {
+	if (!error && !rehearse && leaves_already(&p, to)) {
 		program_done(&p);
 		unit_done(&unit);
 		units_end(u);
 		return wait_other(name, to, ret);
 	}
-	if (!error && p.state == STATE_MOVED && !p.alive && strcmp(text(p.move, "to"), to) == 0)
+	if (!error && !rehearse && p.state == STATE_MOVED && !p.alive && strcmp(text(p.move, "to"), to) == 0)
 		report = json_incref(p.report); /* it has been done */
 	else if (!error && p.state != STATE_RUNNING)
 		error = host_fail(OM_ESTATE, "%s is %s here", name, service_state_name(p.state));
@@ -513,7 +557,7 @@ int service_move(struct client *client, const json_t *arguments, json_t **ret)
 	unit_done(&unit);
 	units_end(u);
 	if (!error)
-		*ret = json_pack("{ss sO?}", "state", "moved", "report", report);
+		*ret = json_pack("{ss sO?}", "state", rehearse ? "running" : "moved", "report", report);
 	json_decref(report);
 	return error;
 }

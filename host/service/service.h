@@ -53,6 +53,9 @@ struct service_unit {
 	bool followed;                          /* a follower lives */
 	bool cancelled;                         /* somebody wants its move not to be */
 	char move_to[256];                      /* with OP_MOVING: where to */
+	bool rehearses;                         /* with OP_MOVING: it stays */
+	bool leaving;                           /* its memory is being sent, */
+	uint64_t wish, share;                   /* as fast as its unit allows; as it may by now (share.c) */
 	unsigned failures;                      /* since it last ran for a while; its followers', one after the other */
 	char judged[128], counted[80];          /* sessions of which it was written down what was judged, and that were counted: its follower's */
 	json_t *last_move;                      /* the report of the last that has ended, or NULL */

@@ -39,22 +39,6 @@ static int failed(const char *verb)
 
 /* ---- XML ---- */
 
-static void escaped(FILE *to, const char *text)
-{
-	for (; *text; text++)
-		switch (*text) {
-		case '&': fputs("&amp;", to); break;
-		case '<': fputs("&lt;", to); break;
-		case '>': fputs("&gt;", to); break;
-		case '"': fputs("&quot;", to); break;
-		default:
-			if ((unsigned char)*text < 0x20)
-				fprintf(to, "&#%d;", *text);
-			else
-				putc(*text, to);
-		}
-}
-
 static void nvpair(FILE *to, const char *id, const char *set, const char *name, const char *value)
 {
 	char underscored[32];
@@ -65,7 +49,7 @@ static void nvpair(FILE *to, const char *id, const char *set, const char *name, 
 			if (*c == '-')
 				*c = '_';
 	fprintf(to, "<nvpair id=\"%s-%s-%s\" name=\"%s\" value=\"", id, set, name, underscored);
-	escaped(to, value);
+	cluster_escaped(to, value);
 	fputs("\"/>", to);
 }
 
@@ -142,23 +126,49 @@ static bool is_name(const char *text)
 }
 
 /* Of others that are to be apart from it: a strong wish, not a rule; a program has to be somewhere. */
-static int keep_apart(const struct resource *resource, const json_t *snapshot)
+static void keep_apart(FILE *to, const struct resource *resource, const json_t *snapshot)
 {
 	json_t *program;
 	const char *id;
 
-	json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
-		char xml[512];
-		int error;
+	json_object_foreach(json_object_get(snapshot, "programs"), id, program)
+		if (strcmp(id, resource->id) != 0 && resource->apart && strcmp(cluster_text(program, "apart"), resource->apart) == 0)
+			fprintf(to, "<rsc_colocation id=\"apart-%s-%s\" rsc=\"%s\" with-rsc=\"%s\" score=\"-10000\"/>", resource->id, id, resource->id, id);
+}
 
-		if (strcmp(id, resource->id) == 0 || strcmp(cluster_text(program, "apart"), resource->apart) != 0)
-			continue;
-		snprintf(xml, sizeof xml, "<rsc_colocation id=\"apart-%s-%s\" rsc=\"%s\" with-rsc=\"%s\" score=\"-10000\"/>", resource->id, id, resource->id, id);
-		error = cluster_tool(TOOL("cibadmin", "--scope", "constraints", "--create", "--xml-text", xml), NULL, NULL, NULL, NULL);
-		if (error)
-			return error;
+/* What its image needs of a node. An image that is not here says nothing: the agent says it where the program begins. */
+static char *needs(const struct resource *resource)
+{
+	json_t *program = json_pack("{ss ss}", "image", resource->values[1] ? resource->values[1] : "", "unit", resource->values[0] ? resource->values[0] : "");
+	char *xml = NULL;
+
+	if (cluster_rules_xml(resource->id, program, &xml)) {
+		host_note("%s: %s", resource->id, host_reason());
+		xml = NULL;
 	}
-	return 0;
+	json_decref(program);
+	return xml;
+}
+
+/* Resource and rules in one change: it must not begin where a rule that comes later would not have it. */
+static char *configuration(const struct resource *resource, const json_t *snapshot)
+{
+	char *text = NULL, *resource_xml = primitive(resource), *rules = needs(resource);
+	size_t size;
+	FILE *to = resource_xml ? open_memstream(&text, &size) : NULL;
+
+	if (to) {
+		fprintf(to, "<configuration><resources>%s</resources><constraints>%s", resource_xml, rules ? rules : "");
+		keep_apart(to, resource, snapshot);
+		fputs("</constraints></configuration>", to);
+		if (fclose(to)) {
+			free(text);
+			text = NULL;
+		}
+	}
+	free(resource_xml);
+	free(rules);
+	return text;
 }
 
 /* What the agent of this node says of the parameters; better now than when it starts. */
@@ -209,16 +219,15 @@ static int add(const struct resource *resource)
 		return CLI_FAILED;
 	}
 	error = validate(resource);
-	xml = error ? NULL : primitive(resource);
+	xml = error ? NULL : configuration(resource, snapshot);
 	if (!error && !xml)
 		error = host_fail(OM_ENOMEM, "no memory");
 	if (!error && resource->dry_run)
 		puts(xml);
-	if (!error && !resource->dry_run) {
-		error = cluster_tool(TOOL("cibadmin", "--scope", "resources", "--create", "--xml-pipe"), xml, NULL, NULL, NULL);
-		if (!error && resource->apart)
-			error = keep_apart(resource, snapshot);
-	}
+	if (!error && !resource->dry_run)
+		error = cluster_publish_missing(snapshot);
+	if (!error && !resource->dry_run)
+		error = cluster_tool(TOOL("cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"), xml, NULL, NULL, NULL);
 	free(xml);
 	json_decref(snapshot);
 	return error ? failed("add") : CLI_OK;
@@ -240,6 +249,7 @@ enum { OPT_PARAMETER = 100, OPT_PRIORITY = 200, OPT_APART, OPT_DRY_RUN, OPT_STOP
 static int check(struct resource *resource)
 {
 	const char *memory = resource->values[14], *rate = resource->values[13];
+	uint64_t priority;
 
 	if (!is_name(resource->id)) {
 		host_error("cluster add: \"%s\" is no name: a letter, then letters, digits and _ . -", resource->id);
@@ -251,6 +261,14 @@ static int check(struct resource *resource)
 	}
 	if (rate && mig_parse_rate(rate, &resource->rate)) {
 		host_error("cluster add: --bandwidth %s: write 100M, 1G", rate);
+		return HOST_EXIT_USAGE + 1;
+	}
+	if (resource->priority && host_parse_u64(resource->priority, 0, 1000000, &priority)) {
+		host_error("cluster add: --priority %s: a number from 0 to 1000000", resource->priority);
+		return HOST_EXIT_USAGE + 1;
+	}
+	if (resource->apart && !is_name(resource->apart)) {
+		host_error("cluster add: --apart \"%s\" is no name of a group: a letter, then letters, digits and _ . -", resource->apart);
 		return HOST_EXIT_USAGE + 1;
 	}
 	return 0;

@@ -5,11 +5,12 @@
  *
  * What is known is one JSON document, a snapshot, which is also what --json prints:
  *
- *     { "dc": NAME, "quorum": bool,
+ *     { "dc": NAME, "quorum": bool, "migration-limit": TEXT, "batch-limit": TEXT,
  *       "nodes":    { NAME: { "state": "online|draining|drained|offline|maintenance|unclean", "standby": bool, "online": bool,
- *                             "memory": MiB, "used": MiB, "programs": [ID...], "moves": n } },
+ *                             "memory": MiB, "used": MiB, "programs": [ID...], "moves": n, "id": TEXT, "has": { ATTRIBUTE: TEXT } } },
  *       "programs": { ID:   { "name": NAME, "role": TEXT, "nodes": [NAME...], "blocked": bool, "managed": bool, "failed": bool, "pending": TEXT,
  *                             "memory": MiB, "restart": TEXT, "move": TEXT, "life": TEXT, "home": NAME, "target-role": TEXT, "priority": n,
+ *                             "needs": { "attributes": [NAME...], "evidence": [NAME...], "guests": [TEXT...] },
  *                             "failure": { "node", "task", "status", "reason" } } } }
  *
  * Errors: OM_E* with words in host_reason(), as everywhere in host/.
@@ -21,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #define CLUSTER_OUTPUT_MAX  (64u << 20)     /* of a tool: a CIB of thousands of programs */
 #define CLUSTER_ARGUMENTS   24u
@@ -46,16 +48,29 @@ int cluster_property(const char *name, const char *value);
 /* Clears a program's failures, so that the cluster looks where it is and goes on. */
 __attribute__((warn_unused_result))
 int cluster_cleanup(const char *program);
+/* Our own command `optmig`, whose answer is JSON. Return: OM_ECONNECTION (its words), OM_EIO. */
+__attribute__((warn_unused_result))
+int cluster_optmig(const char *const *arguments, json_t **ret);
+/* Where the optmigd of a node of the snapshot is: its attribute optmig-address, or its name. */
+const char *cluster_address(const json_t *node, const char *name);
+/* What the optmigd of a node says of its host. @name: NULL, the one here. */
+__attribute__((warn_unused_result))
+int cluster_host(const json_t *node, const char *name, json_t **ret);
 /* What the optmigd of a node says of a program: its status' object. Return: OM_ECONNECTION if it does not answer. */
 __attribute__((warn_unused_result))
-int cluster_unit_status(const char *name, const char *node, json_t **ret_status);
+int cluster_unit_status(const char *program, const json_t *node, const char *name, json_t **ret_status);
+/* As XML has it, in an attribute. */
+void cluster_escaped(FILE *to, const char *text);
 
 /* ---- snapshot.c ---- */
 
 /* The caller's. Return: OM_ECONNECTION (no cluster here), OM_EINTERNAL (not the tools' XML). */
 __attribute__((warn_unused_result))
 int cluster_read(json_t **ret_snapshot);
-/* A crm_simulate's result: "programs": { ID: [NAME...] } of where they would be. */
+/* The configuration and state that the last cluster_read() of this thread has read, with those nodes on standby: the caller's. */
+__attribute__((warn_unused_result))
+int cluster_leaving(const json_t *nodes, char **ret_xml);
+/* A crm_simulate's result: { ID: [NAME] } of those that would go elsewhere. */
 __attribute__((warn_unused_result))
 int cluster_simulated(const char *xml, json_t **ret_places);
 
@@ -65,12 +80,36 @@ bool cluster_true(const json_t *object, const char *name);
 bool cluster_has(const json_t *array, const char *text);
 void cluster_print(json_t *value);                                      /* as --json does; takes it over */
 
-/* ---- plan.c ---- */
+/* ---- pool.c ---- */
 
-/* Where the programs of a node would go if it were on standby: [ { "program", "from", "to" | "reason" } ]. */
+/* @run for 0 to @count - 1, so many at a time, from threads. */
+void cluster_each(size_t count, unsigned at_a_time, void (*run)(void *context, size_t i), void *context);
+
+/* ---- plan.c, rehearse.c ---- */
+
+/* Where the programs of those nodes would go if all of them were on standby: [ { "program", "from", "to" | "reason" } ]. */
 __attribute__((warn_unused_result))
-int cluster_plan(const json_t *snapshot, const char *node, json_t **ret_plan);
+int cluster_plan(const json_t *snapshot, const json_t *from, json_t **ret_plan);
 void cluster_plan_print(const json_t *plan);
+/* Rehearses the plan of that node, which must be this one: each row has "rehearsed" and perhaps "reason" then. Return: OM_EPERM (another node). */
+__attribute__((warn_unused_result))
+int cluster_rehearse(const json_t *snapshot, const char *node, json_t *plan, bool *ret_all);
+
+/* ---- features.c: what nodes have and programs need ---- */
+
+/* Asks the nodes of which nothing is known, and writes what they have. */
+__attribute__((warn_unused_result))
+int cluster_publish_missing(json_t *snapshot);
+/* Writes the rules of a program, an object as the snapshot's. @features: what it was told of its processor, or NULL. Return: OM_ENOTFOUND (no image). */
+__attribute__((warn_unused_result))
+int cluster_rules(const char *id, const json_t *program, const json_t *features);
+/* The same for a program that is not there yet, for <constraints>; "" if it can be anywhere. */
+__attribute__((warn_unused_result))
+int cluster_rules_xml(const char *id, const json_t *program, char **ret);
+/* What it was told of its processor, as its rules have it; the caller's. */
+json_t *cluster_needed_features(const json_t *program);
+/* Does the node lack what the program needs? @ret: what, in words. */
+bool cluster_lacks(const json_t *node, const json_t *program, char *ret, size_t size);
 
 /* ---- the verbs ---- */
 
@@ -82,5 +121,8 @@ int cluster_undrain(int argc, char **argv);
 int cluster_add(int argc, char **argv);
 int cluster_rm(int argc, char **argv);
 int cluster_fresh(int argc, char **argv);
+int cluster_limits(int argc, char **argv);
+int cluster_features(int argc, char **argv);
+int cluster_rules_verb(int argc, char **argv);
 
 #endif

@@ -20,6 +20,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,7 +40,8 @@
 
 struct options {
 	const char *node, *parallel;
-	bool json, dry_run, abort, force, detach, home, keep_waiting;
+	bool json, dry_run, abort, force, detach, home, keep_waiting, rehearse;
+	enum { AT_ABORT, AT_DETACH, AT_STOP } at_deadline;
 	uint64_t deadline_ns, retries;
 };
 
@@ -155,30 +157,35 @@ static int try_again(const struct options *options, const json_t *snapshot, json
 
 /* ---- the drain ---- */
 
-/* What the node's own optmigd still has of a program: "" if nothing. Return: OM_E* if that cannot be known. */
+/* What the node's own optmigd still has of the cluster's programs: NULL if nothing. Return: OM_E* if that cannot be known. */
 static int still_there(const struct options *options, const json_t *snapshot, const char **ret_id)
 {
-	static const char *const nothing[] = { "stopped", "moved", "failed" };
-	json_t *programs = json_object_get(snapshot, "programs"), *program;
+	json_t *programs = json_object_get(snapshot, "programs"), *program, *host;
+	const json_t *there;
 	const char *id;
+	int error = cluster_host(json_object_get(json_object_get(snapshot, "nodes"), options->node), options->node, &host);
 
 	*ret_id = NULL;
-	json_object_foreach(programs, id, program) {
-		json_t *status;
-		bool gone = false;
-		int error = cluster_unit_status(cluster_text(program, "name"), options->node, &status);
+	if (error)
+		return error;
+	there = json_object_get(host, "programs");
+	if (!json_is_array(there))
+		error = host_fail(OM_ECONNECTION, "the optmigd of %s does not say what it has", options->node);
+	else
+		json_object_foreach(programs, id, program)
+			if (cluster_has(there, cluster_text(program, "name")))
+				*ret_id = id;
+	json_decref(host);
+	return error;
+}
 
-		if (error)
-			return error;
-		for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++)
-			gone |= strcmp(cluster_text(status, "state"), nothing[i]) == 0;
-		json_decref(status);
-		if (!gone) {
-			*ret_id = id;
-			return 0;
-		}
-	}
-	return 0;
+/* It has moved, and the cluster has lost track of it since, or tried to stop it: whole where it is. Once for each of its moves. */
+static int found_again(json_t *row, const char *id, const json_t *program)
+{
+	if (!cluster_true(program, "blocked") || cluster_true(row, "found"))
+		return 0;
+	json_object_set_new(row, "found", json_true());
+	return refresh(id);
 }
 
 /* One look at everything. Return: the number of programs that are still there, given-up ones in *ret_stuck; or OM_E*. */
@@ -199,6 +206,8 @@ static int look(const struct options *options, json_t *rows, uint64_t begin, jso
 				json_object_set_new(row, "seconds", json_real(seconds_since(begin)));
 				say(options, row, id, "moved", at);
 			}
+			if (row && at && found_again(row, id, program))
+				return OM_EIO;
 			continue;
 		}
 		row = row_of(rows, id);
@@ -236,7 +245,8 @@ static int let_settle(const struct options *options)
 		json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
 			if (strcmp(cluster_text(program, "role"), "Migrating") == 0 || *cluster_text(program, "pending")) {
 				going = true;
-			} else if (cluster_true(program, "blocked") && cluster_has(json_object_get(program, "nodes"), options->node)) {
+			} else if (cluster_true(program, "blocked") && (cluster_has(json_object_get(program, "nodes"), options->node) ||
+				   strcmp(cluster_text(program, "home"), options->node) == 0)) {
 				error = refresh(id);
 				going = true;
 			}
@@ -275,9 +285,31 @@ static int finish(const struct options *options, json_t *rows, uint64_t begin, c
 	return status;
 }
 
+/* The deadline's action, by the administrator's order: what is still there is ended, and its memory with it. A move that is past its hand-over goes on. */
+static int order_stops(const struct options *options, json_t *rows)
+{
+	json_t *snapshot, *program;
+	const char *id;
+	int error = cluster_read(&snapshot);
+
+	json_object_foreach(error ? NULL : json_object_get(snapshot, "programs"), id, program) {
+		if (error || !cluster_has(json_object_get(program, "nodes"), options->node))
+			continue;
+		error = cluster_meta(id, "target-role", "Stopped");
+		if (!error && cluster_true(program, "blocked"))
+			error = refresh(id);
+		json_object_set_new(row_of(rows, id), "ordered", json_string("stop"));
+		say(options, row_of(rows, id), id, "stopped by order", "the deadline has passed");
+	}
+	if (!error)
+		json_decref(snapshot);
+	return error;
+}
+
 static int watch(const struct options *options, json_t *rows, uint64_t begin)
 {
 	uint64_t answered = begin;
+	bool ordered = false;
 
 	for (;;) {
 		json_t *snapshot = NULL;
@@ -301,9 +333,15 @@ static int watch(const struct options *options, json_t *rows, uint64_t begin)
 			return failed("drain");
 		}
 		json_decref(snapshot);
-		if (left && stuck == left && !options->keep_waiting)
+		if (left && stuck == left && !options->keep_waiting && !ordered)
 			return finish(options, rows, begin, "blocked", CLI_FAILED);
-		if (signals || (options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns)) {
+		if (!signals && options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns && options->at_deadline != AT_ABORT) {
+			if (options->at_deadline == AT_DETACH)
+				return finish(options, rows, begin, "detached", CLI_CANCELLED);
+			if (!ordered && order_stops(options, rows))
+				return failed("drain");
+			ordered = true;
+		} else if (signals || (options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns)) {
 			if (leave_standby(options))
 				return failed("drain");
 			return finish(options, rows, begin, "aborted", CLI_CANCELLED);
@@ -312,20 +350,58 @@ static int watch(const struct options *options, json_t *rows, uint64_t begin)
 	}
 }
 
-/* Where programs come from, for `undrain --home`. Before standby: a change of the configuration makes the cluster plan anew. */
-static int note_homes(const struct options *options, json_t *snapshot)
+static void standby_xml(FILE *to, const char *id)
+{
+	fprintf(to, "<nodes><node id=\"%s\"><instance_attributes id=\"nodes-%s\"><nvpair id=\"nodes-%s-standby\" name=\"standby\" value=\"on\"/></instance_attributes></node></nodes>",
+		id, id, id);
+}
+
+/* Where programs come from, for `undrain --home`; those that are not as `add` writes them are noted at once, each by itself. */
+static int homes_xml(FILE *to, const struct options *options, const json_t *snapshot)
 {
 	json_t *program;
 	const char *id;
+	int error = 0;
 
-	json_object_foreach(json_object_get(snapshot, "programs"), id, program)
-		if (cluster_has(json_object_get(program, "nodes"), options->node) && !*cluster_text(program, "home")) {
-			const int error = cluster_meta(id, "optmig-home", options->node);
+	fputs("<resources>", to);
+	json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
+		if (!cluster_has(json_object_get(program, "nodes"), options->node) || *cluster_text(program, "home"))
+			continue;
+		if (cluster_true(program, "plain"))
+			fprintf(to, "<primitive id=\"%s\"><meta_attributes id=\"%s-meta\"><nvpair id=\"%s-meta-optmig-home\" name=\"optmig-home\" value=\"%s\"/></meta_attributes>"
+				"</primitive>", id, id, id, options->node);
+		else if (!error)
+			error = cluster_meta(id, "optmig-home", options->node);
+	}
+	fputs("</resources>", to);
+	return error;
+}
 
-			if (error)
-				return error;
-		}
-	return 0;
+/* All in one change: each makes the cluster plan anew. */
+static int begin_drain(const struct options *options, const json_t *snapshot)
+{
+	const json_t *node = json_object_get(json_object_get(snapshot, "nodes"), options->node);
+	const bool plain = cluster_true(node, "plain") && *cluster_text(node, "id");
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
+	int error;
+
+	if (!to)
+		return host_fail(OM_ENOMEM, "no memory");
+	fputs("<configuration>", to);
+	if (plain)
+		standby_xml(to, cluster_text(node, "id"));
+	error = homes_xml(to, options, snapshot);
+	fputs("</configuration>", to);
+	if (fclose(to) && !error)
+		error = host_fail(OM_ENOMEM, "no memory");
+	if (!error)
+		error = cluster_tool(TOOL("cibadmin", "--modify", "--allow-create", "--scope", "configuration", "--xml-pipe"), text, NULL, NULL, NULL);
+	if (!error && !plain)
+		error = cluster_standby(options->node, true, NULL);
+	free(text);
+	return error;
 }
 
 static bool complete(const json_t *plan)
@@ -342,7 +418,8 @@ static bool complete(const json_t *plan)
 static int drain(const struct options *options)
 {
 	const uint64_t begin = host_monotonic_ns();
-	json_t *snapshot, *plan, *rows;
+	json_t *snapshot, *from, *plan, *rows;
+	bool well = true;
 	int status, error = cluster_read(&snapshot);
 
 	if (error)
@@ -357,31 +434,39 @@ static int drain(const struct options *options)
 		json_decref(snapshot);
 		return CLI_FAILED;
 	}
-	error = cluster_plan(snapshot, options->node, &plan);
+	from = json_pack("[s]", options->node);
+	error = cluster_plan(snapshot, from, &plan);
+	json_decref(from);
 	if (error) {
 		json_decref(snapshot);
 		return failed("drain");
 	}
-	if (options->dry_run || (!complete(plan) && !options->force)) {
-		status = complete(plan) ? CLI_OK : CLUSTER_REFUSED;
+	if (options->rehearse && (complete(plan) || options->force)) {
+		error = cluster_rehearse(snapshot, options->node, plan, &well);
+		if (error) {
+			json_decref(plan);
+			json_decref(snapshot);
+			return failed("drain");
+		}
+	}
+	if (options->dry_run || ((!complete(plan) || !well) && !options->force)) {
+		status = complete(plan) && well ? CLI_OK : CLUSTER_REFUSED;
 		if (!options->json)
 			cluster_plan_print(plan);
 		else
 			cluster_print(json_incref(plan));
 		if (!options->dry_run)
-			host_error("cluster drain: nothing was changed, since not every program has a place (--force drains the others)");
+			host_error("cluster drain: nothing was changed, since not every %s (--force drains the others)", complete(plan) ? "rehearsal went well" : "program has a place");
 		json_decref(plan);
 		json_decref(snapshot);
 		return status;
 	}
 	json_decref(plan);
-	if (options->parallel)
+	if (options->parallel && strcmp(options->parallel, cluster_text(snapshot, "migration-limit")) != 0)
 		error = cluster_property("migration-limit", options->parallel);
 	if (!error)
-		error = note_homes(options, snapshot);
+		error = begin_drain(options, snapshot);
 	json_decref(snapshot);
-	if (!error)
-		error = cluster_standby(options->node, true, NULL);
 	if (error)
 		return failed("drain");
 	if (options->detach)
@@ -450,7 +535,8 @@ static int undrain(const struct options *options, const char *verb)
 /* ---- the command line ---- */
 
 static const char drain_help[] =
-	"usage: optmig cluster drain NODE [--dry-run] [--json] [--force] [--parallel N] [--retries N] [--deadline TIME] [--keep-waiting] [--detach]\n"
+	"usage: optmig cluster drain NODE [--dry-run] [--rehearse] [--json] [--force] [--parallel N] [--retries N] [--deadline TIME [--at-deadline ACTION]]\n"
+	"                                 [--keep-waiting] [--detach]\n"
 	"       optmig cluster drain NODE --abort\n"
 	"Moves all programs off a node and keeps others from coming, until undrain. Ends when the node is empty, by its own optmigd's word.\n"
 	"First the cluster's scheduler is asked whether each program has a place; if one has not, nothing is done.\n\n"
@@ -459,7 +545,11 @@ static const char drain_help[] =
 	"  --parallel N     so many moves from, and to, each node at a time (the cluster's migration-limit, which stays so)\n"
 	"  --retries N      how often a failed move is tried again, after a pause, elsewhere if there is another place (5)\n"
 	"  --keep-waiting   wait on when programs are blocked and have been tried often enough\n"
-	"  --deadline TIME  abort after that time\n"
+	"  --rehearse       rehearse all moves before (optmig cluster plan --rehearse), and do nothing if one would fail; on the node itself\n"
+	"  --deadline TIME  after that time do what --at-deadline says:\n"
+	"  --at-deadline abort     as --abort (default)\n"
+	"                detach    wait no more; the drain goes on\n"
+	"                stop      end the programs that are still there, by your order: what is in their memory is lost, and they stay stopped\n"
 	"  --abort          end a drain that somebody else began: the node takes programs again. What has moved stays where it is; moves that are\n"
 	"                   under way end. The same does Ctrl-C (once)\n"
 	"  --detach         do not wait\n"
@@ -470,7 +560,19 @@ static const char undrain_help[] =
 	"The node takes programs again.\n\n"
 	"  --home   those that the drain has moved away come back, and are waited for\n";
 
-enum { OPT_JSON = 1, OPT_DRY_RUN, OPT_FORCE, OPT_PARALLEL, OPT_RETRIES, OPT_KEEP_WAITING, OPT_DEADLINE, OPT_ABORT, OPT_DETACH, OPT_HOME, OPT_HELP };
+enum { OPT_JSON = 1, OPT_DRY_RUN, OPT_FORCE, OPT_PARALLEL, OPT_RETRIES, OPT_KEEP_WAITING, OPT_DEADLINE, OPT_ABORT, OPT_DETACH, OPT_HOME, OPT_REHEARSE, OPT_AT_DEADLINE, OPT_HELP };
+
+static int parse_action(const char *text, struct options *ret)
+{
+	static const char *const words[] = { [AT_ABORT] = "abort", [AT_DETACH] = "detach", [AT_STOP] = "stop" };
+
+	for (unsigned i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcmp(text, words[i]) == 0) {
+			ret->at_deadline = i;
+			return 0;
+		}
+	return OM_EINVAL;
+}
 
 /* Return: 0, or an exit status + 1. */
 static int parse(int argc, char **argv, const char *help, const struct option *longs, struct options *ret)
@@ -487,6 +589,8 @@ static int parse(int argc, char **argv, const char *help, const struct option *l
 		case OPT_DRY_RUN: ret->dry_run = true; break;
 		case OPT_FORCE: ret->force = true; break;
 		case OPT_ABORT: ret->abort = true; break;
+		case OPT_REHEARSE: ret->rehearse = true; break;
+		case OPT_AT_DEADLINE: error = parse_action(optarg, ret); break;
 		case OPT_DETACH: ret->detach = true; break;
 		case OPT_KEEP_WAITING: ret->keep_waiting = true; break;
 		case OPT_HOME: ret->home = true; break;
@@ -501,7 +605,7 @@ static int parse(int argc, char **argv, const char *help, const struct option *l
 			return HOST_EXIT_USAGE + 1;
 		}
 	}
-	if (argc - optind != 1) {
+	if (argc - optind != 1 || (ret->at_deadline != AT_ABORT && !ret->deadline_ns)) {
 		fputs(help, stderr);
 		return HOST_EXIT_USAGE + 1;
 	}
@@ -514,6 +618,7 @@ int cluster_drain(int argc, char **argv)
 	static const struct option longs[] = { { "json", no_argument, NULL, OPT_JSON }, { "dry-run", no_argument, NULL, OPT_DRY_RUN },
 		{ "force", no_argument, NULL, OPT_FORCE }, { "parallel", required_argument, NULL, OPT_PARALLEL }, { "retries", required_argument, NULL, OPT_RETRIES },
 		{ "keep-waiting", no_argument, NULL, OPT_KEEP_WAITING }, { "deadline", required_argument, NULL, OPT_DEADLINE },
+		{ "rehearse", no_argument, NULL, OPT_REHEARSE }, { "at-deadline", required_argument, NULL, OPT_AT_DEADLINE },
 		{ "abort", no_argument, NULL, OPT_ABORT }, { "detach", no_argument, NULL, OPT_DETACH }, { "help", no_argument, NULL, OPT_HELP }, { 0 } };
 	struct options options = { 0 };
 	int error = parse(argc, argv, drain_help, longs, &options);

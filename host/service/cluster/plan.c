@@ -16,11 +16,11 @@
 
 #define TOOL(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-/* A copy of the cluster's state, as a file for Pacemaker's tools. */
-static int copy(char path[64])
+/* The state of the snapshot, with those nodes on standby, as a file for Pacemaker's tools. */
+static int copy(const json_t *from, char path[64])
 {
 	char *cib;
-	int fd, error = cluster_tool(TOOL("cibadmin", "--query"), NULL, NULL, &cib, NULL);
+	int fd, error = cluster_leaving(from, &cib);
 
 	if (error)
 		return error;
@@ -38,16 +38,14 @@ static int copy(char path[64])
 	return error;
 }
 
-static int simulate(const char *node, json_t **ret_places)
+static int simulate(const json_t *from, json_t **ret_places)
 {
 	char path[64], *xml = NULL;
-	int error = copy(path);
+	int error = copy(from, path);
 
 	if (error)
 		return error;
-	error = cluster_standby(node, true, path);
-	if (!error)
-		error = cluster_tool(TOOL("crm_simulate", "--simulate", "--xml-file", path, "--output-as=xml"), NULL, NULL, &xml, NULL);
+	error = cluster_tool(TOOL("crm_simulate", "--run", "--xml-file", path, "--output-as=xml"), NULL, NULL, &xml, NULL);
 	if (!error)
 		error = cluster_simulated(xml, ret_places);
 	free(xml);
@@ -68,13 +66,15 @@ static void no_place(const json_t *node, const json_t *program, char *ret, size_
 
 	if (strcmp(cluster_text(node, "state"), "online") != 0)
 		snprintf(ret, size, "%s", cluster_true(node, "standby") ? "on standby" : cluster_text(node, "state"));
+	else if (cluster_lacks(node, program, ret, size))
+		return;
 	else if (capacity && need > json_integer_value(capacity) - used)
 		snprintf(ret, size, "%lld MiB free%s, %lld needed", json_integer_value(capacity) - used, number(node, "planned") ? " after this plan's other moves" : "", need);
 	else
 		snprintf(ret, size, "excluded by a rule");
 }
 
-static json_t *reason_of(const json_t *snapshot, const char *from, const json_t *program)
+static json_t *reason_of(const json_t *snapshot, const json_t *from, const json_t *program)
 {
 	json_t *nodes = json_object_get(snapshot, "nodes"), *node;
 	char text[1024] = "", one[160];
@@ -88,7 +88,7 @@ static json_t *reason_of(const json_t *snapshot, const char *from, const json_t 
 	if (strcmp(cluster_text(program, "move"), "never") == 0)
 		return json_string("its unit says that it never moves");
 	json_object_foreach(nodes, name, node) {
-		if (strcmp(name, from) == 0)
+		if (cluster_has(from, name))
 			continue;
 		no_place(node, program, one, sizeof one);
 		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s: %s", used ? "; " : "", name, one);
@@ -99,22 +99,34 @@ static json_t *reason_of(const json_t *snapshot, const char *from, const json_t 
 }
 
 /* Where it would be, or NULL. */
-static const char *place_of(const json_t *places, const char *id, const json_t *program, const char *from)
+static const char *place_of(const json_t *places, const char *id, const json_t *program, const json_t *from)
 {
 	const json_t *there = json_object_get(places, id);
 	const char *to = json_string_value(json_array_get(there, 0));
 
-	return !to || cluster_has(there, from) || strcmp(cluster_text(program, "move"), "never") == 0 ? NULL : to;
+	return !to || cluster_has(from, to) || strcmp(cluster_text(program, "move"), "never") == 0 ? NULL : to;
+}
+
+/* On which of them it is, or NULL. */
+static const char *where(const json_t *program, const json_t *from)
+{
+	json_t *place;
+	size_t i;
+
+	json_array_foreach(json_object_get(program, "nodes"), i, place)
+		if (cluster_has(from, json_string_value(place)))
+			return json_string_value(place);
+	return NULL;
 }
 
 /* What comes to each node, beside what is there. */
-static void note_planned(const json_t *snapshot, const json_t *places, const char *from)
+static void note_planned(const json_t *snapshot, const json_t *places, const json_t *from)
 {
 	json_t *program;
 	const char *id;
 
 	json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
-		const char *to = cluster_has(json_object_get(program, "nodes"), from) ? place_of(places, id, program, from) : NULL;
+		const char *to = where(program, from) ? place_of(places, id, program, from) : NULL;
 		json_t *node = to ? json_object_get(json_object_get(snapshot, "nodes"), to) : NULL;
 
 		if (node)
@@ -122,26 +134,26 @@ static void note_planned(const json_t *snapshot, const json_t *places, const cha
 	}
 }
 
-int cluster_plan(const json_t *snapshot, const char *node, json_t **ret_plan)
+int cluster_plan(const json_t *snapshot, const json_t *from, json_t **ret_plan)
 {
 	json_t *programs = json_object_get(snapshot, "programs"), *program, *places, *plan = json_array();
 	const char *id;
-	int error = simulate(node, &places);
+	int error = simulate(from, &places);
 
 	if (error) {
 		json_decref(plan);
 		return error;
 	}
-	note_planned(snapshot, places, node);
+	note_planned(snapshot, places, from);
 	json_object_foreach(programs, id, program) {
-		const char *to = place_of(places, id, program, node);
+		const char *at = where(program, from), *to = place_of(places, id, program, from);
 		json_t *row;
 
-		if (!cluster_has(json_object_get(program, "nodes"), node))
+		if (!at)
 			continue;
-		row = json_pack("{ss ss}", "program", id, "from", node);
+		row = json_pack("{ss ss}", "program", id, "from", at);
 		if (!to)
-			json_object_set_new(row, "reason", reason_of(snapshot, node, program));
+			json_object_set_new(row, "reason", reason_of(snapshot, from, program));
 		else
 			json_object_set_new(row, "to", json_string(to));
 		json_array_append_new(plan, row);
@@ -157,8 +169,11 @@ void cluster_plan_print(const json_t *plan)
 	size_t i;
 
 	json_array_foreach(plan, i, row) {
-		if (json_object_get(row, "to"))
+		if (json_object_get(row, "to") && !json_object_get(row, "rehearsed"))
 			printf("%-20s %s -> %s\n", cluster_text(row, "program"), cluster_text(row, "from"), cluster_text(row, "to"));
+		else if (json_object_get(row, "to"))
+			printf("%-20s %s -> %s: %s%s\n", cluster_text(row, "program"), cluster_text(row, "from"), cluster_text(row, "to"),
+				cluster_true(row, "rehearsed") ? "rehearsed" : "would fail: ", cluster_text(row, "reason"));
 		else
 			printf("%-20s %s -> nowhere: %s\n", cluster_text(row, "program"), cluster_text(row, "from"), cluster_text(row, "reason"));
 	}
@@ -167,51 +182,79 @@ void cluster_plan_print(const json_t *plan)
 }
 
 static const char help[] =
-	"usage: optmig cluster plan NODE [--json]\n"
-	"What a drain of the node would do, as the cluster's own scheduler sees it; nothing is changed. For a program that has nowhere to go it says why.\n\n"
-	"Exit status: 0, 1 failed, 2 usage, 5 no such node, 7 a program has nowhere to go.\n";
+	"usage: optmig cluster plan NODE... [--rehearse] [--json]\n"
+	"What a drain of the node, or of all of them at a time, would do, as the cluster's own scheduler sees it; nothing is changed. For a program that has nowhere to go it says why.\n\n"
+	"  --rehearse   each program goes the way to its place, all but the last step; so many at a time as may move. On the node itself\n"
+	"Exit status: 0, 1 failed, 2 usage, 5 no such node, 7 a program has nowhere to go, or its rehearsal failed.\n";
 
-enum { OPT_JSON = 1, OPT_HELP };
+enum { OPT_JSON = 1, OPT_REHEARSE, OPT_HELP };
 
-int cluster_plan_verb(int argc, char **argv)
+/* The nodes of the command line; NULL if one is none, which is said. */
+static json_t *nodes_of(const json_t *snapshot, char **names, int count)
 {
-	static const struct option longs[] = { { "json", no_argument, NULL, OPT_JSON }, { "help", no_argument, NULL, OPT_HELP }, { 0 } };
-	json_t *snapshot, *plan, *row;
-	bool json = false, nowhere = false;
-	size_t i;
-	int c, error;
+	json_t *nodes = json_array();
 
-	while ((c = cli_getopt(argc, argv, "h", longs)) != -1)
-		switch (c) {
-		case OPT_JSON: json = true; break;
-		case 'h': case OPT_HELP: fputs(help, stdout); return CLI_OK;
-		default: return HOST_EXIT_USAGE;
+	for (int i = 0; i < count; i++) {
+		if (!json_object_get(json_object_get(snapshot, "nodes"), names[i])) {
+			host_error("cluster plan: there is no node %s", names[i]);
+			json_decref(nodes);
+			return NULL;
 		}
-	if (argc - optind != 1) {
-		fputs(help, stderr);
-		return HOST_EXIT_USAGE;
+		json_array_append_new(nodes, json_string(names[i]));
 	}
-	error = cluster_read(&snapshot);
-	if (!error && !json_object_get(json_object_get(snapshot, "nodes"), argv[optind])) {
-		host_error("cluster plan: there is no node %s", argv[optind]);
-		json_decref(snapshot);
-		return CLI_NOTFOUND;
-	}
-	if (!error) {
-		error = cluster_plan(snapshot, argv[optind], &plan);
-		json_decref(snapshot);
-	}
-	if (error) {
-		host_error("cluster plan: %s", host_reason());
-		return CLI_FAILED;
-	}
+	return nodes;
+}
+
+static int show(json_t *plan, bool json, bool well)
+{
+	json_t *row;
+	size_t i;
+
 	json_array_foreach(plan, i, row)
-		nowhere |= !json_object_get(row, "to");
+		well = well && json_object_get(row, "to");
 	if (json) {
 		cluster_print(plan);
 	} else {
 		cluster_plan_print(plan);
 		json_decref(plan);
 	}
-	return nowhere ? CLUSTER_REFUSED : CLI_OK;
+	return well ? CLI_OK : CLUSTER_REFUSED;
+}
+
+int cluster_plan_verb(int argc, char **argv)
+{
+	static const struct option longs[] = { { "json", no_argument, NULL, OPT_JSON }, { "rehearse", no_argument, NULL, OPT_REHEARSE }, { "help", no_argument, NULL, OPT_HELP }, { 0 } };
+	json_t *snapshot, *plan = NULL, *from;
+	bool json = false, rehearse = false, all = true;
+	int c, error;
+
+	while ((c = cli_getopt(argc, argv, "h", longs)) != -1)
+		switch (c) {
+		case OPT_JSON: json = true; break;
+		case OPT_REHEARSE: rehearse = true; break;
+		case 'h': case OPT_HELP: fputs(help, stdout); return CLI_OK;
+		default: return HOST_EXIT_USAGE;
+		}
+	if (argc == optind || (rehearse && argc - optind != 1)) {
+		fputs(help, stderr);
+		return HOST_EXIT_USAGE;
+	}
+	error = cluster_read(&snapshot);
+	if (!error) {
+		from = nodes_of(snapshot, argv + optind, argc - optind);
+		if (!from) {
+			json_decref(snapshot);
+			return CLI_NOTFOUND;
+		}
+		error = cluster_plan(snapshot, from, &plan);
+		if (!error && rehearse)
+			error = cluster_rehearse(snapshot, argv[optind], plan, &all);
+		json_decref(from);
+		json_decref(snapshot);
+	}
+	if (!error)
+		return show(plan, json, all);
+	json_decref(plan);
+	host_error("cluster plan: %s", host_reason());
+	return CLI_FAILED;
 }

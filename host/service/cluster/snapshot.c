@@ -201,6 +201,18 @@ static xmlNode *template_of(xmlNode *resources_node, const char *id)
 	return NULL;
 }
 
+/* As `add` writes it: its own meta attributes, in one set of the name that is expected. */
+static bool has_set(xmlNode *resource)
+{
+	char id[128];
+
+	snprintf(id, sizeof id, "%s-meta", get(resource, "id"));
+	EACH(set, resource)
+		if (is(set, "meta_attributes") && strcmp(get(set, "id"), id) == 0)
+			return true;
+	return false;
+}
+
 static void configured(xmlNode *resources_node, xmlNode *parent, json_t *programs)
 {
 	static const char *const metas[][2] = { { "life", "optmig-life" }, { "home", "optmig-home" }, { "target-role", "target-role" }, { "apart", "optmig-apart" },
@@ -226,9 +238,43 @@ static void configured(xmlNode *resources_node, xmlNode *parent, json_t *program
 		name = pair_of(node, template, "instance_attributes", "move");
 		put(program, "move", *name ? name : "live");
 		put(program, "image", pair_of(node, template, "instance_attributes", "image"));
+		json_object_set_new(program, "plain", json_boolean(has_set(node)));
+		put(program, "unit", pair_of(node, template, "instance_attributes", "unit"));
 		json_object_set_new(program, "memory", json_integer(strtoll(pair_of(node, template, "utilization", "memory"), NULL, 10)));
 		for (size_t i = 0; i < sizeof metas / sizeof metas[0]; i++)
 			put(program, metas[i][0], pair_of(node, template, "meta_attributes", metas[i][1]));
+	}
+}
+
+/* The attributes of ours that a node has. */
+static void attributes(xmlNode *node, json_t *has)
+{
+	EACH(set, node)
+		if (is(set, "instance_attributes"))
+			EACH(nv, set)
+				if (is(nv, "nvpair") && strncmp(get(nv, "name"), "optmig-", 7) == 0)
+					put(has, get(nv, "name"), get(nv, "value"));
+}
+
+/* A rule that features.c wrote: needs-ID. */
+static void needs(xmlNode *constraints, json_t *programs)
+{
+	EACH(location, constraints) {
+		json_t *program = json_object_get(programs, get(location, "rsc")), *what;
+
+		if (!program || !is(location, "rsc_location") || strncmp(get(location, "id"), "needs-", 6) != 0 || strcmp(get(location, "id") + 6, get(location, "rsc")) != 0)
+			continue;
+		what = json_pack("{s[] s[] s[]}", "attributes", "evidence", "guests");
+		EACH(rule, location)
+			EACH(expression, rule) {
+				const char *name = get(expression, "attribute"), *value = get(expression, "value");
+
+				if (strcmp(get(expression, "operation"), "eq") == 0)
+					json_array_append_new(json_object_get(what, "attributes"), json_string(name));
+				else if (strcmp(get(expression, "operation"), "ne") == 0 && strcmp(value, "none") != 0)
+					json_array_append_new(json_object_get(what, strcmp(name, "optmig-evidence") == 0 ? "evidence" : "guests"), json_string(value));
+			}
+		json_object_set_new(program, "needs", what);
 	}
 }
 
@@ -242,10 +288,21 @@ static int configuration(const char *xml, json_t *snapshot)
 		return host_fail(OM_EINTERNAL, "the cluster's configuration cannot be read");
 	}
 	configured(below(conf, "resources"), below(conf, "resources"), member(snapshot, "programs"));
+	put(snapshot, "migration-limit", pair(below(conf, "crm_config"), "cluster_property_set", "migration-limit"));
+	put(snapshot, "batch-limit", pair(below(conf, "crm_config"), "cluster_property_set", "batch-limit"));
+	needs(below(conf, "constraints"), member(snapshot, "programs"));
 	EACH(node, below(conf, "nodes")) {
 		json_t *known = json_object_get(member(snapshot, "nodes"), get(node, "uname"));
 		const char *capacity = pair(node, "utilization", "memory");
 
+		if (known) {
+			json_t *has = json_object();
+
+			attributes(node, has);
+			json_object_set_new(known, "plain", json_boolean(!*pair(node, "instance_attributes", "standby")));
+			json_object_set_new(known, "has", has);
+			put(known, "id", get(node, "id"));
+		}
 		if (known && *capacity)
 			json_object_set_new(known, "memory", json_integer(strtoll(capacity, NULL, 10)));
 	}
@@ -280,6 +337,8 @@ static void sum_up(json_t *snapshot)
 	}
 }
 
+static _Thread_local char *last_cib;
+
 int cluster_read(json_t **ret_snapshot)
 {
 	char *mon = NULL, *cib = NULL;
@@ -295,7 +354,8 @@ int cluster_read(json_t **ret_snapshot)
 	if (!error)
 		error = configuration(cib, snapshot);
 	free(mon);
-	free(cib);
+	free(last_cib);
+	last_cib = cib;
 	if (error) {
 		json_decref(snapshot);
 		return error;
@@ -305,23 +365,69 @@ int cluster_read(json_t **ret_snapshot)
 	return 0;
 }
 
+/* In every set of attributes that says anything of it: the first one counts. */
+static bool set_standby(xmlNode *node)
+{
+	bool was = false;
+
+	EACH(set, node)
+		if (is(set, "instance_attributes"))
+			EACH(nv, set)
+				if (is(nv, "nvpair") && strcmp(get(nv, "name"), "standby") == 0) {
+					xmlSetProp(nv, BAD_CAST "value", BAD_CAST "on");
+					was = true;
+				}
+	return was;
+}
+
+static void add_standby(xmlNode *node)
+{
+	xmlNode *set = xmlNewChild(node, NULL, BAD_CAST "instance_attributes", NULL), *nv = set ? xmlNewChild(set, NULL, BAD_CAST "nvpair", NULL) : NULL;
+	char id[256];
+
+	if (!nv)
+		return;
+	snprintf(id, sizeof id, "optmig-plan-%s", get(node, "id"));
+	xmlSetProp(set, BAD_CAST "id", BAD_CAST id);
+	snprintf(id, sizeof id, "optmig-plan-%s-standby", get(node, "id"));
+	xmlSetProp(nv, BAD_CAST "id", BAD_CAST id);
+	xmlSetProp(nv, BAD_CAST "name", BAD_CAST "standby");
+	xmlSetProp(nv, BAD_CAST "value", BAD_CAST "on");
+}
+
+int cluster_leaving(const json_t *nodes, char **ret_xml)
+{
+	xmlDoc *document = last_cib ? parse(last_cib) : NULL;
+	xmlNode *root = document ? xmlDocGetRootElement(document) : NULL;
+	xmlChar *text = NULL;
+	int size;
+
+	EACH(node, below(root ? below(root, "configuration") : NULL, "nodes"))
+		if (cluster_has(nodes, get(node, "uname")) && !set_standby(node))
+			add_standby(node);
+	if (root)
+		xmlDocDumpMemory(document, &text, &size);
+	*ret_xml = text ? strdup((const char *)text) : NULL;
+	xmlFree(text);
+	xmlFreeDoc(document);
+	return *ret_xml ? 0 : host_fail(OM_EINTERNAL, "the cluster's configuration cannot be copied");
+}
+
+/* Of the actions that the scheduler would order; what it leaves alone is not there. */
 int cluster_simulated(const char *xml, json_t **ret_places)
 {
 	xmlDoc *document = parse(xml);
-	xmlNode *root = document ? xmlDocGetRootElement(document) : NULL, *after = root ? below(root, "revised_cluster_status") : NULL;
-	json_t *programs, *places, *program;
-	const char *id;
+	xmlNode *root = document ? xmlDocGetRootElement(document) : NULL, *actions = root ? below(root, "actions") : NULL;
+	json_t *places;
 
-	if (!after) {
+	if (!root || !below(root, "cluster_status")) {
 		xmlFreeDoc(document);
 		return host_fail(OM_EINTERNAL, "crm_simulate's answer cannot be read");
 	}
-	programs = json_object();
 	places = json_object();
-	resources(below(after, "resources"), programs);
-	json_object_foreach(programs, id, program)
-		json_object_set(places, id, json_object_get(program, "nodes"));
-	json_decref(programs);
+	EACH(action, actions)
+		if (is(action, "rsc_action") && *get(action, "dest") && strcmp(get(action, "dest"), get(action, "source")) != 0)
+			json_object_set_new(places, get(action, "resource"), json_pack("[s]", get(action, "dest")));
 	xmlFreeDoc(document);
 	*ret_places = places;
 	return 0;

@@ -174,6 +174,22 @@ int cluster_tool(const char *const *arguments, const char *input, const char *ci
 
 #define TOOL(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
+void cluster_escaped(FILE *to, const char *text)
+{
+	for (; *text; text++)
+		switch (*text) {
+		case '&': fputs("&amp;", to); break;
+		case '<': fputs("&lt;", to); break;
+		case '>': fputs("&gt;", to); break;
+		case '"': fputs("&quot;", to); break;
+		default:
+			if ((unsigned char)*text < 0x20)
+				fprintf(to, "&#%d;", *text);
+			else
+				putc(*text, to);
+		}
+}
+
 int cluster_standby(const char *node, bool on, const char *cib_file)
 {
 	return on ? cluster_tool(TOOL("crm_attribute", "--node", node, "--name", "standby", "--update", "on"), NULL, cib_file, NULL, NULL) :
@@ -212,39 +228,53 @@ static const char *optmig(char *room, size_t size)
 	return slash && access(room, X_OK) == 0 ? room : "optmig";
 }
 
-/* The node's optmigd is at the node's attribute optmig-address, or at the node's name. */
-static int address_of(const char *node, char **ret)
+/* Runs our own command, which prints JSON. Return: its words if it fails. */
+int cluster_optmig(const char *const *arguments, json_t **ret)
 {
-	char *said = NULL;
-	int status, error = cluster_tool(TOOL("crm_attribute", "--quiet", "--node", node, "--name", "optmig-address", "--query"), NULL, NULL, &said, &status);
+	const char *all[CLUSTER_ARGUMENTS + 1] = { NULL };
+	char path[4096], *said = NULL;
+	int status, error;
 
+	all[0] = optmig(path, sizeof path);
+	for (size_t i = 0; arguments[i] && i + 2 < CLUSTER_ARGUMENTS; i++)
+		all[i + 1] = arguments[i];
+	error = cluster_tool(all, NULL, NULL, &said, &status);
 	if (error)
 		return error;
-	said[strcspn(said, "\n")] = 0;
-	if (status || !*said) {
-		free(said);
-		said = strdup(node);
-	}
-	*ret = said;
-	return said ? 0 : host_fail(OM_ENOMEM, "no memory");
+	*ret = json_loads(said, JSON_REJECT_DUPLICATES, NULL);
+	free(said);
+	if (!status && *ret)
+		return 0;
+	json_decref(*ret);
+	*ret = NULL;
+	return status ? OM_ECONNECTION : host_fail(OM_ECONNECTION, "%s %s: its answer is no JSON", all[0], arguments[0]);
 }
 
-int cluster_unit_status(const char *name, const char *node, json_t **ret_status)
+const char *cluster_address(const json_t *node, const char *name)
 {
-	char path[4096], *said = NULL, *address = NULL;
-	json_t *object;
-	int status, error = address_of(node, &address);
+	const char *address = cluster_text(json_object_get(node, "has"), "optmig-address");
 
-	if (!error)
-		error = cluster_tool(TOOL(optmig(path, sizeof path), "unit", "status", name, "--json", "--on", address), NULL, NULL, &said, &status);
-	free(address);
+	return *address ? address : name;
+}
+
+int cluster_host(const json_t *node, const char *name, json_t **ret)
+{
+	return name ? cluster_optmig(TOOL("unit", "host", "--on", cluster_address(node, name)), ret) : cluster_optmig(TOOL("unit", "host"), ret);
+}
+
+int cluster_unit_status(const char *program, const json_t *node, const char *name, json_t **ret_status)
+{
+	char path[4096], *said = NULL;
+	json_t *object;
+	int status, error = cluster_tool(TOOL(optmig(path, sizeof path), "unit", "status", program, "--json", "--on", cluster_address(node, name)), NULL, NULL, &said, &status);
+
 	if (error)
 		return error;
 	object = json_loads(said, JSON_REJECT_DUPLICATES, NULL);
 	free(said);
 	if (!json_is_object(object) || !json_object_get(object, "state")) {
 		json_decref(object);
-		return host_fail(OM_ECONNECTION, "the optmigd of %s does not say what it has: %s", node, host_reason());
+		return host_fail(OM_ECONNECTION, "the optmigd of %s does not say what it has: %s", name, host_reason());
 	}
 	*ret_status = object;
 	return 0;

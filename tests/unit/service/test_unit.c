@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "service/record.h"
+#include "service/share.h"
 #include "service/unit.h"
 #include "service/wire.h"
 #include "util.h"
@@ -243,11 +244,32 @@ static void requests(void **state)
 	assert_non_null(strstr(host_reason(), "502"));
 }
 
+/* Of what a host may send: equal parts, none more than its wish, and nothing is left over while somebody wants it. */
+static void shares(void **state)
+{
+	static const struct { uint64_t rate, wish[4], want[4]; size_t count; } cases[] = {
+		{ 100, { 0 }, { 100 }, 1 }, { 100, { 30 }, { 30 }, 1 }, { 0, { 30, 0 }, { 30, 0 }, 2 }, { 100, { 0, 0 }, { 50, 50 }, 2 }, { 100, { 0, 20 }, { 20, 80 }, 2 },
+		{ 90, { 0, 10, 50, 0 }, { 10, 26, 27, 27 }, 4 }, { 100, { 10, 10, 10 }, { 10, 10, 10 }, 3 }, { 2, { 0, 0, 0 }, { 1, 1, 1 }, 3 }, { 10, { 0 }, { 0 }, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct share list[4] = { 0 };
+
+		for (size_t n = 0; n < cases[i].count; n++)
+			list[n].wish = cases[i].wish[n];
+		share_divide(cases[i].rate, list, cases[i].count);
+		for (size_t n = 0; n < cases[i].count; n++)
+			if (list[n].rate != cases[i].want[n])
+				fail_msg("case %zu, share %zu: %llu, not %llu", i, n, (unsigned long long)list[n].rate, (unsigned long long)cases[i].want[n]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(whole_file), cmocka_unit_test(bad_files), cmocka_unit_test(comparison), cmocka_unit_test(records), cmocka_unit_test(requests),
-		cmocka_unit_test(kept_where), cmocka_unit_test(stops_and_starts),
+		cmocka_unit_test(kept_where), cmocka_unit_test(stops_and_starts), cmocka_unit_test(shares),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
