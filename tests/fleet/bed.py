@@ -344,9 +344,11 @@ exec {sys.executable} -c '{INIT}'
                     found.append(int(process.name))
         return found
 
+    PACEMAKER = ("pacemakerd", "pacemaker-controld", "pacemaker-execd", "pacemaker-based", "pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-fenced")
+
     def kill_pacemaker(self, name):
         """All of it at once, so that nothing is put in order any more."""
-        for daemon in ("pacemakerd", "pacemaker-controld", "pacemaker-execd", "pacemaker-based", "pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-fenced"):
+        for daemon in self.PACEMAKER:
             self.kill(name, daemon)
 
     def kill(self, name, daemon, signal_number=signal.SIGKILL):
