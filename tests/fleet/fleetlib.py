@@ -168,3 +168,69 @@ class Fleet:
 
     def snapshot(self):
         return json.loads(self.ok("hosts", "--json"))
+
+
+# ---- faults, and what mends them ------------------------------------------------------------------------------------------
+
+def no_tcp(fleet, node):
+    """Moves and HTTPS do not come through; the cluster's own traffic, which is UDP, does."""
+    fleet.bed.run(node, "nft", "table inet cut { chain i { type filter hook input priority -300; iifname != \"lo\" meta l4proto tcp reject with tcp reset; } ; "
+                  "chain o { type filter hook output priority -300; oifname != \"lo\" tcp flags & rst == 0 reject with tcp reset; } ; }")
+
+
+def restart(fleet, node, daemon):
+    """As systemd would."""
+    time.sleep(0.5)
+    fleet.bed.start_daemon(node, daemon)
+
+
+def hang(fleet, node, daemons, seconds, others_ask=False):
+    """They stand still for a while."""
+    if others_ask:
+        fleet.bed.down_nodes.add(node)
+    stopped = [daemon for daemon in daemons if fleet.bed.kill(node, daemon, signal.SIGSTOP)]
+    check(stopped, f"none of {daemons} on {node}")
+    time.sleep(seconds)
+    for daemon in stopped:
+        fleet.bed.kill(node, daemon, signal.SIGCONT)
+
+
+def leader_of(fleet):
+    return fleet.bed.mon().find("summary/current_dc").get("name")
+
+
+def partition(fleet, name, others=None):
+    """Longer than Corosync waits."""
+    fleet.bed.down_nodes.add(name)
+    fleet.bed.cut(name, others)
+    time.sleep(9)
+    fleet.bed.heal(name)
+
+
+def put_in_order(fleet):
+    """As systemd would, and whoever mends links."""
+    bed = fleet.bed
+    for name in bed.names:
+        if name not in bed.spaces:
+            bed.power_on(name)
+        bed.heal(name)
+        for daemon in ("corosync", "optmigd", "pacemakerd"):
+            if not bed.pids(name, daemon):
+                bed.start_daemon(name, daemon)
+    bed.down_nodes.clear()
+    bed.wait(bed.formed, 60, "the cluster to be whole again")
+
+
+def heal(fleet, w):
+    """All that is broken is mended; then the cluster has to know again, and be able to move it."""
+    bed = fleet.bed
+    put_in_order(fleet)
+    for name in bed.names:
+        bed.standby(name, False)
+    bed.wait(lambda: not set(fleet.states(w.name).values()) & {"moving", "handing", "owing", "receiving", ""}, 90, lambda: f"{w.name}'s move to end: {fleet.states(w.name)}")
+    # The cluster has to have heard of that end, too: a look before it is a look at yesterday.
+    time.sleep(1)
+    bed.wait(lambda: (lambda now: now["role"] != "Migrating" and not now["pending"])(bed.resource(w.name)), 60, lambda: f"the cluster to be through: {bed.resource(w.name)}")
+    bed.settle()
+    bed.run(bed.living(), "crm_resource", "--refresh", "--resource", w.name, check=False)
+    bed.settle()
