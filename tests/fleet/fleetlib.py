@@ -221,16 +221,21 @@ def put_in_order(fleet):
     bed.wait(bed.formed, 60, "the cluster to be whole again")
 
 
-def heal(fleet, w):
-    """All that is broken is mended; then the cluster has to know again, and be able to move it."""
+def heal(fleet, *programs):
+    """All that is broken is mended; then the cluster has to know again, and be able to move them. Who was on the same node has moved along, or not."""
     bed = fleet.bed
     put_in_order(fleet)
     for name in bed.names:
         bed.standby(name, False)
-    bed.wait(lambda: not set(fleet.states(w.name).values()) & {"moving", "handing", "owing", "receiving", ""}, 90, lambda: f"{w.name}'s move to end: {fleet.states(w.name)}")
+    for w in programs:
+        bed.wait(lambda: not set(fleet.states(w.name).values()) & {"moving", "handing", "owing", "receiving", ""}, 90, lambda: f"{w.name}'s move to end: {fleet.states(w.name)}")
     # The cluster has to have heard of that end, too: a look before it is a look at yesterday.
     time.sleep(1)
-    bed.wait(lambda: (lambda now: now["role"] != "Migrating" and not now["pending"])(bed.resource(w.name)), 60, lambda: f"the cluster to be through: {bed.resource(w.name)}")
+    for w in programs:
+        bed.wait(lambda: (lambda now: now["role"] != "Migrating" and not now["pending"])(bed.resource(w.name)), 60, lambda: f"the cluster to be through: {bed.resource(w.name)}")
     bed.settle()
-    bed.run(bed.living(), "crm_resource", "--refresh", "--resource", w.name, check=False)
+    for w in programs:
+        now = bed.resource(w.name)
+        if w is programs[0] or now["blocked"] or now["failed"] or len(now["nodes"]) != 1:
+            bed.run(bed.living(), "crm_resource", "--refresh", "--resource", w.name, check=False)
     bed.settle()
