@@ -325,6 +325,8 @@ exec {sys.executable} -c '{INIT}'
     def pids(self, name, command):
         """Numbers, as this machine sees them, of a node's processes whose command line begins with that program's name."""
         found = []
+        if name not in self.spaces:
+            return found
         space = os.readlink(f"/proc/{self.spaces[name].pid}/ns/pid")
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
