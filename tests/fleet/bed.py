@@ -427,7 +427,10 @@ exec {sys.executable} -c '{INIT}'
 
     def resource(self, name, at=None):
         """What the cluster thinks of a resource: {"nodes": [...], "blocked", "failed", "managed", "role"}."""
-        mon = self.mon(at)
+        return self.resource_in(self.mon(at), name)
+
+    @staticmethod
+    def resource_in(mon, name):
         found = [r for r in mon.iter("resource") if r.get("id") == name] if mon is not None else []
         return {"nodes": [n.get("name") for r in found for n in r.findall("node")], "blocked": any(r.get("blocked") == "true" for r in found),
                 "failed": any(r.get("failed") == "true" for r in found), "managed": all(r.get("managed") == "true" for r in found),

@@ -158,6 +158,13 @@ class Fleet:
     def states(self, name):
         return {node: self.state(node, name) for node in self.bed.spaces}
 
+    def wait_known(self, name, there, seconds=60):
+        """The cluster knows where it is; a probe may take its time."""
+        def knows():
+            now = self.bed.resource(name)
+            return now["nodes"] == [there] and not now["blocked"]
+        self.bed.wait(knows, seconds, lambda: f"the cluster to know that {name} is on {there}; it thinks {self.bed.resource(name)}")
+
     def home(self, name):
         nodes = self.bed.resource(name)["nodes"]
         check(len(nodes) == 1, f"{name}: the cluster thinks it is on {nodes}")
