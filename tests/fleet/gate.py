@@ -64,11 +64,11 @@ class Gate:
     def forward(self, come, go, frames):
         with contextlib.suppress(OSError):
             while data := come.recv(1 << 17):
-                upto = frames.start_in(data) if frames else None
-                if upto and self.holds == "answer":
+                given = frames.start_in(data) if frames else None
+                if given and self.holds == "answer":
                     self.shut.set()             # before the answer can come
                     go.sendall(data)
-                elif upto:
+                elif given:
                     self.shut.set()
                 if self.shut.is_set():
                     self.over.wait()
