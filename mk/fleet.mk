@@ -22,13 +22,17 @@ $(B)/tests/fleet/witness: tests/fleet/witness.c $(B)/bin/optmig-cc
 FLEET_TEST_DEPS := $(B)/.deps-fleet $(B)/tests/fleet/witness
 TESTS += tests/fleet/table tests/fleet/agent tests/fleet/scale
 TEST_DEPS += $(FLEET_TEST_DEPS)
-## make test-fleet     three nodes with real Corosync and Pacemaker: everything that a cluster does to living programs, all verbs (half an hour)
+## make test-fleet     three nodes with real Corosync and Pacemaker: everything that a cluster does to living programs, all verbs (an hour)
 .PHONY: test-fleet demo-fleet
 test-fleet: all $(B)/.deps-test $(FLEET_TEST_DEPS)
 	B=$(B) tests/fleet/agent
 	B=$(B) tests/fleet/table --all
 	B=$(B) tests/fleet/verbs
 	B=$(B) tests/fleet/scale 40 800 4
+## make soak-fleet     drains of three nodes with faults at random until COUNT (500) programs have moved, for at most SOAK_MINUTES (60)
+.PHONY: soak-fleet
+soak-fleet: all $(B)/.deps-test $(FLEET_TEST_DEPS) $(B)/apps/optmig/redis/.built $(REDIS_CLIENT)
+	B=$(B) COUNT=$(or $(COUNT),500) tests/fleet/soak
 ## make demo-fleet     three nodes, eight programs under load, each node drained in turn: what their clients saw, a table
 FLEET_APPS := $(foreach a,redis memcached lighttpd kernels,$(B)/apps/optmig/$(a)/.built)
 demo-fleet: all $(FLEET_APPS) $(REDIS_CLIENT) $(MEMCACHED_CLIENT) $(HTTP_CLIENT) $(B)/.deps-fleet $(B)/.deps-demo

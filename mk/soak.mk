@@ -18,7 +18,7 @@ soak-failing: all $(B)/.deps-test $(BUSY_DEPS)
 .PHONY: soak-fuzzers
 soak-fuzzers: $(FUZZERS) $(B)/host/tests/fuzz/seeds
 	B=$(B) tests/soak/fuzzers
-## make soak           soak-fuzzers, soak-states, then COUNT (2000) migrations of redis under load with faults, for at most SOAK_MINUTES (60), SOAK_JOBS (1) at a time
+## make soak           soak-fuzzers, soak-states, soak-fleet, then COUNT (2000) migrations of redis under load with faults, for at most SOAK_MINUTES (60), SOAK_JOBS (1) at a time
 .PHONY: soak
-soak: all $(B)/.deps-test $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) soak-fuzzers soak-states
+soak: all $(B)/.deps-test $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) soak-fuzzers soak-states soak-fleet
 	B=$(B) tests/soak/soak

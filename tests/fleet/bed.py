@@ -326,6 +326,8 @@ exec {sys.executable} -c '{INIT}'
     def pids(self, name, command):
         """Numbers, as this machine sees them, of a node's processes whose command line begins with that program's name."""
         found = []
+        if name not in self.spaces:
+            return found
         space = os.readlink(f"/proc/{self.spaces[name].pid}/ns/pid")
         for process in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -345,9 +347,11 @@ exec {sys.executable} -c '{INIT}'
                     found.append(int(process.name))
         return found
 
+    PACEMAKER = ("pacemakerd", "pacemaker-controld", "pacemaker-execd", "pacemaker-based", "pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-fenced")
+
     def kill_pacemaker(self, name):
         """All of it at once, so that nothing is put in order any more."""
-        for daemon in ("pacemakerd", "pacemaker-controld", "pacemaker-execd", "pacemaker-based", "pacemaker-attrd", "pacemaker-schedulerd", "pacemaker-fenced"):
+        for daemon in self.PACEMAKER:
             self.kill(name, daemon)
 
     def kill(self, name, daemon, signal_number=signal.SIGKILL):
@@ -424,7 +428,10 @@ exec {sys.executable} -c '{INIT}'
 
     def resource(self, name, at=None):
         """What the cluster thinks of a resource: {"nodes": [...], "blocked", "failed", "managed", "role"}."""
-        mon = self.mon(at)
+        return self.resource_in(self.mon(at), name)
+
+    @staticmethod
+    def resource_in(mon, name):
         found = [r for r in mon.iter("resource") if r.get("id") == name] if mon is not None else []
         return {"nodes": [n.get("name") for r in found for n in r.findall("node")], "blocked": any(r.get("blocked") == "true" for r in found),
                 "failed": any(r.get("failed") == "true" for r in found), "managed": all(r.get("managed") == "true" for r in found),

@@ -14,6 +14,7 @@ import xml.etree.ElementTree as ET
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from bed import B, Bed, BedError, OPTMIG, missing
+from gate import Gate
 
 WITNESS = B / "tests" / "fleet" / "witness"
 HERE = {"starting", "running", "moving", "handing", "owed"}
@@ -136,6 +137,14 @@ class Fleet:
     def remove(self, name):
         self.ok("rm", name, "--stop")
 
+    def end_rest(self, name):
+        """What is left of a program whose other half was lost with its host: its administrator ends it by hand."""
+        for node in self.names:
+            run = self.unit(node, "status", name, "--json", check=False)
+            pid = json.loads(run.stdout).get("pid") if run.returncode in (0, 7) else None
+            if pid:
+                self.bed.run(node, "kill", "-9", str(pid))
+
     # ---- what is ----
 
     def unit(self, node, *arguments, check=True, seconds=60):
@@ -149,6 +158,13 @@ class Fleet:
     def states(self, name):
         return {node: self.state(node, name) for node in self.bed.spaces}
 
+    def wait_known(self, name, there, seconds=60):
+        """The cluster knows where it is; a probe may take its time."""
+        def knows():
+            now = self.bed.resource(name)
+            return now["nodes"] == [there] and not now["blocked"]
+        self.bed.wait(knows, seconds, lambda: f"the cluster to know that {name} is on {there}; it thinks {self.bed.resource(name)}")
+
     def home(self, name):
         nodes = self.bed.resource(name)["nodes"]
         check(len(nodes) == 1, f"{name}: the cluster thinks it is on {nodes}")
@@ -159,3 +175,74 @@ class Fleet:
 
     def snapshot(self):
         return json.loads(self.ok("hosts", "--json"))
+
+
+# ---- faults, and what mends them ------------------------------------------------------------------------------------------
+
+def no_tcp(fleet, node):
+    """Moves and HTTPS do not come through; the cluster's own traffic, which is UDP, does."""
+    fleet.bed.run(node, "nft", "table inet cut { chain i { type filter hook input priority -300; iifname != \"lo\" meta l4proto tcp reject with tcp reset; } ; "
+                  "chain o { type filter hook output priority -300; oifname != \"lo\" tcp flags & rst == 0 reject with tcp reset; } ; }")
+
+
+def restart(fleet, node, daemon):
+    """As systemd would."""
+    time.sleep(0.5)
+    fleet.bed.start_daemon(node, daemon)
+
+
+def hang(fleet, node, daemons, seconds, others_ask=False):
+    """They stand still for a while."""
+    if others_ask:
+        fleet.bed.down_nodes.add(node)
+    stopped = [daemon for daemon in daemons if fleet.bed.kill(node, daemon, signal.SIGSTOP)]
+    check(stopped, f"none of {daemons} on {node}")
+    time.sleep(seconds)
+    for daemon in stopped:
+        fleet.bed.kill(node, daemon, signal.SIGCONT)
+
+
+def leader_of(fleet):
+    return fleet.bed.mon().find("summary/current_dc").get("name")
+
+
+def partition(fleet, name, others=None):
+    """Longer than Corosync waits."""
+    fleet.bed.down_nodes.add(name)
+    fleet.bed.cut(name, others)
+    time.sleep(9)
+    fleet.bed.heal(name)
+
+
+def put_in_order(fleet):
+    """As systemd would, and whoever mends links."""
+    bed = fleet.bed
+    for name in bed.names:
+        if name not in bed.spaces:
+            bed.power_on(name)
+        bed.heal(name)
+        for daemon in ("corosync", "optmigd", "pacemakerd"):
+            if not bed.pids(name, daemon):
+                bed.start_daemon(name, daemon)
+    bed.down_nodes.clear()
+    bed.wait(bed.formed, 60, "the cluster to be whole again")
+
+
+def heal(fleet, *programs):
+    """All that is broken is mended; then the cluster has to know again, and be able to move them. Who was on the same node has moved along, or not."""
+    bed = fleet.bed
+    put_in_order(fleet)
+    for name in bed.names:
+        bed.standby(name, False)
+    for w in programs:
+        bed.wait(lambda: not set(fleet.states(w.name).values()) & {"moving", "handing", "owing", "receiving", ""}, 90, lambda: f"{w.name}'s move to end: {fleet.states(w.name)}")
+    # The cluster has to have heard of that end, too: a look before it is a look at yesterday.
+    time.sleep(1)
+    for w in programs:
+        bed.wait(lambda: (lambda now: now["role"] != "Migrating" and not now["pending"])(bed.resource(w.name)), 60, lambda: f"the cluster to be through: {bed.resource(w.name)}")
+    bed.settle()
+    for w in programs:
+        now = bed.resource(w.name)
+        if w is programs[0] or now["blocked"] or now["failed"] or len(now["nodes"]) != 1:
+            bed.run(bed.living(), "crm_resource", "--refresh", "--resource", w.name, check=False)
+    bed.settle()

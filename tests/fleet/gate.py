@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A gate on the way of what moves away from a node, which shuts at the token: the node's own packet filter leads its connections to other nodes,
+HTTPS aside, to a socket of ours. Headers of frames are in clear (docs/spec/migration.md), and START is the only control message of the
+source's without a body before FINISH.
+
+    gate = Gate(bed, node, "answer")    START passes, and then nothing more: the destination runs, the source does not know
+    gate = Gate(bed, node, "token")     START does not pass: the source has given the program away, and nobody has it
+    gate.wait(); ...; gate.open()       new connections go their own way
+"""
+import contextlib
+import socket
+import struct
+import threading
+
+OPENING = 48 + 1088         # what a source's host says before the first frame: docs/spec/migration.md, 10
+HEADER, CONTROL, START = 24, 2, 8 + 16
+NOISE, TAG = 1, 16
+MARK, SO_ORIGINAL_DST, SO_MARK = 7, 80, 36
+
+
+class Gate:
+    def __init__(self, bed, node, holds):
+        self.bed, self.node, self.holds = bed, node, holds
+        self.shut, self.over = threading.Event(), threading.Event()
+        self.lock, self.sockets = threading.Lock(), []
+        with bed.inside(node):
+            self.listener = socket.create_server(("0.0.0.0", 0))
+        self.listener.settimeout(0.1)
+        others = ", ".join(bed.address(n) for n in bed.names)
+        bed.run(node, "nft", "table ip gate { chain o { type nat hook output priority -100; meta mark %d accept; ip daddr { %s } tcp dport != 7780 redirect to :%d; } ; }" %
+                (MARK, others, self.listener.getsockname()[1]))
+        self.acceptor = threading.Thread(target=self.accept, daemon=True)
+        self.acceptor.start()
+
+    def accept(self):
+        while not self.over.is_set():
+            try:
+                inner, _ = self.listener.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                return
+            inner.settimeout(None)
+            if not self.shut.is_set():
+                with contextlib.suppress(OSError):
+                    outer = self.reach(inner)
+                    with self.lock:
+                        self.sockets += [inner, outer]
+                    threading.Thread(target=self.forward, args=(inner, outer, Frames()), daemon=True).start()
+                    threading.Thread(target=self.forward, args=(outer, inner, None), daemon=True).start()
+                    continue
+            inner.close()
+
+    def reach(self, inner):
+        _, port, address = struct.unpack("!HH4s8x", inner.getsockopt(socket.SOL_IP, SO_ORIGINAL_DST, 16))
+        with self.bed.inside(self.node):
+            outer = socket.socket()
+        outer.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
+        outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        outer.connect((socket.inet_ntoa(address), port))
+        return outer
+
+    def forward(self, come, go, frames):
+        with contextlib.suppress(OSError):
+            while data := come.recv(1 << 17):
+                given = frames.start_in(data) if frames else None
+                if given and self.holds == "answer":
+                    self.shut.set()             # before the answer can come
+                    go.sendall(data)
+                elif given:
+                    self.shut.set()
+                if self.shut.is_set():
+                    self.over.wait()
+                    break
+                go.sendall(data)
+        for s in (come, go):
+            with contextlib.suppress(OSError):
+                s.shutdown(socket.SHUT_RDWR)
+
+    def wait(self, seconds=60):
+        self.bed.wait(self.shut.is_set, seconds, "the token to be sent")
+
+    def open(self):
+        """What is held is lost, and the gate is gone."""
+        if self.over.is_set():
+            return
+        if self.node in self.bed.spaces:
+            self.bed.run(self.node, "nft", "delete", "table", "ip", "gate", check=False)
+        self.shut.set()
+        self.over.set()
+        self.acceptor.join()
+        self.listener.close()
+        with self.lock:
+            for s in self.sockets:
+                with contextlib.suppress(OSError):
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    s.shutdown(socket.SHUT_RDWR)
+                s.close()
+
+
+class Frames:
+    """Finds START in what a source says on one connection."""
+
+    def __init__(self):
+        self.skip, self.head = OPENING, b""
+
+    def start_in(self, data):
+        at = 0
+        while at < len(data):
+            step = min(self.skip, len(data) - at)
+            self.skip -= step
+            at += step
+            if self.skip or at == len(data):
+                continue
+            step = min(HEADER - len(self.head), len(data) - at)
+            self.head += data[at:at + step]
+            at += step
+            if len(self.head) < HEADER:
+                continue
+            kind, size = self.head[1], struct.unpack_from("<I", self.head, 4)[0]
+            self.head, self.skip = b"", size + (TAG if kind == NOISE else 0)
+            if kind == CONTROL and size == START:
+                return True
+        return False
