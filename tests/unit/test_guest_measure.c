@@ -2,6 +2,7 @@
 /* Launch digests (core/guest) against published ones, against ones computed by other means, and against images that are none. */
 #include <jansson.h>
 #include "unit.h"
+#include "guest/id_block.h"
 #include "guest/snp.h"
 #include "guest/tdx.h"
 
@@ -272,12 +273,122 @@ static void tdx_digests(void **state)
 	assert_int_equal(om_tdx_mrtd(&fw, false, digest), OM_EIMAGE);
 }
 
+/* ---- ID blocks ---- */
+
+static uint8_t id_private[OM_P384_SIZE], author_private[OM_P384_SIZE];
+
+/* A sound one with both keys. */
+static void id_make(struct om_id_block *b, struct om_id_auth *a, uint8_t block[OM_ID_BLOCK_SIZE], uint8_t auth[OM_ID_AUTH_SIZE])
+{
+	static const uint8_t seeds[2][OM_P384_SIZE] = { { 1 }, { 2 } };
+	uint8_t hash[OM_SHA384_SIZE];
+
+	*b = (struct om_id_block) { .svn = 0x01020304, .policy = 0x30000 };
+	memset(b->digest, 0xd1, sizeof b->digest);
+	memset(b->family, 0xfa, sizeof b->family);
+	memset(b->image, 0x1a, sizeof b->image);
+	om_p384_derive(seeds[0], id_private, a->id_key);
+	om_p384_derive(seeds[1], author_private, a->author_key);
+	a->author = true;
+	om_id_block_encode(b, block);
+	om_sha384(block, OM_ID_BLOCK_SIZE, hash);
+	assert_int_equal(om_p384_sign(id_private, hash, a->block_signature), 0);
+	om_id_key_digest(a->id_key, hash);
+	assert_int_equal(om_p384_sign(author_private, hash, a->key_signature), 0);
+	om_id_auth_encode(a, auth);
+}
+
+static void id_blocks(void **state)
+{
+	static uint8_t block[OM_ID_BLOCK_SIZE], auth[OM_ID_AUTH_SIZE];
+	uint8_t key[OM_SHA384_SIZE], author[OM_SHA384_SIZE], hash[OM_SHA384_SIZE];
+	struct om_id_owner owner;
+	struct om_id_block b;
+	struct om_id_auth a, other;
+
+	(void)state;
+	id_make(&b, &a, block, auth);
+	om_id_key_digest(a.id_key, key);
+	om_id_key_digest(a.author_key, author);
+	assert_int_equal(om_id_verify(block, auth, &owner), 0);
+	assert_memory_equal(&owner.block, &b, sizeof b);
+	assert_true(owner.author);
+	assert_memory_equal(owner.id_key, key, sizeof key);
+	assert_memory_equal(owner.author_key, author, sizeof author);
+	/* every bit of what is signed, and every byte of what signs or must be zero */
+	for (unsigned i = 0; i < OM_ID_BLOCK_SIZE; i++) {
+		block[i] ^= (uint8_t)(1u << i % 8);
+		assert_int_equal(om_id_verify(block, auth, &owner), i >= 0x50 && i < 0x54 ? OM_EVERSION : OM_EAUTH);
+		block[i] ^= (uint8_t)(1u << i % 8);
+	}
+	for (unsigned i = 0; i < OM_ID_AUTH_SIZE; i += i % 61 == 60 ? 7 : 1) {
+		auth[i] ^= 0x10;
+		assert_int_not_equal(om_id_verify(block, auth, &owner), 0);
+		auth[i] ^= 0x10;
+	}
+	assert_int_equal(om_id_verify(block, auth, &owner), 0);
+	/* without an author; the author's parts have to be gone then */
+	auth[4] = 0;
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EVERSION);
+	other = a;
+	other.author = false;
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), 0);
+	assert_false(owner.author);
+	memset(author, 0, sizeof author);
+	assert_memory_equal(owner.author_key, author, sizeof author);
+	/* an author who has signed another key; a key that has signed another block; each other's */
+	other = a;
+	om_sha384("another key", 11, hash);
+	assert_int_equal(om_p384_sign(author_private, hash, other.key_signature), 0);
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+	other = a;
+	assert_int_equal(om_p384_sign(id_private, hash, other.block_signature), 0);
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+	other = a;
+	memcpy(other.block_signature, a.key_signature, sizeof a.key_signature);
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+	other = a;
+	memset(other.id_key, 0, sizeof other.id_key);   /* no point of the curve */
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+}
+
+/* One that others have made and signed. */
+static void published_id_block(void **state)
+{
+	const json_t *v = json_object_get(vectors, "id_block");
+	struct om_id_owner owner;
+	uint8_t *block, *auth, again[OM_ID_BLOCK_SIZE];
+	size_t size;
+
+	(void)state;
+	auth = read_vector(json_string_value(json_object_get(v, "id_auth_block_file")), &size);
+	assert_int_equal(size, OM_ID_AUTH_SIZE);
+	block = unit_hex(json_string_value(json_object_get(v, "id_block_hex")), &size);
+	assert_int_equal(size, OM_ID_BLOCK_SIZE);
+	assert_int_equal(om_id_verify(block, auth, &owner), 0);
+	assert_true(owner.author);
+	expect_hex(owner.id_key, sizeof owner.id_key, json_string_value(json_object_get(v, "id_key_digest_sha384")));
+	expect_hex(owner.author_key, sizeof owner.author_key, json_string_value(json_object_get(v, "author_key_digest_sha384")));
+	assert_int_equal(owner.block.policy, 0x30000);
+	om_id_block_encode(&owner.block, again);
+	assert_memory_equal(again, block, sizeof again);
+	block[0] ^= 1;
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+	free(block);
+	free(auth);
+}
+
 int main(void)
 {
-	const struct CMUnitTest own[] = { cmocka_unit_test(cpu_models), cmocka_unit_test(tdx_digests), cmocka_unit_test(plain_guest) };
+	const struct CMUnitTest own[] = { cmocka_unit_test(cpu_models), cmocka_unit_test(tdx_digests), cmocka_unit_test(plain_guest), cmocka_unit_test(id_blocks) };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(published_digests), cmocka_unit_test(hash_tables), cmocka_unit_test(first_states), cmocka_unit_test(firmware_tables),
-		cmocka_unit_test(altered_firmware),
+		cmocka_unit_test(altered_firmware), cmocka_unit_test(published_id_block),
 	};
 	const char *path;
 	int failed = cmocka_run_group_tests(own, NULL, NULL);
