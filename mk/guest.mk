@@ -46,7 +46,7 @@ TESTS += tests/integration/guest
 TEST_DEPS += $(B)/tests/guest/inside $(B)/libexec/optmig-init guest-kernel-if-any $(B)/.deps-guest
 
 # Tests: launch digests, plain and under ASan and UBSan.
-GUEST_MEASURE_SRC := core/guest/firmware.c core/guest/id_block.c core/guest/snp.c core/guest/tdx.c
+GUEST_MEASURE_SRC := core/guest/firmware.c core/guest/id_block.c core/guest/pe.c core/guest/snp.c core/guest/tdx.c
 define guest_measure_test
 $(B)/$(1)/tests/unit/test_guest_measure: $(call objs,$(1),tests/unit/test_guest_measure.c $(GUEST_MEASURE_SRC)) $(B)/$(1)/libcore.a $(B)/$(1)/libbearssl.a
 	$$(CLANG) $(filter -fsanitize%,$(CFLAGS_$(1))) -o $$@ $$^ -lcmocka -ljansson

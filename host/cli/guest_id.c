@@ -10,6 +10,7 @@
 #include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "cli.h"
@@ -156,6 +157,18 @@ static bool hex(const char *text, uint8_t *ret, size_t size)
 	return strlen(text) == 2 * size && om_hex_decode(text, 2 * size, ret, size);
 }
 
+/* As manuals and QEMU write it, 0x30000, or in decimal. */
+static bool guest_policy(const char *text, uint64_t *ret)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	*ret = strtoull(text, &end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
+	return !*end && !errno && *ret & OM_SNP_POLICY_ONE && !(*ret & ~OM_SNP_POLICY_KNOWN);
+}
+
 static int option(struct request *r, int c, const char *text)
 {
 	uint64_t number = 0;
@@ -172,7 +185,7 @@ static int option(struct request *r, int c, const char *text)
 		r->block.svn = (uint32_t)number;
 		return 0;
 	default:
-		if (host_parse_u64(text, 0, OM_SNP_POLICY_KNOWN, &r->block.policy) || !(r->block.policy & OM_SNP_POLICY_ONE))
+		if (!guest_policy(text, &r->block.policy))
 			return host_fail(OM_EINVAL, "--guest-policy %s: no policy of a guest (bit 17 is always set)", text);
 		return 0;
 	}

@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include "unit.h"
 #include "guest/id_block.h"
+#include "guest/pe.h"
 #include "guest/snp.h"
 #include "guest/tdx.h"
 
@@ -273,6 +274,80 @@ static void tdx_digests(void **state)
 	assert_int_equal(om_tdx_mrtd(&fw, false, digest), OM_EIMAGE);
 }
 
+/* ---- kernels as the firmware measures them ---- */
+
+#define PE_AT      0x40u
+#define PE_OPT     (PE_AT + 24)
+#define PE_SECTION (PE_OPT + 0xa0)
+#define PE_SIZE    0x280u
+
+static void put_u32(uint8_t *at, uint32_t value)
+{
+	for (unsigned i = 0; i < 4; i++)
+		at[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* Headers of 0x200 bytes, a section at 0x240 before one at 0x200 in the table, 0x10 bytes behind them, and certificates of 0x10. */
+static void pe_make(uint8_t image[PE_SIZE])
+{
+	for (size_t i = 0; i < PE_SIZE; i++)
+		image[i] = (uint8_t)(i * 5 + 1);
+	memcpy(image, "MZ", 2);
+	put_u32(image + 60, PE_AT);
+	memcpy(image + PE_AT, "PE\0\0", 4);
+	put_u32(image + PE_AT + 4, 0x8664 | 2 << 16);
+	put_u32(image + PE_AT + 20, 0xa0);
+	put_u32(image + PE_OPT, 0x20b);
+	put_u32(image + PE_OPT + 60, 0x200);
+	put_u32(image + PE_OPT + 108, 6);
+	put_u32(image + PE_OPT + 144, 0x270);
+	put_u32(image + PE_OPT + 148, 0x10);
+	put_u32(image + PE_SECTION + 16, 0x20);
+	put_u32(image + PE_SECTION + 20, 0x240);
+	put_u32(image + PE_SECTION + 40 + 16, 0x40);
+	put_u32(image + PE_SECTION + 40 + 20, 0x200);
+}
+
+static bool pe_left_out(size_t at)
+{
+	return (at >= PE_OPT + 64 && at < PE_OPT + 68) || (at >= PE_OPT + 144 && at < PE_OPT + 152) || at >= 0x270;
+}
+
+static void kernel_digests(void **state)
+{
+	uint8_t image[PE_SIZE], left[PE_SIZE], digest[OM_SHA384_SIZE], other[OM_SHA384_SIZE], rtmr[OM_TDX_MEASURE_SIZE];
+	size_t count = 0;
+
+	(void)state;
+	pe_make(image);
+	for (size_t i = 0; i < PE_SIZE; i++)
+		if (!pe_left_out(i))
+			left[count++] = image[i];
+	om_sha384(left, count, other);
+	assert_int_equal(om_pe_digest(image, PE_SIZE, digest), 0);
+	assert_memory_equal(digest, other, sizeof digest);
+	assert_int_equal(om_tdx_rtmr1(image, PE_SIZE, rtmr), 0);
+	for (size_t cut = 0; cut < PE_SIZE; cut++)
+		assert_true(om_pe_digest(image, cut, other) == OM_EIMAGE || memcmp(digest, other, sizeof digest) != 0);
+	/* Every byte is in the digest, or left out, or leads where no image goes on. */
+	for (size_t i = 0; i < PE_SIZE; i++) {
+		const bool size = i >= PE_OPT + 148 && i < PE_OPT + 152;
+
+		image[i] ^= 0x80;
+		if (om_pe_digest(image, PE_SIZE, other) == 0)
+			assert_int_equal(memcmp(digest, other, sizeof digest) == 0, pe_left_out(i) && !size);
+		image[i] ^= 0x80;
+	}
+	/* signed later: the same */
+	put_u32(image + PE_OPT + 144, 0);
+	put_u32(image + PE_OPT + 148, 0);
+	assert_int_equal(om_pe_digest(image, 0x270, other), 0);
+	assert_memory_equal(digest, other, sizeof digest);
+	put_u32(image + PE_SECTION + 20, 0xfffffff0);
+	assert_int_equal(om_pe_digest(image, 0x270, other), OM_EIMAGE);
+	assert_int_equal(om_tdx_rtmr1(image, 0x270, rtmr), OM_EIMAGE);
+}
+
 /* ---- ID blocks ---- */
 
 static uint8_t id_private[OM_P384_SIZE], author_private[OM_P384_SIZE];
@@ -385,7 +460,7 @@ static void published_id_block(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest own[] = { cmocka_unit_test(cpu_models), cmocka_unit_test(tdx_digests), cmocka_unit_test(plain_guest), cmocka_unit_test(id_blocks) };
+	const struct CMUnitTest own[] = { cmocka_unit_test(cpu_models), cmocka_unit_test(tdx_digests), cmocka_unit_test(plain_guest), cmocka_unit_test(kernel_digests), cmocka_unit_test(id_blocks) };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(published_digests), cmocka_unit_test(hash_tables), cmocka_unit_test(first_states), cmocka_unit_test(firmware_tables),
 		cmocka_unit_test(altered_firmware), cmocka_unit_test(published_id_block),
