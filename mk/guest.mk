@@ -69,3 +69,8 @@ $(B)/fuzz/fuzz_guest: $(call objs,fuzz,$(FUZZ_GUEST_SRC)) $(B)/fuzz/libcore.a $(
 fuzz-guest: $(B)/fuzz/fuzz_guest
 TESTS += tests/fuzz/guest_replay
 TEST_DEPS += $(B)/fuzz/fuzz_guest
+
+## make owner-mutants  checks of SNP guests' owners taken out, one at a time: the unit tests must find each (a minute)
+.PHONY: owner-mutants
+owner-mutants: $(addprefix $(B)/host/tests/unit/test_,policy evidence_guest guest_measure)
+	B=$(B) tests/soundness/owner_mutants

@@ -145,7 +145,7 @@ bool info_guest_owner(char *words, size_t size)
 		return false;
 	if (!is_snp() || om_all_zero(guest.snp.id_key_digest, sizeof guest.snp.id_key_digest)) {
 		snprintf(words, size, is_snp() ? "none: nobody has signed how this guest may be launched" : "none: TDX has no ID blocks");
-		return true;
+		return false;
 	}
 	memcpy(o->id_key, guest.snp.id_key_digest, sizeof o->id_key);
 	if (guest.snp.author_key_enabled)
