@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # optmig-sp, the emulated security processor of a plain guest (host/guest/sp), and the guest's side of it (tee/evidence/guest/vmsp.c).
-SP_SRCS := $(wildcard host/guest/sp/*.c) host/util.c $(addprefix tee/evidence/demo/,snp_build.c snp_table.c snp_keys.c der_build.c)
+SP_SRCS := $(wildcard host/guest/sp/*.c) host/guest/id_files.c core/guest/id_block.c host/util.c $(addprefix tee/evidence/demo/,snp_build.c snp_table.c snp_keys.c der_build.c)
 $(B)/libexec/optmig-sp: $(call objs,host,$(SP_SRCS)) $(B)/host/libcore.a $(B)/host/libbearssl.a
 	@mkdir -p $(@D)
-	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -lpthread -o $@
+	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -lcrypto -lpthread -o $@
 all: $(B)/libexec/optmig-sp
 TESTS += tests/integration/guest_sp
 TEST_DEPS += $(B)/libexec/optmig-sp

@@ -2,6 +2,7 @@
 #include <string.h>
 #include "crypto/sha512.h"
 #include "cursor.h"
+#include "guest/pe.h"
 #include "guest/tdx.h"
 
 #define RECORD 128u
@@ -68,6 +69,33 @@ static void extend(uint8_t rtmr[OM_TDX_MEASURE_SIZE], const uint8_t event[OM_TDX
 	memcpy(both, rtmr, OM_TDX_MEASURE_SIZE);
 	memcpy(both + OM_TDX_MEASURE_SIZE, event, OM_TDX_MEASURE_SIZE);
 	om_sha384(both, sizeof both, rtmr);
+}
+
+static void extend_text(uint8_t rtmr[OM_TDX_MEASURE_SIZE], const void *text, size_t size)
+{
+	uint8_t event[OM_TDX_MEASURE_SIZE];
+
+	om_sha384(text, size, event);
+	extend(rtmr, event);
+}
+
+int om_tdx_rtmr1(const uint8_t *kernel, size_t kernel_size, uint8_t ret[OM_TDX_MEASURE_SIZE])
+{
+	static const char calling[] = "Calling EFI Application from Boot Option", leaving[] = "Exit Boot Services Invocation",
+		left[] = "Exit Boot Services Returned with Success";
+	static const uint8_t separator[4];
+	uint8_t event[OM_TDX_MEASURE_SIZE];
+	int error = om_pe_digest(kernel, kernel_size, event);
+
+	if (error)
+		return error;
+	memset(ret, 0, OM_TDX_MEASURE_SIZE);
+	extend(ret, event);
+	extend_text(ret, calling, sizeof calling - 1);
+	extend_text(ret, separator, sizeof separator);
+	extend_text(ret, leaving, sizeof leaving - 1);
+	extend_text(ret, left, sizeof left - 1);
+	return 0;
 }
 
 static void add_wide(struct om_sha512 *h, const char *text, size_t size)

@@ -45,7 +45,9 @@ int cli_peer(int argc, char **argv);
 int cli_cluster(int argc, char **argv);
 int cli_guest(int argc, char **argv);
 int cli_unit(int argc, char **argv);
-int cli_guest_measure(int argc, char **argv); /* a verb of cli_guest() */
+int cli_guest_measure(int argc, char **argv); /* verbs of cli_guest() */
+int cli_guest_id_key(int argc, char **argv);
+int cli_guest_id_block(int argc, char **argv);
 int cli_image_show(int argc, char **argv); /* a verb of cli_image() */
 
 /*

@@ -14,11 +14,14 @@
 static const char help[] =
 	"usage: optmig guest build [-o DIR] [--signer HEX|IMAGE]... [--no-acpi] [--kernel DIR] [--optmig FILE] [--init FILE]\n"
 	"       optmig guest measure [DIR] [--firmware FILE] [OPTIONS]\n"
+	"       optmig guest id-key [--make] FILE\n"
+	"       optmig guest id-block --key FILE [OPTIONS] -o PREFIX MEASUREMENT\n"
 	"       optmig guest ls\n"
 	"       optmig guest exec NAME COMMAND [ARGUMENTS]\n"
 	"The guest in which programs run on AMD SEV-SNP and Intel TDX: kernel, first process and optmig, nothing else.\n\n"
 	"  build     makes DIR/vmlinuz, DIR/initrd, DIR/guest.json; the same each time\n"
 	"  measure   what the processor will say of it; `optmig guest measure --help`\n"
+	"  id-key, id-block   sign how SEV-SNP guests may be launched, for policies that name the key; `optmig guest id-block --help`\n"
 	"  ls        the guests of this user that run here\n"
 	"  exec      `optmig COMMAND` inside: migrate, status, cancel, postcopy, recover, report, ps, check, info, ...\n\n"
 	"  -o, --output DIR       default: OPTMIG_GUEST, or ~/.local/share/optmig/guest\n"
@@ -141,7 +144,7 @@ static int execute(int argc, char **argv)
 int cli_guest(int argc, char **argv)
 {
 	static const struct { const char *name; int (*run)(int argc, char **argv); } verbs[] = {
-		{ "build", build }, { "measure", cli_guest_measure }, { "exec", execute },
+		{ "build", build }, { "measure", cli_guest_measure }, { "id-key", cli_guest_id_key }, { "id-block", cli_guest_id_block }, { "exec", execute },
 	};
 
 	if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
@@ -153,6 +156,6 @@ int cli_guest(int argc, char **argv)
 	for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
 		if (strcmp(argv[1], verbs[i].name) == 0)
 			return verbs[i].run(argc - 1, argv + 1);
-	host_error("guest: what is \"%s\"? (build, measure, ls, exec)", argv[1]);
+	host_error("guest: what is \"%s\"? (build, measure, id-key, id-block, ls, exec)", argv[1]);
 	return HOST_EXIT_USAGE;
 }

@@ -294,6 +294,24 @@ static int measure_vm(void)
 	return 0;
 }
 
+/* The file as it lies there: older hosts have altered it before the firmware sees it. */
+static int measure_rtmr1(void)
+{
+	uint8_t value[OM_TDX_MEASURE_SIZE], *kernel;
+	size_t size;
+	int error = guest_file_read(m.folder.kernel, &kernel, &size);
+
+	if (error)
+		return error;
+	error = om_tdx_rtmr1(kernel, size, value);
+	free(kernel);
+	if (error)
+		say_tdx("RTMR1", NULL, "not computed: the kernel has no EFI stub");
+	else
+		say_tdx("RTMR1", value, "  (QEMU from 10.2 on, or OVMF of edk2-stable202505 or later)");
+	return 0;
+}
+
 static int measure_tdx(void)
 {
 	static const uint8_t zero[OM_TDX_MEASURE_SIZE];
@@ -308,7 +326,9 @@ static int measure_tdx(void)
 		return error;
 	say_tdx("MRTD_two_passes", value, "  (hosts that add all pages of a section first)");
 	say_tdx("RTMR0", NULL, "not computed: memory size, the VMM's ACPI tables, variables of the firmware");
-	say_tdx("RTMR1", NULL, "not computed: the kernel's image as QEMU has altered it, which depends on the memory size");
+	error = measure_rtmr1();
+	if (error)
+		return error;
 	om_tdx_rtmr2(m.folder.command_line, m.initrd, m.initrd_size, value);
 	say_tdx("RTMR2", value, "");
 	say_tdx("RTMR3", zero, "");

@@ -165,6 +165,7 @@ int cli_guest_option(struct guest_run_options *g, const struct option *longs, in
 	case CLI_OPT_FIRMWARE: g->firmware = argument; return 1;
 	case CLI_OPT_QEMU:     g->qemu = argument; return 1;
 	case CLI_OPT_QGS:      g->quote_service = argument; return 1;
+	case CLI_OPT_ID_BLOCK: g->id_block = argument; return 1;
 	case CLI_OPT_PROCESSOR: g->processor = argument; return 1;
 	default:               return forward(g, longs, option, argument);
 	}

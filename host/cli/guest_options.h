@@ -11,7 +11,7 @@
 
 enum { CLI_OPT_TEE = 0x300, CLI_OPT_DRY_RUN, CLI_OPT_FOLDER, CLI_OPT_NET, CLI_OPT_FILE, CLI_OPT_MEMORY, CLI_OPT_CPUS, CLI_OPT_CPU, CLI_OPT_FIRMWARE,
 	CLI_OPT_QEMU, CLI_OPT_ACCEL, CLI_OPT_QGS,
-	CLI_OPT_PROCESSOR };
+	CLI_OPT_ID_BLOCK, CLI_OPT_PROCESSOR };
 #define CLI_GUEST_LONG_OPTIONS \
 	{ "tee", required_argument, NULL, CLI_OPT_TEE }, \
 	{ "dry-run", no_argument, NULL, CLI_OPT_DRY_RUN }, \
@@ -25,6 +25,7 @@ enum { CLI_OPT_TEE = 0x300, CLI_OPT_DRY_RUN, CLI_OPT_FOLDER, CLI_OPT_NET, CLI_OP
 	{ "qemu", required_argument, NULL, CLI_OPT_QEMU }, \
 	{ "accel", required_argument, NULL, CLI_OPT_ACCEL }, \
 	{ "quote-service", required_argument, NULL, CLI_OPT_QGS }, \
+	{ "id-block", required_argument, NULL, CLI_OPT_ID_BLOCK }, \
 	{ "processor", required_argument, NULL, CLI_OPT_PROCESSOR }
 #define CLI_GUEST_HELP \
 	"In a guest of its own (optmig-guest(1)):\n" \
@@ -34,6 +35,7 @@ enum { CLI_OPT_TEE = 0x300, CLI_OPT_DRY_RUN, CLI_OPT_FOLDER, CLI_OPT_NET, CLI_OP
 	"  --file HOST[=GUEST]    a file or folder that the program finds (may be repeated)\n" \
 	"  --memory SIZE, --cpus N, --cpu MODEL     as 4G; default 2G and 2\n" \
 	"  --firmware FILE, --qemu FILE, --accel kvm|tcg, --quote-service CID:PORT\n" \
+	"  --id-block PREFIX      of snp and vm: the owner's word for this launch (optmig guest id-block)\n" \
 	"  --processor SOCKET     of vm: an emulated security processor that listens already\n" \
 	"  --dry-run              print the command line of QEMU\n"
 

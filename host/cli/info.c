@@ -259,6 +259,7 @@ static const struct probe probes[] = {
 	{ "guest", "confidential guest", info_guest },
 	{ "guest-measured", "measured", info_guest_measured },
 	{ "guest-policy", "policy line", info_guest_policy },
+	{ "guest-owner", "by its owner", info_guest_owner },
 	{ "guest-keys", "keys of the guest", info_guest_keys },
 	{ "userfaultfd", "userfaultfd", probe_userfaultfd },
 	{ "syscall-dispatch", "system call trap", probe_sud },

@@ -116,11 +116,8 @@ bool info_guest(char *words, size_t size)
 
 static bool measured_snp(char *words, size_t size)
 {
-	const bool owned = !om_all_zero(guest.snp.id_key_digest, sizeof guest.snp.id_key_digest);
-
 	snprintf(words, size, "at launch, by the security processor: the firmware; kernel, initrd and command line only if the firmware was started with their hashes "
-		"(QEMU: kernel-hashes=on). The report does not tell: without them it counts as a demonstration, and the policy's line must not say kernel%s",
-		owned ? ". An ID block binds the measurement to an owner's key" : "");
+		"(QEMU: kernel-hashes=on). The report does not tell: without them it counts as a demonstration, and the policy's line must not say kernel");
 	return true;
 }
 
@@ -136,6 +133,32 @@ static bool measured_tdx(char *words, size_t size)
 bool info_guest_measured(char *words, size_t size)
 {
 	return is_guest(words, size) && (is_snp() ? measured_snp(words, size) : measured_tdx(words, size));
+}
+
+/* A line that takes whatever these keys sign from this version on. Whether all of that covers its kernel is for who signs to say. */
+bool info_guest_owner(char *words, size_t size)
+{
+	struct om_guests one = { .owner_count = 1 };
+	struct om_snp_owner *o = &one.owner[0];
+
+	if (!is_guest(words, size))
+		return false;
+	if (!is_snp() || om_all_zero(guest.snp.id_key_digest, sizeof guest.snp.id_key_digest)) {
+		snprintf(words, size, is_snp() ? "none: nobody has signed how this guest may be launched" : "none: TDX has no ID blocks");
+		return false;
+	}
+	memcpy(o->id_key, guest.snp.id_key_digest, sizeof o->id_key);
+	if (guest.snp.author_key_enabled)
+		memcpy(o->author_key, guest.snp.author_key_digest, sizeof o->author_key);
+	memcpy(o->family, guest.snp.family_id, sizeof o->family);
+	memcpy(o->image, guest.snp.image_id, sizeof o->image);
+	for (unsigned i = 0; i < sizeof o->svn; i++)
+		o->svn[i] = (uint8_t)(guest.snp.guest_svn >> 8 * i);
+	o->vmpl = (uint8_t)guest.snp.vmpl;
+	o->flags = guest.snp.policy & OM_SNP_POLICY_MIGRATE_MA ? OM_GUEST_MIGRATABLE : 0;
+	om_guests_to_text(&one, words, size);
+	words[strcspn(words, "\n")] = 0;
+	return true;
 }
 
 bool info_guest_policy(char *words, size_t size)

@@ -21,6 +21,8 @@ bool info_guest_silent(void);
 bool info_guest_measured(char *words, size_t size);
 /* The line for a policy. */
 bool info_guest_policy(char *words, size_t size);
+/* The same by the keys of its ID block, in place of the measurement. */
+bool info_guest_owner(char *words, size_t size);
 /* How long a seal is good for. */
 bool info_guest_keys(char *words, size_t size);
 

@@ -90,6 +90,8 @@ struct guest_plan {
 	const struct guest_net *net;    /* NULL: no NIC */
 	const char *sockets;            /* directory of the ports' sockets */
 	const char *sp;                 /* socket of the emulated security processor, or NULL */
+	const char *id_block, *id_auth; /* SNP: the owner's word for the launch, in base64, or NULL */
+	bool author;                    /* and an author key is in it */
 	const char *quote_service;      /* TDX: "CID:PORT" of the quote generation service, or NULL: no quotes */
 };
 
@@ -119,6 +121,7 @@ struct guest_run_options {
 	const char *folder;             /* NULL: the default */
 	const char *processor;          /* VM: socket of an emulated security processor that runs already; NULL: one is started */
 	const char *qemu, *firmware, *cpu, *quote_service;
+	const char *id_block;           /* prefix of files (id_files.h); NULL: none */
 	bool kvm;
 	uint32_t vcpus;
 	uint64_t memory_mib;

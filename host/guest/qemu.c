@@ -46,7 +46,11 @@ static void snp(const struct guest_plan *p, struct guest_words *w)
 {
 	confidential(p, "smm=off,vmport=off,confidential-guest-support=sev0", "EPYC-v4", w);
 	/* Policy: SMT allowed, no debugging, no migration agent. */
-	guest_word(w, "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on");
+	if (p->id_block)
+		guest_word(w, "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on,id-block=%s,id-auth=%s%s",
+			p->id_block, p->id_auth, p->author ? ",author-key-enabled=on" : "");
+	else
+		guest_word(w, "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on");
 }
 
 static void tdx(const struct guest_plan *p, struct guest_words *w)

@@ -32,6 +32,7 @@
 #include "load/enclave.h"
 #include "peer/key.h"
 #include "pump.h"
+#include "id_files.h"
 #include "sp_start.h"
 #include "util.h"
 
@@ -590,6 +591,25 @@ static void make_plan(struct guest_run_options *o, struct guest_plan *ret)
 	}
 }
 
+/* What the owner has signed. A plain guest's processor reads the files itself. */
+static int take_id_block(const struct guest_run_options *o, struct guest_plan *plan)
+{
+	static struct guest_id id;
+	int error;
+
+	if (o->kind == GUEST_KIND_TDX)
+		return host_fail(OM_EINVAL, "TDX has no ID blocks: --id-block goes with --tee snp or vm");
+	if (o->processor)
+		return host_fail(OM_EINVAL, "an emulated security processor that listens already has been told how the guest is launched: --id-block, or --processor");
+	error = guest_id_read(o->id_block, &id);
+	if (error || o->kind != GUEST_KIND_SNP)
+		return error;
+	plan->id_block = id.block;
+	plan->id_auth = id.auth;
+	plan->author = id.owner.author;
+	return 0;
+}
+
 static int dry_run(const struct guest_plan *plan, const struct guest_words *words)
 {
 	guest_words_print(words, stdout);
@@ -617,7 +637,7 @@ static int start_processor(const struct guest_plan *plan)
 	uint8_t measurement[48];
 	int error = guest_vm_measure(plan->folder, measurement);
 
-	return error ? error : guest_sp_start(measurement, run.sockets, &run.sp);
+	return error ? error : guest_sp_start(measurement, run.options->id_block, run.sockets, &run.sp);
 }
 
 static int boot(const struct guest_plan *plan, const struct guest_words *words)
@@ -676,6 +696,8 @@ int guest_run(struct guest_run_options *o, enum om_guestctl_verb verb, char *con
 	if (!error && !o->dry_run)
 		error = make_sockets();
 	make_plan(o, &plan);
+	if (!error && o->id_block)
+		error = take_id_block(o, &plan);
 	if (!error)
 		error = guest_qemu(&plan, &words);
 	if (!error && o->dry_run)

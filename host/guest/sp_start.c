@@ -63,12 +63,13 @@ static int await(int fd, pid_t pid)
 	return host_fail(OM_EIO, "the emulated security processor has not started");   /* it has said why */
 }
 
-int guest_sp_start(const uint8_t measurement[48], const char *folder, pid_t *ret_pid)
+int guest_sp_start(const uint8_t measurement[48], const char *id_block, const char *folder, pid_t *ret_pid)
 {
 	const pid_t self = getpid();
 	const struct host_key *key;
 	char program[PATH_MAX], socket[PATH_MAX], chip[PATH_MAX], digits[97];
-	char *arguments[] = { program, (char *)"--listen", socket, (char *)"--measurement", digits, (char *)"--seed", chip, NULL };
+	char *arguments[] = { program, (char *)"--listen", socket, (char *)"--measurement", digits, (char *)"--seed", chip,
+		id_block ? (char *)"--id-block" : NULL, (char *)(uintptr_t)id_block, NULL };
 	int ready[2], error = host_key_own(&key);
 	pid_t pid;
 

@@ -10,10 +10,10 @@
 #include <sys/types.h>
 
 /*
- * @measurement: 48 bytes, the launch digest. @folder: where its socket is made, "optmig.sp"; it is gone when QEMU has connected.
+ * @measurement: 48 bytes, the launch digest. @id_block: prefix of files (id_files.h), or NULL. @folder: where its socket is made, "optmig.sp"; it is gone when QEMU has connected.
  * Return: 0 once QEMU can connect; OM_EIO, OM_EINVAL with words. The process ends with the connection, and with its parent.
  */
 __attribute__((warn_unused_result))
-int guest_sp_start(const uint8_t measurement[48], const char *folder, pid_t *ret_pid);
+int guest_sp_start(const uint8_t measurement[48], const char *id_block, const char *folder, pid_t *ret_pid);
 
 #endif

@@ -3,6 +3,7 @@
  * A confidential guest that is none: reports of a pretended security processor, with its certificates. OPTMIG_TEST_GUEST is a list of words, separated by commas:
  *
  *     measurement=96 digits   policy=NUMBER   vmpl=N   svn=N    what the report says; policy 0x30000
+ *     id-key=96 digits   author-key=96 digits   no-author        digests of an ID block; the report does not say that there is an author
  *     seed=WORD                                                 which machine; "test"
  *     masked   no-key   no-table   wiped                        it names no chip; derives no keys; brings no certificates; answers nothing more after the first report
  */
@@ -93,6 +94,12 @@ static bool set(struct pretended *p, char *word)
 		p->says.vmpl = (uint32_t)strtoul(value, NULL, 0);
 	else if (is(word, "svn", &value))
 		p->says.guest_svn = (uint32_t)strtoul(value, NULL, 0);
+	else if (is(word, "id-key", &value))
+		return digest(value, p->says.id_key_digest);
+	else if (is(word, "author-key", &value))
+		return (p->says.author_key_enabled = digest(value, p->says.author_key_digest));
+	else if (strcmp(word, "no-author") == 0)
+		p->says.author_key_enabled = false;
 	else if (strcmp(word, "masked") == 0)
 		memset(p->says.chip_id, 0, sizeof p->says.chip_id);
 	else if (strcmp(word, "no-key") == 0)

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include "fuzz.h"
 #include "guest/control.h"
+#include "guest/id_block.h"
+#include "guest/pe.h"
 #include "guest/snp.h"
 #include "guest/tdx.h"
 
@@ -33,6 +35,44 @@ static void try_firmware(const uint8_t *data, size_t size)
 	kernel.initrd[31] = 1;
 	PROPERTY(om_snp_launch_digest(&fw, &launch, other) == 0);
 	PROPERTY(memcmp(first, other, sizeof first) != 0);
+}
+
+/* An ID block and its authentication: what is accepted is written again as the same bytes; nobody here can sign. */
+static void try_id_block(const uint8_t *data, size_t size)
+{
+	static uint8_t block[OM_ID_BLOCK_SIZE], auth[OM_ID_AUTH_SIZE], again[OM_ID_BLOCK_SIZE];
+	struct om_id_owner owner;
+
+	if (size > sizeof block + sizeof auth)
+		return;
+	memset(block, 0, sizeof block);
+	memset(auth, 0, sizeof auth);
+	memcpy(block, data, size < sizeof block ? size : sizeof block);
+	if (size > sizeof block)
+		memcpy(auth, data + sizeof block, size - sizeof block);
+	if (om_id_verify(block, auth, &owner))
+		return;
+	om_id_block_encode(&owner.block, again);
+	PROPERTY(memcmp(block, again, sizeof block) == 0);
+}
+
+/* A kernel: its digest does not depend on the checksum, and does on its first bytes. */
+static void try_kernel(const uint8_t *data, size_t size)
+{
+	uint8_t first[OM_SHA384_SIZE], other[OM_SHA384_SIZE], *changed;
+	uint32_t at;
+
+	if (om_pe_digest(data, size, first))
+		return;
+	changed = malloc(size);
+	PROPERTY(changed);
+	memcpy(changed, data, size);
+	memcpy(&at, changed + 60, sizeof at);
+	changed[at + 24 + 64] ^= 0xff;
+	PROPERTY(om_pe_digest(changed, size, other) == 0 && memcmp(first, other, sizeof first) == 0);
+	changed[2] ^= 1;
+	PROPERTY(om_pe_digest(changed, size, other) || memcmp(first, other, sizeof first) != 0);
+	free(changed);
 }
 
 static char **vector_of(struct om_guestctl_list list)
@@ -98,6 +138,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size >= OM_GUESTCTL_FRAME_HEADER && om_guestctl_frame_decode(data, &type, &length) == 0)
 		PROPERTY(length <= OM_GUESTCTL_PAYLOAD_MAX);
 	try_firmware(data, size);
+	try_id_block(data, size);
+	try_kernel(data, size);
 	try_start(data, size);
 	if (size > 0)
 		try_path((const char *)data, size);

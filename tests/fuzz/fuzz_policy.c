@@ -42,7 +42,7 @@ static void print(const struct om_policy *p)
 	PROPERTY(size == again_size && !memcmp(bytes, again, size));
 }
 
-/* A guest that no policy of this input can name: its measurement is the input's first bytes turned over. */
+/* A guest that no policy of this input can name: its measurement, and its keys, are the input's first bytes turned over. */
 static void judge(const struct om_policy *p, const uint8_t *data, size_t size)
 {
 	struct sgx_report_body own = { .attributes = { SGX_ATTR_INIT | SGX_ATTR_MODE64BIT, 3 } }, peer = own;
@@ -66,7 +66,8 @@ static void judge(const struct om_policy *p, const uint8_t *data, size_t size)
 	facts.snp.bootloader = facts.snp.tee = facts.snp.snp = facts.snp.microcode = 255;
 	facts.tdx.attributes = OM_TD_SEPT_VE_DISABLE;
 	for (size_t i = 0; i < sizeof facts.snp.measurement; i++)
-		facts.snp.measurement[i] = facts.tdx.mrtd[i] = i < size ? (uint8_t)~data[i] : 0xa5;
+		facts.snp.measurement[i] = facts.tdx.mrtd[i] = facts.snp.id_key[i] = facts.snp.author_key[i] = i < size ? (uint8_t)~data[i] : 0xa5;
+	facts.snp.guest_svn = UINT32_MAX;
 	for (facts.type = OM_EVIDENCE_SNP; facts.type <= OM_EVIDENCE_TDX; facts.type++)
 		PROPERTY(om_policy_check(p, NULL, &own, &peer, &facts, &reason) && reason != OM_WHY_NONE);
 }

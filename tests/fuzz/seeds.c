@@ -152,6 +152,8 @@ static const char *const texts[] = {
 		"min-tcb = snp:genoa bootloader=9 tee=0 snp=23 microcode=72\nmin-tcb = snp:turin fmc=1 bootloader=9 tee=0 snp=23 microcode=72\n",
 	"platform = tdx\nplatform = sgx\nguest = tdx:" MEASUREMENT "/" MEASUREMENT "/" MEASUREMENT "/" MEASUREMENT "\nmin-tcb = tdx:2024-03-13\n"
 		"min-tcb = sgx:2024-03-13T00:00:00Z\nmin-tcb-evaluation = 17\nnot-before = 2026-01-01\n",
+	"platform = snp\nguest = snp:id-key=" MEASUREMENT ",kernel,svn=3\nguest = snp:" MEASUREMENT ",author-key=" MEASUREMENT ",vmpl=1,migratable,"
+		"family=00112233445566778899aabbccddeeff,image=00112233445566778899aabbccddeeff\nmin-tcb = snp:genoa bootloader=9 tee=0 snp=23 microcode=72\n",
 	("mrenclave = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n"
 		"signer = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nmin-svn = 2\nplatform = demo\n"),
 };

@@ -57,6 +57,7 @@ class Process:
     count = 0
     piped = False       # through a pipe: the child may be unable to write to files
     limit = 20          # seconds for what happens at once; a test whose machines are emulated has more
+    delayed = staticmethod(lambda: 0)       # seconds for which machines of the test wanted to run and were not let: limits grow by them
 
     def __init__(self, arguments, **more):
         Process.count += 1
@@ -77,10 +78,16 @@ class Process:
     def text(self):
         return self.log.read_text(errors="replace")
 
+    @staticmethod
+    def deadline(seconds):
+        """Whether they are over: to be asked again and again."""
+        end = time.monotonic() + seconds - Process.delayed()
+        return lambda: time.monotonic() - Process.delayed() > end
+
     def wait_for(self, pattern, seconds=None, since=0):
         """Waits for a line; returns the match. `since`: characters to skip."""
         seconds = seconds or Process.limit
-        end = time.monotonic() + seconds
+        over = Process.deadline(seconds)
         while True:
             ended = self.process.poll() is not None
             match = re.search(pattern, self.text()[since:], re.M)
@@ -88,7 +95,7 @@ class Process:
                 return match
             if ended:
                 fail(f"{self.name} ended with {self.process.returncode}, waiting for /{pattern}/:\n{self.text()[-3000:]}")
-            if time.monotonic() > end:
+            if over():
                 fail(f"{self.name}: no /{pattern}/ within {seconds} s:\n{self.text()[-3000:]}")
             time.sleep(0.005)
 
@@ -96,8 +103,8 @@ class Process:
         """The program really runs: its beat must move on by `more` from what it is now."""
         beats = re.findall(r"^beat (\d+)", self.text(), re.M)
         now = int(beats[-1]) if beats else None
-        end = time.monotonic() + Process.limit
-        while time.monotonic() < end:
+        over = Process.deadline(Process.limit)
+        while not over():
             beats = re.findall(r"^beat (\d+)", self.text(), re.M)
             if beats and (now is None or int(beats[-1]) >= now + more):
                 return int(beats[-1])
@@ -123,8 +130,15 @@ class Process:
 
     def wait(self, seconds=30):
         seconds = max(seconds, Process.limit)
+        over = Process.deadline(seconds)
         try:
-            status = self.process.wait(seconds)
+            while True:
+                try:
+                    status = self.process.wait(min(seconds, 5))
+                    break
+                except subprocess.TimeoutExpired:
+                    if over():
+                        raise
             if self.writer:             # what the process said last is in the log only when this one has ended too
                 self.writer.wait(seconds)
             return status

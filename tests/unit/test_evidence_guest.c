@@ -222,6 +222,44 @@ static void test_snp(void **state)
 	free(p);
 }
 
+/* By the keys that signed the launch. What the report says of an author counts only if it says that there is one. */
+static void test_owners(void **state)
+{
+	struct peer *p = fresh();
+	char text[512], key[97], author[97];
+
+	(void)state;
+	digest(20, p->fields.id_key_digest);
+	digest(21, p->fields.author_key_digest);
+	hex(p->fields.id_key_digest, key);
+	hex(p->fields.author_key_digest, author);
+	p->fields.guest_svn = 4;
+	memset(p->fields.family_id, 0xab, 16);
+	memset(p->fields.image_id, 0xcd, 16);
+	snprintf(text, sizeof text, "platform = snp\nplatform = demo\n" FLOOR "guest = snp:id-key=%s,svn=4,family=%032x\n", key, 0);
+	memset(strstr(text, "family=") + 7, 'a', 32);
+	expect(p, OM_EVIDENCE_SNP, text, NOW, OM_EPOLICY, OM_WHY_GUEST);
+	for (char *at = strstr(text, "family=") + 8; *at == 'a'; at += 2)
+		*at = 'b';
+	expect(p, OM_EVIDENCE_SNP, text, NOW, 0, OM_WHY_NONE);
+	p->fields.guest_svn = 3;
+	expect(p, OM_EVIDENCE_SNP, text, NOW, OM_EPOLICY, OM_WHY_SNP_GUEST_SVN);
+	p->fields.guest_svn = 4;
+	p->fields.id_key_digest[47] ^= 1;
+	expect(p, OM_EVIDENCE_SNP, text, NOW, OM_EPOLICY, OM_WHY_GUEST);
+	p->fields.id_key_digest[47] ^= 1;
+	snprintf(text, sizeof text, "platform = snp\nplatform = demo\n" FLOOR "guest = snp:author-key=%s,image=cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd\n", author);
+	expect(p, OM_EVIDENCE_SNP, text, NOW, OM_EPOLICY, OM_WHY_GUEST);
+	p->fields.author_key_enabled = true;
+	expect(p, OM_EVIDENCE_SNP, text, NOW, 0, OM_WHY_NONE);
+	p->fields.image_id[15] ^= 1;
+	expect(p, OM_EVIDENCE_SNP, text, NOW, OM_EPOLICY, OM_WHY_GUEST);
+	p->fields.image_id[15] ^= 1;
+	p->fields.author_key_digest[0] ^= 1;
+	expect(p, OM_EVIDENCE_SNP, text, NOW, OM_EPOLICY, OM_WHY_GUEST);
+	free(p);
+}
+
 static const char *tdx_policy(const char *more)
 {
 	static char text[2048];
@@ -313,7 +351,7 @@ static void test_list(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_snp), cmocka_unit_test(test_tdx), cmocka_unit_test(test_list) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_snp), cmocka_unit_test(test_owners), cmocka_unit_test(test_tdx), cmocka_unit_test(test_list) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,8 @@
 /* Launch digests (core/guest) against published ones, against ones computed by other means, and against images that are none. */
 #include <jansson.h>
 #include "unit.h"
+#include "guest/id_block.h"
+#include "guest/pe.h"
 #include "guest/snp.h"
 #include "guest/tdx.h"
 
@@ -272,12 +274,196 @@ static void tdx_digests(void **state)
 	assert_int_equal(om_tdx_mrtd(&fw, false, digest), OM_EIMAGE);
 }
 
+/* ---- kernels as the firmware measures them ---- */
+
+#define PE_AT      0x40u
+#define PE_OPT     (PE_AT + 24)
+#define PE_SECTION (PE_OPT + 0xa0)
+#define PE_SIZE    0x280u
+
+static void put_u32(uint8_t *at, uint32_t value)
+{
+	for (unsigned i = 0; i < 4; i++)
+		at[i] = (uint8_t)(value >> 8 * i);
+}
+
+/* Headers of 0x200 bytes, a section at 0x240 before one at 0x200 in the table, 0x10 bytes behind them, and certificates of 0x10. */
+static void pe_make(uint8_t image[PE_SIZE])
+{
+	for (size_t i = 0; i < PE_SIZE; i++)
+		image[i] = (uint8_t)(i * 5 + 1);
+	memcpy(image, "MZ", 2);
+	put_u32(image + 60, PE_AT);
+	memcpy(image + PE_AT, "PE\0\0", 4);
+	put_u32(image + PE_AT + 4, 0x8664 | 2 << 16);
+	put_u32(image + PE_AT + 20, 0xa0);
+	put_u32(image + PE_OPT, 0x20b);
+	put_u32(image + PE_OPT + 60, 0x200);
+	put_u32(image + PE_OPT + 108, 6);
+	put_u32(image + PE_OPT + 144, 0x270);
+	put_u32(image + PE_OPT + 148, 0x10);
+	put_u32(image + PE_SECTION + 16, 0x20);
+	put_u32(image + PE_SECTION + 20, 0x240);
+	put_u32(image + PE_SECTION + 40 + 16, 0x40);
+	put_u32(image + PE_SECTION + 40 + 20, 0x200);
+}
+
+static bool pe_left_out(size_t at)
+{
+	return (at >= PE_OPT + 64 && at < PE_OPT + 68) || (at >= PE_OPT + 144 && at < PE_OPT + 152) || at >= 0x270;
+}
+
+static void kernel_digests(void **state)
+{
+	uint8_t image[PE_SIZE], left[PE_SIZE], digest[OM_SHA384_SIZE], other[OM_SHA384_SIZE], rtmr[OM_TDX_MEASURE_SIZE];
+	size_t count = 0;
+
+	(void)state;
+	pe_make(image);
+	for (size_t i = 0; i < PE_SIZE; i++)
+		if (!pe_left_out(i))
+			left[count++] = image[i];
+	om_sha384(left, count, other);
+	assert_int_equal(om_pe_digest(image, PE_SIZE, digest), 0);
+	assert_memory_equal(digest, other, sizeof digest);
+	assert_int_equal(om_tdx_rtmr1(image, PE_SIZE, rtmr), 0);
+	for (size_t cut = 0; cut < PE_SIZE; cut++)
+		assert_true(om_pe_digest(image, cut, other) == OM_EIMAGE || memcmp(digest, other, sizeof digest) != 0);
+	/* Every byte is in the digest, or left out, or leads where no image goes on. */
+	for (size_t i = 0; i < PE_SIZE; i++) {
+		const bool size = i >= PE_OPT + 148 && i < PE_OPT + 152;
+
+		image[i] ^= 0x80;
+		if (om_pe_digest(image, PE_SIZE, other) == 0)
+			assert_int_equal(memcmp(digest, other, sizeof digest) == 0, pe_left_out(i) && !size);
+		image[i] ^= 0x80;
+	}
+	/* signed later: the same */
+	put_u32(image + PE_OPT + 144, 0);
+	put_u32(image + PE_OPT + 148, 0);
+	assert_int_equal(om_pe_digest(image, 0x270, other), 0);
+	assert_memory_equal(digest, other, sizeof digest);
+	put_u32(image + PE_SECTION + 20, 0xfffffff0);
+	assert_int_equal(om_pe_digest(image, 0x270, other), OM_EIMAGE);
+	assert_int_equal(om_tdx_rtmr1(image, 0x270, rtmr), OM_EIMAGE);
+}
+
+/* ---- ID blocks ---- */
+
+static uint8_t id_private[OM_P384_SIZE], author_private[OM_P384_SIZE];
+
+/* A sound one with both keys. */
+static void id_make(struct om_id_block *b, struct om_id_auth *a, uint8_t block[OM_ID_BLOCK_SIZE], uint8_t auth[OM_ID_AUTH_SIZE])
+{
+	static const uint8_t seeds[2][OM_P384_SIZE] = { { 1 }, { 2 } };
+	uint8_t hash[OM_SHA384_SIZE];
+
+	*b = (struct om_id_block) { .svn = 0x01020304, .policy = 0x30000 };
+	memset(b->digest, 0xd1, sizeof b->digest);
+	memset(b->family, 0xfa, sizeof b->family);
+	memset(b->image, 0x1a, sizeof b->image);
+	om_p384_derive(seeds[0], id_private, a->id_key);
+	om_p384_derive(seeds[1], author_private, a->author_key);
+	a->author = true;
+	om_id_block_encode(b, block);
+	om_sha384(block, OM_ID_BLOCK_SIZE, hash);
+	assert_int_equal(om_p384_sign(id_private, hash, a->block_signature), 0);
+	om_id_key_digest(a->id_key, hash);
+	assert_int_equal(om_p384_sign(author_private, hash, a->key_signature), 0);
+	om_id_auth_encode(a, auth);
+}
+
+static void id_blocks(void **state)
+{
+	static uint8_t block[OM_ID_BLOCK_SIZE], auth[OM_ID_AUTH_SIZE];
+	uint8_t key[OM_SHA384_SIZE], author[OM_SHA384_SIZE], hash[OM_SHA384_SIZE];
+	struct om_id_owner owner;
+	struct om_id_block b;
+	struct om_id_auth a, other;
+
+	(void)state;
+	id_make(&b, &a, block, auth);
+	om_id_key_digest(a.id_key, key);
+	om_id_key_digest(a.author_key, author);
+	assert_int_equal(om_id_verify(block, auth, &owner), 0);
+	assert_memory_equal(&owner.block, &b, sizeof b);
+	assert_true(owner.author);
+	assert_memory_equal(owner.id_key, key, sizeof key);
+	assert_memory_equal(owner.author_key, author, sizeof author);
+	/* every bit of what is signed, and every byte of what signs or must be zero */
+	for (unsigned i = 0; i < OM_ID_BLOCK_SIZE; i++) {
+		block[i] ^= (uint8_t)(1u << i % 8);
+		assert_int_equal(om_id_verify(block, auth, &owner), i >= 0x50 && i < 0x54 ? OM_EVERSION : OM_EAUTH);
+		block[i] ^= (uint8_t)(1u << i % 8);
+	}
+	for (unsigned i = 0; i < OM_ID_AUTH_SIZE; i += i % 61 == 60 ? 7 : 1) {
+		auth[i] ^= 0x10;
+		assert_int_not_equal(om_id_verify(block, auth, &owner), 0);
+		auth[i] ^= 0x10;
+	}
+	assert_int_equal(om_id_verify(block, auth, &owner), 0);
+	/* without an author; the author's parts have to be gone then */
+	auth[4] = 0;
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EVERSION);
+	other = a;
+	other.author = false;
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), 0);
+	assert_false(owner.author);
+	memset(author, 0, sizeof author);
+	assert_memory_equal(owner.author_key, author, sizeof author);
+	/* an author who has signed another key; a key that has signed another block; each other's */
+	other = a;
+	om_sha384("another key", 11, hash);
+	assert_int_equal(om_p384_sign(author_private, hash, other.key_signature), 0);
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+	other = a;
+	assert_int_equal(om_p384_sign(id_private, hash, other.block_signature), 0);
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+	other = a;
+	memcpy(other.block_signature, a.key_signature, sizeof a.key_signature);
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+	other = a;
+	memset(other.id_key, 0, sizeof other.id_key);   /* no point of the curve */
+	om_id_auth_encode(&other, auth);
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+}
+
+/* One that others have made and signed. */
+static void published_id_block(void **state)
+{
+	const json_t *v = json_object_get(vectors, "id_block");
+	struct om_id_owner owner;
+	uint8_t *block, *auth, again[OM_ID_BLOCK_SIZE];
+	size_t size;
+
+	(void)state;
+	auth = read_vector(json_string_value(json_object_get(v, "id_auth_block_file")), &size);
+	assert_int_equal(size, OM_ID_AUTH_SIZE);
+	block = unit_hex(json_string_value(json_object_get(v, "id_block_hex")), &size);
+	assert_int_equal(size, OM_ID_BLOCK_SIZE);
+	assert_int_equal(om_id_verify(block, auth, &owner), 0);
+	assert_true(owner.author);
+	expect_hex(owner.id_key, sizeof owner.id_key, json_string_value(json_object_get(v, "id_key_digest_sha384")));
+	expect_hex(owner.author_key, sizeof owner.author_key, json_string_value(json_object_get(v, "author_key_digest_sha384")));
+	assert_int_equal(owner.block.policy, 0x30000);
+	om_id_block_encode(&owner.block, again);
+	assert_memory_equal(again, block, sizeof again);
+	block[0] ^= 1;
+	assert_int_equal(om_id_verify(block, auth, &owner), OM_EAUTH);
+	free(block);
+	free(auth);
+}
+
 int main(void)
 {
-	const struct CMUnitTest own[] = { cmocka_unit_test(cpu_models), cmocka_unit_test(tdx_digests), cmocka_unit_test(plain_guest) };
+	const struct CMUnitTest own[] = { cmocka_unit_test(cpu_models), cmocka_unit_test(tdx_digests), cmocka_unit_test(plain_guest), cmocka_unit_test(kernel_digests), cmocka_unit_test(id_blocks) };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(published_digests), cmocka_unit_test(hash_tables), cmocka_unit_test(first_states), cmocka_unit_test(firmware_tables),
-		cmocka_unit_test(altered_firmware),
+		cmocka_unit_test(altered_firmware), cmocka_unit_test(published_id_block),
 	};
 	const char *path;
 	int failed = cmocka_run_group_tests(own, NULL, NULL);

@@ -91,6 +91,11 @@ static struct om_policy rich(void)
 	p.guests.tdx_count = 1;
 	memset(&p.guests.tdx[0], 3, 5 * 48);
 	p.guests.tdx[0].flags = OM_GUEST_RTMR3;
+	p.guests.owner_count = 2;
+	memset(p.guests.owner[0].author_key, 5, 48);
+	p.guests.owner[0].flags = OM_GUEST_KERNEL;
+	p.guests.owner[1] = (struct om_snp_owner) { .svn = { 1, 2, 3, 4 }, .vmpl = 2, .flags = OM_GUEST_KERNEL | OM_GUEST_MIGRATABLE };
+	memset(p.guests.owner[1].id_key, 4, OM_SNP_OWNER_NAMED);
 	return p;
 }
 
@@ -98,7 +103,7 @@ static void test_bytes(void **state)
 {
 	struct om_policy p = rich(), q;
 	uint8_t bytes[OM_POLICY_BYTES_MAX], again[OM_POLICY_BYTES_MAX];
-	const size_t expected = OM_POLICY_HEADER + 64 + 2 * 33 + 2 * 32 + 32 + 2 * 97 + 2 * 6 + 2 * 50 + 241;
+	const size_t expected = OM_POLICY_HEADER + 64 + 2 * 33 + 2 * 32 + 32 + 2 * 97 + 2 * 6 + 2 * 50 + 241 + 2 * 182;
 	size_t size, again_size;
 
 	(void)state;
@@ -181,6 +186,9 @@ static void test_faults(void **state)
 	assert_non_null(strstr(om_policy_image_fault(&fine, false, NULL), "counts as a demonstration"));
 	fine.guests.snp[0].flags |= OM_GUEST_KERNEL;
 	assert_null(om_policy_image_fault(&fine, false, NULL));
+	fine.guests.owner[0].flags = 0;
+	assert_non_null(strstr(om_policy_image_fault(&fine, false, NULL), "counts as a demonstration"));
+	fine.guests.owner[0].flags = OM_GUEST_KERNEL;
 	memset(fine.guests.tdx[0].rtmr[1], 0, 48);
 	assert_non_null(strstr(om_policy_image_fault(&fine, false, NULL), "counts as a demonstration"));
 	FAULT(p.flags |= 8, OM_KEY_DEBUG, "unknown");
@@ -212,10 +220,24 @@ static void test_faults(void **state)
 	FAULT(p.guests.snp[0].flags = OM_GUEST_RTMR3, OM_KEY_GUEST, "");
 	FAULT(p.guests.tdx[0].flags = 0, OM_KEY_GUEST, "");   /* RTMR3 is not compared, and yet there */
 	FAULT(memset(p.guests.snp[0].measurement, 2, 48), OM_KEY_GUEST, "twice");
+	/* whom an owner's line names, whatever else it says, is a key */
+	FAULT(memset(p.guests.owner[0].author_key, 0, 48), OM_KEY_GUEST, "no key");
+	FAULT((memset(p.guests.owner[0].author_key, 0, 48), p.guests.owner[0].family[0] = 1, p.guests.owner[0].svn[0] = 1), OM_KEY_GUEST, "no key");
+	FAULT((memset(p.guests.owner[0].author_key, 0, 48), memset(p.guests.owner[0].measurement, 1, 48)), OM_KEY_GUEST, "no key");
+	FAULT(p.guests.owner[1].vmpl = 4, OM_KEY_GUEST, "vmpl");
+	FAULT(p.guests.owner[1].flags = OM_GUEST_RTMR3, OM_KEY_GUEST, "");
+	FAULT(p.guests.owner[1].svn[3] = 0x40, OM_KEY_GUEST, "");
+	FAULT(memcpy(&p.guests.owner[1], &p.guests.owner[0], OM_SNP_OWNER_NAMED), OM_KEY_GUEST, "twice");   /* another SVN makes no other owner */
+	FAULT(p.guests.owner_count = OM_SNP_OWNERS_MAX + 1, OM_KEY_GUEST, "too many");
+	FAULT((p.platforms &= (uint8_t)~BIT(SNP), p.makers &= (uint8_t)~BIT(SNP), p.guests.snp_count = 0, p.floors.snp_count = 0), OM_KEY_GUEST, "not accepted");
 	FAULT(p.snp_keys = 0, OM_KEY_SNP_KEY, "snp-key = vcek");
 	FAULT(p.snp_keys = 4, OM_KEY_SNP_KEY, "");
 	FAULT((p.guests.tdx_count = 0, p.guest_signer_count = 0), OM_KEY_PLATFORM, "add guest");
-	FAULT((p.guests.snp_count = 0, p.guest_signer_count = 0), OM_KEY_PLATFORM, "add guest");
+	FAULT((p.guests.snp_count = 0, p.guests.owner_count = 0, p.guest_signer_count = 0), OM_KEY_PLATFORM, "add guest");
+	fine = rich();
+	fine.guests.snp_count = 0;
+	fine.guest_signer_count = 0;
+	assert_null(om_policy_fault(&fine, NULL));
 	FAULT((p.floors.snp_count = 0, p.guest_signer_count = 0), OM_KEY_PLATFORM, "needs a floor");
 	FAULT(p.not_before = UINT64_MAX, OM_KEY_NOT_BEFORE, "");
 	FAULT(p.owner[0] ^= 1, OM_KEY_OWNER, "P-256");
@@ -230,7 +252,9 @@ static int from_text(const char *text, struct om_policy *p, struct om_policy_err
 }
 
 /* 48 bytes of zeros */
+#define Z32 "00000000000000000000000000000000"
 #define Z96 "000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000"
+#define ID32 "00112233445566778899aabbccddeeff"
 #define DIGITS96 "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
 /* What is printed reads as the same policy, and says its defaults. */
@@ -240,6 +264,9 @@ static void test_printed(void **state)
 		"", "debug = no\nroot = intel\n", "platform = demo\nmin-tcb = sgx:2024-01-01\nnot-before = 2025-01-01\n",
 		"platform = sgx\nplatform = snp\nsnp-key = vlek\nguest = snp:" DIGITS96 ",kernel,vmpl=2,migratable\n"
 			"min-tcb = snp:turin fmc=1 bootloader=9 tee=0 snp=23 microcode=72\nmin-tcb = snp:milan bootloader=9 tee=0 snp=23 microcode=72\n",
+		"platform = sgx\nplatform = snp\nmin-tcb = snp:milan bootloader=9 tee=0 snp=23 microcode=72\nguest = snp:id-key=" DIGITS96 ",kernel\n"
+			"guest = snp:author-key=" DIGITS96 ",svn=999999999,vmpl=1\nguest = snp:id-key=" DIGITS96 ",author-key=" DIGITS96 ",family=" ID32 "\n"
+			"guest = snp:" DIGITS96 ",migratable,image=" ID32 ",author-key=" DIGITS96 "\n",
 		"platform = tdx\nroot = tdx:00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nmin-tcb-evaluation = 17\n"
 			"guest = tdx:" DIGITS96 "/" DIGITS96 "/" DIGITS96 "/" DIGITS96 "/" DIGITS96 "\ntcb = OutOfDate\n",
 		"signer = 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\nmin-svn = 7\n",
@@ -384,6 +411,15 @@ static void test_text_errors(void **state)
 		{ "debug = no\nplatform = snp\n" FLOOR "guest = snp:" M1, 4, "counts as a demonstration" },
 		{ "debug = no\nplatform = tdx\nguest = tdx:" M1 "/" M1 "/" Z96 "/" M1, 3, "counts as a demonstration" },
 		 { "guest = snp:" M1 ",vmpl=1,vmpl=1", 1, "vmpl" }, { "guest = snp:" M1 ",level=1", 1, "vmpl" },
+		{ "guest = snp:id-key=" H32, 1, "id-key=DIGEST" }, { "guest = snp:id-key=" Z96, 1, "id-key=DIGEST" }, { "guest = snp:author-key=" Z96, 1, "id-key=DIGEST" },
+		{ "guest = snp:id-key=" M1 ",id-key=" M1, 1, "id-key=DIGEST" }, { "guest = snp:id-key=" M1 "," M1, 1, "id-key=DIGEST" },
+		{ "guest = snp:" Z96 ",id-key=" M1, 1, "id-key=DIGEST" }, { "guest = snp:id-key=" M1 ",family=" Z32, 1, "id-key=DIGEST" },
+		{ "guest = snp:id-key=" M1 ",image=1", 1, "id-key=DIGEST" }, { "guest = snp:id-key=" M1 ",svn=0", 1, "id-key=DIGEST" },
+		{ "guest = snp:id-key=" M1 ",svn=1,svn=1", 1, "id-key=DIGEST" }, { "guest = snp:id-key=" M1 ",svn=1000000000", 1, "id-key=DIGEST" },
+		{ "guest = snp:id-key=" M1 ",svn=-1", 1, "id-key=DIGEST" }, { "guest = snp:id-key=" M1 ",", 1, "snp:MEASUREMENT" }, { "guest = snp:kernel", 1, "snp:MEASUREMENT" },
+		{ "guest = snp:" M1 ",svn=1", 1, "who launches" }, { "guest = snp:family=" ID32, 1, "who launches" }, { "guest = snp:" M1 ",image=" ID32 ",kernel", 1, "who launches" },
+		{ "guest = snp:id-key=" M1 ",kernel\nguest = snp:id-key=" M1 ",svn=2", 2, "before" }, { "guest = snp:id-key=" M1, 1, "add platform" },
+		{ "debug = no\nplatform = snp\n" FLOOR "guest = snp:id-key=" M1, 4, "counts as a demonstration" },
 		{ "guest = tdx:" M1 "/" M1 "/" M1, 1, "RTMR2" }, { "guest = tdx:" M1 "/" M1 "/" M1 "/" M1 "/" M1 "/" M1, 1, "RTMR2" },
 		{ "guest = tdx:" M1 "/" M1 "/" M1 "/" M1 "/", 1, "RTMR2" }, { "guest = tdx:" M1 "/" M1 "/" M1 "/" M1 ",vmpl=1", 1, "RTMR2" },
 		{ "guest = snp:" M1 "\nguest = snp:" M1 ",vmpl=1", 2, "before" },
@@ -605,6 +641,73 @@ static void test_snp(void **state)
 	CASE(snp_scene, (DEBUG_BOTH(s), s.facts.root_kind = OM_ROOT_DEMO, s.facts.snp.measurement[0] ^= 1), OM_EPOLICY, OM_WHY_GUEST);
 }
 
+/* A guest whose launch two keys have signed, and no line with its measurement. */
+static struct scene owner_scene(void)
+{
+	struct scene s = snp_scene();
+	struct om_policy_error error;
+
+	assert_int_equal(from_text("platform = snp\nguest = snp:" M1 ",id-key=" M2 ",author-key=" M1 ",family=" ID32 ",image=" ID32 ",svn=300,vmpl=1,kernel\n" FLOOR,
+		&s.p, &error), 0);
+	memcpy(s.facts.snp.id_key, s.p.guests.owner[0].id_key, 48);
+	memcpy(s.facts.snp.author_key, s.p.guests.owner[0].author_key, 48);
+	memcpy(s.facts.snp.measurement, s.p.guests.owner[0].measurement, 48);
+	memcpy(s.facts.snp.family, s.p.guests.owner[0].family, 16);
+	memcpy(s.facts.snp.image, s.p.guests.owner[0].image, 16);
+	s.facts.snp.guest_svn = 300;
+	return s;
+}
+
+/* Each part of the line is compared, byte by byte; what it does not say is not. */
+static void test_owners(void **state)
+{
+#define OWNER s.p.guests.owner[0]
+	(void)state;
+	CASE(owner_scene, (void)0, 0, OM_WHY_NONE);
+	for (unsigned i = 0; i < 48; i++) {
+		CASE(owner_scene, s.facts.snp.id_key[i] ^= 1, OM_EPOLICY, OM_WHY_GUEST);
+		CASE(owner_scene, s.facts.snp.author_key[i] ^= 0x80, OM_EPOLICY, OM_WHY_GUEST);
+		CASE(owner_scene, s.facts.snp.measurement[i] ^= 1, OM_EPOLICY, OM_WHY_GUEST);
+		CASE(owner_scene, s.facts.snp.family[i % 16] ^= 1, OM_EPOLICY, OM_WHY_GUEST);
+		CASE(owner_scene, s.facts.snp.image[i % 16] ^= 1, OM_EPOLICY, OM_WHY_GUEST);
+	}
+	/* no ID block, no author */
+	CASE(owner_scene, memset(s.facts.snp.id_key, 0, 48), OM_EPOLICY, OM_WHY_GUEST);
+	CASE(owner_scene, memset(s.facts.snp.author_key, 0, 48), OM_EPOLICY, OM_WHY_GUEST);
+	CASE(owner_scene, (memset(OWNER.measurement, 0, 48), s.facts.snp.measurement[0] ^= 1), 0, OM_WHY_NONE);
+	CASE(owner_scene, (memset(OWNER.family, 0, 16), s.facts.snp.family[0] ^= 1), 0, OM_WHY_NONE);
+	CASE(owner_scene, (memset(OWNER.image, 0, 16), s.facts.snp.image[0] ^= 1), 0, OM_WHY_NONE);
+	CASE(owner_scene, (memset(OWNER.author_key, 0, 48), s.facts.snp.author_key[0] ^= 1), 0, OM_WHY_NONE);
+	CASE(owner_scene, (memset(OWNER.author_key, 0, 48), s.facts.snp.id_key[0] ^= 1), OM_EPOLICY, OM_WHY_GUEST);
+	CASE(owner_scene, (memset(OWNER.id_key, 0, 48), s.facts.snp.id_key[0] ^= 1), 0, OM_WHY_NONE);
+	CASE(owner_scene, (memset(OWNER.id_key, 0, 48), s.facts.snp.author_key[0] ^= 1), OM_EPOLICY, OM_WHY_GUEST);
+	/* security versions: a number of four bytes */
+	CASE(owner_scene, s.facts.snp.guest_svn = 299, OM_EPOLICY, OM_WHY_SNP_GUEST_SVN);
+	CASE(owner_scene, s.facts.snp.guest_svn = 44, OM_EPOLICY, OM_WHY_SNP_GUEST_SVN);
+	CASE(owner_scene, s.facts.snp.guest_svn = UINT32_MAX, 0, OM_WHY_NONE);
+	CASE(owner_scene, (memset(OWNER.svn, 0, 4), s.facts.snp.guest_svn = 0), 0, OM_WHY_NONE);
+	CASE(owner_scene, (OWNER.svn[3] = 1, s.facts.snp.guest_svn = 0x1ffffff), 0, OM_WHY_NONE);
+	CASE(owner_scene, (OWNER.svn[3] = 2, s.facts.snp.guest_svn = 0x1ffffff), OM_EPOLICY, OM_WHY_SNP_GUEST_SVN);
+	/* what holds of every guest */
+	CASE(owner_scene, OWNER.flags = 0, OM_EPOLICY, OM_WHY_GUEST_KERNEL);
+	CASE(owner_scene, (OWNER.flags = 0, s.p.platforms |= BIT(DEMO)), 0, OM_WHY_NONE);
+	CASE(owner_scene, (OWNER.flags = 0, DEBUG_BOTH(s)), 0, OM_WHY_NONE);
+	CASE(owner_scene, s.facts.snp.vmpl = 2, OM_EPOLICY, OM_WHY_GUEST_VMPL);
+	CASE(owner_scene, s.facts.snp.policy |= 1u << 18, OM_EPOLICY, OM_WHY_GUEST_MIGRATABLE);
+	CASE(owner_scene, (s.facts.snp.policy |= 1u << 18, OWNER.flags |= OM_GUEST_MIGRATABLE), 0, OM_WHY_NONE);
+	CASE(owner_scene, s.facts.snp.policy |= 1u << 19, OM_EDEBUG, OM_WHY_GUEST_DEBUG);
+	CASE(owner_scene, s.facts.snp.bootloader--, OM_EPOLICY, OM_WHY_FLOOR_SNP);
+	CASE(owner_scene, s.facts.root_kind = OM_ROOT_DEMO, OM_EPOLICY, OM_WHY_ROOT);
+	/* one line that allows it is enough, whichever stands first; a line that names another guest says nothing of this one */
+	CASE(owner_scene, (s.p.guests.snp_count = 1, memcpy(s.p.guests.snp[0].measurement, OWNER.measurement, 48)), 0, OM_WHY_NONE);
+	CASE(owner_scene, (s.p.guests.snp_count = 1, s.p.guests.snp[0].flags = OM_GUEST_KERNEL, s.p.guests.snp[0].vmpl = 1,
+		memcpy(s.p.guests.snp[0].measurement, OWNER.measurement, 48), s.facts.snp.guest_svn = 1), 0, OM_WHY_NONE);
+	CASE(owner_scene, (s.p.guests.owner_count = 2, s.p.guests.owner[1] = OWNER, s.p.guests.owner[1].image[0] ^= 0xff, s.facts.snp.image[0] ^= 0xff), 0, OM_WHY_NONE);
+	CASE(owner_scene, (s.p.guests.owner_count = 2, s.p.guests.owner[1] = OWNER, memset(OWNER.image, 0, 16), s.facts.snp.guest_svn = 1,
+		s.p.guests.owner[1].svn[1] = 0, s.p.guests.owner[1].svn[0] = 1), 0, OM_WHY_NONE);
+#undef OWNER
+}
+
 static void test_tdx(void **state)
 {
 	(void)state;
@@ -718,7 +821,7 @@ static void set_list(struct scene *s, struct om_guest_list *list, const char *te
 /* The list adds guests to those of the policy, and floors to its floors. */
 static void test_list_in_force(void **state)
 {
-	static const char m2[] = "platform = snp\nguest = snp:" M2 ",kernel\n" FLOOR;
+	static const char m2[] = "platform = snp\nguest = snp:" M2 ",kernel\n" FLOOR, owned[] = "platform = snp\nguest = snp:id-key=" M2 ",svn=7,vmpl=1,kernel\n" FLOOR;
 	struct om_guest_list list;
 
 	(void)state;
@@ -730,6 +833,10 @@ static void test_list_in_force(void **state)
 		OM_EPOLICY, OM_WHY_GUEST_KERNEL);
 	CASE(snp_scene, (set_list(&s, &list, m2), memcpy(s.facts.snp.measurement, list.guests.snp[0].measurement, 48)), OM_EPOLICY, OM_WHY_GUEST_VMPL);
 	CASE(snp_scene, (set_list(&s, &list, m2), s.facts.snp.measurement[9] ^= 1), OM_EPOLICY, OM_WHY_GUEST);
+	/* by owners, too; a newer list demands a newer guest */
+	CASE(owner_scene, (set_list(&s, &list, owned), s.facts.snp.measurement[0] ^= 1), 0, OM_WHY_NONE);
+	CASE(owner_scene, (set_list(&s, &list, owned), s.facts.snp.measurement[0] ^= 1, s.facts.snp.guest_svn = 6), OM_EPOLICY, OM_WHY_SNP_GUEST_SVN);
+	CASE(owner_scene, (set_list(&s, &list, owned), s.facts.snp.measurement[0] ^= 1, s.facts.snp.id_key[0] ^= 1), OM_EPOLICY, OM_WHY_GUEST);
 	/* a list without the policy's word for it counts for nothing */
 	CASE(snp_scene, (set_list(&s, &list, m2), s.p.guest_signer_count = 0, memcpy(s.facts.snp.measurement, list.guests.snp[0].measurement, 48)),
 		OM_EPOLICY, OM_WHY_GUEST);
@@ -754,6 +861,7 @@ int main(void)
 		cmocka_unit_test(test_alike), cmocka_unit_test(test_outside),
 		cmocka_unit_test(test_platforms),
 		cmocka_unit_test(test_snp),
+		cmocka_unit_test(test_owners),
 		cmocka_unit_test(test_tdx),
 		cmocka_unit_test(test_lists),
 		cmocka_unit_test(test_list_in_force),

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "evidence/accept/policy_text.h"
 #include "evidence/accept/snp.h"
 #include "vectors/tee_vectors.h"
 
@@ -14,7 +15,13 @@
 
 enum {
 	TAKE_VLEK = 1, TAKE_VMPL_1 = 2, TAKE_DEBUG = 4, WANT_CRL = 8, GENOA_ROOT = 16, WANT_UCODE_CE = 32, WANT_CHIP = 64, WANT_ALIAS = 128,
+	OWNED = 256, OWNED_SVN_3 = 512, OWNED_AUTHOR = 1024,   /* by a policy that names the key of a real ID block */
 };
+
+/* ID_KEY_DIGEST of two of the reports, FAMILY_ID and IMAGE_ID with it. */
+#define ID_KEY "0ad79ceb0b648b0e6a90d8aa9f6ea24c33a968b6632085353145e8b19a4741a2dab9ba342e13be4fc0d225e889cc1a58"
+#define OWNER  "platform = snp\n" "min-tcb = snp:milan bootloader=0 tee=0 snp=0 microcode=0\nguest = snp:id-key=" ID_KEY \
+	",family=01000000000000000000000000000000,image=02000000000000000000000000000000,kernel"
 
 #define MILAN  "snp/milan_vcek_cert_chain.pem"
 #define GENOA  "snp/genoa_vcek_cert_chain.pem"
@@ -32,6 +39,13 @@ static const struct tee_vector vectors[] = {
 	{ { "snp/milan_v3_report.bin", "snp/milan_v3_vcek.pem", "snp/milan_ask.der", "snp/milan_ark.der" }, NOW, WANT_UCODE_CE | WANT_CHIP | WANT_ALIAS,
 		OM_WHY_NONE, "Milan VCEK 0.4.0.24.219", NULL },
 	{ { "snp/genoa_v3_report.bin", "snp/genoa_v3_vcek.pem", GENOA }, NOW, 0, OM_WHY_NONE, "Genoa VCEK 0.10.0.23.84", NULL },
+	{ { "snp/milan_v3_report.bin", "snp/milan_v3_vcek.pem", MILAN }, NOW, OWNED, OM_WHY_NONE, "Milan VCEK 0.4.0.24.219", "by its owner's key" },
+	{ { "snp/genoa_v3_report.bin", "snp/genoa_v3_vcek.pem", GENOA }, NOW, OWNED, OM_WHY_NONE, "Genoa VCEK 0.10.0.23.84", "by its owner's key" },
+	{ { "snp/milan_v3_report.bin", "snp/milan_v3_vcek.pem", MILAN }, NOW, OWNED_SVN_3, OM_WHY_SNP_GUEST_SVN, NULL, "its SVN is 2" },
+	{ { "snp/milan_v3_report.bin", "snp/milan_v3_vcek.pem", MILAN }, NOW, OWNED_AUTHOR, OM_WHY_GUEST, NULL, "it has no author" },
+	{ { "snp/milan_v2_rollback_report.bin", "snp/milan_v2_rollback_vcek.der", MILAN }, NOW, OWNED, OM_WHY_GUEST, NULL, "another owner's key, the same ids" },
+	{ { "snp/turin_v5_report.bin", "snp/turin_v5_vcek.pem", TURIN }, NOW, OWNED, OM_WHY_GUEST, NULL, "another owner's key, the same ids" },
+	{ { "snp/genoa_v5_report.bin", "snp/genoa_v5_vcek.der", GENOA }, NOW, OWNED, OM_WHY_GUEST, NULL, "without an ID block" },
 	{ { "snp/genoa_v5_report.bin", "snp/genoa_v5_vcek.der", GENOA }, NOW, 0, OM_WHY_NONE, "Genoa VCEK 0.10.0.27.27", NULL },
 	{ { "snp/turin_v5_report.bin", "snp/turin_v5_vcek.pem", TURIN }, NOW, 0, OM_WHY_NONE, "Turin VCEK 1.1.1.4.81", NULL },
 	{ { "snp/turin_v5_report.bin", "snp/turin_v5_vcek.pem", "snp/turin_ask.der", "snp/turin_ark.der" }, NOW, WANT_CHIP | WANT_ALIAS,
@@ -98,6 +112,19 @@ static struct om_view join(const struct om_view *files, size_t count)
 	return (struct om_view) { all, size };
 }
 
+static int by_owner(const struct om_snp_result *r, unsigned flags, enum om_attest_reason *ret_why)
+{
+	const char *const text = flags & OWNED_SVN_3 ? OWNER ",svn=3" : flags & OWNED_AUTHOR ? OWNER ",author-key=" ID_KEY : OWNER ",svn=2";
+	struct om_platform_facts facts;
+	struct om_policy_error error;
+	struct om_policy p;
+
+	if (om_policy_from_text((struct om_view) { (const uint8_t *)text, strlen(text) }, 0, &p, &error))
+		abort();
+	om_facts_of_snp(r, &facts);
+	return om_guests_check(&p.guests, &facts, false, ret_why);
+}
+
 static void judge(const struct tee_vector *v, const struct om_view files[TEE_FILES_MAX], struct tee_verdict *ret)
 {
 	const struct om_view chain = join(files + 1, TEE_FILES_MAX - 1);
@@ -113,6 +140,8 @@ static void judge(const struct tee_vector *v, const struct om_view files[TEE_FIL
 	error = om_snp_verify(&in, &r, &ret->why);
 	if (!error)
 		error = om_snp_accept(&r, &rules, &ret->why);
+	if (!error && v->flags & (OWNED | OWNED_SVN_3 | OWNED_AUTHOR))
+		error = by_owner(&r, v->flags, &ret->why);
 	if (!error)
 		snprintf(ret->detail, sizeof ret->detail, "%s %s %u.%u.%u.%u.%u%s%s", om_snp_product_words(r.product),
 			r.report.key == OM_SNP_VLEK ? "VLEK" : "VCEK", r.reported.fmc, r.reported.boot_loader, r.reported.tee, r.reported.snp,

@@ -52,6 +52,12 @@ void om_facts_of_snp(const struct om_snp_result *result, struct om_platform_fact
 	ret->snp.vmpl = (uint8_t)(result->report.vmpl < 255 ? result->report.vmpl : 255);
 	ret->snp.policy = result->report.policy;
 	memcpy(ret->snp.measurement, result->report.measurement, sizeof ret->snp.measurement);
+	memcpy(ret->snp.id_key, result->report.id_key_digest, sizeof ret->snp.id_key);
+	if (result->report.author_key_enabled)   /* else the field is not the firmware's word for anything */
+		memcpy(ret->snp.author_key, result->report.author_key_digest, sizeof ret->snp.author_key);
+	memcpy(ret->snp.family, result->report.family_id, sizeof ret->snp.family);
+	memcpy(ret->snp.image, result->report.image_id, sizeof ret->snp.image);
+	ret->snp.guest_svn = result->report.guest_svn;
 	if (!result->chip_masked)
 		memcpy(ret->snp.chip_id, result->chip, sizeof ret->snp.chip_id);
 }

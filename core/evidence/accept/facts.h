@@ -56,6 +56,9 @@ struct om_platform_facts {
 		uint64_t policy;
 		uint8_t measurement[OM_MEASUREMENT_SIZE];
 		uint8_t chip_id[OM_CHIP_ID_SIZE];            /* zero: masked, or a VLEK */
+		uint8_t id_key[48], author_key[48];          /* digests of whose keys signed the launch; zero: nobody's */
+		uint8_t family[16], image[16];               /* what they call it */
+		uint32_t guest_svn;
 	} snp;
 	struct {
 		uint64_t attributes;

@@ -17,7 +17,7 @@
 static const char label[] = "optmig guest list 1";
 
 static_assert(sizeof(struct om_snp_floor) == 6 && sizeof(struct om_snp_guest) == OM_MEASUREMENT_SIZE + 2 &&
-	sizeof(struct om_tdx_guest) == 5 * OM_MEASUREMENT_SIZE + 1 && sizeof(struct om_signer_key) == 1 + OM_KEY_SIZE_MAX,
+	sizeof(struct om_tdx_guest) == 5 * OM_MEASUREMENT_SIZE + 1 && sizeof(struct om_snp_owner) == OM_SNP_OWNER_NAMED + 6 && sizeof(struct om_signer_key) == 1 + OM_KEY_SIZE_MAX,
 	"records are bytes");
 
 bool om_ascending(const void *records, unsigned count, size_t size, size_t key_size)
@@ -42,9 +42,29 @@ bool om_floors_sound(const struct om_floors *f)
 	return true;
 }
 
+uint32_t om_snp_owner_svn(const struct om_snp_owner *o)
+{
+	return o->svn[0] | (uint32_t)o->svn[1] << 8 | (uint32_t)o->svn[2] << 16 | (uint32_t)o->svn[3] << 24;
+}
+
+/* Ids, an SVN and a measurement alone are what whoever launches the guest likes: they say something of what a key has signed. */
+static bool owners_sound(const struct om_guests *g)
+{
+	if (g->owner_count > OM_SNP_OWNERS_MAX || !om_ascending(g->owner, g->owner_count, sizeof g->owner[0], OM_SNP_OWNER_NAMED))
+		return false;
+	for (unsigned i = 0; i < g->owner_count; i++) {
+		const struct om_snp_owner *o = &g->owner[i];
+
+		if ((om_all_zero(o->id_key, sizeof o->id_key) && om_all_zero(o->author_key, sizeof o->author_key)) || o->vmpl > VMPL_MAX ||
+		    om_snp_owner_svn(o) > OM_SNP_OWNER_SVN_MAX || (o->flags & ~(OM_GUEST_MIGRATABLE | OM_GUEST_KERNEL)))
+			return false;
+	}
+	return true;
+}
+
 bool om_guests_sound(const struct om_guests *g)
 {
-	if (g->snp_count > OM_SNP_GUESTS_MAX || !om_ascending(g->snp, g->snp_count, sizeof g->snp[0], OM_MEASUREMENT_SIZE) ||
+	if (!owners_sound(g) || g->snp_count > OM_SNP_GUESTS_MAX || !om_ascending(g->snp, g->snp_count, sizeof g->snp[0], OM_MEASUREMENT_SIZE) ||
 	    g->tdx_count > OM_TDX_GUESTS_MAX || !om_ascending(g->tdx, g->tdx_count, sizeof g->tdx[0], 5 * OM_MEASUREMENT_SIZE))
 		return false;
 	for (unsigned i = 0; i < g->snp_count; i++)
@@ -65,8 +85,9 @@ void om_guests_get_head(struct om_get *g, struct om_floors *floors, struct om_gu
 	floors->snp_count = om_get_u8(g);
 	guests->snp_count = om_get_u8(g);
 	guests->tdx_count = om_get_u8(g);
-	om_get_zeros(g, 1);
-	if (floors->snp_count > OM_SNP_FLOORS_MAX || guests->snp_count > OM_SNP_GUESTS_MAX || guests->tdx_count > OM_TDX_GUESTS_MAX)
+	guests->owner_count = om_get_u8(g);
+	if (floors->snp_count > OM_SNP_FLOORS_MAX || guests->snp_count > OM_SNP_GUESTS_MAX || guests->tdx_count > OM_TDX_GUESTS_MAX ||
+	    guests->owner_count > OM_SNP_OWNERS_MAX)
 		om_get_fail(g, OM_EINVAL);
 }
 
@@ -77,6 +98,7 @@ void om_guests_get_records(struct om_get *g, struct om_floors *floors, struct om
 	om_get_bytes(g, floors->snp, floors->snp_count * sizeof floors->snp[0]);
 	om_get_bytes(g, guests->snp, guests->snp_count * sizeof guests->snp[0]);
 	om_get_bytes(g, guests->tdx, guests->tdx_count * sizeof guests->tdx[0]);
+	om_get_bytes(g, guests->owner, guests->owner_count * sizeof guests->owner[0]);
 }
 
 void om_guests_put_head(struct om_put *put, const struct om_floors *floors, const struct om_guests *guests)
@@ -87,7 +109,7 @@ void om_guests_put_head(struct om_put *put, const struct om_floors *floors, cons
 	om_put_u8(put, (uint8_t)floors->snp_count);
 	om_put_u8(put, (uint8_t)guests->snp_count);
 	om_put_u8(put, (uint8_t)guests->tdx_count);
-	om_put_u8(put, 0);
+	om_put_u8(put, (uint8_t)guests->owner_count);
 }
 
 void om_guests_put_records(struct om_put *put, const struct om_floors *floors, const struct om_guests *guests)
@@ -95,6 +117,7 @@ void om_guests_put_records(struct om_put *put, const struct om_floors *floors, c
 	om_put_bytes(put, floors->snp, floors->snp_count * sizeof floors->snp[0]);
 	om_put_bytes(put, guests->snp, guests->snp_count * sizeof guests->snp[0]);
 	om_put_bytes(put, guests->tdx, guests->tdx_count * sizeof guests->tdx[0]);
+	om_put_bytes(put, guests->owner, guests->owner_count * sizeof guests->owner[0]);
 }
 
 /* ---- judgement ---- */
@@ -153,29 +176,65 @@ bool om_snp_guest_covers(const struct om_snp_guest *guest)
 	return guest->flags & OM_GUEST_KERNEL;
 }
 
+bool om_snp_owner_covers(const struct om_snp_owner *owner)
+{
+	return owner->flags & OM_GUEST_KERNEL;
+}
+
 bool om_tdx_guest_covers(const struct om_tdx_guest *guest)
 {
 	return !om_all_zero(guest->rtmr[1], OM_MEASUREMENT_SIZE) && !om_all_zero(guest->rtmr[2], OM_MEASUREMENT_SIZE);
 }
 
+/* What a line says beside which guest it is. */
+static enum om_attest_reason lets_in(uint8_t vmpl, uint8_t flags, const struct om_platform_facts *facts, bool demo)
+{
+	if (!(flags & OM_GUEST_KERNEL) && !demo)
+		return OM_WHY_GUEST_KERNEL;
+	if (facts->snp.vmpl > vmpl)
+		return OM_WHY_GUEST_VMPL;
+	if (facts->snp.policy & OM_GUEST_POLICY_MIGRATE_MA && !(flags & OM_GUEST_MIGRATABLE))
+		return OM_WHY_GUEST_MIGRATABLE;
+	return OM_WHY_NONE;
+}
+
+static enum om_attest_reason by_measurement(const struct om_snp_guest *g, const struct om_platform_facts *facts, bool demo)
+{
+	return om_equal(g->measurement, facts->snp.measurement, OM_MEASUREMENT_SIZE) ? lets_in(g->vmpl, g->flags, facts, demo) : OM_WHY_GUEST;
+}
+
+static bool named(const uint8_t *wanted, const uint8_t *have, size_t size)
+{
+	return om_all_zero(wanted, size) || om_equal(wanted, have, size);
+}
+
+static enum om_attest_reason by_owner(const struct om_snp_owner *o, const struct om_platform_facts *facts, bool demo)
+{
+	if (!named(o->id_key, facts->snp.id_key, sizeof o->id_key) || !named(o->author_key, facts->snp.author_key, sizeof o->author_key) ||
+	    !named(o->measurement, facts->snp.measurement, sizeof o->measurement) || !named(o->family, facts->snp.family, sizeof o->family) ||
+	    !named(o->image, facts->snp.image, sizeof o->image))
+		return OM_WHY_GUEST;
+	return facts->snp.guest_svn < om_snp_owner_svn(o) ? OM_WHY_SNP_GUEST_SVN : lets_in(o->vmpl, o->flags, facts, demo);
+}
+
+/* A guest may stand there by its measurement and by its owners: one line that allows it is enough. Else the first that names it says why not. */
 static int check_snp_guest(const struct om_guests *guests, const struct om_platform_facts *facts, bool demo, enum om_attest_reason *ret_reason)
 {
-	const struct om_snp_guest *g = NULL;
+	const unsigned count = guests->snp_count + guests->owner_count;
+	enum om_attest_reason why = OM_WHY_GUEST;
 
 	if (facts->snp.policy & OM_GUEST_POLICY_DEBUG)
 		return no(ret_reason, OM_WHY_GUEST_DEBUG, OM_EDEBUG);
-	for (unsigned i = 0; i < guests->snp_count && !g; i++)
-		if (om_equal(guests->snp[i].measurement, facts->snp.measurement, OM_MEASUREMENT_SIZE))
-			g = &guests->snp[i];
-	if (!g)
-		return no(ret_reason, OM_WHY_GUEST, OM_EPOLICY);
-	if (!om_snp_guest_covers(g) && !demo)
-		return no(ret_reason, OM_WHY_GUEST_KERNEL, OM_EPOLICY);
-	if (facts->snp.vmpl > g->vmpl)
-		return no(ret_reason, OM_WHY_GUEST_VMPL, OM_EPOLICY);
-	if (facts->snp.policy & OM_GUEST_POLICY_MIGRATE_MA && !(g->flags & OM_GUEST_MIGRATABLE))
-		return no(ret_reason, OM_WHY_GUEST_MIGRATABLE, OM_EPOLICY);
-	return 0;
+	for (unsigned i = 0; i < count; i++) {
+		const enum om_attest_reason one = i < guests->snp_count ? by_measurement(&guests->snp[i], facts, demo) :
+			by_owner(&guests->owner[i - guests->snp_count], facts, demo);
+
+		if (one == OM_WHY_NONE)
+			return 0;
+		if (why == OM_WHY_GUEST)
+			why = one;
+	}
+	return no(ret_reason, why, OM_EPOLICY);
 }
 
 static bool is_tdx_guest(const struct om_tdx_guest *g, const struct om_platform_facts *facts)

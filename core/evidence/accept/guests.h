@@ -7,8 +7,8 @@
  *
  *    0  u32 magic "OMGL"   u16 format = 1   u8 curve of the key: 1 P-256, 2 P-384   u8 0
  *    8  u64 version: a later list has a higher one
- *   16  floors, 24 B:  u64 TCB date SGX   u64 TCB date TDX   u32 evaluation number   u8 counts: SNP floors, SNP guests, TDX guests   u8 0
- *   40  records: SNP floors, SNP guests, TDX guests
+ *   16  floors, 24 B:  u64 TCB date SGX   u64 TCB date TDX   u32 evaluation number   u8 counts: SNP floors, SNP guests, TDX guests, SNP owners
+ *   40  records: SNP floors, SNP guests, TDX guests, SNP owners
  *       signature, r || s, 64 or 96 B, over "optmig guest list 1" || everything before it
  *
  * The records of a kind ascend, so that there is one way to write what they say.
@@ -22,6 +22,9 @@
 #define OM_SNP_FLOORS_MAX   8
 #define OM_SNP_GUESTS_MAX   32
 #define OM_TDX_GUESTS_MAX   16
+#define OM_SNP_OWNERS_MAX   8
+#define OM_SNP_OWNER_SVN_MAX 999999999u
+#define OM_SNP_OWNER_NAMED  176   /* of a record: what names the owner and his guests */
 #define OM_GUEST_LIST_MAGIC 0x4c474d4fu
 #define OM_GUEST_LIST_FORMAT 1
 #define OM_GUEST_LIST_HEADER 40
@@ -36,6 +39,11 @@
 struct om_snp_floor { uint8_t product, fmc, bootloader, tee, snp, microcode; };
 struct om_snp_guest { uint8_t measurement[OM_MEASUREMENT_SIZE], vmpl, flags; };   /* vmpl: the highest number allowed */
 struct om_tdx_guest { uint8_t mrtd[OM_MEASUREMENT_SIZE], rtmr[4][OM_MEASUREMENT_SIZE], flags; };
+/*
+ * Guests by the keys that signed their launch (ID block), for which a digest of the id key or of the author key is named, or both. Zero is not
+ * compared: no SHA-384 is zero, and ids of zero are those of a guest without an ID block. svn: the lowest GUEST_SVN, little-endian.
+ */
+struct om_snp_owner { uint8_t id_key[48], author_key[48], measurement[OM_MEASUREMENT_SIZE], family[16], image[16], svn[4], vmpl, flags; };
 
 /* Zero is no floor. */
 struct om_floors {
@@ -45,9 +53,10 @@ struct om_floors {
 	struct om_snp_floor snp[OM_SNP_FLOORS_MAX];
 };
 struct om_guests {
-	unsigned snp_count, tdx_count;
+	unsigned snp_count, tdx_count, owner_count;
 	struct om_snp_guest snp[OM_SNP_GUESTS_MAX];
 	struct om_tdx_guest tdx[OM_TDX_GUESTS_MAX];
+	struct om_snp_owner owner[OM_SNP_OWNERS_MAX];
 };
 
 enum om_curve { OM_CURVE_P256 = 1, OM_CURVE_P384 };
@@ -91,6 +100,8 @@ int om_floors_check(const struct om_floors *floors, const struct om_platform_fac
 __attribute__((warn_unused_result))
 int om_guests_check(const struct om_guests *guests, const struct om_platform_facts *facts, bool demo, enum om_attest_reason *ret_reason);
 bool om_snp_guest_covers(const struct om_snp_guest *guest);
+bool om_snp_owner_covers(const struct om_snp_owner *owner);
+uint32_t om_snp_owner_svn(const struct om_snp_owner *owner);
 /* By the firmware into RTMR1 and RTMR2: what it boots, and what that is given. Zero is nothing. */
 bool om_tdx_guest_covers(const struct om_tdx_guest *guest);
 

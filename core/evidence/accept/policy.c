@@ -112,7 +112,7 @@ static struct fault tcb_fault(const struct om_policy *p)
 }
 
 static const char firmware_only[] = "a guest whose kernel is not measured counts as a demonstration, which this policy does not accept: "
-	"say kernel behind the measurement if it covers kernel, initrd and command line (SNP); RTMR1 and RTMR2 must not be zero (TDX)";
+	"say kernel behind the measurement or the owner's key if all that it stands for covers kernel, initrd and command line (SNP); RTMR1 and RTMR2 must not be zero (TDX)";
 
 /* @debug: the enclave may be one, and takes demonstrations. */
 static bool lists_firmware_in_vain(const struct om_policy *p, bool debug)
@@ -121,6 +121,9 @@ static bool lists_firmware_in_vain(const struct om_policy *p, bool debug)
 		return false;
 	for (unsigned i = 0; i < p->guests.snp_count; i++)
 		if (!om_snp_guest_covers(&p->guests.snp[i]))
+			return true;
+	for (unsigned i = 0; i < p->guests.owner_count; i++)
+		if (!om_snp_owner_covers(&p->guests.owner[i]))
 			return true;
 	for (unsigned i = 0; i < p->guests.tdx_count; i++)
 		if (!om_tdx_guest_covers(&p->guests.tdx[i]))
@@ -139,12 +142,12 @@ static struct fault guests_fault(const struct om_policy *p)
 	if (p->guest_signer_count && !(p->platforms & (SNP | TDX)))
 		return (struct fault) { OM_KEY_GUEST_SIGNER, "guest-signer means nothing without platform = snp or tdx" };
 	if (!om_guests_sound(&p->guests))
-		return (struct fault) { OM_KEY_GUEST, "guests are too many, out of order or listed twice, or a vmpl is above 3" };
-	if ((p->guests.snp_count && !(p->platforms & SNP)) || (p->guests.tdx_count && !(p->platforms & TDX)))
+		return (struct fault) { OM_KEY_GUEST, "guests are too many, out of order or listed twice, a vmpl is above 3, or a guest by its owner has no key" };
+	if ((p->guests.snp_count + p->guests.owner_count && !(p->platforms & SNP)) || (p->guests.tdx_count && !(p->platforms & TDX)))
 		return (struct fault) { OM_KEY_GUEST, "a guest is listed for a platform that is not accepted: add platform, or take the guest out" };
 	if (lists_firmware_in_vain(p, p->flags & OM_POLICY_DEBUG))
 		return (struct fault) { OM_KEY_GUEST, firmware_only };
-	if ((p->platforms & SNP && !p->guests.snp_count && !p->guest_signer_count) ||
+	if ((p->platforms & SNP && !p->guests.snp_count && !p->guests.owner_count && !p->guest_signer_count) ||
 	    (p->platforms & TDX && !p->guests.tdx_count && !p->guest_signer_count))
 		return (struct fault) { OM_KEY_PLATFORM, "no guest of an accepted platform is allowed: add guest or guest-signer" };
 	if (p->platforms & SNP ? !p->snp_keys || p->snp_keys & ~(OM_ACCEPT_VCEK | OM_ACCEPT_VLEK) : p->snp_keys != 0)

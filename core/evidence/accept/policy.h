@@ -9,7 +9,7 @@
  *   24  floors and counts, 24 B (guests.h)
  *   48  u8 counts: roots, MRENCLAVEs, MRSIGNERs, guest signers   4 B 0
  *   56  owner's key, 64 B, if the flag is set
- *       records: roots, MRENCLAVEs, MRSIGNERs, guest signers, SNP floors, SNP guests, TDX guests
+ *       records: roots, MRENCLAVEs, MRSIGNERs, guest signers, SNP floors, SNP guests, TDX guests, SNP owners
  *
  * The records of a kind ascend. No bytes at all stand for om_policy_default(); one policy has one encoding.
  *
@@ -33,7 +33,7 @@
 #define OM_POLICY_GUEST_SIGNERS_MAX 4
 #define OM_POLICY_BYTES_MAX (OM_POLICY_HEADER + OM_P256_PUBLIC_BYTES + 33 * OM_POLICY_ROOTS_MAX + 32 * OM_POLICY_MRENCLAVES_MAX + \
 	32 * OM_POLICY_SIGNERS_MAX + 97 * OM_POLICY_GUEST_SIGNERS_MAX + 6 * OM_SNP_FLOORS_MAX + 50 * OM_SNP_GUESTS_MAX + \
-	241 * OM_TDX_GUESTS_MAX)
+	241 * OM_TDX_GUESTS_MAX + 182 * OM_SNP_OWNERS_MAX)
 #define OM_P256_PUBLIC_BYTES 64
 
 #define OM_POLICY_SAME  1u   /* accept the same MRENCLAVE */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <time.h>
 #include "evidence/accept/policy_text.h"
+#include "bytes.h"
 
 #define SGX OM_PLATFORM_BIT(OM_EVIDENCE_SGX)
 #define SNP OM_PLATFORM_BIT(OM_EVIDENCE_SNP)
@@ -96,6 +97,29 @@ static void put_floors(struct text *t, const struct om_floors *f)
 		put(t, "%smin-tcb-evaluation = %u\n", f->evaluation > OM_POLICY_LAST_EVALUATION ? "# " : "", f->evaluation);
 }
 
+static void put_named(struct text *t, const char **separator, const char *name, const uint8_t *bytes, size_t size)
+{
+	if (om_all_zero(bytes, size))
+		return;
+	put(t, "%s%s", *separator, name);
+	put_hex(t, bytes, size);
+	*separator = ",";
+}
+
+static void put_owner(struct text *t, const struct om_snp_owner *o)
+{
+	const char *separator = "guest = snp:";
+
+	put_named(t, &separator, "", o->measurement, sizeof o->measurement);
+	put_named(t, &separator, "id-key=", o->id_key, sizeof o->id_key);
+	put_named(t, &separator, "author-key=", o->author_key, sizeof o->author_key);
+	put_named(t, &separator, "family=", o->family, sizeof o->family);
+	put_named(t, &separator, "image=", o->image, sizeof o->image);
+	if (om_snp_owner_svn(o))
+		put(t, ",svn=%u", om_snp_owner_svn(o));
+	put(t, "%s,vmpl=%u%s\n", o->flags & OM_GUEST_KERNEL ? ",kernel" : "", o->vmpl, o->flags & OM_GUEST_MIGRATABLE ? ",migratable" : "");
+}
+
 static void put_guests(struct text *t, const struct om_guests *g)
 {
 	for (unsigned i = 0; i < g->snp_count; i++) {
@@ -104,6 +128,8 @@ static void put_guests(struct text *t, const struct om_guests *g)
 		put(t, "%s,vmpl=%u%s\n", g->snp[i].flags & OM_GUEST_KERNEL ? ",kernel" : "", g->snp[i].vmpl,
 			g->snp[i].flags & OM_GUEST_MIGRATABLE ? ",migratable" : "");
 	}
+	for (unsigned i = 0; i < g->owner_count; i++)
+		put_owner(t, &g->owner[i]);
 	for (unsigned i = 0; i < g->tdx_count; i++) {
 		const struct om_tdx_guest *x = &g->tdx[i];
 

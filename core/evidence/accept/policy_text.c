@@ -8,6 +8,7 @@
  */
 #include <string.h>
 #include "evidence/accept/policy_text.h"
+#include "bytes.h"
 #include "crypto/ec.h"
 #include "crypto/p384.h"
 
@@ -316,32 +317,90 @@ static const char *set_snp_key(struct reader *r, struct om_view value)
 	return NULL;
 }
 
+/* Bits of what stood in a line already; those from SEEN_OWNER_FIRST on make it one of an owner. */
+enum { SEEN_ANY = 1, SEEN_MEASUREMENT = 2, SEEN_VMPL = 4, SEEN_OWNER_FIRST = 8, SEEN_OWNER = ~7u };
+
+/* NAME=HEX, once, and not zero, which would be compared with nothing. */
+static bool snp_id(struct om_view name, struct om_view value, struct om_snp_owner *o, unsigned *seen)
+{
+	const struct { const char *name; uint8_t *at; size_t size; } ids[] = {
+		{ "id-key", o->id_key, sizeof o->id_key }, { "author-key", o->author_key, sizeof o->author_key },
+		{ "family", o->family, sizeof o->family }, { "image", o->image, sizeof o->image },
+	};
+
+	for (unsigned i = 0; i < sizeof ids / sizeof *ids; i++) {
+		const unsigned bit = SEEN_OWNER_FIRST << (i + 1);
+
+		if (!is(name, ids[i].name))
+			continue;
+		if (*seen & bit || !hex(value, ids[i].at, ids[i].size) || om_all_zero(ids[i].at, ids[i].size))
+			return false;
+		*seen |= bit;
+		return true;
+	}
+	return false;
+}
+
+static bool snp_word(struct om_view word, struct om_snp_owner *o, unsigned *seen)
+{
+	const uint8_t flag = is(word, "migratable") ? OM_GUEST_MIGRATABLE : is(word, "kernel") ? OM_GUEST_KERNEL : 0;
+	struct om_view name;
+	unsigned n;
+
+	if (flag) {
+		if (o->flags & flag)
+			return false;
+		o->flags |= flag;
+		return true;
+	}
+	name = cut(&word, '=');
+	word = trim(word);
+	if (is(name, "vmpl")) {
+		if (*seen & SEEN_VMPL || !number(word, 3, &n))
+			return false;
+		*seen |= SEEN_VMPL;
+		o->vmpl = (uint8_t)n;
+		return true;
+	}
+	if (is(name, "svn")) {
+		if (*seen & SEEN_OWNER_FIRST || !number(word, OM_SNP_OWNER_SVN_MAX, &n) || n == 0)
+			return false;
+		*seen |= SEEN_OWNER_FIRST;
+		for (unsigned i = 0; i < sizeof o->svn; i++)
+			o->svn[i] = (uint8_t)(n >> 8 * i);
+		return true;
+	}
+	return snp_id(name, word, o, seen);
+}
+
 static const char *set_snp_guest(struct reader *r, struct om_view value)
 {
-	static const char form[] = "a guest is snp:MEASUREMENT, 96 hexadecimal digits, and [,kernel][,vmpl=0..3][,migratable]";
-	struct om_snp_guest g = { .flags = 0 };
-	bool leveled = false;
-	unsigned vmpl;
+	static const char form[] = "a guest is snp:MEASUREMENT, 96 hexadecimal digits, and [,kernel][,vmpl=0..3][,migratable]; by its owner it is "
+		"snp:[MEASUREMENT,]id-key=DIGEST[,author-key=DIGEST], one of them or both, and [,family=ID][,image=ID][,svn=N], 32 digits an id, none of zeros";
+	struct om_snp_owner o = { .flags = 0 };
+	struct om_snp_guest g;
+	unsigned seen = 0;
 
-	if (!hex(cut(&value, ','), g.measurement, sizeof g.measurement))
-		return form;
-	while (value.size) {
+	while (value.size || !seen) {
+		const bool first_word = !seen;
 		struct om_view word = cut(&value, ',');
 
-		if (is(word, "migratable") && !(g.flags & OM_GUEST_MIGRATABLE)) {
-			g.flags |= OM_GUEST_MIGRATABLE;
-			continue;
-		}
-		if (is(word, "kernel") && !(g.flags & OM_GUEST_KERNEL)) {
-			g.flags |= OM_GUEST_KERNEL;
-			continue;
-		}
-		if (leveled || !is(cut(&word, '='), "vmpl") || !number(trim(word), 3, &vmpl))
+		seen |= SEEN_ANY;
+		if (first_word && hex(word, o.measurement, sizeof o.measurement))
+			seen |= SEEN_MEASUREMENT;
+		else if (!snp_word(word, &o, &seen))
 			return form;
-		g.vmpl = (uint8_t)vmpl;
-		leveled = true;
 	}
-	return INSERT(r->p.guests.snp, r->p.guests.snp_count, OM_SNP_GUESTS_MAX, sizeof g.measurement, &g);
+	if (!(seen & SEEN_OWNER)) {
+		memcpy(g.measurement, o.measurement, sizeof g.measurement);
+		g.vmpl = o.vmpl;
+		g.flags = o.flags;
+		return seen & SEEN_MEASUREMENT ? INSERT(r->p.guests.snp, r->p.guests.snp_count, OM_SNP_GUESTS_MAX, sizeof g.measurement, &g) : form;
+	}
+	if (om_all_zero(o.id_key, sizeof o.id_key) && om_all_zero(o.author_key, sizeof o.author_key))
+		return "family, image and svn mean nothing without id-key or author-key: who launches a guest may choose them";
+	return seen & SEEN_MEASUREMENT && om_all_zero(o.measurement, sizeof o.measurement) ? form :
+		INSERT(r->p.guests.owner, r->p.guests.owner_count, OM_SNP_OWNERS_MAX, OM_SNP_OWNER_NAMED, &o);
 }
 
 static const char *set_tdx_guest(struct reader *r, struct om_view value)

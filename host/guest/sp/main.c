@@ -4,7 +4,7 @@
  * it the guest's port. It is told how the guest was launched by who launches it, as the firmware is by the host's kernel; what the guest
  * says is hostile. One guest, one connection: when it ends, so does this.
  *
- *     optmig-sp --listen SOCKET --measurement HEX [--policy N] [--svn N] [--seed FILE] [--host-data HEX]
+ *     optmig-sp --listen SOCKET --measurement HEX [--policy N] [--svn N | --id-block PREFIX] [--seed FILE] [--host-data HEX]
  *
  * "listening" on standard output says that QEMU can connect.
  */
@@ -24,18 +24,20 @@
 #include <unistd.h>
 #include "cursor.h"
 #include "evidence/accept/ticket_text.h"
+#include "guest/id_files.h"
 #include "processor.h"
 #include "util.h"
 
 #define EXIT_USAGE 2
 
-struct options { const char *listen, *seed; struct sp_launch launch; bool measured; };
+struct options { const char *listen, *seed, *id_block; struct sp_launch launch; bool measured; };
 
 static const struct option longs[] = {
 	{ "listen", required_argument, NULL, 'l' },
 	{ "measurement", required_argument, NULL, 'm' },
 	{ "policy", required_argument, NULL, 'p' },
 	{ "svn", required_argument, NULL, 'v' },
+	{ "id-block", required_argument, NULL, 'i' },
 	{ "seed", required_argument, NULL, 's' },
 	{ "host-data", required_argument, NULL, 'd' },
 	{ NULL, 0, NULL, 0 },
@@ -53,6 +55,9 @@ static bool option(struct options *o, int letter)
 		return true;
 	case 's':
 		o->seed = optarg;
+		return true;
+	case 'i':
+		o->id_block = optarg;
 		return true;
 	case 'm':
 		return (o->measured = hex(optarg, o->launch.measurement, sizeof o->launch.measurement));
@@ -82,10 +87,29 @@ static bool read_options(int argc, char **argv, struct options *o)
 				host_error("--%s: %s is no value of it", longs[which].name, optarg);
 			return false;
 		}
-	if (o->listen && o->measured && optind == argc)
+	if (o->listen && o->measured && optind == argc && !(o->id_block && o->launch.svn))
 		return true;
-	host_error("usage: optmig-sp --listen SOCKET --measurement HEX [--policy N] [--svn N] [--seed FILE] [--host-data HEX]");
+	host_error("usage: optmig-sp --listen SOCKET --measurement HEX [--policy N] [--svn N | --id-block PREFIX] [--seed FILE] [--host-data HEX]");
 	return false;
+}
+
+/* As the firmware ends a launch: what the owner has not signed does not come to run. */
+static int finish_launch(const char *prefix, struct sp_launch *launch)
+{
+	static struct guest_id id;
+	int error = guest_id_read(prefix, &id);
+
+	if (!error)
+		error = guest_id_allows(&id, launch->measurement, launch->policy);
+	if (error)
+		return error;
+	launch->svn = id.owner.block.svn;
+	memcpy(launch->family_id, id.owner.block.family, sizeof launch->family_id);
+	memcpy(launch->image_id, id.owner.block.image, sizeof launch->image_id);
+	memcpy(launch->id_key, id.owner.id_key, sizeof launch->id_key);
+	memcpy(launch->author_key, id.owner.author_key, sizeof launch->author_key);
+	launch->author = id.owner.author;
+	return 0;
 }
 
 /* The chip is the file's, which is made at first use; without one it is another each time. */
@@ -163,7 +187,9 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	prctl(PR_SET_DUMPABLE, 0);
 	signal(SIGPIPE, SIG_IGN);
-	error = read_seed(o.seed, seed);
+	error = o.id_block ? finish_launch(o.id_block, &o.launch) : 0;
+	if (!error)
+		error = read_seed(o.seed, seed);
 	if (!error && getrandom(report_id, sizeof report_id, 0) != (ssize_t)sizeof report_id)
 		error = host_fail(OM_EIO, "no random numbers: %s", strerror(errno));
 	if (error) {

@@ -35,6 +35,9 @@ void sp_init(struct sp *sp, const uint8_t seed[32], enum om_snp_product product,
 	memcpy(g->family_id, launch->family_id, sizeof g->family_id);
 	memcpy(g->image_id, launch->image_id, sizeof g->image_id);
 	memcpy(g->host_data, launch->host_data, sizeof g->host_data);
+	g->author_key_enabled = launch->author;
+	memcpy(g->id_key_digest, launch->id_key, sizeof g->id_key_digest);
+	memcpy(g->author_key_digest, launch->author_key, sizeof g->author_key_digest);
 	memcpy(g->report_id, report_id, sizeof g->report_id);
 }
 

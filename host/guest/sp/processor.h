@@ -16,6 +16,8 @@ struct sp_launch {
 	uint64_t policy;              /* OM_SNP_POLICY_* */
 	uint32_t svn;                 /* of an ID block, as the ids; zero without one */
 	uint8_t family_id[16], image_id[16], host_data[32];
+	bool author;                  /* of an ID block: an author key is in it */
+	uint8_t id_key[OM_SHA384_SIZE], author_key[OM_SHA384_SIZE];   /* digests; zero without */
 };
 
 struct sp {

@@ -82,6 +82,18 @@ static void command_lines(void **state)
 		"-object", "memory-backend-memfd,id=ram1,size=8192M,share=true,prealloc=false",
 		"-bios", "/f/OVMF.amdsev.fd", "-cpu", "EPYC-Milan", "-m", "8192M",
 		"-object", "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on", "-smp", "4", BOOT, PORTS, NIC, CONSOLE, NULL });
+	p.id_block = "QkxPQ0s=";
+	p.id_auth = "QVVUSA==";
+	p.net = NULL;
+	for (int author = 0; author < 2; author++) {
+		p.author = author;
+		expect_line(&p, (const char *const[]){ BEGIN, "-machine", "q35,accel=kvm,smm=off,vmport=off,confidential-guest-support=sev0,memory-backend=ram1",
+			"-object", "memory-backend-memfd,id=ram1,size=8192M,share=true,prealloc=false",
+			"-bios", "/f/OVMF.amdsev.fd", "-cpu", "EPYC-Milan", "-m", "8192M", "-object",
+			author ? "sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on,id-block=QkxPQ0s=,id-auth=QVVUSA==,author-key-enabled=on" :
+			"sev-snp-guest,id=sev0,cbitpos=51,reduced-phys-bits=1,policy=0x30000,kernel-hashes=on,id-block=QkxPQ0s=,id-auth=QVVUSA==",
+			"-smp", "4", BOOT, PORTS, CONSOLE, NULL });
+	}
 	p = (struct guest_plan){ .kind = GUEST_KIND_TDX, .folder = &folder, .qemu = "qemu-system-x86_64", .vcpus = 1, .memory_mib = 1024, .sockets = "/s",
 		.firmware = "/f/OVMF.inteltdx.fd", .quote_service = "2:4050" };
 	expect_line(&p, (const char *const[]){ BEGIN, "-machine",

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include "../unit.h"
+#include "bytes.h"
 #include "collateral/collateral.h"
 #include "cursor.h"
 #include "evidence/authentic/snp.h"
@@ -107,6 +108,8 @@ static void test_report(void **state)
 	assert_int_equal(result.report.guest_svn, 5);
 	assert_int_equal(result.report.policy, OM_SNP_POLICY_ONE | OM_SNP_POLICY_SMT);
 	assert_true(result.crl_checked);
+	assert_false(result.report.author_key_enabled);
+	assert_true(om_all_zero(result.report.id_key_digest, 48) && om_all_zero(result.report.author_key_digest, 48));
 	/* it is nobody's but the demonstration's */
 	assert_int_equal(verdict(report, &chain, om_amd_roots, &result), OM_WHY_ROOT);
 	/* another chip's report is none of this one's */
@@ -115,6 +118,31 @@ static void test_report(void **state)
 	assert_int_equal(ask(sp, SP_REPORT, message, sizeof message), SP_OK);
 	assert_int_not_equal(verdict(BODY, &chain, om_snp_demo_roots, &result), OM_WHY_NONE);
 	collateral_bundle_done(&bundle);
+	free(sp);
+}
+
+/* What an ID block says is in the report. */
+static void test_owner(void **state)
+{
+	struct sp_launch launch = launch_of(0x11);
+	uint8_t message[SP_REPORT_REQUEST] = { 0 };
+	struct om_snp_report r;
+	struct sp *sp;
+
+	(void)state;
+	memset(launch.id_key, 0x1d, sizeof launch.id_key);
+	memset(launch.author_key, 0xa0, sizeof launch.author_key);
+	memset(launch.family_id, 0xfa, sizeof launch.family_id);
+	memset(launch.image_id, 0x1a, sizeof launch.image_id);
+	launch.author = true;
+	sp = machine(chip_a, launch);
+	assert_int_equal(ask(sp, SP_REPORT, message, sizeof message), SP_OK);
+	assert_int_equal(om_snp_report_parse((struct om_view) { BODY, OM_SNP_REPORT_SIZE }, &r), 0);
+	assert_true(r.author_key_enabled);
+	assert_memory_equal(r.id_key_digest, launch.id_key, 48);
+	assert_memory_equal(r.author_key_digest, launch.author_key, 48);
+	assert_memory_equal(r.family_id, launch.family_id, 16);
+	assert_memory_equal(r.image_id, launch.image_id, 16);
 	free(sp);
 }
 
@@ -476,7 +504,7 @@ static void test_port_troubles(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_report), cmocka_unit_test(test_levels), cmocka_unit_test(test_hostile), cmocka_unit_test(test_keys),
+		cmocka_unit_test(test_report), cmocka_unit_test(test_owner), cmocka_unit_test(test_levels), cmocka_unit_test(test_hostile), cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_keys_refused), cmocka_unit_test(test_port), cmocka_unit_test(test_port_troubles),
 	};
 
