@@ -8,19 +8,23 @@ $(B)/.deps-apps: mk/apps.mk | deps
 	@touch $@
 
 define app_rules
-$(B)/apps/optmig/$(1)/.built: apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*)) $$(TOOLCHAIN) | $(B)/.deps-apps
+$(B)/apps/optmig/$(1)/.built: apps/build $$(filter-out %.md %/suite,$$(wildcard apps/$(1)/*)) $$(TOOLCHAIN) | $(B)/.deps-apps
 	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) optmig $$(@D)
 	@touch $$@
-$(B)/apps/native/$(1)/.built: apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*)) | $(B)/.deps-apps
+$(B)/apps/native/$(1)/.built: apps/build $$(filter-out %.md %/suite,$$(wildcard apps/$(1)/*)) | $(B)/.deps-apps
 	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) native $$(@D)
 	@touch $$@
-$(B)/apps/bare/$(1)/.built: apps/build $$(filter-out %.md,$$(wildcard apps/$(1)/*)) $$(TOOLCHAIN) $(B)/bench/bare/sysroot/lib/libc.a | $(B)/.deps-apps
+$(B)/apps/bare/$(1)/.built: apps/build $$(filter-out %.md %/suite,$$(wildcard apps/$(1)/*)) $$(TOOLCHAIN) $(B)/bench/bare/sysroot/lib/libc.a | $(B)/.deps-apps
 	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) bare $$(@D)
+	@touch $$@
+$(B)/apps/%/$(1)/.suite: apps/$(1)/suite $(B)/apps/%/$(1)/.built
+	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/build $(1) $$* $$(@D) suite
 	@touch $$@
 ## make app-NAME       build apps/NAME with optmig-cc (apps-native-NAME: natively)
 app-$(1): $(B)/apps/optmig/$(1)/.built
 app-native-$(1): $(B)/apps/native/$(1)/.built
-.PHONY: app-$(1) app-native-$(1)
+app-suite-$(1): $(B)/apps/native/$(1)/.suite $(B)/apps/optmig/$(1)/.suite
+.PHONY: app-$(1) app-native-$(1) app-suite-$(1)
 endef
 $(foreach a,$(APPS),$(eval $(call app_rules,$(a))))
 $(B)/apps/optmig/memcached/.built: $(B)/apps/optmig/libevent/.built
