@@ -53,7 +53,7 @@ apps-native: $(foreach a,$(APPS),$(B)/apps/native/$(a)/.built)
 
 # Each program inside an enclave against its native build.
 APP_TESTS := sqlite compress lua redis memcached kernels
-TESTS += $(APP_TESTS:%=tests/apps/%) tests/toolchain/fetch_npm
+TESTS += $(APP_TESTS:%=tests/apps/%) tests/toolchain/fetch_npm tests/toolchain/apps_all
 TEST_DEPS += $(foreach a,$(APPS),$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$(a)/.built) \
 	$(B)/tests/tools/redis_client $(B)/tests/tools/memcached_client
 APPS_ALL_TOOLS := $(foreach t,redis_client memcached_client http_client,$(B)/tests/tools/$(t))
