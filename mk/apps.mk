@@ -2,7 +2,7 @@
 # Real programs from Debian's source packages, or npm's, built by their own build systems: apps/NAME/recipe.
 # $(B)/apps/optmig/NAME with optmig-cc, $(B)/apps/native/NAME with the same clang and the system's libc.
 APPS := $(notdir $(patsubst %/recipe,%,$(wildcard apps/*/recipe)))
-DEPS_APPS := tcl pkg-config cmake
+DEPS_APPS := tcl pkg-config cmake perl openssl
 $(B)/.deps-apps: mk/apps.mk | deps
 	tools/deps $(DEPS_APPS)
 	@touch $@
