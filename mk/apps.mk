@@ -60,4 +60,4 @@ APPS_ALL_TOOLS := $(foreach t,redis_client memcached_client http_client,$(B)/tes
 ## make apps-all       every program of apps/, natively and inside: built, its own suite, moved in the middle; a table. Goes on where it stopped
 .PHONY: apps-all
 apps-all: all $(APPS_ALL_TOOLS) $(B)/.deps-apps
-	B=$(B) DL=$(DL) JOBS=$(JOBS) MAKE="$(MAKE)" apps/all $(NAMES)
+	B=$(B) DL=$(DL) JOBS=$(JOBS) apps/all $(NAMES)
