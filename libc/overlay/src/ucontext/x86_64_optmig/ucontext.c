@@ -3,8 +3,8 @@
  * getcontext, setcontext, makecontext and swapcontext, which musl leaves out and coroutines are made of. Here because nobody outside of the
  * libc can write them: who leaves a stack has to mark it (switch.S).
  *
- * Each thread knows where the stack that it runs on ends, which makecontext has written into the context: `stack_end`, 0 for a thread's own. A
- * saved context has it in the first of mcontext's reserved words.
+ * Each thread knows where the stack that it runs on ends, which makecontext has written into the context: `__stack_end`, 0 for a thread's own. A
+ * saved context has it in the first of mcontext's reserved words, setjmp's buffer at its offset 136 (setjmp.S, longjmp.S).
  */
 #define _GNU_SOURCE
 #include <ucontext.h>
@@ -13,7 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-static _Thread_local uint64_t stack_end;
+extern _Thread_local uint64_t __stack_end __attribute__((__visibility__("hidden")));
 
 _Static_assert(sizeof(ucontext_t) == 936, "switch.S");
 
@@ -24,14 +24,14 @@ extern void __context_start(void);
 
 int __getcontext_tail(ucontext_t *to)
 {
-	STACK_END(to) = stack_end;
+	STACK_END(to) = __stack_end;
 	return sigprocmask(SIG_SETMASK, NULL, &to->uc_sigmask);
 }
 
 static _Noreturn void enter(const ucontext_t *to)
 {
-	uint64_t left = stack_end;
-	stack_end = STACK_END(to);
+	uint64_t left = __stack_end;
+	__stack_end = STACK_END(to);
 	__context_enter(to, left);
 }
 
@@ -43,7 +43,7 @@ int setcontext(const ucontext_t *to)
 
 int __swapcontext_tail(ucontext_t *from, const ucontext_t *to)
 {
-	STACK_END(from) = stack_end;
+	STACK_END(from) = __stack_end;
 	if (sigprocmask(SIG_SETMASK, &to->uc_sigmask, &from->uc_sigmask)) return -1;
 	enter(to);
 }
