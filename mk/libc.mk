@@ -12,7 +12,7 @@ MUSL_SRC := $(B)/libc/musl-$(MUSL_VERSION)
 SYSROOT := $(B)/sysroot
 PASS := $(B)/toolchain/optmig-pass.so
 SYSROOT_VERIFY := $(B)/verify/sysroot
-LIBC_OVERLAY := $(shell find libc/overlay libc/include -type f)
+LIBC_OVERLAY := $(shell find libc/overlay libc/include libc/kernel -type f)
 
 # The same demands as those that optmig-cc makes of programs (toolchain/cc/plan.c).
 LIBC_CFLAGS := --target=x86_64-linux-musl -O2 -fPIE -ftls-model=local-exec -fno-stack-protector -fcf-protection=none \
@@ -38,6 +38,8 @@ $(MUSL_SRC)/.assembled: $(LIBC_OVERLAY) tools/fetch-source mk/libc.mk | deps
 	grep -q '(size_t)(__MHDR_END' $(MUSL_SRC)/include/sys/socket.h && grep -q '(void \*)__CMSG_NEXT' $(MUSL_SRC)/include/sys/socket.h
 	touch $@
 
+# libc/kernel: headers by which musl's and the kernel's stand in one program, whatever their order. The kernel's Ethernet header says that
+# it has defined the structure that musl's defines, too.
 # $(call libc_variant,name,object directory,sysroot,OPTMIG_PASS words,more flags)
 # "closed": no cycle of calls inside libc leaves a file (tests/toolchain/libc_cycles), so that a function needs no poll at its entry to
 # close one. Loops are not unrolled: most of libc is code that is run rarely.
@@ -56,7 +58,12 @@ $(3)/lib/libc.a: $(2)/.built $(B)/libc/libbuiltins.a
 	$$(MAKE) -s -C $(2) -f $(TOP)/$(MUSL_SRC)/Makefile install-headers >> $(2)/build.log 2>&1
 	mkdir -p $(3)/lib
 	cp libc/include/*.h $(3)/include/
-	for d in linux asm-generic mtd; do ln -sfn /usr/include/$$$$d $(3)/include/$$$$d; done
+	for d in asm-generic mtd; do ln -sfn /usr/include/$$$$d $(3)/include/$$$$d; done
+	cp -rs /usr/include/linux $(3)/include/
+	mv $(3)/include/linux/libc-compat.h $(3)/include/linux/libc-compat.kernel.h
+	cp -r libc/kernel/. $(3)/include/
+	sed -i -e '/^struct ethhdr {/i #if !defined __UAPI_DEF_ETHHDR || !__UAPI_DEF_ETHHDR' -e '/^struct ethhdr {/,/^};/{/^};/a #endif' -e '}' \
+		$(3)/include/netinet/if_ether.h
 	ln -sfn /usr/include/x86_64-linux-gnu/asm $(3)/include/asm
 	cp $(B)/libc/libbuiltins.a $(3)/lib/liboptmig_builtins.a
 	for l in m rt pthread crypt util xnet resolv dl; do printf '!<arch>\n' > $(3)/lib/lib$$$$l.a; done

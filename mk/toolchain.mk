@@ -59,7 +59,7 @@ $(B)/bin/optmig-objcopy: $(call objs,host,$(addprefix toolchain/,strip/objcopy.c
 $(B)/bin/optmig-ar $(B)/bin/optmig-ranlib $(B)/bin/optmig-nm: mk/toolchain.mk
 	@mkdir -p $(@D)
 	printf '#!/bin/sh\nexec llvm-%s-$(LLVM) "$$@"\n' $(patsubst optmig-%,%,$(@F)) > $@; chmod +x $@
-$(B)/bin/optmig-pkg-config: toolchain/cc/pkg-config.in
+$(B)/bin/optmig-pkg-config $(B)/bin/optmig-ld: $(B)/bin/optmig-%: toolchain/cc/%.in
 	@mkdir -p $(@D)
 	install -m 755 $< $@
 $(B)/trusted/image.ld: trusted/boot/image.ld
@@ -70,7 +70,7 @@ $(B)/trusted/image.ld: trusted/boot/image.ld
 TRIPLET := x86_64-optmig-linux-musl
 TRIPLET_CC := cc gcc clang
 TRIPLET_CXX := c++ g++ clang++
-TRIPLET_TOOLS := ar ranlib nm strip objcopy pkg-config
+TRIPLET_TOOLS := ar ranlib nm ld strip objcopy pkg-config
 TRIPLET_NAMES := $(addprefix $(B)/bin/$(TRIPLET)-,$(TRIPLET_CC) $(TRIPLET_CXX) $(TRIPLET_TOOLS))
 $(addprefix $(B)/bin/$(TRIPLET)-,$(TRIPLET_CC)): $(B)/bin/optmig-cc
 	ln -sf optmig-cc $@
@@ -83,7 +83,7 @@ $(B)/toolchain/%: toolchain/files/%
 	@mkdir -p $(@D)
 	install -m 644 $< $@
 
-COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-c++ optmig-ar optmig-ranlib optmig-nm optmig-strip optmig-objcopy optmig-pkg-config) \
+COMPILER := $(PASS) $(addprefix $(B)/bin/,optmig-cc optmig-c++ optmig-ar optmig-ranlib optmig-nm optmig-ld optmig-strip optmig-objcopy optmig-pkg-config) \
 	$(TRIPLET_NAMES) $(BUILD_FILES) $(B)/libexec/optmig-scan $(SYSROOT)/lib/libc.a
 $(TOOLCHAIN): $(COMPILER) $(B)/trusted/image.ld $(B)/trusted/librt.a $(B)/libexec/optmig-interp $(B)/bin/optmig
 	@touch $@

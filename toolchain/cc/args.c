@@ -16,7 +16,8 @@ enum action { DROP, DROP_WITH_VALUE, REFUSE, WITH_VALUE, LINK, LINK_WITH_VALUE, 
 
 struct rule { const char *text; bool prefix; enum action action; const char *why; };
 
-#define NO_SHARED "an image is one static program: shared libraries and plug-ins do not exist inside an enclave; build the static library"
+#define NO_SHARED "an image is one static program: shared libraries and plug-ins do not exist inside an enclave; " \
+	"build the static library (--disable-shared, -Ddefault_library=static, BUILD_SHARED_LIBS=OFF, or what the project calls it)"
 #define NO_PROFILER "there is no profiler inside an enclave; profile and measure coverage in the native build"
 #define NO_OPENMP "there is no OpenMP runtime for enclaves; leave it out (the pragmas are then ignored) and use pthreads; -fopenmp-simd works"
 #define ONE_UNWINDER "exceptions are unwound by tables, here as on any x86-64; the option makes code for another unwinder"

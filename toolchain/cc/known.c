@@ -12,14 +12,14 @@
 #include "cc.h"
 
 static const struct known { const char *program, *command, *why; } known[] = {
-	{"curl", "./configure --disable-shared --with-openssl=PREFIX (or --without-ssl)", "its libraries have to be built for enclaves, too"},
+	{"curl", "./configure --with-openssl=PREFIX (or --without-ssl)", "its libraries have to be built for enclaves, too"},
 	{"dav1d", "meson setup -Denable_asm=false", "assembly"},
 	{"dnsmasq", "make COPTS=-DNO_INOTIFY", "inotify does not exist inside, and it ends without"},
 	{"ffmpeg", "./configure --disable-x86asm --disable-inline-asm", "assembly"},
-	{"gmp", "./configure --disable-assembly --disable-shared", "assembly (mpn)"},
-	{"libgcrypt", "./configure --disable-asm --disable-shared", "assembly (mpi, ciphers)"},
+	{"gmp", "./configure --disable-assembly", "assembly (mpn)"},
+	{"libgcrypt", "./configure --disable-asm", "assembly (mpi, ciphers)"},
 	{"libjpeg-turbo", "cmake -DWITH_SIMD=OFF", "assembly"},
-	{"libsodium", "./configure --disable-asm --disable-shared", "assembly"},
+	{"libsodium", "./configure --disable-asm", "assembly"},
 	{"libvpx", "./configure --target=generic-gnu", "assembly"},
 	{"mbedtls", "scripts/config.py unset MBEDTLS_HAVE_ASM (and MBEDTLS_AESNI_C, MBEDTLS_PADLOCK_C)", "inline assembly that writes memory"},
 	{"nettle", "./configure --disable-assembler --disable-shared", "assembly"},

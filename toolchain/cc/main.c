@@ -85,10 +85,14 @@ static int answer(int argc, char **argv, const struct cc_env *env)
 {
 	static const struct { const char *option, *file; } files[] = {
 		{"--print-cmake-toolchain", "toolchain/optmig.cmake"}, {"--print-meson-cross", "toolchain/optmig-meson.txt"},
+		/* libtool asks so, and then the linker itself whether it makes shared libraries. */
+		{"-print-prog-name=ld", "bin/optmig-ld"}, {"--print-prog-name=ld", "bin/optmig-ld"},
 	};
 	const char *word = argc > 1 ? argv[1] : "";
 	if (strcmp(word, "--print-known-switches") == 0) return cc_known_print(argc > 2 ? argv[2] : NULL);
 	if (starts_with(word, "--print-known-switches=")) return cc_known_print(strchr(word, '=') + 1);
+	for (int i = 2; i < argc; i++) /* $CC may have options: the question is the last word then */
+		if (starts_with(argv[i], "-print-prog-name=")) word = argv[i];
 	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
 		if (strcmp(word, files[i].option) == 0) return printf("%s/%s\n", env->root, files[i].file) < 0;
 	return -1;

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* setjmp writes eight registers to its argument, which may lie anywhere: it marks the pages of both ends. */
+/*
+ * setjmp writes eight registers to its argument, which may lie anywhere: it marks the pages of both ends. Behind the signal mask, which
+ * sigsetjmp puts there, it keeps where the stack ends (src/ucontext).
+ */
 #include "optmig-asm.h"
 	OPTMIG_ASM_MARKS
+	.hidden __stack_end
 	.text
 	.global __setjmp, _setjmp, setjmp
 	.type __setjmp,@function
@@ -11,7 +15,7 @@ __setjmp:
 _setjmp:
 setjmp:
 	OPTMIG_CARD_MARK (%rdi), %rax
-	OPTMIG_CARD_MARK 63(%rdi), %rax
+	OPTMIG_CARD_MARK 143(%rdi), %rax
 	mov %rbx, (%rdi)
 	mov %rbp, 8(%rdi)
 	mov %r12, 16(%rdi)
@@ -22,6 +26,8 @@ setjmp:
 	mov %rdx, 48(%rdi)
 	mov (%rsp), %rdx
 	mov %rdx, 56(%rdi)
+	mov %fs:__stack_end@tpoff, %rdx
+	mov %rdx, 136(%rdi)
 	xor %eax, %eax
 	ret
 	.size setjmp, .-setjmp
