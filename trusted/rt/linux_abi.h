@@ -36,6 +36,7 @@ enum { SIGHUP = 1, SIGINT, SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SI
 #define SI_TKILL  (-6)
 #define SI_QUEUE  (-1)
 #define SI_TIMER  (-2)
+#define SI_SIGIO  (-5)
 
 #define PROT_READ  1
 #define PROT_WRITE 2

@@ -66,6 +66,7 @@ void rt_syscall_boot(void)
 	add(rt_syscalls_socket);
 	add(rt_syscalls_poll);
 	add(rt_syscalls_event);
+	add(rt_syscalls_signalfd);
 	add(rt_syscalls_path);
 	add(rt_syscalls_rw);
 	add(rt_syscalls_epoll);

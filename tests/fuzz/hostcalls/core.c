@@ -51,6 +51,19 @@ bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)mask; }
 bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
+/* Who waits for a signal gets it the next time. */
+static uint64_t pending_signals;
+uint64_t rt_signal_pending_any(uint64_t set) { return pending_signals & set; }
+bool rt_signal_fetch(struct rt_thread *t, uint64_t set, uint8_t ret_info[RT_SIGNALFD_INFO])
+{
+	const uint64_t bits = pending_signals & set;
+
+	(void)t;
+	pending_signals = bits ? pending_signals & ~bits : set;
+	memset(ret_info, 1, RT_SIGNALFD_INFO);
+	rt_io_signalfd_told(bits, false);
+	return bits;
+}
 uint64_t rt_cpu_features(void) { return 0; }
 uint32_t rt_mapped_count;
 bool rt_mapped_shows(uint64_t device, uint64_t inode) { (void)device; (void)inode; return rt_mapped_count != 0; }
@@ -114,7 +127,7 @@ void __wrap_rt_ub_get(void *trusted, const void *untrusted, size_t size)
 /* ---- calls ---- */
 
 static const struct rt_syscall_entry *const tables[] = { rt_syscalls_file, rt_syscalls_fd, rt_syscalls_socket, rt_syscalls_poll,
-	rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity, rt_syscalls_creds };
+	rt_syscalls_event, rt_syscalls_signalfd, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity, rt_syscalls_creds };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 unsigned core_calls(const uint16_t **ret_numbers)

@@ -44,6 +44,7 @@ enum rt_io_kind {
 	RT_IO_PIPE,
 	RT_IO_EVENTFD,
 	RT_IO_TIMERFD,
+	RT_IO_SIGNALFD,
 	RT_IO_EPOLL,
 	RT_IO_SOCKET,
 };
@@ -88,6 +89,7 @@ struct rt_io_timerfd {
 	int64_t  interval_ns;
 	uint64_t extra_ticks;        /* expirations to be added to the next read: from before a migration */
 };
+struct rt_io_signalfd { uint64_t mask; uint32_t next; };         /* next: description of another one, signalfd.c */
 struct rt_io_epoll {
 	uint32_t first;
 	uint8_t  memory;             /* used by rt_io_epoll_rearm: a watch has an edge or a single shot */
@@ -140,6 +142,7 @@ struct rt_io_ofd {
 		struct rt_io_pipe pipe;
 		struct rt_io_eventfd event;
 		struct rt_io_timerfd timer;
+		struct rt_io_signalfd signals;
 		struct rt_io_epoll epoll;
 		struct rt_io_socket socket;
 	};
@@ -453,6 +456,10 @@ long rt_io_mask(struct rt_thread *t, uint64_t app_mask, uint64_t size);
 /* ---- event.c ------------------------------------------------------------------------------------------------ */
 long rt_io_timer_read(struct rt_io_ofd *ofd, struct rt_io_span *span);
 int  rt_io_timer_arm(struct rt_io_ofd *ofd);
+
+/* ---- signalfd.c -------------------------------------------------------------------------------------------- */
+long rt_io_signalfd_read(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span);
+void rt_io_signalfd_closing(struct rt_io_ofd *ofd);
 
 /* ---- words for people (words.c) ------------------------------------------------------------------------------ */
 struct rt_io_words { char *text; size_t size, used; };

@@ -224,6 +224,10 @@ static long descriptor_link(uint32_t fd, char *text, size_t size)
 		return -ENOENT;
 	if (rt_io_known_name(ofd, &w))
 		return (long)w.used;
+	if (ofd->kind == RT_IO_SIGNALFD) {
+		rt_io_words_add(&w, "anon_inode:[signalfd]"); /* the host's is a counter */
+		return (long)w.used;
+	}
 	if (ofd->host_fd >= 0)
 		return rt_io_host_path(ofd->host_fd, text, size);
 	if (ofd->kind == RT_IO_DEVICE) {

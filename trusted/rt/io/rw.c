@@ -53,7 +53,7 @@ static uint64_t buffer(uint64_t *size)
 	return rt_io_ub_space(*size ? *size : 1);
 }
 
-static long read_span(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
+static long read_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
 {
 	long nr = offset == NO_OFFSET ? __NR_read : __NR_pread64;
 	uint64_t chunk = span->total, done = 0, ub;
@@ -62,6 +62,8 @@ static long read_span(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t of
 		return rt_io_virtual_read(ofd, span, offset);
 	if (ofd->kind == RT_IO_TIMERFD)
 		return rt_io_timer_read(ofd, span);
+	if (ofd->kind == RT_IO_SIGNALFD)
+		return rt_io_signalfd_read(t, ofd, span);
 	if (rt_io_trusted(ofd))
 		return rt_io_trusted_read(ofd, span, offset); /* the position is never the host's */
 	if (rt_io_vaulted(ofd))
@@ -110,6 +112,8 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 
 	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
 		return rt_io_virtual_write(ofd, span, offset);
+	if (ofd->kind == RT_IO_SIGNALFD)
+		return -EINVAL;
 	if (rt_io_vaulted(ofd))
 		return rt_io_vault_write(ofd, span, &offset);
 	if (DONE && rt_io_span_skip(span, DONE))
@@ -160,8 +164,8 @@ static long at_position(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io
 	if (writing && ofd->status & O_APPEND && rt_io_vaulted(ofd))
 		return append_vaulted(ofd, span);
 	if (!rt_io_position_take(ofd, size, &offset))
-		return writing ? write_span(t, ofd, span, NO_OFFSET) : read_span(ofd, span, NO_OFFSET);
-	result = writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+		return writing ? write_span(t, ofd, span, NO_OFFSET) : read_span(t, ofd, span, NO_OFFSET);
+	result = writing ? write_span(t, ofd, span, offset) : read_span(t, ofd, span, offset);
 	rt_io_position_correct(ofd, offset, size, result > 0 ? (uint64_t)result : 0);
 	return result;
 }
@@ -219,13 +223,13 @@ static long transfer(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_sp
 		span->total = 0x7ffff000;
 	if (ofd->kind == RT_IO_FILE) {
 		long result = offset == NO_OFFSET ? at_position(t, ofd, span, writing) :
-			writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+			writing ? write_span(t, ofd, span, offset) : read_span(t, ofd, span, offset);
 
 		if (writing && result > 0)
 			show_written(ofd, offset, (uint64_t)result);
 		return result;
 	}
-	return writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+	return writing ? write_span(t, ofd, span, offset) : read_span(t, ofd, span, offset);
 }
 
 static long one(struct rt_thread *t, bool writing, bool positioned)
