@@ -8,6 +8,7 @@
  *   - PROT_NONE on touched pages refuses writes only (edmm.c).
  */
 #include "rt/internal.h"
+#include "rt/ipc.h"
 #include "rt/libmem.h"
 #include "rt/mapped.h"
 #include "rt/mem.h"
@@ -40,12 +41,16 @@ static bool decode_heap(uint64_t address, uint64_t size, uint64_t *ret_index, ui
 static long unmap(struct rt_thread *t, uint64_t address, uint64_t size)
 {
 	uint64_t index, count;
+	long shared;
 
 	if ((address & (OM_PAGE_SIZE - 1)) || size == 0 || address + size < address)
 		return -EINVAL;
 	if (!decode_heap(address, size, &index, &count))
 		return rt_untrusted_ok((void *)address, size) ? 0 : -EINVAL; /* nothing of ours is mapped outside */
 	if (!t->syscall_scratch[3]) {
+		shared = rt_shm_given_up(index, count, true);
+		if (shared)
+			return shared < 0 ? shared : 0;
 		rt_mapped_forget(index, count);
 		rt_memlock_set(index, count, false);
 	}
@@ -77,7 +82,7 @@ static long place_pages(struct rt_thread *t, uint64_t hint, uint64_t size, uint8
 	if (flags & MAP_FIXED_NOREPLACE)
 		return rt_mem_claim_at(index, count, protection) ? (long)hint : -EEXIST;
 	if (fixed) {
-		if (!rt_mem_may_replace(index, count))
+		if (!rt_mem_may_replace(index, count) || rt_shm_given_up(index, count, false))
 			return -ENOMEM;
 		rt_mapped_forget(index, count);
 		rt_mem_replace(t, index, count, protection);
@@ -284,6 +289,8 @@ static long sys_madvise(struct rt_thread *t)
 		return -EINVAL;
 	if (advice == MADV_FREE && rt_mapped_gap(index, count) < count)
 		return -EINVAL;
+	if (rt_shm_given_up(index, count, false))
+		return 0;                          /* shared memory keeps what was written */
 	if (!decode_heap(address, (uint64_t)t->arg[1], &index, &count))
 		return dontneed_image(address, count << 12);
 	r = renew(t, index, count, true);
@@ -528,6 +535,8 @@ static long sys_mremap(struct rt_thread *t)
 		return -EINVAL;
 	if (!rt_mem_all_mapped(index, count))
 		return -EFAULT;
+	if (rt_shm_given_up(index, count, false))
+		return -EINVAL;
 	if (((flags & MREMAP_FIXED) || new_size > old_size) && !one_piece(index, count, &protection))
 		return -EFAULT;                    /* since 6.17 Linux would move several, if they keep their size */
 	if (new_size > rt_image->heap_size)

@@ -61,6 +61,8 @@ void rt_syscall_boot(void)
 	add(rt_syscalls_identity);
 	add(rt_syscalls_creds);
 	add(rt_syscalls_sched);
+	add(rt_syscalls_shm);
+	add(rt_syscalls_sem);
 	add(rt_syscalls_file);
 	add(rt_syscalls_fd);
 	add(rt_syscalls_socket);

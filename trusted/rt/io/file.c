@@ -103,6 +103,52 @@ static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t 
 
 static long sys_open(struct rt_thread *t) { return open_at(CWD, ARG(0), (uint32_t)t->arg[1], ARG(2)); }
 static long sys_openat(struct rt_thread *t) { return open_at(ARG(0), ARG(1), (uint32_t)t->arg[2], ARG(3)); }
+
+struct lx_open_how { uint64_t flags, mode, resolve; };
+
+/* Anything that a later kernel's structure has is zero. */
+static long rest_is_zero(uint64_t app, uint64_t size)
+{
+	while (size) {
+		uint8_t piece[64], any = 0;
+		const uint64_t some = size < sizeof piece ? size : sizeof piece;
+
+		if (rt_app_get(piece, app, some))
+			return -EFAULT;
+		for (uint64_t i = 0; i < some; i++)
+			any |= piece[i];
+		if (any)
+			return -E2BIG;
+		app += some;
+		size -= some;
+	}
+	return 0;
+}
+
+/* Names are taken apart here and by the host, which knows nothing of such limits: a kernel without this call is what programs are
+ * prepared for. What may say at any time that it is not in the cache says so. */
+static long sys_openat2(struct rt_thread *t)
+{
+	struct lx_open_how how;
+	long error;
+
+	if (ARG(3) < sizeof how)
+		return -EINVAL;
+	if (ARG(3) > OM_PAGE_SIZE)
+		return -E2BIG;
+	if (rt_app_get(&how, ARG(2), sizeof how))
+		return -EFAULT;
+	error = rest_is_zero(ARG(2) + sizeof how, ARG(3) - sizeof how);
+	if (error)
+		return error;
+	if (how.flags & ~(uint64_t)LX_O_KNOWN || how.resolve & ~(uint64_t)LX_RESOLVE_ALL || how.mode & ~07777ULL ||
+	    (how.mode && !(how.flags & (O_CREAT | LX_O_TMPFILE))))
+		return -EINVAL;
+	if (how.resolve)
+		return how.resolve & ~(uint64_t)LX_RESOLVE_CACHED ? -ENOSYS : -EAGAIN;
+	return open_at(ARG(0), ARG(1), (uint32_t)how.flags, how.mode);
+}
+
 static long sys_creat(struct rt_thread *t) { return open_at(CWD, ARG(0), O_CREAT | O_WRONLY | O_TRUNC, ARG(1)); }
 
 /* ---- facts ------------------------------------------------------------------------------------------------------- */
@@ -286,6 +332,11 @@ static bool is_vaulted(uint64_t fd)
 	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
 
 	return ofd && rt_io_vaulted(ofd);
+}
+
+long rt_io_sync(uint64_t fd, bool data_only)
+{
+	return is_vaulted(fd) ? rt_io_vault_sync(rt_io_get(fd)) : with_fd(data_only ? __NR_fdatasync : __NR_fsync, fd, 0, 0, 0);
 }
 
 static long sys_fsync(struct rt_thread *t)
@@ -543,7 +594,7 @@ static long sys_getdents64(struct rt_thread *t)
 /* ---- for mmap ---------------------------------------------------------------------------------------------------------- */
 
 const struct rt_syscall_entry rt_syscalls_file[] = {
-	{ __NR_open, 0, sys_open }, { __NR_openat, 0, sys_openat }, { __NR_creat, 0, sys_creat },
+	{ __NR_open, 0, sys_open }, { __NR_openat, 0, sys_openat }, { __NR_openat2, 0, sys_openat2 }, { __NR_creat, 0, sys_creat },
 	{ __NR_stat, 0, sys_stat }, { __NR_lstat, 0, sys_lstat }, { __NR_fstat, 0, sys_fstat },
 	{ __NR_newfstatat, 0, sys_newfstatat }, { __NR_statx, 0, sys_statx },
 	{ __NR_statfs, 0, sys_statfs }, { __NR_fstatfs, 0, sys_fstatfs },

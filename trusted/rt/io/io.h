@@ -309,6 +309,9 @@ long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size);
 /* ---- rw.c ------------------------------------------------------------------------------------------------ */
 void rt_io_broken_pipe(struct rt_thread *t);
 
+/* ---- file.c: fsync, or fdatasync -------------------------------------------------------------------------------- */
+long rt_io_sync(uint64_t fd, bool data_only);
+
 /* ---- position.c: where a regular file goes on; -errno is the host's ----------------------------------------------- */
 /* Claims the next `size` bytes. False: the host has the position. */
 bool rt_io_position_take(struct rt_io_ofd *ofd, uint64_t size, int64_t *ret_offset);
