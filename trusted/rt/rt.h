@@ -355,7 +355,7 @@ struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
 	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[], rt_syscalls_sched[], rt_syscalls_shm[], rt_syscalls_sem[];              /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
-	rt_syscalls_event[], rt_syscalls_signalfd[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
+	rt_syscalls_event[], rt_syscalls_signalfd[], rt_syscalls_memfd[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 
 /* ---- facts for /proc and the like (rt/thread.c, mem.c, identity.c) ------------------------------------------- */
 extern int32_t rt_pid;

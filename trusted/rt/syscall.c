@@ -69,6 +69,7 @@ void rt_syscall_boot(void)
 	add(rt_syscalls_poll);
 	add(rt_syscalls_event);
 	add(rt_syscalls_signalfd);
+	add(rt_syscalls_memfd);
 	add(rt_syscalls_path);
 	add(rt_syscalls_rw);
 	add(rt_syscalls_epoll);
@@ -79,7 +80,6 @@ static const struct { uint16_t nr; const char *words; } refused[] = {
 	{ __NR_inotify_init, "inotify is refused (ENOSYS): its watches are a host kernel's, which cannot be asked for what it has told" },
 	{ __NR_inotify_init1, "inotify is refused (ENOSYS): its watches are a host kernel's, which cannot be asked for what it has told" },
 	{ __NR_fanotify_init, "fanotify is refused (ENOSYS): its watches are a host kernel's" },
-	{ __NR_memfd_create, "memfd_create is refused (ENOSYS): shared mappings of files are not written in an enclave" },
 	{ __NR_msgget, "System V message queues are refused (ENOSYS)" },
 	{ __NR_mq_open, "POSIX message queues are refused (ENOSYS): they are a host kernel's" },
 	{ __NR_io_uring_setup, "io_uring is refused (ENOSYS): its rings are memory that a host's kernel writes" },

@@ -5,6 +5,7 @@
 #include "core.h"
 #include "rt/internal.h"
 #include "rt/mapped.h"
+#include "rt/object.h"
 #include "rt/owner.h"
 #include "launch.h"
 #include "rt/lineage.h"
@@ -63,6 +64,20 @@ bool rt_signal_fetch(struct rt_thread *t, uint64_t set, uint8_t ret_info[RT_SIGN
 	memset(ret_info, 1, RT_SIGNALFD_INFO);
 	rt_io_signalfd_told(bits, false);
 	return bits;
+}
+/* There is no memory for objects. */
+uint32_t rt_object_new(void) { return 0; }
+void rt_object_again(uint32_t object) { (void)object; }
+void rt_object_put(uint32_t object) { (void)object; }
+uint64_t rt_object_number(uint32_t object) { return object; }
+uint64_t rt_object_size(uint32_t object) { (void)object; return 0; }
+uint32_t rt_object_writers(uint32_t object) { (void)object; return 0; }
+long rt_object_resize(uint32_t object, uint64_t size) { (void)object; (void)size; return -ENOMEM; }
+long rt_object_read(uint32_t object, uint64_t offset, void *trusted, size_t size) { (void)object; (void)offset; (void)trusted; (void)size; return 0; }
+long rt_object_write(uint32_t object, uint64_t *offset, const void *trusted, size_t size, bool append)
+{
+	(void)object, (void)offset, (void)trusted, (void)size, (void)append;
+	return -ENOMEM;
 }
 uint64_t rt_cpu_features(void) { return 0; }
 uint32_t rt_mapped_count;

@@ -2,6 +2,7 @@
 /* Descriptors for signals, and System V shared memory and semaphores. */
 #include "states.h"
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/sem.h>
 #include <sys/shm.h>
 #include <sys/signalfd.h>
@@ -49,6 +50,34 @@ static void do_read_signal(void)
 
 	if (s)
 		say_signal(s);
+}
+
+/* ---- files that are memory ------------------------------------------------------------------------------------------------ */
+
+/* memfd SLOT; shmopen SLOT NAME, shmunlink NAME: from there on they are files like any other */
+static void do_memfd(void)
+{
+	if (put(1, memfd_create("states", 0), REGULAR))
+		say("ok");
+}
+
+static const char *shm_name(int i)
+{
+	static char name[64];
+
+	snprintf(name, sizeof name, "/optmig-states-%d-%s", getpid(), text(i));
+	return name;
+}
+
+static void do_shmopen(void)
+{
+	if (put(1, shm_open(shm_name(2), O_RDWR | O_CREAT, 0600), REGULAR))
+		say("ok");
+}
+
+static void do_shmunlink(void)
+{
+	say("%s", result(shm_unlink(shm_name(1))));
 }
 
 /* ---- shared memory ------------------------------------------------------------------------------------------------------- */
@@ -223,6 +252,6 @@ void look_sysv(void)
 }
 
 const struct op ops_sysv[] = {
-	{ "sigfd", do_sigfd }, { "sigread", do_read_signal }, { "shm", do_shm }, { "shmat", do_attach }, { "shmdt", do_detach }, { "shmrm", do_remove },
+	{ "memfd", do_memfd }, { "shmopen", do_shmopen }, { "shmunlink", do_shmunlink }, { "sigfd", do_sigfd }, { "sigread", do_read_signal }, { "shm", do_shm }, { "shmat", do_attach }, { "shmdt", do_detach }, { "shmrm", do_remove },
 	{ "shmput", do_put }, { "sem", do_sem }, { "semop", do_semop }, { "semrm", do_semrm }, { NULL, NULL },
 };

@@ -13,6 +13,7 @@
 #include "net/options.h"
 #include "net/tcp.h"
 #include "rt/mapped.h"
+#include "rt/object.h"
 #include "rt/owner.h"
 #include "rt/rt.h"
 #include "launch.h"
@@ -80,6 +81,20 @@ long rt_host_word(long nr, uint64_t host_fd, uint64_t value)
 
 	word = value;
 	return rt_host(nr, host_fd, (uint64_t)&word, sizeof word, 0, 0, 0);
+}
+/* There is no memory for objects. */
+uint32_t rt_object_new(void) { return 0; }
+void rt_object_again(uint32_t object) { (void)object; }
+void rt_object_put(uint32_t object) { (void)object; }
+uint64_t rt_object_number(uint32_t object) { return object; }
+uint64_t rt_object_size(uint32_t object) { (void)object; return 0; }
+uint32_t rt_object_writers(uint32_t object) { (void)object; return 0; }
+long rt_object_resize(uint32_t object, uint64_t size) { (void)object; (void)size; return -ENOMEM; }
+long rt_object_read(uint32_t object, uint64_t offset, void *trusted, size_t size) { (void)object; (void)offset; (void)trusted; (void)size; return 0; }
+long rt_object_write(uint32_t object, uint64_t *offset, const void *trusted, size_t size, bool append)
+{
+	(void)object, (void)offset, (void)trusted, (void)size, (void)append;
+	return -ENOMEM;
 }
 void rt_time_restore(void) { }
 void rt_log(const char *words) { (void)words; }

@@ -67,7 +67,7 @@ static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t 
 
 	if (result)
 		return result;
-	if (rt_io_virtual_open(path.text, flags, &result))
+	if (rt_io_memory_open(path.text, flags, mode, &result) || rt_io_virtual_open(path.text, flags, &result))
 		return result;
 	result = rt_io_ruled_flags(&path, &host_flags);
 	if (result)
@@ -334,6 +334,14 @@ static bool is_vaulted(uint64_t fd)
 	return ofd && rt_io_vaulted(ofd);
 }
 
+/* It is where it is. */
+static bool is_memory(uint64_t fd)
+{
+	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+
+	return ofd && ofd->kind == RT_IO_MEMORY;
+}
+
 long rt_io_sync(uint64_t fd, bool data_only)
 {
 	return is_vaulted(fd) ? rt_io_vault_sync(rt_io_get(fd)) : with_fd(data_only ? __NR_fdatasync : __NR_fsync, fd, 0, 0, 0);
@@ -343,6 +351,8 @@ static long sys_fsync(struct rt_thread *t)
 {
 	if (t->nr == __NR_syncfs)
 		(void)rt_io_vault_sync_all(true);       /* as sync(): of single files it does not tell */
+	else if (is_memory(ARG(0)))
+		return 0;
 	else if (is_vaulted(ARG(0)))
 		return rt_io_vault_sync(rt_io_get((uint32_t)t->arg[0]));
 	return with_fd(t->nr, ARG(0), 0, 0, 0);
@@ -373,14 +383,19 @@ static long change(long nr, uint64_t fd, uint64_t a, uint64_t b)
 	return error < 0 ? error : with_fd(nr, fd, a, b, 0);
 }
 
-static long sys_fchmod(struct rt_thread *t) { return change(__NR_fchmod, ARG(0), ARG(1), 0); }
+static long sys_fchmod(struct rt_thread *t)
+{
+	return is_memory(ARG(0)) ? rt_io_memory_chmod(rt_io_get((uint32_t)t->arg[0]), (uint32_t)t->arg[1]) : change(__NR_fchmod, ARG(0), ARG(1), 0);
+}
 static long sys_fchown(struct rt_thread *t) { return change(__NR_fchown, ARG(0), ARG(1), ARG(2)); }
 
 static long sys_ftruncate(struct rt_thread *t)
 {
-	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
 	long result;
 
+	if (ofd && ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_resize(ofd, t->arg[1]);
 	if (ofd && rt_io_vaulted(ofd))
 		result = (ofd->status & O_ACCMODE) == O_RDONLY || t->arg[1] < 0 ? -EINVAL : rt_io_vault_truncate(ofd, t->arg[1], false);
 	else
@@ -412,6 +427,8 @@ static long sys_fallocate(struct rt_thread *t)
 	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
 	long result;
 
+	if (ofd && ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_allocate(ofd, (uint32_t)t->arg[1], t->arg[2], t->arg[3]);
 	if (ofd && rt_io_vaulted(ofd))
 		result = allocate_vaulted(ofd, (uint32_t)t->arg[1], t->arg[2], t->arg[3]);
 	else
@@ -440,6 +457,8 @@ static long sys_lseek(struct rt_thread *t)
 		return -EBADF;
 	if (ofd->kind == RT_IO_DEVICE)
 		return 0;
+	if (ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_seek(ofd, t->arg[1], (uint32_t)t->arg[2]);
 	if (ofd->kind != RT_IO_VIRTUAL) {
 		if (ofd->kind >= RT_IO_PIPE)
 			return -ESPIPE;

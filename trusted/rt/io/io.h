@@ -41,6 +41,7 @@ enum rt_io_kind {
 	RT_IO_OTHER,     /* fifo, tty or device opened by path; O_PATH descriptors: cannot migrate */
 	RT_IO_VIRTUAL,   /* content made inside: /proc/self/stat, /proc/self/fd/ ... */
 	RT_IO_DEVICE,    /* /dev/null, zero, full, urandom: made inside */
+	RT_IO_MEMORY,    /* memfd_create, /dev/shm/NAME: memory.c */
 	RT_IO_PIPE,
 	RT_IO_EVENTFD,
 	RT_IO_TIMERFD,
@@ -80,6 +81,7 @@ struct rt_io_virtual {
 	int32_t  tid;                /* whose it is; 0: the process' */
 	const char *name;            /* of the image's: the same on every host. A path, or a name below the process' directory */
 };
+struct rt_io_memory { uint32_t object; uint64_t position; };     /* object: object.h's */
 struct rt_io_pipe { uint32_t peer; uint32_t writer; };           /* peer: description of the other end, 0 when closed */
 struct rt_io_eventfd { uint32_t flags; };
 struct rt_io_timerfd {
@@ -139,6 +141,7 @@ struct rt_io_ofd {
 		struct rt_io_file file;
 		struct rt_io_dir dir;
 		struct rt_io_virtual virt;
+		struct rt_io_memory memory;
 		struct rt_io_pipe pipe;
 		struct rt_io_eventfd event;
 		struct rt_io_timerfd timer;
@@ -459,6 +462,26 @@ long rt_io_mask(struct rt_thread *t, uint64_t app_mask, uint64_t size);
 /* ---- event.c ------------------------------------------------------------------------------------------------ */
 long rt_io_timer_read(struct rt_io_ofd *ofd, struct rt_io_span *span);
 int  rt_io_timer_arm(struct rt_io_ofd *ofd);
+
+/* ---- memory.c ---------------------------------------------------------------------------------------------- */
+/* Names in /dev/shm. True: it is one, and *ret the call's result. */
+bool rt_io_memory_named(const char *path);
+bool rt_io_memory_open(const char *path, uint32_t flags, uint64_t mode, long *ret);
+bool rt_io_memory_unlink(const char *path, long *ret);
+bool rt_io_memory_link(const char *from, const char *to, long *ret);
+bool rt_io_memory_stat_name(const char *path, struct stat *ret_stat, long *ret);
+/* A new description of the same. */
+long rt_io_memory_again(const struct rt_io_ofd *ofd, uint32_t flags);
+void rt_io_memory_closing(const struct rt_io_ofd *ofd);
+long rt_io_memory_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+long rt_io_memory_write(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+long rt_io_memory_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence);
+long rt_io_memory_resize(struct rt_io_ofd *ofd, int64_t size);
+long rt_io_memory_allocate(struct rt_io_ofd *ofd, uint32_t mode, int64_t offset, int64_t size);
+long rt_io_memory_seals(struct rt_io_ofd *ofd, bool add, uint64_t seals);
+long rt_io_memory_chmod(const struct rt_io_ofd *ofd, uint32_t mode);
+void rt_io_memory_stat(const struct rt_io_ofd *ofd, struct stat *ret);
+void rt_io_memory_link_text(const struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- signalfd.c -------------------------------------------------------------------------------------------- */
 long rt_io_signalfd_read(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span);

@@ -189,7 +189,7 @@ static long locate(struct rt_io_path *path, enum where *ret_where, struct rt_io_
 		memcpy(text, path->text, sizeof text);
 		*ret_where = AT_NAME;
 		if (!rt_io_own_decode(text, &own)) {
-			*ret_where = rt_io_virtual_named(text) ? INSIDE : AT_NAME;
+			*ret_where = rt_io_virtual_named(text) || rt_io_memory_named(text) ? INSIDE : AT_NAME;
 			return join(path->real, text, "");
 		}
 		switch (own.node) {

@@ -60,6 +60,8 @@ static long read_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_s
 
 	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
 		return rt_io_virtual_read(ofd, span, offset);
+	if (ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_read(ofd, span, offset);
 	if (ofd->kind == RT_IO_TIMERFD)
 		return rt_io_timer_read(ofd, span);
 	if (ofd->kind == RT_IO_SIGNALFD)
@@ -112,6 +114,8 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 
 	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
 		return rt_io_virtual_write(ofd, span, offset);
+	if (ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_write(ofd, span, offset);
 	if (ofd->kind == RT_IO_SIGNALFD)
 		return -EINVAL;
 	if (rt_io_vaulted(ofd))

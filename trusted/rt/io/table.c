@@ -180,6 +180,9 @@ static void destroy(struct rt_io_ofd *ofd)
 	case RT_IO_SOCKET:
 		socket_closing(ofd);
 		break;
+	case RT_IO_MEMORY:
+		rt_io_memory_closing(ofd);
+		break;
 	case RT_IO_SIGNALFD:
 		rt_io_signalfd_closing(ofd);
 		break;
@@ -439,6 +442,8 @@ static long sys_fcntl(struct rt_thread *t)
 		return rt_io_set_status(ofd, (uint32_t)t->arg[2]);
 	case F_GETOWN: case F_SETOWN: case F_GETOWN_EX: case F_SETOWN_EX: case F_GETSIG: case F_SETSIG:
 		return rt_io_async_call(ofd, (uint32_t)t->arg[1], (uint64_t)t->arg[2]);
+	case F_ADD_SEALS: case F_GET_SEALS:
+		return ofd->kind == RT_IO_MEMORY ? rt_io_memory_seals(ofd, t->arg[1] == F_ADD_SEALS, (uint64_t)t->arg[2]) : -EINVAL;
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		return pipe_size(ofd, t->arg[1], t->arg[2]);
