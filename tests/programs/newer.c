@@ -51,20 +51,33 @@ static void opening(const char *path)
 	printf(" none %s\n", name(openat2_("/nothing/there", O_RDONLY, 0, 0, 0, 24)));
 }
 
+/* musl 1.2.3 has no functions for these. */
+static long preadv2_(int fd, const struct iovec *iov, int count, long offset, int flags)
+{
+	return syscall(SYS_preadv2, fd, iov, count, offset, 0, flags);
+}
+
+static long pwritev2_(int fd, const struct iovec *iov, int count, long offset, int flags)
+{
+	return syscall(SYS_pwritev2, fd, iov, count, offset, 0, flags);
+}
+
+enum { HIPRI = 1, DSYNC = 2, SYNC = 4 };
+
 static void vectors(const char *path)
 {
 	char a[4] = "", b[4] = "";
 	struct iovec out[2] = { { "abc", 3 }, { "def", 3 } }, in[2] = { { a, 3 }, { b, 3 } };
 	int fd = open(path, O_RDWR | O_TRUNC), p[2];
 
-	printf("pwritev2 %ld", (long)pwritev2(fd, out, 2, 0, RWF_DSYNC));
-	printf(" %ld", (long)pwritev2(fd, out, 1, -1, RWF_SYNC | RWF_HIPRI));
-	printf(" preadv2 %ld", (long)preadv2(fd, in, 2, 0, RWF_HIPRI));
+	printf("pwritev2 %ld", pwritev2_(fd, out, 2, 0, DSYNC));
+	printf(" %ld", pwritev2_(fd, out, 1, -1, SYNC | HIPRI));
+	printf(" preadv2 %ld", preadv2_(fd, in, 2, 0, HIPRI));
 	printf(" %s%s", a, b);
-	printf(" %ld %s", (long)preadv2(fd, in, 1, -1, 0), a);
-	printf(" unknown %s %s\n", name(preadv2(fd, in, 1, 0, 1 << 20)), name(pwritev2(fd, out, 1, 0, 1 << 20)));
+	printf(" %ld %s", preadv2_(fd, in, 1, -1, 0), a);
+	printf(" unknown %s %s\n", name(preadv2_(fd, in, 1, 0, 1 << 20)), name(pwritev2_(fd, out, 1, 0, 1 << 20)));
 	pipe(p);
-	printf("of a pipe: %s\n", name(preadv2(p[0], in, 1, 0, 0)));
+	printf("of a pipe: %s\n", name(preadv2_(p[0], in, 1, 0, 0)));
 	close(p[0]);
 	close(p[1]);
 	close(fd);

@@ -4,7 +4,6 @@
  * shared memory that are written, attached and detached all the time.
  *     ipc SECONDS      prints "beat" lines, then "intact" or what was wrong
  */
-#define _GNU_SOURCE
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>

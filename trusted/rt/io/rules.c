@@ -256,7 +256,7 @@ static long permit(const struct rt_io_path *path, enum rt_io_want want, enum whe
 		tell_refused(where == AT_NAME ? path->real : path->text);
 		return -EACCES;
 	}
-	return want == RT_IO_CHANGE && ((path->verdict != OM_LAUNCH_IS_ALLOWED && path->verdict != OM_LAUNCH_IS_ENCRYPTED) || where == INSIDE) ? -EACCES : 0;
+	return want == RT_IO_CHANGE && ((path->verdict != OM_LAUNCH_IS_ALLOWED && path->verdict != OM_LAUNCH_IS_ENCRYPTED) || (where == INSIDE && !rt_io_memory_named(path->text))) ? -EACCES : 0;
 }
 
 /* ---- for path.c ------------------------------------------------------------------------------------------------------------------- */
