@@ -2,7 +2,7 @@
 /*
  * What a program shares with itself, across moves: threads that wait for signals on a descriptor and for System V semaphores, and segments of
  * shared memory that are written, attached and detached all the time.
- *     ipc SECONDS      prints "beat" lines, then "intact" or what was wrong
+ *     ipc              prints "beat" lines until SIGTERM comes, then "intact" or what was wrong
  */
 #include <errno.h>
 #include <poll.h>
@@ -117,15 +117,25 @@ static void wait_read(unsigned value)
 		CHECK(atomic_load(&signals_read[to]) > value, "reader %d waits for signal %u", to, value);
 }
 
-int main(int argc, char **argv)
+static volatile sig_atomic_t asked;
+
+static void on_term(int signo)
 {
-	int seconds = argc > 1 ? atoi(argv[1]) : 5;
+	asked = signo;
+}
+
+int main(void)
+{
 	pthread_t threads[6];
 	unsigned value = 0, last[3] = { 0 };
-	time_t end, beat = 0;
-	sigset_t set;
+	time_t beat = 0;
+	sigset_t set, term;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &term, NULL);        /* of the others */
+	signal(SIGTERM, on_term);
 	sem = semget(IPC_PRIVATE, 3, 0600);
 	CHECK(sem >= 0 && operate(0, 1) == 0, "semget");
 	sigemptyset(&set);
@@ -145,8 +155,8 @@ int main(int argc, char **argv)
 	pthread_create(&threads[2], NULL, share, NULL);
 	for (int i = 0; i < 3; i++)
 		pthread_create(&threads[3 + i], NULL, listen_to, (void *)(intptr_t)i);
-	end = time(NULL) + seconds;
-	for (; time(NULL) < end && !atomic_load(&wrong); value++) {
+	pthread_sigmask(SIG_UNBLOCK, &term, NULL);
+	for (; !asked && !atomic_load(&wrong); value++) {
 		for (int to = 0; to < 3; to++)
 			send(to, value);
 		wait_read(value);
