@@ -65,19 +65,20 @@ static const char *shm_name(int i)
 {
 	static char name[64];
 
-	snprintf(name, sizeof name, "/optmig-states-%d-%s", getpid(), text(i));
+	snprintf(name, sizeof name, "/dev/shm/optmig-states-%d-%s", getpid(), text(i));
 	return name;
 }
 
 static void do_shmopen(void)
 {
-	if (put(1, shm_open(shm_name(2), O_RDWR | O_CREAT, 0600), REGULAR))
+	/* The flags of shm_open() are not the same in all libcs. */
+	if (put(1, open(shm_name(2), O_RDWR | O_CREAT | O_CLOEXEC, 0600), REGULAR))
 		say("ok");
 }
 
 static void do_shmunlink(void)
 {
-	say("%s", result(shm_unlink(shm_name(1))));
+	say("%s", result(unlink(shm_name(1))));
 }
 
 /* ---- shared memory ------------------------------------------------------------------------------------------------------- */
