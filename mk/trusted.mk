@@ -55,7 +55,7 @@ $(B)/tests/programs/%.verify: tests/programs/%.c $(TOOLCHAIN) $(SYSROOT_VERIFY)/
 $(B)/tests/programs/%.native: tests/programs/%.c | deps
 	@mkdir -p $(@D)
 	$(CLANG) -O2 -std=gnu17 $< -lpthread -o $@
-RT_PROGRAMS_NATIVE := proc calls mapped sigqueue clocks
+RT_PROGRAMS_NATIVE := proc calls mapped sigqueue clocks signalfd sysv newer shared
 $(foreach p,$(RT_PROGRAMS_NATIVE),$(eval $(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test: $(B)/tests/programs/$(p).native))
 TESTS += tests/integration/kept $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test)
 .SECONDARY: $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p) $(B)/tests/programs/$(p).verify)

@@ -28,7 +28,7 @@
 /*
  * Arguments: f descriptor, v small number, V any number, p path, g 512 bytes (or NULL, or no address), b and i a buffer
  * (filled) whose size is n, a buffer whose size l points to, A address with its size L, o iovec (filled) with count c,
- * m message header, W array of them with count c, P poll list, e room for events, E an event, t a time, k 128.
+ * m message header, W array of them with count c, P poll list, e room for events, E an event, t a time, k 128, 8 itself.
  */
 static const struct { uint16_t nr; const char *shape; } shapes[] = {
 	{ SYS_read, "fbn" }, { SYS_write, "fbn" }, { SYS_pread64, "fbnv" }, { SYS_pwrite64, "fbnv" }, { SYS_readv, "foc" },
@@ -44,7 +44,7 @@ static const struct { uint16_t nr; const char *shape; } shapes[] = {
 	{ SYS_timerfd_create, "vV" }, { SYS_timerfd_settime, "fvgg" }, { SYS_timerfd_gettime, "fg" }, { SYS_sched_getaffinity, "0kg" },
 	{ SYS_getgroups, "kg" }, { SYS_clock_gettime, "vg" }, { SYS_close_range, "vv0" }, { SYS_dup2, "ff" }, { SYS_dup3, "ffV" },
 	{ SYS_sendfile, "ffgV" }, { SYS_copy_file_range, "fgfgVv" }, { SYS_chdir, "p" }, { SYS_rename, "pp" }, { SYS_unlink, "p" },
-	{ SYS_lseek, "fVv" }, { SYS_listen, "fv" }, { SYS_epoll_create1, "0" }, { SYS_eventfd2, "vV" },
+	{ SYS_lseek, "fVv" }, { SYS_listen, "fv" }, { SYS_epoll_create1, "0" }, { SYS_eventfd2, "vV" }, { SYS_signalfd4, "fg8V" },
 };
 
 static struct call {
@@ -210,6 +210,7 @@ static long argument(char letter)
 	case 'L': return (long)call.address_size;
 	case 'c': return (long)call.count;
 	case 'k': return 128;
+	case '8': return 8;
 	case 'a': case 'A': case 'l': return address_argument(letter);
 	case 'E':
 		event = keep(sizeof *event);

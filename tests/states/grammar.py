@@ -21,7 +21,7 @@ TAGS = {
     "event": "eventfd", "timer": "timerfd", "timer-past": "timerfd set in the past", "epoll": "sets of events", "epoll-oneshot": "EPOLLONESHOT", "epoll-edge": "EPOLLET",
     "epoll-exclusive": "EPOLLEXCLUSIVE", "epoll-nested": "sets of sets",
     "file": "files", "file-names": "files renamed, or with a name less", "lock": "locks", "dir": "directories", "process": "umask and working directory",
-    "signal": "signals", "itimer": "timers that signal", "async": "O_ASYNC",
+    "signal": "signals", "sigfd": "descriptors for signals", "memfd": "files that are memory", "shm": "System V shared memory", "sem": "System V semaphores", "itimer": "timers that signal", "async": "O_ASYNC",
     "memory": "mappings", "protect": "read-only memory", "map-file": "private mappings of files",
     "thread": "threads that wait",
 }
@@ -40,7 +40,7 @@ GENERAL = [o for o in OPTIONS if o.startswith("SO_") and o not in ("SO_PASSCRED"
 GROUPS = ["239.1.1.1", "239.1.1.2", "239.1.1.3", "239.1.1.4"]
 SIGNALS = ["USR1", "USR2", "HUP", "ALRM", "RT"]
 # Those that many programs have come more often.
-TOPICS = {"pipe": 2, "pair": 3, "unix": 2, "tcp": 4, "peer": 4, "udp": 2, "event": 1, "timer": 2, "epoll": 3, "file": 2, "lock": 1, "dir": 1, "process": 1, "signal": 2,
+TOPICS = {"pipe": 2, "pair": 3, "unix": 2, "tcp": 4, "peer": 4, "udp": 2, "event": 1, "timer": 2, "epoll": 3, "file": 2, "lock": 1, "dir": 1, "process": 1, "signal": 2, "sigfd": 2, "memfd": 1, "shm": 1, "sem": 1,
           "itimer": 1, "async": 1, "memory": 2, "thread": 2}
 
 
@@ -508,6 +508,58 @@ class Script:
             if blocked and self.random.random() < 0.3:
                 self.say("move")
                 self.say(self.pick("take", "mask"), signal, 0)
+
+    def memfd(self):
+        s, name = self.slot(), self.name("m")
+        named = self.random.random() < 0.5
+        self.say(*(("shmopen", s, name) if named else ("memfd", s)))
+        act = [lambda: self.say("fwrite", s, self.size(), self.pick("a", "b")), lambda: self.say("fread", s, self.size()),
+               lambda: self.say("seek", s, self.pick(0, 1, 100, 5000), self.pick("s", "s", "c", "e")), lambda: self.say("trunc", s, self.pick(0, 10, 5000, 60000))]
+        self.some(6, *act)
+        if named and self.random.random() < 0.5:
+            self.say("shmopen", self.slot(), name)
+        if named:
+            self.say("shmunlink", name)
+        if self.random.random() < 0.3:
+            self.say("dup", s, self.slot())
+        self.some(3, *act)
+
+    def sigfd(self):
+        s, signals = self.slot(), self.random.sample(SIGNALS, 2)
+        for signal in signals:
+            self.say("mask", signal, 1)
+        self.say("sigfd", s, *signals)
+        e = self.slot() if self.on("epoll", 0.6) else None
+        if e is not None:
+            self.say("epoll", e)
+            self.say("eadd", e, s, self.events() or "i")
+        send = lambda: self.say("send", self.random.choice(signals), self.pick("k", "q", "t"), self.pick(5, -7))
+        self.some(5, send, send, lambda: self.say("sigread", s), lambda: self.say("take", self.random.choice(signals)),
+                  *([lambda: self.say("ewait", e)] if e is not None else []))
+        if self.random.random() < 0.2:
+            self.say("sigfd", s, self.random.choice(SIGNALS))
+        if self.random.random() < 0.2:
+            self.say("dup", s, self.slot())
+        self.some(2, send, lambda: self.say("block", s, self.pick(0, 1)))
+
+    def shm(self):
+        i = self.pick(0, 1, 2)
+        self.say("shm", i, self.pick(1, 3, 200))
+        self.say("shmat", i)
+        put = lambda: self.say("shmput", i, self.random.randint(0, 200), self.random.randint(1, 200))
+        self.some(5, put, put, lambda: self.say("shmdt", i), lambda: self.say("shmat", i))
+        if self.random.random() < 0.4:
+            self.say("move")
+        self.some(3, put, lambda: self.say("shmdt", i), lambda: self.say("shmat", i))
+        if self.random.random() < 0.3:
+            self.say("shmrm", i)
+
+    def sem(self):
+        i = self.pick(0, 1)
+        self.say("sem", i)
+        self.some(8, *[lambda: self.say("semop", i, self.random.randint(0, 4), self.pick(1, 3, -1, -2, 0, 30000))] * 3)
+        if self.random.random() < 0.15:
+            self.say("semrm", i)
 
     def itimer(self):
         if self.random.random() < 0.5:

@@ -61,6 +61,13 @@ RT_UNTRUSTED void *rt_ub_alloc(size_t size)
 	return at;
 }
 
+RT_UNTRUSTED uint64_t *rt_ub_last_word(void)
+{
+	struct rt_tcb *tcb = rt_self();
+
+	return (RT_UNTRUSTED uint64_t *)((RT_UNTRUSTED char *)rt_tbuf(tcb) + OM_TBUF_DATA + data_size(tcb)) - 1;
+}
+
 size_t rt_ub_left(void)
 {
 	struct rt_tcb *tcb = rt_self();

@@ -202,6 +202,165 @@ static long set_deadline(struct rt_thread *t, uint64_t timeout, bool relative, b
 	return 0;
 }
 
+/* ---- mutexes whose word says who has them (FUTEX_LOCK_PI) -------------------------------------------------------------------- */
+
+/*
+ * The word is changed by the program, too, so only by compare and exchange. Who waits stands in the queue before the word says so; who
+ * unlocks takes the first one off, writes it into the word and wakes it. futex_woken is HANDED_OVER meanwhile: a waiter that runs out of
+ * time then waits for those few instructions.
+ *
+ * Priorities are the host's to give, and are not lent.
+ */
+#define HANDED_OVER 2u
+
+struct exchange { uint32_t *word, before, after; bool done; };
+
+static void store_exchange(void *argument)
+{
+	struct exchange *x = argument;
+
+	x->done = __atomic_compare_exchange_n(x->word, &x->before, x->after, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* From *seen to `after`; false: *seen is what is there. Return: 0 or -EFAULT. */
+static long exchange(uint64_t address, uint32_t *seen, uint32_t after, bool *ret_done)
+{
+	struct exchange x = { (uint32_t *)address, *seen, after, false };
+	long r = rt_app_store(address, sizeof(uint32_t), store_exchange, &x);
+
+	*seen = x.before;
+	*ret_done = r == 0 && x.done;
+	return r;
+}
+
+/* Takes it if nobody has it: 1. 0: *ret_seen has an owner, or -errno. */
+static long take_free(const struct rt_thread *t, uint64_t address, uint32_t *ret_seen)
+{
+	uint32_t seen = 0;
+	bool done;
+
+	for (;;) {
+		long r = exchange(address, &seen, (seen & FUTEX_OWNER_DIED) | (uint32_t)t->tid, &done);
+
+		if (r < 0 || done)
+			return r < 0 ? r : 1;
+		if (seen & FUTEX_TID_MASK)
+			break;
+	}
+	*ret_seen = seen;
+	return (seen & FUTEX_TID_MASK) == (uint32_t)t->tid ? -EDEADLK : 0;
+}
+
+/* Off the queue; true if the mutex was handed over to us just before. */
+static bool leave_pi(struct rt_thread *t)
+{
+	const bool handed = leave_queue(t);
+
+	while (handed && atomic_load((_Atomic uint32_t *)&t->futex_woken) == HANDED_OVER)
+		rt_yield();
+	t->futex_woken = 0;
+	return handed;
+}
+
+static bool owns(const struct rt_thread *t, uint64_t address)
+{
+	uint32_t seen;
+
+	return rt_app_get(&seen, address, sizeof seen) == 0 && (seen & FUTEX_TID_MASK) == (uint32_t)t->tid;
+}
+
+/* In the queue, and the word says that somebody is; 1: it is ours. */
+static long announce(struct rt_thread *t, uint64_t address, uint32_t seen)
+{
+	struct bucket *b = bucket_of(address);
+	bool done = false;
+	long r = 0;
+
+	t->futex_bits = ~0u;
+	rt_lock(&b->lock);
+	enqueue(b, t, address);
+	rt_unlock(&b->lock);
+	while (r == 0 && !done && seen & FUTEX_TID_MASK)
+		r = exchange(address, &seen, seen | FUTEX_WAITERS, &done);
+	if (r == 0 && done)
+		return 0;
+	return leave_pi(t) && owns(t, address) ? 1 : r < 0 ? r : -EAGAIN;
+}
+
+static long lock_pi(struct rt_thread *t, uint64_t address)
+{
+	for (;;) {
+		uint32_t seen = 0;
+		long r = 0;
+
+		if (!t->futex_addr && !t->futex_woken) {
+			r = take_free(t, address, &seen);
+			if (r == 0)
+				r = announce(t, address, seen);
+			if (r == -EAGAIN)
+				continue;
+			if (r)
+				return r < 0 ? r : 0;
+		}
+		while (atomic_load((_Atomic uint32_t *)&t->futex_woken) != 1 && r == 0) {
+			if (t->deadline_ns && rt_monotonic_ns() >= t->deadline_ns)
+				r = -ETIMEDOUT;
+			else if (rt_signal_interrupts(t))
+				r = -EINTR;
+			else
+				rt_park_until(t->deadline_ns);
+		}
+		if (leave_pi(t) && owns(t, address))
+			return 0;
+		if (r < 0)
+			return r;
+	}
+}
+
+/* The first waiter, off its queue; NULL: there is none. */
+static struct rt_thread *first_waiter(struct bucket *b, uint64_t address, bool *ret_more)
+{
+	struct rt_thread *found = NULL;
+
+	*ret_more = false;
+	rt_lock(&b->lock);
+	for (struct rt_thread *t = thread_at(b->head), *next; t && !*ret_more; t = next) {
+		next = thread_at(t->futex_next);
+		if (t->futex_addr != address)
+			continue;
+		*ret_more = found != NULL;
+		if (found)
+			break;
+		found = t;
+		atomic_store_explicit((_Atomic uint32_t *)&t->futex_woken, HANDED_OVER, memory_order_release);
+		dequeue(b, t);
+	}
+	rt_unlock(&b->lock);
+	return found;
+}
+
+static long unlock_pi(struct rt_thread *t, uint64_t address)
+{
+	struct rt_thread *next;
+	bool more, done = false;
+	uint32_t seen, slot;
+	long r = rt_app_get(&seen, address, sizeof seen);
+
+	if (r < 0)
+		return r;
+	if ((seen & FUTEX_TID_MASK) != (uint32_t)t->tid)
+		return -EPERM;
+	next = first_waiter(bucket_of(address), address, &more);
+	while (r == 0 && !done)
+		r = exchange(address, &seen, next ? (uint32_t)next->tid | (more ? FUTEX_WAITERS : 0) : 0, &done);
+	if (next) {
+		slot = next->slot;
+		atomic_store_explicit((_Atomic uint32_t *)&next->futex_woken, 1, memory_order_release);
+		rt_unpark(slot);
+	}
+	return r;
+}
+
 static uint32_t wake_count(long count)
 {
 	return (int32_t)count < 0 ? 0x7fffffffu : (uint32_t)count;
@@ -232,8 +391,17 @@ static long sys_futex(struct rt_thread *t)
 		return futex_requeue(address, wake_count(t->arg[2]), wake_count(t->arg[3]), second);
 	case FUTEX_REQUEUE:
 		return futex_requeue(address, wake_count(t->arg[2]), wake_count(t->arg[3]), second);
+	case FUTEX_LOCK_PI:
+	case FUTEX_LOCK_PI2:
+		r = set_deadline(t, (uint64_t)t->arg[3], false, operation == FUTEX_LOCK_PI || t->arg[1] & FUTEX_CLOCK_REALTIME);
+		return r < 0 ? r : lock_pi(t, address);
+	case FUTEX_TRYLOCK_PI:
+		r = take_free(t, address, &seen);
+		return r == 0 ? -EAGAIN : r < 0 ? r : 0;
+	case FUTEX_UNLOCK_PI:
+		return unlock_pi(t, address);
 	default:
-		return -ENOSYS; /* among them the PI operations: libc does without */
+		return -ENOSYS; /* among them requeueing to such a mutex: libc does without */
 	}
 }
 

@@ -58,6 +58,18 @@ long rt_host(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64
 	return checked(rt_hostcall(OM_HC_SYSCALL, 0, (uint32_t)nr, arg));
 }
 
+long rt_host_word(long nr, uint64_t host_fd, uint64_t value)
+{
+	RT_UNTRUSTED uint64_t *word = rt_ub_last_word();
+	const uint64_t before = rt_ub_read64(word);
+	long result;
+
+	rt_ub_write64(word, value);
+	result = rt_host(nr, host_fd, (uint64_t)word, sizeof value, 0, 0, 0);
+	rt_ub_write64(word, before);
+	return result;
+}
+
 /* Shall this call be given up? Parks if the program is to stop. */
 static bool interrupted(void)
 {

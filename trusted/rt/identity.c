@@ -356,7 +356,6 @@ const struct rt_syscall_entry rt_syscalls_identity[] = {
 	{ __NR_sched_getaffinity, RT_SYS_INSIDE, sys_getaffinity },
 	{ __NR_sched_setaffinity, RT_SYS_INSIDE, sys_ok },
 	{ __NR_getcpu, RT_SYS_INSIDE, sys_getcpu },
-	{ __NR_membarrier, RT_SYS_INSIDE, sys_enosys },
 	{ __NR_rseq, RT_SYS_INSIDE, sys_enosys },
 	{ 0, 0, NULL },
 };

@@ -74,6 +74,7 @@ bool     rt_tbuf_ok(const RT_UNTRUSTED struct om_tbuf *tbuf, uint64_t size);
 /* Fields of this slot's tbuf, whichever of the two is in use. */
 void     rt_tbuf_finish(struct rt_tcb *tcb, enum om_exit how, const uint64_t *arg, unsigned count);
 void     rt_tbuf_set_ret(struct rt_tcb *tcb, int64_t ret);
+RT_UNTRUSTED uint64_t *rt_ub_last_word(void);        /* of the data */
 static inline RT_UNTRUSTED struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in_exception ? tcb->exc_tbuf : tcb->tbuf; }
 
 /* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
@@ -191,6 +192,8 @@ enum rt_sigqueue_result rt_sigqueue_add(struct rt_thread *t, const struct rt_sig
 bool rt_sigqueue_take(struct rt_thread *t, int signo, struct rt_siginfo *ret_info);   /* false: there is none */
 void rt_sigqueue_drop(uint64_t bit);                 /* everywhere: the signal is ignored from now on */
 void rt_sigqueue_forget(struct rt_thread *t);        /* a new thread, or one that ends */
+/* One of the signals in `set`, the thread's own first, lowest number first; 0 if there is none. */
+int rt_signal_take(struct rt_thread *t, uint64_t set, struct rt_siginfo *ret_info);
 void rt_sigqueue_limit(uint64_t soft_limit);         /* RLIMIT_SIGPENDING, at most RT_SIGQUEUE_MAX */
 /* At the end of a system call with its result; returns the result, unless a handler is entered. */
 long rt_signal_leave(struct rt_thread *t, long result);

@@ -11,9 +11,11 @@
 #include <stdint.h>
 
 /* ---- io/mapped.c ------------------------------------------------------------------------------------------------------- */
-enum { RT_IO_MAP_FILE = 0, RT_IO_MAP_ZEROS = 1 };    /* ZEROS: /dev/zero */
+enum { RT_IO_MAP_FILE = 0, RT_IO_MAP_ZEROS = 1, RT_IO_MAP_MEMORY = 2 };    /* ZEROS: /dev/zero; MEMORY: an object */
 /* What a mapping of fd would show, or a negative errno. */
 long rt_io_map_check(int fd, bool shared, bool writing);
+/* The object behind fd (io/memory.c), or 0 and a negative errno. No reference is taken. */
+uint32_t rt_io_map_object(int fd, bool writing, long *ret_error);
 uint32_t rt_io_map_hold(int fd);                     /* 0: it is not a regular file any more */
 void rt_io_map_again(uint32_t file);                 /* one more reference */
 void rt_io_map_put(uint32_t file);

@@ -8,9 +8,11 @@
  *   - PROT_NONE on touched pages refuses writes only (edmm.c).
  */
 #include "rt/internal.h"
+#include "rt/ipc.h"
 #include "rt/libmem.h"
 #include "rt/mapped.h"
 #include "rt/mem.h"
+#include "rt/object.h"
 
 #define EAGER_MAX  (128u * 1024)
 #define MOVE_PIECE (256u * 1024)
@@ -35,17 +37,28 @@ static bool decode_heap(uint64_t address, uint64_t size, uint64_t *ret_index, ui
 		rt_in_heap(rt_page_address(*ret_index + *ret_count - 1));
 }
 
+/* Pages that have content without being mapped, too. */
+static bool has_shared(uint64_t index, uint64_t count)
+{
+	return rt_shm_given_up(index, count, false) || rt_object_given_up(index, count, false);
+}
+
 /* Scratch: rt_mem_release's. What it has given back may be another thread's mapping by the time the call is run again: nothing
  * but the rest of the pages is touched then. */
 static long unmap(struct rt_thread *t, uint64_t address, uint64_t size)
 {
 	uint64_t index, count;
+	long shared;
 
 	if ((address & (OM_PAGE_SIZE - 1)) || size == 0 || address + size < address)
 		return -EINVAL;
 	if (!decode_heap(address, size, &index, &count))
 		return rt_untrusted_ok((void *)address, size) ? 0 : -EINVAL; /* nothing of ours is mapped outside */
 	if (!t->syscall_scratch[3]) {
+		shared = rt_shm_given_up(index, count, true);
+		shared = shared ? shared : rt_object_given_up(index, count, true);
+		if (shared)
+			return shared < 0 ? shared : 0;
 		rt_mapped_forget(index, count);
 		rt_memlock_set(index, count, false);
 	}
@@ -77,7 +90,7 @@ static long place_pages(struct rt_thread *t, uint64_t hint, uint64_t size, uint8
 	if (flags & MAP_FIXED_NOREPLACE)
 		return rt_mem_claim_at(index, count, protection) ? (long)hint : -EEXIST;
 	if (fixed) {
-		if (!rt_mem_may_replace(index, count))
+		if (!rt_mem_may_replace(index, count) || has_shared(index, count))
 			return -ENOMEM;
 		rt_mapped_forget(index, count);
 		rt_mem_replace(t, index, count, protection);
@@ -180,6 +193,48 @@ static long map_file(struct rt_thread *t, long prot)
 	return (long)t->syscall_scratch[0];
 }
 
+/* What a private mapping of an object shows is its own. */
+static long copy_object(uint32_t object, uint64_t address, uint64_t size, uint64_t offset)
+{
+	uint8_t piece[1024];
+	uint64_t done = 0;
+	long got = 0;
+
+	while (done < size && (got = rt_object_read(object, offset + done, piece, size - done < sizeof piece ? size - done : sizeof piece)) > 0) {
+		if (rt_app_put(address + done, piece, (size_t)got) < 0)
+			return -EFAULT;
+		done += (uint64_t)got;
+	}
+	return got < 0 ? got : 0;
+}
+
+/* Cannot be stopped in the middle. */
+static long map_memory(struct rt_thread *t, long prot)
+{
+	const uint64_t size = (uint64_t)t->arg[1], offset = (uint64_t)t->arg[5];
+	const bool shared = (t->arg[3] & MAP_TYPE) != MAP_PRIVATE, fixed = t->arg[3] & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+	const uint8_t protection = rt_mem_protection(prot);
+	uint32_t object;
+	long r, error;
+
+	object = rt_io_map_object((int)t->arg[4], shared && prot & PROT_WRITE, &error);
+	if (!object)
+		return error;
+	if (shared)
+		return rt_object_map(object, offset >> 12, rt_page_up(size) >> 12, prot & PROT_WRITE, fixed ? (uint64_t)t->arg[0] : 0);
+	r = place(t, (uint64_t)t->arg[0], size, RT_PAGE_R | RT_PAGE_W, t->arg[3]);
+	if (r < 0)
+		return r;
+	error = copy_object(object, (uint64_t)r, size, offset);
+	if (error < 0) {
+		rt_mem_unmap((uint64_t)r, size);
+		return error;
+	}
+	if (!(protection & RT_PAGE_W))
+		rt_mem_protect(rt_page_index((uint64_t)r), rt_page_up(size) >> 12, protection);
+	return r;
+}
+
 static long sys_mmap(struct rt_thread *t)
 {
 	uint64_t size = (uint64_t)t->arg[1];
@@ -200,6 +255,8 @@ static long sys_mmap(struct rt_thread *t)
 		return -ENOMEM;
 	if (prot & PROT_EXEC)
 		return -EACCES;
+	if (what == RT_IO_MAP_MEMORY)
+		return map_memory(t, prot);
 	if (what == RT_IO_MAP_ZEROS)
 		return place(t, (uint64_t)t->arg[0], size, rt_mem_protection(prot), flags);
 	return map_file(t, prot);
@@ -284,6 +341,8 @@ static long sys_madvise(struct rt_thread *t)
 		return -EINVAL;
 	if (advice == MADV_FREE && rt_mapped_gap(index, count) < count)
 		return -EINVAL;
+	if (has_shared(index, count))
+		return 0;                          /* shared memory keeps what was written */
 	if (!decode_heap(address, (uint64_t)t->arg[1], &index, &count))
 		return dontneed_image(address, count << 12);
 	r = renew(t, index, count, true);
@@ -528,6 +587,8 @@ static long sys_mremap(struct rt_thread *t)
 		return -EINVAL;
 	if (!rt_mem_all_mapped(index, count))
 		return -EFAULT;
+	if (has_shared(index, count))
+		return -EINVAL;
 	if (((flags & MREMAP_FIXED) || new_size > old_size) && !one_piece(index, count, &protection))
 		return -EFAULT;                    /* since 6.17 Linux would move several, if they keep their size */
 	if (new_size > rt_image->heap_size)

@@ -194,6 +194,8 @@ long rt_io_vault_sync_all(bool durable);
 void rt_io_vault_drop_all(void);
 /* A Linux system call by the host that does not block for long; ret is checked to be >= -4095. */
 long rt_host(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
+/* read or write (@nr) of one word, of which a write has `value`. What the transfer buffer holds, which may be full, it holds afterwards. */
+long  rt_host_word(long nr, uint64_t host_fd, uint64_t value);
 /* One that may block. Parks (never returns) if a stop is requested; -EINTR only if a signal is deliverable;
  * otherwise interrupted calls are issued again. Recompute relative timeouts from deadline_ns: pass fn-style loops
  * through rt_wait_again(). Holding locks here is a bug. */
@@ -341,6 +343,11 @@ bool rt_thread_exists(int32_t tid);
 /* Another signal mask for the rest of this system call (ppoll, sigsuspend, ...): a handler that interrupts the call
  * returns to the old one, and so does the call itself. Once per system call; safe to call again when it is re-run. */
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask);
+#define RT_SIGNALFD_INFO 128u
+/* One of the pending signals of `set`, as struct signalfd_siginfo: it is pending no more. False: there is none. */
+bool rt_signal_fetch(struct rt_thread *self, uint64_t set, uint8_t ret_info[RT_SIGNALFD_INFO]);
+/* Those of `set` that are pending, for the process or for any thread. */
+uint64_t rt_signal_pending_any(uint64_t set);
 
 /* ---- system calls (rt/syscall.c) ---------------------------------------------------------------------------
  * Handlers take the thread with nr and arg[] and return a result or a negative Linux errno. Tables are merged by
@@ -350,9 +357,9 @@ typedef long rt_syscall_fn(struct rt_thread *t);
 struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 #define RT_SYS_INSIDE 1u  /* never leaves the enclave (for statistics) */
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
-	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[], rt_syscalls_sched[];              /* core runtime */
+	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[], rt_syscalls_sched[], rt_syscalls_shm[], rt_syscalls_sem[];              /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
-	rt_syscalls_event[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
+	rt_syscalls_event[], rt_syscalls_signalfd[], rt_syscalls_memfd[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 
 /* ---- facts for /proc and the like (rt/thread.c, mem.c, identity.c) ------------------------------------------- */
 extern int32_t rt_pid;
@@ -398,6 +405,9 @@ void rt_io_forget(void);
 void rt_io_forget_all(void);
 int rt_io_rebuild(char *words, size_t words_size);
 uint64_t rt_io_claim(void);
+/* Signals that some signalfd tells of; and these have come, or have been taken or dropped. May call the host. */
+extern uint64_t rt_io_signalfd_bits;
+void rt_io_signalfd_told(uint64_t bits, bool came);
 /* A descriptor with O_ASYNC is ready, by the host's number of it. Anything may be asked for: no harm but signals. */
 void rt_io_ready(int32_t host_fd, int32_t code, uint64_t band);
 /* Lifts the hold on traffic. On the destination when the program is about to run: its connections go on. On the source

@@ -261,7 +261,46 @@ static long sys_setpriority(struct rt_thread *t)
 	return 0;
 }
 
+/*
+ * All threads have passed a safepoint, or are outside and pass a barrier when they come back: x86 orders what they did before and do after
+ * that with what we did before and do next. Registering costs nothing and is not asked for.
+ */
+static long barrier(void)
+{
+	uint64_t epoch;
+
+	rt_self()->epoch_seen = atomic_load(&rt_epoch);
+	epoch = rt_handshake_begin();
+	do {
+		rt_self()->epoch_seen = atomic_load(&rt_epoch);
+		if (rt_stop_requested())
+			rt_park_self();
+		rt_yield();
+	} while (!rt_handshake_done(epoch));
+	return 0;
+}
+
+static long sys_membarrier(struct rt_thread *t)
+{
+	const long known = MEMBARRIER_GLOBAL | MEMBARRIER_GLOBAL_EXPEDITED | MEMBARRIER_REGISTER_GLOBAL_EXPEDITED |
+		MEMBARRIER_PRIVATE_EXPEDITED | MEMBARRIER_REGISTER_PRIVATE_EXPEDITED;
+
+	if (t->arg[1])
+		return -EINVAL;
+	switch ((int32_t)t->arg[0]) {
+	case MEMBARRIER_QUERY:
+		return known;
+	case MEMBARRIER_GLOBAL: case MEMBARRIER_GLOBAL_EXPEDITED: case MEMBARRIER_PRIVATE_EXPEDITED:
+		return barrier();
+	case MEMBARRIER_REGISTER_GLOBAL_EXPEDITED: case MEMBARRIER_REGISTER_PRIVATE_EXPEDITED:
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
 const struct rt_syscall_entry rt_syscalls_sched[] = {
+	{ __NR_membarrier, 0, sys_membarrier },
 	{ __NR_sched_get_priority_max, RT_SYS_INSIDE, sys_get_priority_max },
 	{ __NR_sched_get_priority_min, RT_SYS_INSIDE, sys_get_priority_min },
 	{ __NR_sched_setscheduler, 0, sys_setscheduler },

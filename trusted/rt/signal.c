@@ -85,12 +85,18 @@ static void wake(struct rt_thread *t)
 		rt_kick(t->slot);
 }
 
+/* Perhaps for a signal that it blocks. */
+static bool waits_for(const struct rt_thread *t, uint64_t bit)
+{
+	return t->nr == __NR_rt_sigtimedwait || ((t->nr == __NR_read || t->nr == __NR_readv) && rt_io_signalfd_bits & bit);
+}
+
 static void wake_one_of_process(uint64_t bit)
 {
 	for (uint32_t slot = rt_image->service_slots; slot < rt_slot_count(); slot++) {
 		struct rt_thread *t = &rt_threads[slot];
 
-		if (runs(t) && (!(t->sig_mask & bit) || t->nr == __NR_rt_sigtimedwait)) {
+		if (runs(t) && (!(t->sig_mask & bit) || waits_for(t, bit))) {
 			wake(t);
 			if (!(t->sig_mask & bit))
 				return;
@@ -118,10 +124,13 @@ enum rt_sigqueue_result rt_signal_post_timer(struct rt_thread *t, const struct r
 	if ((ignored() & bit) && !blocked(t, bit))
 		return RT_SIGQUEUE_THERE;
 	result = rt_sigqueue_add(t, info, timer);
-	if (result == RT_SIGQUEUE_ADDED && t)
+	if (result != RT_SIGQUEUE_ADDED)
+		return result;
+	if (t)
 		wake(t);
-	else if (result == RT_SIGQUEUE_ADDED)
+	else
 		wake_one_of_process(bit);
+	rt_io_signalfd_told(bit, true);
 	return result;
 }
 
@@ -161,8 +170,7 @@ static int first_of(uint64_t set)
 	return set ? __builtin_ctzll(set) + 1 : 0;
 }
 
-/* One of the signals in `set`, the thread's own first, lowest number first; 0 if there is none. */
-static int take(struct rt_thread *t, uint64_t set, struct rt_siginfo *ret_info)
+int rt_signal_take(struct rt_thread *t, uint64_t set, struct rt_siginfo *ret_info)
 {
 	for (;;) {
 		int signo = first_of(pending_of_thread(t) & set);
@@ -201,7 +209,7 @@ bool rt_signal_next(struct rt_thread *t, struct rt_siginfo *ret_info, struct rt_
 {
 	int signo;
 
-	while ((signo = take(t, ~t->sig_mask, ret_info)) != 0) {
+	while ((signo = rt_signal_take(t, ~t->sig_mask, ret_info)) != 0) {
 		uint64_t bit = SIG_BIT(signo);
 		struct rt_sigaction *action = &rt_sigactions[signo];
 
@@ -283,6 +291,7 @@ static long sys_sigaction(struct rt_thread *t)
 			rt_sigqueue_drop(bit);
 	}
 	rt_unlock(&signal_lock);
+	rt_io_signalfd_told(SIG_BIT(signo), false);
 	return t->arg[2] ? rt_app_put((uint64_t)t->arg[2], &old, sizeof old) : 0;
 }
 
@@ -357,7 +366,7 @@ static long sys_sigtimedwait(struct rt_thread *t)
 		t->deadline_ns = ns > INT64_MAX / 2 ? INT64_MAX : rt_monotonic_ns() + ns;
 	}
 	for (;;) {
-		signo = take(t, set, &info);
+		signo = rt_signal_take(t, set, &info);
 		if (signo)
 			return t->arg[1] && put_siginfo((uint64_t)t->arg[1], &info) < 0 ? -EFAULT : signo;
 		if (rt_signal_interrupts(t))

@@ -195,6 +195,7 @@ bool rt_sigqueue_take(struct rt_thread *t, int signo, struct rt_siginfo *ret_inf
 		ret_info->a |= (uint64_t)overrun << 32;
 	if (pending && !t && signo == SIGALRM)
 		rt_alarm_taken();
+	rt_io_signalfd_told(SIG_BIT(signo), false);
 	return pending;
 }
 

@@ -61,14 +61,43 @@ void rt_syscall_boot(void)
 	add(rt_syscalls_identity);
 	add(rt_syscalls_creds);
 	add(rt_syscalls_sched);
+	add(rt_syscalls_shm);
+	add(rt_syscalls_sem);
 	add(rt_syscalls_file);
 	add(rt_syscalls_fd);
 	add(rt_syscalls_socket);
 	add(rt_syscalls_poll);
 	add(rt_syscalls_event);
+	add(rt_syscalls_signalfd);
+	add(rt_syscalls_memfd);
 	add(rt_syscalls_path);
 	add(rt_syscalls_rw);
 	add(rt_syscalls_epoll);
+}
+
+/* What programs look for and do without: why it is not there. */
+static const struct { uint16_t nr; const char *words; } refused[] = {
+	{ __NR_inotify_init, "inotify is refused (ENOSYS): its watches are a host kernel's, which cannot be asked for what it has told" },
+	{ __NR_inotify_init1, "inotify is refused (ENOSYS): its watches are a host kernel's, which cannot be asked for what it has told" },
+	{ __NR_fanotify_init, "fanotify is refused (ENOSYS): its watches are a host kernel's" },
+	{ __NR_msgget, "System V message queues are refused (ENOSYS)" },
+	{ __NR_mq_open, "POSIX message queues are refused (ENOSYS): they are a host kernel's" },
+	{ __NR_io_uring_setup, "io_uring is refused (ENOSYS): its rings are memory that a host's kernel writes" },
+	{ __NR_userfaultfd, "userfaultfd is refused (ENOSYS): faults are handled inside" },
+	{ __NR_ptrace, "ptrace is refused (ENOSYS): an enclave has no other processes" },
+	{ __NR_process_vm_readv, "memory of other processes is refused (ENOSYS)" },
+	{ __NR_process_vm_writev, "memory of other processes is refused (ENOSYS)" },
+	{ __NR_pidfd_open, "pidfd_open is refused (ENOSYS): descriptors of the host's processes would not move" },
+	{ __NR_unshare, "namespaces are refused (ENOSYS): they are the host's" },
+	{ __NR_setns, "namespaces are refused (ENOSYS): they are the host's" },
+};
+
+static const char *why_not(uint64_t nr)
+{
+	for (unsigned i = 0; i < sizeof refused / sizeof *refused; i++)
+		if (refused[i].nr == nr)
+			return refused[i].words;
+	return NULL;
 }
 
 static long unknown(struct rt_thread *t)
@@ -76,7 +105,11 @@ static long unknown(struct rt_thread *t)
 	static _Atomic uint64_t told[LINUX_MAX / 64];
 	uint64_t nr = (uint64_t)t->nr;
 
-	if (nr >= LINUX_MAX || !(atomic_fetch_or(&told[nr / 64], 1ULL << (nr % 64)) & (1ULL << (nr % 64))))
+	if (nr < LINUX_MAX && atomic_fetch_or(&told[nr / 64], 1ULL << (nr % 64)) & (1ULL << (nr % 64)))
+		return -ENOSYS;
+	if (why_not(nr))
+		rt_log(why_not(nr));
+	else
 		rt_log_number("the runtime does not know system call", nr);
 	return -ENOSYS;
 }

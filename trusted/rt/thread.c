@@ -190,6 +190,7 @@ _Noreturn void rt_thread_end(struct rt_thread *t)
 		rt_exit_process((int)t->arg[0], 0);
 	atomic_store(state_of(t), RT_T_EXITING);
 	rt_sigqueue_forget(t);
+	rt_io_signalfd_told(~0ULL, false);
 	if (clear && rt_app_put(clear, &zero, sizeof zero) == 0)
 		rt_futex_wake(clear, 1, ~0u);
 	/* libc's thread block may be gone now: stand on our own. */

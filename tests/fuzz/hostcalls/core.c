@@ -5,6 +5,7 @@
 #include "core.h"
 #include "rt/internal.h"
 #include "rt/mapped.h"
+#include "rt/object.h"
 #include "rt/owner.h"
 #include "launch.h"
 #include "rt/lineage.h"
@@ -51,6 +52,33 @@ bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; (void)mask; }
 bool rt_signal_deliverable(const struct rt_thread *t) { (void)t; return false; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return false; }
+/* Who waits for a signal gets it the next time. */
+static uint64_t pending_signals;
+uint64_t rt_signal_pending_any(uint64_t set) { return pending_signals & set; }
+bool rt_signal_fetch(struct rt_thread *t, uint64_t set, uint8_t ret_info[RT_SIGNALFD_INFO])
+{
+	const uint64_t bits = pending_signals & set;
+
+	(void)t;
+	pending_signals = bits ? pending_signals & ~bits : set;
+	memset(ret_info, 1, RT_SIGNALFD_INFO);
+	rt_io_signalfd_told(bits, false);
+	return bits;
+}
+/* There is no memory for objects. */
+uint32_t rt_object_new(void) { return 0; }
+void rt_object_again(uint32_t object) { (void)object; }
+void rt_object_put(uint32_t object) { (void)object; }
+uint64_t rt_object_number(uint32_t object) { return object; }
+uint64_t rt_object_size(uint32_t object) { (void)object; return 0; }
+uint32_t rt_object_writers(uint32_t object) { (void)object; return 0; }
+long rt_object_resize(uint32_t object, uint64_t size) { (void)object; (void)size; return -ENOMEM; }
+long rt_object_read(uint32_t object, uint64_t offset, void *trusted, size_t size) { (void)object; (void)offset; (void)trusted; (void)size; return 0; }
+long rt_object_write(uint32_t object, uint64_t *offset, const void *trusted, size_t size, bool append)
+{
+	(void)object, (void)offset, (void)trusted, (void)size, (void)append;
+	return -ENOMEM;
+}
 uint64_t rt_cpu_features(void) { return 0; }
 uint32_t rt_mapped_count;
 bool rt_mapped_shows(uint64_t device, uint64_t inode) { (void)device; (void)inode; return rt_mapped_count != 0; }
@@ -114,7 +142,7 @@ void __wrap_rt_ub_get(void *trusted, const void *untrusted, size_t size)
 /* ---- calls ---- */
 
 static const struct rt_syscall_entry *const tables[] = { rt_syscalls_file, rt_syscalls_fd, rt_syscalls_socket, rt_syscalls_poll,
-	rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity, rt_syscalls_creds };
+	rt_syscalls_event, rt_syscalls_signalfd, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll, rt_syscalls_time, rt_syscalls_identity, rt_syscalls_creds };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 unsigned core_calls(const uint16_t **ret_numbers)

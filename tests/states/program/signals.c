@@ -11,7 +11,7 @@ static volatile sig_atomic_t caught[80];
 static timer_t timers[8];
 static int made[8];
 
-static int signal_of(int i)
+int signal_of(int i)
 {
 	const char *name = text(i);
 

@@ -58,6 +58,7 @@ enum kind {
 	EPOLL,
 	REGULAR,
 	DIRECTORY,
+	SIGNALS,
 };
 
 /* What one side writes and another reads. */
@@ -95,7 +96,7 @@ struct op {
 	const char *name;
 	void (*run)(void);
 };
-extern const struct op ops_bytes[], ops_inet[], ops_events[], ops_files[], ops_signals[], ops_memory[], ops_threads[];
+extern const struct op ops_bytes[], ops_inet[], ops_events[], ops_files[], ops_signals[], ops_memory[], ops_threads[], ops_sysv[];
 
 /* main.c */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -141,11 +142,15 @@ void say_names(struct slot *s);
 void say_options(struct slot *s);
 void listener_ends(const struct slot *l);
 
+/* signals.c */
+int signal_of(int i);               /* by its name, an argument */
+
 /* the others: what is said of all that they have made, at the end */
 void look_events(void);
 int set_is_unsteady(const struct slot *e);     /* ... for steady() */
 int may_lose(const struct slot *s);             /* a datagram, or an error of one: it is UDP, or a set with such */
 void look_signals(void);
+void look_sysv(void);             /* before look_signals(): what descriptors tell of is taken */
 void look_memory(void);
 void look_threads(void);
 void look_files(void);

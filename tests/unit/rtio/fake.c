@@ -13,6 +13,7 @@
 #include "net/options.h"
 #include "net/tcp.h"
 #include "rt/mapped.h"
+#include "rt/object.h"
 #include "rt/owner.h"
 #include "rt/rt.h"
 #include "launch.h"
@@ -58,6 +59,43 @@ int mig_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size) { (void)
 uint64_t mig_instance_move(void) { return 1; }
 bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
+bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return true; }
+void rt_park_until(int64_t deadline_ns) { (void)deadline_ns; }
+uint64_t rt_signal_pending_any(uint64_t set) { return fake.pending & set; }
+bool rt_signal_fetch(struct rt_thread *t, uint64_t set, uint8_t ret_info[RT_SIGNALFD_INFO])
+{
+	const uint64_t bits = fake.pending & set;
+
+	(void)t;
+	if (!bits)
+		return false;
+	fake.pending &= ~(bits & -bits);
+	memset(ret_info, 0, RT_SIGNALFD_INFO);
+	ret_info[0] = (uint8_t)(__builtin_ctzll(bits) + 1);
+	rt_io_signalfd_told(bits & -bits, false);
+	return true;
+}
+long rt_host_word(long nr, uint64_t host_fd, uint64_t value)
+{
+	static uint64_t word;
+
+	word = value;
+	return rt_host(nr, host_fd, (uint64_t)&word, sizeof word, 0, 0, 0);
+}
+/* There is no memory for objects. */
+uint32_t rt_object_new(void) { return 0; }
+void rt_object_again(uint32_t object) { (void)object; }
+void rt_object_put(uint32_t object) { (void)object; }
+uint64_t rt_object_number(uint32_t object) { return object; }
+uint64_t rt_object_size(uint32_t object) { (void)object; return 0; }
+uint32_t rt_object_writers(uint32_t object) { (void)object; return 0; }
+long rt_object_resize(uint32_t object, uint64_t size) { (void)object; (void)size; return -ENOMEM; }
+long rt_object_read(uint32_t object, uint64_t offset, void *trusted, size_t size) { (void)object; (void)offset; (void)trusted; (void)size; return 0; }
+long rt_object_write(uint32_t object, uint64_t *offset, const void *trusted, size_t size, bool append)
+{
+	(void)object, (void)offset, (void)trusted, (void)size, (void)append;
+	return -ENOMEM;
+}
 void rt_time_restore(void) { }
 void rt_log(const char *words) { (void)words; }
 void rt_tell(const char *words) { (void)words; }
@@ -220,7 +258,7 @@ long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_
 static rt_syscall_fn *find(long nr)
 {
 	static const struct rt_syscall_entry *const tables[] = { rt_syscalls_file, rt_syscalls_fd, rt_syscalls_socket,
-		rt_syscalls_poll, rt_syscalls_event, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll };
+		rt_syscalls_poll, rt_syscalls_event, rt_syscalls_signalfd, rt_syscalls_path, rt_syscalls_rw, rt_syscalls_epoll };
 
 	for (unsigned i = 0; i < sizeof tables / sizeof *tables; i++)
 		for (const struct rt_syscall_entry *e = tables[i]; e->fn; e++)

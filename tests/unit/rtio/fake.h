@@ -14,6 +14,7 @@ struct fake {
 	uint64_t ub_size;            /* data bytes of the transfer buffer */
 	uint32_t signals[65];        /* rt_signal_thread calls */
 	uint64_t mask;               /* rt_signal_mask_swap */
+	uint64_t pending;            /* signals */
 	int      fatal;              /* rt_fatal was called: its error */
 	const char *fatal_words;
 	/* One lie: the call's result is replaced, or its output spoilt, when `lie_nr` is made. */

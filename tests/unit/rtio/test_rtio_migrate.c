@@ -14,6 +14,7 @@
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -178,6 +179,46 @@ static void counters(bool cancelled)
 	assert_int_equal(CALL(SYS_read, timer, &count, 8), 8);
 	assert_in_range(rt_monotonic_ns() - begin, 59000000, 90000000);
 	close_all();
+}
+
+static void signals(bool cancelled)
+{
+	uint64_t mask = 1 << (SIGUSR1 - 1) | 1 << (SIGUSR2 - 1);
+	uint8_t info[256];
+	int fd = (int)CALL(SYS_signalfd4, -1, &mask, 8, SFD_NONBLOCK), edge = (int)CALL(SYS_epoll_create1, 0);
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	assert_true(fd >= 0);
+	assert_int_equal(CALL(SYS_epoll_ctl, edge, EPOLL_CTL_ADD, fd, &event), 0);
+	assert_int_equal(CALL(SYS_poll, &p, 1, 0), 0);
+	fake.pending = mask;
+	rt_io_signalfd_told(mask, true);
+	assert_int_equal(CALL(SYS_poll, &p, 1, 0), 1);
+	assert_int_equal(p.revents, POLLIN);
+	move(cancelled);
+	assert_int_equal(CALL(SYS_epoll_wait, edge, &event, 1, 0), 1);
+	assert_int_equal(CALL(SYS_epoll_wait, edge, &event, 1, 0), 0);
+	assert_int_equal(CALL(SYS_poll, &p, 1, 0), 1);
+	assert_int_equal(CALL(SYS_read, fd, info, 128), 128);
+	assert_int_equal(info[0], SIGUSR1);
+	move(cancelled);
+	assert_int_equal(CALL(SYS_epoll_wait, edge, &event, 1, 0), 0);  /* told before */
+	assert_int_equal(CALL(SYS_poll, &p, 1, 0), 1);
+	assert_int_equal(CALL(SYS_read, fd, info, 256), 128);
+	assert_int_equal(info[0], SIGUSR2);
+	assert_int_equal(CALL(SYS_poll, &p, 1, 0), 0);
+	move(cancelled);
+	assert_int_equal(CALL(SYS_read, fd, info, 256), -EAGAIN);
+	/* The one that is left learns of it as before. */
+	fake.pending = mask;
+	rt_io_signalfd_told(mask, true);
+	assert_int_equal(CALL(SYS_epoll_wait, edge, &event, 1, 0), 1);
+	fake.pending = 0;
+	rt_io_signalfd_told(mask, false);
+	assert_int_equal(CALL(SYS_poll, &p, 1, 0), 0);
+	close_all();
+	rt_io_signalfd_told(~0ULL, true);       /* nobody is told any more */
 }
 
 static void local_sockets(bool cancelled)
@@ -380,7 +421,7 @@ static void another_file(void **state)
 }
 
 static const struct { const char *name; void (*run)(bool cancelled); } kinds[] = {
-	{ "files", files }, { "pipes", pipes }, { "counters", counters }, { "local sockets", local_sockets }, { "watches", watches },
+	{ "files", files }, { "pipes", pipes }, { "counters", counters }, { "signals", signals }, { "local sockets", local_sockets }, { "watches", watches },
 	{ "connections", connections },
 };
 

@@ -125,7 +125,9 @@ void rt_io_watches_drop(struct rt_io_ofd *ofd)
 
 static long host_ctl(const struct rt_io_watch *watch, uint64_t operation, uint32_t events)
 {
-	struct lx_epoll_event event = { events & ~(uint32_t)EPOLLWAKEUP, tag_of(watch) };
+	/* The counter behind a signalfd could be written. */
+	const uint32_t never = rt_io_ofds[watch->ofd].kind == RT_IO_SIGNALFD ? EPOLLWAKEUP | EPOLLOUT | EPOLLWRNORM | EPOLLWRBAND : EPOLLWAKEUP;
+	struct lx_epoll_event event = { events & ~never, tag_of(watch) };
 	uint64_t ub = rt_io_ub_copy(&event, sizeof event);
 	int32_t host_fd = watch->host_dup >= 0 ? watch->host_dup : rt_io_ofds[watch->ofd].host_fd;
 
@@ -569,7 +571,7 @@ static bool untold(const struct rt_io_watch *watch)
 static bool may_become_ready(const struct rt_io_watch *watch)
 {
 	const struct rt_io_ofd *ofd = &rt_io_ofds[watch->ofd];
-	bool others = ofd->kind == RT_IO_TIMERFD || ofd->kind == RT_IO_STD ||
+	bool others = ofd->kind == RT_IO_TIMERFD || ofd->kind == RT_IO_SIGNALFD || ofd->kind == RT_IO_STD ||
 		(ofd->kind == RT_IO_SOCKET && ofd->socket.domain == AF_UNIX && ofd->socket.state != RT_IO_S_PAIR);
 
 	if (!others || !(watch->events & EPOLLIN) || (watch->events & EPOLLOUT && ofd->kind != RT_IO_TIMERFD))

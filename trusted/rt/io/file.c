@@ -67,7 +67,7 @@ static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t 
 
 	if (result)
 		return result;
-	if (rt_io_virtual_open(path.text, flags, &result))
+	if (rt_io_memory_open(path.text, flags, mode, &result) || rt_io_virtual_open(path.text, flags, &result))
 		return result;
 	result = rt_io_ruled_flags(&path, &host_flags);
 	if (result)
@@ -103,6 +103,52 @@ static long open_at(uint64_t dirfd, uint64_t app_path, uint32_t flags, uint64_t 
 
 static long sys_open(struct rt_thread *t) { return open_at(CWD, ARG(0), (uint32_t)t->arg[1], ARG(2)); }
 static long sys_openat(struct rt_thread *t) { return open_at(ARG(0), ARG(1), (uint32_t)t->arg[2], ARG(3)); }
+
+struct lx_open_how { uint64_t flags, mode, resolve; };
+
+/* Anything that a later kernel's structure has is zero. */
+static long rest_is_zero(uint64_t app, uint64_t size)
+{
+	while (size) {
+		uint8_t piece[64], any = 0;
+		const uint64_t some = size < sizeof piece ? size : sizeof piece;
+
+		if (rt_app_get(piece, app, some))
+			return -EFAULT;
+		for (uint64_t i = 0; i < some; i++)
+			any |= piece[i];
+		if (any)
+			return -E2BIG;
+		app += some;
+		size -= some;
+	}
+	return 0;
+}
+
+/* Names are taken apart here and by the host, which knows nothing of such limits: a kernel without this call is what programs are
+ * prepared for. What may say at any time that it is not in the cache says so. */
+static long sys_openat2(struct rt_thread *t)
+{
+	struct lx_open_how how;
+	long error;
+
+	if (ARG(3) < sizeof how)
+		return -EINVAL;
+	if (ARG(3) > OM_PAGE_SIZE)
+		return -E2BIG;
+	if (rt_app_get(&how, ARG(2), sizeof how))
+		return -EFAULT;
+	error = rest_is_zero(ARG(2) + sizeof how, ARG(3) - sizeof how);
+	if (error)
+		return error;
+	if (how.flags & ~(uint64_t)LX_O_KNOWN || how.resolve & ~(uint64_t)LX_RESOLVE_ALL || how.mode & ~07777ULL ||
+	    (how.mode && !(how.flags & (O_CREAT | LX_O_TMPFILE))))
+		return -EINVAL;
+	if (how.resolve)
+		return how.resolve & ~(uint64_t)LX_RESOLVE_CACHED ? -ENOSYS : -EAGAIN;
+	return open_at(ARG(0), ARG(1), (uint32_t)how.flags, how.mode);
+}
+
 static long sys_creat(struct rt_thread *t) { return open_at(CWD, ARG(0), O_CREAT | O_WRONLY | O_TRUNC, ARG(1)); }
 
 /* ---- facts ------------------------------------------------------------------------------------------------------- */
@@ -288,10 +334,25 @@ static bool is_vaulted(uint64_t fd)
 	return ofd && rt_io_vaulted(ofd);
 }
 
+/* It is where it is. */
+static bool is_memory(uint64_t fd)
+{
+	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+
+	return ofd && ofd->kind == RT_IO_MEMORY;
+}
+
+long rt_io_sync(uint64_t fd, bool data_only)
+{
+	return is_vaulted(fd) ? rt_io_vault_sync(rt_io_get(fd)) : with_fd(data_only ? __NR_fdatasync : __NR_fsync, fd, 0, 0, 0);
+}
+
 static long sys_fsync(struct rt_thread *t)
 {
 	if (t->nr == __NR_syncfs)
 		(void)rt_io_vault_sync_all(true);       /* as sync(): of single files it does not tell */
+	else if (is_memory(ARG(0)))
+		return 0;
 	else if (is_vaulted(ARG(0)))
 		return rt_io_vault_sync(rt_io_get((uint32_t)t->arg[0]));
 	return with_fd(t->nr, ARG(0), 0, 0, 0);
@@ -322,14 +383,19 @@ static long change(long nr, uint64_t fd, uint64_t a, uint64_t b)
 	return error < 0 ? error : with_fd(nr, fd, a, b, 0);
 }
 
-static long sys_fchmod(struct rt_thread *t) { return change(__NR_fchmod, ARG(0), ARG(1), 0); }
+static long sys_fchmod(struct rt_thread *t)
+{
+	return is_memory(ARG(0)) ? rt_io_memory_chmod(rt_io_get((uint32_t)t->arg[0]), (uint32_t)t->arg[1]) : change(__NR_fchmod, ARG(0), ARG(1), 0);
+}
 static long sys_fchown(struct rt_thread *t) { return change(__NR_fchown, ARG(0), ARG(1), ARG(2)); }
 
 static long sys_ftruncate(struct rt_thread *t)
 {
-	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
 	long result;
 
+	if (ofd && ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_resize(ofd, t->arg[1]);
 	if (ofd && rt_io_vaulted(ofd))
 		result = (ofd->status & O_ACCMODE) == O_RDONLY || t->arg[1] < 0 ? -EINVAL : rt_io_vault_truncate(ofd, t->arg[1], false);
 	else
@@ -361,6 +427,8 @@ static long sys_fallocate(struct rt_thread *t)
 	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
 	long result;
 
+	if (ofd && ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_allocate(ofd, (uint32_t)t->arg[1], t->arg[2], t->arg[3]);
 	if (ofd && rt_io_vaulted(ofd))
 		result = allocate_vaulted(ofd, (uint32_t)t->arg[1], t->arg[2], t->arg[3]);
 	else
@@ -389,6 +457,8 @@ static long sys_lseek(struct rt_thread *t)
 		return -EBADF;
 	if (ofd->kind == RT_IO_DEVICE)
 		return 0;
+	if (ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_seek(ofd, t->arg[1], (uint32_t)t->arg[2]);
 	if (ofd->kind != RT_IO_VIRTUAL) {
 		if (ofd->kind >= RT_IO_PIPE)
 			return -ESPIPE;
@@ -543,7 +613,7 @@ static long sys_getdents64(struct rt_thread *t)
 /* ---- for mmap ---------------------------------------------------------------------------------------------------------- */
 
 const struct rt_syscall_entry rt_syscalls_file[] = {
-	{ __NR_open, 0, sys_open }, { __NR_openat, 0, sys_openat }, { __NR_creat, 0, sys_creat },
+	{ __NR_open, 0, sys_open }, { __NR_openat, 0, sys_openat }, { __NR_openat2, 0, sys_openat2 }, { __NR_creat, 0, sys_creat },
 	{ __NR_stat, 0, sys_stat }, { __NR_lstat, 0, sys_lstat }, { __NR_fstat, 0, sys_fstat },
 	{ __NR_newfstatat, 0, sys_newfstatat }, { __NR_statx, 0, sys_statx },
 	{ __NR_statfs, 0, sys_statfs }, { __NR_fstatfs, 0, sys_fstatfs },

@@ -41,9 +41,11 @@ enum rt_io_kind {
 	RT_IO_OTHER,     /* fifo, tty or device opened by path; O_PATH descriptors: cannot migrate */
 	RT_IO_VIRTUAL,   /* content made inside: /proc/self/stat, /proc/self/fd/ ... */
 	RT_IO_DEVICE,    /* /dev/null, zero, full, urandom: made inside */
+	RT_IO_MEMORY,    /* memfd_create, /dev/shm/NAME: memory.c */
 	RT_IO_PIPE,
 	RT_IO_EVENTFD,
 	RT_IO_TIMERFD,
+	RT_IO_SIGNALFD,
 	RT_IO_EPOLL,
 	RT_IO_SOCKET,
 };
@@ -79,6 +81,7 @@ struct rt_io_virtual {
 	int32_t  tid;                /* whose it is; 0: the process' */
 	const char *name;            /* of the image's: the same on every host. A path, or a name below the process' directory */
 };
+struct rt_io_memory { uint32_t object; uint64_t position; };     /* object: object.h's */
 struct rt_io_pipe { uint32_t peer; uint32_t writer; };           /* peer: description of the other end, 0 when closed */
 struct rt_io_eventfd { uint32_t flags; };
 struct rt_io_timerfd {
@@ -88,6 +91,7 @@ struct rt_io_timerfd {
 	int64_t  interval_ns;
 	uint64_t extra_ticks;        /* expirations to be added to the next read: from before a migration */
 };
+struct rt_io_signalfd { uint64_t mask; uint32_t next; };         /* next: description of another one, signalfd.c */
 struct rt_io_epoll {
 	uint32_t first;
 	uint8_t  memory;             /* used by rt_io_epoll_rearm: a watch has an edge or a single shot */
@@ -137,9 +141,11 @@ struct rt_io_ofd {
 		struct rt_io_file file;
 		struct rt_io_dir dir;
 		struct rt_io_virtual virt;
+		struct rt_io_memory memory;
 		struct rt_io_pipe pipe;
 		struct rt_io_eventfd event;
 		struct rt_io_timerfd timer;
+		struct rt_io_signalfd signals;
 		struct rt_io_epoll epoll;
 		struct rt_io_socket socket;
 	};
@@ -306,6 +312,9 @@ long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size);
 /* ---- rw.c ------------------------------------------------------------------------------------------------ */
 void rt_io_broken_pipe(struct rt_thread *t);
 
+/* ---- file.c: fsync, or fdatasync -------------------------------------------------------------------------------- */
+long rt_io_sync(uint64_t fd, bool data_only);
+
 /* ---- position.c: where a regular file goes on; -errno is the host's ----------------------------------------------- */
 /* Claims the next `size` bytes. False: the host has the position. */
 bool rt_io_position_take(struct rt_io_ofd *ofd, uint64_t size, int64_t *ret_offset);
@@ -453,6 +462,30 @@ long rt_io_mask(struct rt_thread *t, uint64_t app_mask, uint64_t size);
 /* ---- event.c ------------------------------------------------------------------------------------------------ */
 long rt_io_timer_read(struct rt_io_ofd *ofd, struct rt_io_span *span);
 int  rt_io_timer_arm(struct rt_io_ofd *ofd);
+
+/* ---- memory.c ---------------------------------------------------------------------------------------------- */
+/* Names in /dev/shm. True: it is one, and *ret the call's result. */
+bool rt_io_memory_named(const char *path);
+bool rt_io_memory_open(const char *path, uint32_t flags, uint64_t mode, long *ret);
+bool rt_io_memory_unlink(const char *path, long *ret);
+bool rt_io_memory_link(const char *from, const char *to, long *ret);
+bool rt_io_memory_stat_name(const char *path, struct stat *ret_stat, long *ret);
+/* A new description of the same. */
+long rt_io_memory_again(const struct rt_io_ofd *ofd, uint32_t flags);
+void rt_io_memory_closing(const struct rt_io_ofd *ofd);
+long rt_io_memory_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+long rt_io_memory_write(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+long rt_io_memory_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence);
+long rt_io_memory_resize(struct rt_io_ofd *ofd, int64_t size);
+long rt_io_memory_allocate(struct rt_io_ofd *ofd, uint32_t mode, int64_t offset, int64_t size);
+long rt_io_memory_seals(struct rt_io_ofd *ofd, bool add, uint64_t seals);
+long rt_io_memory_chmod(const struct rt_io_ofd *ofd, uint32_t mode);
+void rt_io_memory_stat(const struct rt_io_ofd *ofd, struct stat *ret);
+void rt_io_memory_link_text(const struct rt_io_ofd *ofd, struct rt_io_words *words);
+
+/* ---- signalfd.c -------------------------------------------------------------------------------------------- */
+long rt_io_signalfd_read(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span);
+void rt_io_signalfd_closing(struct rt_io_ofd *ofd);
 
 /* ---- words for people (words.c) ------------------------------------------------------------------------------ */
 struct rt_io_words { char *text; size_t size, used; };

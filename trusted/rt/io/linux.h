@@ -84,6 +84,14 @@
 #define LX_CLOCK_BOOTTIME 7
 
 #define LX_SPLICE_F_NONBLOCK 2
+#define LX_SPLICE_F_ALL 0xfu
+#define LX_RESOLVE_CACHED 0x20u
+#define LX_RESOLVE_ALL 0x3fu
+#define LX_RWF_HIPRI 1u
+#define LX_RWF_DSYNC 2u
+#define LX_RWF_SYNC 4u
+#define LX_RWF_NOWAIT 8u
+#define LX_O_KNOWN 037777703u          /* the flags that open() has */
 #define LX_LOCK_SH 1
 #define LX_LOCK_EX 2
 #define LX_LOCK_NB 4

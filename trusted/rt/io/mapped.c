@@ -19,6 +19,8 @@ static long check(const struct rt_io_ofd *ofd, bool shared, bool writing)
 		return -EACCES;
 	if (ofd->kind == RT_IO_DEVICE && ofd->device == RT_IO_DEV_ZERO)
 		return RT_IO_MAP_ZEROS;
+	if (ofd->kind == RT_IO_MEMORY)
+		return RT_IO_MAP_MEMORY;
 	return ofd->kind == RT_IO_FILE ? RT_IO_MAP_FILE : -ENODEV;
 }
 

@@ -332,6 +332,8 @@ static long with_path(uint64_t nr, uint64_t dirfd, uint64_t app_path, uint64_t a
 
 	if (error)
 		return error;
+	if (nr == __NR_unlinkat && !(a & AT_REMOVEDIR) && rt_io_memory_unlink(path.text, &error))
+		return error;
 	if (path.verdict == OM_LAUNCH_IS_ENCRYPTED && nr == __NR_unlinkat && !(a & AT_REMOVEDIR))
 		return rt_io_vault_unlink(&path);
 	if (path.verdict == OM_LAUNCH_IS_ENCRYPTED && nr == __NR_mknodat)
@@ -406,6 +408,8 @@ static long two_paths(long nr, uint64_t dir1, uint64_t app1, uint64_t dir2, uint
 	if (!error)
 		error = rt_io_path(dir2, app2, RT_IO_CHANGE, &to);
 	if (error)
+		return error;
+	if (nr == __NR_linkat && rt_io_memory_link(from.text, to.text, &error))
 		return error;
 	if (from.verdict == OM_LAUNCH_IS_ENCRYPTED || to.verdict == OM_LAUNCH_IS_ENCRYPTED)
 		return nr == __NR_renameat2 ? rt_io_vault_rename((struct rt_io_two){ &from, &to }, flags) : -EPERM;

@@ -74,6 +74,8 @@ static int16_t ready_inside(const struct rt_io_ofd *ofd, int16_t events)
 /* Fills in the host's side of one entry. True if it is ready already. */
 static bool prepare(struct poll_entry *entry, const struct rt_io_ofd *ofd)
 {
+	if (ofd && ofd->kind == RT_IO_SIGNALFD)
+		entry->events &= POLLIN | POLLRDNORM; /* the counter behind it could be written */
 	entry->revents = ready_inside(ofd, entry->events);
 	entry->fd = ofd && !entry->revents ? ofd->host_fd : -1;
 	return entry->revents != 0;

@@ -105,6 +105,10 @@ static bool open_descriptor(const struct rt_io_own *own, uint32_t flags, long *r
 
 	if (!ofd || ofd->host_fd >= 0)
 		return false;
+	if (ofd->kind == RT_IO_MEMORY) {
+		*ret = rt_io_memory_again(ofd, flags);
+		return true;
+	}
 	if (ofd->kind == RT_IO_DEVICE) {
 		*ret = rt_io_device_open(ofd->device, flags);
 		return true;
@@ -224,9 +228,15 @@ static long descriptor_link(uint32_t fd, char *text, size_t size)
 		return -ENOENT;
 	if (rt_io_known_name(ofd, &w))
 		return (long)w.used;
+	if (ofd->kind == RT_IO_SIGNALFD) {
+		rt_io_words_add(&w, "anon_inode:[signalfd]"); /* the host's is a counter */
+		return (long)w.used;
+	}
 	if (ofd->host_fd >= 0)
 		return rt_io_host_path(ofd->host_fd, text, size);
-	if (ofd->kind == RT_IO_DEVICE) {
+	if (ofd->kind == RT_IO_MEMORY) {
+		rt_io_memory_link_text(ofd, &w);
+	} else if (ofd->kind == RT_IO_DEVICE) {
 		rt_io_words_add(&w, devices[ofd->device]);
 	} else if (ofd->kind == RT_IO_VIRTUAL) {
 		if (!ofd->virt.name || ofd->virt.name[0] != '/')
@@ -286,6 +296,8 @@ bool rt_io_own_stat(const char *path, bool follow, struct stat *ret_stat, long *
 	const struct rt_io_ofd *ofd;
 	struct rt_io_own own;
 
+	if (rt_io_memory_stat_name(path, ret_stat, ret))
+		return true;
 	if (!rt_io_own_decode(path, &own))
 		return false;
 	if (rt_io_own_is_link(own.node) && *own.rest)
@@ -308,6 +320,10 @@ bool rt_io_own_stat(const char *path, bool follow, struct stat *ret_stat, long *
 
 void rt_io_stat_inside(const struct rt_io_ofd *ofd, struct stat *ret_stat)
 {
+	if (ofd->kind == RT_IO_MEMORY) {
+		rt_io_memory_stat(ofd, ret_stat);
+		return;
+	}
 	fill(ret_stat, ofd->kind == RT_IO_VIRTUAL && ofd->virt.node ? ofd->virt.node : TEXT);
 	/* Files of /proc have no size; these are like any other's, and there are readers who rely on that. */
 	if (ofd->kind == RT_IO_VIRTUAL && rt_io_own_is_attest(ofd->virt.node))

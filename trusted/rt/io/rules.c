@@ -189,7 +189,7 @@ static long locate(struct rt_io_path *path, enum where *ret_where, struct rt_io_
 		memcpy(text, path->text, sizeof text);
 		*ret_where = AT_NAME;
 		if (!rt_io_own_decode(text, &own)) {
-			*ret_where = rt_io_virtual_named(text) ? INSIDE : AT_NAME;
+			*ret_where = rt_io_virtual_named(text) || rt_io_memory_named(text) ? INSIDE : AT_NAME;
 			return join(path->real, text, "");
 		}
 		switch (own.node) {
@@ -256,7 +256,7 @@ static long permit(const struct rt_io_path *path, enum rt_io_want want, enum whe
 		tell_refused(where == AT_NAME ? path->real : path->text);
 		return -EACCES;
 	}
-	return want == RT_IO_CHANGE && ((path->verdict != OM_LAUNCH_IS_ALLOWED && path->verdict != OM_LAUNCH_IS_ENCRYPTED) || where == INSIDE) ? -EACCES : 0;
+	return want == RT_IO_CHANGE && ((path->verdict != OM_LAUNCH_IS_ALLOWED && path->verdict != OM_LAUNCH_IS_ENCRYPTED) || (where == INSIDE && !rt_io_memory_named(path->text))) ? -EACCES : 0;
 }
 
 /* ---- for path.c ------------------------------------------------------------------------------------------------------------------- */

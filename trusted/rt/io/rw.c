@@ -53,15 +53,19 @@ static uint64_t buffer(uint64_t *size)
 	return rt_io_ub_space(*size ? *size : 1);
 }
 
-static long read_span(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
+static long read_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset)
 {
 	long nr = offset == NO_OFFSET ? __NR_read : __NR_pread64;
 	uint64_t chunk = span->total, done = 0, ub;
 
 	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
 		return rt_io_virtual_read(ofd, span, offset);
+	if (ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_read(ofd, span, offset);
 	if (ofd->kind == RT_IO_TIMERFD)
 		return rt_io_timer_read(ofd, span);
+	if (ofd->kind == RT_IO_SIGNALFD)
+		return rt_io_signalfd_read(t, ofd, span);
 	if (rt_io_trusted(ofd))
 		return rt_io_trusted_read(ofd, span, offset); /* the position is never the host's */
 	if (rt_io_vaulted(ofd))
@@ -110,6 +114,10 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 
 	if (ofd->kind == RT_IO_VIRTUAL || ofd->kind == RT_IO_DEVICE)
 		return rt_io_virtual_write(ofd, span, offset);
+	if (ofd->kind == RT_IO_MEMORY)
+		return rt_io_memory_write(ofd, span, offset);
+	if (ofd->kind == RT_IO_SIGNALFD)
+		return -EINVAL;
 	if (rt_io_vaulted(ofd))
 		return rt_io_vault_write(ofd, span, &offset);
 	if (DONE && rt_io_span_skip(span, DONE))
@@ -160,8 +168,8 @@ static long at_position(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io
 	if (writing && ofd->status & O_APPEND && rt_io_vaulted(ofd))
 		return append_vaulted(ofd, span);
 	if (!rt_io_position_take(ofd, size, &offset))
-		return writing ? write_span(t, ofd, span, NO_OFFSET) : read_span(ofd, span, NO_OFFSET);
-	result = writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+		return writing ? write_span(t, ofd, span, NO_OFFSET) : read_span(t, ofd, span, NO_OFFSET);
+	result = writing ? write_span(t, ofd, span, offset) : read_span(t, ofd, span, offset);
 	rt_io_position_correct(ofd, offset, size, result > 0 ? (uint64_t)result : 0);
 	return result;
 }
@@ -219,13 +227,13 @@ static long transfer(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_sp
 		span->total = 0x7ffff000;
 	if (ofd->kind == RT_IO_FILE) {
 		long result = offset == NO_OFFSET ? at_position(t, ofd, span, writing) :
-			writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+			writing ? write_span(t, ofd, span, offset) : read_span(t, ofd, span, offset);
 
 		if (writing && result > 0)
 			show_written(ofd, offset, (uint64_t)result);
 		return result;
 	}
-	return writing ? write_span(t, ofd, span, offset) : read_span(ofd, span, offset);
+	return writing ? write_span(t, ofd, span, offset) : read_span(t, ofd, span, offset);
 }
 
 static long one(struct rt_thread *t, bool writing, bool positioned)
@@ -265,9 +273,38 @@ static long sys_writev(struct rt_thread *t) { return many(t, true, false); }
 static long sys_preadv(struct rt_thread *t) { return many(t, false, true); }
 static long sys_pwritev(struct rt_thread *t) { return many(t, true, true); }
 
-/* Offset -1 means the file's own; no flag is supported. */
-static long sys_preadv2(struct rt_thread *t) { return ARG(5) ? -EOPNOTSUPP : many(t, false, t->arg[3] != -1); }
-static long sys_pwritev2(struct rt_thread *t) { return ARG(5) ? -EOPNOTSUPP : many(t, true, t->arg[3] != -1); }
+/* What does not hold for all that has a descriptor is not supported. RWF_NOWAIT of a regular file may read what the host has at hand. */
+static long flags_allowed(const struct rt_thread *t, uint32_t known)
+{
+	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+
+	if (ARG(5) & ~(uint64_t)known)
+		return -EOPNOTSUPP;
+	return ofd && ofd->kind != RT_IO_FILE && ARG(5) & LX_RWF_NOWAIT ? -EOPNOTSUPP : 0;
+}
+
+/* Offset -1 means the file's own. */
+static long sys_preadv2(struct rt_thread *t)
+{
+	long error = flags_allowed(t, LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC | LX_RWF_NOWAIT);
+
+	return error ? error : many(t, false, t->arg[3] != -1);
+}
+
+static long sys_pwritev2(struct rt_thread *t)
+{
+	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+	long error = flags_allowed(t, LX_RWF_HIPRI | LX_RWF_DSYNC | LX_RWF_SYNC), result;
+
+	if (error)
+		return error;
+	result = many(t, true, t->arg[3] != -1);
+	if (result > 0 && ofd && ofd->kind == RT_IO_FILE && ARG(5) & (LX_RWF_DSYNC | LX_RWF_SYNC)) {
+		rt_ub_reset();
+		error = rt_io_sync((uint32_t)t->arg[0], !(ARG(5) & LX_RWF_SYNC));
+	}
+	return error ? error : result;
+}
 
 /* ---- copies from descriptor to descriptor: the data need not come inside -------------------------------------------------- */
 
@@ -487,7 +524,105 @@ static long sys_copy_file_range(struct rt_thread *t)
 	return error;
 }
 
+/* ---- splice and its kin: between descriptors of the host's ------------------------------------------------------------------ */
+
+/* The host moves what lies in its own kernel; what is answered inside, or has content that is checked or encrypted here, is no pipe's or
+ * file's for that. */
+static bool may_splice(const struct rt_io_ofd *ofd)
+{
+	return ofd->host_fd >= 0 && (ofd->kind == RT_IO_PIPE || ofd->kind == RT_IO_SOCKET || (ofd->kind == RT_IO_FILE && !rt_io_kept(ofd)));
+}
+
+static long host_splice(struct rt_thread *t, const uint64_t arg[6], long nr, bool wait, uint64_t size)
+{
+	long result = rt_io_checked(wait ? rt_host_wait(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]) :
+		rt_host(nr, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]), size);
+
+	if (result == -EPIPE)
+		rt_io_broken_pipe(t);
+	return result;
+}
+
+static long sys_splice(struct rt_thread *t)
+{
+	uint64_t in_ub = 0, out_ub = 0, size = ARG(4) < 0x7ffff000 ? ARG(4) : 0x7ffff000;
+	struct rt_io_ofd *in, *out;
+	long error, result;
+
+	if (ARG(5) & ~(uint64_t)LX_SPLICE_F_ALL)
+		return -EINVAL;
+	if (!size)
+		return 0;
+	error = get(ARG(0), false, &in);
+	if (!error)
+		error = get(ARG(2), true, &out);
+	if (error)
+		return error;
+	if (!may_splice(in) || !may_splice(out) || (in->kind != RT_IO_PIPE && out->kind != RT_IO_PIPE) || (out->kind == RT_IO_FILE && out->status & O_APPEND))
+		return -EINVAL;
+	if ((ARG(1) && in->kind != RT_IO_FILE) || (ARG(3) && out->kind != RT_IO_FILE))
+		return -ESPIPE;
+	error = offset_in(ARG(1), in, &in_ub);
+	if (!error)
+		error = offset_in(ARG(3), out, &out_ub);
+	if (error)
+		return error;
+	result = host_splice(t, (const uint64_t[6]){ (uint64_t)in->host_fd, in_ub, (uint64_t)out->host_fd, out_ub, size, ARG(5) }, __NR_splice,
+		may_block(in) || may_block(out), size);
+	error = offset_out(ARG(3), out_ub, offset_out(ARG(1), in_ub, result));
+	if (result > 0 && out->kind == RT_IO_FILE)
+		rt_io_file_changed(out);
+	return error;
+}
+
+static long sys_tee(struct rt_thread *t)
+{
+	uint64_t size = ARG(2) < 0x7ffff000 ? ARG(2) : 0x7ffff000;
+	struct rt_io_ofd *in, *out;
+	long error;
+
+	if (ARG(3) & ~(uint64_t)LX_SPLICE_F_ALL)
+		return -EINVAL;
+	if (!size)
+		return 0;
+	error = get(ARG(0), false, &in);
+	if (!error)
+		error = get(ARG(1), true, &out);
+	if (error)
+		return error;
+	if (in->kind != RT_IO_PIPE || out->kind != RT_IO_PIPE)
+		return -EINVAL;
+	return host_splice(t, (const uint64_t[6]){ (uint64_t)in->host_fd, (uint64_t)out->host_fd, size, ARG(3) }, __NR_tee,
+		may_block(in) || may_block(out), size);
+}
+
+/* A pipe is written or read: pages of an enclave cannot be given to a kernel, so they are copied, which SPLICE_F_GIFT allows. */
+static long sys_vmsplice(struct rt_thread *t)
+{
+	struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
+	struct rt_io_span span;
+	bool writing;
+	long error;
+
+	if (ARG(3) & ~(uint64_t)LX_SPLICE_F_ALL)
+		return -EINVAL;
+	if (!ofd || ofd->kind != RT_IO_PIPE)
+		return -EBADF;
+	writing = ofd->pipe.writer;
+	error = rt_io_span_iov(&span, ARG(1), ARG(2));
+	if (error || !span.total)
+		return error;
+	if (ARG(3) & LX_SPLICE_F_NONBLOCK && rt_io_blocking(ofd)) {
+		if (!rt_io_host_ready(ofd, writing ? POLLOUT | POLLERR : POLLIN | POLLHUP))
+			return -EAGAIN;
+		if (writing && span.total > OM_PAGE_SIZE)
+			span.total = OM_PAGE_SIZE;     /* for so much there is room in a pipe that can be written */
+	}
+	return transfer(t, ofd, &span, writing, NO_OFFSET);
+}
+
 const struct rt_syscall_entry rt_syscalls_rw[] = {
+	{ __NR_splice, 0, sys_splice }, { __NR_tee, 0, sys_tee }, { __NR_vmsplice, 0, sys_vmsplice },
 	{ __NR_read, 0, sys_read }, { __NR_write, 0, sys_write },
 	{ __NR_readv, 0, sys_readv }, { __NR_writev, 0, sys_writev },
 	{ __NR_pread64, 0, sys_pread }, { __NR_pwrite64, 0, sys_pwrite },

@@ -180,6 +180,12 @@ static void destroy(struct rt_io_ofd *ofd)
 	case RT_IO_SOCKET:
 		socket_closing(ofd);
 		break;
+	case RT_IO_MEMORY:
+		rt_io_memory_closing(ofd);
+		break;
+	case RT_IO_SIGNALFD:
+		rt_io_signalfd_closing(ofd);
+		break;
 	case RT_IO_VIRTUAL:
 		rt_io_blob_free(ofd->virt.blob, ofd->virt.size);
 		break;
@@ -392,11 +398,11 @@ long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status)
 	long error = 0;
 
 	status = (ofd->status & ~(uint32_t)LX_SETFL_MASK) | (status & LX_SETFL_MASK);
-	if (ofd->host_fd >= 0 && status & ~ofd->status & FASYNC)
+	if (ofd->host_fd >= 0 && ofd->kind != RT_IO_SIGNALFD && status & ~ofd->status & FASYNC)
 		error = rt_io_async_begin(ofd);
 	/* Most programs ask for what is already so. */
-	/* An encrypted file's end is ours to find. */
-	if (!error && ofd->host_fd >= 0 && status != ofd->status)
+	/* An encrypted file's end is ours to find; a signalfd's counter never blocks. */
+	if (!error && ofd->host_fd >= 0 && ofd->kind != RT_IO_SIGNALFD && status != ofd->status)
 		error = rt_io_zero(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL,
 			rt_io_vaulted(ofd) ? rt_io_vault_host_flags(status) : status, 0, 0, 0));
 	if (!error)
@@ -436,6 +442,8 @@ static long sys_fcntl(struct rt_thread *t)
 		return rt_io_set_status(ofd, (uint32_t)t->arg[2]);
 	case F_GETOWN: case F_SETOWN: case F_GETOWN_EX: case F_SETOWN_EX: case F_GETSIG: case F_SETSIG:
 		return rt_io_async_call(ofd, (uint32_t)t->arg[1], (uint64_t)t->arg[2]);
+	case F_ADD_SEALS: case F_GET_SEALS:
+		return ofd->kind == RT_IO_MEMORY ? rt_io_memory_seals(ofd, t->arg[1] == F_ADD_SEALS, (uint64_t)t->arg[2]) : -EINVAL;
 	case F_GETPIPE_SZ:
 	case F_SETPIPE_SZ:
 		return pipe_size(ofd, t->arg[1], t->arg[2]);
