@@ -33,6 +33,7 @@ bool rt_tbuf_ok(const struct om_tbuf *tbuf, uint64_t size);
 uint8_t *rt_cards(void) { return cards; }
 uint8_t *rt_pagemap(void) { return pagemap; }
 bool rt_mem_used(uint64_t page) { (void)page; return true; }
+void rt_cards_noted(uint64_t page, uint64_t count) { (void)page, (void)count; }
 _Noreturn void rt_fatal(int error, const char *words) { (void)error; fputs(words, stderr); abort(); }
 
 /* ---- the watcher ---- */
