@@ -88,20 +88,22 @@ int om_pe_digest(const uint8_t *image, size_t size, uint8_t ret[OM_SHA384_SIZE])
 	bool done[SECTIONS_MAX] = { false };
 	const uint8_t *section;
 	struct om_sha512 h;
-	uint64_t hashed;
+	uint64_t hashed, free_from;
 
 	if (read_headers(&pe))
 		return OM_EIMAGE;
 	om_sha384_init(&h);
 	hash_headers(&h, &pe);
-	hashed = pe.headers;
+	hashed = free_from = pe.headers;
 	while ((section = next_section(&pe, done))) {
 		const uint32_t raw_size = u32(section + 16), raw = u32(section + 20);
 
 		if (!raw_size)
 			continue;
-		if (!within(&pe, raw, raw_size))
+		/* A section in the headers, or in another, would bring what is left out back in. */
+		if (raw < free_from || !within(&pe, raw, raw_size))
 			return OM_EIMAGE;
+		free_from = (uint64_t)raw + raw_size;
 		om_sha512_update(&h, image + raw, raw_size);
 		hashed += raw_size;
 	}

@@ -312,6 +312,9 @@ long mig_export_out(uint32_t channel, RT_UNTRUSTED uint8_t *data)
 	size_t head, size;
 	int error;
 
+	/* A thread that had come through the door in the session before: nothing is its part in this one. */
+	if (channel >= mig.params.channels)
+		return OM_EINVAL;
 	if (MIG_PASS_KIND(pass) == MIG_PASS_NONE || atomic_load(&c->pass_done) == pass || !ring_has_room(ring))
 		return 0;
 	take_pass(c, pass);
