@@ -67,6 +67,8 @@ swapcontext:
 	.cfi_endproc
 	.size swapcontext, .-swapcontext
 
+/* Sections of their own: what they call is not what the others call (tests/toolchain/libc_cycles). */
+	.section .text.__context_enter,"ax",@progbits
 /* rdi: the context to enter. rsi: where the stack that is left ends, 0 for a thread's own, which the runtime knows. */
 __context_enter:
 	testb $0xc0, __optmig_attention(%rip)
@@ -98,6 +100,7 @@ __context_enter:
 	jmp *%r11
 	.size __context_enter, .-__context_enter
 
+	.section .text.__context_start,"ax",@progbits
 /* What a context's function returns to: rbx is the context that follows it. No frame is above. */
 	.cfi_startproc
 	.cfi_undefined rip
