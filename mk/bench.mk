@@ -101,7 +101,7 @@ BENCH_PASS_APPS := libevent memcached redis sqlite lua zstd kernels
 ## make bench-pass     what marks and polls cost: programs with the pass against the same without, idle and during rounds
 .PHONY: bench-pass bench-pass-programs
 bench-pass-programs: all $(foreach a,$(BENCH_PASS_APPS),$(foreach v,optmig bare native,$(B)/apps/$(v)/$(a)/.built)) \
-	$(B)/bench/programs/writes-optmig $(B)/bench/programs/writes-bare $(MEMCACHED_CLIENT) $(B)/.deps-bench
+	$(B)/bench/programs/writes-optmig $(B)/bench/programs/writes-bare $(B)/tests/tools/memcached_client $(B)/.deps-bench
 bench-pass: bench-pass-programs
 	bench/pass --page $(BENCH_ARGS)
 ## make bench-instructions  executed instructions with the pass against without, counted under qemu-user; a busy machine does not matter

@@ -19,7 +19,7 @@ demo-owner: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
 demo-attested: all $(B)/apps/optmig/lighttpd/.built $(B)/apps/optmig/sqlite/.built $(HTTP_CLIENT) $(B)/.deps-demo
 	tools/demo-attested
 ## make demo-tee       a production redis under load moves from a host into a confidential guest, to another guest, and back: QEMU, emulated processor; a table
-demo-tee: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo $(GUEST_KERNEL)/.unpacked
+demo-tee: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo guest-kernel
 	tools/deps qemu-system-x86
 	tools/demo-tee
 .PHONY: demo-owner demo-attested demo-tee
