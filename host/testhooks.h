@@ -29,7 +29,7 @@ struct host_test_hooks {
 	bool (*call_before)(uint32_t nr, int64_t *ret_result);
 	int64_t (*call_after)(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, int64_t result);
 	int64_t (*call)(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
-	/* What takes long elsewhere: "report" (about to be sent), "quote" (asked for). Waits. */
+	/* What takes long elsewhere: "report", "answer" (about to be sent), "quote" (asked for). Waits. */
 	void (*slow)(const char *what);
 	/* Demo evidence is treated as a maker's: its collateral is nobody's to make, but comes with the peer. */
 	bool (*collateral_carried)(void);

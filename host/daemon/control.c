@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One thread serves all clients of a process: requests are short, for what takes long runs in the session's own
- * threads, or, if somebody else is asked for it (a quoting service), in one of its own; its client waits, and no other. Clients that began or watch a migration get events; a process ends only after they have the last, whatever it ends of.
+ * threads, or, if somebody else is asked for it (a quoting service), in one of its own; its client waits, and no other. Clients that began or watch a
+ * migration get events. A process ends only after they have the last, whatever it ends of, and after those whose order it has carried out have their
+ * answer: a program that was unlocked may be through before that has been written.
  * Peers must be of the same user, or root. A client that does not read, or talks nonsense, is dropped.
  */
 #include <errno.h>
@@ -17,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 #include "control.h"
 #include "internal.h"
@@ -30,12 +33,15 @@
 #define WAKES         2         /* descriptors besides the listening one and the clients' */
 #define PROGRESS_MS   200
 #define SEND_SECONDS  2
+#define ANSWER_MS     1000      /* an end waits so long for work that goes on */
 
 static struct sockaddr_un address;
 static struct control control;
 static struct control_client clients[CLIENTS_MAX];
 struct control_work { json_t *request, *answer; atomic_bool done; };
 static int work_fd;             /* eventfd: some work is done */
+static _Atomic int unanswered;  /* work that was begun */
+static _Thread_local bool works; /* this thread does some: it ends the process in the middle of it */
 static uint32_t ends_told;      /* sessions whose end the clients know */
 static pthread_t server;
 static atomic_bool serves;
@@ -76,6 +82,7 @@ static void *work_main(void *argument)
 	struct control_work *work = argument;
 	const uint64_t one = 1;
 
+	works = true;
 	if (host_thread_attach(control.enclave)) {
 		work->answer = channel_error(OM_ENOMEM);
 	} else {
@@ -97,8 +104,10 @@ static int begin_work(struct control_client *client, json_t *request)
 	if (!work)
 		return host_fail(OM_ENOMEM, "no memory");
 	work->request = request;
+	atomic_fetch_add(&unanswered, 1);
 	code = host_thread_begin(work_main, work);
 	if (code) {
+		atomic_fetch_sub(&unanswered, 1);
 		free(work);
 		return host_fail(OM_ENOMEM, "thread: %s", strerror(code));
 	}
@@ -155,6 +164,7 @@ static void answer_work(void)
 
 		if (!c->work || !atomic_load(&c->work->done))
 			continue;
+		host_hook_slow("answer");
 		answer = c->work->answer;
 		free(c->work);
 		c->work = NULL;
@@ -162,7 +172,8 @@ static void answer_work(void)
 			json_decref(answer);
 		else if (channel_send(&c->channel, answer))
 			drop(c);
-		else
+		atomic_fetch_sub(&unanswered, 1);
+		if (c->channel.fd >= 0)
 			serve(c);
 	}
 }
@@ -294,10 +305,21 @@ static void tell_last_elsewhere(void)
 	(void)tell_last();
 }
 
+/* One that the server thread has to write. Work that somebody else keeps waiting does not keep the process. */
+static void wait_answers(void)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < ANSWER_MS && atomic_load(&unanswered) > works; i++)
+		(void)nanosleep(&pause, NULL);
+}
+
 /* Nobody is left without a report. */
 static void leave_at_exit(void *context)
 {
 	(void)context;
+	if (atomic_load(&serves) && !pthread_equal(pthread_self(), server))
+		wait_answers();
 	if (!tell_last() && atomic_load(&serves) && mig_process_ends(control.mig))
 		mig_wait_delivered(control.mig);
 	host_control_remove();

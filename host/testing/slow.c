@@ -8,7 +8,7 @@
 
 #define MS_MAX 60000u
 
-static const char *const names[] = { "report", "quote" };
+static const char *const names[] = { "report", "quote", "answer" };
 #define COUNT (sizeof names / sizeof *names)
 static uint64_t wait_ms[COUNT];
 
