@@ -99,12 +99,13 @@ static uint64_t divide(const struct service_unit *of)
 	return rate;
 }
 
-uint64_t share_begin(struct service_unit *u, uint64_t wish)
+/* It leaves from now on, or does already, and wishes for so much. */
+static uint64_t wish_of(struct service_unit *u, uint64_t wish, bool begins)
 {
 	uint64_t rate = wish;
 
 	pthread_mutex_lock(&service.lock);
-	u->leaving = true;
+	u->leaving = u->leaving || begins;
 	u->wish = wish;
 	pthread_mutex_unlock(&service.lock);
 	pthread_mutex_lock(&sharing);
@@ -113,6 +114,16 @@ uint64_t share_begin(struct service_unit *u, uint64_t wish)
 	u->share = rate;
 	pthread_mutex_unlock(&sharing);
 	return rate;
+}
+
+uint64_t share_begin(struct service_unit *u, uint64_t wish)
+{
+	return wish_of(u, wish, true);
+}
+
+uint64_t share_wish(struct service_unit *u, uint64_t wish)
+{
+	return wish_of(u, wish, false);
 }
 
 /* Its share may have become another between its order and its begin, when there was nobody to tell. */
@@ -134,21 +145,6 @@ void share_end(struct service_unit *u)
 	if (link_rate)
 		divide(NULL);
 	pthread_mutex_unlock(&sharing);
-}
-
-uint64_t share_wish(struct service_unit *u, uint64_t wish)
-{
-	uint64_t rate = wish;
-
-	pthread_mutex_lock(&service.lock);
-	u->wish = wish;
-	pthread_mutex_unlock(&service.lock);
-	pthread_mutex_lock(&sharing);
-	if (link_rate)
-		rate = divide(u);
-	u->share = rate;
-	pthread_mutex_unlock(&sharing);
-	return rate;
 }
 
 void share_link(uint64_t rate)

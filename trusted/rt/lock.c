@@ -20,6 +20,21 @@ void rt_yield(void)
 	(void)rt_host(__NR_sched_yield, 0, 0, 0, 0, 0, 0); /* only a hint */
 }
 
+void rt_hold(_Atomic uint32_t *holder)
+{
+	uint32_t nobody = 0;
+
+	while (!atomic_compare_exchange_weak(holder, &nobody, 1)) {
+		nobody = 0;
+		rt_yield();
+	}
+}
+
+void rt_let_go(_Atomic uint32_t *holder)
+{
+	atomic_store(holder, 0);
+}
+
 void rt_lock(struct rt_lock *lock)
 {
 	_Atomic uint32_t *word = (_Atomic uint32_t *)&lock->word;

@@ -37,18 +37,13 @@ RT_RESIDENT static _Atomic uint32_t holder;
 
 static void hold(void)
 {
-	uint32_t nobody = 0;
-
-	while (!atomic_compare_exchange_weak(&holder, &nobody, 1)) {
-		nobody = 0;
-		(void)rt_host(__NR_sched_yield, 0, 0, 0, 0, 0, 0); /* the host's answer means nothing */
-	}
+	rt_hold(&holder);
 	rt_ub_reset();
 }
 
 static void let_go(void)
 {
-	atomic_store(&holder, 0);
+	rt_let_go(&holder);
 }
 
 static bool none(void)

@@ -28,17 +28,12 @@ RT_RESIDENT static _Atomic uint32_t holder;
 
 static void hold(void)
 {
-	uint32_t nobody = 0;
-
-	while (!atomic_compare_exchange_weak(&holder, &nobody, 1)) {
-		nobody = 0;
-		(void)rt_host(__NR_sched_yield, 0, 0, 0, 0, 0, 0); /* the host's answer means nothing */
-	}
+	rt_hold(&holder);
 }
 
 static long let_go(long result)
 {
-	atomic_store(&holder, 0);
+	rt_let_go(&holder);
 	return result;
 }
 

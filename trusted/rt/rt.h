@@ -139,6 +139,9 @@ void rt_lock(struct rt_lock *lock);
 void rt_unlock(struct rt_lock *lock);
 /* Whoever spins gives its CPU up, by a host call. Not at CSSA 1. */
 void rt_yield(void);
+/* Tables that are held across calls of the host: a waiter gives its CPU up each time. Nobody parks while holding one. */
+void rt_hold(_Atomic uint32_t *holder);
+void rt_let_go(_Atomic uint32_t *holder);
 
 /* Ends the enclave with a reason code; for broken invariants and impossible host answers. Never returns, and neither does any other
  * thread come in again, from wherever it is: a host may not like to hear it. @words: static. */

@@ -324,6 +324,8 @@ void rt_io_position_correct(struct rt_io_ofd *ofd, int64_t offset, uint64_t size
 long rt_io_position_give(struct rt_io_ofd *ofd);
 /* Whoever has it. */
 int64_t rt_io_position_get(const struct rt_io_ofd *ofd);
+/* Where a seek in something of this size leads to from `position`, or a negative errno. Holes: there are none before the end. */
+int64_t rt_io_seek_target(int64_t offset, uint32_t whence, int64_t position, int64_t size);
 /* lseek on what has a host descriptor. */
 long rt_io_position_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence);
 

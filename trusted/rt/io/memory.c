@@ -307,23 +307,9 @@ long rt_io_memory_write(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t 
 
 long rt_io_memory_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
 {
-	const int64_t size = (int64_t)rt_object_size(ofd->memory.object);
-	int64_t base = 0;
-
-	switch (whence) {
-	case LX_SEEK_SET: break;
-	case LX_SEEK_CUR: base = (int64_t)ofd->memory.position; break;
-	case LX_SEEK_END: base = size; break;
-	case LX_SEEK_DATA: case LX_SEEK_HOLE:
-		if (offset < 0 || offset >= size)
-			return -ENXIO;
-		offset = whence == LX_SEEK_DATA ? offset : size;
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (__builtin_add_overflow(base, offset, &offset) || offset < 0)
-		return -EINVAL;
+	offset = rt_io_seek_target(offset, whence, (int64_t)ofd->memory.position, (int64_t)rt_object_size(ofd->memory.object));
+	if (offset < 0)
+		return offset;
 	ofd->memory.position = (uint64_t)offset;
 	return offset;
 }

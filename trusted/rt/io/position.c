@@ -76,16 +76,15 @@ int64_t rt_io_position_get(const struct rt_io_ofd *ofd)
 	return position ? (int64_t)(position - 1) : rt_host(__NR_lseek, (uint64_t)ofd->host_fd, 0, LX_SEEK_CUR, 0, 0, 0);
 }
 
-static long seek_kept(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
+int64_t rt_io_seek_target(int64_t offset, uint32_t whence, int64_t position, int64_t size)
 {
-	const int64_t size = rt_io_kept_size(ofd);
 	int64_t base = 0;
 
 	switch (whence) {
 	case LX_SEEK_SET:
 		break;
 	case LX_SEEK_CUR:
-		base = rt_io_position_get(ofd);
+		base = position;
 		break;
 	case LX_SEEK_END:
 		base = size;
@@ -99,7 +98,15 @@ static long seek_kept(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
 	default:
 		return -EINVAL;
 	}
-	if (__builtin_add_overflow(base, offset, &offset) || offset < 0 || offset == INT64_MAX)
+	return __builtin_add_overflow(base, offset, &offset) || offset < 0 ? -EINVAL : offset;
+}
+
+static long seek_kept(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence)
+{
+	offset = rt_io_seek_target(offset, whence, whence == LX_SEEK_CUR ? rt_io_position_get(ofd) : 0, rt_io_kept_size(ofd));
+	if (offset < 0)
+		return offset;
+	if (offset == INT64_MAX)
 		return -EINVAL;
 	set(ofd, (uint64_t)offset + 1);
 	return offset;
