@@ -75,6 +75,8 @@ enum om_engine_command {
 	OM_COMMAND_FORGET,       /* destination that is whole, or has given up: end the session without the source's last
 	                            word; if the source missed ours, it waits for ever, and nobody will tell it. Else OM_ESTATE */
 	OM_COMMAND_GO_ON,        /* while no OUT is called because the connections are down: do what is due. arg[0] as of OUT */
+	OM_COMMAND_COST,         /* source: value = thousandths of its service that the program loses while it is copied, by what the host
+	                            sees. For the choice between pre-copy and post-copy */
 };
 
 enum om_mig_mode { OM_MODE_AUTO = 0, OM_MODE_STOP, OM_MODE_PRECOPY, OM_MODE_POSTCOPY, OM_MODE_HYBRID };

@@ -83,6 +83,23 @@ enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uin
 	return MIG_NEXT_ROUND;
 }
 
+bool mig_pace_pays(struct mig_pace *p, int64_t now, uint64_t left, uint64_t sent, uint32_t cost)
+{
+	int64_t took = now - p->at;
+	double gain = (double)p->left - (double)left, due = (double)(sent - p->sent) * cost / 1000;
+
+	if (p->at) {
+		/* While nothing is sent the window stays open: what is written meanwhile counts with what comes next. */
+		if (took < MIG_PACE_WINDOW_NS || sent == p->sent)
+			return p->poor_ns < MIG_PACE_PATIENCE_NS;
+		if (took > MIG_PACE_PATIENCE_NS / 2)
+			took = MIG_PACE_PATIENCE_NS / 2;       /* no single window decides, not that of a lost link either */
+		p->poor_ns = gain < due ? p->poor_ns + took : p->poor_ns > took ? p->poor_ns - took : 0;
+	}
+	*p = (struct mig_pace) { .at = now, .left = left, .sent = sent, .poor_ns = p->poor_ns };
+	return p->poor_ns < MIG_PACE_PATIENCE_NS;
+}
+
 /* An owed page stays owed whatever is written to it, so the fresh ones get fewer, if only because all are owed in the end. */
 bool mig_owe_again(uint32_t rounds, uint64_t fresh, uint64_t sendable)
 {

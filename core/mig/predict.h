@@ -41,6 +41,27 @@ uint64_t mig_predict_postcopy(const struct mig_round *r);
 enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uint64_t *ret_expected, const char **ret_why);
 
 /*
+ * Does pre-copy still pay? A page that is sent ahead saves the time that the program would wait for it after a stop, unless it is
+ * written again. While pages are sent ahead the program loses something too: marks, and the CPU time that it shares.
+ *
+ *     gain = (pages left before - pages left now) / pages sent meanwhile
+ *
+ * Time spent on pre-copy costs @cost thousandths of itself in service, the same time after a stop costs all of itself: pre-copy pays
+ * while gain > cost / 1000. The verdict is "no" when it has not for MIG_PACE_PATIENCE_NS; a good window takes as much off.
+ */
+struct mig_pace {
+	int64_t  at;              /* begin of the window; 0: none has begun */
+	uint64_t left, sent;      /* pages, then */
+	int64_t  poor_ns;
+};
+#define MIG_PACE_WINDOW_NS   100000000
+#define MIG_PACE_PATIENCE_NS 400000000
+#define MIG_COST_GUESS       250u   /* where the host has not said */
+
+/* @left: pages that would have to be sent if no more were written; @sent: pages sent ahead since the session began, a counter. */
+bool mig_pace_pays(struct mig_pace *pace, int64_t now, uint64_t left, uint64_t sent, uint32_t cost);
+
+/*
  * Rates of numbers that the host can stretch: its clock, its limits. They saturate at MIG_RATE_MAX, and 0 ns counts as 1.
  * mig_rate: @amount in @ns, by the second. mig_amount: what a rate makes of @ns.
  */

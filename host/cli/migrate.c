@@ -21,6 +21,7 @@ static const char help[] =
 	"  --tracker TRACKER       how writes are noticed: auto (default), cards, faults\n"
 	"  --downtime-limit TIME   how long the program may stand still (10ms)\n"
 	"  --bandwidth RATE        limit, in bytes a second: 500M, 1G, 10Gbit (none)\n"
+	"  --cpu-limit PERCENT     of one processor, for copying while the program runs here: 50 (none)\n"
 	"  --channels N            parallel page connections, 1 to 4\n"
 	"  --release               post-copy, stop: free memory here as soon as it has arrived there\n"
 	"  --rehearse              go the whole way without the memory, up to the point of no return, and report\n"
@@ -36,7 +37,7 @@ static const char help[] =
 	"Ctrl-C cancels; a second one lets the migration go on without this command.\n"
 	"Exit status: 0 moved (or rehearsed), 1 failed (the program runs on here), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
 
-enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CHANNELS, OPT_RELEASE, OPT_REHEARSE, OPT_THROTTLE, OPT_MOVE, OPT_GUESTS, OPT_TICKET, OPT_TIMEOUT,
+enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CPU, OPT_CHANNELS, OPT_RELEASE, OPT_REHEARSE, OPT_THROTTLE, OPT_MOVE, OPT_GUESTS, OPT_TICKET, OPT_TIMEOUT,
 	OPT_PATIENCE, OPT_SILENCE, OPT_DETACH, OPT_JSON, OPT_HELP };
 static const struct option longs[] = {
 	{ "to", required_argument, NULL, OPT_TO },
@@ -44,6 +45,7 @@ static const struct option longs[] = {
 	{ "tracker", required_argument, NULL, OPT_TRACKER },
 	{ "downtime-limit", required_argument, NULL, OPT_DOWNTIME },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
+	{ "cpu-limit", required_argument, NULL, OPT_CPU },
 	{ "channels", required_argument, NULL, OPT_CHANNELS },
 	{ "release", no_argument, NULL, OPT_RELEASE },
 	{ "rehearse", no_argument, NULL, OPT_REHEARSE },
@@ -130,6 +132,9 @@ static int option(struct migrate *m, int c)
 	case OPT_CHANNELS:
 		error = host_parse_u64(optarg, 1, MIG_CHANNELS_LIMIT, &number);
 		return error ? error : json_object_set_new(m->arguments, "channels", json_integer((json_int_t)number));
+	case OPT_CPU:
+		error = host_parse_u64(optarg, 1, MIG_CPU_LIMIT_MAX / 10000000, &number);
+		return error ? error : json_object_set_new(m->arguments, "cpu-limit-ns", json_integer((json_int_t)(number * 10000000)));
 	case OPT_DOWNTIME:  return set_time(m->arguments, "downtime-limit-ns", optarg);
 	case OPT_BANDWIDTH: return set_rate(m->arguments, "bandwidth", optarg);
 	case OPT_THROTTLE:  return set_rate(m->arguments, "throttle", optarg);

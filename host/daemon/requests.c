@@ -193,6 +193,8 @@ static int get_migrate(const json_t *a, struct mig_request *request)
 	if (!error)
 		error = get_number(a, "patience-ns", INT64_MAX, &request->patience_ns);
 	if (!error)
+		error = get_number(a, "cpu-limit-ns", MIG_CPU_LIMIT_MAX, &request->cpu_limit);
+	if (!error)
 		error = get_number(a, "silence-ns", INT64_MAX, &request->silence_ns);
 	if (!error && channels < 1)
 		error = host_fail(OM_EINVAL, "at least one page channel is needed");
@@ -336,7 +338,8 @@ static const struct command {
 	{ "stats", "", do_stats, false },
 	{ "check", "", do_check, false },
 	{ "evidence", " nonce ", do_evidence, true },
-	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns release rehearse guests ticket move-addresses ",
+	{ "migrate", " to mode tracker channels downtime-limit-ns bandwidth throttle rounds-max patience-ns silence-ns cpu-limit-ns release rehearse guests ticket"
+		" move-addresses ",
 		do_migrate, false },
 	{ "unlock-ask", " nonce ", do_unlock_ask, true },
 	{ "unlock-grant", " grant ", do_unlock_grant, true },

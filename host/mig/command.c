@@ -37,6 +37,9 @@ void mig_report_get(struct host_mig *mig, struct mig_report *ret_report)
 		snprintf(r.session + 2 * i, 3, "%02x", mig->session[i]);
 	r.bandwidth = mig_bucket_rate(&mig->bucket);
 	r.cpu_ns = atomic_load(&mig->cpu_ns);
+	r.cpu_limit = mig_bucket_rate(&mig->cpu);
+	r.cost_ns = mig_cost_lost_ns(&mig->cost);
+	r.busy_threads = mig_cost_busy(&mig->cost);
 	*ret_report = r;
 }
 

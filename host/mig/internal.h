@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include "bucket.h"
+#include "cost.h"
 #include "lobby.h"
 #include "mig.h"
 
@@ -25,6 +26,7 @@ struct mig_connection {
 	uint32_t slot;                  /* 0: none */
 	pthread_t thread;
 	bool thread_runs;
+	uint64_t cpu_ns;                /* of its pump, when last looked at */
 };
 
 /* Destination: threads that wait for pages. All under `lock`. See urgent.c. */
@@ -75,6 +77,8 @@ struct host_mig {
 	uint8_t clock[16], peer_clock[16];
 	struct mig_connection connection[MIG_CONNECTIONS_MAX];
 	struct mig_bucket bucket;
+	struct mig_bucket cpu;          /* source: CPU time of the page pumps during rounds, ns */
+	struct mig_cost cost;           /* source */
 	struct mig_urgent urgent;
 	int stop_fd;                    /* eventfd: leave connecting, resting, waiting */
 	const struct host_key *key;     /* NULL: this host has none; why is said when it is wanted */

@@ -25,6 +25,7 @@
 /* Service slots 2 .. 7: control, urgent and at most this many page channels. */
 #define MIG_CHANNELS_LIMIT 4u
 #define MIG_MOVES_MAX      8u
+#define MIG_CPU_LIMIT_MAX  (UINT64_C(1000) * 1000000000)   /* a thousand processors */
 
 struct host_mig;
 struct priv_limits;
@@ -39,6 +40,7 @@ struct mig_request {
 	struct om_mig_params params;
 	uint64_t patience_ns;           /* before the token: how long to try to reconnect */
 	uint64_t silence_ns;            /* a link without a sign of life for so long counts as lost */
+	uint64_t cpu_limit;             /* of page connections during rounds, ns of CPU time a second; 0: none */
 	uint32_t move_count;
 	struct mig_move moves[MIG_MOVES_MAX];
 };
@@ -56,6 +58,9 @@ struct mig_report {
 	char session[2 * MIG_SESSION_ID_SIZE + 1];
 	uint64_t bandwidth;             /* limit, bytes/s; 0: none */
 	uint64_t cpu_ns;                /* CPU time of this session's threads */
+	uint64_t cpu_limit;             /* as in struct mig_request */
+	uint64_t cost_ns;               /* source: service lost before the stop, for lack of CPU time (cost.h) */
+	uint32_t busy_threads;          /* source: threads of the program that do its work, by their CPU time; at least 1 */
 	uint32_t reconnects;
 	bool prepared;                  /* the destination is complete, or has been: it may hold the only copy */
 	uint32_t begun_count;           /* sessions that were begun in this process */

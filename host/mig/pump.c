@@ -88,6 +88,20 @@ static void rest(struct host_mig *mig, uint64_t ns)
 	}
 }
 
+/* A frame of @size bytes has been sent. The limit of CPU time is for the rounds: whoever waits for a page later waits for nothing else. */
+static void hold_back(struct mig_connection *c, uint64_t size)
+{
+	struct host_mig *mig = c->mig;
+
+	rest(mig, mig_bucket_take(&mig->bucket, size, host_monotonic_ns()));
+	if (mig_bucket_rate(&mig->cpu) && atomic_load_explicit(&mig->seen_state, memory_order_relaxed) == OM_MIG_ACTIVE) {
+		uint64_t cpu = mig_thread_cpu_ns();
+
+		rest(mig, mig_bucket_take(&mig->cpu, cpu - c->cpu_ns, host_monotonic_ns()));
+		c->cpu_ns = cpu;
+	}
+}
+
 enum outcome { GO_ON, NOTHING, END };
 
 /* The enclaves' handshake comes with the other host's word that it is its enclave's; see opening.h. */
@@ -259,7 +273,7 @@ static enum outcome send_out(struct mig_connection *c, uint64_t *ret_wait_ns)
 		if (c->number == OM_CONNECTION_CONTROL)
 			mig_fault_sent(mig);
 		if (c->number >= OM_CONNECTION_PAGES)
-			rest(mig, mig_bucket_take(&mig->bucket, (uint64_t)answer.ret, host_monotonic_ns()));
+			hold_back(c, (uint64_t)answer.ret);
 		return GO_ON;
 	}
 	return answer.arg[3] & OM_MIG_F_OVER ? END : NOTHING;
@@ -404,6 +418,7 @@ int mig_pumps_start(struct host_mig *mig)
 
 		if (!needs_pump(mig, c))
 			continue;
+		c->cpu_ns = 0;
 		code = pthread_create(&c->thread, NULL, thread_main, c);
 		if (code) {
 			mig_pumps_stop(mig, false);

@@ -135,6 +135,21 @@ static json_t *tracker_json(const struct om_mig_status *s)
 		"watch-time", ms(s->watch_ns), "write-faults", number(s->write_faults));
 }
 
+/*
+ * What the move has cost the program, and would have with stop-and-copy: the time without CPU during the rounds, the downtime, and the
+ * mean time for which its threads waited for owed pages; all memory at the rate at which this move sent.
+ */
+static json_t *service_json(const struct mig_report *r, uint64_t downtime)
+{
+	const struct om_mig_status *s = &r->engine;
+	uint64_t waits = s->fault_total_ns / (r->busy_threads ? r->busy_threads : 1);
+	double rate = s->total_time_ns > s->setup_time_ns ? (double)s->ram_transferred / (double)(s->total_time_ns - s->setup_time_ns) : 0;
+	double stop = rate > 0 ? (double)s->ram_total / rate : 0;
+
+	return json_pack("{so so so so so}", "lost", ms(r->cost_ns + downtime + waits), "rounds", ms(r->cost_ns), "stopped", ms(downtime), "pages", ms(waits),
+		"stop-would-lose", ms(stop < 1e18 ? (uint64_t)stop : 0));
+}
+
 static void add_host_part(json_t *o, const struct mig_report *r)
 {
 	const struct om_mig_status *s = &r->engine;
@@ -153,6 +168,7 @@ static void add_host_part(json_t *o, const struct mig_report *r)
 	json_object_set_new(o, "channels", number(s->channels));
 	json_object_set_new(o, "max-bandwidth", number(r->bandwidth));
 	json_object_set_new(o, "cpu-time", ms(r->cpu_ns));
+	json_object_set_new(o, "cpu-limit", json_real((double)r->cpu_limit / 1e7));
 	json_object_set_new(o, "reconnects", number(r->reconnects));
 	json_object_set_new(o, "prepared", json_boolean(r->prepared));
 	if (r->error) {
@@ -192,6 +208,8 @@ json_t *mig_report_json(const struct mig_report *r)
 	json_object_set_new(o, "throughput", number(s->throughput));
 	json_object_set_new(o, "ram", ram_json(s));
 	json_object_set_new(o, "postcopy", postcopy_json(s));
+	if (s->role == 1)
+		json_object_set_new(o, "service", service_json(r, downtime));
 	add_host_part(o, r);
 	return o;
 }

@@ -102,6 +102,8 @@ void mig_report_text(const json_t *r, FILE *to)
 		fprintf(to, "post-copy:       %.0f requests, %.0f pages owed, faults p50 %.0f us, p99 %.0f us, longest %.0f us\n",
 			value(r, "ram.postcopy-requests"), value(r, "postcopy.owed-pages"), value(r, "postcopy.fault-p50-us"),
 			value(r, "postcopy.fault-p99-us"), value(r, "postcopy.fault-max-us"));
+	if (value(r, "service.lost") > 0)
+		fprintf(to, "service lost:    %s (stop-and-copy: about %s)\n", time_of(r, "service.lost", a), time_of(r, "service.stop-would-lose", b));
 	if (value(r, "reconnects") > 0)
 		fprintf(to, "reconnections:   %.0f\n", value(r, "reconnects"));
 }

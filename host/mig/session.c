@@ -25,6 +25,7 @@
 #define TICK_NS    100000000u
 #define GRACE_NS   1000000000u  /* after a connection but the control one has ended: the session may just be over */
 #define DELIVER_MS 2000u
+#define COST_NS    200000000u
 #define THEN       "; and then "
 
 /* A destination is in this state for the length of one call only: no status shows it. */
@@ -56,6 +57,8 @@ int mig_new(struct host_enclave *enclave, struct host_mig **ret_mig)
 	pthread_mutex_init(&mig->lock, NULL);
 	host_cond_init(&mig->changed);
 	mig_bucket_init(&mig->bucket, 0);
+	mig_bucket_init(&mig->cpu, 0);
+	mig_cost_init(&mig->cost);
 	mig_clock_id(mig->clock);
 	for (unsigned i = 0; i < MIG_CONNECTIONS_MAX; i++) {
 		mig->connection[i] = (struct mig_connection){ .mig = mig, .number = (uint16_t)i, .fd = -1,
@@ -266,9 +269,25 @@ void mig_wait_tick(struct host_mig *mig)
 	pthread_cond_timedwait(&mig->changed, &mig->lock, &until);
 }
 
+/* During rounds the engine is told what they cost, so that it does not send ahead what is not worth it. Under the lock, which is left. */
+static void tell_cost(struct host_mig *mig, uint64_t *due_ns)
+{
+	uint64_t now = host_monotonic_ns(), arg[4];
+	uint32_t cost;
+
+	if (!mig->source || now < *due_ns || atomic_load(&mig->seen_state) != OM_MIG_ACTIVE)
+		return;
+	*due_ns = now + COST_NS;
+	pthread_mutex_unlock(&mig->lock);
+	cost = mig_cost_step(&mig->cost);
+	if (mig_call(mig, OM_ENGINE_COMMAND, OM_COMMAND_COST, cost, arg) >= 0)
+		mig_note(mig, UINT16_MAX, arg);
+	pthread_mutex_lock(&mig->lock);
+}
+
 bool mig_watch(struct host_mig *mig)
 {
-	uint64_t ended_ns = 0;
+	uint64_t ended_ns = 0, cost_due_ns = 0;
 	bool over;
 
 	pthread_mutex_lock(&mig->lock);
@@ -286,6 +305,7 @@ bool mig_watch(struct host_mig *mig)
 		}
 		if (!mig->over && !mig->lost)
 			mig_wait_tick(mig);
+		tell_cost(mig, &cost_due_ns);
 	}
 	over = mig->over;
 	mig->lost = mig->eof = false;

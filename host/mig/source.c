@@ -352,6 +352,8 @@ int mig_start(struct host_mig *mig, const struct mig_request *request)
 	mig_begin_session(mig, true);
 	mig->channels = (uint16_t)request->params.channels;
 	mig_bucket_set_rate(&mig->bucket, request->params.bandwidth_bytes);
+	mig_bucket_set_rate(&mig->cpu, request->cpu_limit);
+	mig_cost_begin(&mig->cost);
 	pthread_attr_init(&attributes);
 	pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
 	code = pthread_create(&mig->supervisor, &attributes, supervisor_main, mig);

@@ -146,6 +146,66 @@ static void test_host_numbers(void **state)
 	assert_int_not_equal(mig_choose(OM_MODE_AUTO, &r, &expected, &why), MIG_STOP_PRECOPY);
 }
 
+/* What a program that is moved does to a pace: windows of 100 ms at 100,000 pages a second. Return: how many until the verdict, at most 100. */
+static int windows_until_no(struct mig_pace *pace, double gain, uint32_t cost)
+{
+	double left = 5e6;
+
+	for (int i = 0; i < 100; i++)
+		if (!mig_pace_pays(pace, 1 + i * 100 * (int64_t)MS, (uint64_t)(left - i * gain * 10000), (uint64_t)i * 10000, cost))
+			return i;
+	return 100;
+}
+
+static void test_pace_asks_what_sending_gains(void **state)
+{
+	struct mig_pace still = { 0 }, costly = { 0 }, growing = { 0 }, cheap = { 0 };
+
+	(void)state;
+	assert_int_equal(windows_until_no(&still, 1.0, 900), 100);     /* nothing is written: each page sent is one less */
+	assert_int_equal(windows_until_no(&costly, 0.4, 500), 4);      /* 400 ms of patience */
+	assert_int_equal(windows_until_no(&cheap, 0.4, 250), 100);
+	assert_int_equal(windows_until_no(&growing, -3.0, 0), 4);      /* more is written than sent: even where it costs nothing */
+}
+
+/* One bad window, of a burst or of a link that was down for a minute, is not enough; good ones make up for bad ones. */
+static void test_pace_is_patient(void **state)
+{
+	struct mig_pace pace = { 0 };
+	int64_t now = 1;
+	uint64_t left = 1000000, sent = 0;
+
+	(void)state;
+	assert_true(mig_pace_pays(&pace, now, left, sent, 250));
+	for (int i = 0; i < 60; i++) {
+		bool burst = i % 2;
+
+		now += i == 31 ? 60000 * (int64_t)MS : 100 * (int64_t)MS;
+		sent += 10000;
+		left = burst ? left + 20000 : left - 10000;
+		assert_true(mig_pace_pays(&pace, now, left, sent, 250));
+		if (i == 31)   /* the minute counts as two windows */
+			for (int j = 0; j < 2; j++)
+				assert_true(mig_pace_pays(&pace, now += 100 * (int64_t)MS, left -= 10000, sent += 10000, 250));
+	}
+}
+
+/* Nothing is sent, or too little time has passed: no verdict yet, and what is written meanwhile counts in the end. */
+static void test_pace_waits_for_a_window(void **state)
+{
+	struct mig_pace pace = { 0 };
+	int64_t now = 1;
+
+	(void)state;
+	assert_true(mig_pace_pays(&pace, now, 1000, 0, 250));
+	for (int i = 1; i < 50; i++)
+		assert_true(mig_pace_pays(&pace, now += 200 * (int64_t)MS, 1000 + (uint64_t)i * 1000, 0, 250));
+	assert_true(mig_pace_pays(&pace, now += 100 * (int64_t)MS, 50000, 10, 250));
+	assert_true(pace.poor_ns > 0);
+	assert_true(mig_pace_pays(&pace, now += 50 * (int64_t)MS, 90000, 20, 250));
+	assert_false(mig_pace_pays(&pace, now += 200 * (int64_t)MS, 90000, 20, 250));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -154,7 +214,8 @@ int main(void)
 		cmocka_unit_test(test_goes_on_while_it_converges),
 		cmocka_unit_test(test_precopy_stays_precopy),
 		cmocka_unit_test(test_absurd_figures),
-		cmocka_unit_test(test_owing_comes_to_an_end),
+		cmocka_unit_test(test_owing_comes_to_an_end), cmocka_unit_test(test_pace_asks_what_sending_gains),
+		cmocka_unit_test(test_pace_is_patient), cmocka_unit_test(test_pace_waits_for_a_window),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -438,6 +438,7 @@ static void reset(enum om_role role, const struct om_mig_params *params)
 	limit_downtime(params->downtime_limit_ns);
 	atomic_store(&mig.limits.throttle_bytes, at_most(params->throttle_bytes, MIG_LIMIT_BYTES_MAX));
 	atomic_store(&mig.limits.bandwidth_bytes, at_most(params->bandwidth_bytes, MIG_LIMIT_BYTES_MAX));
+	atomic_store(&mig.limits.cost, MIG_COST_GUESS);
 	mig.begun = now;
 	mig.role = role;
 	rt_unlock(&session_lock);
@@ -562,6 +563,9 @@ static int command(uint64_t what, uint64_t value)
 		return 0;
 	case OM_COMMAND_THROTTLE:
 		atomic_store(&mig.limits.throttle_bytes, at_most(value, MIG_LIMIT_BYTES_MAX));
+		return 0;
+	case OM_COMMAND_COST:
+		atomic_store(&mig.limits.cost, (uint32_t)at_most(value, 1000));
 		return 0;
 	case OM_COMMAND_BANDWIDTH:
 		atomic_store(&mig.limits.bandwidth_bytes, at_most(value, MIG_LIMIT_BYTES_MAX));

@@ -248,6 +248,8 @@ static void fill(struct builder *b, struct mig_conn *c, enum mig_pass kind)
 				return;                /* stripes that begin a frame can be placed at once (import.c) */
 			if (kind == MIG_PASS_PUSH && !c->second)
 				mask = hot_mask(c->cursor);
+			else if (kind == MIG_PASS_ROUND)
+				mask = ~hot_mask(c->cursor);   /* written again: it waits for the next round, and stays in the set */
 			if (!add_word(b, c->cursor, mask & c->mask, kind, &c->mask))
 				return;
 			c->mask = UINT64_MAX;

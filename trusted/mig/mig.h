@@ -101,8 +101,8 @@ struct mig_conn {
 	uint64_t ahead;                            /* destination: 1 + stripe whose pages were accepted ahead, 0 none */
 };
 
-/* A pass over the page set: a round, or a part of the stop phase. */
-enum mig_pass { MIG_PASS_NONE, MIG_PASS_CONTENT, MIG_PASS_PUSH };
+/* A pass over the page set: a round of pre-copy; an owing round, or a part of the stop phase; what post-copy sends unasked. */
+enum mig_pass { MIG_PASS_NONE, MIG_PASS_ROUND, MIG_PASS_CONTENT, MIG_PASS_PUSH };
 #define MIG_PASS_KIND(pass) ((enum mig_pass)((pass) & 0xff))
 
 enum mig_round_step { MIG_ROUND_HALT, MIG_ROUND_TAKE, MIG_ROUND_HANDSHAKE, MIG_ROUND_WATCH, MIG_ROUND_SEND, MIG_ROUND_DRAIN, MIG_ROUND_HEAT };
@@ -125,6 +125,7 @@ struct mig_facts {
 struct mig_limits {
 	_Atomic uint64_t downtime_ns;
 	_Atomic uint64_t throttle_bytes, bandwidth_bytes;      /* a second; 0: off, unknown */
+	_Atomic uint32_t cost;                                 /* of pre-copy, as mig_pace_pays() has it */
 };
 /* No host means more: all sums and products of limits and of times on its clock stay in range. */
 #define MIG_LIMIT_NS_MAX    (UINT64_C(1) << 50)           /* 13 days */
@@ -172,6 +173,8 @@ struct mig {
 	_Atomic enum mig_round_step round_step;
 	uint64_t handshake;
 	struct mig_round round;
+	struct mig_pace pace;
+	int64_t  pace_due;                         /* by mig_now(): when it is looked at next */
 	uint64_t watch_cursor;                     /* next page to be watched in this round */
 	uint64_t watched_before, write_faults_before; /* counts when the session began */
 	uint64_t taken_pages;                      /* by the round under way */

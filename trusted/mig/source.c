@@ -25,6 +25,8 @@ enum { PUSH_CHECK_NS = 50000000, PUSH_IDLE_CHECKS = 20 };
 #define HEAT_NS    20000000
 #define FIXED_NS   1500000           /* stop, freeze and rebuild: a guess until better is known */
 #define THROTTLE_MAX_NS 1000000
+#define PACE_NS    50000000
+#define PACE_SHARE 50                /* of the control thread's time, at most one part in so many is spent on counting */
 
 /* ---- walks ---- */
 
@@ -131,7 +133,7 @@ static uint64_t walk_cards(struct mig_set *set, bool clear)
 	return walk(add_carded, set, clear);
 }
 
-static uint64_t count_not_owed(struct mig_set *set, uint64_t page, uint64_t eight)
+static uint64_t count_not_in(struct mig_set *set, uint64_t page, uint64_t eight)
 {
 	uint64_t count = 0;
 
@@ -143,7 +145,7 @@ static uint64_t count_not_owed(struct mig_set *set, uint64_t page, uint64_t eigh
 /* Pages written since the cards were last cleared that are not owed. */
 static uint64_t not_owed_yet(void)
 {
-	return walk(count_not_owed, &mig_owed, false);
+	return walk(count_not_in, &mig_owed, false);
 }
 
 static uint64_t touched_bytes_of(const struct rt_thread *t, uint64_t *ret_low)
@@ -362,7 +364,8 @@ static void throttle(void)
 	rt_throttle_set(mig.throttle_ns);
 }
 
-static void measure_round(void)
+/* Of this round, which may not be over. */
+static void measure_throughput(void)
 {
 	uint64_t bytes = atomic_load(&mig.bytes_acked) - mig.round_acked;
 	uint64_t bandwidth = atomic_load(&mig.limits.bandwidth_bytes);
@@ -370,13 +373,20 @@ static void measure_round(void)
 	struct mig_round *r = &mig.round;
 
 	r->round_ns = took > 0 ? (uint64_t)took : 1;
-	/* Short rounds measure the round trip, not the link. */
-	if (bytes > 4u << 20 || r->throughput == 0)
+	/* Short rounds, and those that have left out nearly all pages, measure the round trip, not the link. */
+	if (bytes > 4u << 20 || (r->throughput == 0 && (bytes > 1u << 20 || r->round_ns > 1000000000)))
 		r->throughput = mig_rate(bytes, r->round_ns) + 1;
-	if (bandwidth && r->throughput > bandwidth)
+	if (bandwidth && (r->throughput == 0 || r->throughput > bandwidth))
 		r->throughput = bandwidth;
 	if (r->throughput > mig.best_throughput)
 		mig.best_throughput = r->throughput;
+}
+
+static void measure_round(void)
+{
+	struct mig_round *r = &mig.round;
+
+	measure_throughput();
 	mig_set_tidy(&mig_todo);               /* outside the stop */
 	r->number++;
 	r->previous_dirty = r->number > 1 ? r->dirty_pages : 0;
@@ -384,6 +394,43 @@ static void measure_round(void)
 	r->limit_ns = atomic_load(&mig.limits.downtime_ns);
 	r->always_pages = resident_pages(NULL) + 16;
 	mig.status.dirty_pages_rate = mig_rate(r->dirty_pages, r->round_ns);
+}
+
+/* Pages that a stop now would have to send: those of this round that have not been sent, and those written since it began. */
+static uint64_t left_now(void)
+{
+	uint64_t count = walk(count_not_in, &mig_todo, false);
+
+	for (uint64_t stripe = 0, end = mig_stripes_end(); (stripe = mig_set_next(&mig_todo, stripe, end)) < end; stripe++)
+		for (uint64_t word = stripe * MIG_STRIPE_WORDS; word < (stripe + 1) * MIG_STRIPE_WORDS; word++)
+			count += (uint64_t)__builtin_popcountll(atomic_load_explicit(&mig_todo.word[word], memory_order_relaxed));
+	return count;
+}
+
+/*
+ * In the middle of a round, where post-copy may be chosen: is the rest of it worth while? Counting costs a look at every card, so it
+ * is done the less often the longer it takes.
+ * Return: post-copy has begun.
+ */
+static bool give_up_rounds(void)
+{
+	enum om_mig_mode mode = (enum om_mig_mode)mig.params.mode;
+	int64_t now = mig_now();
+	struct mig_round r;
+
+	if (mig.postcopy || (mode != OM_MODE_AUTO && mode != OM_MODE_HYBRID) || now < mig.pace_due)
+		return false;
+	measure_throughput();
+	r = mig.round;
+	r.dirty_pages = left_now();
+	r.limit_ns = atomic_load(&mig.limits.downtime_ns);
+	mig.pace_due = mig_now() + PACE_NS + (mig_now() - now) * PACE_SHARE;
+	if (mig_pace_pays(&mig.pace, now, r.dirty_pages, atomic_load(&mig.normal_pages) + atomic_load(&mig.zero_pages),
+		    atomic_load(&mig.limits.cost)) || mig.throttle_ns || mig_predict_precopy(&r) <= r.limit_ns)
+		return false;
+	mig.status.expected_downtime_ns = mig_predict_postcopy(&r);
+	begin_owing(OM_MODE_HYBRID, "what is sent ahead is soon written again: the rest by post-copy");
+	return true;
 }
 
 static void round_over(void)
@@ -475,12 +522,12 @@ static uint64_t rounds_progress(void)
 		note_point(OM_ROUND_COPY);
 		if (mig.postcopy)
 			make_owed(0);
-		mig_pass_begin(MIG_PASS_CONTENT);
+		mig_pass_begin(mig.postcopy ? MIG_PASS_CONTENT : MIG_PASS_ROUND);
 		mig.round_step = MIG_ROUND_SEND;
 		return SEND_NS;
 	case MIG_ROUND_SEND:
 		if (!mig_pass_handed_out())
-			return SEND_NS;
+			return give_up_rounds() ? 0 : SEND_NS;
 		mig.round_step = MIG_ROUND_DRAIN;
 		return 0;
 	case MIG_ROUND_DRAIN:
