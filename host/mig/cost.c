@@ -5,7 +5,6 @@
  */
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "cost.h"
 #include "util.h"
@@ -24,9 +23,12 @@ static void list_threads(struct mig_cost *cost)
 	const struct dirent *entry;
 
 	cost->threads = 0;
-	while (tasks && cost->threads < MIG_COST_THREADS && (entry = readdir(tasks)))
-		if (entry->d_name[0] != '.')
-			cost->thread[cost->threads++] = atoi(entry->d_name);
+	while (tasks && cost->threads < MIG_COST_THREADS && (entry = readdir(tasks))) {
+		uint64_t tid;
+
+		if (host_parse_u64(entry->d_name, 1, INT32_MAX, &tid) == 0)
+			cost->thread[cost->threads++] = (int)tid;
+	}
 	if (tasks)
 		closedir(tasks);
 }
