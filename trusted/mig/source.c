@@ -97,7 +97,7 @@ static uint64_t walk(card_fn *fn, struct mig_set *set, bool clear)
 {
 	uint64_t count = 0;
 
-	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
+	for (uint64_t block = 0; (block = rt_cards_next(block)) < mig.facts.tracked_limit; block += BLOCK) {
 		uint8_t stripes = rt_cards_stripes(block, clear);
 
 		for (int i = 0; stripes; stripes >>= 1, i++) {
@@ -214,7 +214,7 @@ uint64_t mig_source_touched(void)
 {
 	uint64_t count = 0;
 
-	for (uint64_t block = 0; block < mig.facts.tracked_limit; block += BLOCK) {
+	for (uint64_t block = 0; (block = rt_cards_next(block)) < mig.facts.tracked_limit; block += BLOCK) {
 		uint8_t stripes = rt_cards_stripes(block, false);
 
 		for (uint64_t page = block; stripes && page < block_end(block); page++)

@@ -37,9 +37,9 @@ const struct om_image_header *rt_image = &rt_image_header;
 RT_LOCAL static _Atomic uint64_t chunk_present[CHUNKS_MAX / 64];
 RT_LOCAL static struct rt_lock chunk_lock;
 RT_LOCAL static _Atomic uint64_t noted[CHUNKS_MAX / 64];
-RT_LOCAL static _Atomic uint8_t touched[CHUNKS_MAX];
+RT_LOCAL static _Atomic uint64_t touched[CHUNKS_MAX * CHUNK_STRIPES / 64];
 
-_Static_assert(CHUNK_STRIPES == 8, "touched has a bit for each stripe of a chunk");
+_Static_assert(CHUNK_STRIPES == 8, "a byte of touched is a chunk's");
 
 uint8_t *rt_pagemap(void)
 {
@@ -101,11 +101,11 @@ void rt_cards_noted(uint64_t page_index, uint64_t count)
 void rt_map_touched(uint64_t page_index, uint64_t count)
 {
 	for (uint64_t stripe = page_index / RT_STRIPE_PAGES; stripe <= (page_index + count - 1) / RT_STRIPE_PAGES; stripe++) {
-		_Atomic uint8_t *byte = &touched[stripe / CHUNK_STRIPES];
-		uint8_t bit = (uint8_t)(1u << stripe % CHUNK_STRIPES);
+		_Atomic uint64_t *word = &touched[stripe / 64];
+		uint64_t bit = 1ULL << stripe % 64;
 
-		if (!(atomic_load_explicit(byte, memory_order_relaxed) & bit))
-			atomic_fetch_or_explicit(byte, bit, memory_order_seq_cst);
+		if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
+			atomic_fetch_or_explicit(word, bit, memory_order_seq_cst);
 	}
 }
 
@@ -121,7 +121,21 @@ uint8_t rt_cards_stripes(uint64_t page_index, bool clear)
 			atomic_fetch_and_explicit(word, ~bit, memory_order_seq_cst);
 		return 0xff;
 	}
-	return atomic_load_explicit(&touched[chunk], memory_order_acquire);
+	return (uint8_t)(atomic_load_explicit(&touched[chunk / 8], memory_order_acquire) >> chunk % 8 * 8);
+}
+
+/* Eight chunks at a time: a word of `touched`, and as many bits of `noted`. */
+uint64_t rt_cards_next(uint64_t page_index)
+{
+	uint64_t chunk = page_index / CHUNK_PAGES;
+
+	for (; chunk % 8 == 0 && chunk < CHUNKS_MAX; chunk += 8) {
+		const uint8_t bits = (uint8_t)(atomic_load_explicit(&noted[chunk / 64], memory_order_acquire) >> chunk % 64);
+
+		if (bits || atomic_load_explicit(&touched[chunk / 8], memory_order_acquire))
+			break;
+	}
+	return chunk * CHUNK_PAGES;
 }
 
 bool rt_map_fault(uint64_t address)

@@ -277,6 +277,8 @@ bool rt_mem_used(uint64_t page_index);
 /* Of the 4,096 pages around this one, a bit for each 512: cards may be set there. @clear: the caller clears all the cards of these
  * stripes now, after this call. */
 uint8_t rt_cards_stripes(uint64_t page_index, bool clear);
+/* @page_index: a multiple of 4,096. Return: another one, that page's or above; between them rt_cards_stripes() has nothing. */
+uint64_t rt_cards_next(uint64_t page_index);
 /* Copy a page that application threads may unmap meanwhile; whether they may read it does not matter. False: it is not there
  * any more; its state has changed or is about to, and its card is or will be marked. */
 bool rt_mem_copy_out(void *trusted, uint64_t page_index);

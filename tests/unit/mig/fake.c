@@ -249,6 +249,8 @@ uint8_t rt_cards_stripes(uint64_t page_index, bool clear)
 	return stripes;
 }
 
+uint64_t rt_cards_next(uint64_t page_index) { return page_index; }
+
 bool rt_mem_copy_out(void *trusted, uint64_t page)
 {
 	uint8_t state = RT_PAGE_STATE(atomic_load(&fake.pagemap[page]));
