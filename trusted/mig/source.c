@@ -13,7 +13,7 @@
  *   stop       park -> freeze descriptors, save time -> cards, resident pages, live stacks -> send
  *
  * A page whose card is set after the take is left for the next round; one whose card was set before is copied after every
- * thread has passed a safepoint, so no store of it is missed (DESIGN: invariant S). At the stop the union of all that was
+ * thread has passed a safepoint, so no store of it is missed (invariant S, abi/passrt.h). At the stop the union of all that was
  * taken and not yet sent, and of all cards, is what is dirty.
  */
 #include <string.h>

@@ -91,7 +91,7 @@ struct rt_tcb {
 
 enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
 
-/* Resident, index = slot. The whole context of an application thread: see DESIGN, "one path". */
+/* Resident, index = slot. The whole context of an application thread: see docs/architecture.md, "One path for threads". */
 struct rt_thread {
 	uint32_t state;              /* enum rt_thread_state, atomic */
 	uint32_t slot;
