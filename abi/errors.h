@@ -36,7 +36,7 @@
 	X(OM_ECONNECTION,  24, "connection lost or refused", "check that the other side runs and is reachable; then `optmig recover`") \
 	X(OM_ETIMEDOUT,    25, "timed out", "check the other side; raise the limit if it is only slow") \
 	X(OM_ECANCELLED,   26, "cancelled", "nothing to do; nothing has moved") \
-	X(OM_EUNSUPPORTED, 27, "not supported", "see the message; docs/CAVEATS lists what cannot be done") \
+	X(OM_EUNSUPPORTED, 27, "not supported", "see the message; CAVEATS.md lists what cannot be done") \
 	X(OM_EUNTRACKED,   28, "memory is written by code that was not built with the pass", "rebuild those objects with optmig-cc, or migrate with --tracker faults") \
 	X(OM_EHOSTSTATE,   29, "host state that cannot be moved", "`optmig check` names it and the cure") \
 	X(OM_EEXHAUSTED,   30, "a counter or table is exhausted", "raise the image option named, or start the migration again") \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Layout of an OptMig image and of the enclave's address range. Shared by the signing tool, the loader
- * and the runtime; core/image.c turns an ELF file into the exact list of pages that is added and measured.
+ * and the runtime; core/imagefile.c turns an ELF file into the exact list of pages that is added and measured.
  *
  *   base + 0          ELF segments: headers+rodata (R), text (RX), app data+bss (RW, tracked),
  *                     runtime data+bss (RW, resident), runtime data+bss (RW, local)

@@ -46,9 +46,10 @@ struct om_stamp {
  *     bits 0..5   OM_ATTENTION_POLL    every thread shall call __optmig_safepoint soon
  *     bits 6..7   OM_ATTENTION_TRACK   somebody wants to know which pages are written
  *
- * Code looks at it with a volatile byte load: a poll at the first part, a gate of marks at the second, where both fall
- * together at the whole. Whoever raises a bit of TRACK copies everything that was written before the handshake that
- * follows: a store whose look came too early is complete by then (invariant S with "looked" for "marked").
+ * Code looks at the byte with a volatile load: a poll at its first part, a gate of marks at its second, a fused poll and gate
+ * at the whole. Whoever raises a bit of TRACK copies everything that was written before the handshake that follows. A thread
+ * that looked at the byte before the bit was raised has made no mark for the stores behind that look. The handshake waits until
+ * the thread's interval has ended, so these stores are complete, and are copied (invariant S with "looked" for "marked").
  *
  * Marks may come later than the store, up to the end of the interval. If a store or load between the two faults, the
  * runtime marks all cards before it runs the program's signal handler, and again when the handler returns.

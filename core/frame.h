@@ -27,6 +27,7 @@ struct om_frame {
 /* Return: OM_EVERSION, OM_ETYPE (kind unknown or not for this connection), OM_EOVERFLOW (lengths). */
 __attribute__((warn_unused_result))
 int om_frame_decode(const uint8_t header[OM_FRAME_HEADER], struct om_frame *ret_frame);
+/* The header of a frame, 24 bytes. All members must be in range: they are ours. */
 void om_frame_encode(const struct om_frame *frame, uint8_t ret_header[OM_FRAME_HEADER]);
 
 struct om_run {
@@ -42,6 +43,7 @@ static inline bool om_run_has_content(enum om_run_type type)
 }
 /* @page_limit: pages of ELRANGE. Failures stick to the cursor: OM_ETYPE, OM_EOVERFLOW, OM_EVERSION. */
 void om_run_get(struct om_get *c, uint64_t page_limit, struct om_run *ret_run);
+/* Appends one run, 16 bytes. No room is the cursor's failure. */
 void om_run_put(struct om_put *c, const struct om_run *run);
 
 #define OM_CONTROL_QUOTE_MAX        (16u * 1024u)
@@ -71,8 +73,11 @@ struct om_control {
 	};
 };
 
+/* A message into `buffer` of `size` bytes. *ret_size: bytes used. Return: 0, or OM_EOVERFLOW: no room, or a length above its limit. */
 __attribute__((warn_unused_result))
 int om_control_encode(const struct om_control *message, uint8_t *buffer, size_t size, size_t *ret_size);
+/* Takes a message apart; on failure *ret_message is as it was. Return: 0, OM_ETYPE, OM_ETRUNCATED, OM_ETRAILING, OM_EVERSION (reserved bytes),
+ * OM_EOVERFLOW. Trust: authenticated, but the peer's. */
 __attribute__((warn_unused_result))
 int om_control_decode(const uint8_t *data, size_t size, struct om_control *ret_message);
 

@@ -21,5 +21,5 @@ codespell: $(B)/.deps-check
 cppcheck: $(B)/.deps-check
 	cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 --enable=warning,portability \
 		--suppress=missingIncludeSystem --suppress=preprocessorErrorDirective --suppress=unknownMacro -j$(JOBS) -Iabi -Icore -Itee -Ihost core host tee
-TESTS += tools/gates tests/model/handover tests/model/states
+TESTS += tools/gates tests/docs/gates tests/model/handover tests/model/states
 TEST_DEPS += $(B)/.deps-check

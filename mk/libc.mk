@@ -77,7 +77,7 @@ $(eval $(call libc_variant,bare,$(B)/libc/bare,$(SYSROOT_BARE),marks=0 polls=0,-
 $(eval $(call libc_variant,verify,$(B)/libc/verify,$(SYSROOT_VERIFY),verify closed unroll=0,-DOPTMIG_VERIFY=1))
 
 # compiler-rt's arithmetic helpers come compiled; those that are pure functions of their arguments are taken and
-# stamped as annotated. tests/toolchain/builtins checks that they write nothing but the stack.
+# stamped as annotated. tests/toolchain/libc checks that they write nothing but the stack.
 BUILTINS := ashlti3 ashrti3 lshrti3 clzti2 ctzti2 ffsti2 popcountdi2 popcountsi2 popcountti2 paritysi2 paritydi2 parityti2 bswapdi2 bswapsi2 \
 	divti3 modti3 udivti3 umodti3 udivmodti4 multi3 negti2 cmpti2 ucmpti2 muloti4 \
 	divsc3 divdc3 divxc3 mulsc3 muldc3 mulxc3 powisf2 powidf2 powixf2 powitf2 \

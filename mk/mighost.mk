@@ -16,7 +16,7 @@ $(B)/tests/migrate/attest_told: tests/programs/migrate/attest.c $(TOOLCHAIN)
 	@mkdir -p $(@D)
 	$(B)/bin/optmig-cc -Xoptmig debug=1 -Xoptmig after-move.signal=USR1 -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@ -lpthread
 ifneq ($(wildcard trusted/mig),)
-TESTS += $(addprefix tests/integration/,mig_again mig_owed mig_hostile mig_canary mig_core mig_liars mig_policy mig_ticket unlock lineage mig_address mig_names mig_attest mig_tls mig_reload mig_files mig_users mig_stream mig_faults mig_modes mig_options mig_hosts mig_untracked mig_control mig_ends mig_badinput mig_link mig_echo mig_move)
+TESTS += $(addprefix tests/integration/,mig_again mig_owed mig_hostile mig_canary mig_core mig_liars mig_policy mig_ticket unlock lineage mig_address mig_names mig_attest mig_tls mig_reload mig_files mig_users mig_stream mig_faults mig_modes mig_options mig_hosts mig_untracked mig_control control_schema mig_ends mig_badinput mig_link mig_echo mig_move)
 TEST_DEPS += $(MIGRATE_PROGRAMS) $(B)/apps/optmig/lighttpd/.built $(B)/apps/optmig/stunnel/.built
 endif
 

@@ -24,7 +24,7 @@ CFLAGS_trusted := $(CFLAGS_common) $(WARN_STRICT) -O2 --target=x86_64-linux-musl
 	-fno-stack-protector -fno-asynchronous-unwind-tables -fcf-protection=none -ftls-model=local-exec -mno-red-zone \
 	-mfsgsbase -mrdrnd -mxsave -DOPTMIG_TRUSTED=1
 
-# Allowed include paths, by top folder (DESIGN: arrows).
+# Allowed include paths, by top folder (docs/architecture.md, "Layers").
 INC_abi       := -Iabi
 INC_core      := -Iabi -Icore
 INC_trusted   := -Iabi -Icore -Itrusted

@@ -7,7 +7,7 @@ TRUSTED_SRC := $(filter-out %/test_% trusted/testing/% trusted/product/%,$(wildc
 # What tests hang into the runtime, and what is in its place in what is installed: trusted/rt/testhooks.h.
 TRUSTED_TESTING_SRC := $(wildcard trusted/testing/*.c trusted/testing/*.S)
 TRUSTED_PRODUCT_SRC := $(wildcard trusted/product/*.c)
-TRUSTED_CORE_SRC := $(sort $(CORE_SRC) $(wildcard core/wire*.c core/mig/*.c))
+TRUSTED_CORE_SRC := $(sort $(CORE_SRC))
 TRUSTED_OBJS := $(call objs,trusted,$(TRUSTED_SRC) $(TRUSTED_CORE_SRC)) $(patsubst %,$(B)/trusted/bearssl/%.o,$(BEARSSL_SRC)) \
 	$(patsubst %,$(B)/trusted/mbedtls/%.o,$(MBEDTLS_SRC))
 # The kernel's headers; an enclave has no libc's.

@@ -2,7 +2,7 @@
 # Comes last, so that all fragments have added their tests:
 #   TESTS      += path to run: an executable or script (0 pass, 1 fail, 77 skip); built first if it lies in $(B)
 #   TEST_DEPS  += whatever else must be built before the tests run
-DEPS_TEST := libcmocka-dev iproute2 nftables python3-cryptography python3-yaml autoconf automake libtool cmake gdb meson openssl pkg-config
+DEPS_TEST := libcmocka-dev python3-jsonschema iproute2 nftables python3-cryptography python3-yaml autoconf automake libtool cmake gdb meson openssl pkg-config
 export B DL
 export OPTMIG_VECTORS ?= $(TOP)/../shared/vectors
 $(B)/.deps-test: mk/zz-test.mk | deps

@@ -24,8 +24,8 @@
  *              user ends the wait
  *   CLOSING    up, and the session is over for both: what is queued leaves, then the keys are destroyed
  *
- * An abort or PLACED while the link is DOWN or RESUMING changes nothing here: with the next resumption it is UP, and then
- * "unheard" leads on to ANSWERING.
+ * An abort or PLACED while the link is DOWN or RESUMING leaves the link's state as it is. The next resumption leads to UP, and from
+ * there "unheard" leads on to ANSWERING.
  */
 #ifndef OPTMIG_CORE_MIG_LINK_H
 #define OPTMIG_CORE_MIG_LINK_H

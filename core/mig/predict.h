@@ -31,7 +31,9 @@ struct mig_round {
 
 enum mig_choice { MIG_NEXT_ROUND, MIG_STOP_PRECOPY, MIG_STOP_POSTCOPY };
 
+/* The downtime, ns, if the program stopped now and all dirty pages were sent. Saturates. */
 uint64_t mig_predict_precopy(const struct mig_round *r);
+/* The downtime, ns, if the program stopped now and dirty pages were only told to be owed. Saturates. */
 uint64_t mig_predict_postcopy(const struct mig_round *r);
 
 /*
@@ -66,7 +68,9 @@ bool mig_pace_pays(struct mig_pace *pace, int64_t now, uint64_t left, uint64_t s
  * mig_rate: @amount in @ns, by the second. mig_amount: what a rate makes of @ns.
  */
 #define MIG_RATE_MAX (UINT64_C(1) << 50)
+/* `amount` things in `ns`, as things a second. */
 uint64_t mig_rate(uint64_t amount, uint64_t ns);
+/* Things in `ns`, at `rate` things a second. */
 uint64_t mig_amount(uint64_t rate, uint64_t ns);
 
 /*

@@ -23,9 +23,12 @@
  *    The destination waits from RECEIVING on.
  *
  * Who may run the application: the source in IDLE .. ROUNDS, CANCELLED, FAILED, ABORTED; the destination in RUNNING,
- * COMPLETE. What a destination says last, PLACED or an abort after PREPARED, it says until it is heard (link.h). START is emitted on the one edge into COMMITTED, so that no later event but the authenticated ABORT of a
- * destination that can never start leads the source back. Final states: CANCELLED, FAILED, ABORTED, DONE; ABORTED,
- * COMPLETE. A source in DONE and a destination in any state but AWAIT refuse a new session of that kind for ever.
+ * COMPLETE. START is emitted on the one edge into COMMITTED. From there on one event alone leads the source back: the
+ * authenticated ABORT of a destination that can never start. A destination repeats its last word, PLACED or an abort after
+ * PREPARED, until the source has acknowledged it (link.h).
+ *
+ * Final states: CANCELLED, FAILED, ABORTED, DONE; ABORTED, COMPLETE. A source in DONE and a destination in any state but AWAIT
+ * refuse a new session of that kind for ever.
  */
 #ifndef OPTMIG_CORE_MIG_SESSION_H
 #define OPTMIG_CORE_MIG_SESSION_H
@@ -105,14 +108,17 @@ enum mig_event {
 /* Each returns 0 and sets *ret_next and *ret_actions, or OM_ESTATE: the event means nothing in this state. */
 __attribute__((warn_unused_result))
 int mig_source_step(enum mig_source_state state, enum mig_event event, enum mig_source_state *ret_next, uint32_t *ret_actions);
+/* The same for the destination. */
 __attribute__((warn_unused_result))
 int mig_target_step(enum mig_target_state state, enum mig_event event, enum mig_target_state *ret_next, uint32_t *ret_actions);
 
 /* May application code run here? */
 bool mig_source_may_run(enum mig_source_state state);
+/* The same for the destination: true in RUNNING and COMPLETE. */
 bool mig_target_may_run(enum mig_target_state state);
 /* Has the session ended for good? */
 bool mig_source_over(enum mig_source_state state);
+/* The same for the destination: COMPLETE, ABORTED. */
 bool mig_target_over(enum mig_target_state state);
 
 /*
@@ -132,7 +138,9 @@ enum mig_command {
 #undef X
 	MIG_COMMAND_COUNT
 };
+/* Would a source in that state act upon the command? False: it is refused when it is given, dropped when it is taken up. */
 bool mig_source_heeds(enum mig_source_state state, enum mig_command command);
+/* The same for a destination. */
 bool mig_target_heeds(enum mig_target_state state, enum mig_command command);
 
 /*
@@ -143,10 +151,13 @@ bool mig_target_heeds(enum mig_target_state state, enum mig_command command);
  */
 __attribute__((warn_unused_result))
 int mig_source_settle(enum mig_source_state state, enum mig_target_state peer, enum mig_event *ret_event, uint32_t *ret_actions);
+/* The same for the destination, of which `peer` is the source. */
 __attribute__((warn_unused_result))
 int mig_target_settle(enum mig_target_state state, enum mig_source_state peer, enum mig_event *ret_event, uint32_t *ret_actions);
 
+/* The state's name as it is written above, "?" for a number that is none. Static. */
 const char *mig_source_state_name(enum mig_source_state state);
+/* The same for the destination's. */
 const char *mig_target_state_name(enum mig_target_state state);
 
 #endif

@@ -83,44 +83,59 @@ struct om_vault {
 
 /* ---- space.c ---- */
 int  vault_space_reserve(struct om_vault *v, uint64_t blocks);
+/* The tables' memory. Nothing is written. */
 void vault_space_free_all(struct om_vault *v);
 /* False: it is taken already, or lies nowhere. */
 bool vault_space_take(struct om_vault *v, uint64_t at);
+/* The block is free once a commit says so: until then the last commit may need it. */
 void vault_space_release(struct om_vault *v, uint64_t at);
 /* Up to `most` free ones in a row. Return: how many, or OM_ENOMEM. */
 int64_t vault_space_find(struct om_vault *v, uint64_t most, uint64_t *ret_at);
+/* A commit is written: what was released before it is free. @durable: with the device's barriers. */
 void vault_space_committed(struct om_vault *v, bool durable);
 /* A superblock may have been written. */
 void vault_space_maybe(struct om_vault *v);
+/* Blocks behind it are free: where the device may end. */
 uint64_t vault_space_end(const struct om_vault *v);
 
 /* ---- seal.c ---- */
 void vault_entry_get(const uint8_t *node, uint32_t slot, struct entry *ret);
+/* Writes an entry into a node's slot. */
 void vault_entry_put(uint8_t *node, uint32_t slot, const struct entry *e);
+/* v->file_key out of v->key and v->file. */
 void vault_file_key(struct om_vault *v);
 /* The first block of a transaction draws its salt. */
 int  vault_seal_begin(struct om_vault *v);
+/* Encrypts a block for this transaction. *ret: its entry but for the place. Return: 0, or OM_E*: the transaction's counter is used up. */
 int  vault_seal_block(struct om_vault *v, unsigned level, uint64_t index, const uint8_t *plain, uint8_t *ret_cipher, struct entry *ret);
+/* Decrypts and checks against its entry. Return: 0, OM_EAUTH: forged, moved, or of another transaction. */
 int  vault_open_block(struct om_vault *v, unsigned level, uint64_t index, const struct entry *e, const uint8_t *cipher, uint8_t *ret_plain);
 /* @slot: as read. Return: 0, OM_EAUTH. */
 int  vault_super_open(const uint8_t key[32], const uint8_t *bytes, struct super *ret, struct om_vault_root *ret_root);
 /* Writes `super` of the next transaction into its slot. */
 int  vault_super_write(struct om_vault *v, int slot, bool loose, struct om_vault_root *ret_root);
+/* What of a name the superblock keeps. */
 void vault_name_hash(const char *name, uint8_t ret[32]);
 #define SUPER_SIZE 512u
 
 /* ---- cache.c ---- */
 /* To so many bytes, or it stays as it is: OM_ENOMEM. Nobody has a page. */
 int  vault_cache_grow(struct om_vault *v, size_t bytes);
+/* All memory of the cache, wiped. What was dirty is lost. */
 void vault_cache_free(struct om_vault *v);
+/* The page, if it is in the cache; NULL: it is not. */
 struct page *vault_cached(struct om_vault *v, unsigned level, uint64_t index);
+/* A cached page's content. */
 uint8_t *vault_content(const struct om_vault *v, const struct page *p);
 /* Pinned; vault_unpin() it. @fresh: its content is not wanted, it will be written whole. */
 int  vault_page(struct om_vault *v, unsigned level, uint64_t index, bool fresh, struct page **ret);
+/* The cache may take the page's place again. */
 void vault_unpin(struct page *p);
 /* It, and all above it, will be written. */
 int  vault_dirty(struct om_vault *v, struct page *p);
+/* Takes the page out of the cache, written or not. */
 void vault_drop(struct om_vault *v, struct page *p);
+/* Writes all dirty pages of that level and of those below. Return: 0, OM_EIO, OM_ENOMEM. */
 int  vault_flush(struct om_vault *v, unsigned level);
 /* One level more. */
 int  vault_grow(struct om_vault *v);

@@ -6,7 +6,6 @@
 #define CLI_OK         0
 #define CLI_FAILED     1   /* the migration, or the request, failed; the program runs on where it was */
 #define CLI_CANCELLED  3
-#define CLI_WAITING    4   /* the link is lost and the program handed over: `optmig recover` */
 #define CLI_NOTFOUND   5   /* no such program */
 #define CLI_PROBLEMS   6   /* `check` found what would not survive */
 #define CLI_DETACHED   130 /* the second Ctrl-C: the migration goes on without us */

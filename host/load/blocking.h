@@ -4,7 +4,7 @@
  *
  * A kick must end the present interruptible call or, if there is none, the next one. A signal alone cannot promise
  * that: it may arrive after the decision to call and before the `syscall` instruction. So each slot has a word with
- * a sticky bit, looked at inside a short section of assembly (blocking.S); the handler of the kick signal finds a
+ * a sticky bit, looked at inside a short section of assembly (blocking_entry.S); the handler of the kick signal finds a
  * thread that was interrupted inside this section, before its syscall, and moves it to the way out.
  *
  *     begin:   test the bit, not zero: go to abort

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop over poll. Nothing here waits for one peer: what is read is what has come, and what is sent (112 bytes, or an answer of
- * 1,040) fits into the buffer of a socket that is new; if it does not, the connection ends.
+ * A loop over poll. Nothing here waits for one peer: only bytes that have come are read, and what is sent (112 bytes, or an answer of
+ * 1,040) fits into the buffer of a new socket; a connection for which it does not fit ends.
  *
- * A stranger costs four multiplications on the curve, of which the first three are done when its first message has come; the file
- * of peers is read only for one that has proven a key. Nothing that comes from it is looked at before that but its two messages'
- * fixed fields.
+ * A stranger costs four multiplications on the curve. The first three are done when the stranger's first message has come. The file
+ * of peers is read only for a host that has proven a key; until then nothing of what a stranger sends is looked at but the fixed
+ * fields of its two messages.
  */
 #include <errno.h>
 #include <fcntl.h>

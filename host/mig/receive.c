@@ -10,12 +10,15 @@
  * An enclave that has seen a session is of no use for another one (its attestation says "fresh"), so starting over
  * means a new process: the same one, executed anew with the listening socket open, so that nobody is refused meanwhile.
  *
- * How long it waits for a lost source depends on what it knows: while it only receives, as long as its user says (a
- * minute); once it is complete, the source may have given the program up in its favour, and it waits for ever, and so it does
- * while pages are owed. If it gives up itself after it was complete, it stays until the source has acknowledged that, or its
- * user ends it.
- * When all is here and only the source's last word is missing, it stays for ten minutes to tell a source that comes
- * back, or until the program is to move on.
+ * How long the receiver waits for a source that is lost depends on what the receiver has:
+ *
+ *     it only receives             as long as its user says (a minute)
+ *     it is complete (PREPARED)    for ever: the source may have handed the program over
+ *     pages are owed               for ever: only the source has them
+ *     it was complete, and has     until the source has acknowledged that (FINISH), or the user ends the receiver
+ *     given up
+ *     all is here, and the         ten minutes, to answer a source that comes back; or until the program is to move on
+ *     source's FINISH is missing
  */
 #include <errno.h>
 #include <fcntl.h>

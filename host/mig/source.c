@@ -3,9 +3,9 @@
  * The source's supervisor: connects, starts the engine's session, watches it, makes connections anew, and at the end
  * either lets the program run on or, when it runs over there, ends this process.
  *
- * How long it tries to reconnect depends on what is at stake. Before the token the program runs here, and after
- * `patience` the session is cancelled. After the token nothing but the destination can say what becomes of the program:
- * it tries for ever, more and more slowly, and `optmig recover` tries at once or at another address.
+ * How long the supervisor tries to reconnect depends on what is at stake. Before the token the program runs here, and the session is
+ * cancelled after `patience`. After the token nothing but the destination can say what becomes of the program: the supervisor
+ * tries for ever, more and more slowly. `optmig recover` makes it try at once, or at another address.
  */
 #include <errno.h>
 #include <stdio.h>

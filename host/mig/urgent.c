@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Post-copy faults on the destination: application threads bring request frames (OM_HC_URGENT_PAGE) and wait for the
- * replies. Many may wait at once; there is no thread between them and the socket, since waking one would cost more
+ * Post-copy faults at the destination: application threads bring request frames (OM_HC_URGENT_PAGE) and wait for the
+ * replies. Many threads may wait at once. No thread of the host stands between them and the socket, since waking one would cost more
  * than the network. One of the waiters reads for all: it hands every reply to the waiter with the same sequence number
- * and epoch, and when its own came, another takes over.
+ * and epoch, and when its own reply has come, another waiter takes over.
  *
- * When the connection breaks, all waiters get -EAGAIN once it is up again (or after a pause): their request belongs to
- * the old epoch and the enclave makes a new one. When the session is over they get it at once: the last page has come
- * by the background push, perhaps while they asked for it.
+ * When the connection breaks, all waiters get -EAGAIN as soon as it is up again (or after a pause): their requests belong to
+ * the old epoch, and the enclave makes new ones. When the session is over all waiters get -EAGAIN at once: the last page has come
+ * by the push, perhaps while they asked for it.
  */
 #include <endian.h>
 #include <errno.h>

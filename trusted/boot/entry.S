@@ -19,6 +19,7 @@
 #include "boot/hostcall_asm.h"
 #include "boot/initial_state.h"
 #include "image.h"
+#include "passrt.h"
 #include "rt/offsets.h"
 #include "sgx_arch.h"
 
@@ -218,7 +219,7 @@ rt_image_header:
 /* optmig-cc: linked from the runtime's own build. */
 	.section .optmig.stamp, "e", @progbits
 	.balign	4
-	.long	0x50544d4f
-	.short	2, 2
+	.long	OM_STAMP_MAGIC
+	.short	OM_PASSRT_VERSION, 2            /* OM_STAMP_TRUSTED */
 
 	.section .note.GNU-stack, "", @progbits

@@ -2,11 +2,11 @@
 /*
  * Pages into frames, one connection at a time. A pass is a walk over a page set; stripes of 2 MiB are dealt out to the page
  * connections, always the same way, so that all versions of a page travel in order on one connection and no barrier
- * between connections is needed. A frame is built in a local buffer (the page may change while it is copied; what is
- * encrypted may not) and sealed from there straight into the transfer buffer.
+ * between connections is needed. A frame is built in a local buffer, because a page may change while it is copied and must not change
+ * while it is encrypted. From the local buffer the frame is sealed straight into the transfer buffer.
  *
- * Flow control: at most MIG_RING_FRAMES frames are unacknowledged. Their runs are remembered: after a loss they are sent
- * again, and in post-copy an acknowledged page is not owed any more and may be released.
+ * Flow control: at most MIG_RING_FRAMES frames are unacknowledged. The ring remembers their runs: after a loss their pages are sent
+ * again. In post-copy a page whose frame is acknowledged is owed no more and may be released.
  */
 #include <string.h>
 #include "mig/mig.h"

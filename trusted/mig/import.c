@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Frames into pages. A frame is opened into a local buffer, all its runs are decoded and checked against this enclave's page
- * map, and only then applied. Before the start token pages are accepted and written in place; afterwards a page that is
- * still owed enters by EACCEPTCOPY, once, and a second copy of it is dropped. Which of both a frame does is settled when it is
- * decoded, once: the thread that applies it may be held up for long, and others go on. What comes after the token and was
- * held up until all is here is dropped page by page; it is old by then.
+ * Frames into pages. A frame is opened into a local buffer; all its runs are decoded and checked against this enclave's page
+ * map; only then the frame is applied. A frame of before the start token writes its pages in place. A frame of after the token
+ * places pages that are still owed, by EACCEPTCOPY, each page once; a second copy of a page is dropped. Which of the two a frame
+ * does is settled once, when it is decoded, because the thread that applies the frame may be held up for long while others go
+ * on. Pages of a frame that was held up until nothing is owed any more are dropped: they are old by then.
  *
  *   run             page here FREE/RESERVED        ACCEPTED                     OWED: before the token     running
  *   CONTENT         accept, copy                   copy                         accept, copy               accept-copy

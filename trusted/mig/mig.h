@@ -275,6 +275,7 @@ static inline uint64_t mig_set_next(const struct mig_set *set, uint64_t stripe, 
 uint64_t mig_stripes_end(void);                                 /* stripes below the slots */
 /* Stripes that hold nothing any more are forgotten. Pages may be added meanwhile. */
 void mig_set_tidy(struct mig_set *set);
+/* Empties the set. Nobody else may use it meanwhile. */
 void mig_set_clear(struct mig_set *set);
 static inline uint32_t mig_channel_of(uint64_t word)
 {
@@ -314,11 +315,15 @@ static inline uint64_t mig_elapsed(int64_t begin, int64_t end)
 /* ---- engine.c ---- */
 /* Ownership of a connection; the engine takes it around IN and OUT. */
 bool mig_own(uint32_t connection);
+/* Only by who owns it. */
 void mig_disown(uint32_t connection);
+/* Bits MIG_POST_*: what the control connection's owner is to do when it comes by. Context: any thread. */
 void mig_post(uint32_t what);
 /* Post a failure; the first one counts. @words: static. */
 void mig_fail(int error, const char *words);
+/* Raises *max to `value`, if that is more. Context: any thread. */
 void mig_note_max(_Atomic uint64_t *max, uint64_t value);
+/* Copies words, cut off at `size` - 1 bytes, always with a NUL. */
 void mig_words(char *to, size_t size, const char *words);
 /*
  * Descriptors and the tables that a freeze fills. The engine has them from the freeze to the thaw, or to the start of the program;
@@ -337,10 +342,13 @@ bool mig_over(void);
 /* ---- control.c: owner of the control connection ---- */
 #define MIG_QUEUE_NOISE  0x80u
 #define MIG_QUEUE_RESUME 0x81u
+/* Appends a control frame that is to be sent: enum om_control_type or MIG_QUEUE_*. One that is in the queue is not put there twice. */
 void mig_queue(unsigned what);
+/* Feeds an event into the machine of this side's role, and carries out what it says, in its order. What the state does not allow fails the session. */
 void mig_event(enum mig_event event);
 /* Why the session ends. The first reason stands; what goes wrong behind it is said too: "...; and then ...". */
 void mig_reason(int error, const char *words);
+/* As above, for what has gone wrong behind the first reason. */
 void mig_reason_then(int error, const char *words);
 /* React to what was posted and to what has become true. Return: ns until it should be called again, ~0: no need. */
 uint64_t mig_progress(void);
@@ -348,33 +356,44 @@ uint64_t mig_progress(void);
 long mig_control_out(RT_UNTRUSTED uint8_t *data);
 /* The payload is in mig_received. */
 int  mig_control_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER]);
-/* Both sides know each other's state again. @error: why the other one's session ended, if it did. */
-bool mig_heeds(enum mig_command command);           /* now, by its state */
+bool mig_heeds(enum mig_command command);           /* now, by this side's state */
+/* Both sides know each other's state again: what was lost is said once more. @error: why the other side's session ended, 0 if it did not. */
 void mig_settle(unsigned peer_state, int error);
 
 /* ---- link.c ---- */
 int  mig_link_begin(void);                         /* a handshake's first step */
+/* The peer's message of the handshake. Return: 0; OM_ESEQ, OM_ESTATE: not due; errors of core/noise.h. Trust: a copy in trusted memory, hostile. */
 int  mig_link_noise_in(const struct om_frame *frame, const uint8_t *payload);
+/* Ours, as a frame into `data`. Return: its size, or OM_E*. */
 long mig_link_noise_out(RT_UNTRUSTED uint8_t *data);
 /* The link's own machine. Return: OM_ESTATE. */
 int  mig_link_event(enum mig_link_event event);
+/* The transport is gone, or cannot be trusted any more. Said twice it is one loss. */
 void mig_link_lost(void);
 int  mig_link_resume(void);                        /* the host has made new connections */
+/* RESUME, sealed in its epoch, as a frame into `data`. Return: its size, or OM_E*. */
 long mig_link_resume_out(RT_UNTRUSTED uint8_t *data);
+/* The peer's RESUME. Taken only in an epoch above any that was used. Return: 0, or OM_E*: the connections are no good. */
 int  mig_link_resume_in(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER], const uint8_t *payload);
 
 /* ---- source.c: owner of the control connection ---- */
 void mig_source_rounds(void);                      /* begin */
 void mig_source_again(void);                       /* after a resumption */
+/* What is due in the source's state. Return: ns until the next call, UINT64_MAX: nothing to come. */
 uint64_t mig_source_progress(void);
+/* By command: what has not been sent is owed from now on. Nothing, once the program stops. */
 void mig_source_postcopy_now(void);
+/* The order to stop: from here on the downtime counts. */
 void mig_source_stop(void);
+/* All threads are parked: host state and time are saved, the last pages chosen. A failure ends the session. */
 void mig_source_freeze(void);
+/* The program runs on here: what was frozen is thawed, threads start. */
 void mig_source_resume_app(void);
 bool mig_source_holds(void);                       /* the destination starts the program when all has come */
 void mig_source_handed_over(void);                 /* the destination has taken over */
 void mig_source_push(void);                        /* what is owed, from the beginning */
 void mig_source_running(uint64_t run_realtime_ns); /* the program has just begun to run over there */
+/* The echo of a ROUND has come. @stamp: by mig_now(), when it was sent. */
 void mig_source_round_trip(uint64_t stamp);
 void mig_source_ended(void);                       /* the program runs on here */
 uint64_t mig_source_touched(void);                 /* pages to be sent, about */
@@ -385,22 +404,30 @@ int  mig_watch_choose(struct om_mig_params *params);
 void mig_watch_begin(void);                        /* the session's rounds begin: status, and marks by the program if wanted */
 /* The taken pages are watched, some at each call. Return: whether all are. */
 bool mig_watch_step(void);
+/* Fills in what STATUS says of the tracker. */
 void mig_watch_status(struct om_mig_status *status);
 
 /* ---- export.c ---- */
 void mig_pass_begin(enum mig_pass kind);
+/* Every page connection has come to the end of its part of the pass. */
 bool mig_pass_handed_out(void);
+/* ... and the destination has all frames. */
 bool mig_pass_acknowledged(void);
 void mig_export_reset(void);                       /* a new epoch: rings empty, numbers from 0 */
 void mig_export_unsent(struct mig_set *set);           /* put the pages of all unacknowledged frames into set */
+/* The next page frame of a page connection into `data`. @channel: connection number minus OM_CONNECTION_PAGES. Return: its size, 0: nothing now, or
+ * OM_E*. Context: the connection's owner. */
 long mig_export_out(uint32_t channel, RT_UNTRUSTED uint8_t *data);
+/* The destination's acknowledgement: frames are forgotten, owed pages of a push are owed no more. Return: 0, or OM_E*: the connection is no good. */
 int  mig_export_ack(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
 	const RT_UNTRUSTED void *payload);
 
 /* ---- import.c ---- */
 int  mig_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
 	const RT_UNTRUSTED void *payload);
+/* An acknowledgement into `data`, if one is due. Return: its size, 0, or OM_E*. */
 long mig_import_ack_out(uint32_t channel, RT_UNTRUSTED uint8_t *data);
+/* All frames that COMPLETE counts have been applied. */
 bool mig_import_complete(void);
 int  mig_import_settle(void);                      /* before the program runs: control owner, page connections idle */
 /* Decode the runs of a page frame, check each against this enclave, and settle what will be done with them. Return: OM_E* */
@@ -411,6 +438,7 @@ int  mig_runs_apply(const struct mig_runs *runs, uint8_t (*content)[OM_PAGE_SIZE
 /* ---- postcopy.c ---- */
 void mig_postcopy_prepare(void);                   /* destination, before threads run: touch what the handler needs */
 void mig_postcopy_prepare_source(void);            /* before the token: what is first used after it is there by then */
+/* rt_owed_fault: returns 0 when the page at `address` is there, or is owed no more. Context: CSSA 1; touches nothing that could fault. */
 int  mig_owed_fault(uint64_t address);
 long mig_postcopy_answer(RT_UNTRUSTED uint8_t *data, size_t size); /* source: OM_ENGINE_URGENT */
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Owed pages. On the destination a thread that touches one faults (it is not accepted in EPCM, whatever the host maps),
- * and its exception handler asks the source over the urgent connection; on the source the request is answered with the
- * page and the owed pages right behind it, and the background push goes on from there.
+ * Owed pages. At the destination a thread that touches an owed page faults: the page is not accepted in the EPCM, whatever the
+ * host maps. The thread's exception handler asks the source over the urgent connection. The source answers with the page and with
+ * owed pages right behind it, and its push goes on from there.
  *
  *   thread A    OWED --claims faulting[hash]--> request ... reply --> place
  *   thread B    OWED --sees the claim--> waits until the page is there, by A's reply or by the push
  *
- * Everything the handler touches was touched before: it may not fault itself. Requests may overtake each other, so the
- * source takes each number once within a window; the reply carries the request's number, hence each nonce once.
- * A page is placed exactly once (import.c). If the connection is down the thread waits and asks again in the next epoch.
+ * The handler may not fault itself, so all that it touches was touched before. Requests may overtake each other, so the source takes
+ * each number once within a window. A reply carries its request's number, so each nonce is used once. A page is placed exactly once
+ * (import.c). A thread whose connection is down waits, and asks again in the next epoch.
  */
 #include <string.h>
 #include "crypto/wipe.h"

@@ -4,17 +4,18 @@
  *
  *   round      take and clear the cards -> handshake with all threads -> copy the taken pages -> all acknowledged -> decide
  *              (with tracker faults: -> watch the taken pages, before they are copied)
- *   owing      the last rounds before post-copy: instead of the taken pages' contents they tell which will be owed, so that
- *              the destination has given up its stale copies, and knows nearly all it will owe, before the program stops.
- *              Giving up scattered pages takes it a while in which more are written: until few are new
- *   HALT       the rounds begin anew while pages of one are being sent: post-copy is asked for, or the link was lost. What is
- *              taken next must not be copied before the handshake, so the page connections leave the old pass first
- *   HEAT       post-copy from the start only: the program runs a moment more; what is marked since is likely hot
+ *   owing      the last rounds before post-copy: they tell which pages will be owed, in the place of the pages' contents. So the
+ *              destination has given up its stale copies, and knows nearly all that it will be owed, before the program stops.
+ *              While the destination gives up scattered pages the program writes others: owing rounds are repeated until few
+ *              pages are new
+ *   HALT       the rounds begin anew while pages of one are being sent: post-copy was asked for, or the link was lost. No page that
+ *              is taken next may be copied before the handshake, so the page connections leave the old pass first
+ *   HEAT       post-copy from the start only: the program runs a moment more. Pages that are marked meanwhile are likely hot
  *   stop       park -> freeze descriptors, save time -> cards, resident pages, live stacks -> send
  *
- * A page whose card is set after the take is left for the next round; one whose card was set before is copied after every
- * thread has passed a safepoint, so no store of it is missed (DESIGN: invariant S). At the stop the union of all that was
- * taken and not yet sent, and of all cards, is what is dirty.
+ * A page whose card is set after the take is left for the next round. A page whose card was set before the take is copied when every
+ * thread has passed a safepoint, so no store to it is missed (invariant S, abi/passrt.h). At the stop a page is dirty if its card is
+ * set, or if it was taken and has not been sent.
  */
 #include <string.h>
 #include "mig/mig.h"
@@ -485,8 +486,8 @@ static void make_owed(uint64_t spare)
 }
 
 /*
- * What changed since the last owing round is there as a stale copy. For the destination to give that up is taken to cost more
- * than to receive the content, so as much as the downtime limit allows is sent.
+ * Of a page that changed since the last owing round the destination has a stale copy. To give the copy up is taken to cost the
+ * destination more than to receive the content, so as much content as the downtime limit allows is sent.
  */
 static uint64_t pages_within_limit(void)
 {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tracker faults: rounds for programs that hold code without marks. After the cards of a round have been taken, and before its
- * pages are copied, each of them is watched (rt/watch.c): stores from then on mark the card again by a fault. The cards stay
- * the one record of what is dirty, so that everything else in the source is the same for both trackers; and what the
- * runtime writes and the states it changes are in them anyway.
+ * Tracker faults: rounds for programs that hold code without marks. After a round has taken the cards, and before it copies the
+ * taken pages, each of these pages is watched (rt/watch.c): the next store to it faults, and the fault marks its card again. The cards stay
+ * the one record of what is dirty, so that everything else in the source is the same for both trackers; and the cards have what
+ * the runtime writes, and the states that it changes, in any case.
  *
  *   take and clear the cards -> handshake -> watch the taken pages -> copy them
  *
- * A store before its page is watched is copied, for the copy comes later. A store after that faults first. The handshake is
- * needed for what is not a store: the runtime marks a card and then changes the page's state.
+ * A store to a page that is not watched yet is copied, for the copy comes later. A store to a page that is watched faults first.
+ * The handshake is needed for what is not a store: the runtime marks a card and then changes the page's state.
  *
- * The program's own marks are not wanted meanwhile. Pages stay watched when a migration ends: each costs its next store a
- * fault, and is then as it was.
+ * Nobody wants the program's own marks meanwhile. A page stays watched when a migration ends: the next store to the page costs a fault,
+ * and the page is then as it was before.
  */
 #include "mig/mig.h"
 

@@ -91,7 +91,7 @@ struct rt_tcb {
 
 enum rt_thread_state { RT_T_FREE = 0, RT_T_RUNNING, RT_T_PARKED, RT_T_EXITING };
 
-/* Resident, index = slot. The whole context of an application thread: see DESIGN, "one path". */
+/* Resident, index = slot. The whole context of an application thread: see docs/architecture.md, "One path for threads". */
 struct rt_thread {
 	uint32_t state;              /* enum rt_thread_state, atomic */
 	uint32_t slot;
@@ -124,6 +124,7 @@ struct rt_thread {
 
 extern struct rt_thread rt_threads[OM_SLOTS_MAX];
 uint32_t rt_slot_count(void);   /* service + application slots of this image */
+/* A slot's thread block. @slot: below rt_slot_count(). */
 struct rt_tcb *rt_tcb_of(uint32_t slot);
 
 static inline struct rt_tcb *rt_self(void)
@@ -135,12 +136,15 @@ static inline struct rt_tcb *rt_self(void)
 
 /* A spin lock with a host-call-free critical section; never held across anything that may fault or leave. */
 struct rt_lock { uint32_t word; };
+/* Waits until it is free. At CSSA 1 too; there it never yields. */
 void rt_lock(struct rt_lock *lock);
+/* By who holds it. */
 void rt_unlock(struct rt_lock *lock);
 /* Whoever spins gives its CPU up, by a host call. Not at CSSA 1. */
 void rt_yield(void);
 /* Tables that are held across calls of the host: a waiter gives its CPU up each time. Nobody parks while holding one. */
 void rt_hold(_Atomic uint32_t *holder);
+/* By who holds it. */
 void rt_let_go(_Atomic uint32_t *holder);
 
 /* Ends the enclave with a reason code; for broken invariants and impossible host answers. Never returns, and neither does any other
@@ -159,8 +163,11 @@ void rt_tell_number(const char *words, uint64_t number);
  * untrusted addresses: pass them to the host, copy through put/get, never dereference. */
 void  rt_ub_reset(void);
 RT_UNTRUSTED void *rt_ub_alloc(size_t size);         /* 16-byte aligned; NULL if it does not fit */
+/* Bytes that rt_ub_alloc() could still give. */
 size_t rt_ub_left(void);
+/* Copies out, in whole words: of a word that is written in part the rest stays. A range that is not wholly untrusted ends the enclave. */
 void  rt_ub_put(RT_UNTRUSTED void *untrusted, const void *trusted, size_t size);
+/* Copies in, each word read once. What lies there may change the moment after: check the copy. */
 void  rt_ub_get(void *trusted, const RT_UNTRUSTED void *untrusted, size_t size);
 /* Any untrusted range, such as the boot block: true if wholly outside ELRANGE without wrap. */
 bool  rt_untrusted_ok(const RT_UNTRUSTED void *untrusted, size_t size);
@@ -174,6 +181,7 @@ void rt_ereport(const struct sgx_targetinfo *target, const uint8_t data[64], str
 #define RT_ENGINE_LABEL "optmig 1 evidence of a migration"
 /* For the program. Return: 0; -EPERM: a label of the runtime's own words (attest.c); -EINVAL: reserved bytes of `target` are used. */
 long rt_attest_report(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
+/* For whom a report has to be that this enclave itself is to verify: its own target information. */
 void rt_attest_target(struct sgx_targetinfo *ret);
 /* enum om_evidence_type, in the host's words; -EACCES: there is no evidence here. */
 long rt_attest_type(void);
@@ -181,7 +189,9 @@ long rt_attest_type(void);
 long rt_attest_evidence(const uint8_t data[64], const RT_UNTRUSTED void **ret_untrusted, size_t most);
 /* For what the runtime itself says: for whom reports have to be, a report with a label, and evidence from it, left in the transfer buffer. */
 long rt_attest_quoting(struct sgx_targetinfo *ret);
+/* ... a report that may carry a label of the runtime's. Return: 0, or -EINVAL. */
 long rt_attest_report_own(const struct sgx_targetinfo *target, const uint8_t data[64], struct sgx_report *ret);
+/* ... and evidence from such a report, into the transfer buffer. Return: its size; -EACCES: the host has none, or more than `most` bytes. */
 long rt_attest_quote(const struct sgx_report *report, size_t most);
 /* SHA-256 of the SubjectPublicKeyInfo of the process' TLS key, which is made if there is none (io/attestation.c). Return: 0 or -EIO. */
 long rt_io_attest_key_hash(uint8_t ret[32]);
@@ -194,6 +204,7 @@ void rt_io_pending_reset_all(void);
 void rt_io_vault_exit(void);
 /* Encrypted files: what was written is on the host's, 0 or -errno; and all are forgotten, without that (rt/io/vault.c). */
 long rt_io_vault_sync_all(bool durable);
+/* The second of these. */
 void rt_io_vault_drop_all(void);
 /* A Linux system call by the host that does not block for long; ret is checked to be >= -4095. */
 long rt_host(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
@@ -207,7 +218,9 @@ long rt_host_wait(long nr, uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, u
 long rt_host_wait_once(long nr, const uint64_t arg[6], bool *ret_again);
 /* Sleep until unparked, kicked or deadline (virtual monotonic ns, 0 = none). Parks the thread if a stop is requested. */
 void rt_park_until(int64_t deadline_ns);
+/* Gives the slot its permit, so that rt_park_until() returns, now or the next time. Context: any. */
 void rt_unpark(uint32_t slot);
+/* Ends the present interruptible host call of the slot, or else its next one, with -EINTR. Context: any. */
 void rt_kick(uint32_t slot);
 
 /* ---- application memory (rt/appmem.c). 0 or -EFAULT (Linux errno: these go back to the application) -------- */
@@ -259,6 +272,7 @@ int  rt_mem_accept_over(uint64_t address, size_t size, uint8_t protection);
 /* EACCEPT ahead of a rt_mem_accept_over() that is expected; states stay. What it did not come to, rt_mem_settle() gives
  * back: due before the application runs. */
 void rt_mem_accept_ahead(uint64_t address, size_t size);
+/* Return: 0, or OM_EHOST, OM_ESGX. */
 int  rt_mem_settle(uint64_t address, size_t size);
 /* Give pages back: trim (MODIFY_TYPES, EACCEPT, REMOVE); they read as zero if accepted again.
  * Return: OM_EHOST or OM_ESGX; the pages are unmapped all the same, but must not be mapped again: the enclave is not to be
@@ -307,6 +321,7 @@ extern int (*rt_owed_fault)(uint64_t address);
 #define RT_POLL_THROTTLE 8u
 #define RT_POLL_VERIFY 16u   /* verify images: up all the time */
 void     rt_poll_raise(uint8_t bits);                /* into __optmig_attention, of OM_ATTENTION_POLL */
+/* Takes bits down that rt_poll_raise() has set. */
 void     rt_poll_clear(uint8_t bits);
 /* Who wants marks in the cards, of OM_ATTENTION_TRACK. Raise it, then clear the cards, then handshake; what was written until that
  * is done has to be copied whatever the cards say. */
@@ -316,18 +331,21 @@ void     rt_track(uint8_t who, bool wanted);
 /* Two-step, so that the host may do other things meanwhile. begin raises the flag and kicks; poll kicks again and
  * returns how many application threads still run. */
 void     rt_stop_begin(void);
+/* Return: application threads that still run; 0: all are parked, and all that they have written can be read. */
 uint32_t rt_stop_poll(void);
 /* A destination: the host makes the threads that rt_resume_all will start. Return: OM_EHOSTSTATE if it could not. */
 int      rt_ready_all(void);
 void     rt_resume_all(void);                        /* clears the flag and asks the host to start all parked threads */
 /* Safepoint epochs: begin returns the new epoch; done is true once every thread has passed it or is outside. */
 uint64_t rt_handshake_begin(void);
+/* @epoch: what rt_handshake_begin() returned. Ask until it is true. */
 bool     rt_handshake_done(uint64_t epoch);
 /* Writers are slowed at safepoints: ns to sleep per safepoint poll while nonzero. */
 void     rt_throttle_set(uint64_t sleep_ns);
 
 /* ---- time (rt/time.c) -------------------------------------------------------------------------------------- */
 int64_t rt_monotonic_ns(void);                       /* virtual: continuous across migrations, never backwards */
+/* Virtual, too: the host's clock of the day plus what a move has set. ns since 1970. */
 int64_t rt_realtime_ns(void);
 int64_t rt_host_monotonic_ns(void);                  /* not virtual: this host's, for measuring */
 void    rt_time_save(void);                          /* source, stopped: into resident state */
@@ -341,9 +359,11 @@ void rt_signal_process(int signo);                   /* from outside or timers: 
 /* The program is about to go on at a destination: the signal by which its image wants to be told (after-move.signal). A program that neither
  * handles nor blocks it yet, and would end by it, has read nothing that it would have to read again. */
 void rt_signal_moved(void);
+/* To one thread, as the kernel's own (SI_KERNEL). */
 void rt_signal_thread(struct rt_thread *thread, int signo);
 /* A descriptor became ready: for the thread, or the process if `tid` is 0 or has ended. */
 void rt_signal_ready(int32_t tid, int signo, int32_t code, uint64_t band, int32_t fd);
+/* Is there a thread of that number now? */
 bool rt_thread_exists(int32_t tid);
 /* Another signal mask for the rest of this system call (ppoll, sigsuspend, ...): a handler that interrupts the call
  * returns to the old one, and so does the call itself. Once per system call; safe to call again when it is re-run. */
@@ -368,6 +388,7 @@ extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_sy
 
 /* ---- facts for /proc and the like (rt/thread.c, mem.c, identity.c) ------------------------------------------- */
 extern int32_t rt_pid;
+/* Bytes that the program has mapped, accepted or not. */
 uint64_t rt_mem_used_bytes(void);
 uint64_t rt_file_limit_max(void);                    /* RLIMIT_NOFILE's hard limit */
 bool rt_file_size_limited(void);                     /* RLIMIT_FSIZE: asks the host */
@@ -379,6 +400,7 @@ struct rt_ids { uint32_t ppid, uid, euid, suid, gid, egid, sgid; };
 /* On a destination, before descriptors are made anew: may what the program has been told stay true on this host? 0 or
  * OM_EHOSTSTATE with `words`. */
 int rt_identity_arrive(char *words, size_t words_size);
+/* What the program is told of parent, users and groups. */
 const struct rt_ids *rt_ids(void);
 
 /* ---- descriptors (rt/io). For boot and engine -------------------------------------------------------------- */
@@ -386,7 +408,9 @@ const struct rt_ids *rt_ids(void);
 void rt_io_boot(uint32_t std_open_bits, const uint64_t *inherited);
 /* RLIMIT_NOFILE's soft limit: new descriptors stay below it (at most image->file_max). */
 void rt_io_set_limit(uint64_t soft_limit);
+/* That limit. */
 uint32_t rt_io_limit(void);
+/* Descriptors that are open. */
 uint32_t rt_io_count_open(void);
 /* Where the program's arguments lie, each with its NUL, and behind them its environment: for /proc/self; called by boot after
  * rt_io_boot. */
@@ -402,16 +426,21 @@ void rt_io_set_strings(uint64_t arguments, uint64_t arguments_size, uint64_t env
  *             Returns 0 if all is there, else nanoseconds after which to ask again. Nothing to do unless both are one network
  * Return 0 or OM_EHOSTSTATE; then `words` names the first object that could not be handled. A thaw goes on behind it. */
 int rt_io_freeze(char *words, size_t words_size);
+/* See above. Descriptions that cannot be given back are named in `words`; the others are. */
 int rt_io_thaw(char *words, size_t words_size);
+/* See above. */
 void rt_io_discard(void);
 /* After a discard: what the tables held of the program's data. */
 void rt_io_forget(void);
 /* The same of a program that ends here: it has been handed on. */
 void rt_io_forget_all(void);
+/* See above. On failure the destination gives up, and the source runs on. */
 int rt_io_rebuild(char *words, size_t words_size);
+/* See above. */
 uint64_t rt_io_claim(void);
 /* Signals that some signalfd tells of; and these have come, or have been taken or dropped. May call the host. */
 extern uint64_t rt_io_signalfd_bits;
+/* @came: true: they have come; false: they are pending no more. */
 void rt_io_signalfd_told(uint64_t bits, bool came);
 /* A descriptor with O_ASYNC is ready, by the host's number of it. Anything may be asked for: no harm but signals. */
 void rt_io_ready(int32_t host_fd, int32_t code, uint64_t band);
@@ -444,6 +473,7 @@ struct om_view;
 int mig_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size);
 /* Nobody begins a move until mig_let_go(). False: one is under way, or the program is gone. */
 bool mig_hold(void);
+/* By who has mig_hold(). */
 void mig_let_go(void);
 void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
 /* A page was OWED until the caller changed that, not to place its content but because the program has given it up: unmapped,

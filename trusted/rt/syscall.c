@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The common path of all system calls (DESIGN, "one path"):
+ * The common path of all system calls (docs/architecture.md, "One path for threads"):
  *
  *     rt_syscall_run     from calls.S: number and arguments have just been stored; begin with a clean slate
  *     rt_syscall_again   a stored call, at the start of a thread, after a stop, after SA_RESTART
