@@ -24,6 +24,7 @@ struct mig_cost {
 	double   lost_ns;               /* service lost since the session began */
 };
 
+/* Once, before anything else. */
 void mig_cost_init(struct mig_cost *cost);
 /* The threads that the process has now are the program's: called before those of a session are started. */
 void mig_cost_begin(struct mig_cost *cost);
