@@ -172,7 +172,7 @@ int service_stop(const char *name, const char *reason, json_t **ret);
 /* @object: the unit as the source has it. @at: the address that it was asked at, or NULL. */
 __attribute__((warn_unused_result))
 int service_receive(const json_t *object, const char *peer, const char *at, json_t **ret);
-/* `receive-end`, a source's word that its program does not come: the receiver ends. Return: OM_ESTATE: it arrives already, or is here. */
+/* `receive-end`, a source's word that its program does not come: the receiver ends. Return: OM_ESTATE: it arrives already. */
 __attribute__((warn_unused_result))
 int service_receive_end(const char *name, json_t **ret);
 struct client;
