@@ -52,9 +52,13 @@ struct tee_capabilities {
 	uint64_t elrange_max;
 };
 
+/* @emu: NULL: defaults. Return: 0 and a platform for tee_platform_close(); OM_ENOSGX: no hardware, and it was asked for; OM_EUNSUPPORTED: no
+ * confidential guest, and it was asked for; OM_EPERM, OM_EQUOTE, OM_ENOMEM, OM_EIO. */
 __attribute__((warn_unused_result))
 int tee_platform_open(enum tee_kind kind, const struct tee_soft_options *emu, struct tee_platform **ret_platform);
+/* NULL is allowed. Its enclaves are destroyed before. */
 void tee_platform_close(struct tee_platform *platform);
+/* What can be had here. Strings live as long as the platform. */
 void tee_platform_capabilities(const struct tee_platform *platform, struct tee_capabilities *ret_caps);
 /* One line for people: why this kind was chosen, or why hardware cannot be used. */
 const char *tee_platform_describe(const struct tee_platform *platform);
@@ -97,6 +101,7 @@ int tee_enter(struct tee_enclave *enclave, uint32_t leaf, uint64_t rdi, uint64_t
 /* Once per host thread before its first tee_enter (signal stack, syscall trap); and before it ends. */
 __attribute__((warn_unused_result))
 int tee_thread_attach(struct tee_platform *platform);
+/* See above. */
 void tee_thread_detach(struct tee_platform *platform);
 
 /* Host signal handlers that must run while a thread may be inside the enclave are installed through this
@@ -109,8 +114,10 @@ int tee_sigaction(int signo, void (*handler)(int, void *siginfo, void *ucontext)
  * MODIFIED, not trimmed or not accepted; OM_EUNSUPPORTED: what the emulator cannot enforce in a sealed enclave (docs/emulator.md). */
 __attribute__((warn_unused_result))
 int tee_restrict_permissions(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t permissions, uint64_t *ret_done);
+/* As above; @page_type: SGX_PT_TRIM or SGX_PT_TCS. */
 __attribute__((warn_unused_result))
 int tee_modify_types(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t page_type, uint64_t *ret_done);
+/* As above: pages that are trimmed and whose trimming the enclave has accepted. */
 __attribute__((warn_unused_result))
 int tee_remove_pages(struct tee_enclave *enclave, uint64_t offset, uint64_t length, uint64_t *ret_done);
 /* A hint that the enclave will soon EACCEPT [offset, offset + length): EAUG ahead where the driver can. Never fails. */
@@ -120,6 +127,7 @@ void tee_augment_hint(struct tee_enclave *enclave, uint64_t offset, uint64_t len
  * (core/evidence/parse/envelope.h). @report: 432 bytes from EREPORT. @evidence: caller's buffer. Return: OM_ENOMEM if too small (then *ret_size is the need). */
 __attribute__((warn_unused_result))
 int tee_evidence_target(struct tee_platform *platform, struct sgx_targetinfo *ret_target);
+/* As above. Trust: the report is the enclave's word; a report of another platform's is refused where this CPU can tell. */
 __attribute__((warn_unused_result))
 int tee_evidence(struct tee_platform *platform, const struct sgx_report *report, uint8_t *evidence, size_t evidence_size, size_t *ret_size);
 
@@ -148,6 +156,7 @@ int tee_collateral_public(const uint8_t *evidence, size_t evidence_size, int64_t
  * Return: OM_ENOMEM.
  */
 #define TEE_TABLE_MAX 16384
+/* *ret_size: bytes of the table in `buffer`. Context: any thread. */
 __attribute__((warn_unused_result))
 int tee_evidence_table(struct tee_platform *platform, uint8_t *buffer, size_t size, size_t *ret_size);
 
@@ -158,10 +167,12 @@ struct tee_guest_facts {
 	bool emulated;             /* proves nothing */
 	bool lasting, shared;      /* keys: after a restart of the guest; by all processes in it */
 };
+/* *ret_size: bytes of the report or quote in `buffer`. */
 __attribute__((warn_unused_result))
 int tee_guest_look(struct tee_platform *platform, struct tee_guest_facts *ret_facts, uint8_t *buffer, size_t size, size_t *ret_size);
 
 struct tee_stats { uint64_t enter, resume, aex, eaccept, eacceptcopy, emodpe, eaug, pages_resident; };
+/* Counts since the enclave was created; 0 for what this CPU does not count. */
 void tee_stats_get(const struct tee_enclave *enclave, struct tee_stats *ret_stats);
 
 /* Words for the last failure of this thread. Static buffer per thread. */

@@ -97,14 +97,17 @@ struct tee_enclave *host_sgx(const struct host_enclave *enclave);
 /* Every thread that calls host_ecall: once before its first call, and before it ends. */
 __attribute__((warn_unused_result))
 int host_thread_attach(struct host_enclave *enclave);
+/* See above. */
 void host_thread_detach(struct host_enclave *enclave);
 
 /* A service slot of one's own with a tbuf of `size` bytes in all (OM_TBUF_SIZE_MIN..MAX). Return: OM_EEXHAUSTED. */
 __attribute__((warn_unused_result))
 int host_slot_acquire(struct host_enclave *enclave, uint64_t size, uint32_t *ret_slot);
+/* It may be somebody else's at once: nothing of its tbuf is to be used any more. */
 void host_slot_release(struct host_enclave *enclave, uint32_t slot);
 /* The tbuf of a slot; give slot 0 another size by host_slot_resize. Put op-specific arguments into arg[] and data. */
 struct om_tbuf *host_slot_tbuf(struct host_enclave *enclave, uint32_t slot);
+/* Another tbuf for the slot, of `size` bytes in all; what was in the old one is gone. Return: 0 or OM_ENOMEM. */
 __attribute__((warn_unused_result))
 int host_slot_resize(struct host_enclave *enclave, uint32_t slot, uint64_t size);
 static inline uint8_t *host_tbuf_data(struct om_tbuf *tbuf) { return (uint8_t *)tbuf + OM_TBUF_DATA; }
@@ -116,6 +119,7 @@ int host_ecall(struct host_enclave *enclave, uint32_t slot, enum om_ecall ecall,
 
 /* ---- application threads ---------------------------------------------------------------------------------- */
 
+/* A host thread enters the application slot with OM_ECALL_THREAD. Return: 0; OM_EINVAL: no application slot; another error: no thread can be made. */
 __attribute__((warn_unused_result))
 int host_start_thread(struct host_enclave *enclave, uint32_t slot);
 /* Makes the slot's host thread if there is none, and leaves it waiting: a later start cannot fail for want of memory. */
@@ -151,6 +155,7 @@ int64_t host_seal_keep(const struct host_enclave *enclave, const uint8_t *data, 
 void host_signals_block(bool received);
 /* Before that, once: what a parent has left ignored and blocked is the program's to find. */
 void host_signals_note(void);
+/* What host_signals_note() has found: bit n - 1 for signal n. */
 void host_signals_noted(uint64_t *ret_ignored, uint64_t *ret_blocked);
 /* Forwards them for ever. Context: the main thread, attached. */
 _Noreturn void host_serve_signals(struct host_enclave *enclave);
@@ -173,7 +178,9 @@ void host_at_exit_elsewhere(void (*handler)(void));
 
 /* Text to `file` (a FILE *), or a new json_t object. Includes the enclave's own counters when a service slot is free. */
 struct json_t;
+/* As text. */
 void host_stats_print(struct host_enclave *enclave, void *file);
+/* As an object, the caller's; NULL: no memory. docs/schema/control.json has its members. */
 struct json_t *host_stats_json(struct host_enclave *enclave);
 
 #endif

@@ -108,20 +108,29 @@ int64_t mig_call(struct host_mig *mig, enum om_engine_op op, uint64_t a0, uint64
 void mig_note(struct host_mig *mig, uint16_t self, const uint64_t arg[4]);
 /* The first error of a session stands, with what it led to. Words from host_reason(). */
 void mig_set_error(struct host_mig *mig, int error);
+/* A pump's connection is gone, with words in host_reason(). @eof: the peer has closed it, which the end of a session does, too. What counts is the
+ * first. */
 void mig_lose(struct host_mig *mig, int error, bool eof);
+/* Under no lock. Wakes whoever waits, tells those who watch. */
 void mig_set_phase(struct host_mig *mig, enum mig_phase phase);
+/* The pump looks for something to do. Context: any thread. */
 void mig_wake(const struct mig_connection *connection);
+/* Asks the engine for its status, for reports. Under no lock. Nothing before the session has begun. */
 void mig_refresh(struct host_mig *mig);
 /* Under the lock: until something changes, at most a tenth of a second. */
 void mig_wait_tick(struct host_mig *mig);
+/* A service slot for each connection. Return: OM_EEXHAUSTED, OM_ENOMEM; then none is held. */
 __attribute__((warn_unused_result))
 int  mig_slots_acquire(struct host_mig *mig);
+/* Those that are held. */
 void mig_slots_release(struct host_mig *mig);
+/* All facts of a session anew. Under no lock; the caller has set phase CONNECTING. */
 void mig_begin_session(struct host_mig *mig, bool source);
 /* SRC_BEGIN or DST_BEGIN has succeeded. */
 void mig_session_begun(struct host_mig *mig);
 /* Phase RUNNING for the first time: what was cancelled before the engine had the session is cancelled now. */
 void mig_session_runs(struct host_mig *mig);
+/* What a source says of itself in its hello. Kind and connection are the caller's to set. */
 void mig_fill_hello(struct host_mig *mig, struct mig_hello *ret_hello);
 /* Waits until the session is over, lost or silent. True: over. */
 bool mig_watch(struct host_mig *mig);
@@ -131,7 +140,9 @@ bool mig_report_loss(struct host_mig *mig);
 uint64_t mig_go_on(struct host_mig *mig);
 /* Takes what the engine would still send and drops it: ends a session without a link. */
 void mig_drain(struct host_mig *mig);
+/* What the engine has to say of the end goes into the report; then the slots go back. The supervisor is the only thread left. */
 void mig_end_session(struct host_mig *mig);
+/* CPU time of the calling thread. */
 uint64_t mig_thread_cpu_ns(void);
 /* Between two attempts to connect; `recover` cuts it short. Return: false if the session was cancelled or is over. */
 bool mig_pause(struct host_mig *mig, uint64_t ns);
@@ -141,6 +152,7 @@ void mig_source_committed(struct host_mig *mig);
 
 /* receive.c: the program runs here from now on, or never will. Under the lock. */
 void mig_receive_arrived(struct host_mig *mig);
+/* As above: it never will; the receiver waits until the source has heard that. */
 void mig_receive_gave_up(struct host_mig *mig);
 
 /* What whoever comes too early is told, where the program is not taken. */
@@ -160,17 +172,24 @@ void mig_pumps_stop(struct host_mig *mig, bool orderly);
 /* urgent.c */
 __attribute__((warn_unused_result))
 int  mig_urgent_init(struct mig_urgent *urgent);
+/* The connection is there: those who wait ask again on it. */
 void mig_urgent_up(struct mig_urgent *urgent, int fd);
 /* Before its fd is closed: nobody uses it any more after the return. @over: it will not come up again. */
 void mig_urgent_down(struct mig_urgent *urgent, bool over);
+/* OM_HC_URGENT_PAGE: sends the request in `data`, waits for its reply, puts that into `data`. Return: the reply's size, or -EAGAIN. Trust: request
+ * and reply are opaque; the reply's size is bounded by `capacity`. */
 int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t capacity);
 
 /* address.c: the addresses that move. */
 void mig_before_bind(void *context);
+/* Could they be added and removed here? Return: 0, or an error with words. */
 __attribute__((warn_unused_result))
 int  mig_moves_check(const struct mig_move *moves, uint32_t count);
+/* What fails is told, and stays. */
 void mig_moves_remove(const struct mig_move *moves, uint32_t count);
+/* As above. */
 void mig_moves_add(const struct mig_move *moves, uint32_t count);
+/* By gratuitous ARP and unsolicited neighbour advertisements. */
 void mig_moves_announce(const struct mig_move *moves, uint32_t count);
 
 #endif

@@ -40,6 +40,7 @@ enum service_op { OP_NONE, OP_STARTING, OP_STOPPING, OP_MOVING, OP_RECEIVING };
  */
 enum service_state { STATE_STOPPED, STATE_STARTING, STATE_RUNNING, STATE_MOVING, STATE_HANDING, STATE_OWING, STATE_MOVED, STATE_RECEIVING,
 	STATE_OWED, STATE_FAILED };
+/* As `optmig unit` says it. Static. */
 const char *service_state_name(enum service_state state);
 
 struct service_unit {
@@ -88,6 +89,7 @@ struct service_unit *units_find(const char *name);
 /* Return: OM_EINVAL, OM_EEXHAUSTED, OM_ESTATE. @ret: what changed. Context: without the lock. */
 __attribute__((warn_unused_result))
 int units_define(const json_t *object, json_t **ret);
+/* Forgets a unit that no file defines, and of which nothing lives. Return: OM_ENOTFOUND, OM_ESTATE. Context: without the lock. */
 __attribute__((warn_unused_result))
 int units_undefine(const char *name);
 /* Writes down what it is begun with. */
@@ -99,6 +101,7 @@ int units_copy(struct service_unit *u, struct unit *ret);
 /* The unit, with that operation begun. Return: OM_ENOTFOUND, OM_ESTATE (it has another). */
 __attribute__((warn_unused_result))
 int units_begin(const char *name, enum service_op op, struct service_unit **ret);
+/* Ends the operation that units_begin() has begun. */
 void units_end(struct service_unit *u);
 
 /* ---- program.c: what lives ------------------------------------------------------------------------------------------------------------ */
@@ -119,6 +122,7 @@ struct program {
 };
 /* Asks the process, too, unless only the records are wanted. @ret: give it to program_done(). */
 void program_look(const struct service_unit *u, bool ask, struct program *ret);
+/* What it holds is given up; the structure may be used again. */
 void program_done(struct program *program);
 /* How its last migration ended, by its own word: it has left. */
 bool program_has_left(const struct program *p);
@@ -139,7 +143,9 @@ int life_settle(const struct service_unit *u);
 void life_note(const struct service_unit *u);
 /* What was kept: @p->life, and what follows from it. Context: program_look(). */
 void life_look(const struct service_unit *u, struct program *p);
+/* The state of a unit with nothing of this boot, by what was kept. */
 enum service_state life_state(const struct program *p);
+/* By what was kept: did it end in the middle of a move? */
 bool life_unsure(const struct program *p);
 /* It is not begun again by itself. */
 __attribute__((warn_unused_result))
@@ -157,20 +163,26 @@ void follow(struct service_unit *u);
 
 /* ---- start.c, receive.c, move.c: commands ----------------------------------------------------------------------------------------------- */
 
+/* `start`. @fresh: although it has moved away, or its memory is lost. *ret: what is said of it then. */
 __attribute__((warn_unused_result))
 int service_start(const char *name, bool fresh, json_t **ret);
+/* `stop`, by order: its unit does not begin it again. @reason: for the records; NULL: none. Return: OM_ETIMEDOUT: it has not ended in its time. */
 __attribute__((warn_unused_result))
 int service_stop(const char *name, const char *reason, json_t **ret);
 /* @object: the unit as the source has it. @at: the address that it was asked at, or NULL. */
 __attribute__((warn_unused_result))
 int service_receive(const json_t *object, const char *peer, const char *at, json_t **ret);
+/* `receive-end`, a source's word that its program does not come: the receiver ends. Return: OM_ESTATE: it arrives already. */
 __attribute__((warn_unused_result))
 int service_receive_end(const char *name, json_t **ret);
 struct client;
+/* `move`; returns when the move has ended. @client: who hears of its progress. Return: OM_ESTATE, or the move's error. */
 __attribute__((warn_unused_result))
 int service_move(struct client *client, const json_t *arguments, json_t **ret);
+/* `cancel`, of a move under way. */
 __attribute__((warn_unused_result))
 int service_cancel(const char *name, json_t **ret);
+/* `host`: what this machine is and has. The caller's. */
 json_t *service_host(void);
 /* For a move of a program with an owner, else NULL: its bytes in hexadecimal digits, the caller's to free. Return: OM_ETICKET, OM_EPERM, and the peer's. */
 __attribute__((warn_unused_result))
@@ -181,6 +193,7 @@ int ticket_for(const struct service_unit *u, const struct program *p, const char
 /* Serves until the process ends. */
 __attribute__((warn_unused_result))
 int socket_open(const char *path, int *ret_fd);
+/* Accepts clients for ever, a thread for each. */
 _Noreturn void socket_serve(int fd);
 /* To whoever watches. Gives the event up. */
 void socket_tell(json_t *event);

@@ -198,13 +198,17 @@ static inline bool emu_entry_allows(uint16_t entry, uint16_t need)
 	return (entry & (E_VALID | E_PENDING | E_MODIFIED | E_PT_MASK | need)) == (E_VALID | E_PT_REG | need);
 }
 
+/* Spins, and then yields. @page: any of the chunk. Callable with the enclave's FS. */
 void emu_chunk_lock(struct emu_enclave *e, uint64_t page);
+/* By who holds it. */
 void emu_chunk_unlock(struct emu_enclave *e, uint64_t page);
 /* Makes an accepted page present (zero), with neighbours of its chunk. Callable with the enclave's FS. */
 bool emu_fill(struct emu_enclave *e, uint64_t page);
 /* The same for its whole 2 MiB, if all of that is accepted and absent. Return: whether the page is present. */
 bool emu_fill_block(struct emu_enclave *e, uint64_t page);
+/* Address space in which huge pages are filled before they are moved in; none where they cannot be moved. Return: 0 or OM_ENOMEM. */
 int  emu_stage_map(struct emu_enclave *e);
+/* Nothing if there is none. */
 void emu_stage_unmap(struct emu_enclave *e);
 /* The kernel's EAUG: an unbacked page of an initialised enclave becomes PENDING. Returns the entry. */
 uint16_t emu_augment(struct emu_enclave *e, uint64_t page);
@@ -214,12 +218,16 @@ void emu_drop(struct emu_enclave *e, uint64_t page, uint64_t count);
 void emu_protect(struct emu_enclave *e, uint64_t page);
 /* The same for many that have just lost permissions. Context: their chunks' locks held. */
 void emu_protect_range(struct emu_enclave *e, uint64_t page, uint64_t count);
+/* The userfaultfd by which absent pages are filled. Return: 0, or an error with words. */
 int emu_uffd_open(struct emu_enclave *e);
 /* UFFDIO_COPY without libc: 0 or negative errno. Callable with the enclave's FS. */
 int emu_uffd_copy(int uffd, uint64_t to, const void *from, uint64_t size, bool write_protect);
 
+/* tee_cpu.restrict_permissions: EMODPR. Errors: tee.h. */
 int emu_restrict_permissions(struct tee_enclave *, uint64_t, uint64_t, uint64_t, uint64_t *);
+/* tee_cpu.modify_types: EMODT. */
 int emu_modify_types(struct tee_enclave *, uint64_t, uint64_t, uint64_t, uint64_t *);
+/* tee_cpu.remove_pages: EREMOVE. */
 int emu_remove_pages(struct tee_enclave *, uint64_t, uint64_t, uint64_t *);
 /* What Linux's driver would have answered where one of the three last refused this thread: errno, and the leaf's code. */
 struct emu_refusal { int number; uint32_t code; };
@@ -230,11 +238,15 @@ struct emu_refusal emu_refusal(void);
 uint16_t emu_mapping(uint64_t address);
 
 /* ---- tcs.c ---- */
+/* NULL: that page has never been a TCS. Callable with the enclave's FS. */
 struct emu_tcs *emu_tcs_find(struct emu_enclave *e, uint64_t page);
+/* Notes the content of a page that becomes a TCS. Return: 0 or OM_ENOMEM. */
 int emu_tcs_add(struct emu_enclave *e, uint64_t page, const struct sgx_tcs *content);
 /* Each leaf's own demands on a TCS. EADD's changes it too. */
 bool emu_tcs_addable(struct sgx_tcs *tcs);
+/* EACCEPT of a page that EMODT has made a TCS. */
 bool emu_tcs_acceptable(const struct sgx_tcs *tcs);
+/* EENTER: entry point, stacks and frames lie in the enclave. */
 bool emu_tcs_enterable(const struct emu_enclave *e, const struct sgx_tcs *tcs);
 
 /* ---- leaf.c: no libc, no TLS, general registers only: runs with the enclave's FS ---- */
@@ -251,9 +263,13 @@ struct emu_leaf_result emu_leaf_edmm(struct emu_enclave *e, uint32_t leaf, uint6
 int64_t emu_leaf_fast(struct emu_enclave *e, uint64_t leaf, uint64_t rbx, uint64_t rcx, uint64_t rdx);
 
 /* ---- keys.c ---- */
+/* EREPORT: the report lies where rdx says, or the result has a fault. */
 struct emu_leaf_result emu_ereport(struct emu_enclave *e, uint64_t rbx, uint64_t rcx, uint64_t rdx);
+/* EGETKEY: as above, where rcx says; its code is the CPU's. */
 struct emu_leaf_result emu_egetkey(struct emu_enclave *e, uint64_t rbx, uint64_t rcx);
+/* The platform's seed: from a directory, which keeps it, or the development one (NULL). Return: 0 or OM_EIO. */
 int emu_keys_load(struct emu_platform *platform, const char *directory);
+/* tee_cpu.report_ok: is the MAC this platform's? */
 bool emu_report_ok(struct tee_platform *platform, const struct sgx_targetinfo *target, const struct sgx_report *report);
 
 /* ---- einit.c ---- */
@@ -261,10 +277,13 @@ bool emu_report_ok(struct tee_platform *platform, const struct sgx_targetinfo *t
 int emu_einit(struct emu_enclave *e, const struct sgx_sigstruct *sigstruct);
 
 /* ---- patch.c ---- */
+/* The stub below ELRANGE that patched sites call. Return: 0 or OM_ENOMEM. */
 int emu_patch_map(struct emu_enclave *e);
+/* Replaces ENCLU in executable pages by calls of the stub. After EINIT, before anybody enters. */
 void emu_patch_sites(struct emu_enclave *e);
 
 /* ---- cost.c ---- */
+/* NULL: no profile of that name. */
 const struct emu_costs *emu_costs_find(const char *name);
 static inline void emu_charge(const struct emu_enclave *e, uint32_t cycles)
 {
@@ -278,12 +297,16 @@ static inline void emu_charge(const struct emu_enclave *e, uint32_t cycles)
 #define EMU_CHARGE(e, what) emu_charge(e, (e)->platform->costs ? (e)->platform->costs->what : 0)
 
 /* ---- enter.c, switch.S ---- */
+/* tee_cpu.enter. */
 int emu_enter(struct tee_enclave *, uint32_t leaf, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, struct tee_run *);
 int emu_switch_eenter(struct emu_thread *t); /* enter.c has a reason not to call it */
+/* The same for ERESUME. */
 int emu_switch_eresume(struct emu_thread *t);
 extern const char emu_return[], emu_return_exception[];   /* code addresses, not functions */
 extern uint64_t emu_cookie;
+/* This host thread's; NULL: not attached. */
 struct emu_thread *emu_self(void);
+/* When the thread attaches, and when it detaches (NULL). */
 void emu_self_set(struct emu_thread *t);
 /* Both the AEX and a trapped EEXIT end here. */
 static inline void emu_leave(struct emu_thread *t)
@@ -299,12 +322,20 @@ extern const char emu_enclu_entry[], emu_enclu_trap[];
 
 /* ---- thread.c, signal.c, sigentry.S ---- */
 extern uint64_t emu_arena, emu_arena_size;
+/* tee_cpu.thread_attach: signal stack, a slot of the arena. */
 int emu_thread_attach(struct tee_platform *);
+/* tee_cpu.thread_detach. */
 void emu_thread_detach(struct tee_platform *);
+/* System calls of this thread from inside ELRANGE become SIGSYS, where the kernel can do that. Return: 0. */
 int emu_thread_trap_syscalls(struct emu_thread *t, struct emu_enclave *e);
+/* Handlers for what an enclave's code may raise; once for the process. Return: 0 or OM_EIO. */
 int emu_signals_install(void);
+/* The handler of all of them, in assembly: restores the host's FS and GS, then emu_signal(). */
 void emu_signal_entry(int, siginfo_t *, void *);
+/* Where it returns to. */
 void emu_signal_restorer(void);
+/* An exception or interrupt of a thread that may be inside: AEX, or the host's own handler. Context: a signal handler on the thread's signal stack,
+ * host's FS. */
 void emu_signal(int signo, siginfo_t *info, ucontext_t *uc, struct emu_thread *t, struct emu_segments *segments);
 extern struct emu_enclave *_Atomic emu_enclaves[EMU_ENCLAVES_MAX];
 #endif

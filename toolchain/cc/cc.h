@@ -28,16 +28,23 @@
 
 /* A growing, NULL-terminated vector of strings. */
 struct strv { char **item; size_t count, room; };
+/* Appends a copy of `text`. Without memory the program ends, as with all allocations here. */
 void strv_add(struct strv *v, const char *text);
+/* Appends what cc_format() makes. */
 void strv_addf(struct strv *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Appends all of `more`. */
 void strv_extend(struct strv *v, const struct strv *more);
+/* Is the very text among them? */
 bool strv_has(const struct strv *v, const char *text);
+/* printf into new memory, which nobody frees: the compiler is short-lived. */
 char *cc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *cc_read_file(const char *path, size_t *ret_size);   /* NULL if it cannot be read; NUL-terminated */
 void *cc_alloc(size_t size);                              /* zeroed; never NULL */
 bool starts_with(const char *text, const char *prefix);
 
+/* "optmig-cc: error: ..." on standard error. */
 void cc_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* "optmig-cc: note: ..." on standard error. */
 void cc_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The candidate nearest to `word` within a few letters, or NULL. */
 const char *cc_nearest(const char *word, const char *const *candidates, size_t count);
@@ -78,6 +85,7 @@ struct cc_options {
 	const char *runtime, *script, *sysroot;
 	bool scan, interp;
 };
+/* What holds when no option says otherwise. */
 void cc_options_default(struct cc_options *o);
 /* What follows from several options and the environment, when all have been read. */
 void cc_options_settle(struct cc_options *o, const struct cc_env *env);
@@ -112,7 +120,9 @@ struct cc_args {
 	bool cxx_library, no_cxx_library;          /* link libc++ and its parts; asked not to */
 };
 int cc_args_parse(int argc, char **argv, struct cc_args *ret_args);
+/* Is it compiled (and not only linked)? By its language, else by its name. */
 bool cc_is_source(const struct cc_input *input);
+/* Is it C++, likewise? */
 bool cc_is_cxx(const struct cc_input *input);
 
 /* ---- plan.c ---- */
@@ -131,8 +141,11 @@ bool cc_launch_wants_owner(const struct cc_launch *launch);
 
 /* ---- run.c ---- */
 int cc_run(const struct strv *command, bool verbose);             /* exit status of the child */
+/* Becomes that command. @verbose: prints it before. */
 _Noreturn void cc_exec(const struct strv *command, bool verbose);
+/* With the files in it; there are no folders in it. What fails is left. */
 void cc_remove_directory(const char *path);
+/* --help, on standard output. */
 void cc_help(void);
 
 /* ---- known.c: programs that need a switch ---- */

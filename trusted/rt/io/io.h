@@ -158,7 +158,9 @@ extern struct rt_io_fd rt_io_fds[RT_IO_FD_MAX];
 extern uint32_t rt_io_ofd_end;                       /* descriptions in use lie below it */
 
 /* ---- table.c ---------------------------------------------------------------------------------------------- */
+/* The lock of all tables of descriptors, a struct rt_lock: held across nothing that may fault, leave the enclave or park. */
 void rt_io_lock(void);
+/* By who holds it. */
 void rt_io_unlock(void);
 
 static inline uint32_t rt_io_index(const struct rt_io_ofd *ofd) { return (uint32_t)(ofd - rt_io_ofds); }
@@ -167,13 +169,16 @@ static inline uint32_t rt_io_index(const struct rt_io_ofd *ofd) { return (uint32
 extern uint32_t rt_io_inherited_count;               /* such numbers that nobody has used yet */
 /* Makes the description of one, NULL if `fd` is none. Context: not under the lock. */
 struct rt_io_ofd *rt_io_inherit(uint64_t fd);
+/* Is it such a number that nobody has used yet? */
 bool rt_io_inherited(uint64_t fd);
+/* @bits: OM_INHERITED_MAX of them: which descriptors were open at the start. Trust: the host's word. */
 void rt_io_inherit_boot(const uint64_t *bits);
 /* Before a migration: those that can move become descriptions, used or not. */
 void rt_io_inherit_settle(void);
 /* On a destination: the others are not there. */
 void rt_io_inherit_forget(void);
 void rt_io_number_reserve(uint32_t number);          /* table.c: taken, with nothing behind it yet */
+/* A number that was reserved is free again. */
 void rt_io_number_release(uint32_t number);
 
 /* The description behind fd with one more reference, or NULL. Not under the lock. */
@@ -200,6 +205,7 @@ long rt_io_install(struct rt_io_ofd *ofd, uint32_t least, uint32_t fd_flags);
 long rt_io_install_host(enum rt_io_kind kind, long host_fd, uint32_t status, uint32_t fd_flags, struct rt_io_ofd **ret_ofd);
 /* True if a number is free, so that a call that would create a descriptor may begin. */
 bool rt_io_room(uint32_t count);
+/* close() by the program. Return: 0, -EBADF, or what a last commit of an encrypted file says. */
 long rt_io_close(uint64_t fd);
 /* F_SETFL. */
 long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status);
@@ -239,9 +245,11 @@ static inline void rt_io_get_pair(uint64_t untrusted, int32_t ret_fd[2])
 	ret_fd[0] = fd[0];
 	ret_fd[1] = fd[1];
 }
+/* Closes a descriptor of the host's; -1 is none. Errors are nobody's business: the number is free either way. */
 void rt_io_host_close(int32_t host_fd);
 /* Copies `size` bytes into new space of the transfer buffer; 0 if they do not fit. */
 uint64_t rt_io_ub_copy(const void *trusted, size_t size);
+/* `size` bytes of the transfer buffer; 0 if they do not fit. */
 uint64_t rt_io_ub_space(size_t size);
 
 /* Anything of a file may have been written by the program: mappings show it. */
@@ -259,28 +267,40 @@ struct rt_io_span {
 	uint32_t count;              /* elements at `next` */
 	uint64_t total;              /* bytes left */
 };
+/* One buffer. Nothing is looked at yet: faults come where it is used. */
 void rt_io_span_one(struct rt_io_span *span, uint64_t base, uint64_t size);
+/* An array of struct iovec, whose sizes are summed up now. Return: 0, -EINVAL (too many, too large), -EFAULT. */
 long rt_io_span_iov(struct rt_io_span *span, uint64_t iov, uint64_t count);
 /* What is in front, in one piece, at most as much as is left: for a caller that writes there itself, and skips it then. */
 long rt_io_span_front(struct rt_io_span *span, uint64_t *ret_base, uint64_t *ret_size);
+/* Passes over `size` bytes, at most span->total. Return, as of the four that follow: 0 or -EFAULT. */
 long rt_io_span_skip(struct rt_io_span *span, uint64_t size);
+/* From the application's buffers into the transfer buffer. */
 long rt_io_span_to_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t size);
+/* The other way. Trust: what lies there is the host's. */
 long rt_io_span_from_ub(struct rt_io_span *span, uint64_t untrusted, uint64_t size);
+/* From the runtime's memory into the application's buffers. */
 long rt_io_span_put(struct rt_io_span *span, const void *trusted, uint64_t size);
+/* The other way. */
 long rt_io_span_get(struct rt_io_span *span, void *trusted, uint64_t size);
 
 /* ---- blob.c: small resident memory ---------------------------------------------------------------------------- */
 void rt_io_attest_forget(void);                       /* the process' keys: the program is gone for good */
 void rt_io_blob_clear(void);                          /* all of them, likewise */
 uint32_t rt_io_blob_new(uint32_t size);              /* 0: none left */
+/* Wiped, and free again. @size: as it was asked for; blob 0 is none. */
 void rt_io_blob_free(uint32_t blob, uint32_t size);
+/* Its memory; it stays where it is. */
 void *rt_io_blob_at(uint32_t blob);
 /* The arena of rt_io_freeze: emptied at its start, records are found by their offset (never 0). */
 void rt_io_frozen_reset(void);
 /* Zeroes what a migration left there, unless it is more than `limit` bytes: the next one would send it again. */
 void rt_io_frozen_clear(uint32_t limit);
+/* `size` bytes of that arena. Return: an offset, or 0: no room. */
 uint32_t rt_io_frozen_new(uint64_t size);
+/* Bytes that are left of it. */
 uint64_t rt_io_frozen_left(void);
+/* Memory of a record, valid until the next freeze. */
 void *rt_io_frozen_at(uint32_t offset);
 
 /* ---- path.c ---------------------------------------------------------------------------------------------- */
@@ -300,19 +320,25 @@ enum rt_io_want { RT_IO_LOOK, RT_IO_CHANGE, RT_IO_OPEN };
 long rt_io_path(uint64_t dirfd, uint64_t app_path, enum rt_io_want want, struct rt_io_path *ret_path);
 /* Joins a relative path to the working directory. Return: length or -ENAMETOOLONG. */
 long rt_io_absolute(const char *relative, char *ret_path, size_t size);
+/* Asks the host where the process is. A name that makes no sense is "/". */
 void rt_io_cwd_boot(void);
+/* The working directory's name as it is now. May call the host. Valid until the next call. */
 const char *rt_io_cwd(void);
 /* Asks the host for its name: somebody may have given it another. */
 void rt_io_cwd_follow(void);
+/* On a destination: the directory of that name, or none. */
 void rt_io_cwd_rebuild(void);
+/* The host's descriptor of it is given up. */
 void rt_io_cwd_close(void);
 /* Path of a host descriptor as the host's kernel sees it. Return: length without NUL or negative errno. */
 long rt_io_host_path(int32_t host_fd, char *ret_path, size_t size);
 
 /* ---- rw.c ------------------------------------------------------------------------------------------------ */
+/* SIGPIPE for the calling thread. */
 void rt_io_broken_pipe(struct rt_thread *t);
 
 /* ---- file.c: fsync, or fdatasync -------------------------------------------------------------------------------- */
+/* Return: 0 or a negative errno. @data_only: fdatasync. */
 long rt_io_sync(uint64_t fd, bool data_only);
 
 /* ---- position.c: where a regular file goes on; -errno is the host's ----------------------------------------------- */
@@ -330,6 +356,7 @@ int64_t rt_io_seek_target(int64_t offset, uint32_t whence, int64_t position, int
 long rt_io_position_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence);
 
 /* ---- lock.c: record locks ---------------------------------------------------------------------------------- */
+/* fcntl's F_SETLK, F_SETLKW, F_GETLK and those of OFD. @app: struct flock. Return: 0 or a negative errno; may park, as rt_host_wait. */
 long rt_io_lock_call(struct rt_thread *t, struct rt_io_ofd *ofd, uint32_t command, uint64_t app);
 /* A descriptor of the file is being closed: POSIX drops the process' locks. */
 void rt_io_lock_number_closed(const struct rt_io_ofd *ofd);
@@ -341,6 +368,7 @@ int  rt_io_lock_take_all(char *words, size_t size);  /* thaw, rebuild */
 /* ---- async.c: O_ASYNC and owners ------------------------------------------------------------------------------- */
 /* fcntl's F_SETOWN ... F_GETSIG. */
 long rt_io_async_call(struct rt_io_ofd *ofd, uint32_t command, uint64_t argument);
+/* FIOSETOWN, SIOCSPGRP and their answers. @app: an int. */
 long rt_io_async_ioctl(struct rt_io_ofd *ofd, bool set, uint64_t app);
 /* Before O_ASYNC is set on the host's side. */
 long rt_io_async_begin(struct rt_io_ofd *ofd);
@@ -360,25 +388,37 @@ bool rt_io_virtual_named(const char *path);
 long rt_io_virtual_new(struct rt_io_virtual content, uint32_t status, uint32_t flags);
 /* A text; `content` says whose. */
 long rt_io_virtual_made(rt_io_make_fn *make, const struct rt_thread *about, struct rt_io_virtual content, uint32_t flags);
+/* A new description and number of /dev/null and its kin. Return: the number or a negative errno. */
 long rt_io_device_open(enum rt_io_device device, uint32_t flags);
 /* read or pread (offset >= 0) of a text. */
 long rt_io_virtual_give(struct rt_io_ofd *ofd, const void *text, uint64_t size, struct rt_io_span *span, int64_t offset);
+/* read, or pread if `offset` is not negative, of what is made inside. Return: bytes, 0 at the end, or a negative errno. */
 long rt_io_virtual_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+/* write, or pwrite likewise. */
 long rt_io_virtual_write(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
 
 /* ---- proctext.c, procself.c: /proc/self. True: the name is of that tree, and *ret is the call's result ------------- */
 rt_io_make_fn rt_io_make_stat, rt_io_make_statm, rt_io_make_status, rt_io_make_comm, rt_io_make_maps, rt_io_make_smaps,
 	rt_io_make_smaps_rollup, rt_io_make_limits;
+/* What /proc/self/exe says. */
 const char *rt_io_program_path(void);
+/* Has it a folder in /proc/self/task? */
 bool rt_io_own_thread_shown(const struct rt_thread *t);
+/* open, and in *ret its result. */
 bool rt_io_own_open(const char *path, uint32_t flags, long *ret);
+/* readlink: the text, of at most `size` bytes, without a NUL; *ret: its length. */
 bool rt_io_own_link(const char *path, char *ret_text, size_t size, long *ret);
+/* stat, or lstat if `follow` is false. */
 bool rt_io_own_stat(const char *path, bool follow, struct stat *ret_stat, long *ret);
+/* access: @mode: R_OK, W_OK, X_OK. */
 bool rt_io_own_access(const char *path, uint32_t mode, long *ret);
 /* For what lies behind a link: the host's name of it, in two parts. False: the name goes to the host as it is. */
 bool rt_io_own_host_name(const char *path, char space[32], const char **ret_head, const char **ret_rest);
+/* fstat of a description that is made inside. */
 void rt_io_stat_inside(const struct rt_io_ofd *ofd, struct stat *ret_stat);
+/* read or pread of a text of /proc/self, which is made at the first read. */
 long rt_io_own_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+/* write: of `comm`, and of what may be written in /dev/attestation. */
 long rt_io_own_write(struct rt_io_ofd *ofd, struct rt_io_span *span);
 /* getdents64. */
 long rt_io_own_list(struct rt_io_ofd *ofd, uint64_t app, uint64_t size);
@@ -386,7 +426,10 @@ long rt_io_own_list(struct rt_io_ofd *ofd, uint64_t app, uint64_t size);
 long rt_io_own_directory(const struct rt_io_ofd *ofd, char *ret_text, size_t size);
 
 /* ---- socket.c, sockopt.c, message.c ---------------------------------------------------------------------------- */
+/* Copies an address in; a UNIX name becomes absolute. Return: 0, -EINVAL, -EFAULT, -ENAMETOOLONG. */
 long rt_io_sockaddr_in(uint64_t app, uint64_t size, uint8_t ret_address[LX_SOCKADDR_MAX], uint32_t *ret_size);
+/* Gives the application an address that the host has written, cut off as Linux does; app 0: nobody asked. Trust: an impossible length ends the
+ * enclave. */
 long rt_io_sockaddr_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uint64_t untrusted_size);
 /* What the calls of io/ keep in syscall_scratch: bytes and messages done, and when a socket's own timeout is over. */
 enum { RT_IO_SCRATCH_DONE, RT_IO_SCRATCH_MESSAGES, RT_IO_SCRATCH_DEADLINE };
@@ -394,6 +437,7 @@ enum { RT_IO_SCRATCH_DONE, RT_IO_SCRATCH_MESSAGES, RT_IO_SCRATCH_DEADLINE };
  * False: no more. */
 struct rt_io_logged { int32_t level, name; uint32_t size; const uint8_t *value; };
 bool rt_io_log_next(const struct rt_io_ofd *ofd, uint32_t *at, struct rt_io_logged *ret);
+/* Forgets all of them. */
 void rt_io_log_free(struct rt_io_ofd *ofd);
 /* SO_RCVTIMEO or SO_SNDTIMEO as it was set; 0: none. */
 int64_t rt_io_option_timeout_ns(const struct rt_io_ofd *ofd, bool writing);
@@ -412,6 +456,7 @@ rt_syscall_fn rt_io_setsockopt, rt_io_getsockopt, rt_io_sendto, rt_io_recvfrom, 
 	rt_io_recvmmsg;
 /* Connections accepted by rt_io_freeze that wait for accept, over all listeners. */
 extern uint32_t rt_io_pending_total;
+/* Of one listener: its waiting connections are reset. It listens no more. */
 void rt_io_pending_reset(struct rt_io_ofd *listener);
 
 /* ---- epoll.c ----------------------------------------------------------------------------------------------- */
@@ -440,6 +485,7 @@ void rt_io_watch_dups_forget(void);                          /* they are numbers
 /* Freeze: which edges and single shots are ready and not told yet. Asking takes them from the host; rt_io_epoll_thaw gives them
  * back, and watches again what rt_io_thaw made anew. */
 int rt_io_epoll_freeze(struct rt_io_words *words);
+/* Return, as of freeze: 0 or OM_EHOSTSTATE with words. */
 int rt_io_epoll_thaw(struct rt_io_words *words);
 /* A destination: everything is watched, nothing has been told. */
 int rt_io_epoll_rearm(struct rt_io_words *words);
@@ -462,38 +508,60 @@ long rt_io_timeout_ns(const struct lx_timespec *timeout, int64_t *ret_ns);
 long rt_io_mask(struct rt_thread *t, uint64_t app_mask, uint64_t size);
 
 /* ---- event.c ------------------------------------------------------------------------------------------------ */
+/* read of a timerfd: expirations of before a move are added to the first one after it. Return: 8 or a negative errno. */
 long rt_io_timer_read(struct rt_io_ofd *ofd, struct rt_io_span *span);
+/* On a destination: what is left of it runs on. Return: 0 or OM_EHOSTSTATE. */
 int  rt_io_timer_arm(struct rt_io_ofd *ofd);
 
 /* ---- memory.c ---------------------------------------------------------------------------------------------- */
 /* Names in /dev/shm. True: it is one, and *ret the call's result. */
 bool rt_io_memory_named(const char *path);
+/* As open. */
 bool rt_io_memory_open(const char *path, uint32_t flags, uint64_t mode, long *ret);
+/* As unlink: who has it open keeps it. */
 bool rt_io_memory_unlink(const char *path, long *ret);
+/* As link. */
 bool rt_io_memory_link(const char *from, const char *to, long *ret);
+/* As stat. */
 bool rt_io_memory_stat_name(const char *path, struct stat *ret_stat, long *ret);
 /* A new description of the same. */
 long rt_io_memory_again(const struct rt_io_ofd *ofd, uint32_t flags);
+/* The last description of it is going. */
 void rt_io_memory_closing(const struct rt_io_ofd *ofd);
+/* read, or pread if `offset` is not negative. Return: bytes or a negative errno. */
 long rt_io_memory_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+/* write, or pwrite likewise. Seals are kept. */
 long rt_io_memory_write(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+/* lseek: the position or a negative errno. */
 long rt_io_memory_seek(struct rt_io_ofd *ofd, int64_t offset, uint32_t whence);
+/* ftruncate: 0 or a negative errno. */
 long rt_io_memory_resize(struct rt_io_ofd *ofd, int64_t size);
+/* fallocate: 0 or a negative errno. */
 long rt_io_memory_allocate(struct rt_io_ofd *ofd, uint32_t mode, int64_t offset, int64_t size);
+/* fcntl's F_ADD_SEALS (@add) and F_GET_SEALS. */
 long rt_io_memory_seals(struct rt_io_ofd *ofd, bool add, uint64_t seals);
+/* fchmod: 0 or a negative errno. */
 long rt_io_memory_chmod(const struct rt_io_ofd *ofd, uint32_t mode);
+/* fstat. */
 void rt_io_memory_stat(const struct rt_io_ofd *ofd, struct stat *ret);
+/* What readlink of its /proc/self/fd/N says. */
 void rt_io_memory_link_text(const struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- signalfd.c -------------------------------------------------------------------------------------------- */
+/* read of a signalfd: waits for the first signal, takes those that are there behind it. Return: bytes or a negative errno; may park. */
 long rt_io_signalfd_read(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span);
+/* The last description of it is going: it is told of no more signals. */
 void rt_io_signalfd_closing(struct rt_io_ofd *ofd);
 
 /* ---- words for people (words.c) ------------------------------------------------------------------------------ */
 struct rt_io_words { char *text; size_t size, used; };
+/* Appends text, as far as there is room. */
 void rt_io_words_add(struct rt_io_words *words, const char *text);
+/* ... a number in decimal digits. */
 void rt_io_words_number(struct rt_io_words *words, uint64_t number);
+/* ... in hexadecimal digits. */
 void rt_io_words_hex(struct rt_io_words *words, uint64_t number);
+/* ... the name, the number and the unit, with nothing between them: a line of /proc/self/status. */
 void rt_io_words_line(struct rt_io_words *words, const char *name, uint64_t number, const char *unit);
 
 #endif
