@@ -167,7 +167,7 @@ class Browser:
         """Of a table: its rows, each a list of texts."""
         return self.js("return [...document.querySelectorAll(arguments[0] + ' tr')].map(r => [...r.children].map(c => c.innerText.trim()))", table)
 
-    def wait(self, condition, words, seconds=20):
+    def wait(self, condition, words, seconds=60):
         end = time.monotonic() + seconds
         while not (value := condition()):
             if time.monotonic() > end:

@@ -266,7 +266,7 @@ let you = { acts: false };
 const showHosts = keyed($("t-hosts"), () => {
 	const state = makeState(), meter = make("meter"), amount = make("span"), name = make("span"), self = make("span", "self");
 	const programs = make("td", "n"), moves = make("td", "n"), tee = make("td", "soft"), button = make("button"), orders = make("td", "orders", button);
-	const head = make("th", "", name, self);
+	const head = make("th", "", name, " ", self);
 	head.scope = "row";
 	button.type = "button";
 	meter.min = 0;
