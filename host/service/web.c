@@ -418,6 +418,17 @@ static void *ask_main(void *argument)
 	}
 }
 
+/* What a host is called it has said before, and may not be able to say just now. */
+static void keep_names(struct work *work)
+{
+	pthread_mutex_lock(&lock);
+	for (unsigned i = 0; i < work->count; i++)
+		for (unsigned k = 0; k < other_count; k++)
+			if (strcmp(work->asked[i].to, others[k].to) == 0)
+				memcpy(work->asked[i].name, others[k].name, sizeof others[k].name);
+	pthread_mutex_unlock(&lock);
+}
+
 static void ask_others(const json_t *snapshot)
 {
 	struct work *work = calloc(1, sizeof *work);
@@ -429,6 +440,7 @@ static void ask_others(const json_t *snapshot)
 		return;
 	pthread_mutex_init(&work->lock, NULL);
 	list_others(work, snapshot);
+	keep_names(work);
 	while (begun < WORKERS && begun < work->count && pthread_create(&threads[begun], NULL, ask_main, work) == 0)
 		begun++;
 	if (!begun)

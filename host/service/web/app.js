@@ -189,7 +189,7 @@ function byCluster(program, state) {
 }
 
 // One row for each program, wherever it is: units are defined on every host, and of one that moves both hosts speak.
-function programsOf(state) {
+function programsOf(state, ended) {
 	const named = new Map(), programs = [];
 	for (const host of list(state.hosts))
 		for (const unit of list(host.units)) {
@@ -197,13 +197,14 @@ function programsOf(state) {
 				named.set(unit.name, []);
 			named.get(unit.name).push([unit, words(host.name)]);
 		}
+	const latestMoves = new Map(ended.map(m => [m.name, { result: m.result, "gap-ms": m.gap }]).reverse());
 	for (const places of named.values()) {
 		const leaving = places.filter(([u]) => LEAVES.has(u.state)), living = places.filter(([u]) => LIVES.has(u.state) && (u.state !== "owed" || !leaving.length));
 		const wrong = places.filter(([u]) => u.state === "failed" || u.unsure), coming = places.filter(([u]) => u.state === "receiving");
 		// A rest that failed here before is no news while it lives elsewhere.
 		const shown = living.length ? living : wrong.length ? wrong : coming.length ? coming : places.slice(0, 1);
-		// The gap is the source's to know.
-		const last = places.map(([u]) => u.last).filter(l => l && l.direction === "out").sort((a, b) => number(b.at) - number(a.at))[0];
+		// The gap is the source's to know, and that is another host by now.
+		const last = latestMoves.get(places[0][0].name);
 		for (const [unit, host] of shown) {
 			const target = LEAVES.has(unit.state) && unit.move ? targetOf(unit, host, places) : "";
 			programs.push(byCluster(programOf(unit, host, last || unit.last, unit.state === "moved" && unit.to ? bareHost(unit.to) : target ? `${host} → ${target}` : host), state));
@@ -341,8 +342,12 @@ const showEnded = keyed($("t-ended"), () => {
 }, (row, m) => {
 	text(row.head, m.name);
 	text(row.to, m.to);
-	row.state.set(m.result, m.result === "completed" ? "" : m.why);
-	text(row.g, m.result === "completed" ? gapOf(m.gap) : "–");
+	const good = m.result === "completed";
+	row.state.set(m.result, good ? "" : m.why);
+	// Of what has not moved there is a reason to say, and no figures.
+	row.state.cell.colSpan = good ? 1 : 4;
+	row.g.hidden = row.sent.hidden = row.took.hidden = !good;
+	text(row.g, gapOf(m.gap));
 	text(row.sent, bytes(m.sent));
 	text(row.took, span(m.took));
 	text(row.when, `${span(now() - m.at)} ago`);
@@ -404,7 +409,7 @@ function filtered(programs) {
 }
 
 function draw() {
-	const state = latest, hosts = hostsOf(state), moves = movesOf(state), programs = programsOf(state), ended = endedOf(state), shown = filtered(programs);
+	const state = latest, hosts = hostsOf(state), moves = movesOf(state), ended = endedOf(state), programs = programsOf(state, ended), shown = filtered(programs);
 	text($("host"), words(state.host));
 	const title = `${moves.length ? `${plural(moves.length, "move", "moves")} · ` : ""}${words(state.host)} · OptMig`;
 	if (document.title !== title)
