@@ -222,6 +222,12 @@ function targetOf(unit, host, places) {
 	return other ? other[1] : bareHost(unit.move.peer) || "another host";
 }
 
+// Where it lives still, by what other hosts said last.
+function sourceOf(move, host, places) {
+	const other = places.find(([u, h]) => h !== host && LIVES.has(u.state) && u.state !== "owed");
+	return other ? other[1] : bareHost(move.peer) || "another host";
+}
+
 function movesOf(state) {
 	const moves = new Map();
 	const named = new Map();
@@ -237,7 +243,7 @@ function movesOf(state) {
 			// Of two sides that speak of one move the source's word is taken.
 			if (!m || (m.direction === "in" && places.some(([u]) => u.move && u.move.direction === "out")))
 				continue;
-			const from = m.direction === "out" ? host : bareHost(m.peer) || "another host", to = m.direction === "out" ? targetOf(unit, host, places) : host;
+			const from = m.direction === "out" ? host : sourceOf(m, host, places), to = m.direction === "out" ? targetOf(unit, host, places) : host;
 			moves.set(`${name}\n${host}`, { key: `${name}\n${host}`, name: words(name), from, to, move: m, state: words(unit.state) });
 		}
 	return [...moves.values()].sort((a, b) => a.name.localeCompare(b.name, undefined, { numeric: true }));
