@@ -56,3 +56,15 @@ ifneq ($(wildcard trusted/mig),)
 TESTS += tests/integration/service tests/integration/service_badinput tests/integration/service_boot tests/integration/service_certificates tests/integration/service_ticket tests/integration/service_metrics tests/integration/service_web
 TEST_DEPS += $(MIGRATE_PROGRAMS) $(SERVICE_PROGRAMS) $(B)/tests/tools/other_clock.so
 endif
+
+# The page in a browser: a large package, so it is not of `make test`.
+DEPS_WEB := chromium chromium-driver libnss3-tools fonts-dejavu-core openssl iproute2
+$(B)/.deps-web: mk/service.mk tools/deps | deps
+	tools/deps $(DEPS_WEB)
+	@touch $@
+## make test-web       the page in a headless Chromium: two hosts, a cluster of three, 500 moves; screenshots in $(B)/web (half an hour)
+.PHONY: test-web
+test-web: all $(B)/.deps-test $(B)/.deps-web $(MIGRATE_PROGRAMS) $(B)/.deps-fleet $(B)/tests/fleet/witness
+	B=$(B) tests/integration/service_web
+	B=$(B) SERVICE_PAGE_MOVES=$(or $(MOVES),500) tests/integration/service_page
+	B=$(B) tests/fleet/web
