@@ -176,6 +176,14 @@ class Browser:
             time.sleep(0.05)
         return value
 
+    def hear(self):
+        """From now on what is said to who does not see the page is kept."""
+        self.js("window.heard = []; new MutationObserver(() => window.heard.push(document.getElementById('said').innerText)).observe(document.getElementById('said'), "
+                "{ childList: true, characterData: true, subtree: true })")
+
+    def heard(self, words):
+        self.wait(lambda: any(words in said for said in self.js("return window.heard")), f"it is not said: {words}")
+
     def shot(self, name):
         SHOTS.mkdir(exist_ok=True)
         path = SHOTS / f"{name}.png"
