@@ -22,4 +22,8 @@ demo-attested: all $(B)/apps/optmig/lighttpd/.built $(B)/apps/optmig/sqlite/.bui
 demo-tee: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo guest-kernel
 	tools/deps qemu-system-x86
 	tools/demo-tee
-.PHONY: demo-owner demo-attested demo-tee
+## make demo-containers  a redis under load moves from a host into a podman container, into one of another host, and back; what containers need; a table
+demo-containers: all $(B)/apps/optmig/redis/.built $(REDIS_CLIENT) $(B)/.deps-demo
+	tools/deps podman crun
+	tools/demo-containers
+.PHONY: demo-owner demo-attested demo-tee demo-containers

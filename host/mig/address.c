@@ -20,20 +20,28 @@ static int each(const struct mig_move *moves, uint32_t count, int (*act)(const s
 	for (uint32_t i = 0; i < count; i++) {
 		int error = net_address_parse(moves[i].text, &address);
 
-		if (!error && act)
+		if (!error)
 			error = act(&address);
 		if (error && !first)
 			first = error;
 		/* The rest of the session does not depend on it, and the user can still do it by hand. */
-		if (error && act)
+		if (error)
 			host_error("--move-address: %s", host_reason());
 	}
 	return first;
 }
 
-int mig_moves_check(const struct mig_move *moves, uint32_t count)
+int mig_moves_check(const struct mig_move *moves, uint32_t count, bool takes)
 {
-	return each(moves, count, NULL);
+	struct net_address address;
+	int error = 0;
+
+	for (uint32_t i = 0; i < count && !error; i++) {
+		error = net_address_parse(moves[i].text, &address);
+		if (!error && takes)
+			error = net_address_announceable(&address);
+	}
+	return error;
 }
 
 void mig_moves_remove(const struct mig_move *moves, uint32_t count)

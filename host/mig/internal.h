@@ -182,9 +182,13 @@ int64_t mig_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t ca
 
 /* address.c: the addresses that move. */
 void mig_before_bind(void *context);
-/* Could they be added and removed here? Return: 0, or an error with words. */
+/*
+ * Could they be added and removed here? @takes: this process is to have them, and to tell the neighbours: what it needs for that it
+ * keeps, so not one that gives its rights up (priv_may_begin() has looked). Return: OM_EINVAL, OM_ENOTFOUND; OM_EPERM, which is said
+ * before anything moves.
+ */
 __attribute__((warn_unused_result))
-int  mig_moves_check(const struct mig_move *moves, uint32_t count);
+int  mig_moves_check(const struct mig_move *moves, uint32_t count, bool takes);
 /* What fails is told, and stays. */
 void mig_moves_remove(const struct mig_move *moves, uint32_t count);
 /* As above. */

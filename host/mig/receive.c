@@ -521,7 +521,7 @@ int mig_receive(const struct mig_receive_options *options)
 	const struct host_key *key;
 	struct mig_lobby *lobby = NULL;
 	static struct mig_arrival first;
-	int listen_fd, timer = -1, error = mig_moves_check(options->moves, options->move_count);
+	int listen_fd, timer = -1, error = mig_moves_check(options->moves, options->move_count, !options->limits);
 
 	if (!error && options->limits)
 		error = priv_may_begin();

@@ -335,7 +335,7 @@ int mig_start(struct host_mig *mig, const struct mig_request *request)
 
 	if (request->params.channels < 1 || request->params.channels > MIG_CHANNELS_LIMIT)
 		return host_fail(OM_EINVAL, "channels: 1 to %u", MIG_CHANNELS_LIMIT);
-	code = mig_moves_check(request->moves, request->move_count);
+	code = mig_moves_check(request->moves, request->move_count, false);
 	if (code)
 		return code;
 	code = claim(mig, request);

@@ -95,22 +95,22 @@ static int request(uint16_t type, uint16_t flags, const struct net_address *a, u
 	return result;
 }
 
-static int outcome(int result, const char *doing, const struct net_address *a)
+static int outcome(int result, const char *doing, const char *right, const struct net_address *a)
 {
 	char text[INET6_ADDRSTRLEN];
 
 	if (result == 0)
 		return 0;
 	inet_ntop(a->family, a->bytes, text, sizeof text);
-	return host_fail(result == -EPERM ? OM_EPERM : OM_EIO, "%s %s on %s: %s%s", doing, text, a->interface, strerror(-result),
-		result == -EPERM ? " (needs CAP_NET_ADMIN)" : "");
+	return host_fail(result == -EPERM ? OM_EPERM : OM_EIO, "%s %s on %s: %s%s%s%s", doing, text, a->interface, strerror(-result),
+		result == -EPERM ? " (needs " : "", result == -EPERM ? right : "", result == -EPERM ? ")" : "");
 }
 
 int net_address_add(const struct net_address *address)
 {
 	int result = priv_active() ? priv_move(PRIV_MOVE_ADD, address) : request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, address, 0);
 
-	return outcome(result, "adding", address);
+	return outcome(result, "adding", "CAP_NET_ADMIN", address);
 }
 
 int net_address_borrow(const struct net_address *address, uint32_t seconds)
@@ -118,14 +118,14 @@ int net_address_borrow(const struct net_address *address, uint32_t seconds)
 	int result = priv_active() ? priv_move(PRIV_MOVE_BORROW, address) :
 		request(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address, seconds);
 
-	return outcome(result == -EEXIST ? 0 : result, "adding", address);
+	return outcome(result == -EEXIST ? 0 : result, "adding", "CAP_NET_ADMIN", address);
 }
 
 int net_address_remove(const struct net_address *address)
 {
 	int result = priv_active() ? priv_move(PRIV_MOVE_REMOVE, address) : request(RTM_DELADDR, 0, address, 0);
 
-	return outcome(result == -EADDRNOTAVAIL ? 0 : result, "removing", address);
+	return outcome(result == -EADDRNOTAVAIL ? 0 : result, "removing", "CAP_NET_ADMIN", address);
 }
 
 /* Return: 0, 1 if the interface has no link-layer address that neighbours could ask for, or -errno. */
@@ -208,10 +208,37 @@ static int announce_na(const struct net_address *a)
 	return result;
 }
 
+/* Of an interface that has neighbours. */
+static int can_announce(const struct net_address *a)
+{
+	uint8_t mac[ETH_ALEN];
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+
+	if (fd < 0)
+		return -errno;
+	result = link_address(a, fd, mac);
+	close(fd);
+	if (result || a->family == AF_INET)
+		return result ? result : arp_socket() < 0 ? -EPERM : 0;
+	fd = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_ICMPV6);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
+int net_address_announceable(const struct net_address *address)
+{
+	/* The server has had that looked at when it began. */
+	const int result = priv_active() ? 0 : can_announce(address);
+
+	return outcome(result == 1 ? 0 : result, "announcing", "CAP_NET_RAW", address);
+}
+
 int net_address_announce(const struct net_address *address)
 {
 	int result = priv_active() ? priv_move(PRIV_MOVE_ANNOUNCE, address) :
 		address->family == AF_INET ? announce_arp(address) : announce_na(address);
 
-	return outcome(result == 1 ? 0 : result, "announcing", address);
+	return outcome(result == 1 ? 0 : result, "announcing", "CAP_NET_RAW", address);
 }

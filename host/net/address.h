@@ -31,6 +31,10 @@ int net_address_borrow(const struct net_address *address, uint32_t seconds);
 /* Return: 0, also if it is not there. */
 __attribute__((warn_unused_result))
 int net_address_remove(const struct net_address *address);
+/* May it be announced? Without that neighbours go on talking to the old host until they ask by themselves, a minute and more. Return: 0, also of an interface without
+ * neighbours; OM_EPERM. */
+__attribute__((warn_unused_result))
+int net_address_announceable(const struct net_address *address);
 /* Tells the neighbours where the address is now: gratuitous ARP, or an unsolicited neighbour advertisement. */
 __attribute__((warn_unused_result))
 int net_address_announce(const struct net_address *address);

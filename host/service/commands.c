@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The commands of the service, one line each. Arguments are named; unknown ones and wrong types are errors. Peers have four of them.
+ * The commands of the service, one line each. Arguments are named; unknown ones and wrong types are errors. Peers have five of them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "service.h"
 #include "share.h"
 #include "util.h"
+#include "web.h"
 
 #define ELSEWHERE_S 10u
 
@@ -189,6 +190,32 @@ static int do_metrics(const struct call *call, json_t **ret)
 	return *ret ? 0 : host_fail(OM_ENOMEM, "no memory");
 }
 
+static int do_overview(const struct call *call, json_t **ret)
+{
+	(void)call;
+	*ret = web_overview();
+	return *ret ? 0 : host_fail(OM_ENOMEM, "no memory");
+}
+
+static int do_web(const struct call *call, json_t **ret)
+{
+	const char *by;
+	bool all;
+	int error = get_flag(call->arguments, "all", &all);
+
+	if (!error)
+		error = get_text(call->arguments, "by", &by);
+	if (error)
+		return error;
+	*ret = web_state(all, by);
+	return *ret ? 0 : host_fail(OM_ENOMEM, "no memory");
+}
+
+static int do_web_act(const struct call *call, json_t **ret)
+{
+	return web_act(call->arguments, ret);
+}
+
 static int do_limits(const struct call *call, json_t **ret)
 {
 	const char *text;
@@ -230,7 +257,11 @@ static const struct command {
 	{ "host", " on ", do_host, false, true },
 	{ "limits", " bandwidth ", do_limits, false, false },
 	{ "watch", "", do_watch, false, false },
-	{ "metrics", "", do_metrics, false, true }, /* no host can ask for it (wire.h), but https for whom it serves */
+	{ "overview", "", do_overview, false, true },
+	/* No host can ask for these (wire.h), but https for whom it serves. */
+	{ "metrics", "", do_metrics, false, true },
+	{ "web", " all by ", do_web, false, true },
+	{ "web-act", " by verb node ", do_web_act, false, true },
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

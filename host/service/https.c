@@ -9,8 +9,9 @@
  * can ask for nothing but what wire.h lists.
  *
  * Arguments: CERTIFICATE KEY CA USER EMPTY-DIRECTORY CRL, this "-" if there is no list of revoked certificates, else "+": then it is the first that
- * comes over the pair, and whatever comes later takes its place; METRICS, "+" if figures are served. CERTIFICATE "-": there is no
- * HTTPS, in either direction. Descriptors: 3 the pair, 4 the listening socket of HTTPS, 5 that of figures.
+ * comes over the pair, and whatever comes later takes its place; METRICS, "+" if figures are served; WEB, "any" or "certificate" if a page is,
+ * by who sees this host's figures there, else "-". CERTIFICATE "-": there is no
+ * HTTPS, in either direction. Descriptors: 3 the pair, 4 the listening socket of HTTPS, 5 that of figures, 6 that of the page.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>
@@ -36,6 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "daemon/channel.h"
+#include "https.h"
 #include "https_filter.h"
 #include "trust.h"
 #include "strerror.h"
@@ -45,19 +47,16 @@
 #define PAIR_FD         3
 #define LISTEN_FD       4
 #define METRICS_FD      5
+#define WEB_FD          6
 #define SCRAPERS_MAX    8u
 #define FILE_MAX        (256u << 10)
 #define CONNECTIONS_MAX 64u
 #define PER_ADDRESS_MAX 16u
-#define SILENT_S        10u             /* a connection that says nothing */
-#define WHOLE_S         60u             /* one that says it slowly */
 #define FIRST_MS        10000
 #define REPLY_S         55
 #define CALLS_MAX       32u
 #define CONNECT_S       10L
 #define ASK_TIME_S      5L
-#define PEER_NAME       128u
-#define PRIORITIES      "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 
 /* ---- the pair --------------------------------------------------------------------------------------------------------------------------- */
 
@@ -77,8 +76,7 @@ static void say(json_t *message)
 		_exit(0); /* optmigd has gone */
 }
 
-/* Asks optmigd. Return: its answer, never NULL but without memory. */
-static json_t *ask(json_t *request, const char *peer, const char *at)
+json_t *https_ask(json_t *request, const char *peer, const char *at)
 {
 	struct question q = { 0 };
 	struct timespec until;
@@ -104,20 +102,20 @@ static json_t *ask(json_t *request, const char *peer, const char *at)
 
 /* ---- who it is ---------------------------------------------------------------------------------------------------------------------------- */
 
-static void name_of(gnutls_session_t session, char name[PEER_NAME])
+static void name_of(gnutls_session_t session, char name[HTTPS_NAME])
 {
 	unsigned count = 0;
 	const gnutls_datum_t *list = gnutls_certificate_get_peers(session, &count);
 	gnutls_x509_crt_t certificate;
-	size_t size = PEER_NAME - 1;
+	size_t size = HTTPS_NAME - 1;
 	bool found;
 
-	snprintf(name, PEER_NAME, "?");
+	snprintf(name, HTTPS_NAME, "?");
 	if (!list || count == 0 || gnutls_x509_crt_init(&certificate))
 		return;
 	found = gnutls_x509_crt_import(certificate, &list[0], GNUTLS_X509_FMT_DER) == 0 &&
 		gnutls_x509_crt_get_dn_by_oid(certificate, GNUTLS_OID_X520_COMMON_NAME, 0, 0, name, &size) == 0;
-	name[found ? size < PEER_NAME ? size : PEER_NAME - 1 : 1] = 0;
+	name[found ? size < HTTPS_NAME ? size : HTTPS_NAME - 1 : 1] = 0;
 	for (char *c = name; *c; c++)
 		if (*c < ' ' || *c > '~')
 			*c = '?';
@@ -134,8 +132,7 @@ static time_t date_of(const char *text)
 	return at > 0 ? at : 0;
 }
 
-/* Return: OM_EAUTH and others with words that help who reads them there. */
-static int check_peer(struct MHD_Connection *connection, char name[PEER_NAME])
+int https_certificate(struct MHD_Connection *connection, char name[HTTPS_NAME])
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
 	char words[400], clocks[120];
@@ -157,6 +154,20 @@ static int check_peer(struct MHD_Connection *connection, char name[PEER_NAME])
 	return host_fail(error, "%s%s", words, clocks);
 }
 
+/* A host: its certificate serves both ways, or says nothing of its uses. An operator's, which is a client's alone, is none. */
+static int check_peer(struct MHD_Connection *connection, char name[HTTPS_NAME])
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	const gnutls_datum_t *chain;
+	unsigned count = 0;
+	int error = https_certificate(connection, name);
+
+	if (error)
+		return error;
+	chain = gnutls_certificate_get_peers(info->tls_session, &count);
+	return trust_check(chain, count, true, "your");
+}
+
 /* The address that the peer reached us by. */
 static void local_address(struct MHD_Connection *connection, char *ret, size_t size)
 {
@@ -174,7 +185,7 @@ static void local_address(struct MHD_Connection *connection, char *ret, size_t s
 
 /* ---- the server --------------------------------------------------------------------------------------------------------------------------- */
 
-struct upload { int error; char words[300], peer[PEER_NAME]; size_t size; char body[WIRE_BODY_MAX]; };
+struct upload { int error; char words[300], peer[HTTPS_NAME]; size_t size; char body[WIRE_BODY_MAX]; };
 
 /* Gives the answer up. */
 static enum MHD_Result respond(struct MHD_Connection *connection, unsigned status, json_t *answer)
@@ -225,7 +236,7 @@ static enum MHD_Result carry_out(struct MHD_Connection *connection, const struct
 	if (error)
 		return refuse(connection, error == OM_EPERM ? MHD_HTTP_FORBIDDEN : MHD_HTTP_BAD_REQUEST, error);
 	local_address(connection, at, sizeof at);
-	return respond(connection, MHD_HTTP_OK, ask(request, u->peer, at));
+	return respond(connection, MHD_HTTP_OK, https_ask(request, u->peer, at));
 }
 
 static enum MHD_Result serve(void *context, struct MHD_Connection *connection, const char *url, const char *method, const char *version,
@@ -285,7 +296,7 @@ static void note_refusal(int error)
 /* optmigd's page, and what only this process sees. */
 static char *page(void)
 {
-	json_t *answer = ask(json_pack("{ss}", "command", "metrics"), "metrics", "");
+	json_t *answer = https_ask(json_pack("{ss}", "command", "metrics"), "metrics", "");
 	const char *words = json_string_value(json_object_get(json_object_get(answer, "return"), "text"));
 	char *text = NULL;
 	size_t size = 0;
@@ -335,11 +346,11 @@ static enum MHD_Result serve_metrics(void *context, struct MHD_Connection *conne
 /* ---- connections that take too long ------------------------------------------------------------------------------------------------------- */
 
 static pthread_mutex_t guests_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct { int fd; uint64_t since_ns; } guests[CONNECTIONS_MAX + 8];
+static struct { uint64_t since_ns; int fd; } guests[CONNECTIONS_MAX + SCRAPERS_MAX + 64];
 #define GUEST_COUNT (sizeof guests / sizeof *guests)
 
 /* MHD closes the socket only after it has said so. */
-static void notice(void *context, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
+void https_notice(void *context, struct MHD_Connection *connection, void **socket_context, enum MHD_ConnectionNotificationCode code)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
@@ -366,7 +377,7 @@ static void *watchman(void *none)
 		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
 		pthread_mutex_lock(&guests_lock);
 		for (size_t i = 0; i < GUEST_COUNT; i++)
-			if (guests[i].since_ns && host_monotonic_ns() - guests[i].since_ns > WHOLE_S * 1000000000ull)
+			if (guests[i].since_ns && host_monotonic_ns() - guests[i].since_ns > HTTPS_WHOLE_S * 1000000000ull)
 				(void)shutdown(guests[i].fd, SHUT_RDWR);
 		pthread_mutex_unlock(&guests_lock);
 	}
@@ -762,26 +773,27 @@ static struct MHD_Daemon *start(void)
 {
 	return MHD_start_daemon(MHD_USE_TLS | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL, 0, NULL, NULL, serve, NULL,
 		MHD_OPTION_LISTEN_SOCKET, LISTEN_FD, MHD_OPTION_HTTPS_MEM_CERT, certificate.text, MHD_OPTION_HTTPS_MEM_KEY, key.text,
-		MHD_OPTION_HTTPS_MEM_TRUST, authority.text, MHD_OPTION_HTTPS_PRIORITIES, PRIORITIES, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_ADDRESS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536,
-		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, notice, NULL, MHD_OPTION_END);
+		MHD_OPTION_HTTPS_MEM_TRUST, authority.text, MHD_OPTION_HTTPS_PRIORITIES, HTTPS_PRIORITIES, MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX,
+		MHD_OPTION_PER_IP_CONNECTION_LIMIT, PER_ADDRESS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, HTTPS_SILENT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)65536,
+		MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, https_notice, NULL, MHD_OPTION_END);
 }
 
 /* Plain HTTP: it reads nothing but a path, and says what docs/metrics.md has to whoever reaches it. */
 static struct MHD_Daemon *start_metrics(void)
 {
 	return MHD_start_daemon(MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION | MHD_USE_POLL, 0, NULL, NULL, serve_metrics, NULL,
-		MHD_OPTION_LISTEN_SOCKET, METRICS_FD, MHD_OPTION_CONNECTION_LIMIT, SCRAPERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, SILENT_S,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_CONNECTION, notice, NULL, MHD_OPTION_END);
+		MHD_OPTION_LISTEN_SOCKET, METRICS_FD, MHD_OPTION_CONNECTION_LIMIT, SCRAPERS_MAX, MHD_OPTION_CONNECTION_TIMEOUT, HTTPS_SILENT_S,
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_NOTIFY_CONNECTION, https_notice, NULL, MHD_OPTION_END);
 }
 
 int main(int argc, char **argv)
 {
-	bool serves_hosts, serves_metrics;
+	static struct page_options page_options = { .fd = WEB_FD };
+	bool serves_hosts, serves_metrics, serves_page;
 	pthread_t thread;
 
 	channel_init(&pair_channel, PAIR_FD);
-	if (argc != 8 || fcntl(PAIR_FD, F_SETFD, FD_CLOEXEC)) {
+	if (argc != 9 || fcntl(PAIR_FD, F_SETFD, FD_CLOEXEC)) {
 		host_error("this is started by optmigd");
 		return 2;
 	}
@@ -789,10 +801,15 @@ int main(int argc, char **argv)
 	host_cond_init(&replied);
 	serves_hosts = strcmp(argv[1], "-") != 0;
 	serves_metrics = strcmp(argv[7], "+") == 0;
+	serves_page = strcmp(argv[8], "-") != 0;
+	page_options.any = strcmp(argv[8], "any") == 0;
 	if (serves_hosts) {
 		read_file(argv[1], false, &certificate);
 		read_file(argv[2], true, &key);
 		read_file(argv[3], false, &authority);
+		page_options.certificate = certificate.text;
+		page_options.key = key.text;
+		page_options.authority = authority.text;
 	}
 	if (gnutls_global_init() || curl_global_init(CURL_GLOBAL_DEFAULT))
 		give_up(host_fail(OM_EHOST, "TLS cannot be had here"));
@@ -802,7 +819,7 @@ int main(int argc, char **argv)
 	drop_rights(argv[4], argv[5]);
 	if (strcmp(argv[6], "+") == 0)
 		first_crl();
-	if ((serves_hosts && !start()) || (serves_metrics && !start_metrics()) || pthread_create(&thread, NULL, watchman, NULL))
+	if ((serves_hosts && !start()) || (serves_metrics && !start_metrics()) || (serves_page && !page_start(&page_options)) || pthread_create(&thread, NULL, watchman, NULL))
 		give_up(host_fail(OM_EIO, "the server does not start"));
 	pthread_mutex_lock(&lock);
 	say(json_pack("{sb}", "ready", 1));

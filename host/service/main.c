@@ -21,6 +21,7 @@
 #include "share.h"
 #include "strerror.h"
 #include "util.h"
+#include "web.h"
 
 #define TLS_DIRECTORY "/etc/optmig/tls/"
 #define USAGE  2
@@ -39,6 +40,10 @@ static const char help[] =
 	"  --crl FILE            the CA's list of revoked certificates; read again when it changes\n"
 	"  --https-user NAME     whose the process is that hears the network (optmigd, or nobody)\n"
 	"  --metrics ADDRESS:PORT    figures for Prometheus, to whoever reaches it (none); --metrics-file FILE: for node_exporter\n"
+	"  --web [ADDRESS:]PORT  a page for browsers (none; without ADDRESS 127.0.0.1): docs/web.md\n"
+	"  --web-readers any|certificate    who sees anything there without a certificate (any on a loopback address, else who has one)\n"
+	"  --web-operators NAME[,NAME...]   whose certificates may give orders there (nobody's)\n"
+	"  --web-hosts HOST[,HOST...]       other hosts to show, beside the cluster's\n"
 	"  --events FILE         what happens, one JSON object a line (the journal's fields alone)\n"
 	"  --audit FILE          what was judged of other machines, only ever appended to (.audit.jsonl in --keep)\n"
 	"  --receive ADDRESS     where programs come to (the address that the other host asked at)\n"
@@ -52,7 +57,7 @@ static const char help[] =
 
 enum { OPT_UNITS = 1, OPT_SOCKET, OPT_STATE, OPT_GROUP, OPT_LISTEN, OPT_CERTIFICATE, OPT_KEY, OPT_CA, OPT_USER, OPT_RECEIVE, OPT_ACCEPT, OPT_QUIET,
 	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL, OPT_FLEET, OPT_METRICS, OPT_METRICS_FILE, OPT_EVENTS,
-	OPT_AUDIT, OPT_BANDWIDTH };
+	OPT_AUDIT, OPT_BANDWIDTH, OPT_WEB, OPT_WEB_READERS, OPT_WEB_OPERATORS, OPT_WEB_HOSTS };
 static const struct option longs[] = {
 	{ "units", required_argument, NULL, OPT_UNITS },
 	{ "socket", required_argument, NULL, OPT_SOCKET },
@@ -67,6 +72,10 @@ static const struct option longs[] = {
 	{ "https-user", required_argument, NULL, OPT_USER },
 	{ "metrics", required_argument, NULL, OPT_METRICS },
 	{ "metrics-file", required_argument, NULL, OPT_METRICS_FILE },
+	{ "web", required_argument, NULL, OPT_WEB },
+	{ "web-readers", required_argument, NULL, OPT_WEB_READERS },
+	{ "web-operators", required_argument, NULL, OPT_WEB_OPERATORS },
+	{ "web-hosts", required_argument, NULL, OPT_WEB_HOSTS },
 	{ "events", required_argument, NULL, OPT_EVENTS },
 	{ "audit", required_argument, NULL, OPT_AUDIT },
 	{ "receive", required_argument, NULL, OPT_RECEIVE },
@@ -80,7 +89,7 @@ static const struct option longs[] = {
 	{ 0 },
 };
 
-static const char *socket_path, *state_path, *keep_path, *metrics_path, *events_path, *audit_path;
+static const char *socket_path, *state_path, *keep_path, *metrics_path, *events_path, *audit_path, *web_readers, *web_operators, *web_hosts;
 static struct peer_options peers = { .listen = "*:" SERVICE_PORT, .user = "" };
 
 static int set_group(const char *name)
@@ -97,6 +106,17 @@ static int set_accept(const char *word)
 {
 	service.accept_any = strcmp(word, "any") == 0;
 	return service.accept_any || strcmp(word, "defined") == 0 ? 0 : host_fail(OM_EINVAL, "--accept %s: there are defined and any", word);
+}
+
+/* Who may see the page's figures without a certificate: where nobody but this machine reaches it, any. */
+static int set_web(void)
+{
+	peers.web_any = web_readers ? strcmp(web_readers, "any") == 0 : peer_is_loopback(peers.web);
+	if (web_readers && !peers.web_any && strcmp(web_readers, "certificate") != 0)
+		return host_fail(OM_EINVAL, "--web-readers %s: there are any and certificate", web_readers);
+	if (!peers.web && (web_readers || web_operators || web_hosts))
+		return host_fail(OM_EINVAL, "--web-readers, --web-operators and --web-hosts are of --web");
+	return web_options(web_operators, web_hosts);
 }
 
 /* Return: 0, or an exit status + 1. */
@@ -121,6 +141,10 @@ static int parse(int argc, char **argv)
 		case OPT_USER:        peers.user = optarg; break;
 		case OPT_METRICS:     peers.metrics = optarg; break;
 		case OPT_METRICS_FILE: metrics_path = optarg; break;
+		case OPT_WEB:         peers.web = optarg; break;
+		case OPT_WEB_READERS: web_readers = optarg; break;
+		case OPT_WEB_OPERATORS: web_operators = optarg; break;
+		case OPT_WEB_HOSTS:   web_hosts = optarg; break;
 		case OPT_EVENTS:      events_path = optarg; break;
 		case OPT_AUDIT:       audit_path = optarg; break;
 		case OPT_FLEET:       service.fleet = optarg; break;
@@ -141,6 +165,8 @@ static int parse(int argc, char **argv)
 	host_log_options(quiet, verbose);
 	if (!error && optind < argc)
 		error = host_fail(OM_EINVAL, "unexpected argument %s", argv[optind]);
+	if (!error)
+		error = set_web();
 	if (error)
 		host_error("optmigd: %s", host_reason());
 	return error ? USAGE + 1 : 0;

@@ -191,33 +191,11 @@ static unsigned look(struct view **ret)
 	return count;
 }
 
-static double at(const json_t *report, const char *path)
-{
-	const char *dot = strchr(path, '.');
-	char part[32];
-
-	if (!dot)
-		return json_number_value(json_object_get(report, path));
-	snprintf(part, sizeof part, "%.*s", (int)(dot - path), path);
-	return json_number_value(json_object_get(json_object_get(report, part), dot + 1));
-}
-
 static const char *word(const json_t *report, const char *name)
 {
 	const char *value = json_string_value(json_object_get(report, name));
 
 	return value ? value : "";
-}
-
-static bool moves_now(const struct view *v)
-{
-	return v->report && (v->state == STATE_MOVING || v->state == STATE_HANDING || v->state == STATE_OWING || v->state == STATE_OWED ||
-		(v->state == STATE_RECEIVING && *word(v->report, "state")));
-}
-
-static const char *direction_of(const json_t *report)
-{
-	return strcmp(word(report, "role"), "source") == 0 ? "out" : "in";
 }
 
 static void print_states(FILE *to, const struct view *views, unsigned count)
@@ -252,13 +230,6 @@ static const struct { const char *name, *last, *help, *path; double factor; } fi
 	{ NULL, "last_move_downtime_seconds", "time for which the program did not run", "downtime", 1e-3 },
 };
 
-static double gap_of(const json_t *report)
-{
-	const double downtime = at(report, "downtime") / 1e3, fault = at(report, "postcopy.fault-max-us") / 1e6;
-
-	return downtime > fault ? downtime : fault;
-}
-
 static void print_figures(FILE *to, const struct view *views, unsigned count)
 {
 	char help[128];
@@ -269,17 +240,17 @@ static void print_figures(FILE *to, const struct view *views, unsigned count)
 			family(to, figures[f].name, "gauge", help);
 		}
 		for (unsigned i = 0; i < count && figures[f].name; i++)
-			if (moves_now(&views[i]))
-				fprintf(to, "optmig_%s{unit=\"%s\",direction=\"%s\"} %.15g\n", figures[f].name, views[i].name, direction_of(views[i].report),
-					at(views[i].report, figures[f].path) * figures[f].factor);
+			if (seen_moves(views[i].state, views[i].report))
+				fprintf(to, "optmig_%s{unit=\"%s\",direction=\"%s\"} %.15g\n", figures[f].name, views[i].name, seen_direction(views[i].report),
+					seen_number(views[i].report, figures[f].path) * figures[f].factor);
 		if (figures[f].last) {
 			snprintf(help, sizeof help, "The unit's last move: %s", figures[f].help);
 			family(to, figures[f].last, "gauge", help);
 		}
 		for (unsigned i = 0; i < count && figures[f].last; i++)
 			if (views[i].last)
-				fprintf(to, "optmig_%s{unit=\"%s\",direction=\"%s\"} %.15g\n", figures[f].last, views[i].name, direction_of(views[i].last),
-					at(views[i].last, figures[f].path) * figures[f].factor);
+				fprintf(to, "optmig_%s{unit=\"%s\",direction=\"%s\"} %.15g\n", figures[f].last, views[i].name, seen_direction(views[i].last),
+					seen_number(views[i].last, figures[f].path) * figures[f].factor);
 	}
 }
 
@@ -287,17 +258,17 @@ static void print_moves(FILE *to, const struct view *views, unsigned count)
 {
 	family(to, "move_active", "gauge", "Moves that go on");
 	for (unsigned i = 0; i < count; i++)
-		if (moves_now(&views[i]))
-			fprintf(to, "optmig_move_active{unit=\"%s\",direction=\"%s\",mode=\"%s\"} 1\n", views[i].name, direction_of(views[i].report), word(views[i].report, "mode"));
+		if (seen_moves(views[i].state, views[i].report))
+			fprintf(to, "optmig_move_active{unit=\"%s\",direction=\"%s\",mode=\"%s\"} 1\n", views[i].name, seen_direction(views[i].report), word(views[i].report, "mode"));
 	print_figures(to, views, count);
 	family(to, "last_move_gap_seconds", "gauge", "The unit's last move: the longest time that the program stood");
 	for (unsigned i = 0; i < count; i++)
 		if (views[i].last)
-			fprintf(to, "optmig_last_move_gap_seconds{unit=\"%s\",direction=\"%s\"} %.15g\n", views[i].name, direction_of(views[i].last), gap_of(views[i].last));
+			fprintf(to, "optmig_last_move_gap_seconds{unit=\"%s\",direction=\"%s\"} %.15g\n", views[i].name, seen_direction(views[i].last), seen_gap(views[i].last));
 	family(to, "last_move_timestamp_seconds", "gauge", "The unit's last move: when it ended, and how");
 	for (unsigned i = 0; i < count; i++)
 		if (views[i].last)
-			fprintf(to, "optmig_last_move_timestamp_seconds{unit=\"%s\",direction=\"%s\",result=\"%s\"} %lld\n", views[i].name, direction_of(views[i].last),
+			fprintf(to, "optmig_last_move_timestamp_seconds{unit=\"%s\",direction=\"%s\",result=\"%s\"} %lld\n", views[i].name, seen_direction(views[i].last),
 				word(views[i].last, "status"), (long long)views[i].last_at);
 }
 

@@ -47,7 +47,7 @@ static uint64_t last_id;
 static unsigned request_count;
 static struct channel pair = { .fd = -1 };
 static struct peer_options options;
-static int listen_fd = -1, metrics_fd = -1;      /* -1: none */
+static int listen_fd = -1, metrics_fd = -1, web_fd = -1;      /* -1: none */
 static char empty[RECORD_PATH_MAX];
 static char *crl_text;          /* in force, of the file as it was last accepted; with the lock */
 
@@ -358,7 +358,7 @@ static int spawn(pid_t *ret_pid)
 {
 	const bool serves = options.certificate != NULL;
 	const char *argv[] = { service.https, serves ? options.certificate : "-", serves ? options.key : "-", serves ? options.ca : "-", options.user, empty,
-		options.crl ? "+" : "-", metrics_fd >= 0 ? "+" : "-", NULL };
+		options.crl ? "+" : "-", metrics_fd >= 0 ? "+" : "-", web_fd < 0 ? "-" : options.web_any ? "any" : "certificate", NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t set;
@@ -376,6 +376,8 @@ static int spawn(pid_t *ret_pid)
 		posix_spawn_file_actions_adddup2(&actions, listen_fd, 4);
 	if (metrics_fd >= 0)
 		posix_spawn_file_actions_adddup2(&actions, metrics_fd, 5);
+	if (web_fd >= 0)
+		posix_spawn_file_actions_adddup2(&actions, web_fd, 6);
 	posix_spawnattr_init(&attributes);
 	sigemptyset(&set);
 	posix_spawnattr_setsigmask(&attributes, &set);
@@ -467,6 +469,45 @@ static int listen_patiently(const struct mig_address *address, int *ret_fd, char
 	}
 }
 
+/* "PORT" is 127.0.0.1's. */
+static int parse_web(const char *text, struct mig_address *ret)
+{
+	char whole[64];
+
+	if (!*text || text[strspn(text, "0123456789")])
+		return mig_address_parse(text, ret);
+	snprintf(whole, sizeof whole, "127.0.0.1:%.12s", text);
+	return mig_address_parse(whole, ret);
+}
+
+bool peer_is_loopback(const char *text)
+{
+	struct mig_address address;
+	unsigned char bytes[16];
+
+	if (!text || parse_web(text, &address))
+		return false;
+	return (inet_pton(AF_INET, address.host, bytes) == 1 && bytes[0] == 127) || (inet_pton(AF_INET6, address.host, bytes) == 1 && strcmp(address.host, "::1") == 0);
+}
+
+/* Without a certificate nobody can be told from anybody, and nothing is encrypted: then the page is this machine's own. */
+static int begin_web(void)
+{
+	struct mig_address address;
+	char text[MIG_ADDRESS_TEXT];
+	int error = parse_web(options.web, &address);
+
+	if (!error && !options.certificate && !peer_is_loopback(options.web))
+		error = host_fail(OM_EINVAL, "--web %s: without a certificate (--certificate) the page is served on a loopback address only", options.web);
+	if (!error)
+		error = listen_patiently(&address, &web_fd, text);
+	if (error)
+		return error;
+	web_fd = launch_raise_fd(web_fd);
+	host_note("the page is on http%s://%s/", options.certificate ? "s" : "", text);
+	return 0;
+}
+
 int peer_begin(const struct peer_options *given)
 {
 	struct mig_address address;
@@ -481,7 +522,7 @@ int peer_begin(const struct peer_options *given)
 	(void)__nss_configure_lookup("hosts", "files");
 	if (!options.certificate && options.crl)
 		return host_fail(OM_EINVAL, "--crl without --certificate: there is no HTTPS whose certificates could be revoked");
-	if (!options.certificate && !options.metrics)
+	if (!options.certificate && !options.metrics && !options.web)
 		return 0;
 	snprintf(empty, sizeof empty, "%s/.empty", service.state);
 	if (mkdir(empty, 0555) && errno != EEXIST)
@@ -503,6 +544,11 @@ int peer_begin(const struct peer_options *given)
 			return error;
 		metrics_fd = launch_raise_fd(metrics_fd);
 		host_note("metrics on http://%s/metrics", text);
+	}
+	if (options.web) {
+		error = begin_web();
+		if (error)
+			return error;
 	}
 	if (options.crl)
 		error = begin_crl();

@@ -5,6 +5,7 @@
 #include "seen.h"
 #include "strerror.h"
 #include "util.h"
+#include "web.h"
 
 static const char *text(const json_t *object, const char *name)
 {
@@ -24,6 +25,35 @@ static bool is_one_of(const char *word, const char *const *list)
 		if (strcmp(word, *list) == 0)
 			return true;
 	return false;
+}
+
+double seen_number(const json_t *report, const char *path)
+{
+	const char *dot = strchr(path, '.');
+	char part[32];
+
+	if (!dot)
+		return json_number_value(json_object_get(report, path));
+	snprintf(part, sizeof part, "%.*s", (int)(dot - path), path);
+	return json_number_value(json_object_get(json_object_get(report, part), dot + 1));
+}
+
+double seen_gap(const json_t *report)
+{
+	const double downtime = seen_number(report, "downtime") / 1e3, fault = seen_number(report, "postcopy.fault-max-us") / 1e6;
+
+	return downtime > fault ? downtime : fault;
+}
+
+bool seen_moves(enum service_state state, const json_t *report)
+{
+	return report && (state == STATE_MOVING || state == STATE_HANDING || state == STATE_OWING || state == STATE_OWED ||
+		(state == STATE_RECEIVING && *text(report, "state")));
+}
+
+const char *seen_direction(const json_t *report)
+{
+	return strcmp(text(report, "role"), "source") == 0 ? "out" : "in";
 }
 
 /* ---- verdicts ------------------------------------------------------------------------------------------------------------------------------ */
@@ -74,7 +104,7 @@ static void judge(struct service_unit *u, const json_t *report, bool ended)
 static void count(const json_t *report, const char *direction, const char *result)
 {
 	const json_t *ram = json_object_get(report, "ram");
-	const double downtime = number(report, "downtime") / 1e3, fault = number(json_object_get(report, "postcopy"), "fault-max-us") / 1e6;
+	const double downtime = number(report, "downtime") / 1e3;
 	char labels[160];
 
 	snprintf(labels, sizeof labels, "direction=\"%s\",result=\"%s\"", direction, result);
@@ -84,7 +114,7 @@ static void count(const json_t *report, const char *direction, const char *resul
 	metrics_add(METRIC_ROUNDS, labels, number(ram, "dirty-sync-count"));
 	if (strcmp(result, "completed") == 0) {
 		metrics_observe(METRIC_DOWNTIME, labels, downtime);
-		metrics_observe(METRIC_GAP, labels, downtime > fault ? downtime : fault);
+		metrics_observe(METRIC_GAP, labels, seen_gap(report));
 		return;
 	}
 	if (strcmp(result, "failed") != 0)
@@ -97,7 +127,7 @@ void seen_report(struct service_unit *u, const json_t *report, bool ended)
 {
 	static const char *const ends[] = { "completed", "failed", "cancelled", NULL };
 	const char *status = text(report, "status"), *role = text(report, "role"), *session = text(report, "session");
-	const char *direction = strcmp(role, "source") == 0 ? "out" : "in";
+	const char *direction = seen_direction(report);
 	const bool is_end = is_one_of(status, ends), is_move = strcmp(role, "source") == 0 || strcmp(role, "destination") == 0;
 
 	if (!is_move || !*session)
@@ -113,14 +143,19 @@ void seen_report(struct service_unit *u, const json_t *report, bool ended)
 	u->last_move_at = time(NULL);
 	pthread_mutex_unlock(&service.lock);
 	metrics_file_now();
+	web_ended(u->name, report);
 }
 
 void seen_refused(const char *name, const char *to, int error)
 {
 	char labels[128];
+	json_t *report;
 
 	metrics_add(METRIC_MOVES, "direction=\"out\",result=\"refused\"", 1);
 	snprintf(labels, sizeof labels, "direction=\"out\",cause=\"%s\"", om_errname(error));
 	metrics_add(METRIC_FAILURES, labels, 1);
+	report = json_pack("{ss ss ss ss ss}", "role", "source", "status", "refused", "peer", to, "error", om_errname(error), "error-desc", host_reason());
+	web_ended(name, report);
+	json_decref(report);
 	socket_tell(json_pack("{ss ss ss ss ss}", "event", "refused", "name", name, "to", to, "error", om_errname(error), "reason", host_reason()));
 }

@@ -45,6 +45,14 @@ void audit_write(json_t *entry);
 
 /* A report of a migration, as its program's process has sent it. Context: the unit's follower. */
 void seen_report(struct service_unit *u, const json_t *report, bool ended);
+/* A number of a report by its path, as "ram.total"; 0 if there is none. */
+double seen_number(const json_t *report, const char *path);
+/* The longest time that the program stood, in seconds: the downtime, or in post-copy the longest wait for a page. */
+double seen_gap(const json_t *report);
+/* Does a move go on? @report: or NULL. */
+bool seen_moves(enum service_state state, const json_t *report);
+/* "out" at the source, else "in". */
+const char *seen_direction(const json_t *report);
 /* A move that was refused before the program's process knew of it. */
 void seen_refused(const char *name, const char *to, int error);
 

@@ -202,10 +202,12 @@ void socket_tell_client(struct client *client, json_t *event);
 
 /* ---- peer.c: other hosts, by way of https ----------------------------------------------------------------------------------------------- */
 
-struct peer_options { const char *listen, *certificate, *key, *ca, *user, *crl, *metrics; };
+struct peer_options { const char *listen, *certificate, *key, *ca, *user, *crl, *metrics, *web; bool web_any; };
 /* Return: OM_EIO, OM_EINVAL (bad certificate), OM_EPERM. */
 __attribute__((warn_unused_result))
 int peer_begin(const struct peer_options *options);
+/* Does "[ADDRESS:]PORT" of --web stand for an address that nobody but this machine reaches? Without ADDRESS it does. */
+bool peer_is_loopback(const char *text);
 /* Reads the list of revoked certificates again. */
 void peer_reload(void);
 /* @to: ADDRESS[:PORT]. @ret: the answer's "return". Return: as the peer's, or OM_ECONNECTION, OM_EAUTH, OM_ETIMEDOUT. */
@@ -214,7 +216,7 @@ int peer_call(const char *to, const char *command, json_t *arguments, unsigned t
 
 /* ---- commands.c --------------------------------------------------------------------------------------------------------------------------- */
 
-/* Carries out one request. @client: NULL for peers, who have `receive`, `receive-end`, `status` and `host` alone. Return: the answer. */
+/* Carries out one request. @client: NULL for peers, who have `receive`, `receive-end`, `status`, `host` and `overview` alone. Return: the answer. */
 json_t *command_run(struct client *client, const char *peer, const char *at, const json_t *request);
 
 #endif

@@ -47,7 +47,8 @@ static int arguments_of(const json_t *arguments, const char *wanted, json_t **re
 static int decode(const json_t *object, json_t **ret)
 {
 	static const struct { const char *name, *argument; } commands[] = {
-		{ "receive", "unit" }, { "receive-end", "name" }, { "status", "name" }, { "host", NULL } };
+		{ "receive", "unit" }, { "receive-end", "name" }, { "status", "name" }, { "host", NULL },
+		{ "overview", NULL } };
 	const char *name = json_string_value(json_object_get(object, "command"));
 	const json_t *given = json_object_get(object, "arguments");
 	json_t *arguments = NULL;

@@ -4,6 +4,7 @@
  *
  *     {"command": "receive", "arguments": {"unit": {...}}}          {"command": "receive-end", "arguments": {"name": "..."}}
  *     {"command": "status", "arguments": {"name": "..."}}           {"command": "host"}
+ *     {"command": "overview"}
  *
  * Trust: everything here comes from the network, of a peer whose certificate was accepted at best. What is decoded is made anew of the
  * parts that are known; nothing else reaches the process with rights.

@@ -169,13 +169,14 @@ class Space:
 
 
 class Bed:
-    def __init__(self, folder, nodes=3, token_ms=3000, properties=None, optmigd=None, agent=AGENT, environment=None):
+    def __init__(self, folder, nodes=3, token_ms=3000, properties=None, optmigd=None, agent=AGENT, environment=None, options=()):
         self.folder = pathlib.Path(folder).resolve()
         self.names = [f"n{n}" for n in range(1, nodes + 1)]
         self.token_ms = token_ms
         self.properties = dict(PROPERTIES, **(properties or {}))
         self.optmigd = (B / "bin" / "optmigd") if optmigd is None else optmigd       # False: none
         self.agent = pathlib.Path(agent)
+        self.options = options          # more of optmigd's
         self.environment = dict(os.environ, OPTMIG_QUIET="1", OPTMIG_SGX="emu", OPTMIG_HOST_DIR="/run/optmig-host", PATH=f"{B}/bin:{os.environ['PATH']}:/usr/sbin:/sbin", LC_ALL="C")
         self.environment["OPTMIG_SERVICE_KEEP"] = "/run/optmig-host/keep"       # a disk: it is there again when the node is
         self.environment.update(environment or {})
@@ -306,7 +307,7 @@ exec {sys.executable} -c '{INIT}'
         if daemon != "optmigd":
             return self.COMMANDS[daemon]
         tls = self.folder / "tls"
-        return [self.optmigd, "--listen", f"{self.address(name)}:{PORT}", "--ca", tls / "ca.pem", "--certificate", tls / f"{name}.pem", "--key", tls / f"{name}.key"]
+        return [self.optmigd, "--listen", f"{self.address(name)}:{PORT}", "--ca", tls / "ca.pem", "--certificate", tls / f"{name}.pem", "--key", tls / f"{name}.key", *self.options]
 
     def start_daemons(self, name):
         self.start_daemon(name, "corosync")

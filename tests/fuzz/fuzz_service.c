@@ -20,8 +20,8 @@ static void check_request(json_t *request)
 	struct unit u;
 
 	PROPERTY(command && text);
-	PROPERTY(strcmp(command, "receive") == 0 || strcmp(command, "receive-end") == 0 || strcmp(command, "status") == 0 || strcmp(command, "host") == 0);
-	PROPERTY((strcmp(command, "host") == 0) == (arguments == NULL) && json_object_size(arguments) <= 1);
+	PROPERTY(strcmp(command, "receive") == 0 || strcmp(command, "receive-end") == 0 || strcmp(command, "status") == 0 || strcmp(command, "host") == 0 || strcmp(command, "overview") == 0);
+	PROPERTY((strcmp(command, "host") == 0 || strcmp(command, "overview") == 0) == (arguments == NULL) && json_object_size(arguments) <= 1);
 	if (strlen(text) <= WIRE_BODY_MAX) {
 		PROPERTY(wire_request(text, strlen(text), &again) == 0 && json_equal(request, again));
 		json_decref(again);
