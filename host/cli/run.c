@@ -96,6 +96,13 @@ static int check_limits(void)
 	return cli_limits_read(&options.given, options.moves, options.move_count, &limits);
 }
 
+static int check_debugging(void)
+{
+	if (options.guest.kind && (options.load.boot_flags & OM_BOOT_TRACE || options.load.perf_map))
+		return host_fail(OM_EINVAL, "--trace and --perf-map do not go with --tee: a guest shows its host nothing of its programs");
+	return cli_enclave_options_end(&options.load);
+}
+
 /* Return: 0 go on, 1 done (help), -1 usage error. */
 static int parse(int argc, char **argv)
 {
@@ -138,7 +145,7 @@ static int parse(int argc, char **argv)
 		}
 	}
 	host_log_options(quiet, verbose);
-	if (cli_guest_end(&options.guest) == 0 && check_limits() == 0)
+	if (cli_guest_end(&options.guest) == 0 && check_limits() == 0 && check_debugging() == 0)
 		return 0;
 	host_error("run: %s", host_reason());
 	return -1;

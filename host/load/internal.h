@@ -12,7 +12,7 @@
 #include "imageread.h"
 
 #define HOST_SYSCALL_MAX 512u
-#define HOST_OP_MAX      32u
+#define HOST_OP_MAX      40u
 
 /* Written by the thread that serves the slot, read by whoever prints: plain relaxed counters. */
 struct host_counter { uint64_t count, ns; };
