@@ -21,6 +21,14 @@ void debug_death(const struct host_enclave *enclave, const struct om_death *deat
 __attribute__((warn_unused_result))
 int debug_perf_map(const struct host_enclave *enclave);
 
+/* ---- gdb (tracer.c) ---------------------------------------------------------------------------------------------- */
+
+/* Says on `fd` that the enclave stands, and waits for a debugger. Return: OM_EDEBUG, OM_EIO. */
+__attribute__((warn_unused_result))
+int debug_wait(const struct host_enclave *enclave, int fd);
+/* SIGINT has come, and gdb is there: it was meant for gdb, and is a trap now. False: it is the program's. */
+bool debug_interrupt(const struct host_enclave *enclave);
+
 /* ---- system calls (trace.c) -------------------------------------------------------------------------------------- */
 
 /* To this file, or standard error if NULL; `times`: with the time of day at their begin, and how long they took. Before the enclave is

@@ -329,6 +329,8 @@ static bool evaluate(const struct debug_unwinder *u, const struct debug_frame *f
 			stack[n++] = (uint64_t)(int64_t)(int8_t)take(&c, 1);
 		else if (op == 0x0a)
 			stack[n++] = take(&c, 2);
+		else if (op == 0x0c)
+			stack[n++] = take(&c, 4);
 		else if (op == 0x10)
 			stack[n++] = take_uleb(&c);
 		else if (op == 0x11)
