@@ -163,7 +163,7 @@ static long registers(bool write, pid_t pid, uint64_t frame, struct user_regs_st
 /* One word of struct user: of the registers, from inside. */
 static long one_register(bool write, pid_t pid, uint64_t frame, struct user_regs_struct *outside, size_t at, long *word)
 {
-	struct user_regs_struct r;
+	struct user_regs_struct r = { 0 };
 
 	if (registers(false, pid, frame, outside, &r))
 		return -1;
