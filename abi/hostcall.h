@@ -118,6 +118,9 @@ enum om_hostcall {
 	                        NAME: data = a socket's address, arg[1] = its size, arg[2] = 1 if it is a stream's;
 	                        OWNER: of a UNIX socket's file, arg[1] = user, arg[2] = group. ret = 0 or -EACCES */
 	OM_HC_SEAL,          /* data = a seal, arg[0] = its size, arg[1] = enum om_seal_keep: kept for the next start. ret = 0 or OM_E* */
+	OM_HC_TRACE,         /* debug images alone, if OM_BOOT_TRACE was set: data = struct om_trace: a system call of the program begins, or
+	                        has ended, or a handler of a signal is about to run. ret ignored */
+	OM_HC_DEATH,         /* debug images alone: data = struct om_death: the program is about to die of a signal. ret ignored */
 };
 
 /* What somebody whom the enclave trusts has signed, and the host only carries. */
@@ -165,6 +168,26 @@ enum om_round_point {
 	OM_ROUND_STOP,       /* the program is parked, the last pages are chosen and about to be copied */
 };
 
+/* What a debug image tells of its program for those who look for a mistake in it. Both structures are in the transfer buffer's data. */
+enum om_trace_event {
+	OM_TRACE_CALL = 1,   /* nr, arg[]: a system call begins, or begins again after a stop */
+	OM_TRACE_RESULT,     /* nr, result: it has ended. Calls that never end have none */
+	OM_TRACE_SIGNAL,     /* nr = signal, arg[0] = si_code, arg[1] = the word behind it: its handler is about to run */
+};
+struct om_trace {
+	uint32_t event;      /* enum om_trace_event */
+	int32_t  tid;        /* the program's number of its thread */
+	uint64_t nr;         /* of Linux, or of abi/passrt.h */
+	uint64_t arg[6];
+	int64_t  result;
+};
+struct om_death {
+	uint32_t signo;
+	int32_t  tid;
+	uint64_t address;    /* what was touched; 0: it was no fault, or one without an address */
+	uint64_t rip, rsp, rbp, rbx, r12, r13, r14, r15;   /* of the program: where its frames are unwound from */
+};
+
 /* Flag in tbuf->flags of a host call. */
 #define OM_HCF_INTERRUPTIBLE 1u  /* KICK ends it with -EINTR; without the flag a KICK waits for the next one that has it */
 
@@ -200,6 +223,7 @@ struct om_boot {
 	uint64_t inherited[OM_INHERITED_MAX / 64]; /* bit n: descriptor n > 2 was open when the process started */
 };
 #define OM_BOOT_RECEIVE 1u      /* do not start the program: wait for a migration */
+#define OM_BOOT_TRACE   2u      /* debug images alone (the enclave refuses to boot otherwise): OM_HC_TRACE for each system call */
 #define OM_CPU_AESNI    1u
 #define OM_CPU_AVX2     2u
 #define OM_CPU_AVX512   4u

@@ -93,6 +93,8 @@ _optmig()
 		else
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		fi ;;
+	gdb)
+		mapfile -t COMPREPLY < <(compgen -W "$(optmig ps 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur"; compgen -f -- "$cur") ;;
 	migrate | status | cancel | postcopy | check | recover | report | evidence)
 		mapfile -t COMPREPLY < <(compgen -W "$(optmig ps 2> /dev/null | awk 'NR > 1 { print $1, $2 }')" -- "$cur") ;;
 	*)

@@ -2,9 +2,13 @@
 /* The shared options of commands that start an enclave, and the environment variables that mean the same. */
 #include <stdlib.h>
 #include <string.h>
+#include "debug/debug.h"
 #include "enclave_options.h"
 #include "testhooks.h"
 #include "util.h"
+
+static const char *trace_file;
+static bool trace_times;
 
 int cli_enclave_defaults(struct host_load_options *options)
 {
@@ -50,9 +54,26 @@ bool cli_enclave_option(struct host_load_options *options, int option, const cha
 	case CLI_OPT_SEAL:
 		host_seal_file(argument);
 		return true;
+	case CLI_OPT_TRACE:
+		options->boot_flags |= OM_BOOT_TRACE;
+		trace_file = argument;
+		return true;
+	case CLI_OPT_TRACE_TIMES:
+		trace_times = true;
+		return true;
+	case CLI_OPT_PERF_MAP:
+		options->perf_map = true;
+		return true;
 	default:
 		return false;
 	}
+}
+
+int cli_enclave_options_end(const struct host_load_options *options)
+{
+	if (options->boot_flags & OM_BOOT_TRACE)
+		return debug_trace_begin(trace_file, trace_times);
+	return trace_times ? host_fail(OM_EINVAL, "--trace-times goes with --trace") : 0;
 }
 
 void cli_enclave_announce(struct host_enclave *enclave)

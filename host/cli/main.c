@@ -12,6 +12,7 @@
 static const struct cli_command commands[] = {
 	{ "run", "run a program in an enclave", cli_run },
 	{ "info", "what this machine can do", cli_info },
+	{ "gdb", "debug a program in an enclave", cli_gdb },
 	{ "ps", "list the programs that run in enclaves here", cli_ps },
 	{ "check", "what of a program would not survive a migration", cli_check },
 	{ "unit", "programs that the host's service keeps account of: ls, start, stop, move", cli_unit },

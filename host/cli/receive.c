@@ -124,8 +124,12 @@ static int parse(int argc, char **argv)
 		error = host_fail(OM_EINVAL, "unexpected argument %s", argv[optind]);
 	if (!error && !options.listen.port[0])
 		error = host_fail(OM_EINVAL, "where? (--listen ADDRESS:PORT)");
+	if (!error && guest.kind && (options.load.boot_flags & OM_BOOT_TRACE || options.load.perf_map))
+		error = host_fail(OM_EINVAL, "--trace and --perf-map do not go with --tee: a guest shows its host nothing of its programs");
 	if (!error && !guest.kind)
 		error = set_limits();
+	if (!error)
+		error = cli_enclave_options_end(&options.load);
 	if (error)
 		host_error("receive: %s", host_reason());
 	return error ? HOST_EXIT_USAGE + 1 : 0;

@@ -15,6 +15,7 @@
 #include "cli.h"
 #include "guest_options.h"
 #include "daemon/control.h"
+#include "debug/debug.h"
 #include "guest/files.h"
 #include "limits.h"
 #include "net/hold.h"
@@ -27,6 +28,7 @@ struct run_options {
 	bool stats;
 	const char *stats_json;
 	const char *environment;
+	uint64_t debugger_fd;           /* of `optmig gdb`: where to say that the enclave stands; 0: none */
 	struct guest_run_options guest;
 	struct cli_limits given;
 	struct mig_move moves[MIG_MOVES_MAX];
@@ -48,7 +50,7 @@ static const char help[] =
 	"  --quiet, --verbose     say less, or more, on stderr\n"
 	CLI_GUEST_HELP;
 
-enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_ENVIRONMENT, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_MOVE, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED };
+enum { OPT_STATS = 1, OPT_STATS_JSON, OPT_ENVIRONMENT, OPT_USER, OPT_PORTS, OPT_OWNERS, OPT_MOVE, OPT_QUIET, OPT_VERBOSE, OPT_HELP, OPT_MEASURED, OPT_DEBUGGER };
 static const struct option longs[] = {
 	CLI_ENCLAVE_LONG_OPTIONS,
 	CLI_GUEST_LONG_OPTIONS,
@@ -61,6 +63,7 @@ static const struct option longs[] = {
 	{ "stats-json", required_argument, NULL, OPT_STATS_JSON },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ "wait-debugger", required_argument, NULL, OPT_DEBUGGER },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ "heap", required_argument, NULL, OPT_MEASURED },
 	{ "threads", required_argument, NULL, OPT_MEASURED },
@@ -96,6 +99,13 @@ static int check_limits(void)
 	return cli_limits_read(&options.given, options.moves, options.move_count, &limits);
 }
 
+static int check_debugging(void)
+{
+	if (options.guest.kind && (options.load.boot_flags & OM_BOOT_TRACE || options.load.perf_map))
+		return host_fail(OM_EINVAL, "--trace and --perf-map do not go with --tee: a guest shows its host nothing of its programs");
+	return cli_enclave_options_end(&options.load);
+}
+
 /* Return: 0 go on, 1 done (help), -1 usage error. */
 static int parse(int argc, char **argv)
 {
@@ -121,6 +131,12 @@ static int parse(int argc, char **argv)
 				return -1;
 			}
 			break;
+		case OPT_DEBUGGER:
+			if (host_parse_u64(optarg, 3, 1 << 20, &options.debugger_fd)) {
+				host_error("run: --wait-debugger is for `optmig gdb` alone");
+				return -1;
+			}
+			break;
 		case OPT_ENVIRONMENT: options.environment = optarg; break;
 		case OPT_STATS_JSON: options.stats_json = optarg; break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
@@ -138,7 +154,7 @@ static int parse(int argc, char **argv)
 		}
 	}
 	host_log_options(quiet, verbose);
-	if (cli_guest_end(&options.guest) == 0 && check_limits() == 0)
+	if (cli_guest_end(&options.guest) == 0 && check_limits() == 0 && check_debugging() == 0)
 		return 0;
 	host_error("run: %s", host_reason());
 	return -1;
@@ -263,6 +279,8 @@ static int start(const char *path, char *const *argv)
 	error = control(enclave);
 	if (!error)
 		host_net_begin();
+	if (!error && options.debugger_fd)
+		error = debug_wait(enclave, (int)options.debugger_fd);
 	if (!error && main_slot)
 		error = host_start_thread(enclave, main_slot);
 	if (!error)

@@ -9,8 +9,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
-#include <time.h>
 #include "collateral/carried.h"
+#include "debug/debug.h"
 #include "evidence/parse/quote.h"
 #include "testhooks.h"
 #include "internal.h"
@@ -94,6 +94,7 @@ static int64_t do_exit(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tb
 	int status = (int)(tbuf->arg[0] & 255), signo = tbuf->arg[1] <= 64 ? (int)tbuf->arg[1] : 0;
 
 	(void)tbuf_size;
+	debug_trace_end(status, signo);
 	if (hooks->program_exit)
 		hooks->program_exit(hooks->context, status, signo);
 	host_exit(status, signo);
@@ -425,6 +426,26 @@ static int64_t do_round(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t t
 	return 0;
 }
 
+static int64_t do_trace(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	struct om_trace trace;
+
+	(void)tbuf_size;
+	memcpy(&trace, host_tbuf_data(tbuf), sizeof trace);
+	debug_trace(slot->index, &trace);
+	return 0;
+}
+
+static int64_t do_death(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size)
+{
+	struct om_death death;
+
+	(void)tbuf_size;
+	memcpy(&death, host_tbuf_data(tbuf), sizeof death);
+	debug_death(slot->enclave, &death);
+	return 0;
+}
+
 static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_SYSCALL] = do_syscall,
 	[OM_HC_THREAD_START] = do_thread_start,
@@ -456,6 +477,8 @@ static host_call_fn *const functions[HOST_OP_MAX] = {
 	[OM_HC_LOG] = do_log,
 	[OM_HC_URGENT_PAGE] = do_urgent_page,
 	[OM_HC_ROUND] = do_round,
+	[OM_HC_TRACE] = do_trace,
+	[OM_HC_DEATH] = do_death,
 };
 
 static void count(struct host_slot *slot, uint32_t op, uint32_t nr, uint64_t ns)

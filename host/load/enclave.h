@@ -58,6 +58,7 @@ struct host_load_options {
 	char *const *argv;              /* of the program, NULL-terminated; argv[0] is its own name */
 	char *const *envp;
 	bool stats;                     /* count and time host calls */
+	bool perf_map;                  /* write /tmp/perf-PID.map (debug/debug.h) */
 	const char *cpu_features;       /* NULL: all that there are; else a list of those that the enclave is told of */
 };
 

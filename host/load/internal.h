@@ -12,7 +12,7 @@
 #include "imageread.h"
 
 #define HOST_SYSCALL_MAX 512u
-#define HOST_OP_MAX      32u
+#define HOST_OP_MAX      40u
 
 /* Written by the thread that serves the slot, read by whoever prints: plain relaxed counters. */
 struct host_counter { uint64_t count, ns; };
@@ -79,5 +79,8 @@ void host_threads_end(struct host_enclave *e);
 
 /* dispatch.c: carry out tbuf->op. @tbuf is the slot's tbuf or its exception tbuf. */
 void host_dispatch(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
+/* outcall.S: the same, and debuggers find the program behind it, by its thread block, or by the registers in the SSA frame (addresses). */
+void host_dispatch_call(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t tcb);
+void host_dispatch_exception(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t registers);
 
 #endif

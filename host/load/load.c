@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include "strerror.h"
 #include "creds.h"
+#include "debug/debug.h"
 #include "guest/guest.h"
 #include "internal.h"
 #include "util.h"
@@ -140,6 +141,8 @@ int host_enclave_load(const struct host_load_options *options, struct host_encla
 		return host_fail(OM_ENOMEM, "no memory");
 	host_clock_anchor();
 	error = take_image(e, options);
+	if (!error && options->boot_flags & OM_BOOT_TRACE)
+		error = debug_image_only(e, "--trace");
 	if (error)
 		goto fail;
 	error = tee_platform_open(options->kind, &options->emu, &e->platform);
@@ -169,6 +172,10 @@ int host_enclave_load(const struct host_load_options *options, struct host_encla
 		goto fail;
 	}
 	e->init_ns = host_monotonic_ns() - built;
+	if (options->perf_map && (error = debug_perf_map(e))) {
+		host_thread_detach(e);
+		goto fail;
+	}
 	host_detail("enclave ready: built in %.1f ms, booted in %.1f ms", (double)e->load_ns / 1e6, (double)e->init_ns / 1e6);
 	*ret_enclave = e;
 	return 0;

@@ -65,6 +65,12 @@ uint64_t host_slot_tcs(const struct host_slot *slot)
 	return OM_ELRANGE_BASE + slot->enclave->image.header.slots_offset + (uint64_t)slot->index * OM_SLOT_SIZE + OM_SLOT_TCS;
 }
 
+/* For outcall.S: of what the exception interrupted. */
+static uint64_t registers_of(const struct host_slot *slot)
+{
+	return host_slot_tcs(slot) - OM_SLOT_TCS + OM_SLOT_SSA + OM_SSA_FRAME_PAGES * OM_PAGE_SIZE - SGX_GPRSGX_SIZE;
+}
+
 /* CSSA is 1. Returns when the interrupted code can be resumed. */
 static int serve_exception(struct host_slot *slot, const struct tee_run *cause)
 {
@@ -84,7 +90,7 @@ static int serve_exception(struct host_slot *slot, const struct tee_run *cause)
 				cause->exception_vector, (unsigned long long)cause->exception_addr);
 		switch (slot->exc_tbuf->exit) {
 		case OM_EXIT_HOSTCALL:
-			host_dispatch(slot, slot->exc_tbuf, OM_TBUF_SIZE_EXC);
+			host_dispatch_exception(slot, slot->exc_tbuf, OM_TBUF_SIZE_EXC, registers_of(slot));
 			ecall = OM_ECALL_RETURN;
 			break;
 		case OM_EXIT_DONE:
@@ -117,7 +123,7 @@ int host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, ui
 		leaf = SGX_EENTER;
 		switch (slot->tbuf->exit) {
 		case OM_EXIT_HOSTCALL:
-			host_dispatch(slot, slot->tbuf, slot->tbuf_size);
+			host_dispatch_call(slot, slot->tbuf, slot->tbuf_size, host_slot_tcs(slot) - OM_SLOT_TCS + OM_SLOT_TCB);
 			ecall = OM_ECALL_RETURN;
 			r8 = r9 = 0;
 			break;

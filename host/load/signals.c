@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "creds.h"
+#include "debug/debug.h"
 #include "internal.h"
 #include "util.h"
 
@@ -126,7 +127,8 @@ _Noreturn void host_serve_signals(struct host_enclave *e)
 				(uint64_t)info.si_code | (uint64_t)info.si_band << 32);
 			continue;
 		}
-		if (signo < 0 || (info.si_code == SI_KERNEL && deaf_to_terminal & bit_of(signo)) || diverted(signo))
+		if (signo < 0 || (info.si_code == SI_KERNEL && deaf_to_terminal & bit_of(signo)) || diverted(signo) ||
+		    (signo == SIGINT && debug_interrupt(e)))
 			continue;
 		memcpy(e->slots[HOST_SLOT_SIGNALS].tbuf->arg, (const char *)&info + INFO_FIELDS, 16);
 		error = host_ecall(e, HOST_SLOT_SIGNALS, OM_ECALL_SIGNAL, (uint64_t)signo, (uint64_t)info.si_code);

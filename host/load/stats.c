@@ -28,7 +28,7 @@ static const char *const op_names[HOST_OP_MAX] = {
 	[OM_HC_TCP_UNDUMP] = "tcp-undump", [OM_HC_TCP_RESTORE] = "tcp-restore", [OM_HC_TCP_CLAIM] = "tcp-claim",
 	[OM_HC_NET_HOLD] = "net-hold", [OM_HC_DATAGRAM] = "datagram", [OM_HC_OPTIONS_GET] = "options-get",
 	[OM_HC_OPTIONS_SET] = "options-set", [OM_HC_LOG] = "log", [OM_HC_URGENT_PAGE] = "urgent-page",
-	[OM_HC_ROUND] = "round",
+	[OM_HC_ROUND] = "round", [OM_HC_TRACE] = "trace", [OM_HC_DEATH] = "death",
 };
 
 static void add(struct host_counter *to, const struct host_counter *from)

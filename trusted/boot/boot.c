@@ -213,6 +213,8 @@ void rt_boot(uint64_t at, uint64_t size)
 		main_slot[0] = rt_image->service_slots;
 	}
 	rt_test_boot();
+	if (boot.flags & OM_BOOT_TRACE)
+		rt_trace_boot();
 	mig_boot(&boot);
 	if (main_slot[0] && rt_owner_begin(boot.signals_ignored))
 		main_slot[0] = 0;

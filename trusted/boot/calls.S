@@ -12,11 +12,27 @@
  * Code here runs on application stacks and may take owed faults at any push; it keeps no state in the thread block
  * across one that a second fault would need.
  */
+#include "boot/cfi.h"
 #include "boot/vector.h"
 #include "passrt.h"
 #include "rt/offsets.h"
 
 #define POLL_EPOCH 2
+
+/* The register with DWARF's number is in the struct rt_full_frame that rbx points to. */
+.macro CFI_FULL dwarf, index
+	.cfi_escape 0x10, \dwarf, 3, 0x73, ((8 * \index) & 0x7f) | 0x80, (8 * \index) >> 7
+.endm
+.macro PUSH register
+	pushq	%\register
+	.cfi_adjust_cfa_offset 8
+	.cfi_rel_offset \register, 0
+.endm
+.macro POP register
+	popq	%\register
+	.cfi_adjust_cfa_offset -8
+	.cfi_restore \register
+.endm
 
 	.text
 	/* A fault in here is the application stack's. */
@@ -25,16 +41,18 @@ rt_calls_begin:
 	.globl	__optmig_syscall
 	.type	__optmig_syscall, @function
 __optmig_syscall:
+	.cfi_startproc
 	movq	8(%rsp), %rax
-	pushq	%rbp
+	PUSH	rbp
 	movq	%fs:OM_TP_SLOT, %r11
-	pushq	%rbx
+	PUSH	rbx
 	movq	TCB_THREAD(%r11), %r10
-	pushq	%r12
-	pushq	%r13
-	pushq	%r14
-	pushq	%r15
+	PUSH	r12
+	PUSH	r13
+	PUSH	r14
+	PUSH	r15
 	subq	$16, %rsp
+	.cfi_adjust_cfa_offset 16
 	stmxcsr	(%rsp)
 	fnstcw	8(%rsp)
 	movq	%rdi, THREAD_NR(%r10)
@@ -49,6 +67,10 @@ __optmig_syscall:
 	movq	rt_epoch(%rip), %rax
 	movq	%rax, TCB_EPOCH_SEEN(%r11)
 	movq	TCB_STACK_TOP(%r11), %rsp
+	.cfi_endproc
+	.cfi_startproc
+	.cfi_signal_frame
+	CFI_PROGRAM
 	xorl	%ebp, %ebp
 	movq	%r10, %rdi
 	movq	TCB_HOSTCALLS(%r11), %rbx
@@ -56,6 +78,10 @@ __optmig_syscall:
 	movq	%fs:OM_TP_SLOT, %r11
 	movq	TCB_THREAD(%r11), %r10
 	cmpq	TCB_HOSTCALLS(%r11), %rbx
+	.cfi_endproc
+	.cfi_startproc
+	.cfi_def_cfa rsp, OM_DEBUG_FRAME_SIZE
+	CFI_CALL_FRAME
 	movq	THREAD_APP_RSP(%r10), %rsp
 	je	2f                              /* never left: MXCSR and the x87 control word are the application's still */
 1:	ldmxcsr	(%rsp)
@@ -65,13 +91,15 @@ __optmig_syscall:
 	je	2f
 	fldcw	8(%rsp)
 2:	addq	$16, %rsp
-	popq	%r15
-	popq	%r14
-	popq	%r13
-	popq	%r12
-	popq	%rbx
-	popq	%rbp
+	.cfi_adjust_cfa_offset -16
+	POP	r15
+	POP	r14
+	POP	r13
+	POP	r12
+	POP	rbx
+	POP	rbp
 	ret
+	.cfi_endproc
 	.size	__optmig_syscall, . - __optmig_syscall
 
 /* _Noreturn void rt_app_return(struct rt_thread *, long result): FS is the application's already. */
@@ -120,24 +148,35 @@ rt_app_restore:
 	.globl	__optmig_safepoint
 	.type	__optmig_safepoint, @function
 __optmig_safepoint:
+	.cfi_startproc
 	testb	$OM_ATTENTION_POLL, __optmig_attention(%rip)
 	jnz	1f
 	ret                                    /* somebody wants marks, nothing else */
 1:	pushfq
-	pushq	%rax
-	pushq	%rcx
+	.cfi_adjust_cfa_offset 8
+	PUSH	rax
+	PUSH	rcx
 	movq	%fs:OM_TP_SLOT, %rcx
 	movq	rt_epoch(%rip), %rax
 	movq	%rax, TCB_EPOCH_SEEN(%rcx)
 	testb	$(OM_ATTENTION_POLL & ~POLL_EPOCH), __optmig_attention(%rip)
 	jnz	1f
-	popq	%rcx
-	popq	%rax
+	.cfi_remember_state
+	POP	rcx
+	POP	rax
 	popfq
+	.cfi_adjust_cfa_offset -8
 	ret
+	.cfi_restore_state
 1:	leaq	32(%rsp), %rcx
 	pushq	%rcx
+	.cfi_adjust_cfa_offset 8
 	movl	$RT_SYS_POLL, %ecx
+	.cfi_endproc
+	/* Shared with a fault, which is at its instruction and not behind it. */
+	.cfi_startproc
+	.cfi_signal_frame
+	.cfi_undefined rip
 full_frame:
 	pushq	%rdx
 	pushq	%rbx
@@ -154,6 +193,23 @@ full_frame:
 	pushq	%r15
 	cld
 	movq	%rsp, %rbx
+	.cfi_escape 0x0f, 4, 0x73, (8 * 13) | 0x80, 0, 0x06     /* DW_CFA_def_cfa_expression: breg3 + rsp's place, deref */
+	CFI_FULL 15, 0
+	CFI_FULL 14, 1
+	CFI_FULL 13, 2
+	CFI_FULL 12, 3
+	CFI_FULL 11, 4
+	CFI_FULL 10, 5
+	CFI_FULL 9, 6
+	CFI_FULL 8, 7
+	CFI_FULL 5, 8
+	CFI_FULL 4, 9
+	CFI_FULL 6, 10
+	CFI_FULL 3, 11
+	CFI_FULL 1, 12
+	CFI_FULL 2, 14
+	CFI_FULL 0, 15
+	CFI_FULL 16, 17
 	subq	$RT_VECTOR_ROOM, %rsp
 	andq	$-64, %rsp
 	movl	%ecx, %edi
@@ -180,6 +236,7 @@ full_frame:
 	popq	%rax
 	popfq
 	ret
+	.cfi_endproc
 	.size	__optmig_safepoint, . - __optmig_safepoint
 
 /* The exception handler sends a faulting application thread here: every register but rip, rsp and rflags is as it was
@@ -249,8 +306,10 @@ __optmig_range:
 	.globl	__optmig_syscall_asm
 	.type	__optmig_syscall_asm, @function
 __optmig_syscall_asm:
-	pushq	%rbp
+	.cfi_startproc
+	PUSH	rbp
 	movq	%rsp, %rbp
+	.cfi_def_cfa_register rbp
 	pushq	%rdi
 	pushq	%rsi
 	pushq	%rdx
@@ -258,6 +317,7 @@ __optmig_syscall_asm:
 	pushq	%r9
 	pushq	%r10
 	pushq	%rbx
+	.cfi_offset rbx, -72
 	subq	$RT_VECTOR_ROOM, %rsp
 	andq	$-64, %rsp
 	movq	%rsp, %rbx
@@ -284,7 +344,9 @@ __optmig_syscall_asm:
 	popq	%rsi
 	popq	%rdi
 	popq	%rbp
+	.cfi_def_cfa rsp, 8
 	ret
+	.cfi_endproc
 	.size	__optmig_syscall_asm, . - __optmig_syscall_asm
 
 /* `cpuid` in the application's own assembly: a fixed CPU that every host has, so that what the program decides once

@@ -16,6 +16,7 @@
  * What leaves: rsp and rbp of the host, rax = EEXIT, rbx = the host's return address. Every other general register is
  * zero, vector and x87 state is in its initial state.
  */
+#include "boot/cfi.h"
 #include "boot/hostcall_asm.h"
 #include "boot/initial_state.h"
 #include "image.h"
@@ -48,6 +49,8 @@
 	.globl	optmig_entry
 	.type	optmig_entry, @function
 optmig_entry:
+	.cfi_startproc
+	.cfi_undefined rip
 	rdfsbase %r10
 	testl	%eax, %eax
 	jnz	exception_entry
@@ -69,7 +72,14 @@ optmig_entry:
 	movq	%r11, %rdx
 	movq	%r8, %rcx
 	movq	%r9, %r8
+	.cfi_endproc
+	.cfi_startproc
+	.cfi_signal_frame
+	CFI_PROGRAM
 	call	rt_enter
+	.cfi_endproc
+	.cfi_startproc
+	.cfi_undefined rip
 refuse:
 	ud2
 
@@ -82,6 +92,10 @@ refuse:
 	wrfsbase %rax
 	jmp	restore_callee_saved
 
+	.cfi_endproc
+	.cfi_startproc
+	.cfi_signal_frame
+	.cfi_undefined rip
 exception_entry:
 	cmpl	$1, %eax
 	jne	refuse
@@ -105,7 +119,9 @@ exception_entry:
 	CLEAN_ENTRY
 	movq	%r11, %rdx
 	movq	%r10, %rdi
+	CFI_INTERRUPTED
 	call	rt_exception
+	.cfi_undefined rip
 	rdfsbase %r10
 	movl	$0, TCB_IN_EXCEPTION(%r10)
 	jmp	leave_exception
@@ -124,6 +140,7 @@ restore_callee_saved:
 	popq	%rbx
 	popq	%rbp
 	ret
+	.cfi_endproc
 	.size	optmig_entry, . - optmig_entry
 
 .macro SAVE_CALLEE_SAVED

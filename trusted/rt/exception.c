@@ -164,6 +164,33 @@ static void to_application(struct rt_tcb *tcb, const struct fault *f, uint32_t m
 	f->gpr->rflags = 2;
 }
 
+static _Noreturn void end_of_stack(void)
+{
+	rt_exit_process(0, SIGSEGV);
+}
+
+/* On the runtime's stack, which is empty while the program or calls.S run: the end of a process reads tables that may not be touched here. */
+static void to_the_end(const struct rt_tcb *tcb, const struct fault *f)
+{
+	f->gpr->rsp = tcb->stack_top - 8;
+	f->gpr->rip = (uint64_t)end_of_stack;
+	f->gpr->rflags = 2;
+}
+
+/* Says where the program was. The code of calls.S has its registers still, but rip and rsp if it was sent to rt_fault_entry. */
+static void overflown(const struct rt_tcb *tcb, const struct fault *f)
+{
+	const struct sgx_gprsgx *g = f->gpr;
+	struct om_death death = { .signo = SIGSEGV, .address = f->address, .rip = g->rip, .rsp = g->rsp, .rbp = g->rbp, .rbx = g->rbx,
+		.r12 = g->r12, .r13 = g->r13, .r14 = g->r14, .r15 = g->r15 };
+
+	if (tcb->fault_rsp - g->rsp < 4 * OM_PAGE_SIZE) {
+		death.rip = tcb->fault_rip;
+		death.rsp = tcb->fault_rsp;
+	}
+	rt_trace_death(tcb->thread, &death);
+}
+
 /* Only of its own target, and only by the runtime's code: all else is as if there were none. */
 static bool abandon(const struct rt_tcb *tcb, const struct fault *f)
 {
@@ -202,8 +229,11 @@ static void handle(struct rt_tcb *tcb, const struct fault *f)
 		bool switched;
 
 		(void)rt_signal_stack(tcb->thread, &rt_sigactions[SIGSEGV], f->gpr->rsp, &switched);
-		if (!switched)
-			rt_exit_process(0, SIGSEGV);
+		if (!switched) {
+			overflown(tcb, f);
+			to_the_end(tcb, f);
+			return;
+		}
 		to_application(tcb, f, map_code);
 		return;
 	}

@@ -89,6 +89,20 @@ void     rt_tbuf_set_ret(struct rt_tcb *tcb, int64_t ret);
 RT_UNTRUSTED uint64_t *rt_ub_last_word(void);        /* of the data */
 static inline RT_UNTRUSTED struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { return tcb->in_exception ? tcb->exc_tbuf : tcb->tbuf; }
 
+/* ---- trace.c: what a debug image says of its program (abi/hostcall.h) ------------------------------------------------ */
+/* At the boot: every system call will be told, by these two. Ends the enclave unless it is a debug image. */
+void rt_trace_boot(void);
+void rt_trace_call(const struct rt_thread *t);
+void rt_trace_result(const struct rt_thread *t, long nr, long result);
+/* Nothing unless calls are told. */
+void rt_trace_signal(const struct rt_thread *t, int signo, int32_t code, uint64_t word);
+/* Before the program dies of a signal; nothing unless it is a debug image. May be called at CSSA 1. @death: signal, address and registers. */
+void rt_trace_death(const struct rt_thread *t, struct om_death *death);
+/* syscall.c: handlers are called through rt_trace_call() and rt_trace_result() from now on. */
+void rt_syscall_trace(void);
+/* sigframe.c: the same of a thread whose call or fault is stored. */
+void rt_sigframe_death(struct rt_thread *t, int signo, uint64_t address);
+
 /* ---- hostcall.c ---------------------------------------------------------------------------------------------- */
 /* rt_log() with a space and a number behind. */
 void rt_log_number(const char *words, uint64_t number);

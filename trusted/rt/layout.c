@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The numbers of offsets.h against the structures they stand for. No code. */
 #include <assert.h>
+#include "debugger.h"
 #include "rt/offsets.h"
 #include "rt/rt.h"
 
@@ -30,6 +31,22 @@ static_assert(sizeof(struct rt_tcb) <= OM_PAGE_SIZE, "a thread block is one page
 AT(rt_thread, nr, THREAD_NR);
 AT(rt_thread, arg, THREAD_ARG);
 AT(rt_thread, app_rsp, THREAD_APP_RSP);
+
+/* abi/debugger.h */
+AT(rt_tcb, thread, OM_DEBUG_THREAD);
+AT(rt_tcb, resume_fs, OM_DEBUG_RESUME_FS);
+AT(rt_tcb, fault_rsp, OM_DEBUG_FAULT_RSP);
+AT(rt_tcb, fault_rip, OM_DEBUG_FAULT_RIP);
+AT(rt_tcb, fault_signo, OM_DEBUG_FAULT_SIGNO);
+AT(rt_tcb, fault_address, OM_DEBUG_FAULT_ADDRESS);
+AT(rt_tcb, host_tid, OM_DEBUG_HOST_TID);
+AT(rt_thread, tid, OM_DEBUG_TID);
+AT(rt_thread, nr, OM_DEBUG_NR);
+AT(rt_thread, app_rsp, OM_DEBUG_APP_RSP);
+AT(rt_thread, app_fs, OM_DEBUG_APP_FS);
+AT(rt_thread, name, OM_DEBUG_NAME);
+AT(rt_call_frame, r15, 16);
+static_assert(sizeof(struct rt_call_frame) == OM_DEBUG_FRAME_SIZE, "abi/debugger.h");
 
 AT(rt_call_frame, rip, 64);
 AT(rt_full_frame, rip, 17 * 8);

@@ -146,6 +146,20 @@ static void context_of(struct rt_thread *t, long result, struct context *c)
 		from_call(t, result, &call, c);
 }
 
+void rt_sigframe_death(struct rt_thread *t, int signo, uint64_t address)
+{
+	struct om_death death;
+	struct context c;
+
+	if (!(rt_image->flags & OM_IMAGE_DEBUG))
+		return;
+	context_of(t, -EINTR, &c);
+	death = (struct om_death) { .signo = (uint32_t)signo, .address = address, .rip = c.regs[RT_REG_RIP], .rsp = c.regs[RT_REG_RSP],
+		.rbp = c.regs[RT_REG_RBP], .rbx = c.regs[RT_REG_RBX], .r12 = c.regs[RT_REG_R12], .r13 = c.regs[RT_REG_R13],
+		.r14 = c.regs[RT_REG_R14], .r15 = c.regs[RT_REG_R15] };
+	rt_trace_death(t, &death);
+}
+
 static void store_restart(struct sigframe *f, struct rt_thread *t, struct context *c)
 {
 	c->regs[RT_REG_RIP]--;
@@ -247,6 +261,7 @@ _Noreturn void rt_sigframe_enter(struct rt_thread *t, const struct rt_siginfo *i
 {
 	struct context c;
 
+	rt_trace_signal(t, info->signo, info->code, info->a);
 	context_of(t, result, &c);
 	c.in_interval = t->nr == RT_SYS_FAULT;
 	if (c.in_interval)

@@ -215,8 +215,10 @@ bool rt_signal_next(struct rt_thread *t, struct rt_siginfo *ret_info, struct rt_
 
 		if (ignored() & bit)
 			continue;
-		if (!(custom & bit))
+		if (!(custom & bit)) {
+			rt_sigframe_death(t, signo, 0);
 			rt_exit_process(0, signo);
+		}
 		*ret_action = *action;
 		if (action->flags & SA_RESETHAND) {
 			*action = (struct rt_sigaction){ .handler = SIG_DFL };
@@ -256,6 +258,7 @@ long rt_signal_fault(struct rt_thread *t)
 
 	if (!(custom & bit) || (t->sig_mask & bit)) {
 		rt_log_fault(tcb);
+		rt_sigframe_death(t, info.signo, tcb->fault_address);
 		rt_exit_process(0, info.signo);
 	}
 	if (action.flags & SA_RESETHAND) {

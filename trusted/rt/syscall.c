@@ -17,7 +17,8 @@
 #define INTERNAL_FIRST 0x1100u
 
 struct slot { rt_syscall_fn *fn; uint32_t flags; };
-RT_LOCAL static struct slot table[LINUX_MAX + 2 * OWN_MAX];
+#define TABLE_SIZE (LINUX_MAX + 2 * OWN_MAX)
+RT_LOCAL static struct slot table[TABLE_SIZE];
 
 static long sys_safepoint(struct rt_thread *t)
 {
@@ -136,6 +137,42 @@ static long run(struct rt_thread *t, rt_syscall_fn *fn)
 		rt_ub_reset();
 	}
 }
+
+/* ---- traced ------------------------------------------------------------------------------------------------------------ */
+
+/* What is called in place of each handler, so that who is not traced does not even ask. What it says at a call's end it says before signals
+ * are looked at, and an interrupted call that begins anew is said to do so. */
+RT_LAZY static rt_syscall_fn *behind[TABLE_SIZE];
+
+static long traced(struct rt_thread *t)
+{
+	const long nr = t->nr;       /* sigreturn puts another one in its place */
+	rt_syscall_fn *fn = behind[position((uint64_t)nr)];
+	long result;
+
+	if (t->flags & RT_TF_INTERNAL)
+		return fn(t);
+	rt_trace_call(t);
+	result = fn(t);
+	rt_trace_result(t, nr, result);
+	return result;
+}
+
+static bool own_affair(uint32_t at)
+{
+	return at == position(OM_SYS_SAFEPOINT) || at == position(RT_SYS_POLL) || at == position(RT_SYS_FAULT);
+}
+
+void rt_syscall_trace(void)
+{
+	for (uint32_t at = 0; at < TABLE_SIZE; at++) {
+		behind[at] = table[at].fn || at >= LINUX_MAX ? table[at].fn : unknown;
+		if (behind[at] && !own_affair(at))
+			table[at].fn = traced;
+	}
+}
+
+/* ---- one call ---------------------------------------------------------------------------------------------------------- */
 
 long rt_syscall_run(struct rt_thread *t)
 {

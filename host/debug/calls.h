@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * CALL(name, words): the system calls that the runtime knows or refuses, one word for each argument (decode.c has a function for each word).
+ * A word that ends in ">" is told when the call has ended.
+ */
+/* descriptors */
+CALL(read, "fd bytes> size") CALL(write, "fd bytes size") CALL(pread64, "fd bytes> size int") CALL(pwrite64, "fd bytes size int")
+CALL(readv, "fd iov> int") CALL(writev, "fd iov int") CALL(preadv, "fd iov> int int") CALL(pwritev, "fd iov int int")
+CALL(preadv2, "fd iov> int int none hex") CALL(pwritev2, "fd iov int int none hex")
+CALL(close, "fd") CALL(lseek, "fd int whence") CALL(dup, "fd") CALL(dup2, "fd fd") CALL(dup3, "fd fd oflags") CALL(fcntl, "fd fcntl fcntlarg>")
+CALL(ioctl, "fd ioctl ioctlarg>") CALL(fsync, "fd") CALL(fdatasync, "fd") CALL(syncfs, "fd") CALL(sync, "")
+CALL(sync_file_range, "fd int int hex") CALL(ftruncate, "fd int") CALL(fallocate, "fd hex int int") CALL(fadvise64, "fd int int fadvice")
+CALL(readahead, "fd int int") CALL(flock, "fd flock") CALL(sendfile, "fd fd offset size") CALL(copy_file_range, "fd offset fd offset size hex")
+CALL(splice, "fd offset fd offset size hex") CALL(tee, "fd fd size hex") CALL(vmsplice, "fd iov int hex") CALL(pipe, "pair>")
+CALL(pipe2, "pair> oflags") CALL(close_range, "int uint hex") CALL(eventfd, "int") CALL(eventfd2, "int oflags") CALL(signalfd, "fd sigset int")
+CALL(signalfd4, "fd sigset int oflags") CALL(timerfd_create, "clock oflags") CALL(timerfd_settime, "fd hex itimerspec itimerspec>")
+CALL(timerfd_gettime, "fd itimerspec>") CALL(memfd_create, "path hex")
+/* paths */
+CALL(open, "path oflags omode") CALL(openat, "dirfd path oflags omode") CALL(openat2, "dirfd path ptr int") CALL(creat, "path mode")
+CALL(stat, "path stat>") CALL(lstat, "path stat>") CALL(fstat, "fd stat>") CALL(newfstatat, "dirfd path stat> atflags")
+CALL(statx, "dirfd path atflags hex ptr>") CALL(access, "path access") CALL(faccessat, "dirfd path access")
+CALL(faccessat2, "dirfd path access atflags") CALL(readlink, "path bytes> size") CALL(readlinkat, "dirfd path bytes> size")
+CALL(getdents64, "fd ptr> size") CALL(getcwd, "cwd> size") CALL(chdir, "path") CALL(fchdir, "fd") CALL(mkdir, "path mode")
+CALL(mkdirat, "dirfd path mode") CALL(rmdir, "path") CALL(unlink, "path") CALL(unlinkat, "dirfd path unlinkflags") CALL(rename, "path path")
+CALL(renameat, "dirfd path dirfd path") CALL(renameat2, "dirfd path dirfd path hex") CALL(link, "path path")
+CALL(linkat, "dirfd path dirfd path atflags") CALL(symlink, "path path") CALL(symlinkat, "path dirfd path") CALL(truncate, "path int")
+CALL(chmod, "path mode") CALL(fchmod, "fd mode") CALL(fchmodat, "dirfd path mode") CALL(chown, "path int int") CALL(lchown, "path int int")
+CALL(fchown, "fd int int") CALL(fchownat, "dirfd path int int atflags") CALL(utimensat, "dirfd path ptr atflags") CALL(utime, "path ptr")
+CALL(utimes, "path ptr") CALL(futimesat, "dirfd path ptr") CALL(mknod, "path filemode") CALL(mknodat, "dirfd path filemode")
+CALL(statfs, "path ptr>") CALL(fstatfs, "fd ptr>") CALL(umask, "mode")
+/* sockets */
+CALL(socket, "domain socktype protocol") CALL(socketpair, "domain socktype int pair>") CALL(bind, "fd address int")
+CALL(connect, "fd address int") CALL(listen, "fd int") CALL(accept, "fd peer> peersize") CALL(accept4, "fd peer> peersize sockflags")
+CALL(getsockname, "fd peer> peersize") CALL(getpeername, "fd peer> peersize") CALL(shutdown, "fd shutdown")
+CALL(sendto, "fd bytes size msgflags address int") CALL(recvfrom, "fd bytes> size msgflags ptr> ptr") CALL(sendmsg, "fd ptr msgflags")
+CALL(recvmsg, "fd ptr> msgflags") CALL(sendmmsg, "fd ptr int msgflags") CALL(recvmmsg, "fd ptr> int msgflags ptr")
+CALL(setsockopt, "fd sockopt sockname sockval int") CALL(getsockopt, "fd sockopt sockname sockgot> intat")
+/* waiting */
+CALL(poll, "pollfds int int") CALL(ppoll, "pollfds int timespec sigset int") CALL(select, "int ptr ptr ptr ptr")
+CALL(pselect6, "int ptr ptr ptr timespec ptr") CALL(epoll_create, "int") CALL(epoll_create1, "epollflags")
+CALL(epoll_ctl, "fd epollop fd epollevent") CALL(epoll_wait, "fd epollevents> int int") CALL(epoll_pwait, "fd epollevents> int int sigset int")
+CALL(epoll_pwait2, "fd epollevents> int timespec sigset int")
+/* memory */
+CALL(brk, "ptr") CALL(mmap, "ptr size prot map int off") CALL(munmap, "ptr size") CALL(mprotect, "ptr size prot")
+CALL(mremap, "ptr size size mremap") CALL(msync, "ptr size hex") CALL(madvise, "ptr size madvice") CALL(mincore, "ptr size ptr>")
+CALL(mlock, "ptr size") CALL(mlock2, "ptr size hex") CALL(munlock, "ptr size") CALL(mlockall, "hex") CALL(munlockall, "")
+CALL(membarrier, "hex hex") CALL(shmget, "hex size hex") CALL(shmat, "int ptr hex") CALL(shmctl, "int int ptr") CALL(shmdt, "ptr")
+CALL(semget, "hex int hex") CALL(semop, "int ptr int") CALL(semtimedop, "int ptr int timespec") CALL(semctl, "int int int ptr")
+/* threads and processes */
+CALL(futex, "ptr futexop futexval futextime") CALL(clone, "clone>") CALL(clone3, "ptr size") CALL(fork, "") CALL(vfork, "")
+CALL(execve, "path ptr ptr") CALL(execveat, "dirfd path ptr ptr hex") CALL(wait4, "int ptr> hex ptr>") CALL(waitid, "int int ptr> hex ptr>")
+CALL(exit, "int") CALL(exit_group, "int") CALL(set_tid_address, "ptr") CALL(arch_prctl, "archprctl ptr") CALL(set_robust_list, "ptr size")
+CALL(get_robust_list, "int ptr> ptr>") CALL(rseq, "ptr size hex hex") CALL(gettid, "") CALL(getpid, "") CALL(getppid, "") CALL(getpgrp, "")
+CALL(getpgid, "int") CALL(setpgid, "int int") CALL(getsid, "int") CALL(setsid, "") CALL(prctl, "prctl hex hex hex hex")
+CALL(sched_yield, "") CALL(sched_getaffinity, "int size ptr>") CALL(sched_setaffinity, "int size ptr") CALL(sched_getparam, "int ptr>")
+CALL(sched_setparam, "int ptr") CALL(sched_getscheduler, "int") CALL(sched_setscheduler, "int int ptr") CALL(sched_get_priority_max, "int")
+CALL(sched_get_priority_min, "int") CALL(sched_rr_get_interval, "int timespec>") CALL(getpriority, "int int") CALL(setpriority, "int int int")
+CALL(getcpu, "ptr> ptr> ptr") CALL(uname, "ptr>") CALL(sysinfo, "ptr>") CALL(sethostname, "path size") CALL(getrandom, "bytes> size hex")
+/* users */
+CALL(getuid, "") CALL(geteuid, "") CALL(getgid, "") CALL(getegid, "") CALL(getresuid, "intat> intat> intat>") CALL(getresgid, "intat> intat> intat>")
+CALL(getgroups, "int ptr>") CALL(setgroups, "int ptr") CALL(setuid, "int") CALL(setgid, "int") CALL(setreuid, "int int") CALL(setregid, "int int")
+CALL(setresuid, "int int int") CALL(setresgid, "int int int") CALL(setfsuid, "int") CALL(setfsgid, "int") CALL(capget, "ptr ptr>")
+CALL(capset, "ptr ptr") CALL(getrlimit, "rlimit limit>") CALL(setrlimit, "rlimit limit") CALL(prlimit64, "int rlimit limit limit>")
+CALL(getrusage, "int ptr>")
+/* signals and time */
+CALL(rt_sigaction, "signal action action> int") CALL(rt_sigprocmask, "how sigset sigset> int") CALL(rt_sigpending, "sigset> int")
+CALL(rt_sigsuspend, "sigset int") CALL(rt_sigtimedwait, "sigset ptr> timespec int") CALL(rt_sigreturn, "") CALL(pause, "")
+CALL(sigaltstack, "ptr ptr>") CALL(kill, "int signal") CALL(tkill, "int signal") CALL(tgkill, "int int signal")
+CALL(rt_sigqueueinfo, "int signal ptr") CALL(rt_tgsigqueueinfo, "int int signal ptr") CALL(alarm, "uint") CALL(getitimer, "int ptr>")
+CALL(setitimer, "int ptr ptr>") CALL(nanosleep, "timespec rest>") CALL(clock_nanosleep, "clock sleepflags timespec rest>")
+CALL(clock_gettime, "clock timespec>") CALL(clock_getres, "clock timespec>") CALL(clock_settime, "clock timespec") CALL(gettimeofday, "timeval> ptr")
+CALL(settimeofday, "ptr ptr") CALL(time, "ptr>") CALL(times, "ptr>") CALL(timer_create, "clock ptr intat>")
+CALL(timer_settime, "int hex itimerspec itimerspec>") CALL(timer_gettime, "int itimerspec>") CALL(timer_getoverrun, "int") CALL(timer_delete, "int")
+/* refused */
+CALL(inotify_init, "") CALL(inotify_init1, "oflags") CALL(fanotify_init, "hex hex") CALL(msgget, "hex mode") CALL(mq_open, "path oflags mode ptr")
+CALL(io_uring_setup, "int ptr") CALL(userfaultfd, "hex") CALL(ptrace, "int int ptr ptr") CALL(process_vm_readv, "int ptr int ptr int hex")
+CALL(process_vm_writev, "int ptr int ptr int hex") CALL(pidfd_open, "int hex") CALL(unshare, "hex") CALL(setns, "fd hex")
