@@ -29,6 +29,7 @@ test-fleet: all $(B)/.deps-test $(FLEET_TEST_DEPS)
 	B=$(B) tests/fleet/table --all
 	B=$(B) tests/fleet/verbs
 	B=$(B) tests/fleet/scale 40 800 4
+	B=$(B) tests/fleet/scale 100 2000 10
 ## make soak-fleet     drains of three nodes with faults at random until COUNT (500) programs have moved, for at most SOAK_MINUTES (60)
 .PHONY: soak-fleet
 soak-fleet: all $(B)/.deps-test $(FLEET_TEST_DEPS) $(B)/apps/optmig/redis/.built $(REDIS_CLIENT)

@@ -30,6 +30,7 @@ static const char help[] =
 	"  status NAME            its state: stopped, starting, running, moving, handing, owing, moved, receiving, owed, failed\n"
 	"  start NAME             begin it; --fresh: although its memory is lost, or it has moved away\n"
 	"  stop NAME              end it (TERM), and wait for that; --reason TEXT\n"
+	"  discard NAME           end what is left here of one whose other half is lost; --lost: the other host cannot be asked, and has not got it; --reason TEXT\n"
 	"  move NAME --to HOST    to the optmigd of another host, and wait until nothing is owed; --rehearse: up to the last step, and back\n"
 	"  cancel NAME            a move, before the program is handed over\n"
 	"  define FILE            a unit for this optmigd, until the machine is started anew: JSON, - is standard input\n"
@@ -46,7 +47,7 @@ static const char help[] =
 #define EXIT_ELSEWHERE 7
 #define EXIT_NONE      8
 
-enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP, OPT_TICKET, OPT_REHEARSE };
+enum { OPT_JSON = 1, OPT_FRESH, OPT_REASON, OPT_TO, OPT_MODE, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_ON, OPT_HELP, OPT_TICKET, OPT_REHEARSE, OPT_LOST };
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, OPT_JSON },
 	{ "fresh", no_argument, NULL, OPT_FRESH },
@@ -58,6 +59,7 @@ static const struct option longs[] = {
 	{ "on", required_argument, NULL, OPT_ON },
 	{ "ticket", required_argument, NULL, OPT_TICKET },
 	{ "rehearse", no_argument, NULL, OPT_REHEARSE },
+	{ "lost", no_argument, NULL, OPT_LOST },
 	{ "help", no_argument, NULL, OPT_HELP },
 	{ 0 },
 };
@@ -363,6 +365,13 @@ static int do_start(const struct call *c)
 	return do_named(c);
 }
 
+static int do_discard(const struct call *c)
+{
+	if (c->given & 1u << OPT_LOST)
+		json_object_set_new(c->arguments, "lost", json_true());
+	return do_named(c);
+}
+
 static int do_move(const struct call *c)
 {
 	if (!json_object_get(c->arguments, "to")) {
@@ -535,6 +544,7 @@ static const struct verb {
 	{ "status", do_status, true, COMMON | BIT(OPT_ON) },
 	{ "start", do_start, true, COMMON | BIT(OPT_FRESH) },
 	{ "stop", do_stop, true, COMMON | BIT(OPT_REASON) },
+	{ "discard", do_discard, true, COMMON | BIT(OPT_REASON) | BIT(OPT_LOST) },
 	{ "move", do_move, true, COMMON | BIT(OPT_TO) | BIT(OPT_MODE) | BIT(OPT_DOWNTIME) | BIT(OPT_BANDWIDTH) | BIT(OPT_TICKET) | BIT(OPT_REHEARSE) },
 	{ "cancel", do_named, true, COMMON },
 	{ "define", do_define, true, COMMON },

@@ -115,6 +115,17 @@ static int do_stop(const struct call *call, json_t **ret)
 	return error ? error : service_stop(call->name, reason, ret);
 }
 
+static int do_discard(const struct call *call, json_t **ret)
+{
+	const char *reason;
+	bool lost;
+	int error = get_text(call->arguments, "reason", &reason);
+
+	if (!error)
+		error = get_flag(call->arguments, "lost", &lost);
+	return error ? error : service_discard(call->name, reason, lost, ret);
+}
+
 /* The same command to another host's service, by way of ours: it has the certificate. Return: 1 if none was meant. */
 static int elsewhere(const struct call *call, const char *command, json_t **ret)
 {
@@ -249,6 +260,7 @@ static const struct command {
 	{ "undefine", " name ", do_undefine, true, false },
 	{ "start", " name fresh ", do_start, true, false },
 	{ "stop", " name reason ", do_stop, true, false },
+	{ "discard", " name reason lost ", do_discard, true, false },
 	{ "status", " name on ", do_status, true, true },
 	{ "move", " name to mode downtime-limit bandwidth ticket rehearse ", do_move, true, false },
 	{ "cancel", " name ", do_cancel, true, false },

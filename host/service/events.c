@@ -83,7 +83,8 @@ static json_t *shorten(const json_t *event)
 static void to_journal(const json_t *o, const char *line)
 {
 	const char *what = text(o, "event");
-	const bool bad = strcmp(text(o, "state"), "failed") == 0 || *text(o, "error") || strcmp(what, "killed") == 0 || strcmp(what, "restart") == 0;
+	const bool bad = strcmp(text(o, "state"), "failed") == 0 || *text(o, "error") || strcmp(what, "killed") == 0 || strcmp(what, "restart") == 0 ||
+		strcmp(what, "discarded") == 0;
 
 	/* Where there is no journal nobody hears it. */
 	(void)sd_journal_send("MESSAGE=%s: %s%s%s", text(o, "name"), what, *text(o, "state") ? " " : "", text(o, "state"), "PRIORITY=%d", bad ? 4 : 6,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stopping and moving. A move is made of steps that each leave the program whole where it is:
+ * Moving. A move is made of steps that each leave the program whole where it is:
  *
  *     ask the peer to receive ─ write down to whom ─ `migrate` to the program's process ─ its events ─ its end
  *         └ refused                                      └ failed, cancelled: it runs on here; the peer's receiver ends by itself
@@ -8,11 +8,9 @@
  * The process migrates by itself: a service that ends meanwhile changes nothing, and the next one sees what is going on.
  */
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 #include "daemon/client.h"
@@ -25,9 +23,6 @@
 
 #define PEER_S     30u
 #define LEAVE_MS   20000u
-#define REASON_MAX 200u
-#define KILL_INNER_MS 1000u
-#define KILL_MS    10000u
 
 static void pause_ms(unsigned ms)
 {
@@ -39,142 +34,6 @@ static const char *text(const json_t *object, const char *name)
 	const char *value = json_string_value(json_object_get(object, name));
 
 	return value ? value : "";
-}
-
-/* ---- stop ------------------------------------------------------------------------------------------------------------------------------- */
-
-/* That process, and not one that has its number since. */
-static int send_signal(const struct record_process *process, int signo)
-{
-	const int pidfd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-	int error = 0;
-
-	if (pidfd >= 0 && record_process_alive(process) && syscall(SYS_pidfd_send_signal, pidfd, signo, NULL, 0))
-		error = host_fail(OM_EPERM, "process %d cannot be sent a signal", (int)process->pid);
-	if (pidfd >= 0)
-		close(pidfd);
-	return error;
-}
-
-/* Return: 0 when it has ended and its keeper has written how. */
-static int wait_end(const struct service_unit *u, const struct record_process *process, uint64_t within_ns)
-{
-	const uint64_t since = host_monotonic_ns();
-
-	for (;;) {
-		struct program p;
-		bool over;
-
-		program_look(u, false, &p);
-		over = !p.alive && (p.end || !p.kept);
-		program_done(&p);
-		if (over || !record_process_alive(process))
-			break;
-		if (within_ns && host_monotonic_ns() - since > within_ns)
-			return host_fail(OM_ETIMEDOUT, "%s has been told to end (TERM) and does not; its unit says how long it may take (stop-timeout), and that it is "
-				"not killed then (stop-kill)", u->name);
-		pause_ms(10);
-	}
-	return 0;
-}
-
-/*
- * Where the program is: below a supervisor, if it has a user. That one ends by itself then. One that does not answer may be in the middle of a
- * move that is not ours: if any was heard of, it is left alone. Return: OM_ESTATE if it may be whole elsewhere.
- */
-static int kill_it(const struct service_unit *u)
-{
-	struct record_process inner = { 0 };
-	struct program p;
-	json_t *record;
-	int error = 0;
-
-	program_look(u, true, &p);
-	if (p.alive && ((p.state != STATE_RUNNING && p.state != STATE_STARTING) || (!p.info && p.move)))
-		error = host_fail(OM_ESTATE, "%s was told to end and has not; it is %s by now, and is not killed in the middle of that", u->name,
-			p.info ? service_state_name(p.state) : "silent, on its way to another host perhaps");
-	if (!error && p.alive) {
-		if (record_read(u->directory, RECORD_INNER, &record) == 0) {
-			record_process_read(json_object_get(record, "program"), &inner);
-			json_decref(record);
-		}
-		if (p.info && !record_process_alive(&inner))
-			(void)record_process_get((pid_t)json_integer_value(json_object_get(p.info, "pid")), &inner);
-		if (record_process_alive(&inner))
-			error = send_signal(&inner, SIGKILL);
-		if (!error && (inner.pid == 0 || wait_end(u, &p.process, KILL_INNER_MS * 1000000ull)))
-			error = send_signal(&p.process, SIGKILL);
-	}
-	program_done(&p);
-	return error;
-}
-
-/* TERM was not enough. It is said in the record, in the log, and to who has asked. */
-static int end_by_force(const struct service_unit *u, const struct unit *unit, const struct record_process *process, const char *reason)
-{
-	const double seconds = (double)unit->stop_ns / 1e9;
-	char labels[UNIT_NAME_MAX + 16];
-	int error = kill_it(u);
-
-	if (error)
-		return error;
-	host_error("%s: did not end within %.1f s (stop-timeout), and is killed (stop-kill)", u->name, seconds);
-	snprintf(labels, sizeof labels, "unit=\"%s\"", u->name);
-	metrics_add(METRIC_KILLS, labels, 1);
-	socket_tell(json_pack("{ss ss sf}", "event", "killed", "name", u->name, "after", seconds));
-	error = record_write(u->directory, RECORD_STOP, json_pack("{ss sI sb}", "reason", reason, "when", (json_int_t)time(NULL), "killed", 1));
-	if (!error && wait_end(u, process, KILL_MS * 1000000ull))
-		error = host_fail(OM_ETIMEDOUT, "%s was killed, and the kernel has not ended it yet", u->name);
-	return error;
-}
-
-static int stop_it(struct service_unit *u, const struct unit *unit, const struct program *p, const char *reason)
-{
-	int error;
-
-	switch (p->state) {
-	case STATE_STOPPED:
-	case STATE_MOVED:
-		return 0;
-	case STATE_FAILED: /* and stays that: its memory is lost all the same */
-		error = life_hold(u);
-		return error ? error : record_write(u->directory, RECORD_HOLD, json_pack("{ss sI}", "reason", reason, "when", (json_int_t)time(NULL)));
-	case STATE_STARTING:
-	case STATE_RUNNING:
-		if (p->info || !p->move)
-			break;
-		return host_fail(OM_ESTATE, "%s does not answer and is on its way to another host, as far as is known: it is not stopped in the middle of that", u->name);
-	default:
-		return host_fail(OM_ESTATE, "%s is %s and is not stopped in the middle of that", u->name, service_state_name(p->state));
-	}
-	error = record_write(u->directory, RECORD_STOP, json_pack("{ss sI}", "reason", reason, "when", (json_int_t)time(NULL)));
-	if (!error)
-		error = send_signal(&p->process, SIGTERM);
-	if (!error)
-		error = wait_end(u, &p->process, unit->stop_ns);
-	return error == OM_ETIMEDOUT && unit->stop_kill ? end_by_force(u, unit, &p->process, reason) : error;
-}
-
-int service_stop(const char *name, const char *reason, json_t **ret)
-{
-	struct service_unit *u;
-	struct unit unit;
-	struct program p;
-	int error = units_begin(name, OP_STOPPING, &u);
-
-	if (error)
-		return error;
-	error = units_copy(u, &unit);
-	if (!error) {
-		program_look(u, true, &p);
-		error = stop_it(u, &unit, &p, reason ? reason : "");
-		program_done(&p);
-		unit_done(&unit);
-	}
-	units_end(u);
-	if (!error)
-		*ret = program_status(u);
-	return error;
 }
 
 /* ---- move ------------------------------------------------------------------------------------------------------------------------------- */
@@ -423,7 +282,7 @@ static int move_with(struct client *client, struct service_unit *u, const struct
 	if (!order->rehearse)
 		share_end(u);
 	if (!error && !order->rehearse)
-		return wait_end(u, &p->process, LEAVE_MS * 1000000ull);
+		return program_wait_end(u, &p->process, LEAVE_MS * 1000000ull);
 	forget_move(u);
 	return error;
 }

@@ -137,14 +137,6 @@ class Fleet:
     def remove(self, name):
         self.ok("rm", name, "--stop")
 
-    def end_rest(self, name):
-        """What is left of a program whose other half was lost with its host: its administrator ends it by hand."""
-        for node in self.names:
-            run = self.unit(node, "status", name, "--json", check=False)
-            pid = json.loads(run.stdout).get("pid") if run.returncode in (0, 7) else None
-            if pid:
-                self.bed.run(node, "kill", "-9", str(pid))
-
     # ---- what is ----
 
     def unit(self, node, *arguments, check=True, seconds=60):

@@ -56,9 +56,13 @@ const char *cluster_address(const json_t *node, const char *name);
 /* What the optmigd of a node says of its host. @name: NULL, the one here. */
 __attribute__((warn_unused_result))
 int cluster_host(const json_t *node, const char *name, json_t **ret);
-/* What the optmigd of a node says of a program: its status' object. Return: OM_ECONNECTION if it does not answer. */
+/* What the optmigd of a node says of a program: its status' object; "stopped" if it knows of none. @name: NULL, the one here. Return: OM_ECONNECTION if it does
+ * not answer. Context: any thread. */
 __attribute__((warn_unused_result))
 int cluster_unit_status(const char *program, const json_t *node, const char *name, json_t **ret_status);
+/* The name of the node that this is; the caller's. */
+__attribute__((warn_unused_result))
+int cluster_own_name(char **ret);
 /* As XML has it, in an attribute. */
 void cluster_escaped(FILE *to, const char *text);
 
@@ -121,6 +125,7 @@ int cluster_undrain(int argc, char **argv);
 int cluster_add(int argc, char **argv);
 int cluster_rm(int argc, char **argv);
 int cluster_fresh(int argc, char **argv);
+int cluster_discard(int argc, char **argv);
 int cluster_limits(int argc, char **argv);
 int cluster_features(int argc, char **argv);
 int cluster_rules_verb(int argc, char **argv);

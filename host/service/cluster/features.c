@@ -397,15 +397,6 @@ static const char rules_help[] =
 
 enum { OPT_HERE = 1, OPT_BEGUN, OPT_JSON, OPT_HELP };
 
-static int own_name(char **ret)
-{
-	int error = cluster_tool(TOOL("crm_node", "--name"), NULL, NULL, ret, NULL);
-
-	if (!error)
-		(*ret)[strcspn(*ret, "\n")] = 0;
-	return error;
-}
-
 int cluster_features(int argc, char **argv)
 {
 	static const struct option longs[] = { { "here", no_argument, NULL, OPT_HERE }, { "json", no_argument, NULL, OPT_JSON },
@@ -429,7 +420,7 @@ int cluster_features(int argc, char **argv)
 	}
 	if (cluster_read(&snapshot))
 		return failed("features");
-	error = here ? own_name(&us) : 0;
+	error = here ? cluster_own_name(&us) : 0;
 	if (!error)
 		error = publish(snapshot, us, false);
 	all = json_object();

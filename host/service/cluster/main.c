@@ -17,6 +17,7 @@ static const struct cli_command verbs[] = {
 	{ "add", "give a program to the cluster", cluster_add },
 	{ "rm", "take a program out of the cluster", cluster_rm },
 	{ "fresh", "start a program afresh that has ended", cluster_fresh },
+	{ "discard", "end what is left of a program whose other half is lost", cluster_discard },
 	{ "limits", "how many moves at a time, and how fast", cluster_limits },
 	{ "features", "what the nodes have for programs", cluster_features },
 	{ "rules", "where a program can be, by what it needs", cluster_rules_verb },

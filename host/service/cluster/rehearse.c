@@ -43,11 +43,10 @@ int cluster_rehearse(const json_t *snapshot, const char *node, json_t *plan, boo
 	char *us = NULL;
 	json_t *row;
 	size_t i;
-	int error = cluster_tool(TOOL("crm_node", "--name"), NULL, NULL, &us, NULL);
+	int error = cluster_own_name(&us);
 
 	if (error)
 		return error;
-	us[strcspn(us, "\n")] = 0;
 	/* One host orders no rehearsal of another: each makes a program stand still. */
 	if (strcmp(us, node) != 0)
 		error = host_fail(OM_EPERM, "a rehearsal is ordered where the programs are: say this on %s (this is %.100s)", node, us);

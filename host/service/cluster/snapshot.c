@@ -312,29 +312,37 @@ static int configuration(const char *xml, json_t *snapshot)
 
 /* ---- what follows from both ---- */
 
+static void add_to(json_t *object, const char *name, long long amount)
+{
+	if (amount)
+		json_object_set_new(object, name, json_integer(json_integer_value(json_object_get(object, name)) + amount));
+}
+
+/* Once over the nodes, and once over the programs: of both there may be thousands. */
 static void sum_up(json_t *snapshot)
 {
-	json_t *nodes = member(snapshot, "nodes"), *programs = member(snapshot, "programs"), *node, *program;
+	json_t *nodes = member(snapshot, "nodes"), *programs = member(snapshot, "programs"), *node, *program, *place;
 	const char *name, *id;
+	size_t i;
 
 	json_object_foreach(nodes, name, node) {
-		json_t *here = json_array();
-		long long used = 0, moves = 0;
-
-		json_object_foreach(programs, id, program) {
-			if (!cluster_has(json_object_get(program, "nodes"), name))
+		json_object_set_new(node, "used", json_integer(0));
+		json_object_set_new(node, "moves", json_integer(0));
+		json_object_set_new(node, "programs", json_array());
+	}
+	json_object_foreach(programs, id, program)
+		json_array_foreach(json_object_get(program, "nodes"), i, place) {
+			node = json_object_get(nodes, json_string_value(place));
+			if (!node)
 				continue;
-			json_array_append_new(here, json_string(id));
-			used += json_integer_value(json_object_get(program, "memory"));
-			moves += strcmp(cluster_text(program, "pending"), "Migrating") == 0;
+			json_array_append_new(json_object_get(node, "programs"), json_string(id));
+			add_to(node, "used", json_integer_value(json_object_get(program, "memory")));
+			add_to(node, "moves", strcmp(cluster_text(program, "pending"), "Migrating") == 0);
 		}
+	json_object_foreach(nodes, name, node)
 		put(node, "state", cluster_true(node, "unclean") ? "unclean" : !cluster_true(node, "online") ? "offline" :
 			cluster_true(node, "maintenance") ? "maintenance" : !cluster_true(node, "standby") ? "online" :
-			json_array_size(here) ? "draining" : "drained");
-		json_object_set_new(node, "used", json_integer(used));
-		json_object_set_new(node, "moves", json_integer(moves));
-		json_object_set_new(node, "programs", here);
-	}
+			json_array_size(json_object_get(node, "programs")) ? "draining" : "drained");
 }
 
 static _Thread_local char *last_cib;
@@ -343,7 +351,8 @@ int cluster_read(json_t **ret_snapshot)
 {
 	char *mon = NULL, *cib = NULL;
 	json_t *snapshot = json_object();
-	int status, error = cluster_tool(TOOL("crm_mon", "--output-as=xml", "--inactive"), NULL, NULL, &mon, &status);
+	/* Nothing but what is read: bans and histories of operations are more than the rest by far, programs times nodes. */
+	int status, error = cluster_tool(TOOL("crm_mon", "--output-as=xml", "--inactive", "--include=none,summary,dc,nodes,resources,failures"), NULL, NULL, &mon, &status);
 
 	if (!error && status)
 		error = host_fail(OM_ECONNECTION, "there is no cluster here, or it does not answer (crm_mon: %d)", status);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "cli/exitcodes.h"
 #include "cluster.h"
 #include "util.h"
 
@@ -250,6 +251,15 @@ int cluster_optmig(const char *const *arguments, json_t **ret)
 	return status ? OM_ECONNECTION : host_fail(OM_ECONNECTION, "%s %s: its answer is no JSON", all[0], arguments[0]);
 }
 
+int cluster_own_name(char **ret)
+{
+	int error = cluster_tool(TOOL("crm_node", "--name"), NULL, NULL, ret, NULL);
+
+	if (!error)
+		(*ret)[strcspn(*ret, "\n")] = 0;
+	return error;
+}
+
 const char *cluster_address(const json_t *node, const char *name)
 {
 	const char *address = cluster_text(json_object_get(node, "has"), "optmig-address");
@@ -265,16 +275,17 @@ int cluster_host(const json_t *node, const char *name, json_t **ret)
 int cluster_unit_status(const char *program, const json_t *node, const char *name, json_t **ret_status)
 {
 	char path[4096], *said = NULL;
+	const char *arguments[] = { optmig(path, sizeof path), "unit", "status", program, "--json", name ? "--on" : NULL, name ? cluster_address(node, name) : NULL, NULL };
 	json_t *object;
-	int status, error = cluster_tool(TOOL(optmig(path, sizeof path), "unit", "status", program, "--json", "--on", cluster_address(node, name)), NULL, NULL, &said, &status);
+	int status, error = cluster_tool(arguments, NULL, NULL, &said, &status);
 
 	if (error)
 		return error;
-	object = json_loads(said, JSON_REJECT_DUPLICATES, NULL);
+	object = status == CLI_NOTFOUND ? json_pack("{ss}", "state", "stopped") : json_loads(said, JSON_REJECT_DUPLICATES, NULL);
 	free(said);
-	if (!json_is_object(object) || !json_object_get(object, "state")) {
+	if (!json_is_object(object) || !json_object_get(object, "state") || json_object_get(object, "without-service")) {
 		json_decref(object);
-		return host_fail(OM_ECONNECTION, "the optmigd of %s does not say what it has: %s", name, host_reason());
+		return host_fail(OM_ECONNECTION, "the optmigd of %s does not say what it has: %s", name ? name : "this host", host_reason());
 	}
 	*ret_status = object;
 	return 0;
