@@ -11,7 +11,7 @@
  *        | a program has        v  | pause, --refresh, a ban of the place for a while
  *        | nowhere to go      blocked --- tried often enough ------------>   exit 1, still on standby, program whole where it was
  *        v                      |
- *     refused, nothing          | INT, TERM, --deadline, --abort
+ *     refused, nothing          | INT, TERM, --deadline, --abort, or somebody else has taken the node back
  *     changed: exit 7           v
  *                           standby off; moves that are under way end where they end     exit 3
  *
@@ -70,6 +70,12 @@ static int failed(const char *verb)
 {
 	host_error("cluster %s: %s", verb, host_reason());
 	return CLI_FAILED;
+}
+
+/* The cluster may be between two leaders, Pacemaker be started anew here, and an optmigd anywhere: none of them has an answer for a while, and a tool that asks fails. */
+static bool may_pass(int error)
+{
+	return error == OM_ECONNECTION || error == OM_EIO;
 }
 
 /* Looks again where a program is, and forgets what failed. */
@@ -235,13 +241,11 @@ static int let_settle(const struct options *options)
 	const uint64_t begin = host_monotonic_ns();
 
 	for (;;) {
-		json_t *snapshot, *program;
+		json_t *snapshot = NULL, *program;
 		const char *id;
 		bool going = false;
 		int error = cluster_read(&snapshot);
 
-		if (error)
-			return error;
 		json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
 			if (strcmp(cluster_text(program, "role"), "Migrating") == 0 || *cluster_text(program, "pending")) {
 				going = true;
@@ -252,10 +256,10 @@ static int let_settle(const struct options *options)
 			}
 		}
 		json_decref(snapshot);
-		if (error)
-			return error;
-		if (!going)
+		if (!error && !going)
 			return 0;
+		if (error && (!may_pass(error) || seconds_since(begin) > SETTLE_S || signals > 1))
+			return error;
 		if (seconds_since(begin) > SETTLE_S || signals > 1)
 			return host_fail(OM_ETIMEDOUT, "something still moves or is blocked: optmig cluster moves");
 		usleep(1000 * CLUSTER_TICK_MS * 3);
@@ -306,17 +310,25 @@ static int order_stops(const struct options *options, json_t *rows)
 	return error;
 }
 
+/* The node was on standby and takes programs again: somebody else has ended this drain. A cluster that is not whole may know an older configuration, so it is not asked. */
+static bool taken_back(const struct options *options, const json_t *snapshot, bool *standby)
+{
+	const json_t *node = json_object_get(json_object_get(snapshot, "nodes"), options->node);
+
+	*standby = *standby || cluster_true(node, "standby");
+	return *standby && cluster_true(snapshot, "quorum") && strcmp(cluster_text(node, "state"), "online") == 0;
+}
+
 static int watch(const struct options *options, json_t *rows, uint64_t begin)
 {
 	uint64_t answered = begin;
-	bool ordered = false;
+	bool ordered = false, standby = false, ended = false;
 
 	for (;;) {
 		json_t *snapshot = NULL;
 		const char *there = NULL;
 		int stuck = 0, left, error = cluster_read(&snapshot);
 
-		/* The cluster may be between two leaders, and an optmigd be started anew: both may be without an answer for a while. */
 		left = error ? 1 : look(options, rows, begin, snapshot, &stuck);
 		if (left < 0)
 			error = left;
@@ -326,22 +338,24 @@ static int watch(const struct options *options, json_t *rows, uint64_t begin)
 			json_decref(snapshot);
 			return finish(options, rows, begin, "drained", CLI_OK);
 		}
+		if (snapshot)
+			ended = taken_back(options, snapshot, &standby);
 		if (!error)
 			answered = host_monotonic_ns();
-		if (error && (error != OM_ECONNECTION || host_monotonic_ns() - answered > 1000000000ull * ANSWER_S)) {
+		if (error && (!may_pass(error) || host_monotonic_ns() - answered > 1000000000ull * ANSWER_S)) {
 			json_decref(snapshot);
 			return failed("drain");
 		}
 		json_decref(snapshot);
-		if (left && stuck == left && !options->keep_waiting && !ordered)
+		if (left && stuck == left && !options->keep_waiting && !ordered && !ended)
 			return finish(options, rows, begin, "blocked", CLI_FAILED);
-		if (!signals && options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns && options->at_deadline != AT_ABORT) {
+		if (!ended && !signals && options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns && options->at_deadline != AT_ABORT) {
 			if (options->at_deadline == AT_DETACH)
 				return finish(options, rows, begin, "detached", CLI_CANCELLED);
 			if (!ordered && order_stops(options, rows))
 				return failed("drain");
 			ordered = true;
-		} else if (signals || (options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns)) {
+		} else if (ended || signals || (options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns)) {
 			if (leave_standby(options))
 				return failed("drain");
 			return finish(options, rows, begin, "aborted", CLI_CANCELLED);
