@@ -155,6 +155,11 @@ class Fleet:
         run = self.unit(node, "status", name, check=False)
         return run.stdout.strip() if run.returncode in (0, 7) else "stopped" if run.returncode == 5 else ""
 
+    def way_of(self, node, name):
+        """To which address it moves away, by the host's own word; None if it does not."""
+        run = self.unit(node, "status", name, "--json", check=False)
+        return json.loads(run.stdout).get("move", {}).get("at") if run.returncode == 0 else None
+
     def states(self, name):
         return {node: self.state(node, name) for node in self.bed.spaces}
 
@@ -239,7 +244,9 @@ def heal(fleet, *programs):
     # The cluster has to have heard of that end, too: a look before it is a look at yesterday.
     time.sleep(1)
     for w in programs:
-        bed.wait(lambda: (lambda now: now["role"] != "Migrating" and not now["pending"])(bed.resource(w.name)), 60, lambda: f"the cluster to be through: {bed.resource(w.name)}")
+        # A monitor that fails over and over stays "pending"; the cluster does nothing more about it.
+        bed.wait(lambda: (lambda now: now["role"] != "Migrating" and (not now["pending"] or now["blocked"] and set(now["pending"]) == {"Monitoring"}))(bed.resource(w.name)), 60,
+                 lambda: f"the cluster to be through: {bed.resource(w.name)}")
     bed.settle()
     for w in programs:
         now = bed.resource(w.name)

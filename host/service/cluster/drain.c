@@ -247,7 +247,11 @@ static int let_settle(const struct options *options)
 		int error = cluster_read(&snapshot);
 
 		json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
-			if (strcmp(cluster_text(program, "role"), "Migrating") == 0 || *cluster_text(program, "pending")) {
+			const char *pending = cluster_text(program, "pending");
+			/* A monitor that fails over and over stays pending; of what is blocked the cluster does nothing more about it. */
+			const bool through = !*pending || (cluster_true(program, "blocked") && strcmp(pending, "Monitoring") == 0);
+
+			if (strcmp(cluster_text(program, "role"), "Migrating") == 0 || !through) {
 				going = true;
 			} else if (cluster_true(program, "blocked") && (cluster_has(json_object_get(program, "nodes"), options->node) ||
 				   strcmp(cluster_text(program, "home"), options->node) == 0)) {
