@@ -250,6 +250,8 @@ def heal(fleet, *programs):
     bed.settle()
     for w in programs:
         now = bed.resource(w.name)
-        if w is programs[0] or now["blocked"] or now["failed"] or len(now["nodes"]) != 1:
+        # A start that was refused while its node was missed keeps it from that place, although it runs well where it is.
+        refused = any(f.get("op_key", "").startswith(w.name + "_") for f in bed.mon().iter("failure"))
+        if w is programs[0] or refused or now["blocked"] or now["failed"] or len(now["nodes"]) != 1:
             bed.run(bed.living(), "crm_resource", "--refresh", "--resource", w.name, check=False)
     bed.settle()

@@ -293,25 +293,33 @@ static int finish(const struct options *options, json_t *rows, uint64_t begin, c
 	return status;
 }
 
-/* The deadline's action, by the administrator's order: what is still there is ended, and its memory with it. A move that is past its hand-over goes on. */
-static int order_stops(const struct options *options, json_t *rows)
+/*
+ * The deadline's action, by the administrator's order: what is still there is ended, and its memory with it. A move that is past its hand-over goes on.
+ * At each look, once for each program: a cluster between two leaders may not know for a moment that it is there.
+ */
+static int order_stops(const struct options *options, json_t *rows, const json_t *snapshot)
 {
-	json_t *snapshot, *program;
+	json_t *program;
 	const char *id;
-	int error = cluster_read(&snapshot);
 
-	json_object_foreach(error ? NULL : json_object_get(snapshot, "programs"), id, program) {
-		if (error || !cluster_has(json_object_get(program, "nodes"), options->node))
+	json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
+		json_t *row;
+		int error;
+
+		if (!cluster_has(json_object_get(program, "nodes"), options->node))
+			continue;
+		row = row_of(rows, id);
+		if (json_object_get(row, "ordered"))
 			continue;
 		error = cluster_meta(id, "target-role", "Stopped");
 		if (!error && cluster_true(program, "blocked"))
 			error = refresh(id);
-		json_object_set_new(row_of(rows, id), "ordered", json_string("stop"));
-		say(options, row_of(rows, id), id, "stopped by order", "the deadline has passed");
+		if (error)
+			return error;
+		json_object_set_new(row, "ordered", json_string("stop"));
+		say(options, row, id, "stopped by order", "the deadline has passed");
 	}
-	if (!error)
-		json_decref(snapshot);
-	return error;
+	return 0;
 }
 
 /* The node was on standby and takes programs again: somebody else has ended this drain. A cluster that is not whole may know an older configuration, so it is not asked. */
@@ -342,22 +350,20 @@ static int watch(const struct options *options, json_t *rows, uint64_t begin)
 			json_decref(snapshot);
 			return finish(options, rows, begin, "drained", CLI_OK);
 		}
+		if (!error && ordered)
+			error = order_stops(options, rows, snapshot);
 		if (snapshot)
 			ended = taken_back(options, snapshot, &standby);
+		json_decref(snapshot);
 		if (!error)
 			answered = host_monotonic_ns();
-		if (error && (!may_pass(error) || host_monotonic_ns() - answered > 1000000000ull * ANSWER_S)) {
-			json_decref(snapshot);
+		if (error && (!may_pass(error) || host_monotonic_ns() - answered > 1000000000ull * ANSWER_S))
 			return failed("drain");
-		}
-		json_decref(snapshot);
 		if (left && stuck == left && !options->keep_waiting && !ordered && !ended)
 			return finish(options, rows, begin, "blocked", CLI_FAILED);
 		if (!ended && !signals && options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns && options->at_deadline != AT_ABORT) {
 			if (options->at_deadline == AT_DETACH)
 				return finish(options, rows, begin, "detached", CLI_CANCELLED);
-			if (!ordered && order_stops(options, rows))
-				return failed("drain");
 			ordered = true;
 		} else if (ended || signals || (options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns)) {
 			if (leave_standby(options))
@@ -433,6 +439,38 @@ static bool complete(const json_t *plan)
 	return true;
 }
 
+/*
+ * A cluster that missed this node for a while has tried to begin its programs elsewhere. Their agents have refused it, since they live here, and a
+ * failed start keeps a program from that node for good. It says nothing of the node: it is forgotten, so that these are places again.
+ */
+static int forget_refused(const struct options *options, json_t **snapshot)
+{
+	json_t *program;
+	const char *id;
+	bool forgotten = false;
+	int error = 0;
+
+	json_object_foreach(json_object_get(*snapshot, "programs"), id, program) {
+		const json_t *places = json_object_get(program, "nodes"), *failed_at = json_object_get(program, "failed-at");
+
+		if (error || json_array_size(places) != 1 || !cluster_has(places, options->node) || cluster_true(program, "blocked") ||
+		    !json_array_size(failed_at) || cluster_has(failed_at, options->node))
+			continue;
+		error = cluster_cleanup(id);
+		forgotten = true;
+	}
+	if (!error && forgotten) {
+		json_t *now;
+
+		error = cluster_read(&now);
+		if (!error) {
+			json_decref(*snapshot);
+			*snapshot = now;
+		}
+	}
+	return error;
+}
+
 static int drain(const struct options *options)
 {
 	const uint64_t begin = host_monotonic_ns();
@@ -452,8 +490,11 @@ static int drain(const struct options *options)
 		json_decref(snapshot);
 		return CLI_FAILED;
 	}
+	if (!options->dry_run)
+		error = forget_refused(options, &snapshot);
 	from = json_pack("[s]", options->node);
-	error = cluster_plan(snapshot, from, &plan);
+	if (!error)
+		error = cluster_plan(snapshot, from, &plan);
 	json_decref(from);
 	if (error) {
 		json_decref(snapshot);
@@ -484,6 +525,11 @@ static int drain(const struct options *options)
 		error = cluster_property("migration-limit", options->parallel);
 	if (!error)
 		error = begin_drain(options, snapshot);
+	/* The leader may have gone with the answer, or before it: the same change again does no harm. */
+	for (const uint64_t asked = host_monotonic_ns(); may_pass(error) && !signals && seconds_since(asked) < ANSWER_S;) {
+		usleep(1000 * CLUSTER_TICK_MS * 3);
+		error = begin_drain(options, snapshot);
+	}
 	json_decref(snapshot);
 	if (error)
 		return failed("drain");
