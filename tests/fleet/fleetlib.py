@@ -147,6 +147,11 @@ class Fleet:
         run = self.unit(node, "status", name, check=False)
         return run.stdout.strip() if run.returncode in (0, 7) else "stopped" if run.returncode == 5 else ""
 
+    def way_of(self, node, name):
+        """To which address it moves away, by the host's own word; None if it does not."""
+        run = self.unit(node, "status", name, "--json", check=False)
+        return json.loads(run.stdout).get("move", {}).get("at") if run.returncode == 0 else None
+
     def states(self, name):
         return {node: self.state(node, name) for node in self.bed.spaces}
 
@@ -231,10 +236,14 @@ def heal(fleet, *programs):
     # The cluster has to have heard of that end, too: a look before it is a look at yesterday.
     time.sleep(1)
     for w in programs:
-        bed.wait(lambda: (lambda now: now["role"] != "Migrating" and not now["pending"])(bed.resource(w.name)), 60, lambda: f"the cluster to be through: {bed.resource(w.name)}")
+        # A monitor that fails over and over stays "pending"; the cluster does nothing more about it.
+        bed.wait(lambda: (lambda now: now["role"] != "Migrating" and (not now["pending"] or now["blocked"] and set(now["pending"]) == {"Monitoring"}))(bed.resource(w.name)), 60,
+                 lambda: f"the cluster to be through: {bed.resource(w.name)}")
     bed.settle()
     for w in programs:
         now = bed.resource(w.name)
-        if w is programs[0] or now["blocked"] or now["failed"] or len(now["nodes"]) != 1:
+        # A start that was refused while its node was missed keeps it from that place, although it runs well where it is.
+        refused = any(f.get("op_key", "").startswith(w.name + "_") for f in bed.mon().iter("failure"))
+        if w is programs[0] or refused or now["blocked"] or now["failed"] or len(now["nodes"]) != 1:
             bed.run(bed.living(), "crm_resource", "--refresh", "--resource", w.name, check=False)
     bed.settle()

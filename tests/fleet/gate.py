@@ -5,6 +5,7 @@ source's without a body before FINISH.
 
     gate = Gate(bed, node, "answer")    START passes, and then nothing more: the destination runs, the source does not know
     gate = Gate(bed, node, "token")     START does not pass: the source has given the program away, and nobody has it
+    gate = Gate(bed, node, "token", of) the same for one program: of() says where it goes now, ADDRESS:PORT or None. Others pass, before and after
     gate.wait(); ...; gate.open()       new connections go their own way
 """
 import contextlib
@@ -19,8 +20,8 @@ MARK, SO_ORIGINAL_DST, SO_MARK = 7, 80, 36
 
 
 class Gate:
-    def __init__(self, bed, node, holds):
-        self.bed, self.node, self.holds = bed, node, holds
+    def __init__(self, bed, node, holds, of=None):
+        self.bed, self.node, self.holds, self.of, self.at = bed, node, holds, of, None
         self.shut, self.over = threading.Event(), threading.Event()
         self.lock, self.sockets = threading.Lock(), []
         with bed.inside(node):
@@ -41,36 +42,47 @@ class Gate:
             except OSError:
                 return
             inner.settimeout(None)
-            if not self.shut.is_set():
-                with contextlib.suppress(OSError):
-                    outer = self.reach(inner)
+            with contextlib.suppress(OSError):
+                _, port, address = struct.unpack("!HH4s8x", inner.getsockopt(socket.SOL_IP, SO_ORIGINAL_DST, 16))
+                way = (socket.inet_ntoa(address), port)
+                if not self.held(way):
+                    outer = self.reach(inner, way)
                     with self.lock:
                         self.sockets += [inner, outer]
-                    threading.Thread(target=self.forward, args=(inner, outer, Frames()), daemon=True).start()
-                    threading.Thread(target=self.forward, args=(outer, inner, None), daemon=True).start()
+                    threading.Thread(target=self.forward, args=(inner, outer, way, Frames()), daemon=True).start()
+                    threading.Thread(target=self.forward, args=(outer, inner, way, None), daemon=True).start()
                     continue
             inner.close()
 
-    def reach(self, inner):
-        _, port, address = struct.unpack("!HH4s8x", inner.getsockopt(socket.SOL_IP, SO_ORIGINAL_DST, 16))
+    def held(self, way):
+        """Whether nothing passes that way any more."""
+        return self.shut.is_set() and (self.at is None or self.at == way)
+
+    def meant(self, way):
+        """Whether a START that goes there is that of the program for which the gate is."""
+        if self.of and self.of() != "%s:%d" % way:
+            return False
+        self.at = way if self.of else None
+        return True
+
+    def reach(self, inner, way):
         with self.bed.inside(self.node):
             outer = socket.socket()
         outer.setsockopt(socket.SOL_SOCKET, SO_MARK, MARK)
         outer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         inner.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        outer.connect((socket.inet_ntoa(address), port))
+        outer.connect(way)
         return outer
 
-    def forward(self, come, go, frames):
+    def forward(self, come, go, way, frames):
         with contextlib.suppress(OSError):
             while data := come.recv(1 << 17):
-                given = frames.start_in(data) if frames else None
-                if given and self.holds == "answer":
+                given = frames and frames.start_in(data) and not self.shut.is_set() and self.meant(way)
+                if given:
                     self.shut.set()             # before the answer can come
-                    go.sendall(data)
-                elif given:
-                    self.shut.set()
-                if self.shut.is_set():
+                    if self.holds == "answer":
+                        go.sendall(data)
+                if self.held(way):
                     self.over.wait()
                     break
                 go.sendall(data)

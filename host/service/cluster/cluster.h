@@ -11,7 +11,7 @@
  *       "programs": { ID:   { "name": NAME, "role": TEXT, "nodes": [NAME...], "blocked": bool, "managed": bool, "failed": bool, "pending": TEXT,
  *                             "memory": MiB, "restart": TEXT, "move": TEXT, "life": TEXT, "home": NAME, "target-role": TEXT, "priority": n,
  *                             "needs": { "attributes": [NAME...], "evidence": [NAME...], "guests": [TEXT...] },
- *                             "failure": { "node", "task", "status", "reason" } } } }
+ *                             "failure": { "node", "task", "status", "reason" }, "failed-at": [NODE...] } } }
  *
  * Errors: OM_E* with words in host_reason(), as everywhere in host/.
  */

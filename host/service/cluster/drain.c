@@ -11,7 +11,7 @@
  *        | a program has        v  | pause, --refresh, a ban of the place for a while
  *        | nowhere to go      blocked --- tried often enough ------------>   exit 1, still on standby, program whole where it was
  *        v                      |
- *     refused, nothing          | INT, TERM, --deadline, --abort
+ *     refused, nothing          | INT, TERM, --deadline, --abort, or somebody else has taken the node back
  *     changed: exit 7           v
  *                           standby off; moves that are under way end where they end     exit 3
  *
@@ -70,6 +70,12 @@ static int failed(const char *verb)
 {
 	host_error("cluster %s: %s", verb, host_reason());
 	return CLI_FAILED;
+}
+
+/* The cluster may be between two leaders, Pacemaker be started anew here, and an optmigd anywhere: none of them has an answer for a while, and a tool that asks fails. */
+static bool may_pass(int error)
+{
+	return error == OM_ECONNECTION || error == OM_EIO;
 }
 
 /* Looks again where a program is, and forgets what failed. */
@@ -235,15 +241,17 @@ static int let_settle(const struct options *options)
 	const uint64_t begin = host_monotonic_ns();
 
 	for (;;) {
-		json_t *snapshot, *program;
+		json_t *snapshot = NULL, *program;
 		const char *id;
 		bool going = false;
 		int error = cluster_read(&snapshot);
 
-		if (error)
-			return error;
 		json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
-			if (strcmp(cluster_text(program, "role"), "Migrating") == 0 || *cluster_text(program, "pending")) {
+			const char *pending = cluster_text(program, "pending");
+			/* A monitor that fails over and over stays pending; of what is blocked the cluster does nothing more about it. */
+			const bool through = !*pending || (cluster_true(program, "blocked") && strcmp(pending, "Monitoring") == 0);
+
+			if (strcmp(cluster_text(program, "role"), "Migrating") == 0 || !through) {
 				going = true;
 			} else if (cluster_true(program, "blocked") && (cluster_has(json_object_get(program, "nodes"), options->node) ||
 				   strcmp(cluster_text(program, "home"), options->node) == 0)) {
@@ -252,10 +260,10 @@ static int let_settle(const struct options *options)
 			}
 		}
 		json_decref(snapshot);
-		if (error)
-			return error;
-		if (!going)
+		if (!error && !going)
 			return 0;
+		if (error && (!may_pass(error) || seconds_since(begin) > SETTLE_S || signals > 1))
+			return error;
 		if (seconds_since(begin) > SETTLE_S || signals > 1)
 			return host_fail(OM_ETIMEDOUT, "something still moves or is blocked: optmig cluster moves");
 		usleep(1000 * CLUSTER_TICK_MS * 3);
@@ -285,38 +293,54 @@ static int finish(const struct options *options, json_t *rows, uint64_t begin, c
 	return status;
 }
 
-/* The deadline's action, by the administrator's order: what is still there is ended, and its memory with it. A move that is past its hand-over goes on. */
-static int order_stops(const struct options *options, json_t *rows)
+/*
+ * The deadline's action, by the administrator's order: what is still there is ended, and its memory with it. A move that is past its hand-over goes on.
+ * At each look, once for each program: a cluster between two leaders may not know for a moment that it is there.
+ */
+static int order_stops(const struct options *options, json_t *rows, const json_t *snapshot)
 {
-	json_t *snapshot, *program;
+	json_t *program;
 	const char *id;
-	int error = cluster_read(&snapshot);
 
-	json_object_foreach(error ? NULL : json_object_get(snapshot, "programs"), id, program) {
-		if (error || !cluster_has(json_object_get(program, "nodes"), options->node))
+	json_object_foreach(json_object_get(snapshot, "programs"), id, program) {
+		json_t *row;
+		int error;
+
+		if (!cluster_has(json_object_get(program, "nodes"), options->node))
+			continue;
+		row = row_of(rows, id);
+		if (json_object_get(row, "ordered"))
 			continue;
 		error = cluster_meta(id, "target-role", "Stopped");
 		if (!error && cluster_true(program, "blocked"))
 			error = refresh(id);
-		json_object_set_new(row_of(rows, id), "ordered", json_string("stop"));
-		say(options, row_of(rows, id), id, "stopped by order", "the deadline has passed");
+		if (error)
+			return error;
+		json_object_set_new(row, "ordered", json_string("stop"));
+		say(options, row, id, "stopped by order", "the deadline has passed");
 	}
-	if (!error)
-		json_decref(snapshot);
-	return error;
+	return 0;
+}
+
+/* The node was on standby and takes programs again: somebody else has ended this drain. A cluster that is not whole may know an older configuration, so it is not asked. */
+static bool taken_back(const struct options *options, const json_t *snapshot, bool *standby)
+{
+	const json_t *node = json_object_get(json_object_get(snapshot, "nodes"), options->node);
+
+	*standby = *standby || cluster_true(node, "standby");
+	return *standby && cluster_true(snapshot, "quorum") && strcmp(cluster_text(node, "state"), "online") == 0;
 }
 
 static int watch(const struct options *options, json_t *rows, uint64_t begin)
 {
 	uint64_t answered = begin;
-	bool ordered = false;
+	bool ordered = false, standby = false, ended = false;
 
 	for (;;) {
 		json_t *snapshot = NULL;
 		const char *there = NULL;
 		int stuck = 0, left, error = cluster_read(&snapshot);
 
-		/* The cluster may be between two leaders, and an optmigd be started anew: both may be without an answer for a while. */
 		left = error ? 1 : look(options, rows, begin, snapshot, &stuck);
 		if (left < 0)
 			error = left;
@@ -326,22 +350,22 @@ static int watch(const struct options *options, json_t *rows, uint64_t begin)
 			json_decref(snapshot);
 			return finish(options, rows, begin, "drained", CLI_OK);
 		}
+		if (!error && ordered)
+			error = order_stops(options, rows, snapshot);
+		if (snapshot)
+			ended = taken_back(options, snapshot, &standby);
+		json_decref(snapshot);
 		if (!error)
 			answered = host_monotonic_ns();
-		if (error && (error != OM_ECONNECTION || host_monotonic_ns() - answered > 1000000000ull * ANSWER_S)) {
-			json_decref(snapshot);
+		if (error && (!may_pass(error) || host_monotonic_ns() - answered > 1000000000ull * ANSWER_S))
 			return failed("drain");
-		}
-		json_decref(snapshot);
-		if (left && stuck == left && !options->keep_waiting && !ordered)
+		if (left && stuck == left && !options->keep_waiting && !ordered && !ended)
 			return finish(options, rows, begin, "blocked", CLI_FAILED);
-		if (!signals && options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns && options->at_deadline != AT_ABORT) {
+		if (!ended && !signals && options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns && options->at_deadline != AT_ABORT) {
 			if (options->at_deadline == AT_DETACH)
 				return finish(options, rows, begin, "detached", CLI_CANCELLED);
-			if (!ordered && order_stops(options, rows))
-				return failed("drain");
 			ordered = true;
-		} else if (signals || (options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns)) {
+		} else if (ended || signals || (options->deadline_ns && host_monotonic_ns() - begin > options->deadline_ns)) {
 			if (leave_standby(options))
 				return failed("drain");
 			return finish(options, rows, begin, "aborted", CLI_CANCELLED);
@@ -415,6 +439,38 @@ static bool complete(const json_t *plan)
 	return true;
 }
 
+/*
+ * A cluster that missed this node for a while has tried to begin its programs elsewhere. Their agents have refused it, since they live here, and a
+ * failed start keeps a program from that node for good. It says nothing of the node: it is forgotten, so that these are places again.
+ */
+static int forget_refused(const struct options *options, json_t **snapshot)
+{
+	json_t *program;
+	const char *id;
+	bool forgotten = false;
+	int error = 0;
+
+	json_object_foreach(json_object_get(*snapshot, "programs"), id, program) {
+		const json_t *places = json_object_get(program, "nodes"), *failed_at = json_object_get(program, "failed-at");
+
+		if (error || json_array_size(places) != 1 || !cluster_has(places, options->node) || cluster_true(program, "blocked") ||
+		    !json_array_size(failed_at) || cluster_has(failed_at, options->node))
+			continue;
+		error = cluster_cleanup(id);
+		forgotten = true;
+	}
+	if (!error && forgotten) {
+		json_t *now;
+
+		error = cluster_read(&now);
+		if (!error) {
+			json_decref(*snapshot);
+			*snapshot = now;
+		}
+	}
+	return error;
+}
+
 static int drain(const struct options *options)
 {
 	const uint64_t begin = host_monotonic_ns();
@@ -434,8 +490,11 @@ static int drain(const struct options *options)
 		json_decref(snapshot);
 		return CLI_FAILED;
 	}
+	if (!options->dry_run)
+		error = forget_refused(options, &snapshot);
 	from = json_pack("[s]", options->node);
-	error = cluster_plan(snapshot, from, &plan);
+	if (!error)
+		error = cluster_plan(snapshot, from, &plan);
 	json_decref(from);
 	if (error) {
 		json_decref(snapshot);
@@ -466,6 +525,11 @@ static int drain(const struct options *options)
 		error = cluster_property("migration-limit", options->parallel);
 	if (!error)
 		error = begin_drain(options, snapshot);
+	/* The leader may have gone with the answer, or before it: the same change again does no harm. */
+	for (const uint64_t asked = host_monotonic_ns(); may_pass(error) && !signals && seconds_since(asked) < ANSWER_S;) {
+		usleep(1000 * CLUSTER_TICK_MS * 3);
+		error = begin_drain(options, snapshot);
+	}
 	json_decref(snapshot);
 	if (error)
 		return failed("drain");

@@ -59,7 +59,7 @@ static long long number(const json_t *object, const char *name)
 }
 
 /* Why a node is no place for a program, in few words. */
-static void no_place(const json_t *node, const json_t *program, char *ret, size_t size)
+static void no_place(const json_t *node, const char *name, const json_t *program, char *ret, size_t size)
 {
 	const long long need = number(program, "memory"), used = number(node, "used") + number(node, "planned");
 	const json_t *capacity = json_object_get(node, "memory");
@@ -70,6 +70,8 @@ static void no_place(const json_t *node, const json_t *program, char *ret, size_
 		return;
 	else if (capacity && need > json_integer_value(capacity) - used)
 		snprintf(ret, size, "%lld MiB free%s, %lld needed", json_integer_value(capacity) - used, number(node, "planned") ? " after this plan's other moves" : "", need);
+	else if (cluster_has(json_object_get(program, "failed-at"), name))
+		snprintf(ret, size, "an operation has failed there (crm_resource --cleanup)");
 	else
 		snprintf(ret, size, "excluded by a rule");
 }
@@ -90,7 +92,7 @@ static json_t *reason_of(const json_t *snapshot, const json_t *from, const json_
 	json_object_foreach(nodes, name, node) {
 		if (cluster_has(from, name))
 			continue;
-		no_place(node, program, one, sizeof one);
+		no_place(node, name, program, one, sizeof one);
 		used += (size_t)snprintf(text + used, sizeof text - used, "%s%s: %s", used ? "; " : "", name, one);
 		if (used >= sizeof text)
 			break;

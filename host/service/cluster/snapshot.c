@@ -146,6 +146,10 @@ static void failure(xmlNode *from, json_t *programs)
 		return;
 	id[size - strlen(end)] = 0;
 	program = json_object_get(programs, id);
+	if (program && !json_object_get(program, "failed-at"))
+		json_object_set_new(program, "failed-at", json_array());
+	if (program)
+		json_array_append_new(json_object_get(program, "failed-at"), json_string(get(from, "node")));
 	if (program)
 		json_object_set_new(program, "failure", json_pack("{ss ss ss ss}", "node", get(from, "node"), "task", get(from, "task"),
 			"status", *get(from, "exitreason") ? "failed" : get(from, "status"), "reason", get(from, "exitreason")));
