@@ -1,6 +1,6 @@
 ; RUN: %pass="optmig<polls=0;inline=0>" < %s | FileCheck %s
 ; RUN: %pass="optmig<polls=0;beside=0>" < %s | FileCheck --check-prefix=APART %s
-; RUN: %pass="optmig<polls=0;widen=0>" < %s | FileCheck --check-prefix=NARROW %s
+; RUN: %pass="optmig<polls=0;widen=0;join=0>" < %s | FileCheck --check-prefix=NARROW %s
 ; RUN: %pass=optmig < %s | FileCheck --check-prefix=POLLS %s
 ; RUN: %pass="optmig<polls=0;inline=3;beside=0>" < %s | FileCheck --check-prefix=LINE %s
 ; SPDX-License-Identifier: Apache-2.0

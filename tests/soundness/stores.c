@@ -61,6 +61,31 @@ APART fused(unsigned char *p, int v)
 		i = (i + 1 + zero) % PAGES;
 	} while (i != 0);
 }
+/* Two ways that store, one look where they meet. */
+APART join(unsigned char *p, int v)
+{
+	unsigned i = 0;
+
+	do {
+		unsigned char *q = p + i * PAGE;
+
+		if (zero)
+			*(volatile char *)(q + 8) = 1;
+		else
+			*(volatile int *)q = v;
+		i = (i + 1 + zero) % PAGES;
+	} while (i != 0);
+}
+/* A poll stands between what is stored and a call that may lead back. */
+static void nothing(void) { }
+static void (*const volatile next)(void) = nothing;
+void entered(unsigned char *p, int v);
+__attribute__((noinline)) void entered(unsigned char *p, int v)
+{
+	*(volatile int *)p = v;
+	next();
+}
+APART entry(unsigned char *p, int v) { for (int i = 0; i < PAGES; i++) entered(p + i * PAGE, v); }
 __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char *p, int v)
 {
 	for (int i = 0; i < PAGES; i++)
@@ -69,7 +94,8 @@ __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char 
 
 static const struct { const char *name; void (*run)(unsigned char *, int); } classes[] = {
 	{ "store", plain }, { "atomic", atomic }, { "mem", mem }, { "asm", inline_asm }, { "intrinsic", intrinsic },
-	{ "span-end", span }, { "strip", strip }, { "head", head }, { "fused", fused }, { "masked", masked },
+	{ "span-end", span }, { "strip", strip }, { "head", head }, { "fused", fused }, { "join", join }, { "entry", entry },
+	{ "masked", masked },
 };
 
 static long now_ms(void)

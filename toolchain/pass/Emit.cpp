@@ -11,8 +11,8 @@
 //              mark's call is __optmig_markpollSIZE_REG, which goes on to the safepoint.
 // Outside innermost loops there is no cold block: je over ; call ... ; over:, one piece of assembly.
 //
-// A segment has one gate, where all its pointers are known, or none of its own if it ends in a poll: when a mark is made
-// inside its interval does not matter. The flag and cards are read and written with volatile accesses, so that the code generator neither
+// A segment has one gate, where all its pointers are known, or none of its own if it ends in a poll or its marks wait for a
+// look in another block (Joins.cpp): when a mark is made inside its interval does not matter. The flag and cards are read and written with volatile accesses, so that the code generator neither
 // merges nor moves them over a poll. Runtime functions are called from inline assembly with side effects that clobbers no register,
 // but r11 for marks: they preserve all others. Such a call may read and write all memory for whoever optimises IR, and the code
 // generator moves no store over it; it does not say "memory" besides, since functions that may look at floating-point exceptions

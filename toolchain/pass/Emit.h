@@ -16,7 +16,7 @@ struct HeadPoll;
 struct CardMark { llvm::Value *Address; llvm::Instruction *Before; }; // a mark of one card, before an instruction
 
 struct Statistics {
-	unsigned Functions = 0, NoPoll = 0, Stores = 0, Merged = 0, Available = 0, Marks = 0, Ranges = 0, Polls = 0, ShortLoops = 0, Strips = 0, Hoisted = 0, Gates = 0, Fused = 0, Unrolled = 0, Heads = 0;
+	unsigned Functions = 0, NoPoll = 0, Stores = 0, Merged = 0, Available = 0, Marks = 0, Ranges = 0, Polls = 0, ShortLoops = 0, Strips = 0, Hoisted = 0, Gates = 0, Fused = 0, Unrolled = 0, Heads = 0, Waiting = 0;
 };
 
 class Emitter {

@@ -134,12 +134,12 @@ void IntervalBuilder::flush(SmallVectorImpl<Item> &Segment, Facts &Known, SmallV
 	Segments++;
 }
 
-// The segment in front of a block's terminator; what the terminator itself writes comes behind a poll.
-void IntervalBuilder::finish(SmallVectorImpl<Item> &Segment, Facts &Known, SmallVectorImpl<Span> &Spans, bool Poll)
+// The segment in front of a poll, or of a block's terminator; what the terminator itself writes comes behind the poll.
+void IntervalBuilder::finish(SmallVectorImpl<Item> &Segment, Facts &Known, SmallVectorImpl<Span> &Spans, Instruction *Poll)
 {
 	size_t First = Spans.size();
 	flush(Segment, Known, Spans);
-	for (Span &S : drop_begin(Spans, First)) S.ToPoll = Poll;
+	for (Span &S : drop_begin(Spans, First)) S.Poll = Poll;
 	if (Poll) Known.clear();
 }
 
@@ -155,13 +155,26 @@ void IntervalBuilder::build(ArrayRef<StoreRequest> Requests, SmallVectorImpl<Spa
 	for (BasicBlock *Block : Order) {
 		Facts Known = factsAtEntry(*Block);
 		SmallVector<Item, 16> Segment;
+		BlockSegments &Info = Blocks[Block];
+		Info.Head = Info.Tail = Segments;
 		for (Instruction &I : *Block) {
 			bool Safepoint = mayReachSafepoint(I, NoPoll);
-			if (I.isTerminator()) finish(Segment, Known, Spans, PollsAtEnd.count(Block));
+			if (I.isTerminator()) Info.Tail = Segments;
+			if (I.isTerminator()) finish(Segment, Known, Spans, PollsAtEnd.lookup(Block));
+			if (PollsAtCalls.count(&I)) {
+				size_t Before = Spans.size();
+				finish(Segment, Known, Spans, &I);
+				if (O.drop & MarkEntry) Spans.truncate(Before);
+			}
+			if (Safepoint && !Info.First) {
+				Info.First = &I;
+				Info.FirstPolls = PollsAtCalls.count(&I);
+			}
 			if (Safepoint) flush(Segment, Known, Spans);
 			if (Safepoint && !(isa<InvokeInst>(I) && (O.drop & MarkInvoke))) Known.clear();
 			auto Found = ByInstruction.find(&I);
 			if (Found == ByInstruction.end()) continue;
+			Info.Writes |= I.isTerminator();
 			for (const StoreRequest *R : Found->second) {
 				Segment.push_back(itemOf(*R));
 				if (!O.merge && !Safepoint) flush(Segment, Known, Spans);

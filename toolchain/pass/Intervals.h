@@ -20,16 +20,28 @@ struct Span {
 	llvm::Instruction *At;
 	unsigned Interval;     // spans of one number are in one segment
 	llvm::Instruction *Gate = nullptr; // where a gate for the whole segment goes: behind its last store
-	bool ToPoll = false;   // of a segment that reaches the poll before its block's terminator
+	llvm::Instruction *Poll = nullptr; // the poll, before this, that the segment reaches
+};
+
+// Where polls stand that end an interval: before these instructions, by block; before a terminator, what only it asks for or it.
+using PollPlaces = llvm::DenseMap<const llvm::BasicBlock *, llvm::Instruction *>;
+
+// What Joins.cpp has to know of a block.
+struct BlockSegments {
+	llvm::Instruction *First = nullptr; // its first safepoint; what is not one ends with the block
+	bool FirstPolls = false;            // there is a poll before that call
+	bool Writes = false;                // its terminator does
+	unsigned Head = 0, Tail = 0;        // the intervals that begin with the block and end with it
 };
 
 class IntervalBuilder {
 public:
 	IntervalBuilder(llvm::Function &F, const Options &O, Statistics &Stats,
-		const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll, const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd,
-		const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtHead, const llvm::LoopInfo &LI)
-		: F(F), DL(F.getDataLayout()), O(O), Stats(Stats), NoPoll(NoPoll), PollsAtEnd(PollsAtEnd), PollsAtHead(PollsAtHead), LI(LI) {}
+		const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll, const PollPlaces &PollsAtEnd,
+		const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtHead, const llvm::SmallPtrSetImpl<const llvm::Instruction *> &PollsAtCalls, const llvm::LoopInfo &LI)
+		: F(F), DL(F.getDataLayout()), O(O), Stats(Stats), NoPoll(NoPoll), PollsAtEnd(PollsAtEnd), PollsAtHead(PollsAtHead), PollsAtCalls(PollsAtCalls), LI(LI) {}
 	void build(llvm::ArrayRef<StoreRequest> Requests, llvm::SmallVectorImpl<Span> &Spans);
+	llvm::DenseMap<const llvm::BasicBlock *, BlockSegments> Blocks; // filled by build()
 
 private:
 	// A fact: since the last safepoint, on every path, these bytes of Base have been marked.
@@ -46,7 +58,7 @@ private:
 	const llvm::Loop *quietLoop(const llvm::BasicBlock &Header) const;
 	Item itemOf(const StoreRequest &Request) const;
 	void flush(llvm::SmallVectorImpl<Item> &Segment, Facts &Known, llvm::SmallVectorImpl<Span> &Spans);
-	void finish(llvm::SmallVectorImpl<Item> &Segment, Facts &Known, llvm::SmallVectorImpl<Span> &Spans, bool Poll);
+	void finish(llvm::SmallVectorImpl<Item> &Segment, Facts &Known, llvm::SmallVectorImpl<Span> &Spans, llvm::Instruction *Poll);
 	void mergeBase(llvm::MutableArrayRef<Item> Items, Facts &Known, llvm::SmallVectorImpl<Span> &Spans);
 	static bool covered(const Facts &Known, llvm::Value *Base, int64_t Low, int64_t High);
 
@@ -55,11 +67,13 @@ private:
 	const Options &O;
 	Statistics &Stats;
 	const llvm::SmallPtrSetImpl<const llvm::Function *> &NoPoll;
-	const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtEnd, &PollsAtHead;
+	const PollPlaces &PollsAtEnd;
+	const llvm::SmallPtrSetImpl<const llvm::BasicBlock *> &PollsAtHead;
+	const llvm::SmallPtrSetImpl<const llvm::Instruction *> &PollsAtCalls; // before them
 	const llvm::LoopInfo &LI;
 	llvm::DenseMap<const llvm::BasicBlock *, Facts> AtEnd;
 	llvm::DenseMap<const llvm::Value *, Hull> Hulls;
-	unsigned Segments = 0;
+	unsigned Segments = 1;
 };
 
 } // namespace optmig

@@ -25,6 +25,7 @@ const BoolOption BoolOptions[] = {
 	{"gate", &Options::gate},
 	{"sink", &Options::sink},
 	{"fuse", &Options::fuse},
+	{"join", &Options::join},
 	{"calls", &Options::calls},
 	{"widen", &Options::widen},
 	{"statistics", &Options::statistics},

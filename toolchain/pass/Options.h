@@ -31,6 +31,8 @@ enum MarkClass : unsigned {
 	MarkCoroutine = 1u << 14,   // before a coroutine's tail call
 	MarkNoReturn = 1u << 15,    // before a call that does not return
 	MarkTerminator = 1u << 16,  // by a terminator itself
+	MarkJoin = 1u << 17,        // that wait for a look further on
+	MarkEntry = 1u << 18,       // at a poll for recursion, of what was stored before it
 };
 
 struct Options {
@@ -48,6 +50,7 @@ struct Options {
 	bool gate = true;         // marks are skipped while nobody wants them
 	bool sink = true;         // one gate for a segment, where the last of its pointers is known
 	bool fuse = true;         // one look for a poll and the marks of the segment before it
+	bool join = true;         // marks wait for a look that every way on passes
 	bool calls = true;        // marks behind a gate are calls: less code
 	bool widen = true;        // a mark covers what other blocks store through its pointer
 	bool statistics = false;

@@ -6,12 +6,14 @@
 //   Options    the option table                    Stores     what is written, construct by construct
 //   AsmText    what inline assembly can write      Intervals  safepoint intervals, merging
 //   Polls      where polls go                      Strips     loops cut into strips; marks before loops
-//   Unroll     several iterations between two polls   Emit       the code
+//   Unroll     several iterations between two polls   Joins      marks that wait for a look further on
+//   Emit       the code
 //
 // Running it twice does nothing: the module carries a flag.
 #include "Emit.h"
 #include "Intervals.h"
 #include "AsmText.h"
+#include "Joins.h"
 #include "Polls.h"
 #include "Strips.h"
 #include "Stores.h"
@@ -69,19 +71,19 @@ public:
 		callWeakByTable(M);
 		checkModuleAsm(M);
 		FunctionSet NoPoll = inferNoPoll(Functions, FAM, O);
-		FunctionSet EntryPolls = findEntryPolls(Functions, NoPoll, O);
+		EntryPolls Entry = findEntryPolls(Functions, NoPoll, O);
 		ArgumentSet OnStack = O.stackArguments ? inferStackArguments(M, Functions) : ArgumentSet();
 		Stats.Functions = Functions.size();
 		Stats.NoPoll = NoPoll.size();
 		Emitter Emit(M, O, Stats);
-		for (Function *F : Functions) instrument(*F, FAM, Emit, Stats, NoPoll, EntryPolls.count(F), OnStack, Marked.count(F));
+		for (Function *F : Functions) instrument(*F, FAM, Emit, Stats, NoPoll, Entry, OnStack, Marked.count(F));
 		if (O.marks) Emit.stamp(); // an object without marks is as good as one that has not been here
 		if (O.statistics) print(M, Stats);
 		return PreservedAnalyses::none();
 	}
 
 private:
-	void instrument(Function &F, FunctionAnalysisManager &FAM, Emitter &Emit, Statistics &Stats, const FunctionSet &NoPoll, bool EntryPoll,
+	void instrument(Function &F, FunctionAnalysisManager &FAM, Emitter &Emit, Statistics &Stats, const FunctionSet &NoPoll, const EntryPolls &Entry,
 		const ArgumentSet &OnStack, bool IsMarked)
 	{
 		// Analyse everything first: emission splits blocks.
@@ -98,22 +100,32 @@ private:
 		copy_if(Requests, std::back_inserter(Single), [&](const StoreRequest &R) { return !Strips.Covered.count(R.At); });
 		SmallSetVector<BasicBlock *, 16> PollBlocks;
 		findPollBlocks(F, FAM, O, Strips.Strips, PollBlocks, Stats.ShortLoops);
-		DenseMap<const BasicBlock *, Instruction *> Condition;
+		SmallPtrSet<const Instruction *, 4> AtCalls;
+		SmallVector<Instruction *, 4> EntryPlaces;
+		if (Entry.Functions.count(&F)) EntryPlaces = entryPollPlaces(F, FAM, Entry, NoPoll);
+		for (Instruction *Place : EntryPlaces) {
+			if (Place->isTerminator()) PollBlocks.insert(Place->getParent());
+			else AtCalls.insert(Place);
+		}
+		PollPlaces Condition, Polls;
 		for (BasicBlock &Block : F) Condition[&Block] = sinkCondition(Block);
+		for (BasicBlock *Block : PollBlocks) Polls[Block] = Condition[Block];
 		SmallVector<Span, 32> Spans;
-		BlockSet Polls(PollBlocks.begin(), PollBlocks.end()), HeadPolls;
+		BlockSet HeadPolls;
 		for (const HeadPoll &Head : Strips.Heads) HeadPolls.insert(Head.Header);
-		IntervalBuilder(F, O, Stats, NoPoll, Polls, HeadPolls, FAM.getResult<LoopAnalysis>(F)).build(Single, Spans);
+		IntervalBuilder Intervals(F, O, Stats, NoPoll, Polls, HeadPolls, AtCalls, FAM.getResult<LoopAnalysis>(F));
+		Intervals.build(Single, Spans);
+		if (O.marks && O.gate && O.sink && O.fuse && O.merge && O.join) joinGates(F, FAM, O, Intervals.Blocks, Condition, Polls, HeadPolls, Spans, Stats);
 		SmallVector<Instruction *, 16> PollPoints;
 		for (BasicBlock *Block : PollBlocks) PollPoints.push_back(Condition[Block]);
+		copy_if(EntryPlaces, std::back_inserter(PollPoints), [&](const Instruction *Place) { return AtCalls.count(Place); });
 		Emit.enter(FAM.getResult<LoopAnalysis>(F), Spans, PollPoints);
 		DenseMap<const Instruction *, SmallVector<Span, 4>> AtPoll;
-		if (O.marks && O.gate && O.fuse) takeFused(Spans, Condition, AtPoll);
+		if (O.marks && O.gate && O.fuse) takeFused(Spans, AtPoll);
 
 		// Polls before marks: what is marked before a terminator is in the interval behind it.
 		for (const HeadPoll &Head : Strips.Heads) Emit.poll(Head);
 		for (Instruction *Point : PollPoints) Emit.poll(Point, AtPoll.lookup(Point));
-		if (EntryPoll) Emit.poll(firstAfterAllocas(F));
 		if (O.marks) {
 			if (!(O.drop & MarkStrip)) Emit.cards(Strips.Marks);
 			Emit.spans(Spans);
@@ -143,12 +155,11 @@ private:
 	}
 
 	// Spans of segments that end in a poll, by the poll's place.
-	static void takeFused(SmallVectorImpl<Span> &Spans, const DenseMap<const BasicBlock *, Instruction *> &Condition,
-		DenseMap<const Instruction *, SmallVector<Span, 4>> &AtPoll)
+	static void takeFused(SmallVectorImpl<Span> &Spans, DenseMap<const Instruction *, SmallVector<Span, 4>> &AtPoll)
 	{
 		for (const Span &S : Spans)
-			if (S.ToPoll) AtPoll[Condition.lookup(S.At->getParent())].push_back(S);
-		erase_if(Spans, [](const Span &S) { return S.ToPoll; });
+			if (S.Poll) AtPoll[S.Poll].push_back(S);
+		erase_if(Spans, [](const Span &S) { return S.Poll != nullptr; });
 	}
 
 	// A look at the flag overwrites the processor's condition codes: what only the terminator asks for is computed behind it.
@@ -170,13 +181,6 @@ private:
 		return End;
 	}
 
-	static Instruction *firstAfterAllocas(Function &F)
-	{
-		Instruction *I = &*F.getEntryBlock().getFirstInsertionPt();
-		while (isa<AllocaInst>(I)) I = I->getNextNode();
-		return I;
-	}
-
 	// File-scope assembly carries whole functions. It may call, but not write except to the stack.
 	static void checkModuleAsm(Module &M)
 	{
@@ -191,7 +195,7 @@ private:
 		errs() << "optmig: " << M.getName() << ": functions " << S.Functions << " without poll " << S.NoPoll << " stores " << S.Stores
 			<< " merged " << S.Merged << " available " << S.Available << " marks " << S.Marks << " ranges " << S.Ranges << " polls "
 			<< S.Polls << " short loops " << S.ShortLoops << " strips " << S.Strips << " hoisted " << S.Hoisted << " gates " << S.Gates
-			<< " fused " << S.Fused << " unrolled " << S.Unrolled << " at heads " << S.Heads << "\n";
+			<< " fused " << S.Fused << " unrolled " << S.Unrolled << " at heads " << S.Heads << " waiting " << S.Waiting << "\n";
 	}
 
 	Options O;

@@ -3,12 +3,16 @@
 //
 // A thread must reach a poll soon whatever it does, so every cycle of control flow carries one: each back-edge (found
 // by depth-first search, so irreducible loops and computed gotos count too), and every cycle of the call graph an entry
-// poll. Innermost loops of a small constant number of iterations are short and go without.
+// poll. That stands not at the entry but before the calls that may lead back, or further up: who comes back has passed it. Innermost loops of a
+// small constant number of iterations are short and go without.
 #include "Polls.h"
 #include "Stores.h"
+#include "llvm/ADT/DepthFirstIterator.h"
+#include "llvm/Analysis/BlockFrequencyInfo.h"
 #include "llvm/Analysis/CFG.h"
 #include "llvm/Analysis/LoopInfo.h"
 #include "llvm/Analysis/ScalarEvolution.h"
+#include "llvm/IR/Dominators.h"
 #include "llvm/ADT/StringSet.h"
 #include <map>
 
@@ -102,25 +106,34 @@ public:
 					if (mayReachSafepoint(I, NoPoll)) edge(*F, cast<CallBase>(I));
 	}
 
-	FunctionSet polls(ArrayRef<Function *> Functions)
+	EntryPolls polls(ArrayRef<Function *> Functions)
 	{
-		FunctionSet Found;
-		for (bool Changed = true; Changed;) {
-			Changed = false;
-			for (const Function *F : Functions)
-				if (!Outside.count(F) && any_of(Callees[F], [&](const Function *To) { return Outside.count(To); })) {
-					Outside.insert(F);
-					Changed = true;
-				}
-		}
+		FunctionSet Found, Closing;
+		addCallers(Functions, Outside);
 		for (const Function *F : Functions) {
 			if (Outside.count(F) && (!F->hasLocalLinkage() || F->hasAddressTaken())) Found.insert(F);
-			if (!State.count(F)) search(F, Found);
+			if (!State.count(F)) search(F, Closing);
 		}
-		return Found;
+		Found.insert(Closing.begin(), Closing.end());
+		addCallers(Functions, Closing);
+		Closing.insert(Outside.begin(), Outside.end());
+		return {std::move(Found), std::move(Known), std::move(Closing), Closed};
 	}
 
 private:
+	// Whoever calls one of a set belongs to it.
+	void addCallers(ArrayRef<Function *> Functions, FunctionSet &Set)
+	{
+		for (bool Changed = true; Changed;) {
+			Changed = false;
+			for (const Function *F : Functions)
+				if (!Set.count(F) && any_of(Callees[F], [&](const Function *To) { return Set.count(To); })) {
+					Set.insert(F);
+					Changed = true;
+				}
+		}
+	}
+
 	void edge(const Function &F, const CallBase &Call)
 	{
 		const Function *To = Call.isInlineAsm() ? nullptr : Call.getCalledFunction();
@@ -157,12 +170,81 @@ private:
 
 } // namespace
 
-FunctionSet optmig::findEntryPolls(ArrayRef<Function *> Functions, const FunctionSet &NoPoll, const Options &O)
+EntryPolls optmig::findEntryPolls(ArrayRef<Function *> Functions, const FunctionSet &NoPoll, const Options &O)
 {
-	if (!O.polls) return FunctionSet();
+	if (!O.polls) return EntryPolls();
 	if (O.entryPolls) return CallGraph(Functions, NoPoll, O.closed).polls(Functions);
-	FunctionSet All;
+	EntryPolls All;
+	All.AtEntry = true;
 	for (const Function *F : Functions)
-		if (mayPoll(*F, NoPoll)) All.insert(F);
+		if (mayPoll(*F, NoPoll)) All.Functions.insert(F);
 	return All;
+}
+
+// As CallGraph::edge() sees it.
+bool EntryPolls::leadsBack(const Instruction &I, const FunctionSet &NoPoll) const
+{
+	if (!mayReachSafepoint(I, NoPoll)) return false;
+	auto &Call = cast<CallBase>(I);
+	const Function *To = Call.isInlineAsm() ? nullptr : Call.getCalledFunction();
+	if (Closed && !Known.count(To)) return false;
+	if (!To || To->isInterposable()) return true;
+	return Known.count(To) ? Leading.count(To) : !callsNobodyBack(To->getName());
+}
+
+namespace {
+
+// Chooses places by the dominator tree, leaves first: a block's own, or those that have been found for the blocks below it.
+class Placer {
+public:
+	Placer(Function &F, FunctionAnalysisManager &FAM, const EntryPolls &Entry, const FunctionSet &NoPoll)
+		: DT(FAM.getResult<DominatorTreeAnalysis>(F)), BFI(FAM.getResult<BlockFrequencyAnalysis>(F)), Entry(Entry), NoPoll(NoPoll) {}
+
+	SmallVector<Instruction *, 4> places()
+	{
+		SmallVector<const DomTreeNode *, 32> Order(depth_first(DT.getRootNode()));
+		for (const DomTreeNode *N : reverse(Order)) choose(*N);
+		return std::move(Best[DT.getRootNode()].Places);
+	}
+
+private:
+	static constexpr size_t PlacesMax = 4;
+	static constexpr double WorthWhile = 0.7; // how often several places may be passed, for one
+	struct Choice { SmallVector<Instruction *, 4> Places; double Often = 0; };
+
+	void choose(const DomTreeNode &N)
+	{
+		BasicBlock *Block = N.getBlock();
+		Choice &C = Best[&N];
+		auto Call = find_if(*Block, [&](const Instruction &I) { return Entry.leadsBack(I, NoPoll); });
+		const double Often = (double)BFI.getBlockFreq(Block).getFrequency();
+		if (Call != Block->end()) {
+			C = {{&*Call}, Often};
+			return;
+		}
+		for (const DomTreeNode *Below : N) {
+			Choice &Old = Best[Below];
+			append_range(C.Places, Old.Places);
+			C.Often += Old.Often;
+			Best.erase(Below);
+		}
+		if (C.Places.empty()) return;
+		if (C.Places.size() > PlacesMax || C.Often > Often * (C.Places.size() > 1 ? WorthWhile : 1)) C = {{Block->getTerminator()}, Often};
+	}
+
+	DominatorTree &DT;
+	BlockFrequencyInfo &BFI;
+	const EntryPolls &Entry;
+	const FunctionSet &NoPoll;
+	std::map<const DomTreeNode *, Choice> Best;
+};
+
+} // namespace
+
+SmallVector<Instruction *, 4> optmig::entryPollPlaces(Function &F, FunctionAnalysisManager &FAM, const EntryPolls &Entry, const FunctionSet &NoPoll)
+{
+	if (!Entry.AtEntry) return Placer(F, FAM, Entry, NoPoll).places();
+	Instruction *Start = &*F.getEntryBlock().getFirstInsertionPt();
+	while (isa<AllocaInst>(Start)) Start = Start->getNextNode();
+	return {Start};
 }

@@ -64,6 +64,23 @@ APART fused(unsigned char *p)
 	OPTMIG_SAFEPOINT(); /* the marks above are of another interval */
 	for (struct node *n = (struct node *)p; n; n = n->next) n->value = 6;
 }
+/* Two ways that store, one look where they meet; how far the loop goes is not known. */
+static const volatile unsigned zero;
+APART join(unsigned char *p)
+{
+	unsigned i = 0;
+	do {
+		unsigned char *q = p + i * PAGE;
+		if (zero) *(volatile char *)(q + 8) = 1; else *(volatile int *)q = 8;
+		i = (i + 1 + zero) % PAGES;
+	} while (i != 0);
+}
+/* A poll stands between what is stored and a call that may lead back. */
+static void nothing(void) { }
+static void (*const volatile next)(void) = nothing;
+void entered(unsigned char *p);
+__attribute__((noinline)) void entered(unsigned char *p) { *(volatile int *)p = 9; next(); }
+APART entry(unsigned char *p) { for (int i = 0; i < PAGES; i++) entered(p + i * PAGE); }
 __attribute__((target("avx512f,avx512bw,avx512vl"))) APART masked(unsigned char *p)
 {
 	for (int i = 0; i < PAGES; i++) _mm512_mask_storeu_epi32(p + i * PAGE, (__mmask16)(0x5555 << (i & 1)), _mm512_set1_epi32(i));
@@ -84,6 +101,8 @@ int main(int argc, char **argv)
 	RUN("head", head(p))
 	RUN("indexed", indexed(p))
 	RUN("fused", fused(p))
+	RUN("join", join(p))
+	RUN("entry", entry(p))
 	/* The virtual CPU never says that it has AVX-512: the caller has looked at the real one. */
 	if (strcmp(class, "masked") == 0) { RUN("masked", masked(p)) }
 	return 0;

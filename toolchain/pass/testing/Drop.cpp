@@ -18,6 +18,7 @@ const DropClass DropClasses[] = {
 	{"head", MarkHead}, {"fused", MarkFused}, {"invoke", MarkInvoke},
 	{"landingpad", MarkLandingPad}, {"cleanup", MarkCleanup}, {"guard", MarkGuard}, {"coroutine", MarkCoroutine},
 	{"noreturn", MarkNoReturn}, {"terminator", MarkTerminator},
+	{"join", MarkJoin}, {"entry", MarkEntry},
 };
 
 // The call of a function of that name which stands before every way to the instruction.
