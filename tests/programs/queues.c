@@ -48,6 +48,7 @@ static struct timespec in_ms(long ms)
 }
 
 static int running;             /* thread that is about to wait */
+static char said[300];          /* by it, when it has waited */
 
 static void *in_thread(void *(*function)(void *), void *argument, pthread_t *ret)
 {
@@ -57,6 +58,21 @@ static void *in_thread(void *(*function)(void *), void *argument, pthread_t *ret
 	pause_ms(100);          /* and waits, very likely */
 	__atomic_store_n(&running, 0, __ATOMIC_SEQ_CST);
 	return NULL;
+}
+
+static int ended;               /* it has */
+
+/* A signal that comes before it waits does not interrupt it. */
+static void interrupt(pthread_t t)
+{
+	for (__atomic_store_n(&ended, 0, __ATOMIC_SEQ_CST); !__atomic_load_n(&ended, __ATOMIC_SEQ_CST); pause_ms(20))
+		pthread_kill(t, SIGUSR1);
+}
+
+static void joined(pthread_t t)
+{
+	pthread_join(t, NULL);
+	printf("%s\n", said);
 }
 
 /* ---- POSIX ------------------------------------------------------------------------------------------------------------------------ */
@@ -167,10 +183,12 @@ static void *receiver(void *argument)
 {
 	mqd_t *q = argument;
 	char buffer[200] = "";
+	const char *result;
 
 	__atomic_store_n(&running, 1, __ATOMIC_SEQ_CST);
-	printf("waited and got %s", name(mq_receive(*q, buffer, sizeof buffer, NULL)));
-	printf(" %s\n", buffer);
+	result = name(mq_receive(*q, buffer, sizeof buffer, NULL));
+
+	snprintf(said, sizeof said, "waited and got %s %s", result, buffer);
 	return NULL;
 }
 
@@ -179,7 +197,7 @@ static void *sender(void *argument)
 	mqd_t *q = argument;
 
 	__atomic_store_n(&running, 1, __ATOMIC_SEQ_CST);
-	printf("waited and sent %s\n", name(mq_send(*q, "last", 4, 1)));
+	snprintf(said, sizeof said, "waited and sent %s", name(mq_send(*q, "last", 4, 1)));
 	return NULL;
 }
 
@@ -194,7 +212,8 @@ static void *interrupted(void *argument)
 	char buffer[200];
 
 	__atomic_store_n(&running, 1, __ATOMIC_SEQ_CST);
-	printf("interrupted: %s\n", name(mq_receive(*q, buffer, sizeof buffer, NULL)));
+	snprintf(said, sizeof said, "interrupted: %s", name(mq_receive(*q, buffer, sizeof buffer, NULL)));
+	__atomic_store_n(&ended, 1, __ATOMIC_SEQ_CST);
 	return NULL;
 }
 
@@ -213,27 +232,27 @@ static void waiting(void)
 	printf(" %s\n", name(mq_timedreceive(queue, buffer, sizeof buffer, NULL, &never)));
 	in_thread(receiver, &queue, &t);
 	printf("%s\n", name(mq_send(queue, "at last", 7, 0)));
-	pthread_join(t, NULL);
+	joined(t);
 	for (int i = 0; i < 4; i++)
 		mq_send(queue, "four", 4, 0);
 	soon = in_ms(50);
 	printf("full: %s\n", name(mq_timedsend(queue, "five", 4, 0, &soon)));
 	in_thread(sender, &queue, &t);
 	take(queue);
-	pthread_join(t, NULL);
+	joined(t);
 	for (int i = 0; i < 4; i++)
 		take(queue);
 	sigaction(SIGUSR1, &action, NULL);
 	in_thread(interrupted, &queue, &t);
-	pthread_kill(t, SIGUSR1);
-	pthread_join(t, NULL);
+	interrupt(t);
+	joined(t);
 	action.sa_flags = SA_RESTART;
 	sigaction(SIGUSR1, &action, NULL);
 	in_thread(receiver, &queue, &t);
 	pthread_kill(t, SIGUSR1);
 	pause_ms(50);
 	mq_send(queue, "after a signal", 14, 0);
-	pthread_join(t, NULL);
+	joined(t);
 }
 
 static void edges(void)
@@ -293,8 +312,9 @@ static void telling(void)
 	take(queue);
 	take(queue);
 	in_thread(receiver, &queue, &t);
+	pause_ms(200);
 	mq_send(queue, "for who waits", 13, 0);
-	pthread_join(t, NULL);
+	joined(t);
 	printf("nobody else is told: %s\n", name(sigtimedwait(&set, &info, &second)));
 	mq_close(dup(queue));   /* the registration goes with the first of the numbers */
 	printf("and again: %s", name(mq_notify(queue, &event)));
@@ -418,8 +438,8 @@ static void *wait_type(void *argument)
 
 	__atomic_store_n(&running, 1, __ATOMIC_SEQ_CST);
 	n = msgrcv(id, &m, 100, (long)(intptr_t)argument, 0);
-	printf("waited for %ld: %s", (long)(intptr_t)argument, name(n));
-	printf(" %.*s\n", n > 0 ? (int)n : 0, m.text);
+	snprintf(said, sizeof said, "waited for %ld: %s %.*s", (long)(intptr_t)argument, name(n), n > 0 ? (int)n : 0, m.text);
+	__atomic_store_n(&ended, 1, __ATOMIC_SEQ_CST);
 	return NULL;
 }
 
@@ -429,7 +449,7 @@ static void *wait_room(void *argument)
 
 	(void)argument;
 	__atomic_store_n(&running, 1, __ATOMIC_SEQ_CST);
-	printf("waited for room: %s\n", name(msgsnd(id, &m, 8000, 0)));
+	snprintf(said, sizeof said, "waited for room: %s", name(msgsnd(id, &m, 8000, 0)));
 	return NULL;
 }
 
@@ -480,7 +500,7 @@ static void system_v(void)
 	put(1, "not this");
 	put(3, "this");
 	printf("\n");
-	pthread_join(t, NULL);
+	joined(t);
 	get(0, 0);
 	m.type = 1;
 	printf("filled: %s", name(msgsnd(id, &m, 8192, 0)));
@@ -488,13 +508,13 @@ static void system_v(void)
 	printf(" %s\n", name(msgsnd(id, &m, 1, IPC_NOWAIT)));
 	in_thread(wait_room, NULL, &t);
 	printf("made %zd\n", msgrcv(id, &m, 9000, 1, 0));
-	pthread_join(t, NULL);
+	joined(t);
 	while (msgrcv(id, &m, 9000, 0, IPC_NOWAIT) >= 0)
 		;
 	sigaction(SIGUSR1, &action, NULL);
 	in_thread(wait_type, (void *)1, &t);
-	pthread_kill(t, SIGUSR1);       /* never begun anew */
-	pthread_join(t, NULL);
+	interrupt(t);                   /* never begun anew */
+	joined(t);
 	msgctl(id, IPC_STAT, &ds);
 	ds.msg_qbytes = 100;
 	ds.msg_perm.mode = 0600;
@@ -503,7 +523,7 @@ static void system_v(void)
 	say_ids();
 	in_thread(wait_type, (void *)1, &t);
 	printf("removed: %s\n", name(msgctl(id, IPC_RMID, NULL)));
-	pthread_join(t, NULL);
+	joined(t);
 	printf("gone: %s", name(msgctl(id, IPC_STAT, &ds)));
 	first = id;
 	id = msgget(IPC_PRIVATE, 0600);
