@@ -55,7 +55,7 @@ $(B)/tests/programs/%.verify: tests/programs/%.c $(TOOLCHAIN) $(SYSROOT_VERIFY)/
 $(B)/tests/programs/%.native: tests/programs/%.c | deps
 	@mkdir -p $(@D)
 	$(CLANG) -O2 -std=gnu17 $< -lpthread -o $@
-RT_PROGRAMS_NATIVE := proc calls mapped sigqueue clocks signalfd sysv newer shared
+RT_PROGRAMS_NATIVE := proc calls mapped sigqueue clocks signalfd sysv newer shared queues
 $(foreach p,$(RT_PROGRAMS_NATIVE),$(eval $(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test: $(B)/tests/programs/$(p).native))
 TESTS += tests/integration/kept $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p).test $(B)/tests/programs/$(p).verify.test)
 .SECONDARY: $(foreach p,$(RT_PROGRAMS),$(B)/tests/programs/$(p) $(B)/tests/programs/$(p).verify)
@@ -77,6 +77,12 @@ $(B)/san/tests/unit/test_watch: $(call objs,san,tests/unit/rt/test_watch.c trust
 	@mkdir -p $(@D)
 	$(CLANG) $(CFLAGS_san) $^ -lcmocka -o $@
 TESTS += $(B)/san/tests/unit/test_watch
+
+# Rows of messages with pretended objects.
+$(B)/san/tests/unit/test_messages: $(call objs,san,tests/unit/rt/test_messages.c trusted/rt/messages.c)
+	@mkdir -p $(@D)
+	$(CLANG) $(CFLAGS_san) $^ -lcmocka -o $@
+TESTS += $(B)/san/tests/unit/test_messages
 
 # The owner's grants with a pretended runtime: of what they do not call nothing is linked.
 $(B)/san/tests/unit/rt/test_owner.o: CFLAGS_san += -ffunction-sections -Iabi -Icore -Itrusted

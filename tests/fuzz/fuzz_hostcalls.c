@@ -45,6 +45,7 @@ static const struct { uint16_t nr; const char *shape; } shapes[] = {
 	{ SYS_getgroups, "kg" }, { SYS_clock_gettime, "vg" }, { SYS_close_range, "vv0" }, { SYS_dup2, "ff" }, { SYS_dup3, "ffV" },
 	{ SYS_sendfile, "ffgV" }, { SYS_copy_file_range, "fgfgVv" }, { SYS_chdir, "p" }, { SYS_rename, "pp" }, { SYS_unlink, "p" },
 	{ SYS_lseek, "fVv" }, { SYS_listen, "fv" }, { SYS_epoll_create1, "0" }, { SYS_eventfd2, "vV" }, { SYS_signalfd4, "fg8V" },
+	{ SYS_mq_open, "pVvg" }, { SYS_mq_timedsend, "fbnvt" }, { SYS_mq_timedreceive, "fbngt" }, { SYS_mq_getsetattr, "fgg" }, { SYS_mq_notify, "fg" },
 };
 
 static struct call {

@@ -184,7 +184,7 @@ static long futex_requeue(uint64_t from, uint32_t wake, uint32_t move, uint64_t 
 	return woken + moved;
 }
 
-static long set_deadline(struct rt_thread *t, uint64_t timeout, bool relative, bool realtime)
+long rt_deadline(struct rt_thread *t, uint64_t timeout, bool relative, bool realtime)
 {
 	int64_t ns, now = rt_monotonic_ns();
 	long r;
@@ -377,7 +377,7 @@ static long sys_futex(struct rt_thread *t)
 	switch (operation) {
 	case FUTEX_WAIT:
 	case FUTEX_WAIT_BITSET:
-		r = set_deadline(t, (uint64_t)t->arg[3], operation == FUTEX_WAIT, t->arg[1] & FUTEX_CLOCK_REALTIME);
+		r = rt_deadline(t, (uint64_t)t->arg[3], operation == FUTEX_WAIT, t->arg[1] & FUTEX_CLOCK_REALTIME);
 		return r < 0 ? r : futex_wait(t, address, (uint32_t)t->arg[2], operation == FUTEX_WAIT ? ~0u : value3);
 	case FUTEX_WAKE:
 		return rt_futex_wake(address, wake_count(t->arg[2]), ~0u);
@@ -393,7 +393,7 @@ static long sys_futex(struct rt_thread *t)
 		return futex_requeue(address, wake_count(t->arg[2]), wake_count(t->arg[3]), second);
 	case FUTEX_LOCK_PI:
 	case FUTEX_LOCK_PI2:
-		r = set_deadline(t, (uint64_t)t->arg[3], false, operation == FUTEX_LOCK_PI || t->arg[1] & FUTEX_CLOCK_REALTIME);
+		r = rt_deadline(t, (uint64_t)t->arg[3], false, operation == FUTEX_LOCK_PI || t->arg[1] & FUTEX_CLOCK_REALTIME);
 		return r < 0 ? r : lock_pi(t, address);
 	case FUTEX_TRYLOCK_PI:
 		r = take_free(t, address, &seen);

@@ -178,6 +178,8 @@ static inline bool rt_stop_requested(void) { return (__optmig_attention & RT_POL
 /* ---- futex.c ---------------------------------------------------------------------------------------------------- */
 /* Wakes up to `count` waiters at an application address that wait for one of `bits`. Return: how many. */
 long rt_futex_wake(uint64_t address, uint32_t count, uint32_t bits);
+/* Sets the call's deadline from a timespec of the program's, once; 0: none. @relative, or by the clock of @realtime, or the monotonic one. */
+long rt_deadline(struct rt_thread *t, uint64_t timeout, bool relative, bool realtime);
 
 /* ---- time.c, timer.c --------------------------------------------------------------------------------------------- */
 /* @clock: address of the host's struct om_clock. Trust: the host's word; never read but through the door. */

@@ -15,7 +15,7 @@
 #define ROOM_MIN     16u               /* pages */
 
 struct object {
-	uint32_t refs, mappings, writable;     /* writable: mappings for writing */
+	uint32_t refs, mappings, writable;     /* writable: mappings for writing, or 1: it is never mapped */
 	uint64_t number, size;
 	uint64_t first, count;                 /* pages; first 0: none yet */
 };
@@ -77,7 +77,7 @@ static long move(struct object *o, uint64_t count)
 {
 	struct object next = *o;
 	uint8_t piece[1024];
-	uint64_t address = rt_mem_map(count << 12, RT_PAGE_R);
+	uint64_t address = rt_mem_map(count << 12, protection(o));
 	long r = address ? 0 : -ENOMEM;
 
 	if (r)
@@ -180,7 +180,7 @@ static void unmap(struct mapping *m)
 
 /* ---- for others ------------------------------------------------------------------------------------------------------------- */
 
-uint32_t rt_object_new(void)
+static uint32_t create(uint32_t writable)
 {
 	uint32_t place = 0;
 
@@ -188,13 +188,16 @@ uint32_t rt_object_new(void)
 	while (place < object_end && objects[place].refs)
 		place++;
 	if (place < RT_OBJECTS_MAX) {
-		objects[place] = (struct object){ .refs = 1, .number = ++last_number };
+		objects[place] = (struct object){ .refs = 1, .writable = writable, .number = ++last_number };
 		if (place == object_end)
 			object_end++;
 	}
 	(void)let_go(0);
 	return place < RT_OBJECTS_MAX ? place + 1 : 0;
 }
+
+uint32_t rt_object_new(void) { return create(0); }
+uint32_t rt_object_new_unmapped(void) { return create(1); }
 
 void rt_object_again(uint32_t object)
 {

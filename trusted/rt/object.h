@@ -17,6 +17,8 @@
 
 /* With one reference; 0: there are no more. */
 uint32_t rt_object_new(void);
+/* The same for what is never mapped: its pages stay writable, so that writing costs no change of them. */
+uint32_t rt_object_new_unmapped(void);
 void rt_object_again(uint32_t object);
 void rt_object_put(uint32_t object);
 /* Which one this is, for all that the program will ever see: never used again. */

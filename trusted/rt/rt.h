@@ -152,6 +152,12 @@ void rt_let_go(_Atomic uint32_t *holder);
 _Noreturn void rt_fatal(int error, const char *words);
 /* A line of diagnostics, which the host may print. */
 void rt_log(const char *words);
+/* The same, the first time that a program meets what is refused. */
+static inline void rt_log_once(bool *told, const char *words)
+{
+	if (!__atomic_exchange_n(told, true, __ATOMIC_RELAXED))
+		rt_log(words);
+}
 /* What the user has to know without asking, such as a refusal that no program explains. */
 void rt_tell(const char *words);
 /* With a space and the number behind. */
@@ -382,9 +388,10 @@ typedef long rt_syscall_fn(struct rt_thread *t);
 struct rt_syscall_entry { uint16_t nr; uint16_t flags; rt_syscall_fn *fn; };
 #define RT_SYS_INSIDE 1u  /* never leaves the enclave (for statistics) */
 extern const struct rt_syscall_entry rt_syscalls_memory[], rt_syscalls_thread[], rt_syscalls_futex[], rt_syscalls_time[],
-	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[], rt_syscalls_sched[], rt_syscalls_shm[], rt_syscalls_sem[];              /* core runtime */
+	rt_syscalls_signal[], rt_syscalls_identity[], rt_syscalls_creds[], rt_syscalls_sched[], rt_syscalls_shm[], rt_syscalls_sem[],
+	rt_syscalls_msg[];              /* core runtime */
 extern const struct rt_syscall_entry rt_syscalls_file[], rt_syscalls_fd[], rt_syscalls_socket[], rt_syscalls_poll[],
-	rt_syscalls_event[], rt_syscalls_signalfd[], rt_syscalls_memfd[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
+	rt_syscalls_event[], rt_syscalls_signalfd[], rt_syscalls_mqueue[], rt_syscalls_memfd[], rt_syscalls_path[], rt_syscalls_rw[], rt_syscalls_epoll[]; /* descriptors: rt/io/ */
 
 /* ---- facts for /proc and the like (rt/thread.c, mem.c, identity.c) ------------------------------------------- */
 extern int32_t rt_pid;

@@ -69,7 +69,7 @@ static bool restartable(const struct rt_thread *t)
 {
 	switch (t->nr) {
 	case __NR_poll: case __NR_ppoll: case __NR_select: case __NR_pselect6:
-	case __NR_semop: case __NR_semtimedop:
+	case __NR_semop: case __NR_semtimedop: case __NR_msgsnd: case __NR_msgrcv:
 	case __NR_epoll_wait: case __NR_epoll_pwait: case __NR_epoll_pwait2:
 	case __NR_nanosleep: case __NR_clock_nanosleep: case __NR_rt_sigtimedwait: case __NR_rt_sigsuspend: case __NR_pause:
 		return false;

@@ -64,12 +64,14 @@ void rt_syscall_boot(void)
 	add(rt_syscalls_sched);
 	add(rt_syscalls_shm);
 	add(rt_syscalls_sem);
+	add(rt_syscalls_msg);
 	add(rt_syscalls_file);
 	add(rt_syscalls_fd);
 	add(rt_syscalls_socket);
 	add(rt_syscalls_poll);
 	add(rt_syscalls_event);
 	add(rt_syscalls_signalfd);
+	add(rt_syscalls_mqueue);
 	add(rt_syscalls_memfd);
 	add(rt_syscalls_path);
 	add(rt_syscalls_rw);
@@ -78,11 +80,9 @@ void rt_syscall_boot(void)
 
 /* What programs look for and do without: why it is not there. */
 static const struct { uint16_t nr; const char *words; } refused[] = {
-	{ __NR_inotify_init, "inotify is refused (ENOSYS): its watches are a host kernel's, which cannot be asked for what it has told" },
-	{ __NR_inotify_init1, "inotify is refused (ENOSYS): its watches are a host kernel's, which cannot be asked for what it has told" },
+	{ __NR_inotify_init, "inotify is refused (ENOSYS): its watches are a host kernel's, and what it has told could not move; look at the files' times instead" },
+	{ __NR_inotify_init1, "inotify is refused (ENOSYS): its watches are a host kernel's, and what it has told could not move; look at the files' times instead" },
 	{ __NR_fanotify_init, "fanotify is refused (ENOSYS): its watches are a host kernel's" },
-	{ __NR_msgget, "System V message queues are refused (ENOSYS)" },
-	{ __NR_mq_open, "POSIX message queues are refused (ENOSYS): they are a host kernel's" },
 	{ __NR_io_uring_setup, "io_uring is refused (ENOSYS): its rings are memory that a host's kernel writes" },
 	{ __NR_userfaultfd, "userfaultfd is refused (ENOSYS): faults are handled inside" },
 	{ __NR_ptrace, "ptrace is refused (ENOSYS): an enclave has no other processes" },

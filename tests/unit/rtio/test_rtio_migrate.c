@@ -221,6 +221,53 @@ static void signals(bool cancelled)
 	rt_io_signalfd_told(~0ULL, true);       /* nobody is told any more */
 }
 
+static short queue_ready(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN | POLLOUT };
+
+	assert_int_equal(CALL(SYS_poll, &p, 1, 0), 1);
+	return p.revents;
+}
+
+/* A queue of two messages: what is ready follows it, before a move and behind it, and a set tells each change once. */
+static void queues(bool cancelled)
+{
+	struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+	int fd = (int)CALL(SYS_mq_open, "queue", O_RDWR, 0, NULL), other = (int)CALL(SYS_mq_open, "queue", O_RDONLY, 0, NULL);
+	int set = (int)CALL(SYS_epoll_create1, 0);
+	char text[100] = "";
+
+	assert_int_equal(CALL(SYS_mq_timedsend, other, "x", 1, 0, NULL), -EBADF);
+	assert_int_equal(CALL(SYS_mq_timedsend, fd, "x", 1, 0, NULL), 0);
+	assert_int_equal(queue_ready(fd), POLLIN | POLLOUT);
+	move(cancelled);
+	assert_int_equal(queue_ready(fd), POLLIN | POLLOUT);
+	assert_int_equal(CALL(SYS_mq_timedsend, fd, "x", 1, 0, NULL), 0);
+	assert_int_equal(queue_ready(fd), POLLIN);
+	assert_int_equal(queue_ready(other), POLLIN);          /* watched from here on */
+	move(cancelled);
+	assert_int_equal(queue_ready(fd), POLLIN);
+	assert_int_equal(CALL(SYS_mq_timedreceive, other, text, sizeof text, NULL, NULL), 1);
+	assert_int_equal(queue_ready(other), POLLIN | POLLOUT);
+	assert_int_equal(CALL(SYS_epoll_ctl, set, EPOLL_CTL_ADD, fd, &event), 0);
+	assert_int_equal(CALL(SYS_epoll_wait, set, &event, 1, 0), 1);
+	move(cancelled);
+	assert_int_equal(CALL(SYS_epoll_wait, set, &event, 1, 0), 0);  /* told before */
+	assert_int_equal(CALL(SYS_mq_timedsend, fd, "x", 1, 0, NULL), 0);
+	move(cancelled);
+	assert_int_equal(CALL(SYS_epoll_wait, set, &event, 1, 0), 1);
+	assert_int_equal(CALL(SYS_epoll_wait, set, &event, 1, 0), 0);
+	assert_int_equal(CALL(SYS_mq_timedreceive, fd, text, sizeof text, NULL, NULL), 1);
+	assert_int_equal(CALL(SYS_mq_timedreceive, fd, text, sizeof text, NULL, NULL), 1);
+	assert_int_equal(queue_ready(fd), POLLOUT);
+	move(cancelled);
+	assert_int_equal(queue_ready(fd), POLLOUT);
+	assert_int_equal(CALL(SYS_read, fd, text, sizeof text), strlen(text));
+	assert_string_equal(text, "QSIZE:0          NOTIFY:0     SIGNO:0     NOTIFY_PID:0     \n");
+	assert_int_equal(CALL(SYS_write, fd, "x", 1), -EINVAL);
+	close_all();
+}
+
 static void local_sockets(bool cancelled)
 {
 	static char out[100000], in[100000];
@@ -421,7 +468,7 @@ static void another_file(void **state)
 }
 
 static const struct { const char *name; void (*run)(bool cancelled); } kinds[] = {
-	{ "files", files }, { "pipes", pipes }, { "counters", counters }, { "signals", signals }, { "local sockets", local_sockets }, { "watches", watches },
+	{ "files", files }, { "pipes", pipes }, { "counters", counters }, { "signals", signals }, { "queues", queues }, { "local sockets", local_sockets }, { "watches", watches },
 	{ "connections", connections },
 };
 

@@ -167,6 +167,8 @@ static long ctl_add(struct rt_io_ofd *epoll, struct rt_io_ofd *ofd, uint32_t fd,
 	long error;
 
 	/* What the host has no descriptor for is always ready, like a regular file: epoll refuses both. */
+	if (ofd->kind == RT_IO_MQUEUE)
+		rt_io_mqueue_watch(ofd);
 	if (ofd->host_fd < 0)
 		return -EPERM;
 	rt_io_lock();

@@ -6,6 +6,7 @@
  * inode, and a migration compares it. Where a file goes on is in position.c.
  */
 #include "rt/io/vault.h"
+#include "rt/mqueue.h"
 
 #define ARG(i) ((uint64_t)t->arg[i])
 #define CWD ((uint64_t)AT_FDCWD)
@@ -129,6 +130,7 @@ static long rest_is_zero(uint64_t app, uint64_t size)
  * prepared for. What may say at any time that it is not in the cache says so. */
 static long sys_openat2(struct rt_thread *t)
 {
+	static bool told;
 	struct lx_open_how how;
 	long error;
 
@@ -144,8 +146,12 @@ static long sys_openat2(struct rt_thread *t)
 	if (how.flags & ~(uint64_t)LX_O_KNOWN || how.resolve & ~(uint64_t)LX_RESOLVE_ALL || how.mode & ~07777ULL ||
 	    (how.mode && !(how.flags & (O_CREAT | LX_O_TMPFILE))))
 		return -EINVAL;
+	if (how.resolve & ~(uint64_t)LX_RESOLVE_CACHED) {
+		rt_log_once(&told, "openat2 with RESOLVE_ flags is refused (ENOSYS): a host may resolve names as it likes; have the image list its files");
+		return -ENOSYS;
+	}
 	if (how.resolve)
-		return how.resolve & ~(uint64_t)LX_RESOLVE_CACHED ? -ENOSYS : -EAGAIN;
+		return -EAGAIN;
 	return open_at(ARG(0), ARG(1), (uint32_t)how.flags, how.mode);
 }
 
@@ -212,7 +218,7 @@ static long stat_fd(uint64_t fd, uint64_t app)
 
 	if (!ofd)
 		return -EBADF;
-	if (ofd->host_fd < 0) {
+	if (ofd->host_fd < 0 || ofd->kind == RT_IO_MQUEUE) {
 		rt_io_stat_inside(ofd, &stat);
 		return rt_app_put(app, &stat, sizeof stat);
 	}
@@ -383,11 +389,28 @@ static long change(long nr, uint64_t fd, uint64_t a, uint64_t b)
 	return error < 0 ? error : with_fd(nr, fd, a, b, 0);
 }
 
+/* The number of the message queue behind it; 0: it is something else. */
+static uint32_t queue_of(uint64_t fd)
+{
+	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)fd);
+
+	return ofd && ofd->kind == RT_IO_MQUEUE ? ofd->mqueue.queue : 0;
+}
+
 static long sys_fchmod(struct rt_thread *t)
 {
+	if (queue_of(ARG(0)))
+		return rt_mqueue_change(queue_of(ARG(0)), t->arg[1] & 0777, -1, -1);
 	return is_memory(ARG(0)) ? rt_io_memory_chmod(rt_io_get((uint32_t)t->arg[0]), (uint32_t)t->arg[1]) : change(__NR_fchmod, ARG(0), ARG(1), 0);
 }
-static long sys_fchown(struct rt_thread *t) { return change(__NR_fchown, ARG(0), ARG(1), ARG(2)); }
+
+static long sys_fchown(struct rt_thread *t)
+{
+	if (queue_of(ARG(0)))
+		return rt_mqueue_change(queue_of(ARG(0)), -1, (int32_t)t->arg[1], (int32_t)t->arg[2]);
+	return change(__NR_fchown, ARG(0), ARG(1), ARG(2));
+}
+
 
 static long sys_ftruncate(struct rt_thread *t)
 {

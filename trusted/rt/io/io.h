@@ -46,6 +46,7 @@ enum rt_io_kind {
 	RT_IO_EVENTFD,
 	RT_IO_TIMERFD,
 	RT_IO_SIGNALFD,
+	RT_IO_MQUEUE,    /* a POSIX message queue: mqueue.c */
 	RT_IO_EPOLL,
 	RT_IO_SOCKET,
 };
@@ -92,6 +93,8 @@ struct rt_io_timerfd {
 	uint64_t extra_ticks;        /* expirations to be added to the next read: from before a migration */
 };
 struct rt_io_signalfd { uint64_t mask; uint32_t next; };         /* next: description of another one, signalfd.c */
+/* next: description of another one, mqueue.c; watched: its counter is kept; position: of the text that a read gives. */
+struct rt_io_mqueue { uint32_t queue, next, watched, position; };
 struct rt_io_epoll {
 	uint32_t first;
 	uint8_t  memory;             /* used by rt_io_epoll_rearm: a watch has an edge or a single shot */
@@ -146,6 +149,7 @@ struct rt_io_ofd {
 		struct rt_io_eventfd event;
 		struct rt_io_timerfd timer;
 		struct rt_io_signalfd signals;
+		struct rt_io_mqueue mqueue;
 		struct rt_io_epoll epoll;
 		struct rt_io_socket socket;
 	};
@@ -516,6 +520,8 @@ int  rt_io_timer_arm(struct rt_io_ofd *ofd);
 /* ---- memory.c ---------------------------------------------------------------------------------------------- */
 /* Names in /dev/shm. True: it is one, and *ret the call's result. */
 bool rt_io_memory_named(const char *path);
+/* The process' umask, which is the host's. */
+uint32_t rt_io_umask(void);
 /* As open. */
 bool rt_io_memory_open(const char *path, uint32_t flags, uint64_t mode, long *ret);
 /* As unlink: who has it open keeps it. */
@@ -552,6 +558,16 @@ void rt_io_memory_link_text(const struct rt_io_ofd *ofd, struct rt_io_words *wor
 long rt_io_signalfd_read(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_span *span);
 /* The last description of it is going: it is told of no more signals. */
 void rt_io_signalfd_closing(struct rt_io_ofd *ofd);
+
+/* ---- mqueue.c ----------------------------------------------------------------------------------------------- */
+void rt_io_mqueue_closing(const struct rt_io_ofd *ofd);
+/* One of the numbers by which the program knows it is gone. */
+void rt_io_mqueue_number_closed(const struct rt_io_ofd *ofd);
+/* Somebody asks the host whether it is ready, now and perhaps again. */
+void rt_io_mqueue_watch(struct rt_io_ofd *ofd);
+long rt_io_mqueue_read(struct rt_io_ofd *ofd, struct rt_io_span *span);
+void rt_io_mqueue_stat(const struct rt_io_ofd *ofd, struct stat *ret);
+void rt_io_mqueue_link_text(const struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- words for people (words.c) ------------------------------------------------------------------------------ */
 struct rt_io_words { char *text; size_t size, used; };

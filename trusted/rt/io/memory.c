@@ -129,7 +129,7 @@ static long sys_memfd_create(struct rt_thread *t)
 }
 
 /* The host process' umask; reading it means setting it. */
-static uint32_t umask_now(void)
+uint32_t rt_io_umask(void)
 {
 	const long mask = rt_host(__NR_umask, 077, 0, 0, 0, 0, 0);
 
@@ -148,7 +148,7 @@ static bool may(const struct facts *f, uint32_t want)
 
 static long open_name(const char *name, uint32_t flags, uint32_t mode)
 {
-	const uint32_t access = flags & O_ACCMODE, fresh = flags & O_CREAT ? make(mode & 07777 & ~umask_now(), SEAL_SEAL) : 0;
+	const uint32_t access = flags & O_ACCMODE, fresh = flags & O_CREAT ? make(mode & 07777 & ~rt_io_umask(), SEAL_SEAL) : 0;
 	struct name *there;
 	uint32_t object = 0;
 	long error = 0;

@@ -371,6 +371,7 @@ static int make_one(struct rt_io_ofd *ofd, struct rt_io_words *words)
 	case RT_IO_EVENTFD: return rt_io_eventfd_make(ofd, words);
 	case RT_IO_TIMERFD: return rt_io_timerfd_make(ofd, words);
 	case RT_IO_SIGNALFD: return rt_io_signalfd_make(ofd, words);
+	case RT_IO_MQUEUE:  return rt_io_mqueue_make(ofd, words);
 	case RT_IO_EPOLL:   return make_epoll(ofd, words);
 	case RT_IO_SOCKET:  return ofd->socket.dumped ? 0 : rt_io_socket_make(ofd, words);
 	default:            return 0;

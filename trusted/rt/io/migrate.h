@@ -44,6 +44,9 @@ int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* ---- descriptors for signals (signalfd.c) ---- */
 int rt_io_signalfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
+/* ---- message queues (mqueue.c) ---- */
+int rt_io_mqueue_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+
 /* ---- traffic (migrate_hold.c) ---- */
 /* Of all our endpoints, before anything is fetched. */
 int rt_io_net_hold(struct rt_io_words *words);

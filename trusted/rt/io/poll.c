@@ -72,8 +72,10 @@ static int16_t ready_inside(const struct rt_io_ofd *ofd, int16_t events)
 }
 
 /* Fills in the host's side of one entry. True if it is ready already. */
-static bool prepare(struct poll_entry *entry, const struct rt_io_ofd *ofd)
+static bool prepare(struct poll_entry *entry, struct rt_io_ofd *ofd)
 {
+	if (ofd && ofd->kind == RT_IO_MQUEUE)
+		rt_io_mqueue_watch(ofd);
 	if (ofd && ofd->kind == RT_IO_SIGNALFD)
 		entry->events &= POLLIN | POLLRDNORM; /* the counter behind it could be written */
 	entry->revents = ready_inside(ofd, entry->events);
@@ -300,7 +302,7 @@ static long select_in(struct rt_thread *t, uint32_t limit, uint64_t ub, uint32_t
 		for (uint64_t rest = bits[0] | bits[1] | bits[2]; rest && at < count; rest &= rest - 1, at++) {
 			uint32_t bit = (uint32_t)__builtin_ctzll(rest);
 			struct poll_entry entry = { .events = select_events(bits, bit) };
-			const struct rt_io_ofd *ofd = rt_io_get(word * 64 + bit);
+			struct rt_io_ofd *ofd = rt_io_get(word * 64 + bit);
 
 			if (!ofd)
 				return -EBADF;

@@ -232,6 +232,10 @@ static long descriptor_link(uint32_t fd, char *text, size_t size)
 		rt_io_words_add(&w, "anon_inode:[signalfd]"); /* the host's is a counter */
 		return (long)w.used;
 	}
+	if (ofd->kind == RT_IO_MQUEUE) {
+		rt_io_mqueue_link_text(ofd, &w);
+		return (long)w.used;
+	}
 	if (ofd->host_fd >= 0)
 		return rt_io_host_path(ofd->host_fd, text, size);
 	if (ofd->kind == RT_IO_MEMORY) {
@@ -322,6 +326,10 @@ void rt_io_stat_inside(const struct rt_io_ofd *ofd, struct stat *ret_stat)
 {
 	if (ofd->kind == RT_IO_MEMORY) {
 		rt_io_memory_stat(ofd, ret_stat);
+		return;
+	}
+	if (ofd->kind == RT_IO_MQUEUE) {
+		rt_io_mqueue_stat(ofd, ret_stat);
 		return;
 	}
 	fill(ret_stat, ofd->kind == RT_IO_VIRTUAL && ofd->virt.node ? ofd->virt.node : TEXT);

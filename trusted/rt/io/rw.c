@@ -66,6 +66,8 @@ static long read_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_s
 		return rt_io_timer_read(ofd, span);
 	if (ofd->kind == RT_IO_SIGNALFD)
 		return rt_io_signalfd_read(t, ofd, span);
+	if (ofd->kind == RT_IO_MQUEUE)
+		return offset == NO_OFFSET ? rt_io_mqueue_read(ofd, span) : -ESPIPE;
 	if (rt_io_trusted(ofd))
 		return rt_io_trusted_read(ofd, span, offset); /* the position is never the host's */
 	if (rt_io_vaulted(ofd))
@@ -116,7 +118,7 @@ static long write_span(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_io_
 		return rt_io_virtual_write(ofd, span, offset);
 	if (ofd->kind == RT_IO_MEMORY)
 		return rt_io_memory_write(ofd, span, offset);
-	if (ofd->kind == RT_IO_SIGNALFD)
+	if (ofd->kind == RT_IO_SIGNALFD || ofd->kind == RT_IO_MQUEUE)
 		return -EINVAL;
 	if (rt_io_vaulted(ofd))
 		return rt_io_vault_write(ofd, span, &offset);
@@ -276,11 +278,13 @@ static long sys_pwritev(struct rt_thread *t) { return many(t, true, true); }
 /* What does not hold for all that has a descriptor is not supported. RWF_NOWAIT of a regular file may read what the host has at hand. */
 static long flags_allowed(const struct rt_thread *t, uint32_t known)
 {
+	static bool told;
 	const struct rt_io_ofd *ofd = rt_io_get((uint32_t)t->arg[0]);
 
-	if (ARG(5) & ~(uint64_t)known)
-		return -EOPNOTSUPP;
-	return ofd && ofd->kind != RT_IO_FILE && ARG(5) & LX_RWF_NOWAIT ? -EOPNOTSUPP : 0;
+	if (!(ARG(5) & ~(uint64_t)known) && !(ofd && ofd->kind != RT_IO_FILE && ARG(5) & LX_RWF_NOWAIT))
+		return 0;
+	rt_log_once(&told, "a flag of preadv2 or pwritev2 is refused (EOPNOTSUPP), as of a file system that does not have it; use O_APPEND, O_NONBLOCK");
+	return -EOPNOTSUPP;
 }
 
 /* Offset -1 means the file's own. */
@@ -530,6 +534,10 @@ static long sys_copy_file_range(struct rt_thread *t)
  * file's for that. */
 static bool may_splice(const struct rt_io_ofd *ofd)
 {
+	static bool told;
+
+	if (rt_io_kept(ofd) || ofd->kind == RT_IO_MEMORY)
+		rt_log_once(&told, "splice of what is kept inside (trusted, encrypted, memory files) is refused (EINVAL); read and write it");
 	return ofd->host_fd >= 0 && (ofd->kind == RT_IO_PIPE || ofd->kind == RT_IO_SOCKET || (ofd->kind == RT_IO_FILE && !rt_io_kept(ofd)));
 }
 

@@ -186,6 +186,9 @@ static void destroy(struct rt_io_ofd *ofd)
 	case RT_IO_SIGNALFD:
 		rt_io_signalfd_closing(ofd);
 		break;
+	case RT_IO_MQUEUE:
+		rt_io_mqueue_closing(ofd);
+		break;
 	case RT_IO_VIRTUAL:
 		rt_io_blob_free(ofd->virt.blob, ofd->virt.size);
 		break;
@@ -229,6 +232,8 @@ static void number_put(uint32_t index)
 
 	if (ofd->kind == RT_IO_FILE)
 		rt_io_lock_number_closed(ofd);
+	if (ofd->kind == RT_IO_MQUEUE)
+		rt_io_mqueue_number_closed(ofd);
 	rt_io_ofd_put(ofd);
 }
 
@@ -393,16 +398,22 @@ static long sys_close_range(struct rt_thread *t)
 
 /* ---- fcntl --------------------------------------------------------------------------------------------------------- */
 
+/* Behind it is an event counter of the host's that never blocks. */
+static bool has_counter(const struct rt_io_ofd *ofd)
+{
+	return ofd->kind == RT_IO_SIGNALFD || ofd->kind == RT_IO_MQUEUE;
+}
+
 long rt_io_set_status(struct rt_io_ofd *ofd, uint32_t status)
 {
 	long error = 0;
 
 	status = (ofd->status & ~(uint32_t)LX_SETFL_MASK) | (status & LX_SETFL_MASK);
-	if (ofd->host_fd >= 0 && ofd->kind != RT_IO_SIGNALFD && status & ~ofd->status & FASYNC)
+	if (ofd->host_fd >= 0 && !has_counter(ofd) && status & ~ofd->status & FASYNC)
 		error = rt_io_async_begin(ofd);
 	/* Most programs ask for what is already so. */
-	/* An encrypted file's end is ours to find; a signalfd's counter never blocks. */
-	if (!error && ofd->host_fd >= 0 && ofd->kind != RT_IO_SIGNALFD && status != ofd->status)
+	/* An encrypted file's end is ours to find. */
+	if (!error && ofd->host_fd >= 0 && !has_counter(ofd) && status != ofd->status)
 		error = rt_io_zero(rt_host(__NR_fcntl, (uint64_t)ofd->host_fd, F_SETFL,
 			rt_io_vaulted(ofd) ? rt_io_vault_host_flags(status) : status, 0, 0, 0));
 	if (!error)
