@@ -43,7 +43,7 @@ int cli_collateral(int argc, char **argv);
 int cli_hostkey(int argc, char **argv);
 int cli_peer(int argc, char **argv);
 int cli_cluster(int argc, char **argv);
-int cli_gdb(int argc, char **argv);
+int cli_gdb(int argc, char **argv);               /* optmig gdb; becomes gdb, or returns an exit status */
 int cli_guest(int argc, char **argv);
 int cli_unit(int argc, char **argv);
 int cli_guest_measure(int argc, char **argv); /* verbs of cli_guest() */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * perf takes the names of functions in memory that no file is mapped to from /tmp/perf-PID.map: lines of address, size and name (Linux,
- * tools/perf/Documentation/jit-interface.txt). An enclave's memory is such memory. The file stays when the process ends, for `perf report`
+ * perf takes the names of functions in memory that no file is mapped to from /tmp/perf-PID.map: lines of address, size and name (jit-interface.txt
+ * of Linux' perf). An enclave's memory is such memory. The file stays when the process ends, for `perf report`
  * reads it then.
  *
  * It is made anew and never written through what lies there: /tmp is everybody's.

@@ -17,6 +17,7 @@ struct debug_symbols {
  * Return: OM_EIMAGE: a table that lies outside of the file; OM_ENOMEM. */
 __attribute__((warn_unused_result))
 int debug_symbols_read(const uint8_t *file, uint64_t size, struct debug_symbols *ret);
+/* What debug_symbols_read() has allocated. */
 void debug_symbols_done(struct debug_symbols *symbols);
 /* The function that `address` is in, or NULL. */
 const struct debug_symbol *debug_symbols_find(const struct debug_symbols *symbols, uint64_t address);

@@ -9,6 +9,7 @@
 
 struct text { char at[2048]; size_t used; };
 
+/* Appends, as far as there is room; what does not fit is cut off. */
 __attribute__((format(printf, 2, 3)))
 void text_add(struct text *t, const char *format, ...);
 

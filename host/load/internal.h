@@ -81,6 +81,7 @@ void host_threads_end(struct host_enclave *e);
 void host_dispatch(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
 /* outcall.S: the same, and debuggers find the program behind it, by its thread block, or by the registers in the SSA frame (addresses). */
 void host_dispatch_call(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t tcb);
+/* outcall.S: the same for a call from the exception handler. @registers: address of those of the fault. */
 void host_dispatch_exception(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size, uint64_t registers);
 
 #endif

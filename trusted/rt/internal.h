@@ -92,7 +92,9 @@ static inline RT_UNTRUSTED struct om_tbuf *rt_tbuf(const struct rt_tcb *tcb) { r
 /* ---- trace.c: what a debug image says of its program (abi/hostcall.h) ------------------------------------------------ */
 /* At the boot: every system call will be told, by these two. Ends the enclave unless it is a debug image. */
 void rt_trace_boot(void);
+/* Of a system call that the thread is about to make; its number and arguments are stored in @t. */
 void rt_trace_call(const struct rt_thread *t);
+/* ... and its result, or a negative errno. */
 void rt_trace_result(const struct rt_thread *t, long nr, long result);
 /* Nothing unless calls are told. */
 void rt_trace_signal(const struct rt_thread *t, int signo, int32_t code, uint64_t word);

@@ -25,15 +25,19 @@ struct rt_mqueue_facts {
 
 /* @flags: open()'s. @attributes: messages and bytes of one; NULL: as the kernel's. 0 with a reference, or a negative errno. */
 long rt_mqueue_open(const char *name, uint32_t flags, uint32_t mode, const int64_t attributes[2], uint32_t *ret_queue);
+/* One reference less. */
 void rt_mqueue_put(uint32_t queue);
+/* mq_unlink: 0 or a negative errno. */
 long rt_mqueue_unlink(const char *name);
-/* mq_timedsend and mq_timedreceive, whose arguments are the thread's. */
+/* mq_timedsend, whose arguments, as those of the next, are the thread's. */
 long rt_mqueue_send(struct rt_thread *t, uint32_t queue, bool blocking);
+/* mq_timedreceive: the length of the message, or a negative errno. */
 long rt_mqueue_receive(struct rt_thread *t, uint32_t queue, bool blocking);
 /* mq_notify. @event: an application's struct sigevent, or 0: nobody is told any more. */
 long rt_mqueue_notify(uint32_t queue, uint64_t event);
 /* fchmod, fchown; -1: leave it. */
 long rt_mqueue_change(uint32_t queue, int64_t mode, int64_t uid, int64_t gid);
+/* A copy of what is so now. */
 void rt_mqueue_facts(uint32_t queue, struct rt_mqueue_facts *ret_facts);
 
 #endif

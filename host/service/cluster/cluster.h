@@ -125,7 +125,7 @@ int cluster_undrain(int argc, char **argv);
 int cluster_add(int argc, char **argv);
 int cluster_rm(int argc, char **argv);
 int cluster_fresh(int argc, char **argv);
-int cluster_discard(int argc, char **argv);
+int cluster_discard(int argc, char **argv);        /* ends what is left of a program that is lost */
 int cluster_limits(int argc, char **argv);
 int cluster_features(int argc, char **argv);
 int cluster_rules_verb(int argc, char **argv);

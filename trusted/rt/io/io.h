@@ -560,13 +560,17 @@ long rt_io_signalfd_read(struct rt_thread *t, struct rt_io_ofd *ofd, struct rt_i
 void rt_io_signalfd_closing(struct rt_io_ofd *ofd);
 
 /* ---- mqueue.c ----------------------------------------------------------------------------------------------- */
+/* The last description of it is going. */
 void rt_io_mqueue_closing(const struct rt_io_ofd *ofd);
 /* One of the numbers by which the program knows it is gone. */
 void rt_io_mqueue_number_closed(const struct rt_io_ofd *ofd);
 /* Somebody asks the host whether it is ready, now and perhaps again. */
 void rt_io_mqueue_watch(struct rt_io_ofd *ofd);
+/* read: of the text that Linux gives of a queue (QSIZE, NOTIFY, ...). Return: bytes, 0 at its end, or a negative errno. */
 long rt_io_mqueue_read(struct rt_io_ofd *ofd, struct rt_io_span *span);
+/* fstat. */
 void rt_io_mqueue_stat(const struct rt_io_ofd *ofd, struct stat *ret);
+/* What readlink of its /proc/self/fd/N says. */
 void rt_io_mqueue_link_text(const struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- words for people (words.c) ------------------------------------------------------------------------------ */

@@ -45,6 +45,7 @@ int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_signalfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- message queues (mqueue.c) ---- */
+/* Its host side, on a destination. Return: 0 or OM_EHOSTSTATE with words. */
 int rt_io_mqueue_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- traffic (migrate_hold.c) ---- */
