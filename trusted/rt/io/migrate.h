@@ -24,21 +24,30 @@ int rt_io_refuse_errno(struct rt_io_words *words, const struct rt_io_ofd *ofd, c
 extern bool rt_io_same_host, rt_io_same_net;
 /* Freeze: remember which host and network this is. Rebuild: is it the same? */
 void rt_io_note_host(void);
+/* The second of these: sets rt_io_same_host and rt_io_same_net. */
 void rt_io_know_host(void);
 
 /* ---- files (migrate_file.c) ---- */
 const char *rt_io_file_problem(const struct rt_io_ofd *ofd);
+/* Files and directories: position, size, mode, and the name by which they are found again. A flock is given up. */
 int rt_io_file_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Opens the file by its name, which must be the same file where both are one host. */
 int rt_io_file_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* flock: given up by freeze, taken again. */
 int rt_io_flock_take(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- pipes, counters, timers (migrate_pipe.c) ---- */
+/* What lies in the pipe, packet by packet. */
 int rt_io_pipe_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Both ends at once, with what lay in it. */
 int rt_io_pipe_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* The counter. */
 int rt_io_eventfd_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* A counter of that value. */
 int rt_io_eventfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* What is left of it, and expirations that nobody has read. */
 int rt_io_timerfd_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* A timer with what is left of it, and with the expirations that nobody has read. */
 int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- descriptors for signals (signalfd.c) ---- */
@@ -82,10 +91,13 @@ struct rt_io_socket_record {
 const char *rt_io_socket_problem(const struct rt_io_ofd *ofd);
 /* Connections that wait in the kernel's accept queues become descriptions. */
 int rt_io_socket_accept_waiting(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Name, options, what waits; a connection by rt_io_tcp_freeze(). */
 int rt_io_socket_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* A socket with a name, or none yet: everything but its data. */
 int rt_io_named_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* See above. */
 int rt_io_socket_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* A socket with its options; names, datagrams and peers follow by rt_io_socket_stand(). */
 int rt_io_socket_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* What the administrator there allows (OM_HC_PERMIT), asked before anything is promised: most names are had after the start token. */
 int rt_io_socket_permitted(struct rt_io_ofd *ofd, struct rt_io_words *words);
@@ -101,7 +113,9 @@ bool rt_io_socket_shared(const struct rt_io_ofd *ofd);
 uint32_t rt_io_socket_name(const struct rt_io_ofd *ofd, long nr, uint8_t ret_name[LX_SOCKADDR_MAX]);
 /* Options as freeze found them, those of the log too. Return: 0 or -errno. */
 long rt_io_socket_set_options(const struct rt_io_ofd *ofd, const struct rt_io_socket_record *record);
+/* getsockopt of an int. Return: 0 or -errno. */
 long rt_io_socket_get_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t *ret_value);
+/* setsockopt of an int. Return: 0 or -errno. */
 long rt_io_socket_set_int(const struct rt_io_ofd *ofd, int32_t level, int32_t name, int32_t value);
 /* TCP_REPAIR is permitted on this host. */
 bool rt_io_may_move_connections(void);
@@ -110,9 +124,13 @@ bool rt_io_may_move_connections(void);
 bool rt_io_is_connection(const struct rt_io_ofd *ofd);
 /* The host dumps all that stand at once, and those that no freeze asked for then go on. */
 void rt_io_tcp_ahead(void);
+/* The second of these. */
 void rt_io_tcp_behind(void);
+/* Its dump, into the record. It is silent from then on. */
 int rt_io_tcp_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* It goes on here. */
 int rt_io_tcp_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Gives the host the dump; it is complete after rt_io_tcp_stand(). */
 int rt_io_tcp_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* All that were made stand, or on the source's network have their ports. Before, none may be closed. */
 int rt_io_tcp_stand(struct rt_io_words *words);
@@ -120,6 +138,7 @@ int rt_io_tcp_stand(struct rt_io_words *words);
 int rt_io_tcp_settle(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* A frozen record of this kind? Of one that stands? */
 bool rt_io_tcp_frozen(const struct rt_io_ofd *ofd);
+/* The second of these questions. */
 bool rt_io_tcp_stands(const struct rt_io_ofd *ofd);
 /* A source: those that stand do so no more. @closing: their descriptors go too. Return: 0, or -errno if one still stands. */
 long rt_io_tcp_leave(bool closing);
@@ -127,16 +146,17 @@ long rt_io_tcp_leave(bool closing);
 /* ---- queues of messages and bytes (migrate_queue.c) ---- */
 /* What waits is copied behind the socket's record, not taken. */
 int rt_io_queue_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
-/* The same of a pair of messages, which are received and sent once more: looking would pass over what has been looked at. */
 /* Datagrams wait that its peer has not sent: they come before it is connected. */
 bool rt_io_queue_is_others(const struct rt_io_ofd *ofd);
 /* A socket that stays: looking has marked empty datagrams, so that nobody would see them again. */
 int rt_io_queue_thaw(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* Its datagrams have arrived. */
 int rt_io_queue_settle(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* As rt_io_queue_freeze(), of a pair of messages: they are received and sent once more, since looking would pass over what has been looked at. */
 int rt_io_queue_turn(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* All frozen: could every UNIX datagram be sent again by whoever sent it? */
 int rt_io_queue_senders(struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Both ends at once, with what waited between them. If the other end was closed, it lives just long enough to send what was left. */
 int rt_io_pair_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 /* Datagrams in the queue of a UDP or UNIX socket. */
 int rt_io_queue_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
