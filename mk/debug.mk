@@ -34,3 +34,10 @@ TEST_DEPS += $(DEBUG_PROGRAMS) $(B)/tests/debug/calls.native $(B)/tests/debug/di
 $(B)/tests/debug/aep: tests/integration/debug_aep.c abi/sgx_arch.h | deps
 	@mkdir -p $(@D)
 	$(CLANG) -g -O1 -std=gnu17 -no-pie -Iabi $< -o $@
+## make fuzz-debug     the fuzzer of symbols and unwind tables (run it by hand: libFuzzer options)
+.PHONY: fuzz-debug
+fuzz-debug: $(B)/fuzz/fuzz_debug
+$(B)/fuzz/fuzz_debug: $(call objs,fuzz,tests/fuzz/fuzz_debug.c host/debug/symbols.c host/debug/unwind.c)
+	$(CLANG) -fsanitize=fuzzer,address,undefined -o $@ $^
+TESTS += tests/fuzz/debug_replay
+TEST_DEPS += $(B)/fuzz/fuzz_debug

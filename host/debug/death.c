@@ -4,6 +4,7 @@
  * table, and always the address in the image, which addr2line and gdb take (an image runs where it was linked to).
  */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include "debug.h"
@@ -71,6 +72,17 @@ static void show_frames(const struct debug_symbols *symbols, struct debug_frame 
 		show(symbols, i, &last[i % FRAMES_LAST]);
 }
 
+/* Those for which Linux would write a core file. Nobody wants to read where a program was that he has ended himself. */
+static bool is_mistake(uint32_t signo)
+{
+	switch (signo) {
+	case SIGQUIT: case SIGILL: case SIGTRAP: case SIGABRT: case SIGBUS: case SIGFPE: case SIGSEGV: case SIGXCPU: case SIGXFSZ: case SIGSYS:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void debug_death(const struct host_enclave *e, const struct om_death *death)
 {
 	const char *name = sigabbrev_np((int)death->signo);
@@ -78,7 +90,7 @@ void debug_death(const struct host_enclave *e, const struct om_death *death)
 	struct debug_symbols symbols;
 	char where[40] = "";
 
-	if (!(host_image_header(e)->flags & OM_IMAGE_DEBUG))
+	if (!(host_image_header(e)->flags & OM_IMAGE_DEBUG) || (!is_mistake(death->signo) && !host_log_verbose()))
 		return;
 	f.r[DEBUG_RIP] = death->rip;
 	f.r[DEBUG_RSP] = death->rsp;

@@ -14,7 +14,7 @@
 __attribute__((warn_unused_result))
 int debug_image_only(const struct host_enclave *enclave, const char *wish);
 
-/* OM_HC_DEATH (death.c): the program's frames, to standard error. */
+/* OM_HC_DEATH (death.c): the program's frames, to standard error, if the signal is a mistake's, or all is to be said. */
 void debug_death(const struct host_enclave *enclave, const struct om_death *death);
 
 /* /tmp/perf-PID.map, by which perf names functions in memory without a file (perfmap.c). Return: OM_EDEBUG, OM_EIO, OM_EIMAGE. */

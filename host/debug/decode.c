@@ -166,28 +166,16 @@ static void w_path(const struct at *a)
 		w_ptr(a);
 		return;
 	}
-	/* Names are shown whole. */
-	text_add(a->to, "\"");
-	for (long i = 0; i < length; i++) {
-		if (name[i] == '"' || name[i] == '\\')
-			text_add(a->to, "\\%c", name[i]);
-		else if (name[i] == '\n')
-			text_add(a->to, "\\n");
-		else if (name[i] >= ' ' && name[i] <= '~')
-			text_add(a->to, "%c", name[i]);
-		else
-			text_add(a->to, "\\%o", (unsigned char)name[i]);
-	}
-	text_add(a->to, "\"");
+	text_quote(a->to, (const uint8_t *)name, (size_t)length, (size_t)length, false);
 }
 
 static void quoted(const struct at *a, uint64_t size)
 {
-	uint8_t bytes[33];
+	uint8_t bytes[TEXT_BYTES];
 	size_t some = size < sizeof bytes ? size : sizeof bytes;
 
 	if (a->v && debug_read(a->v, bytes, some))
-		text_quote(a->to, bytes, some, size > 32);
+		text_quote(a->to, bytes, some, TEXT_BYTES, size > TEXT_BYTES);
 	else
 		w_ptr(a);
 }
@@ -427,6 +415,15 @@ static void w_action(const struct at *a)
 	text_add(a->to, "}");
 }
 
+/* Of an abstract one all bytes count. */
+static void unix_name(const struct at *a, const char *path, size_t size)
+{
+	const bool abstract = path[0] == 0;
+
+	text_add(a->to, abstract ? ", sun_path=@" : ", sun_path=");
+	text_quote(a->to, (const uint8_t *)path + abstract, abstract ? size - 1 : strnlen(path, size), size, false);
+}
+
 static void address_at(const struct at *a, uint64_t size)
 {
 	union { struct sockaddr any; struct sockaddr_in in; struct sockaddr_in6 in6; struct sockaddr_un un; char bytes[128]; } s = { 0 };
@@ -444,7 +441,7 @@ static void address_at(const struct at *a, uint64_t size)
 		text_add(a->to, ", sin6_port=htons(%u), sin6_flowinfo=htonl(%u), inet_pton(AF_INET6, \"%s\", &sin6_addr), sin6_scope_id=%u",
 			ntohs(s.in6.sin6_port), ntohl(s.in6.sin6_flowinfo), words, s.in6.sin6_scope_id);
 	else if (s.any.sa_family == AF_UNIX && size > 2)
-		text_add(a->to, ", sun_path=%s\"%.107s\"", s.un.sun_path[0] ? "" : "@", s.un.sun_path[0] ? s.un.sun_path : s.un.sun_path + 1);
+		unix_name(a, s.un.sun_path, size < sizeof s.un ? size - 2 : sizeof s.un.sun_path);
 	text_add(a->to, "}");
 }
 

@@ -5,8 +5,6 @@
 #include <string.h>
 #include "text.h"
 
-#define QUOTED_MAX 32u
-
 void text_add(struct text *t, const char *format, ...)
 {
 	va_list args;
@@ -47,12 +45,12 @@ void text_flags(struct text *t, const struct name *names, uint64_t value)
 		text_add(t, "%s%#llx", join, (unsigned long long)value);
 }
 
-void text_quote(struct text *t, const uint8_t *bytes, size_t size, bool more)
+void text_quote(struct text *t, const uint8_t *bytes, size_t size, size_t most, bool more)
 {
 	static const char escapes[] = "\aa\bb\tt\nn\vv\ff\rr\"\"\\\\";
 
-	if (size > QUOTED_MAX) {
-		size = QUOTED_MAX;
+	if (size > most) {
+		size = most;
 		more = true;
 	}
 	text_add(t, "\"");

@@ -214,6 +214,12 @@ static struct rule expression(struct cursor *c, enum rule_kind kind)
 	return rule;
 }
 
+/* Whatever the record says: offsets wrap around. */
+static int64_t scaled(uint64_t value, const struct cie *cie)
+{
+	return (int64_t)(value * (uint64_t)cie->data_factor);
+}
+
 struct machine { struct row row, initial, saved[ROWS_MAX]; unsigned depth; uint64_t location; };
 
 static bool run_long(struct machine *m, struct cursor *c, const struct cie *cie, uint8_t op)
@@ -228,7 +234,7 @@ static bool run_long(struct machine *m, struct cursor *c, const struct cie *cie,
 	case 0x04: m->location += take(c, 4) * cie->code_factor; return true;
 	case 0x05:                                                                     /* offset_extended */
 		which = take_uleb(c);
-		set_rule(&m->row, which, (struct rule) { AT_OFFSET, (int64_t)take_uleb(c) * cie->data_factor, NULL, 0 });
+		set_rule(&m->row, which, (struct rule) { AT_OFFSET, scaled(take_uleb(c), cie), NULL, 0 });
 		return true;
 	case 0x06:                                                                     /* restore_extended */
 		which = take_uleb(c);
@@ -261,16 +267,16 @@ static bool run_long(struct machine *m, struct cursor *c, const struct cie *cie,
 	case 0x10: which = take_uleb(c); set_rule(&m->row, which, expression(c, AT_EXPRESSION)); return true;
 	case 0x11:                                                                     /* offset_extended_sf */
 		which = take_uleb(c);
-		set_rule(&m->row, which, (struct rule) { AT_OFFSET, take_sleb(c) * cie->data_factor, NULL, 0 });
+		set_rule(&m->row, which, (struct rule) { AT_OFFSET, scaled((uint64_t)take_sleb(c), cie), NULL, 0 });
 		return true;
 	case 0x12:                                                                     /* def_cfa_sf */
 		m->row.cfa_register = take_uleb(c);
-		m->row.cfa = (struct rule) { IS_OFFSET, take_sleb(c) * cie->data_factor, NULL, 0 };
+		m->row.cfa = (struct rule) { IS_OFFSET, scaled((uint64_t)take_sleb(c), cie), NULL, 0 };
 		return true;
-	case 0x13: m->row.cfa = (struct rule) { IS_OFFSET, take_sleb(c) * cie->data_factor, NULL, 0 }; return true;
+	case 0x13: m->row.cfa = (struct rule) { IS_OFFSET, scaled((uint64_t)take_sleb(c), cie), NULL, 0 }; return true;
 	case 0x14:                                                                     /* val_offset */
 		which = take_uleb(c);
-		set_rule(&m->row, which, (struct rule) { IS_OFFSET, (int64_t)take_uleb(c) * cie->data_factor, NULL, 0 });
+		set_rule(&m->row, which, (struct rule) { IS_OFFSET, scaled(take_uleb(c), cie), NULL, 0 });
 		return true;
 	case 0x16: which = take_uleb(c); set_rule(&m->row, which, expression(c, IS_EXPRESSION)); return true;
 	case 0x2e: (void)take_uleb(c); return true;                                    /* GNU_args_size */
@@ -286,7 +292,7 @@ static bool run(struct machine *m, struct cursor *c, const struct cie *cie, uint
 
 		switch (op >> 6) {
 		case 1: m->location += low * cie->code_factor; break;
-		case 2: set_rule(&m->row, low, (struct rule) { AT_OFFSET, (int64_t)take_uleb(c) * cie->data_factor, NULL, 0 }); break;
+		case 2: set_rule(&m->row, low, (struct rule) { AT_OFFSET, scaled(take_uleb(c), cie), NULL, 0 }); break;
 		case 3:
 			if (low < DEBUG_REGISTERS)
 				m->row.of[low] = m->initial.of[low];
