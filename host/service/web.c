@@ -581,13 +581,13 @@ static void add_others(json_t *hosts, const char *self, unsigned *room)
 {
 	for (unsigned i = 0; i < other_count; i++) {
 		const struct other *o = &others[i];
+		json_t *host;
 
 		if (strcmp(o->name, self) == 0)
 			continue;
-		if (o->seen)
-			json_array_append_new(hosts, host_json(o->seen, false, room));
-		else
-			json_array_append_new(hosts, json_pack("{ss ss so}", "name", o->name, "error", o->words, "units", json_array()));
+		host = o->seen ? host_json(o->seen, false, room) : json_pack("{ss ss so}", "name", o->name, "error", o->words, "units", json_array());
+		json_object_set_new(host, "address", json_string(o->to));
+		json_array_append_new(hosts, host);
 	}
 }
 

@@ -10,8 +10,9 @@ const $ = id => document.getElementById(id);
 
 // ---- words ----------------------------------------------------------------------------------------------------------------------------------
 
-// Of each state: its picture, its kind of colour, its word.
+// Of each state: its picture, its kind of colour, its word. Other hosts may say any word: these have nothing but what stands here.
 const STATES = {
+	__proto__: null,
 	running: ["on", "good", "running"], starting: ["begins", "move", "starting"], stopped: ["off", "soft", "stopped"],
 	moving: ["moves", "move", "moving"], handing: ["moves", "move", "handing over"], owing: ["moves", "move", "sending what it owes"],
 	owed: ["comes", "move", "running, pages to come"], receiving: ["comes", "move", "waiting to arrive"], moved: ["done", "soft", "moved away"],
@@ -21,7 +22,7 @@ const STATES = {
 	maintenance: ["waits", "warn", "in maintenance"], unclean: ["blocked", "bad", "unclean"], unknown: ["blocked", "warn", "not reached"],
 	completed: ["done", "good", "moved"], cancelled: ["off", "soft", "cancelled"], refused: ["blocked", "warn", "refused"],
 };
-const PHASES = { setup: "being prepared", device: "stopped for the last round", prepared: "stopped for the last round", committed: "handing over", postcopy: "runs there, the rest follows", waiting: "waiting for the link" };
+const PHASES = { __proto__: null, setup: "being prepared", device: "stopped for the last round", prepared: "stopped for the last round", committed: "handing over", postcopy: "runs there, the rest follows", waiting: "waiting for the link" };
 
 function bytes(n) {
 	const units = ["B", "KiB", "MiB", "GiB", "TiB"];
@@ -190,15 +191,15 @@ function byCluster(program, state) {
 
 // One row for each program, wherever it is: units are defined on every host, and of one that moves both hosts speak.
 function programsOf(state, ended) {
-	const named = new Map(), programs = [];
+	const units = new Map(), programs = [];
 	for (const host of list(state.hosts))
 		for (const unit of list(host.units)) {
-			if (!named.has(unit.name))
-				named.set(unit.name, []);
-			named.get(unit.name).push([unit, words(host.name)]);
+			if (!units.has(unit.name))
+				units.set(unit.name, []);
+			units.get(unit.name).push([unit, words(host.name)]);
 		}
 	const latestMoves = new Map(ended.map(m => [m.name, { result: m.result, "gap-ms": m.gap }]).reverse());
-	for (const places of named.values()) {
+	for (const places of units.values()) {
 		const leaving = places.filter(([u]) => LEAVES.has(u.state)), living = places.filter(([u]) => LIVES.has(u.state) && (u.state !== "owed" || !leaving.length));
 		const wrong = places.filter(([u]) => u.state === "failed" || u.unsure), coming = places.filter(([u]) => u.state === "receiving");
 		// A rest that failed here before is no news while it lives elsewhere.
@@ -214,7 +215,10 @@ function programsOf(state, ended) {
 	return programs.sort((a, b) => urgent(a) - urgent(b) || a.name.localeCompare(b.name, undefined, { numeric: true }) || a.at.localeCompare(b.at));
 }
 
-const bareHost = address => words(address).replace(/:\d+$/, "");
+// Of an address of a move's: the host that is asked there, if one is.
+const bare = address => words(address).replace(/^\[(.*)\](:\d+)?$/, "$1").replace(/^([^:]*):\d+$/, "$1");
+const named = new Map();
+const bareHost = address => named.get(bare(address)) || bare(address);
 
 // By name if the other host says that it receives it.
 function targetOf(unit, host, places) {
@@ -230,14 +234,14 @@ function sourceOf(move, host, places) {
 
 function movesOf(state) {
 	const moves = new Map();
-	const named = new Map();
+	const units = new Map();
 	for (const host of list(state.hosts))
 		for (const unit of list(host.units)) {
-			const places = named.get(unit.name) || [];
+			const places = units.get(unit.name) || [];
 			places.push([unit, words(host.name)]);
-			named.set(unit.name, places);
+			units.set(unit.name, places);
 		}
-	for (const [name, places] of named)
+	for (const [name, places] of units)
 		for (const [unit, host] of places) {
 			const m = unit.move;
 			// Of two sides that speak of one move the source's word is taken.
@@ -415,6 +419,10 @@ function filtered(programs) {
 }
 
 function draw() {
+	named.clear();
+	for (const host of list(latest.hosts))
+		if (host.address)
+			named.set(bare(host.address), words(host.name));
 	const state = latest, hosts = hostsOf(state), moves = movesOf(state), ended = endedOf(state), programs = programsOf(state, ended), shown = filtered(programs);
 	text($("host"), words(state.host));
 	const title = `${moves.length ? `${plural(moves.length, "move", "moves")} · ` : ""}${words(state.host)} · OptMig`;
@@ -583,6 +591,12 @@ function openOrder(verb, node) {
 		askPlan(node);
 }
 
+// What the command says beside the plan, which stands above.
+function said(text) {
+	const lines = text.split("\n").filter(line => line.trim()), own = lines.filter(line => line.startsWith("optmig: "));
+	return (own.length ? own : lines).map(line => line.replace(/^optmig: (cluster \w+: )?/, "")).join(" ");
+}
+
 async function giveOrder() {
 	const mine = order;
 	if (!mine || mine.busy || $("o-go").disabled)
@@ -593,7 +607,7 @@ async function giveOrder() {
 	try {
 		const done = await act(mine.verb, mine.node, mine.verb === "drain" ? $("o-name").value : undefined);
 		if (!done.done && !done.begun)
-			throw new Error(words(done.words).trim() || "it was refused");
+			throw new Error(said(words(done.words)) || "it was refused");
 		say({ drain: `${mine.node} is being drained`, undrain: `${mine.node} takes programs again`, abort: `The drain of ${mine.node} is being aborted` }[mine.verb]);
 		if (order === mine)
 			dialog.close();
