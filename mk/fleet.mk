@@ -29,7 +29,8 @@ test-fleet: all $(B)/.deps-test $(FLEET_TEST_DEPS)
 	B=$(B) tests/fleet/table --all
 	B=$(B) tests/fleet/verbs
 	B=$(B) tests/fleet/scale 40 800 4
-	B=$(B) tests/fleet/scale 100 2000 10
+	B=$(B) tests/fleet/scale 100 2000 10 10 5
+	SCALE_SECONDS=60 B=$(B) tests/fleet/scale 100 2000 10 0
 ## make soak-fleet     drains of three nodes with faults at random until COUNT (500) programs have moved, for at most SOAK_MINUTES (60)
 .PHONY: soak-fleet
 soak-fleet: all $(B)/.deps-test $(FLEET_TEST_DEPS) $(B)/apps/optmig/redis/.built $(REDIS_CLIENT)

@@ -192,7 +192,8 @@ static long long fenced(const char *node, char *ret, size_t size)
 	char *xml = NULL;
 	long long last = 0;
 
-	if (cluster_tool(TOOL("stonith_admin", "--history", node, "--output-as=xml"), NULL, NULL, &xml, NULL))
+	/* Without --verbose it says the first time that it knows of, not the last. */
+	if (cluster_tool(TOOL("stonith_admin", "--history", node, "--verbose", "--output-as=xml"), NULL, NULL, &xml, NULL))
 		return 0;
 	for (const char *event = xml; (event = strstr(event, "<fence_event ")) != NULL; event++) {
 		const char *end = strchr(event, '>'), *status = strstr(event, " status=\"success\""), *when = strstr(event, " completed=\"");
