@@ -19,8 +19,8 @@ struct name { uint64_t value; const char *name; };
 void text_name(struct text *t, const struct name *names, uint64_t value, bool hex);
 /* Bits joined by |, those without a name as a number; 0 as the entry of value 0, if the first is one, else "0". */
 void text_flags(struct text *t, const struct name *names, uint64_t value);
-/* A quoted string with C's escapes, as strace shows it: the first `most` bytes. `more`: there were more than there are here. */
 #define TEXT_BYTES 32u       /* of data; names are shown whole */
+/* A quoted string with C's escapes, as strace shows it: the first `most` bytes. `more`: there were more than there are here. */
 void text_quote(struct text *t, const uint8_t *bytes, size_t size, size_t most, bool more);
 /* SIGINT, or a number. */
 void text_signal(struct text *t, uint64_t signo);

@@ -320,6 +320,10 @@ exec {sys.executable} -c '{INIT}'
         self.start_daemon(name, "pacemakerd")
 
     def start_daemon(self, name, daemon):
+        before = self.daemons.get((name, daemon))
+        if before:
+            before.kill()       # an nsenter that has stopped with what it started is not ended by its end
+            before.wait()
         log = open(self.folder / "log" / f"{name}.{daemon}.log", "a")
         self.daemons[name, daemon] = subprocess.Popen([*self.on(name), *map(str, self.command_of(name, daemon))], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                                       env=self.environment, start_new_session=True)

@@ -163,7 +163,8 @@ static int monitor(const char *xml, json_t *snapshot)
 
 	if (!summary) {
 		xmlFreeDoc(document);
-		return host_fail(OM_EINTERNAL, "crm_mon's answer cannot be read");
+		/* While Pacemaker is started or ended here, crm_mon says that, with success, and nothing else. */
+		return host_fail(OM_ECONNECTION, "there is no cluster here yet: crm_mon does not say what is in it");
 	}
 	put(snapshot, "dc", dc ? get(dc, "name") : "");
 	json_object_set_new(snapshot, "quorum", json_boolean(dc && yes(dc, "with_quorum")));
