@@ -133,6 +133,28 @@ head:
 exit:
   ret void
 }
+; A tail call that must be one stays in front of its return.
+define internal void @never2(ptr %p, i1 %c) noinline {
+  %x = load volatile i64, ptr %p
+  ret void
+}
+define void @tail(ptr %p, i1 %c) {
+; CHECK-LABEL: @tail(
+; CHECK: both:
+; CHECK-NEXT: call void asm sideeffect "testb {{.*}}(ptr %p)
+; CHECK-NEXT: musttail call void @never2(
+; CHECK-NEXT: ret void
+  br i1 %c, label %left, label %right
+left:
+  store i64 1, ptr %p, align 8
+  br label %both
+right:
+  store i64 2, ptr %p, align 8
+  br label %both
+both:
+  musttail call void @never2(ptr %p, i1 %c)
+  ret void
+}
 ; In a loop the poll is such a look, and there is one look in each iteration.
 define void @poll(ptr %p, ptr %q) {
 ; POLLS-LABEL: @poll(

@@ -228,6 +228,13 @@ private:
 		To.push_back(S);
 	}
 
+	// Where a look goes before what ends the block: nothing may stand between a tail call that must be one and its return.
+	Instruction *endOf(BasicBlock &Block) const
+	{
+		Instruction *Tail = Block.getTerminatingMustTailCall();
+		return Tail ? Tail : Condition.lookup(&Block);
+	}
+
 	unsigned move()
 	{
 		MapVector<unsigned, SmallVector<Span, 4>> Groups;
@@ -256,7 +263,7 @@ private:
 			if (In.empty() || (O.drop & MarkJoin)) continue;
 			SmallVector<Span, 4> &Here = Groups[S.Head];
 			Instruction *Poll = Through ? Polls.lookup(Block) : S.FirstPolls ? S.First : nullptr;
-			Instruction *Gate = !Here.empty() ? Here.front().Gate : Through ? Condition.lookup(Block) : S.First;
+			Instruction *Gate = !Here.empty() ? Here.front().Gate : Through ? endOf(*Block) : S.First;
 			for (Span &Waiting : In) {
 				Waiting.Interval = S.Head;
 				Waiting.At = Waiting.Gate = Gate;

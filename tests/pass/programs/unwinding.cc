@@ -71,9 +71,10 @@ void nothing(_Unwind_Reason_Code, _Unwind_Exception *) {}
 void (*volatile flies)() = fly;
 void (*volatile stays)() = [] { (void)getenv("HOME"); };
 
-// What was marked before the call is marked anew where it unwinds to.
+// What was marked before the call is marked anew where it unwinds to. The function's poll is before its first call.
 APART void invoke(unsigned char *p)
 {
+	stays();
 	*cell(p, 0) = 1;
 	try { flies(); } catch (...) { *cell(p, 0) = 2; }
 }
