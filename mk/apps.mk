@@ -31,12 +31,14 @@ $(B)/apps/optmig/memcached/.built: $(B)/apps/optmig/libevent/.built
 $(B)/apps/native/memcached/.built: $(B)/apps/native/libevent/.built
 $(foreach v,optmig native bare,$(eval $(B)/apps/$(v)/lighttpd/.built: $(B)/apps/$(v)/mbedtls/.built))
 $(foreach v,optmig native bare,$(eval $(B)/apps/$(v)/stunnel/.built: $(B)/apps/$(v)/openssl/.built))
+# Its initdb, which starts the server again and again, is the native one.
+$(foreach v,optmig bare,$(eval $(B)/apps/$(v)/postgres/.built: $(B)/apps/native/postgres/.built))
 # Those whose bench programs use the kernels' harness.
 $(foreach a,libsvm openssl sqlite,$(B)/apps/optmig/$(a)/.built $(B)/apps/native/$(a)/.built): apps/kernels/bench.c apps/kernels/bench.h
 # Only measured (bench/suite): the tests do not need them.
 BENCH_APPS_ONLY := libsvm openssl lighttpd
 # Only in `make apps-all` (apps/all), which has the time for them.
-SLOW_APPS := leveldb minisat fasttext snappy llama
+SLOW_APPS := leveldb minisat fasttext snappy llama postgres
 # Libraries that others of them use.
 LIBRARY_APPS := zlib
 APPS := $(filter-out $(BENCH_APPS_ONLY) $(SLOW_APPS) $(LIBRARY_APPS),$(APPS))

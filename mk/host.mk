@@ -89,6 +89,6 @@ $(B)/tests/host/%.native: tests/programs/host/%.c | deps
 	@mkdir -p $(@D)
 	$(CLANG) -O2 -std=gnu17 -D_GNU_SOURCE $< -o $@
 ifneq ($(wildcard toolchain/cc/main.c),)
-TESTS += tests/integration/like_native tests/integration/hostile_host tests/integration/bad_image tests/integration/mapped_writes
+TESTS += tests/integration/like_native tests/integration/refusals tests/integration/hostile_host tests/integration/bad_image tests/integration/mapped_writes
 TEST_DEPS += $(HOST_PROGRAMS) $(B)/tests/host/like_native.native $(B)/apps/optmig/redis/.built
 endif

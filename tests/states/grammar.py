@@ -21,7 +21,7 @@ TAGS = {
     "event": "eventfd", "timer": "timerfd", "timer-past": "timerfd set in the past", "epoll": "sets of events", "epoll-oneshot": "EPOLLONESHOT", "epoll-edge": "EPOLLET",
     "epoll-exclusive": "EPOLLEXCLUSIVE", "epoll-nested": "sets of sets",
     "file": "files", "file-names": "files renamed, or with a name less", "lock": "locks", "dir": "directories", "process": "umask and working directory",
-    "signal": "signals", "sigfd": "descriptors for signals", "memfd": "files that are memory", "shm": "System V shared memory", "sem": "System V semaphores", "itimer": "timers that signal", "async": "O_ASYNC",
+    "signal": "signals", "sigfd": "descriptors for signals", "memfd": "files that are memory", "shm": "System V shared memory", "sem": "System V semaphores", "mqueue": "POSIX message queues", "msg": "System V message queues", "itimer": "timers that signal", "async": "O_ASYNC",
     "memory": "mappings", "protect": "read-only memory", "map-file": "private mappings of files",
     "thread": "threads that wait",
 }
@@ -40,7 +40,7 @@ GENERAL = [o for o in OPTIONS if o.startswith("SO_") and o not in ("SO_PASSCRED"
 GROUPS = ["239.1.1.1", "239.1.1.2", "239.1.1.3", "239.1.1.4"]
 SIGNALS = ["USR1", "USR2", "HUP", "ALRM", "RT"]
 # Those that many programs have come more often.
-TOPICS = {"pipe": 2, "pair": 3, "unix": 2, "tcp": 4, "peer": 4, "udp": 2, "event": 1, "timer": 2, "epoll": 3, "file": 2, "lock": 1, "dir": 1, "process": 1, "signal": 2, "sigfd": 2, "memfd": 1, "shm": 1, "sem": 1,
+TOPICS = {"pipe": 2, "pair": 3, "unix": 2, "tcp": 4, "peer": 4, "udp": 2, "event": 1, "timer": 2, "epoll": 3, "file": 2, "lock": 1, "dir": 1, "process": 1, "signal": 2, "sigfd": 2, "memfd": 1, "shm": 1, "sem": 1, "mqueue": 1, "msg": 1,
           "itimer": 1, "async": 1, "memory": 2, "thread": 2}
 
 
@@ -560,6 +560,60 @@ class Script:
         self.some(8, *[lambda: self.say("semop", i, self.random.randint(0, 4), self.pick(1, 3, -1, -2, 0, 30000))] * 3)
         if self.random.random() < 0.15:
             self.say("semrm", i)
+
+    def mqueue(self):
+        """Told by a signal, an edge or a thread, or by nobody."""
+        s, name, signal = self.slot(), self.name("q"), self.pick("USR1", "RT")
+        most = self.pick(1, 2, 5, 10)
+        self.say("mask", signal, 1)
+        self.say("mq", s, name, most)
+        slots = [s]
+        if self.random.random() < 0.3:
+            slots.append(self.slot())
+            self.say("mq", slots[1], name, 3)
+        elif self.random.random() < 0.2:
+            slots.append(self.slot())
+            self.say("dup", s, slots[1])
+        e = self.slot() if self.on("epoll", 0.5) else None
+        if e is not None:
+            self.say("epoll", e)
+            self.say("eadd", e, self.random.choice(slots), self.events() or "i")
+        send = lambda: self.say("mqsend", self.random.choice(slots), self.pick(0, 1, 100, 1999), self.pick(0, 0, 7, 32767))
+        act = [send, send, lambda: self.say("mqrecv", self.random.choice(slots)), lambda: self.say("mqnotify", self.random.choice(slots), self.pick(signal, signal, "-"), 7)]
+        act += [lambda: self.say("ewait", e)] if e is not None else []
+        self.some(10, *act)
+        if self.random.random() < 0.3:
+            t = self.threads
+            self.threads += 1
+            other = self.slot()
+            self.say("mq", other, self.name("q"), 1)
+            waits = self.random.random() < 0.5
+            if not waits:
+                self.say("mqsend", other, 5, 0)
+            self.lines[-1:] = [self.lines[-1] + f"\nthread {t} {'mqrecv' if waits else 'mqsend'} {other}"]
+            self.say("move")
+            if self.random.random() < 0.3:
+                self.say("move")
+            # The thread's slot is its own: the other side has one more of the same name.
+            again = self.slot()
+            self.say("mq", again, f"q{self.names}", 1)
+            self.say("mqsend", again, 9, 2) if waits else self.say("mqrecv", again)
+            self.say("join", t)
+        if self.random.random() < 0.5:
+            self.say("mqunlink", name)
+        self.some(3, *act)
+
+    def msg(self):
+        i = self.pick(0, 1, 2)
+        self.say("msgq", i)
+        send = lambda: self.say("msgsnd", i, self.pick(1, 2, 3, 3), self.pick(0, 1, 100, 1999))
+        take = lambda: self.say("msgrcv", i, self.pick(0, 0, 1, 2, -2, -9))
+        self.some(12, send, send, take)
+        if self.random.random() < 0.4:
+            self.say("move")
+            self.some(4, send, take, take)
+        if self.random.random() < 0.2:
+            self.say("msgrm", i)
 
     def itimer(self):
         if self.random.random() < 0.5:

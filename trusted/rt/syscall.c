@@ -80,17 +80,17 @@ void rt_syscall_boot(void)
 
 /* What programs look for and do without: why it is not there. */
 static const struct { uint16_t nr; const char *words; } refused[] = {
-	{ __NR_inotify_init, "inotify is refused (ENOSYS): its watches are a host kernel's, and what it has told could not move; look at the files' times instead" },
-	{ __NR_inotify_init1, "inotify is refused (ENOSYS): its watches are a host kernel's, and what it has told could not move; look at the files' times instead" },
-	{ __NR_fanotify_init, "fanotify is refused (ENOSYS): its watches are a host kernel's" },
-	{ __NR_io_uring_setup, "io_uring is refused (ENOSYS): its rings are memory that a host's kernel writes" },
-	{ __NR_userfaultfd, "userfaultfd is refused (ENOSYS): faults are handled inside" },
+	{ __NR_inotify_init, "inotify is refused (ENOSYS): its watches are a host kernel's, and what it has told could not move; look at the files' times" },
+	{ __NR_inotify_init1, "inotify is refused (ENOSYS): its watches are a host kernel's, and what it has told could not move; look at the files' times" },
+	{ __NR_fanotify_init, "fanotify is refused (ENOSYS): its watches are a host kernel's; look at the files' times" },
+	{ __NR_io_uring_setup, "io_uring is refused (ENOSYS): its rings are memory that a host's kernel writes; use epoll, or threads" },
+	{ __NR_userfaultfd, "userfaultfd is refused (ENOSYS): faults are handled inside; use mprotect and a handler of SIGSEGV" },
 	{ __NR_ptrace, "ptrace is refused (ENOSYS): an enclave has no other processes" },
-	{ __NR_process_vm_readv, "memory of other processes is refused (ENOSYS)" },
-	{ __NR_process_vm_writev, "memory of other processes is refused (ENOSYS)" },
-	{ __NR_pidfd_open, "pidfd_open is refused (ENOSYS): descriptors of the host's processes would not move" },
-	{ __NR_unshare, "namespaces are refused (ENOSYS): they are the host's" },
-	{ __NR_setns, "namespaces are refused (ENOSYS): they are the host's" },
+	{ __NR_process_vm_readv, "memory of other processes is refused (ENOSYS): they are outside; use a socket" },
+	{ __NR_process_vm_writev, "memory of other processes is refused (ENOSYS): they are outside; use a socket" },
+	{ __NR_pidfd_open, "pidfd_open is refused (ENOSYS): descriptors of the host's processes would not move; use kill" },
+	{ __NR_unshare, "namespaces are refused (ENOSYS): they are the host's, who can start the program in some" },
+	{ __NR_setns, "namespaces are refused (ENOSYS): they are the host's, who can start the program in some" },
 };
 
 static const char *why_not(uint64_t nr)

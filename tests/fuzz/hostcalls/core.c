@@ -5,6 +5,7 @@
 #include "core.h"
 #include "rt/internal.h"
 #include "rt/mapped.h"
+#include "rt/mqueue.h"
 #include "rt/object.h"
 #include "rt/owner.h"
 #include "launch.h"

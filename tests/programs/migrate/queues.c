@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Queues of messages across moves, POSIX's and System V's: threads that wait for messages and for room, one that waits for edges, who is told by
- * a signal and by a thread; and mutexes with PTHREAD_PRIO_INHERIT whose owners die while somebody waits.
+ * a signal and by a thread; mutexes with PTHREAD_PRIO_INHERIT whose owners die while somebody waits; two threads that wait for each other with named
+ * semaphores, over memory that has a name, too; and a timer that counts the CPU time of one of them.
  *     queues           prints "beat" lines until SIGTERM comes, then "intact" or what was wrong
  */
 #define _GNU_SOURCE
@@ -9,6 +10,7 @@
 #include <fcntl.h>
 #include <mqueue.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -18,11 +20,12 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ipc.h>
+#include <sys/mman.h>
 #include <sys/msg.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { SIZE = 3000, TYPES = 3, ACTORS = 5 };
+enum { SIZE = 3000, TYPES = 3, ACTORS = 7 };
 #define CHECK(condition, ...) do { if (!(condition)) { printf(__VA_ARGS__); printf(" (errno %d)\n", errno); atomic_fetch_add(&wrong, 1); } } while (0)
 
 static atomic_int wrong;
@@ -255,6 +258,82 @@ static void *inherit(void *unused)
 	return NULL;
 }
 
+/* ---- what has a name ---------------------------------------------------------------------------------------------------------------- */
+
+static sem_t *sems[2];
+static unsigned *shared[2];             /* the same pages, by another mapping each */
+
+/* Each adds one to every page when it is its turn, and finds what the other has left. */
+static void *take_turns(void *argument)
+{
+	int self = (int)(intptr_t)argument;
+	unsigned n = (unsigned)self;
+	bool last = false;
+
+	while (!last && !atomic_load(&wrong)) {
+		last = self == 0 && atomic_load(&stop);
+		CHECK(sem_wait(sems[self]) == 0, "sem_wait");
+		last = last || shared[self][1];
+		for (unsigned page = 0; page < 20; page++) {
+			CHECK(shared[self][page * 1024] == n, "page %u has %u instead of %u", page, shared[self][page * 1024], n);
+			shared[self][page * 1024] = n + 1;
+		}
+		n += 2;
+		shared[self][1] = last;
+		atomic_fetch_add(&turns[5], 1);
+		CHECK(sem_post(sems[1 - self]) == 0, "sem_post");
+	}
+	return NULL;
+}
+
+static void prepare_turns(void)
+{
+	const char *const names[] = { "/optmig-sem-0", "/optmig-sem-1" };
+	int fd = shm_open("/optmig-shared", O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	CHECK(fd >= 0 && ftruncate(fd, 20 * 4096) == 0, "shm_open");
+	for (int i = 0; i < 2; i++) {
+		sems[i] = sem_open(names[i], O_CREAT | O_EXCL, 0600, i == 0);
+		shared[i] = mmap(NULL, 20 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		CHECK(sems[i] != SEM_FAILED && sem_unlink(names[i]) == 0 && shared[i] != MAP_FAILED, "sem_open, mmap");
+	}
+	CHECK(shm_unlink("/optmig-shared") == 0 && close(fd) == 0, "shm_unlink");
+}
+
+/* Expires after every two milliseconds that this thread works: never before, and always at last. */
+static void *count_work(void *unused)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN + 4 };
+	struct itimerspec once = { .it_value.tv_nsec = 2000000 };
+	struct timespec begun, now, soon = { 0, 0 };
+	timer_t timer;
+	sigset_t set;
+
+	(void)unused;
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 4);
+	CHECK(timer_create(CLOCK_THREAD_CPUTIME_ID, &event, &timer) == 0, "timer_create");
+	while (!atomic_load(&stop) && !atomic_load(&wrong)) {
+		int64_t worked = 0;
+
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+		CHECK(timer_settime(timer, 0, &once, NULL) == 0, "timer_settime");
+		while (sigtimedwait(&set, NULL, &soon) < 0 && worked < 2000000000) {
+			for (volatile int i = 0; i < 20000; i++)
+				;
+			clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+			worked = (now.tv_sec - begun.tv_sec) * 1000000000LL + now.tv_nsec - begun.tv_nsec;
+		}
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+		worked = (now.tv_sec - begun.tv_sec) * 1000000000LL + now.tv_nsec - begun.tv_nsec;
+		CHECK(worked >= 2000000 && worked < 2000000000, "a timer of 2 ms expires after %lld ns of work", (long long)worked);
+		atomic_fetch_add(&turns[6], 1);
+		nanosleep(&(struct timespec){ 0, 20000000 }, NULL);
+	}
+	timer_delete(timer);
+	return NULL;
+}
+
 static volatile sig_atomic_t asked;
 
 static void on_term(int signo)
@@ -264,8 +343,8 @@ static void on_term(int signo)
 
 int main(void)
 {
-	void *(*const actors[])(void *) = { send_all, take_all, watch, feed, send_types, be_told, inherit };
-	pthread_t threads[sizeof actors / sizeof *actors + TYPES];
+	void *(*const actors[])(void *) = { send_all, take_all, watch, feed, send_types, be_told, inherit, count_work };
+	pthread_t threads[sizeof actors / sizeof *actors + TYPES + 2];
 	unsigned last[ACTORS] = { 0 }, count = 0;
 	sigset_t set;
 
@@ -273,6 +352,7 @@ int main(void)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGRTMIN + 3);
+	sigaddset(&set, SIGRTMIN + 4);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);         /* in all threads */
 	signal(SIGTERM, on_term);
 	blocking = make("/optmig-blocking", 0, 8);
@@ -280,11 +360,15 @@ int main(void)
 	telling = make("/optmig-telling", 0, 2);
 	numbers = msgget(IPC_PRIVATE, 0600);
 	CHECK(numbers >= 0, "msgget");
+	prepare_turns();
 	for (size_t i = 0; i < sizeof actors / sizeof *actors; i++)
 		pthread_create(&threads[count++], NULL, actors[i], NULL);
 	for (long type = 1; type <= TYPES; type++)
 		pthread_create(&threads[count++], NULL, take_type, (void *)(intptr_t)type);
+	for (int self = 0; self < 2; self++)
+		pthread_create(&threads[count++], NULL, take_turns, (void *)(intptr_t)self);
 	sigdelset(&set, SIGRTMIN + 3);
+	sigdelset(&set, SIGRTMIN + 4);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 	for (unsigned beat = 0; !asked && !atomic_load(&wrong); beat++) {
 		nanosleep(&(struct timespec){ 0, 500000000 }, NULL);

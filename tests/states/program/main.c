@@ -203,7 +203,7 @@ static void do_ask(void)
 
 static const struct op ops_main[] = { { "move", do_move }, { "ask", do_ask }, { NULL, NULL } };
 static const struct op *const tables[] = {
-	ops_main, ops_bytes, ops_inet, ops_events, ops_files, ops_signals, ops_memory, ops_threads, ops_sysv,
+	ops_main, ops_bytes, ops_inet, ops_events, ops_files, ops_signals, ops_memory, ops_threads, ops_sysv, ops_queues,
 };
 
 static void run_line(char *at)
@@ -275,11 +275,12 @@ static void look(void)
 	look_threads();
 	look_events();
 	look_sysv();
+	look_queues();
 	look_signals();
 	look_memory();
 	look_files();
 	for (struct slot *s = slots; s < slots + SLOTS; s++)
-		if (s->kind != EMPTY && s->kind != EPOLL && s->kind != TIMER && s->kind != EVENT && s->kind != SIGNALS && !s->taken) {
+		if (s->kind != EMPTY && s->kind != EPOLL && s->kind != TIMER && s->kind != EVENT && s->kind != SIGNALS && s->kind != QUEUE && !s->taken) {
 			printf("drain %d\n", slot_number(s));
 			drain(s);
 		}

@@ -59,6 +59,7 @@ enum kind {
 	REGULAR,
 	DIRECTORY,
 	SIGNALS,
+	QUEUE,
 };
 
 /* What one side writes and another reads. */
@@ -96,7 +97,7 @@ struct op {
 	const char *name;
 	void (*run)(void);
 };
-extern const struct op ops_bytes[], ops_inet[], ops_events[], ops_files[], ops_signals[], ops_memory[], ops_threads[], ops_sysv[];
+extern const struct op ops_bytes[], ops_inet[], ops_events[], ops_files[], ops_signals[], ops_memory[], ops_threads[], ops_sysv[], ops_queues[];
 
 /* main.c */
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -151,6 +152,7 @@ int set_is_unsteady(const struct slot *e);     /* ... for steady() */
 int may_lose(const struct slot *s);             /* a datagram, or an error of one: it is UDP, or a set with such */
 void look_signals(void);
 void look_sysv(void);             /* before look_signals(): what descriptors tell of is taken */
+void look_queues(void);           /* likewise: what comes to an empty queue may send a signal */
 void look_memory(void);
 void look_threads(void);
 void look_files(void);

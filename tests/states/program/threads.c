@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that stand in a call while the program is moved. Each says its result when it is asked for, at the latest at the end. */
 #include "states.h"
+#include <mqueue.h>
 #include <sys/epoll.h>
 #include <semaphore.h>
 
@@ -71,6 +72,10 @@ static void *run(void *argument)
 
 		n = epoll_wait(t->fd, &e, 1, t->argument ? (int)t->argument : -1);
 		n = n > 0 ? (long)e.events : n;
+	} else if (strcmp(t->what, "mqrecv") == 0) {
+		n = mq_receive(t->fd, data, sizeof data, NULL);
+	} else if (strcmp(t->what, "mqsend") == 0) {
+		n = mq_send(t->fd, "waited", 6, 1);
 	} else if (strcmp(t->what, "sem") == 0) {
 		n = sem_wait(&t->semaphore);
 	} else if (strcmp(t->what, "sleep") == 0) {
@@ -86,7 +91,7 @@ static void *run(void *argument)
 	return NULL;
 }
 
-/* thread NUMBER read|recv|write|accept|poll|epoll SLOT [MS], or cond|sem|sleep - [MS]; signals are the first thread's */
+/* thread NUMBER read|recv|write|accept|poll|epoll|mqrecv|mqsend SLOT [MS], or cond|sem|sleep - [MS]; signals are the first thread's */
 static void do_thread(void)
 {
 	struct thread *t = &threads[(unsigned long)number(1) % THREADS];
