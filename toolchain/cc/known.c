@@ -29,7 +29,7 @@ static const struct known { const char *program, *command, *why; } known[] = {
 	{"python", "./configure --disable-shared MODULE_BUILDTYPE=static (modules: Modules/Setup.local, *static*)", "there are no plug-ins"},
 	{"redis", "make MALLOC=libc", "so it is tested here; jemalloc was not tried"},
 	{"x264", "./configure --disable-asm", "assembly"},
-	{"zstd", "make ZSTD_NO_ASM=1 CPPFLAGS=\"-DZSTD_DISABLE_ASM=1 -DDYNAMIC_BMI2=0\"", "assembly"},
+	{"zstd", "CPPFLAGS=\"-DZSTD_DISABLE_ASM=1 -DDYNAMIC_BMI2=0\" make ZSTD_NO_ASM=1", "assembly"},
 };
 
 static void print(const struct known *k, FILE *to)
