@@ -98,6 +98,8 @@ class Fleet:
             self.show()
         self.bed.down()
         if not self.kept and not kind:
+            # A log that is only ever appended to cannot be removed either.
+            subprocess.run(["chattr", "-R", "-a", str(self.folder)], capture_output=True)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def show(self):
