@@ -179,9 +179,10 @@ class Fleet:
 # ---- faults, and what mends them ------------------------------------------------------------------------------------------
 
 def no_tcp(fleet, node):
-    """Moves and HTTPS do not come through; the cluster's own traffic, which is UDP, does."""
-    fleet.bed.run(node, "nft", "table inet cut { chain i { type filter hook input priority -300; iifname != \"lo\" meta l4proto tcp reject with tcp reset; } ; "
-                  "chain o { type filter hook output priority -300; oifname != \"lo\" tcp flags & rst == 0 reject with tcp reset; } ; }")
+    """Moves and HTTPS between this host and others do not come through; the cluster's own traffic, which is UDP, does, and so do clients of programs that are here."""
+    others = ", ".join(fleet.bed.address(name) for name in fleet.names if name != node)
+    fleet.bed.run(node, "nft", "table inet cut { chain i { type filter hook input priority -300; ip saddr { %s } meta l4proto tcp reject with tcp reset; } ; "
+                  "chain o { type filter hook output priority -300; ip daddr { %s } tcp flags & rst == 0 reject with tcp reset; } ; }" % (others, others))
 
 
 def restart(fleet, node, daemon):
