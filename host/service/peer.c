@@ -31,7 +31,7 @@
 #include "strerror.h"
 #include "util.h"
 
-#define REQUESTS_MAX 32u
+#define REQUESTS_MAX 72u        /* 32 of other hosts; those who look at the page (page.c: 32) or at figures (https.c: 8) cannot take them all */
 #define AGAIN_S      1
 #define LISTEN_TRIES 60u
 #define CRL_MAX      (256u << 10)
