@@ -39,7 +39,7 @@ static int find_table(const uint8_t *file, uint64_t size, struct table *ret)
 	for (uint32_t i = 0; i < eh->e_shnum; i++) {
 		const Elf64_Shdr *s = section(file, size, eh, i), *names = s && s->sh_type == SHT_SYMTAB ? section(file, size, eh, s->sh_link) : NULL;
 
-		if (!s || (s->sh_type == SHT_SYMTAB && (!names || s->sh_offset % 8 || !names->sh_size || file[names->sh_offset + names->sh_size - 1])))
+		if (!s || (s->sh_type == SHT_SYMTAB && (!names || names->sh_type != SHT_STRTAB || s->sh_offset % 8 || !names->sh_size || file[names->sh_offset + names->sh_size - 1])))
 			return OM_EIMAGE;
 		if (names)
 			*ret = (struct table) { (const Elf64_Sym *)(file + s->sh_offset), s->sh_size / sizeof(Elf64_Sym),
@@ -87,10 +87,11 @@ static void fill(struct debug_symbols *ret, const Elf64_Sym *const *sorted, size
 	}
 	memcpy(ret->names, t->names, t->names_size);
 	for (size_t i = 0; i < ret->count; i++) {
-		uint64_t room = i + 1 < ret->count ? ret->list[i + 1].address - ret->list[i].address : ret->list[i].size;
+		struct debug_symbol *s = &ret->list[i];
+		uint64_t room = i + 1 < ret->count ? ret->list[i + 1].address - s->address : UINT64_MAX - s->address;
 
-		if (!ret->list[i].size || ret->list[i].size > room)
-			ret->list[i].size = room;
+		if (s->size > room || (!s->size && i + 1 < ret->count))
+			s->size = room;
 	}
 }
 

@@ -20,6 +20,7 @@
 #define RECORD_WAIT_MS    10000
 #define STEADY_S          60            /* who ran so long did not fail at its start */
 #define AGAIN_MAX_S       60u
+#define VAIN_EVERY_NS     5000000000u
 
 static void pause_ms(unsigned ms)
 {
@@ -149,10 +150,30 @@ static bool hear(struct service_unit *u, struct channel *channel)
 	return true;
 }
 
+/* A complete receiver whose source gave the move up would wait for ever: service_discard() asks the source, and refuses unless the program runs on there. */
+static void end_if_vain(const struct service_unit *u)
+{
+	struct program p;
+	json_t *ignored = NULL;
+	bool waits;
+
+	program_look(u, false, &p);
+	waits = p.receiver && !p.come;
+	program_done(&p);
+	if (!waits)
+		return;
+	program_look(u, true, &p);
+	waits = p.state == STATE_RECEIVING && json_is_true(json_object_get(p.report, "prepared")) && strcmp(text_of(p.report, "phase"), "reconnecting") == 0;
+	program_done(&p);
+	if (waits && service_discard(u->name, "its move here was given up, and it runs on where it came from", false, &ignored) == 0)
+		json_decref(ignored);
+}
+
 /* Until the process has ended. */
 static void watch(struct service_unit *u, const struct program *p)
 {
 	const uint64_t since = host_monotonic_ns();
+	uint64_t looked = since;
 	const int pidfd = (int)syscall(SYS_pidfd_open, p->process.pid, 0);
 	struct channel channel;
 	bool first = true;
@@ -172,6 +193,10 @@ static void watch(struct service_unit *u, const struct program *p)
 		(void)poll(fds, 2, wait); /* whatever it says, both are looked at */
 		if (channel.fd >= 0 && fds[1].revents && !hear(u, &channel))
 			channel_done(&channel);
+		if (host_monotonic_ns() - looked > VAIN_EVERY_NS) {
+			end_if_vain(u);
+			looked = host_monotonic_ns();
+		}
 	}
 	channel_done(&channel);
 	if (pidfd >= 0)

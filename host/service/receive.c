@@ -113,9 +113,10 @@ static int receive_again(const struct service_unit *u, const struct program *p, 
 
 /*
  * A reception that has lost its source waits for that for a while. If the same host asks anew, it is in vain: it is cancelled, which the
- * protocol of migrations allows only as long as the program cannot be here.
+ * protocol of migrations allows only as long as the program cannot be here. One that is complete waits all the same, and is ended if the
+ * program runs on there.
  */
-static void end_vain(const struct service_unit *u, const char *peer, struct program *p)
+static void end_vain(struct service_unit *u, const char *peer, struct program *p)
 {
 	const char *phase = json_string_value(json_object_get(p->report, "phase"));
 	struct channel channel;
@@ -129,6 +130,8 @@ static void end_vain(const struct service_unit *u, const char *peer, struct prog
 	if (client_call(&channel, "cancel", NULL, NULL))
 		host_note("%s: %s", u->name, host_reason());
 	channel_done(&channel);
+	if (json_is_true(json_object_get(p->report, "prepared")) && program_discard(u, "its source sends it anew", false))
+		host_note("%s: %s", u->name, host_reason());
 	for (unsigned i = 0; i < VAIN_MS / 10; i++) {
 		program_done(p);
 		program_look(u, false, p);

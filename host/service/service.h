@@ -169,10 +169,13 @@ int service_start(const char *name, bool fresh, json_t **ret);
 /* `stop`, by order: its unit does not begin it again. @reason: for the records; NULL: none. Return: OM_ETIMEDOUT: it has not ended in its time. */
 __attribute__((warn_unused_result))
 int service_stop(const char *name, const char *reason, json_t **ret);
-/* Ends what is left here of a program whose other half is lost. @lost: who is asked for that half and does not answer has not got it, by the word of whoever orders
+/* Ends what is left here of a program whose other half is lost, or a complete receiver whose source runs on. @lost: who is asked for that half and does not answer has not got it, by the word of whoever orders
  * this. Return: OM_ENOTFOUND, OM_ESTATE (whole; nothing left; not lost, or not known), OM_EPERM, OM_ETIMEDOUT, OM_EIO. Context: without the lock. */
 __attribute__((warn_unused_result))
 int service_discard(const char *name, const char *reason, bool lost, json_t **ret);
+/* The same in the middle of another operation of this unit. @lost, Return: as service_discard(). */
+__attribute__((warn_unused_result))
+int program_discard(struct service_unit *u, const char *reason, bool lost);
 /* Until the process has ended and its keeper has written how. @within_ns: 0: as long as it takes. Return: OM_ETIMEDOUT. */
 __attribute__((warn_unused_result))
 int program_wait_end(const struct service_unit *u, const struct record_process *process, uint64_t within_ns);

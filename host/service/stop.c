@@ -219,6 +219,15 @@ static void other_host(const struct program *p, char *ret, size_t size)
 		snprintf(ret, size, "%.*s", (int)(colon - address), address);
 }
 
+/*
+ * A receiver that is complete waits for its source's word, for ever if need be. A source that lost the link before it gave the program away
+ * runs it on, and cannot take that back; if it says so, its word does not come.
+ */
+static bool is_vain(const struct program *p, const char *there)
+{
+	return p->state == STATE_RECEIVING && json_is_true(json_object_get(p->report, "prepared")) && strcmp(there, "running") == 0;
+}
+
 /* Return: OM_ESTATE if the other half is there, or may be: `lost` says for who does not answer that it is not. */
 static int is_lost(const struct service_unit *u, const struct program *p, bool lost)
 {
@@ -230,7 +239,7 @@ static int is_lost(const struct service_unit *u, const struct program *p, bool l
 	other_host(p, host, sizeof host);
 	if (*host && peer_call(host, "status", json_pack("{ss}", "name", u->name), PEER_S, &there) == 0) {
 		state = text(there, "state");
-		if (strcmp(state, "stopped") != 0 && strcmp(state, "failed") != 0)
+		if (strcmp(state, "stopped") != 0 && strcmp(state, "failed") != 0 && !is_vain(p, state))
 			error = host_fail(OM_ESTATE, "%s is not lost: it is %s here, and %.40s at %s", u->name, service_state_name(p->state), state, host);
 		json_decref(there);
 		return error;
@@ -254,7 +263,7 @@ static void note_discard(const struct service_unit *u, const struct program *p, 
 		(json_int_t)json_integer_value(remaining), "report", p->report));
 }
 
-static int discard_it(struct service_unit *u, const char *reason, bool lost)
+int program_discard(struct service_unit *u, const char *reason, bool lost)
 {
 	struct program p;
 	int error;
@@ -312,7 +321,7 @@ int service_discard(const char *name, const char *reason, bool lost, json_t **re
 
 	if (error)
 		return error;
-	error = discard_it(u, reason ? reason : "", lost);
+	error = program_discard(u, reason ? reason : "", lost);
 	if (begun)
 		units_end(u);
 	if (!error)

@@ -5,6 +5,7 @@ source's without a body before FINISH.
 
     gate = Gate(bed, node, "answer")    START passes, and then nothing more: the destination runs, the source does not know
     gate = Gate(bed, node, "token")     START does not pass: the source has given the program away, and nobody has it
+    gate = Gate(bed, node, "prepared")  PREPARED does not pass: the destination is complete, and the source, which has not heard it, runs on
     gate = Gate(bed, node, "token", of) the same for one program: of() says where it goes now, ADDRESS:PORT or None. Others pass, before and after
     gate.wait(); ...; gate.open()       new connections go their own way
 """
@@ -13,8 +14,8 @@ import socket
 import struct
 import threading
 
-OPENING = 48 + 1088         # what a source's host says before the first frame: docs/spec/migration.md, 10
-HEADER, CONTROL, START = 24, 2, 8 + 16
+OPENING, ANSWER = 48 + 1088, 112 + 1040     # what the source's host, and the destination's, say before the first frame: docs/spec/migration.md, 10
+HEADER, CONTROL, START, PREPARED = 24, 2, 8 + 16, 8 + 8 + 16
 NOISE, TAG = 1, 16
 MARK, SO_ORIGINAL_DST, SO_MARK = 7, 80, 36
 
@@ -49,8 +50,8 @@ class Gate:
                     outer = self.reach(inner, way)
                     with self.lock:
                         self.sockets += [inner, outer]
-                    threading.Thread(target=self.forward, args=(inner, outer, way, Frames()), daemon=True).start()
-                    threading.Thread(target=self.forward, args=(outer, inner, way, None), daemon=True).start()
+                    threading.Thread(target=self.forward, args=(inner, outer, way, Frames(OPENING, START) if self.holds != "prepared" else None), daemon=True).start()
+                    threading.Thread(target=self.forward, args=(outer, inner, way, Frames(ANSWER, PREPARED) if self.holds == "prepared" else None), daemon=True).start()
                     continue
             inner.close()
 
@@ -77,7 +78,7 @@ class Gate:
     def forward(self, come, go, way, frames):
         with contextlib.suppress(OSError):
             while data := come.recv(1 << 17):
-                given = frames and frames.start_in(data) and not self.shut.is_set() and self.meant(way)
+                given = frames and frames.found_in(data) and not self.shut.is_set() and self.meant(way)
                 if given:
                     self.shut.set()             # before the answer can come
                     if self.holds == "answer":
@@ -112,12 +113,12 @@ class Gate:
 
 
 class Frames:
-    """Finds START in what a source says on one connection."""
+    """Finds a control message by its size in what one side says on one connection: START is the only one of that size of the source's, PREPARED of the destination's."""
 
-    def __init__(self):
-        self.skip, self.head = OPENING, b""
+    def __init__(self, opening, wanted):
+        self.skip, self.head, self.wanted = opening, b"", wanted
 
-    def start_in(self, data):
+    def found_in(self, data):
         at = 0
         while at < len(data):
             step = min(self.skip, len(data) - at)
@@ -132,6 +133,6 @@ class Frames:
                 continue
             kind, size = self.head[1], struct.unpack_from("<I", self.head, 4)[0]
             self.head, self.skip = b"", size + (TAG if kind == NOISE else 0)
-            if kind == CONTROL and size == START:
+            if kind == CONTROL and size == self.wanted:
                 return True
         return False

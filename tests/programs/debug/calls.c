@@ -134,6 +134,6 @@ int main(int argc, char **argv)
 	CALL(getuid);
 	CALL(sched_yield);
 	CALL(access, "/end", F_OK);
-	CALL(msgget, 0x1234, 0);
+	CALL(inotify_init1, 0);
 	CALL(exit_group, 3);
 }
