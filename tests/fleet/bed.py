@@ -271,7 +271,8 @@ exec {sys.executable} -c '{INIT}'
         script.write_text(setup)
         space = Space([*self.hub.enter(), "unshare", "-m", "-u", "-i", "-n", "-p", "-f", "--kill-child", "--mount-proc", "sh", "-e", str(script)], self.log)
         self.spaces[name] = space
-        self.tell(self.hub.enter() + ["sh", "-ec", f"ip link add v{n} type veth peer name e{n}; ip link set v{n} master br0 up"])
+        # A node that was before goes with its namespace, which the kernel takes down when it has time.
+        self.tell(self.hub.enter() + ["sh", "-ec", f"ip link del v{n} 2> /dev/null || :; ip link add v{n} type veth peer name e{n}; ip link set v{n} master br0 up"])
         # The peer's end is given by number of process, as the hub sees it.
         inside = self.pid_in_hub(space.pid)
         self.tell(self.hub.enter() + ["ip", "link", "set", f"e{n}", "netns", str(inside)])
