@@ -10,6 +10,7 @@
 #include "util.h"
 
 #define FEW_NS 1000000u     /* threads that want less than that in a window lose nothing */
+#define SLACK  0.9          /* those that sleep more than a tenth of it catch up on what they waited for */
 
 void mig_cost_init(struct mig_cost *cost)
 {
@@ -101,7 +102,7 @@ uint32_t mig_cost_step(struct mig_cost *cost)
 	threads = cost->threads;
 	ask(cost, &ran, &waited);
 	wanted = (double)ran - (double)cost->ran + (double)waited - (double)cost->waited;
-	if (threads == cost->threads && wanted > FEW_NS)
+	if (threads == cost->threads && wanted > FEW_NS && wanted > SLACK * (double)(now - cost->asked_ns) * cost->busy)
 		lost = 1 - ((double)ran - (double)cost->ran) / wanted / (1 - cost->waits);
 	if (lost < 0)
 		lost = 0;
