@@ -13,6 +13,7 @@
 #include "daemon/client.h"
 #include "daemon/rundir.h"
 #include "exitcodes.h"
+#include "json_text.h"
 #include "mig/report.h"
 #include "service/service.h"
 #include "ticket.h"
@@ -71,13 +72,6 @@ struct call {
 	unsigned given;                 /* bits of OPT_* */
 	int patience_ms;                /* how long an answer may take; 0: as long as it does */
 };
-
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
-}
 
 static void print_json(const json_t *value)
 {
@@ -221,13 +215,13 @@ static json_t *named(const struct call *c)
 static void print_unit(const json_t *unit)
 {
 	const json_t *move = json_object_get(unit, "move");
-	const char *state = text(unit, "state");
+	const char *state = json_text(unit, "state");
 	char pid[24] = "-";
 
 	if (json_object_get(unit, "pid"))
 		snprintf(pid, sizeof pid, "%lld", (long long)json_integer_value(json_object_get(unit, "pid")));
-	printf("%-24s %-10s %8s  %s%s\n", text(unit, "name"), state, pid, move && *text(move, "to") && strcmp(state, "running") ? "to " : "",
-		move && strcmp(state, "running") ? text(move, "to") : "");
+	printf("%-24s %-10s %8s  %s%s\n", json_text(unit, "name"), state, pid, move && *json_text(move, "to") && strcmp(state, "running") ? "to " : "",
+		move && strcmp(state, "running") ? json_text(move, "to") : "");
 }
 
 static int do_ls(const struct call *c)
@@ -314,8 +308,8 @@ static int do_status(const struct call *c)
 		if (c->json)
 			print_json(unit);
 		else
-			printf("%s\n", text(unit, "state"));
-		status = is_here(text(unit, "state")) ? CLI_OK : EXIT_ELSEWHERE;
+			printf("%s\n", json_text(unit, "state"));
+		status = is_here(json_text(unit, "state")) ? CLI_OK : EXIT_ELSEWHERE;
 	}
 	json_decref(unit);
 	return status;
@@ -471,15 +465,15 @@ static void hash_line(const char *line, char ret[2 * OM_SHA256_SIZE + 1])
 
 static void print_verdict(const json_t *entry)
 {
-	printf("%s  %-14s %-3s %-20s %s  %s%s%s\n", text(entry, "time"), text(entry, "verdict"), text(entry, "direction"), text(entry, "unit"), text(entry, "peer"),
-		*text(entry, "peer-platform") ? text(entry, "peer-platform") : "-", *text(entry, "reason") ? ": " : "", text(entry, "reason"));
+	printf("%s  %-14s %-3s %-20s %s  %s%s%s\n", json_text(entry, "time"), json_text(entry, "verdict"), json_text(entry, "direction"), json_text(entry, "unit"), json_text(entry, "peer"),
+		*json_text(entry, "peer-platform") ? json_text(entry, "peer-platform") : "-", *json_text(entry, "reason") ? ": " : "", json_text(entry, "reason"));
 }
 
 /* Return: false if the line does not follow the one before it. */
 static bool check_line(const struct call *c, const char *line, json_int_t number, const char *previous)
 {
 	json_t *entry = json_loads(line, JSON_REJECT_DUPLICATES, NULL);
-	const bool follows = entry && strcmp(text(entry, "previous"), previous) == 0 && json_integer_value(json_object_get(entry, "number")) == number;
+	const bool follows = entry && strcmp(json_text(entry, "previous"), previous) == 0 && json_integer_value(json_object_get(entry, "number")) == number;
 
 	if (c->json && entry)
 		puts(line);
@@ -526,7 +520,7 @@ static int do_metrics(const struct call *c)
 	int status = ask(c, "metrics", NULL, &value);
 
 	if (!status)
-		fputs(text(value, "text"), stdout);
+		fputs(json_text(value, "text"), stdout);
 	json_decref(value);
 	return status;
 }

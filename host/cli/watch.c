@@ -13,6 +13,7 @@
 #include "cli.h"
 #include "daemon/client.h"
 #include "exitcodes.h"
+#include "json_text.h"
 #include "mig/report.h"
 #include "util.h"
 #include "watch.h"
@@ -34,13 +35,6 @@ void cli_watch_signals(void)
 
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
-}
-
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
 }
 
 static void clear_line(bool terminal)
@@ -78,15 +72,15 @@ static void print_end(const json_t *report, const char *command, const char *pro
 		mig_report_text(report, stdout);
 	}
 	fflush(stdout);
-	if (!*text(report, "error"))
+	if (!*json_text(report, "error"))
 		return;
-	host_error("%s: %s: %s", command, program, text(report, "error-desc"));
-	host_error("  %s", text(report, "error-cure"));
+	host_error("%s: %s: %s", command, program, json_text(report, "error-desc"));
+	host_error("  %s", json_text(report, "error-cure"));
 }
 
 static int status_of(const json_t *report)
 {
-	const char *status = text(report, "status");
+	const char *status = json_text(report, "status");
 
 	if (strcmp(status, "completed") == 0 || strcmp(status, "rehearsed") == 0)
 		return CLI_OK;
@@ -135,16 +129,16 @@ int cli_watch(struct channel *channel, const char *command, const char *program,
 			json_decref(event);
 			continue;
 		}
-		if (strcmp(text(event, "event"), "end") == 0) {
+		if (strcmp(json_text(event, "event"), "end") == 0) {
 			clear_line(terminal);
 			print_end(report, command, program, json);
 			status = status_of(report);
 			json_decref(event);
 			return status;
 		}
-		if (strcmp(text(report, "phase"), "reconnecting") == 0 && !paused)
-			host_note("%s: connection to %s lost, trying to reconnect", command, text(report, "peer"));
-		paused = strcmp(text(report, "phase"), "reconnecting") == 0;
+		if (strcmp(json_text(report, "phase"), "reconnecting") == 0 && !paused)
+			host_note("%s: connection to %s lost, trying to reconnect", command, json_text(report, "peer"));
+		paused = strcmp(json_text(report, "phase"), "reconnecting") == 0;
 		print_progress(report, terminal);
 		json_decref(event);
 	}

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "client.h"
+#include "json_text.h"
 #include "rundir.h"
 #include "util.h"
 
@@ -172,13 +173,6 @@ int client_list(json_t **ret_list)
 	return list_programs(INFO_MS, ret_list);
 }
 
-static const char *text(const json_t *info, const char *name)
-{
-	const char *value = json_string_value(json_object_get(info, name));
-
-	return value ? value : "";
-}
-
 /* The process that listens there. Return: 0 if it is gone, or in another pid namespace. */
 static int peer_of(const char *path)
 {
@@ -211,10 +205,10 @@ int client_programs(const uint8_t mrenclave[32], struct client_program **ret_lis
 	json_array_foreach(list, i, info) {
 		struct client_program p = { 0 };
 
-		if (!programs || strcmp(text(info, "mrenclave"), hex))
+		if (!programs || strcmp(json_text(info, "mrenclave"), hex))
 			continue;
-		p.pid = peer_of(text(info, "socket"));
-		p.image = p.pid > 0 ? strdup(text(info, "image")) : NULL;
+		p.pid = peer_of(json_text(info, "socket"));
+		p.image = p.pid > 0 ? strdup(json_text(info, "image")) : NULL;
 		if (p.image)
 			programs[count++] = p;
 	}
@@ -236,8 +230,8 @@ void client_programs_free(struct client_program *list, size_t count)
 /* How well a process fits, 0: not at all. */
 static int fitness(const json_t *info, enum client_want want)
 {
-	const char *migration = text(info, "migration");
-	bool running = strcmp(text(info, "state"), "running") == 0, receiving = strcmp(text(info, "state"), "receiving") == 0;
+	const char *migration = json_text(info, "migration");
+	bool running = strcmp(json_text(info, "state"), "running") == 0, receiving = strcmp(json_text(info, "state"), "receiving") == 0;
 	bool busy = strcmp(migration, "none") && strcmp(migration, "completed") && strcmp(migration, "failed") && strcmp(migration, "cancelled");
 
 	switch (want) {
@@ -278,7 +272,7 @@ static const json_t *choose(const json_t *list, const char *wanted, enum client_
 		snprintf(pid, sizeof pid, "%lld", (long long)json_integer_value(json_object_get(info, "pid")));
 		if (has_number(info, wanted))
 			return info;
-		if (strcmp(text(info, "program"), wanted) || fit < best_fitness)
+		if (strcmp(json_text(info, "program"), wanted) || fit < best_fitness)
 			continue;
 		if (fit > best_fitness)
 			count = 0, others[0] = 0;
@@ -308,7 +302,7 @@ int client_open(const char *name_or_pid, enum client_want want, struct channel *
 	else if (others[0])
 		error = host_fail(OM_EINVAL, "several programs are named \"%s\"; give one of these pids:%s", name_or_pid, others);
 	else
-		error = client_connect(text(info, "socket"), ret_channel);
+		error = client_connect(json_text(info, "socket"), ret_channel);
 	if (!error && ret_info)
 		*ret_info = json_deep_copy(info);
 	json_decref(list);

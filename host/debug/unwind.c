@@ -33,7 +33,8 @@ static uint64_t take(struct cursor *c, unsigned size)
 	return value;
 }
 
-static uint64_t take_uleb(struct cursor *c)
+/* DWARF's variable-length numbers. @is_signed: the highest bit that is there fills the rest. */
+static uint64_t take_leb(struct cursor *c, bool is_signed)
 {
 	uint64_t value = 0, byte;
 	unsigned shift = 0;
@@ -44,23 +45,19 @@ static uint64_t take_uleb(struct cursor *c)
 			value |= (byte & 0x7f) << shift;
 		shift += 7;
 	} while (byte & 0x80 && !c->bad);
+	if (is_signed && shift < 64 && byte & 0x40)
+		value |= ~0ull << shift;
 	return value;
+}
+
+static uint64_t take_uleb(struct cursor *c)
+{
+	return take_leb(c, false);
 }
 
 static int64_t take_sleb(struct cursor *c)
 {
-	uint64_t value = 0, byte;
-	unsigned shift = 0;
-
-	do {
-		byte = take(c, 1);
-		if (shift < 64)
-			value |= (byte & 0x7f) << shift;
-		shift += 7;
-	} while (byte & 0x80 && !c->bad);
-	if (shift < 64 && byte & 0x40)
-		value |= ~0ull << shift;
-	return (int64_t)value;
+	return (int64_t)take_leb(c, true);
 }
 
 static uint64_t take_pointer(struct cursor *c, uint8_t encoding)

@@ -9,6 +9,7 @@
 #include "cost.h"
 #include "util.h"
 
+#define WAITS_MAX 0.99      /* a program that never ran has no service to lose */
 #define FEW_NS 1000000u     /* threads that want less than that in a window lose nothing */
 #define SLACK  0.9          /* those that sleep more than a tenth of it catch up on what they waited for */
 
@@ -86,7 +87,9 @@ void mig_cost_begin(struct mig_cost *cost)
 	list_threads(cost);
 	ask(cost, &cost->ran, &cost->waited);
 	cost->busy = count_busy(cost);
-	cost->waits = cost->waited ? (double)cost->waited / (double)(cost->ran + cost->waited) : 0;
+	cost->waits = cost->waited ? (double)cost->waited / ((double)cost->ran + (double)cost->waited) : 0;
+	if (cost->waits > WAITS_MAX)
+		cost->waits = WAITS_MAX;
 	cost->asked_ns = host_monotonic_ns();
 	cost->smooth = cost->lost_ns = 0;
 	pthread_mutex_unlock(&cost->lock);

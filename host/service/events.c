@@ -9,6 +9,7 @@
 #include <systemd/sd-journal.h>
 #include <time.h>
 #include <unistd.h>
+#include "json_text.h"
 #include "seen.h"
 #include "strerror.h"
 #include "util.h"
@@ -45,13 +46,6 @@ void events_reopen(void)
 	pthread_mutex_unlock(&lock);
 }
 
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
-}
-
 /* Reports and states are long: of the one what a move comes to, of the other the word. */
 static json_t *shorten(const json_t *event)
 {
@@ -82,14 +76,14 @@ static json_t *shorten(const json_t *event)
 
 static void to_journal(const json_t *o, const char *line)
 {
-	const char *what = text(o, "event");
-	const bool bad = strcmp(text(o, "state"), "failed") == 0 || *text(o, "error") || strcmp(what, "killed") == 0 || strcmp(what, "restart") == 0 ||
+	const char *what = json_text(o, "event");
+	const bool bad = strcmp(json_text(o, "state"), "failed") == 0 || *json_text(o, "error") || strcmp(what, "killed") == 0 || strcmp(what, "restart") == 0 ||
 		strcmp(what, "discarded") == 0;
 
 	/* Where there is no journal nobody hears it. */
-	(void)sd_journal_send("MESSAGE=%s: %s%s%s", text(o, "name"), what, *text(o, "state") ? " " : "", text(o, "state"), "PRIORITY=%d", bad ? 4 : 6,
-		"SYSLOG_IDENTIFIER=optmigd", "OPTMIG_EVENT=%s", what, "OPTMIG_UNIT=%s", text(o, "name"), "OPTMIG_STATE=%s", text(o, "state"),
-		"OPTMIG_ERROR=%s", text(o, "error"), "OPTMIG_PEER=%s", *text(o, "peer") ? text(o, "peer") : text(o, "to"), "OPTMIG_SESSION=%s", text(o, "session"),
+	(void)sd_journal_send("MESSAGE=%s: %s%s%s", json_text(o, "name"), what, *json_text(o, "state") ? " " : "", json_text(o, "state"), "PRIORITY=%d", bad ? 4 : 6,
+		"SYSLOG_IDENTIFIER=optmigd", "OPTMIG_EVENT=%s", what, "OPTMIG_UNIT=%s", json_text(o, "name"), "OPTMIG_STATE=%s", json_text(o, "state"),
+		"OPTMIG_ERROR=%s", json_text(o, "error"), "OPTMIG_PEER=%s", *json_text(o, "peer") ? json_text(o, "peer") : json_text(o, "to"), "OPTMIG_SESSION=%s", json_text(o, "session"),
 		"OPTMIG_JSON=%s", line, NULL);
 }
 

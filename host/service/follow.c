@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "daemon/client.h"
+#include "json_text.h"
 #include "seen.h"
 #include "util.h"
 
@@ -99,13 +100,6 @@ static void note_move(const struct service_unit *u, const json_t *report, bool e
 	life_note(u);
 }
 
-static const char *text_of(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
-}
-
 /* This service has begun it. */
 static bool is_new(const struct service_unit *u)
 {
@@ -137,7 +131,7 @@ static bool hear(struct service_unit *u, struct channel *channel)
 			seen_report(u, json_object_get(message, "report"), ended);
 			look_whether_come(u, json_object_get(message, "report"));
 			socket_tell(json_pack("{ss ss sO}", "event", event, "name", u->name, "report", json_object_get(message, "report")));
-		} else if (first && *text_of(first, "role") == 'd' && is_new(u)) {
+		} else if (first && *json_text(first, "role") == 'd' && is_new(u)) {
 			seen_report(u, first, true);
 		}
 		json_decref(message);
@@ -163,7 +157,7 @@ static void end_if_vain(const struct service_unit *u)
 	if (!waits)
 		return;
 	program_look(u, true, &p);
-	waits = p.state == STATE_RECEIVING && json_is_true(json_object_get(p.report, "prepared")) && strcmp(text_of(p.report, "phase"), "reconnecting") == 0;
+	waits = p.state == STATE_RECEIVING && json_is_true(json_object_get(p.report, "prepared")) && strcmp(json_text(p.report, "phase"), "reconnecting") == 0;
 	program_done(&p);
 	if (waits && service_discard(u->name, "its move here was given up, and it runs on where it came from", false, &ignored) == 0)
 		json_decref(ignored);

@@ -39,6 +39,7 @@
 #include "daemon/channel.h"
 #include "https.h"
 #include "https_filter.h"
+#include "json_text.h"
 #include "trust.h"
 #include "strerror.h"
 #include "util.h"
@@ -412,13 +413,6 @@ static struct curl_blob blob(const struct file *file)
 	return (struct curl_blob){ .data = file->text, .len = file->size, .flags = CURL_BLOB_NOCOPY };
 }
 
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
-}
-
 /* ---- who is asked: the same judgement as of who asks ---- */
 
 struct judgement { bool judged; int error; char words[500]; };
@@ -523,7 +517,7 @@ static int call_failed(CURLcode code, const char *words, const struct answer *a)
 
 static json_t *call(const json_t *what)
 {
-	const bool six = strchr(text(what, "address"), ':') != NULL, literal = strchr(text(what, "host"), ':') != NULL;
+	const bool six = strchr(json_text(what, "address"), ':') != NULL, literal = strchr(json_text(what, "host"), ':') != NULL;
 	struct curl_blob blobs[] = { blob(&certificate), blob(&key), blob(&authority) };
 	struct curl_slist *headers = curl_slist_append(NULL, "Content-Type: application/json"), *hosts = NULL;
 	char url[600], to[600], words[CURL_ERROR_SIZE] = "", date[64];
@@ -537,8 +531,8 @@ static json_t *call(const json_t *what)
 	long status = 0;
 	int error = 0;
 
-	snprintf(url, sizeof url, literal ? "https://[%s]:%s/v1" : "https://%s:%s/v1", text(what, "host"), text(what, "port"));
-	snprintf(to, sizeof to, six ? "%s:%s:[%s]" : "%s:%s:%s", text(what, "host"), text(what, "port"), text(what, "address"));
+	snprintf(url, sizeof url, literal ? "https://[%s]:%s/v1" : "https://%s:%s/v1", json_text(what, "host"), json_text(what, "port"));
+	snprintf(to, sizeof to, six ? "%s:%s:[%s]" : "%s:%s:%s", json_text(what, "host"), json_text(what, "port"), json_text(what, "address"));
 	if (!literal)
 		hosts = curl_slist_append(NULL, to);
 	/* So that whoever does not accept our certificate can say whether it is the clocks. */
@@ -557,7 +551,7 @@ static json_t *call(const json_t *what)
 	curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blobs[2]);
 	curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_S);
 	curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)json_integer_value(json_object_get(what, "seconds")));
-	curl_easy_setopt(c, CURLOPT_POSTFIELDS, text(what, "body"));
+	curl_easy_setopt(c, CURLOPT_POSTFIELDS, json_text(what, "body"));
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
 	curl_easy_setopt(c, CURLOPT_USERAGENT, "optmigd");
 	curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take);

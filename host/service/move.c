@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "daemon/client.h"
+#include "json_text.h"
 #include "mig/units.h"
 #include "seen.h"
 #include "service.h"
@@ -27,13 +28,6 @@
 static void pause_ms(unsigned ms)
 {
 	nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
-}
-
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
 }
 
 /* ---- move ------------------------------------------------------------------------------------------------------------------------------- */
@@ -104,9 +98,9 @@ static json_t *migrate_arguments(const struct unit *unit, const struct order *or
 
 static void receiver_address(const json_t *at, char *ret, size_t size)
 {
-	const char *address = text(at, "address");
+	const char *address = json_text(at, "address");
 
-	snprintf(ret, size, strchr(address, ':') && *address != '[' ? "[%s]:%s" : "%s:%s", address, text(at, "port"));
+	snprintf(ret, size, strchr(address, ':') && *address != '[' ? "[%s]:%s" : "%s:%s", address, json_text(at, "port"));
 }
 
 static int error_named(const char *name)
@@ -120,14 +114,14 @@ static int error_named(const char *name)
 /* What the report of its process says of the end. Return: 0 if it has moved, or would have. */
 static int judge(const char *name, const json_t *report)
 {
-	const char *status = text(report, "status");
+	const char *status = json_text(report, "status");
 
 	if (strcmp(status, "completed") == 0 || strcmp(status, "rehearsed") == 0)
 		return 0;
 	if (strcmp(status, "cancelled") == 0)
 		return host_fail(OM_ECANCELLED, "the move of %s was cancelled; it runs on here", name);
-	return host_fail(error_named(text(report, "error")), "%s has not moved, and runs on here: %s", name,
-		text(report, "error-desc"));
+	return host_fail(error_named(json_text(report, "error")), "%s has not moved, and runs on here: %s", name,
+		json_text(report, "error-desc"));
 }
 
 /*
@@ -158,7 +152,7 @@ static int judge_silent(const struct service_unit *u, const char *to, json_t **r
 	program_done(&p);
 	arguments = json_pack("{ss}", "name", u->name);
 	if (peer_call(to, "status", arguments, PEER_S, &there) == 0) {
-		const char *state = text(there, "state");
+		const char *state = json_text(there, "state");
 
 		error = strcmp(state, "running") == 0 ? 0 : host_fail(OM_ECONNECTION, "the process of %s was killed here; there it is %.40s", u->name, state);
 	} else {
@@ -181,7 +175,7 @@ static int watch_move(struct client *client, const struct service_unit *u, struc
 			continue;
 		if (error)
 			return judge_silent(u, to, ret_report);
-		event = text(message, "event");
+		event = json_text(message, "event");
 		end = strcmp(event, "end") == 0;
 		if (*event)
 			socket_tell_client(client, json_pack("{ss ss sO}", "event", "progress", "name", u->name, "report", json_object_get(message, "report")));
@@ -208,7 +202,7 @@ static int begin_migration(struct service_unit *u, const struct unit *unit, cons
 	struct channel *channel)
 {
 	int error = record_write(u->directory, RECORD_MOVE, json_pack("{ss ss sI ss}", "to", order->to, "at", there, "began", (json_int_t)time(NULL),
-		"session", text(p->report, "session")));
+		"session", json_text(p->report, "session")));
 
 	if (!error)
 		error = life_settle(u);
@@ -318,7 +312,7 @@ static int wait_other(const char *name, const char *to, json_t **ret)
 	if (!u)
 		return OM_ENOTFOUND;
 	program_look(u, true, &p);
-	same = same || (p.move && strcmp(text(p.move, "to"), to) == 0);
+	same = same || (p.move && strcmp(json_text(p.move, "to"), to) == 0);
 	program_done(&p);
 	if (!same)
 		return host_fail(OM_ESTATE, "%s is being moved, or another operation is under way", name);
@@ -343,7 +337,7 @@ static int wait_other(const char *name, const char *to, json_t **ret)
 /* One that was begun by a service before this, or by hand. */
 static bool leaves_already(const struct program *p, const char *to)
 {
-	return (p->state == STATE_MOVING || p->state == STATE_HANDING || p->state == STATE_OWING) && strcmp(text(p->move, "to"), to) == 0;
+	return (p->state == STATE_MOVING || p->state == STATE_HANDING || p->state == STATE_OWING) && strcmp(json_text(p->move, "to"), to) == 0;
 }
 
 /* A rehearsal gives way to nobody and lasts not long: a move waits for its end. */
@@ -373,7 +367,7 @@ static int begin_move(const char *name, bool rehearse, struct service_unit **ret
 
 int service_move(struct client *client, const json_t *arguments, json_t **ret)
 {
-	const char *name = text(arguments, "name"), *to = text(arguments, "to");
+	const char *name = json_text(arguments, "name"), *to = json_text(arguments, "to");
 	struct service_unit *u;
 	struct order order;
 	struct unit unit;
@@ -404,7 +398,7 @@ int service_move(struct client *client, const json_t *arguments, json_t **ret)
 		units_end(u);
 		return wait_other(name, to, ret);
 	}
-	if (!error && !rehearse && p.state == STATE_MOVED && !p.alive && strcmp(text(p.move, "to"), to) == 0)
+	if (!error && !rehearse && p.state == STATE_MOVED && !p.alive && strcmp(json_text(p.move, "to"), to) == 0)
 		report = json_incref(p.report); /* it has been done */
 	else if (!error && p.state != STATE_RUNNING)
 		error = host_fail(OM_ESTATE, "%s is %s here", name, service_state_name(p.state));

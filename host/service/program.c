@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "daemon/client.h"
 #include "daemon/rundir.h"
+#include "json_text.h"
 #include "service.h"
 #include "util.h"
 
@@ -24,13 +25,6 @@ const char *service_state_name(enum service_state state)
 	static const char *const names[] = { "stopped", "starting", "running", "moving", "handing", "owing", "moved", "receiving", "owed", "failed" };
 
 	return names[state];
-}
-
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
 }
 
 /* ---- the control socket --------------------------------------------------------------------------------------------------------------- */
@@ -103,29 +97,29 @@ static bool is_one_of(const char *word, const char *list)
 
 bool program_has_left(const struct program *p)
 {
-	return strcmp(text(p->report, "role"), "source") == 0 && strcmp(text(p->report, "status"), "completed") == 0;
+	return strcmp(json_text(p->report, "role"), "source") == 0 && strcmp(json_text(p->report, "status"), "completed") == 0;
 }
 
 /* Has a receiver become its program? What it reports of last is a move of that, or how it came. */
 static bool has_come(const struct program *p)
 {
-	return p->come || strcmp(text(p->report, "role"), "source") == 0 || (strcmp(text(p->report, "role"), "destination") == 0 &&
-		strcmp(text(p->report, "status"), "completed") == 0);
+	return p->come || strcmp(json_text(p->report, "role"), "source") == 0 || (strcmp(json_text(p->report, "role"), "destination") == 0 &&
+		strcmp(json_text(p->report, "status"), "completed") == 0);
 }
 
 /* The names are those of docs/control.md. One that does not answer is taken for what it was last known to be. */
 static enum service_state state_of(const struct program *p)
 {
-	const char *status = text(p->report, "status"), *engine = text(p->report, "state");
+	const char *status = json_text(p->report, "status"), *engine = json_text(p->report, "state");
 
 	if (!p->info && p->receiver)
 		return has_come(p) ? STATE_RUNNING : STATE_RECEIVING;
 	if (!p->info)
 		return p->hung ? STATE_RUNNING : STATE_STARTING;
 	/* Before its session begins, and when that fails at once, a receiver's enclave looks like any that nobody has moved. */
-	if (strcmp(text(p->info, "state"), "receiving") == 0 || (p->receiver && !has_come(p) && !is_one_of(status, "postcopy-active postcopy-paused")))
+	if (strcmp(json_text(p->info, "state"), "receiving") == 0 || (p->receiver && !has_come(p) && !is_one_of(status, "postcopy-active postcopy-paused")))
 		return STATE_RECEIVING;
-	if (strcmp(text(p->report, "role"), "source") != 0)
+	if (strcmp(json_text(p->report, "role"), "source") != 0)
 		return is_one_of(status, "postcopy-active postcopy-paused") ? STATE_OWED : STATE_RUNNING;
 	if (strcmp(status, "completed") == 0)
 		return STATE_MOVED;
@@ -171,7 +165,7 @@ static enum service_state end_of(const struct program *p)
 		return STATE_MOVED;
 	/* A receiver that gave up in order: all is as before. */
 	if (p->receiver && !has_come(p) && (status || p->report))
-		return state_named(text(p->before, "state"));
+		return state_named(json_text(p->before, "state"));
 	if (p->stop)
 		return STATE_STOPPED;
 	return status && json_integer_value(status) == 0 ? STATE_STOPPED : STATE_FAILED;
@@ -190,8 +184,8 @@ static bool is_unsure(const struct program *p)
 	/* One that ended in order left what was before, and that may be a failure. */
 	if (p->state == STATE_FAILED && p->receiver && !has_come(p))
 		return !json_object_get(p->end, "status") && !p->report;
-	return p->state == STATE_FAILED && move && (!p->report || strcmp(text(p->report, "role"), "source") != 0 ||
-		strcmp(text(p->report, "session"), text(move, "session")) == 0);
+	return p->state == STATE_FAILED && move && (!p->report || strcmp(json_text(p->report, "role"), "source") != 0 ||
+		strcmp(json_text(p->report, "session"), json_text(move, "session")) == 0);
 }
 
 /* Where the supervisor of a program was killed, and its keeper did not see that. */
@@ -215,9 +209,9 @@ static bool look_at_run(const struct service_unit *u, struct program *p)
 
 	if (record_read(u->directory, RECORD_RUN, &run))
 		return false;
-	if (strcmp(text(run, "boot"), record_boot()) == 0) {
+	if (strcmp(json_text(run, "boot"), record_boot()) == 0) {
 		p->written = true;
-		p->receiver = strcmp(text(run, "role"), "receive") == 0;
+		p->receiver = strcmp(json_text(run, "role"), "receive") == 0;
 		p->began = json_integer_value(json_object_get(run, "began"));
 		record_process_read(json_object_get(run, "program"), &p->process);
 		record_process_read(json_object_get(run, "keeper"), &p->keeper);

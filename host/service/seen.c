@@ -2,17 +2,11 @@
 /* From reports to figures and verdicts. A session is counted once, at its end; what was judged of the other side is written down when it is known. */
 #include <stdio.h>
 #include <string.h>
+#include "json_text.h"
 #include "seen.h"
 #include "strerror.h"
 #include "util.h"
 #include "web.h"
-
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
-}
 
 static double number(const json_t *object, const char *name)
 {
@@ -48,12 +42,12 @@ double seen_gap(const json_t *report)
 bool seen_moves(enum service_state state, const json_t *report)
 {
 	return report && (state == STATE_MOVING || state == STATE_HANDING || state == STATE_OWING || state == STATE_OWED ||
-		(state == STATE_RECEIVING && *text(report, "state")));
+		(state == STATE_RECEIVING && *json_text(report, "state")));
 }
 
 const char *seen_direction(const json_t *report)
 {
-	return strcmp(text(report, "role"), "source") == 0 ? "out" : "in";
+	return strcmp(json_text(report, "role"), "source") == 0 ? "out" : "in";
 }
 
 /* ---- verdicts ------------------------------------------------------------------------------------------------------------------------------ */
@@ -62,11 +56,11 @@ const char *seen_direction(const json_t *report)
 static const char *verdict_of(const json_t *report, bool ended)
 {
 	static const char *const refusals[] = { "OM_EIDENTITY", "OM_EPOLICY", "OM_EQUOTE", "OM_EEXPIRED", "OM_EREVOKED", "OM_EDEBUG", "OM_ETICKET", NULL };
-	const char *error = text(report, "error");
+	const char *error = json_text(report, "error");
 
 	if (is_one_of(error, refusals))
 		return "refused";
-	if (*text(report, "peer-platform"))
+	if (*json_text(report, "peer-platform"))
 		return "accepted";
 	/* That the other side has judged us is its log's matter; ours says what it gave as the reason. */
 	return ended && strcmp(error, "OM_EABORTED") == 0 ? "refused-there" : NULL;
@@ -74,27 +68,27 @@ static const char *verdict_of(const json_t *report, bool ended)
 
 static void judge(struct service_unit *u, const json_t *report, bool ended)
 {
-	const char *verdict = verdict_of(report, ended), *error = text(report, "error");
+	const char *verdict = verdict_of(report, ended), *error = json_text(report, "error");
 	const bool refused = verdict && strcmp(verdict, "accepted") != 0;
 	char key[sizeof u->judged], labels[128];
 	json_t *entry;
 
 	if (!verdict)
 		return;
-	snprintf(key, sizeof key, "%.80s %s", text(report, "session"), verdict);
+	snprintf(key, sizeof key, "%.80s %s", json_text(report, "session"), verdict);
 	if (strcmp(key, u->judged) == 0)
 		return;
 	memcpy(u->judged, key, sizeof key);
 	snprintf(labels, sizeof labels, "verdict=\"%s\",reason=\"%s\"", verdict, refused ? error : "");
 	metrics_add(METRIC_VERDICTS, labels, 1);
-	entry = json_pack("{ss ss ss}", "unit", u->name, "verdict", verdict, "direction", strcmp(text(report, "role"), "source") == 0 ? "out" : "in");
+	entry = json_pack("{ss ss ss}", "unit", u->name, "verdict", verdict, "direction", strcmp(json_text(report, "role"), "source") == 0 ? "out" : "in");
 	for (const char *const *name = (const char *const[]){ "peer", "session", "mrenclave", "policy", "instance", "peer-mrenclave", "peer-platform", "peer-attestation", NULL };
 	     *name; name++)
-		if (*text(report, *name))
+		if (*json_text(report, *name))
 			json_object_set(entry, *name, json_object_get(report, *name));
 	if (refused) {
 		json_object_set_new(entry, "error", json_string(error));
-		json_object_set_new(entry, "reason", json_string(text(report, "error-desc")));
+		json_object_set_new(entry, "reason", json_string(json_text(report, "error-desc")));
 	}
 	audit_write(entry);
 }
@@ -119,14 +113,14 @@ static void count(const json_t *report, const char *direction, const char *resul
 	}
 	if (strcmp(result, "failed") != 0)
 		return;
-	snprintf(labels, sizeof labels, "direction=\"%s\",cause=\"%.60s\"", direction, text(report, "error"));
+	snprintf(labels, sizeof labels, "direction=\"%s\",cause=\"%.60s\"", direction, json_text(report, "error"));
 	metrics_add(METRIC_FAILURES, labels, 1);
 }
 
 void seen_report(struct service_unit *u, const json_t *report, bool ended)
 {
 	static const char *const ends[] = { "completed", "failed", "cancelled", NULL };
-	const char *status = text(report, "status"), *role = text(report, "role"), *session = text(report, "session");
+	const char *status = json_text(report, "status"), *role = json_text(report, "role"), *session = json_text(report, "session");
 	const char *direction = seen_direction(report);
 	const bool is_end = is_one_of(status, ends), is_move = strcmp(role, "source") == 0 || strcmp(role, "destination") == 0;
 

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "json_text.h"
 #include "seen.h"
 #include "service.h"
 #include "util.h"
@@ -30,13 +31,6 @@
 static void pause_ms(unsigned ms)
 {
 	nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
-}
-
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
 }
 
 /* ---- stop ------------------------------------------------------------------------------------------------------------------------------- */
@@ -211,7 +205,7 @@ static int is_half(const struct service_unit *u, const struct program *p)
 static void other_host(const struct program *p, char *ret, size_t size)
 {
 	const bool gave = p->state == STATE_OWING || p->state == STATE_HANDING;
-	const char *address = gave ? text(p->move, "to") : text(p->report, "peer"), *colon = strrchr(address, ':');
+	const char *address = gave ? json_text(p->move, "to") : json_text(p->report, "peer"), *colon = strrchr(address, ':');
 
 	if (gave || !colon)
 		snprintf(ret, size, "%s", address);
@@ -238,7 +232,7 @@ static int is_lost(const struct service_unit *u, const struct program *p, bool l
 
 	other_host(p, host, sizeof host);
 	if (*host && peer_call(host, "status", json_pack("{ss}", "name", u->name), PEER_S, &there) == 0) {
-		state = text(there, "state");
+		state = json_text(there, "state");
 		if (strcmp(state, "stopped") != 0 && strcmp(state, "failed") != 0 && !is_vain(p, state))
 			error = host_fail(OM_ESTATE, "%s is not lost: it is %s here, and %.40s at %s", u->name, service_state_name(p->state), state, host);
 		json_decref(there);
@@ -252,11 +246,11 @@ static void note_discard(const struct service_unit *u, const struct program *p, 
 {
 	const json_t *ram = json_object_get(p->report, "ram"), *remaining = json_object_get(ram, "remaining");
 	const char *state = service_state_name(p->state);
-	json_t *entry = json_pack("{ss ss ss ss ss sI}", "unit", u->name, "verdict", "discarded", "direction", strcmp(text(p->report, "role"), "source") == 0 ? "out" : "in",
+	json_t *entry = json_pack("{ss ss ss ss ss sI}", "unit", u->name, "verdict", "discarded", "direction", strcmp(json_text(p->report, "role"), "source") == 0 ? "out" : "in",
 		"state", state, "reason", reason, "remaining", (json_int_t)json_integer_value(remaining));
 
 	for (const char *const *name = (const char *const[]){ "peer", "session", "mrenclave", "policy", "instance", NULL }; *name; name++)
-		if (*text(p->report, *name))
+		if (*json_text(p->report, *name))
 			json_object_set(entry, *name, json_object_get(p->report, *name));
 	audit_write(entry);
 	socket_tell(json_pack("{ss ss ss ss sI sO}", "event", "discarded", "name", u->name, "was", state, "reason", reason, "remaining",

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "json_text.h"
 #include "seen.h"
 #include "strerror.h"
 #include "util.h"
@@ -31,13 +32,6 @@
 #define OUT       "ticket"
 #define WORDS_MAX 400u
 #define PATH_LONG 4600u
-
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
-}
 
 static int check_key(const char *name, const char *path)
 {
@@ -192,7 +186,7 @@ int ticket_for(const struct service_unit *u, const struct program *p, const char
 	if (!error)
 		error = record_write(u->directory, FROM, json_incref(p->info));
 	if (!error)
-		error = try_all(u, text(p->info, "image"));
+		error = try_all(u, json_text(p->info, "image"));
 	if (!error)
 		error = read_ticket(u, ret);
 	snprintf(words, sizeof words, "%s", host_reason());

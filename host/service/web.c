@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <time.h>
+#include "json_text.h"
 #include "seen.h"
 #include "util.h"
 #include "web.h"
@@ -40,13 +41,6 @@ static char *given_hosts, *given_operators;     /* set once, before threads */
 static pthread_mutex_t local_lock = PTHREAD_MUTEX_INITIALIZER;  /* held while the units are asked: who comes meanwhile has the same answer */
 static json_t *local;
 static uint64_t local_ns;
-
-static const char *text(const json_t *object, const char *name)
-{
-	const char *value = json_string_value(json_object_get(object, name));
-
-	return value ? value : "";
-}
 
 static void put_text(json_t *to, const char *name, const char *value)
 {
@@ -108,9 +102,9 @@ static json_t *move_json(const json_t *report)
 {
 	json_t *move = json_pack("{ss}", "direction", seen_direction(report));
 
-	put_text(move, "mode", *text(report, "mode-chosen") ? text(report, "mode-chosen") : text(report, "mode"));
-	put_text(move, "phase", text(report, "state"));
-	put_text(move, "peer", text(report, "peer"));
+	put_text(move, "mode", *json_text(report, "mode-chosen") ? json_text(report, "mode-chosen") : json_text(report, "mode"));
+	put_text(move, "phase", json_text(report, "state"));
+	put_text(move, "peer", json_text(report, "peer"));
 	put(move, "transferred", seen_number(report, "ram.transferred"));
 	put(move, "remaining", seen_number(report, "ram.remaining"));
 	put(move, "total", seen_number(report, "ram.total"));
@@ -127,10 +121,10 @@ void web_ended(const char *unit, const json_t *report)
 	json_t *move = move_json(report), *old;
 
 	put_text(move, "unit", unit);
-	put_text(move, "session", text(report, "session"));
-	put_text(move, "result", text(report, "status"));
-	put_text(move, "error", text(report, "error"));
-	put_text(move, "reason", text(report, "error-desc"));
+	put_text(move, "session", json_text(report, "session"));
+	put_text(move, "result", json_text(report, "status"));
+	put_text(move, "error", json_text(report, "error"));
+	put_text(move, "reason", json_text(report, "error-desc"));
 	put(move, "gap-ms", 1e3 * seen_gap(report));
 	put(move, "at", (double)time(NULL));
 	pthread_mutex_lock(&lock);
@@ -155,7 +149,7 @@ static void put_reason(json_t *unit, const struct program *p)
 	else if (p->state == STATE_FAILED && json_is_integer(status))
 		snprintf(words, sizeof words, "it ended with status %d", (int)json_integer_value(status));
 	else if (p->state == STATE_FAILED)
-		snprintf(words, sizeof words, "%.150s", *text(p->end, "how") ? text(p->end, "how") : "it has ended, and nobody knows how");
+		snprintf(words, sizeof words, "%.150s", *json_text(p->end, "how") ? json_text(p->end, "how") : "it has ended, and nobody knows how");
 	put_text(unit, "reason", words);
 }
 
@@ -173,14 +167,14 @@ static json_t *unit_json(const struct service_unit *u, const struct program *p, 
 	if (seen_moves(p->state, p->report))
 		json_object_set_new(unit, "move", move_json(p->report));
 	if (p->state == STATE_MOVED)
-		put_text(unit, "to", text(p->move, "to"));
+		put_text(unit, "to", json_text(p->move, "to"));
 	if (last) {
-		json_t *l = json_pack("{ss ss}", "result", text(last, "status"), "direction", seen_direction(last));
+		json_t *l = json_pack("{ss ss}", "result", json_text(last, "status"), "direction", seen_direction(last));
 
 		put(l, "gap-ms", 1e3 * seen_gap(last));
 		put(l, "at", (double)last_at);
-		put_text(l, "error", text(last, "error"));
-		put_text(l, "reason", text(last, "error-desc"));
+		put_text(l, "error", json_text(last, "error"));
+		put_text(l, "reason", json_text(last, "error-desc"));
 		json_object_set_new(unit, "last", l);
 	}
 	return unit;
@@ -383,7 +377,7 @@ static void list_others(struct work *work, const json_t *snapshot)
 		add_other(work, word, word);
 	}
 	json_object_foreach(json_object_get(snapshot, "nodes"), name, node) {
-		const char *address = text(json_object_get(node, "has"), "optmig-address");
+		const char *address = json_text(json_object_get(node, "has"), "optmig-address");
 
 		if (strcmp(name, self) != 0 && json_is_true(json_object_get(node, "online")))
 			add_other(work, *address ? address : name, name);
@@ -411,8 +405,8 @@ static void *ask_main(void *argument)
 		}
 		o->seen = known_overview(said);
 		json_decref(said);
-		if (*text(o->seen, "name") && strlen(text(o->seen, "name")) < sizeof o->name)
-			snprintf(o->name, sizeof o->name, "%s", text(o->seen, "name"));
+		if (*json_text(o->seen, "name") && strlen(json_text(o->seen, "name")) < sizeof o->name)
+			snprintf(o->name, sizeof o->name, "%s", json_text(o->seen, "name"));
 		else
 			json_object_set_new(o->seen, "name", json_string(o->name));
 	}
@@ -527,7 +521,7 @@ static json_t *host_json(const json_t *overview, bool own, unsigned *room)
 	unsigned left_off = 0;
 
 	json_array_foreach(json_object_get(overview, "units"), i, unit) {
-		const char *state = text(unit, "state");
+		const char *state = json_text(unit, "state");
 
 		if (!own && (strcmp(state, "stopped") == 0 || strcmp(state, "moved") == 0) && !json_object_get(unit, "reason"))
 			continue;
@@ -553,7 +547,7 @@ static json_t *cluster_json(const json_t *snapshot)
 	const char *name;
 
 	json_object_foreach(json_object_get(snapshot, "nodes"), name, entry) {
-		json_t *node = json_pack("{ss}", "state", text(entry, "state"));
+		json_t *node = json_pack("{ss}", "state", json_text(entry, "state"));
 
 		for (const char *const *key = (const char *const[]){ "standby", "online", "memory", "used", "moves", NULL }; *key; key++)
 			if (json_object_get(entry, *key))
@@ -564,13 +558,13 @@ static json_t *cluster_json(const json_t *snapshot)
 		const json_t *failure = json_object_get(entry, "failure");
 		json_t *program;
 
-		if (!json_is_true(json_object_get(entry, "blocked")) && !json_is_true(json_object_get(entry, "failed")) && !*text(entry, "pending"))
+		if (!json_is_true(json_object_get(entry, "blocked")) && !json_is_true(json_object_get(entry, "failed")) && !*json_text(entry, "pending"))
 			continue;
-		program = json_pack("{ss sO}", "name", text(entry, "name"), "nodes", json_object_get(entry, "nodes"));
+		program = json_pack("{ss sO}", "name", json_text(entry, "name"), "nodes", json_object_get(entry, "nodes"));
 		if (json_is_true(json_object_get(entry, "blocked")))
 			json_object_set_new(program, "blocked", json_true());
-		put_text(program, "pending", text(entry, "pending"));
-		put_text(program, "reason", *text(failure, "reason") ? text(failure, "reason") : text(failure, "status"));
+		put_text(program, "pending", json_text(entry, "pending"));
+		put_text(program, "reason", *json_text(failure, "reason") ? json_text(failure, "reason") : json_text(failure, "status"));
 		json_object_set_new(programs, name, program);
 	}
 	return json_pack("{sb so so}", "quorum", json_is_true(json_object_get(snapshot, "quorum")), "nodes", nodes, "programs", programs);
