@@ -44,6 +44,7 @@ static struct {
 	_Alignas(8) uint8_t room[256 << 10];
 	uint32_t room_size, fail_in, lie_for, lie_at;
 	bool touched;                            /* by the host, since it was made */
+	bool old_crafted;                        /* what lies in old[] may hold commits that no state was noted of */
 	size_t held;
 	uint64_t random;
 } d;
@@ -224,14 +225,13 @@ static void found(void)
 			take_state(&states[i]);
 			return;
 		}
-	for (unsigned i = count; i-- > 0;)       /* none that is known: then one that failed, or there was no room to note it */
+	for (unsigned i = count; i-- > 0;)       /* none that is known: then one that failed */
 		if (states[i].maybe && states[i].size == om_vault_size(v)) {
 			take_state(&states[i]);
 			unknown = true;
 			return;
 		}
-	PROPERTY(count == STATES);
-	unknown = true;
+	PROPERTY(!"a commit that nobody made");
 }
 
 /* ---- what the program does --------------------------------------------------------------------------------------------------------- */
@@ -344,12 +344,21 @@ static void rename_it(bool finish)
 		committed(0);
 }
 
+static void forget_states(void)
+{
+	for (; count; count--)
+		free(states[count - 1].bytes);
+}
+
+/* The states of the file before stay known: the host may bring that file back. */
 static void create(void)
 {
 	if (v)
 		close_it();
-	for (; count; count--)
-		free(states[count - 1].bytes);
+	if (count == STATES) {
+		forget_states();
+		d.old_crafted = true;
+	}
 	model_size = 0;
 	memset(model, 0, sizeof model);
 	unknown = false;
@@ -454,6 +463,7 @@ static void host_step(uint32_t what)
 	const uint64_t from = take(2) % blocks, to = at % blocks;
 
 	d.touched = d.touched || what % 10 < 4 || what % 10 == 5 || what % 10 == 9;
+	crafted = crafted || (d.old_crafted && (what % 10 == 2 || what % 10 == 3));
 	switch (what % 10) {
 	case 0: d.now[at % DISK] ^= (uint8_t)(1 + from % 255); break;
 	case 1: memmove(d.now + to * BLOCK, d.now + from * BLOCK, BLOCK); break;
@@ -465,6 +475,7 @@ static void host_step(uint32_t what)
 	case 4:
 		memcpy(d.old, d.now, DISK);
 		d.old_size = d.size;
+		d.old_crafted = crafted;
 		break;
 	case 5: cut(at % (d.size + 9000)); break;
 	case 6:
@@ -524,7 +535,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	d.random = 1;
 	d.room_size = sizeof d.room;
 	d.fail_in = d.lie_for = 0;
-	crafted = false;
+	crafted = d.old_crafted = false;
 	name = 0;
 	create();
 	for (int i = 0; i < STEPS && input.left; i++) {
@@ -547,8 +558,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	if (v)
 		close_it();
-	for (; count; count--)
-		free(states[count - 1].bytes);
+	forget_states();
 	free(d.given);
 	d.given = NULL;
 	return 0;
