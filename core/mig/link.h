@@ -2,7 +2,7 @@
 /*
  * The link of a session as a machine, without I/O: is there a transport, are there keys, must somebody still be answered.
  * It is the third machine of a migration, beside the two of session.h: those decide who may run, this one decides when
- * a side may forget the other. The engine (trusted/mig), the unit tests, the fuzzer and the model in docs/spec share it.
+ * a side may forget the other. The engine (trusted/engine), the unit tests, the fuzzer and the model in docs/spec share it.
  *
  *   GONE ──begin──▶ NEW ──keys──▶ UP ◀──resumed── RESUMING ◀──connected── DOWN
  *                                 │                  │ lost                 ▲

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `optmig guest exec NAME COMMAND...`: commands about the program in a guest, carried out in there: migrate, status, cancel and others. The
- * process of `optmig run --tee` listens on NAME.PID.guest beside the control sockets (daemon/rundir.h) and passes them on.
+ * process of `optmig run --tee` listens on NAME.PID.guest beside the control sockets (control/rundir.h) and passes them on.
  */
 #ifndef OPTMIG_HOST_GUEST_COMMANDS_H
 #define OPTMIG_HOST_GUEST_COMMANDS_H

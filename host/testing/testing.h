@@ -45,14 +45,14 @@ void testing_map_over(void);
 /* guest.c. *ret_source stays if there is none. Return: OM_EINVAL, OM_ENOMEM. */
 int testing_guest(struct guest_source **ret_source);
 
-/* steps.c. The value of OPTMIG_MIG_FAULT is a list of rules STEP:FAULT, separated by commas; see mig/fault.h. Return: OM_EINVAL. */
+/* steps.c. The value of OPTMIG_MIG_FAULT is a list of rules STEP:FAULT, separated by commas; see move/fault.h. Return: OM_EINVAL. */
 int testing_steps_setup(void);
-void testing_step(struct host_mig *mig, unsigned step);
+void testing_step(struct host_move *move, unsigned step);
 /* The faults of clocks, from the next publication on. */
 uint64_t testing_clock(void);
-void testing_step_wait(struct host_mig *mig);
-void testing_step_frame(struct host_mig *mig, const uint8_t *frame);
-void testing_step_sent(struct host_mig *mig);
+void testing_step_wait(struct host_move *move);
+void testing_step_frame(struct host_move *move, const uint8_t *frame);
+void testing_step_sent(struct host_move *move);
 
 /* slow.c */
 int testing_slow_setup(void);

@@ -463,28 +463,28 @@ struct om_launch;
 const struct om_launch *rt_launch(void);
 uint64_t rt_cpu_features(void);                      /* OM_CPU_* for core/crypto: what the host says and the enclave may use */
 
-/* ---- engine hooks (trusted/mig) ---------------------------------------------------------------------------- */
+/* ---- engine hooks (trusted/engine) ---------------------------------------------------------------------------- */
 /* OM_ECALL_ENGINE: arguments and results in tbuf->arg/data of this slot. Return value goes to tbuf->ret. */
-long mig_engine_call(uint64_t op);
+long engine_call(uint64_t op);
 /* A session is under way, or has ended with the program gone: nobody else may stop or resume it. */
-bool mig_busy(void);
+bool engine_busy(void);
 /* A destination whose program has not come: its tables are being filled, and nobody else may touch them. */
-bool mig_arriving(void);
+bool engine_arriving(void);
 /* Number of the next move, or of the one that is being made. */
-uint64_t mig_instance_move(void);
+uint64_t engine_instance_move(void);
 /*
  * What the enclave says of the program's TLS key now (core/evidence/parse/tagged.h): which instance has it, by which lineage, at which time
- * by the host's clock (mig/fresh.c). @nonce: size 0: none. @buffer: of OM_CLAIMS_MAX bytes. Return: 0, OM_ESGX, OM_EOVERFLOW.
+ * by the host's clock (engine/fresh.c). @nonce: size 0: none. @buffer: of OM_CLAIMS_MAX bytes. Return: 0, OM_ESGX, OM_EOVERFLOW.
  */
 struct om_view;
-int mig_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size);
-/* Nobody begins a move until mig_let_go(). False: one is under way, or the program is gone. */
-bool mig_hold(void);
-/* By who has mig_hold(). */
-void mig_let_go(void);
-void mig_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
+int engine_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size);
+/* Nobody begins a move until engine_let_go(). False: one is under way, or the program is gone. */
+bool engine_hold(void);
+/* By who has engine_hold(). */
+void engine_let_go(void);
+void engine_boot(const struct om_boot *boot);           /* boot: a copy in trusted memory */
 /* A page was OWED until the caller changed that, not to place its content but because the program has given it up: unmapped,
  * replaced or thrown away. Called once per page, by who changed it. */
-void mig_owed_given_up(uint64_t page_index);
+void engine_owed_given_up(uint64_t page_index);
 
 #endif
