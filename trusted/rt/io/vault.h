@@ -44,7 +44,7 @@ extern struct rt_vault rt_vaults[RT_VAULT_MAX];
 static inline bool rt_io_vaulted(const struct rt_io_ofd *ofd) { return ofd->kind == RT_IO_FILE && ofd->file.vault; }
 /* Size and position are ours alone. */
 static inline bool rt_io_kept(const struct rt_io_ofd *ofd) { return ofd->kind == RT_IO_FILE && (ofd->file.vault || ofd->file.trusted); }
-/* Bytes. Of one of those alone. */
+/* Bytes of a file of which rt_io_kept() is true, and of no other. */
 int64_t rt_io_kept_size(const struct rt_io_ofd *ofd);
 
 /* ---- vault.c ---- */
