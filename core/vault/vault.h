@@ -74,8 +74,8 @@ long om_vault_read_to(struct om_vault *v, uint64_t offset, void *to, size_t size
  * middle; OM_EIO, OM_EAUTH, OM_ENOMEM; OM_EOVERFLOW: behind INT64_MAX. Nothing is durable before a commit. */
 __attribute__((warn_unused_result))
 long om_vault_write(struct om_vault *v, uint64_t offset, const void *from, size_t size);
-/* @size: bytes; what the file grows by is zero. Return: 0; OM_EOVERFLOW, OM_EIO, OM_EAUTH, OM_ENOMEM: cutting off has ended in
- * the middle, and nothing can be written or committed (OM_EIO) until it is opened again. */
+/* @size: bytes; what the file grows by is zero. Return: 0; OM_EOVERFLOW: behind INT64_MAX; OM_EIO, OM_EAUTH, OM_ENOMEM. After an error in the middle
+ * of cutting off nothing can be written or committed (OM_EIO) until it is opened again. */
 __attribute__((warn_unused_result))
 int om_vault_truncate(struct om_vault *v, uint64_t size);
 /* Bytes, with what is not committed yet. */

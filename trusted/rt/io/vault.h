@@ -108,7 +108,7 @@ size_t rt_vault_cache_size(uint64_t file_size);
 uint8_t *rt_vault_piece_take(void);
 /* By who has taken it. What is in it is wiped by rt_vault_memory_wipe() alone. */
 void rt_vault_piece_give(uint8_t *piece);
-/* Wipes the arena's pages in use and all pieces. All vaults are closed. */
+/* Wipes the arena's pages in use and all pieces. Context: all vaults are closed. */
 void rt_vault_memory_wipe(void);
 
 /* ---- vault_names.c ---- */
