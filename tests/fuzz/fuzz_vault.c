@@ -155,6 +155,7 @@ static const struct om_vault_device device = { NULL, disk_read, disk_room, disk_
 struct state {
 	struct om_vault_root root;
 	bool maybe;                              /* a commit that failed: its root is not known, and it may be there */
+	unsigned names;                          /* bit set: by which it may be opened */
 	uint8_t *bytes;
 	uint64_t size;
 };
@@ -165,6 +166,7 @@ static uint64_t model_size;
 static struct om_vault *v;
 static bool crafted, unknown;                /* unknown: of the file that is open, after a change that failed half-way */
 static unsigned name;                        /* the one that it has */
+static bool renaming;                        /* either is good */
 
 static bool note(bool maybe)
 {
@@ -172,7 +174,7 @@ static bool note(bool maybe)
 
 	if (count == STATES)
 		return false;
-	*s = (struct state) { .maybe = maybe, .size = model_size, .bytes = malloc(model_size ? model_size : 1) };
+	*s = (struct state) { .maybe = maybe, .names = renaming ? 3 : 1u << name, .size = model_size, .bytes = malloc(model_size ? model_size : 1) };
 	memcpy(s->bytes, model, model_size);
 	if (!maybe)
 		om_vault_root(v, &s->root);
@@ -240,7 +242,7 @@ static void open_it(bool any, unsigned which, unsigned as)
 {
 	const struct state *s = count ? &states[which % count] : NULL;
 	const struct om_vault_root *expected = any || !s || s->maybe ? NULL : &s->root;
-	const bool latest = s && s == &states[count - 1] && !d.touched && !d.fail_in && !d.lie_for && as == name;
+	const bool latest = s && s == &states[count - 1] && !d.touched && !d.fail_in && !d.lie_for && s->names >> as & 1;
 	int error;
 
 	if (v)
@@ -252,6 +254,7 @@ static void open_it(bool any, unsigned which, unsigned as)
 		PROPERTY(d.held == 0);
 		return;
 	}
+	name = as;
 	if (crafted)
 		return;
 	found();
@@ -332,7 +335,9 @@ static void rename_it(bool finish)
 {
 	int error = om_vault_rename_begin(v, names[1 - name]);
 
+	renaming = true;
 	committed(error);
+	renaming = false;
 	if (error)
 		return;
 	error = om_vault_rename_end(v, finish);
