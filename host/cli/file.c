@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `optmig file cat|put|ls`: encrypted files outside of their program, for who has its lineage key. core/vault over the file itself, with the key that
- * trusted/rt/io/vault.c has for it: what `put` leaves opens inside, and what the program has committed opens here.
+ * `optmig file cat|put|ls`: encrypted files outside of their program, for who has its lineage key. core/vault works on the file itself, with the key
+ * that trusted/rt/io/vault.c has for the file. So the program opens what `put` has written, and `cat` opens what the program has committed.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `optmig unlock` and `optmig upgrade`: what a program's owner does with it from outside. Which enclave it is gets judged as `optmig verify`
- * would judge it; what is given is sealed to a key that the accepted evidence names (core/unlock/unlock.h). The control socket and
+ * `optmig unlock` and `optmig upgrade`: what a program's owner does with the program from outside. The enclave is judged as `optmig verify`
+ * would judge it. What the owner gives is sealed to a key that the accepted evidence names (core/unlock/unlock.h). So the control socket and
  * everybody behind it carry what they cannot read.
  */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See the header. An enclave of an older image does not know the question: then nothing is added but what the image says. */
+/* See the header. An enclave of an older image does not know the question. Then only what the image says is added. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop over poll. Nothing here waits for one peer: only bytes that have come are read, and what is sent (112 bytes, or an answer of
- * 1,040) fits into the buffer of a new socket; a connection for which it does not fit ends.
+ * A loop over poll. Nothing here waits for one peer. Only bytes that have come are read. What is sent (112 bytes, or an answer of
+ * 1,040) fits into the buffer of a new socket; a connection whose buffer is too full ends.
  *
  * A stranger costs four multiplications on the curve. The first three are done when the stranger's first message has come. The file
- * of peers is read only for a host that has proven a key; until then nothing of what a stranger sends is looked at but the fixed
- * fields of its two messages.
+ * of peers is read only for a host that has proven a key. Until then only the fixed fields of a stranger's two messages are looked at.
  */
 #include <errno.h>
 #include <fcntl.h>

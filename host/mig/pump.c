@@ -292,8 +292,8 @@ static void sleep_until_something(struct mig_connection *c, uint64_t wait_ns)
 }
 
 /*
- * Moving memory is not what the machine is there for: the program and its clients come first, and in post-copy, where
- * threads wait for single pages, those pages. On an idle processor it makes no difference. Failing costs latency only.
+ * Moving memory is not what the machine is there for. The program and its clients come first, and in post-copy the
+ * single pages that threads wait for. On an idle processor it makes no difference. Failing costs latency only.
  */
 static void step_back(const struct mig_connection *c, int *nice)
 {

@@ -290,8 +290,8 @@ static bool wait_idle(struct host_mig *mig, uint64_t ns)
 }
 
 /*
- * The session that brought the program here may still be waiting for the source's last word. It is given a moment;
- * then the program, which is whole, need not wait for a source that may be gone.
+ * The session that brought the program to this host may still be waiting for its source's last word. That session is given a moment.
+ * After that the program, which is whole, need not wait for a source that may be gone.
  */
 static void end_arrival(struct host_mig *mig)
 {

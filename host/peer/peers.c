@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The list is small and changes by hand, so it is read whole and written whole: a reader sees the old or the new one. Those who
- * change it lock the directory, so that no change is lost. Comments stay.
+ * The list is small and changes by hand, so it is read whole and written whole. A reader sees the old list or the new one. Those who
+ * change the list lock the directory, so that no change is lost. Comments stay.
  */
 #include <errno.h>
 #include <fcntl.h>

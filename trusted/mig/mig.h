@@ -21,9 +21,9 @@
  *   reads    told, atomics    everything             pass, todo (own words)  epoch, link
  *   writes   posted, limits   session, pass begin    todo, rings, counters   owed, counters, urgent stream (lock)
  *
- * How many host threads call, and in what order, is the host's affair; between any two instructions it may stop one for as long as
- * it likes. So what is looked at before a connection is owned may be wrong afterwards; a session is begun anew only by who owns all
- * connections; and what others than the control thread read of the session is atomic, or a copy that it made for them (engine.c).
+ * The host decides how many host threads call, and in what order. Between any two instructions it may stop a thread for as long as
+ * it likes. So what is read before a connection is owned may be wrong afterwards. A session is begun anew only by a thread that owns all
+ * connections. What other threads than the control thread read of the session is atomic, or a copy that the control thread made for them (engine.c).
  */
 #ifndef OPTMIG_TRUSTED_MIG_MIG_H
 #define OPTMIG_TRUSTED_MIG_MIG_H
@@ -224,8 +224,8 @@ extern uint8_t mig_received[OM_CONTROL_MAX + OM_FRAME_TAG];
 #define MIG_STRIPE_PAGES (MIG_STRIPE_WORDS * 64u)
 /*
  * ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ----
- * What a stripe's bit says: its words may hold pages. Set after a page was added, cleared by mig_set_tidy() and mig_set_clear() alone. So a
- * walk costs what is in the set, and 256 KiB of bits for 1 TiB.
+ * A stripe's bit says that the stripe's words may hold pages. It is set after a page was added, and cleared by mig_set_tidy() and mig_set_clear()
+ * alone. So the cost of a walk is what is in the set, and 256 KiB of bits for 1 TiB.
  */
 struct mig_set {
 	_Atomic uint64_t word[MIG_PAGES_LIMIT / 64];
@@ -450,8 +450,8 @@ const char *mig_evidence_objection(void);
 /* Evidence, an envelope, over hash and role. Return: size, or OM_E* with words. */
 long mig_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_quote, size_t room, const char **ret_words);
 /*
- * Is this the evidence of an enclave with our identity, in that role, for this handshake; and if it is a destination's and the program has
- * an owner, does the owner's ticket allow it? *ret_words: why not.
+ * Is this the evidence of an enclave with our identity, in that role, for this handshake? If it is a destination's and the program has
+ * an owner, does the owner's ticket allow the move? *ret_words: why not.
  */
 int  mig_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
 	struct om_mig_status *ret_status, struct om_mig_identity *ret_peer, const char **ret_words);

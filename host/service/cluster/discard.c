@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `optmig cluster discard`: what is left of a program that was lost in the middle of a move is ended, so that the cluster may start it afresh, if its unit says so.
+ * `optmig cluster discard` ends what is left of a program that was lost in the middle of a move. The cluster may then start the program afresh, if its unit says so.
  *
  *     ask every node's optmigd --> one has a half, nobody else anything --> the other half's node answers, or was fenced since --> say what is lost, ask
  *        |                            |                                        |
