@@ -84,7 +84,7 @@ void mig_identity_need(struct host_mig *mig, char *text, size_t size)
 	if (!owned(mig) || !ask(mig, &is) || !is.next_move)
 		return;
 	hex(is.instance, sizeof is.instance, id);
-	snprintf(text, size, "it moves with a ticket of its owner only: for move %llu of instance %s, and the destination "
+	snprintf(text, size, "the program moves only with a ticket of its owner: for move %llu of instance %s, and the destination "
 		"(optmig ticket issue --help)", (unsigned long long)is.next_move, id);
 }
 

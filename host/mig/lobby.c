@@ -396,7 +396,7 @@ static void answer_stranger(const struct mig_lobby *lobby, struct mig_arrival *a
 	snprintf(words, sizeof words, "%s", host_reason());
 	host_key_format(arrival->opening.peer, key);
 	if (error == OM_EPEER)
-		host_fail(error, "it does not know this host; there: optmig peer add %s NAME", key);
+		host_fail(error, "it does not know this host; on that host say: optmig peer add %s NAME", key);
 	else if (error != OM_EEXHAUSTED && error != OM_EINVAL && error != OM_ETYPE && error != OM_EVERSION)
 		host_fail(error, "it cannot read whom it knows"); /* where its files are is not the peer's business */
 	mig_arrival_answer(arrival, no_clock, error);
@@ -516,7 +516,7 @@ int mig_lobby_next(struct mig_lobby *lobby, int stop_fd, struct mig_arrival *ret
 				continue;
 			}
 			if (!error && host_monotonic_ns() > guest->since_ns + MIG_LOBBY_MS * MS)
-				error = host_fail(OM_ETIMEDOUT, "who it is was not said within %u s", MIG_LOBBY_MS / 1000);
+				error = host_fail(OM_ETIMEDOUT, "the peer did not say who it is within %u s", MIG_LOBBY_MS / 1000);
 			if (error)
 				refuse(lobby, guest);
 		}

@@ -307,7 +307,7 @@ static bool reconnected(struct host_mig *mig)
 	int error;
 
 	mig_set_phase(mig, MIG_PHASE_RECONNECTING);
-	host_note("connection to the source lost; waiting for it for %s", wait_ns == UINT64_MAX ? "as long as it takes" :
+	host_note("connection to the source lost; waiting for the source for %s", wait_ns == UINT64_MAX ? "as long as it takes" :
 		wait_ns == COURTESY_NS ? "ten minutes; the program is complete" : mig_format_time(wait_ns, time));
 	for (;;) {
 		error = collect_again(mig);

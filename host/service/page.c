@@ -175,7 +175,7 @@ static int check_origin(struct MHD_Connection *connection, const char *name)
 	if (error)
 		return error;
 	if (strncmp(origin, "https://", 8) != 0 || !*host || strcmp(origin + 8, host) != 0 || (*site && strcmp(site, "same-origin") != 0))
-		return host_fail(OM_EPERM, "orders come from this page alone, and this one does not say that it does (Origin, Sec-Fetch-Site)");
+		return host_fail(OM_EPERM, "orders come from this page alone, and this request does not say that it does (Origin, Sec-Fetch-Site)");
 	if (strcmp(header(connection, MHD_HTTP_HEADER_CONTENT_TYPE), "application/json") != 0)
 		return host_fail(OM_EINVAL, "application/json is wanted");
 	if (strlen(token) != sizeof wanted - 1 || gnutls_memcmp(token, wanted, sizeof wanted - 1) != 0)

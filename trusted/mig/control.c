@@ -544,7 +544,7 @@ static void peer_reason(const struct om_control *m)
 	mig_reason(m->reason.error < 0 ? m->reason.error : OM_EABORTED, words);
 }
 
-/* All is over there: what was still owed has arrived, and this is how it went. */
+/* All is at the destination: what was still owed has arrived, and the message says how it went. */
 static void peer_placed(const struct om_control *m)
 {
 	if (!mig.status.run_realtime_ns)       /* RUNS was lost */

@@ -392,7 +392,7 @@ void mig_source_resume_app(void);
 bool mig_source_holds(void);                       /* the destination starts the program when all has come */
 void mig_source_handed_over(void);                 /* the destination has taken over */
 void mig_source_push(void);                        /* what is owed, from the beginning */
-void mig_source_running(uint64_t run_realtime_ns); /* the program has just begun to run over there */
+void mig_source_running(uint64_t run_realtime_ns); /* the program has just begun to run at the destination */
 /* The echo of a ROUND has come. @stamp: by mig_now(), when it was sent. */
 void mig_source_round_trip(uint64_t stamp);
 void mig_source_ended(void);                       /* the program runs on here */
