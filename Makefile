@@ -8,4 +8,6 @@
 .DEFAULT_GOAL := all
 include mk/config.mk
 include mk/rules.mk
-include $(filter-out mk/config.mk mk/rules.mk,$(wildcard mk/*.mk))
+include $(filter-out mk/config.mk mk/rules.mk mk/test.mk,$(wildcard mk/*.mk))
+# Comes last: by then all fragments have added their tests.
+include mk/test.mk

@@ -41,8 +41,8 @@
 #define OM_ENGINE_VERSION 2
 
 enum om_engine_op {
-	OM_ENGINE_SRC_BEGIN = 1, /* data = struct om_mig_params: start migrating this running program away */
-	OM_ENGINE_DST_BEGIN,     /* data = struct om_mig_params: receive; only in an enclave booted with OM_BOOT_RECEIVE */
+	OM_ENGINE_SOURCE_BEGIN = 1, /* data = struct om_mig_params: start migrating this running program away */
+	OM_ENGINE_DESTINATION_BEGIN,     /* data = struct om_mig_params: receive; only in an enclave booted with OM_BOOT_RECEIVE */
 	OM_ENGINE_OUT,           /* arg[0] = connection, arg[1] = bytes of room in data; ret = size of the frame, or 0 */
 	OM_ENGINE_IN,            /* arg[0] = connection, arg[1] = size of the frame in data; ret = 0 */
 	OM_ENGINE_URGENT,        /* source: arg[0] = size of the request frame in data; ret = size of the reply in data.

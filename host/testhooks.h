@@ -14,7 +14,7 @@
 #include "load/enclave.h"
 
 struct host_slot;
-struct host_mig;
+struct host_move;
 typedef int64_t host_call_fn(struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
 
 struct host_test_hooks {
@@ -39,11 +39,11 @@ struct host_test_hooks {
 	 * enum om_round_point in round N with enum om_tracker T, the program runs). @session: 16 bytes, or NULL.
 	 */
 	void (*spectator)(struct host_enclave *enclave, const char *point, const uint8_t *session);
-	/* A migration: mig/fault.h. */
-	void (*mig_step)(struct host_mig *mig, unsigned step);      /* enum mig_step */
-	void (*mig_wait)(struct host_mig *mig);
-	void (*mig_frame)(struct host_mig *mig, const uint8_t *frame);
-	void (*mig_sent)(struct host_mig *mig);
+	/* A migration: move/fault.h. */
+	void (*move_step)(struct host_move *move, unsigned step);      /* enum move_step */
+	void (*move_wait)(struct host_move *move);
+	void (*move_frame)(struct host_move *move, const uint8_t *frame);
+	void (*move_sent)(struct host_move *move);
 };
 extern const struct host_test_hooks host_test_hooks;
 

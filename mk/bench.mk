@@ -30,7 +30,7 @@ DATAPATH_OBJS := $(B)/host/bench/programs/common.o $(B)/host/libcore.a $(B)/host
 $(B)/bench/programs/datapath: $(B)/host/bench/programs/datapath.o $(DATAPATH_OBJS)
 	@mkdir -p $(@D)
 	$(CLANG) $^ -o $@ -lpthread
-# User space of the guest that bench/field moves with QEMU, and a kernel for it; neither is installed on this machine.
+# User space of the guest that bench/alternatives moves with QEMU, and a kernel for it; neither is installed on this machine.
 $(B)/bench/programs/guest: bench/programs/guest.c | deps
 	@mkdir -p $(@D)
 	$(CLANG) -O2 -static $< -o $@
@@ -58,7 +58,7 @@ $(B)/bench/programs/checkpoint: $(B)/host/bench/programs/checkpoint.o $(DATAPATH
 bench-connections: all
 	bench/connections $(BENCH_ARGS)
 
-# The whole: results gather in $(B)/bench, bench/page writes docs/benchmarks.md of them.
+# The whole: results gather in $(B)/bench, bench/write-page writes docs/benchmarks.md of them.
 BENCH_SUITE := $(foreach v,optmig native,$(foreach a,kernels sqlite libsvm openssl,$(B)/apps/$(v)/$(a)/.built)) $(foreach a,redis memcached lighttpd,$(B)/apps/optmig/$(a)/.built)
 .PHONY: bench bench-full bench-programs
 bench-programs: all $(BENCH_SUITE) $(BENCH_CLIENTS) $(B)/bench/programs/datapath $(B)/bench/programs/checkpoint $(B)/bench/programs/guest \
@@ -69,15 +69,15 @@ bench: bench-programs
 	bench/micro --keep --sizes 1G --modes stop,auto --profiles icelake
 	bench/micro --sizes 1G --modes auto,postcopy --timeline
 	bench/suite --size 512M
-	bench/field --sizes 1G,2G
-	bench/page
+	bench/alternatives --sizes 1G,2G
+	bench/write-page
 ## make bench-migrate  every mode from 256 MB to 8 GB and several dirty rates; an hour
 .PHONY: bench-migrate
 bench-migrate: bench-programs
 	bench/micro --keep --sizes 256M,512M,1G,2G,4G,8G
 	bench/micro --keep --sizes 1G,4G --rates 200,4000,0
 	bench/suite --keep --size 4Gi --only redis --modes stop,auto,hybrid,postcopy
-	bench/page
+	bench/write-page
 ## make bench-full     1 to 20 GB, all modes, three rounds, profiles, shaped links, the suite at 2 GB; hours
 bench-full: bench-programs
 	bench/micro --sizes 256M,512M,1G,2G,4G,8G --modes stop,precopy,hybrid,postcopy,auto --rounds 3
@@ -88,8 +88,8 @@ bench-full: bench-programs
 	bench/micro --keep --sizes 1G,4G --modes stop,postcopy,auto --links veth,1,10,25
 	bench/micro --sizes 8G --modes auto,postcopy --timeline
 	bench/suite --size 2G --rounds 3
-	bench/field --sizes 1G,2G,4G --rounds 3
-	bench/page
+	bench/alternatives --sizes 1G,2G,4G --rounds 3
+	bench/write-page
 
 $(B)/bench/programs/writes-optmig: bench/programs/writes.c $(TOOLCHAIN)
 	@mkdir -p $(@D)

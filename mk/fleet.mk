@@ -10,7 +10,7 @@ DEPS_BUILD += libxml2-dev
 # What `optmig cluster` becomes: nothing else reads XML.
 CLUSTER_SRCS := $(wildcard host/service/cluster/*.c)
 $(foreach s,$(CLUSTER_SRCS),$(eval CFLAGS_host_$(subst /,_,$(basename $(s))) := -I/usr/include/libxml2))
-$(B)/libexec/optmig-cluster: $(call objs,host,$(CLUSTER_SRCS) host/util.c host/cli/getopt.c host/mig/units.c core/errors.c)
+$(B)/libexec/optmig-cluster: $(call objs,host,$(CLUSTER_SRCS) host/util.c host/cli/getopt.c host/move/units.c core/errors.c)
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -lxml2 -ljansson -lpthread -o $@
 optmig: $(B)/libexec/optmig-cluster

@@ -29,7 +29,7 @@ $(B)/bin/optmig-san: $(call objs,san,$(HOST_TESTING_SRCS) $(HOST_SRCS) $(HOST_CO
 	$(CLANG) -fsanitize=address,undefined -pie $^ $(HOST_LIBS) -o $@
 
 # What `optmig evidence --listen` becomes: nothing else has a server for HTTP in it.
-$(B)/libexec/optmig-evidence: $(call objs,host,$(wildcard host/evidence/*.c) host/util.c $(addprefix host/daemon/,client.c channel.c evidence.c rundir.c)) \
+$(B)/libexec/optmig-evidence: $(call objs,host,$(wildcard host/evidence/*.c) host/util.c $(addprefix host/control/,client.c channel.c evidence.c rundir.c)) \
 		$(B)/host/libcore.a $(B)/host/libbearssl.a
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -ljansson -lmicrohttpd -lpthread -o $@

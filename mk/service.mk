@@ -3,9 +3,9 @@
 DEPS_BUILD += libsystemd-dev libgnutls28-dev
 SERVICE_MAIN := $(filter-out host/service/keeper.c host/service/https.c host/service/https_filter.c host/service/page.c host/service/wire.c host/service/trust.c,$(wildcard host/service/*.c))
 # Units, and what they say.
-SERVICE_UNIT := host/service/unit.c host/mig/units.c host/mig/report.c host/util.c
+SERVICE_UNIT := host/service/unit.c host/move/units.c host/move/report.c host/util.c
 SERVICE_SRCS := $(sort $(SERVICE_MAIN) $(SERVICE_UNIT) $(wildcard host/store/*.c) host/load/imageread.c tee/sigstruct.c core/measure.c core/imagefile.c \
-	$(addprefix host/daemon/,client.c channel.c rundir.c) host/mig/link.c host/cli/getopt.c)
+	$(addprefix host/control/,client.c channel.c rundir.c) host/move/sockets.c host/cli/getopt.c)
 CFLAGS_host_host_service_main := -DOPTMIG_VERSION='"$(VERSION)"'
 CFLAGS_host_host_service_host := -DOPTMIG_VERSION='"$(VERSION)"'
 CFLAGS_host_host_service_unit_file := -Itoolchain
@@ -19,17 +19,17 @@ $(B)/bin/optmigd: $(call objs,host,$(SERVICE_SRCS)) $(B)/host/toolchain/cc/optio
 	@mkdir -p $(@D)
 	$(CLANGXX) -Wl,-z,now,--as-needed -pie $^ -ljansson -lsystemd -lcrypto -lpthread -o $@
 $(B)/libexec/optmig-keeper: $(call objs,host,$(addprefix host/service/,keeper.c record.c life.c program.c) \
-	$(addprefix host/daemon/,client.c channel.c rundir.c) host/util.c) $(B)/host/libcore.a
+	$(addprefix host/control/,client.c channel.c rundir.c) host/util.c) $(B)/host/libcore.a
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -ljansson -o $@
-$(B)/libexec/optmigd-https: $(call objs,host,$(addprefix host/service/,https.c https_filter.c page.c page_files.S trust.c wire.c) host/daemon/channel.c $(SERVICE_UNIT)) $(B)/host/libcore.a
+$(B)/libexec/optmigd-https: $(call objs,host,$(addprefix host/service/,https.c https_filter.c page.c page_files.S trust.c wire.c) host/control/channel.c $(SERVICE_UNIT)) $(B)/host/libcore.a
 	@mkdir -p $(@D)
 	$(CLANG) -Wl,-z,now,--as-needed -pie $^ -lmicrohttpd -lgnutls -lcurl -ljansson -lssl -lcrypto -lpthread -o $@
 # The page's files are part of the program.
 $(B)/host/host/service/page_files.o: $(wildcard host/service/web/*)
 
 # ---- tests ---------------------------------------------------------------------------------------------------
-SERVICE_UNIT_TEST := tests/unit/service/test_unit.c host/service/divide.c host/service/unit_file.c host/service/record.c host/service/wire.c host/daemon/rundir.c $(SERVICE_UNIT) core/errors.c
+SERVICE_UNIT_TEST := tests/unit/service/test_unit.c host/service/divide.c host/service/unit_file.c host/service/record.c host/service/wire.c host/control/rundir.c $(SERVICE_UNIT) core/errors.c
 CFLAGS_san_tests_unit_service_test_unit := -Itoolchain
 $(B)/san/toolchain/cc/options_toml.o: toolchain/cc/options_toml.cpp | deps
 	@mkdir -p $(@D)
@@ -52,7 +52,7 @@ $(B)/tests/tools/other_clock.so: tests/tools/other_clock.c
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu17 -O2 -Wall -Wextra -Werror -shared -fPIC $< -o $@
 
-ifneq ($(wildcard trusted/mig),)
+ifneq ($(wildcard trusted/engine),)
 TESTS += tests/integration/service tests/integration/service_badinput tests/integration/service_boot tests/integration/service_certificates tests/integration/service_ticket tests/integration/service_metrics tests/integration/service_web
 TEST_DEPS += $(MIGRATE_PROGRAMS) $(SERVICE_PROGRAMS) $(B)/tests/tools/other_clock.so
 endif

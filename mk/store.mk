@@ -14,7 +14,7 @@ TESTS += $(B)/tests/unit/store
 $(B)/tests/tools/watch_calls: tests/tools/watch_calls.c | deps
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu17 -Wall -Wextra -O1 -D_GNU_SOURCE $< -o $@
-ifneq ($(wildcard trusted/mig),)
+ifneq ($(wildcard trusted/engine),)
 TESTS += tests/integration/mig_images
 TEST_DEPS += $(MIGRATE_PROGRAMS) $(B)/tests/tools/watch_calls $(B)/tests/load/mini
 endif

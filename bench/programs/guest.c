@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All of user space in the guest that bench/field migrates with QEMU: the microbenchmark's array, and a beat on the
+ * All of user space in the guest that bench/alternatives migrates with QEMU: the microbenchmark's array, and a beat on the
  * console for every tick, so that the host sees what a user of the guest would.
  *
  *   init size=BYTES rate=N        from the kernel's command line; a tick writes 64 pages, N ticks a second

@@ -2,7 +2,7 @@
 /*
  * The link of a session as a machine, without I/O: is there a transport, are there keys, must somebody still be answered.
  * It is the third machine of a migration, beside the two of session.h: those decide who may run, this one decides when
- * a side may forget the other. The engine (trusted/mig), the unit tests, the fuzzer and the model in docs/spec share it.
+ * a side may forget the other. The engine (trusted/engine), the unit tests, the fuzzer and the model in docs/spec share it.
  *
  *   GONE ──begin──▶ NEW ──keys──▶ UP ◀──resumed── RESUMING ◀──connected── DOWN
  *                                 │                  │ lost                 ▲
@@ -75,6 +75,7 @@ bool mig_link_is_open(enum mig_link_state state);
 bool mig_link_has_secret(enum mig_link_state state);
 /* Lost, and not settled again. */
 bool mig_link_is_lost(enum mig_link_state state);
+/* As in the list; "?" for what is no state. Never NULL. */
 const char *mig_link_state_name(enum mig_link_state state);
 
 #endif

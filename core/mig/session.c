@@ -44,12 +44,12 @@ static const struct row source_rows[] = {
 #undef ENDS
 #undef S
 
-#define T(from, event, to, actions) { MIG_TARGET_##from, MIG_ON_##event, MIG_TARGET_##to, actions }
+#define T(from, event, to, actions) { MIG_DESTINATION_##from, MIG_ON_##event, MIG_DESTINATION_##to, actions }
 #define ENDS(from, then) \
 	T(from, CANCEL, ABORTED, MIG_DO_WIPE), \
 	T(from, ABORT, ABORTED, MIG_DO_SEND_ABORT | (then)), \
 	T(from, FAIL, ABORTED, MIG_DO_SEND_ABORT | (then))
-static const struct row target_rows[] = {
+static const struct row destination_rows[] = {
 	T(AWAIT, BEGIN, HANDSHAKE, 0),
 	T(HANDSHAKE, NOISE, ATTEST, MIG_DO_SEND_NOISE | MIG_DO_SEND_QUOTE),
 	T(ATTEST, PEER_OK, SETUP, 0),
@@ -106,19 +106,19 @@ int mig_source_step(enum mig_source_state state, enum mig_event event, enum mig_
 	return 0;
 }
 
-int mig_target_step(enum mig_target_state state, enum mig_event event, enum mig_target_state *ret_next, uint32_t *ret_actions)
+int mig_destination_step(enum mig_destination_state state, enum mig_event event, enum mig_destination_state *ret_next, uint32_t *ret_actions)
 {
 	const struct row *row;
 
-	if (mig_target_over(state) && is_end(event)) {
+	if (mig_destination_over(state) && is_end(event)) {
 		*ret_next = state;
 		*ret_actions = 0;
 		return 0;
 	}
-	row = find(target_rows, sizeof target_rows / sizeof *target_rows, state, event);
+	row = find(destination_rows, sizeof destination_rows / sizeof *destination_rows, state, event);
 	if (!row)
 		return OM_ESTATE;
-	*ret_next = (enum mig_target_state)row->next;
+	*ret_next = (enum mig_destination_state)row->next;
 	*ret_actions = row->actions;
 	return 0;
 }
@@ -129,9 +129,9 @@ bool mig_source_may_run(enum mig_source_state state)
 		state == MIG_SOURCE_ABORTED;
 }
 
-bool mig_target_may_run(enum mig_target_state state)
+bool mig_destination_may_run(enum mig_destination_state state)
 {
-	return state == MIG_TARGET_RUNNING || state == MIG_TARGET_COMPLETE;
+	return state == MIG_DESTINATION_RUNNING || state == MIG_DESTINATION_COMPLETE;
 }
 
 bool mig_source_over(enum mig_source_state state)
@@ -139,9 +139,9 @@ bool mig_source_over(enum mig_source_state state)
 	return state >= MIG_SOURCE_DONE;
 }
 
-bool mig_target_over(enum mig_target_state state)
+bool mig_destination_over(enum mig_destination_state state)
 {
-	return state >= MIG_TARGET_COMPLETE;
+	return state >= MIG_DESTINATION_COMPLETE;
 }
 
 bool mig_source_heeds(enum mig_source_state state, enum mig_command command)
@@ -153,31 +153,31 @@ bool mig_source_heeds(enum mig_source_state state, enum mig_command command)
 	}
 }
 
-bool mig_target_heeds(enum mig_target_state state, enum mig_command command)
+bool mig_destination_heeds(enum mig_destination_state state, enum mig_command command)
 {
 	switch (command) {
-	case MIG_COMMAND_ABORT:  return !mig_target_may_run(state);
-	case MIG_COMMAND_FORGET: return mig_target_over(state);
+	case MIG_COMMAND_ABORT:  return !mig_destination_may_run(state);
+	case MIG_COMMAND_FORGET: return mig_destination_over(state);
 	default:                 return false;
 	}
 }
 
-int mig_source_settle(enum mig_source_state state, enum mig_target_state peer, enum mig_event *ret_event, uint32_t *ret_actions)
+int mig_source_settle(enum mig_source_state state, enum mig_destination_state peer, enum mig_event *ret_event, uint32_t *ret_actions)
 {
 	enum mig_event event = MIG_EVENT_COUNT;
 	uint32_t actions = 0;
 
-	if (peer == MIG_TARGET_ABORTED)
+	if (peer == MIG_DESTINATION_ABORTED)
 		event = MIG_ON_ABORT;
-	else if (state == MIG_SOURCE_ROUNDS && peer == MIG_TARGET_RECEIVING)
+	else if (state == MIG_SOURCE_ROUNDS && peer == MIG_DESTINATION_RECEIVING)
 		actions = MIG_DO_ROUNDS;
-	else if (state == MIG_SOURCE_COMMITTED && peer == MIG_TARGET_PREPARED)
+	else if (state == MIG_SOURCE_COMMITTED && peer == MIG_DESTINATION_PREPARED)
 		actions = MIG_DO_SEND_START;
-	else if (state == MIG_SOURCE_COMMITTED && mig_target_may_run(peer))
+	else if (state == MIG_SOURCE_COMMITTED && mig_destination_may_run(peer))
 		event = MIG_ON_STARTED;
-	else if (state == MIG_SOURCE_POSTCOPY && peer == MIG_TARGET_COMPLETE)
+	else if (state == MIG_SOURCE_POSTCOPY && peer == MIG_DESTINATION_COMPLETE)
 		event = MIG_ON_PLACED;
-	else if (!(state == MIG_SOURCE_POSTCOPY && peer == MIG_TARGET_RUNNING))
+	else if (!(state == MIG_SOURCE_POSTCOPY && peer == MIG_DESTINATION_RUNNING))
 		return OM_ESTATE;
 	/* A destination that runs can never say ABORTED with these keys: believing it would make two. */
 	if (event == MIG_ON_ABORT && state == MIG_SOURCE_POSTCOPY)
@@ -187,22 +187,22 @@ int mig_source_settle(enum mig_source_state state, enum mig_target_state peer, e
 	return 0;
 }
 
-int mig_target_settle(enum mig_target_state state, enum mig_source_state peer, enum mig_event *ret_event, uint32_t *ret_actions)
+int mig_destination_settle(enum mig_destination_state state, enum mig_source_state peer, enum mig_event *ret_event, uint32_t *ret_actions)
 {
 	bool committed = peer == MIG_SOURCE_COMMITTED || peer == MIG_SOURCE_POSTCOPY;
 
 	*ret_event = MIG_EVENT_COUNT;
 	*ret_actions = 0;
 	switch (state) {
-	case MIG_TARGET_RECEIVING:
+	case MIG_DESTINATION_RECEIVING:
 		return peer == MIG_SOURCE_ROUNDS ? 0 : OM_ESTATE;
-	case MIG_TARGET_PREPARED:
+	case MIG_DESTINATION_PREPARED:
 		return peer == MIG_SOURCE_COMMITTED ? 0 : OM_ESTATE;   /* START comes again */
-	case MIG_TARGET_RUNNING:
+	case MIG_DESTINATION_RUNNING:
 		return committed ? 0 : OM_ESTATE;
-	case MIG_TARGET_COMPLETE:
+	case MIG_DESTINATION_COMPLETE:
 		return committed ? 0 : OM_ESTATE;
-	case MIG_TARGET_ABORTED:
+	case MIG_DESTINATION_ABORTED:
 		return 0;                                              /* the RESUME frame itself is the abort token */
 	default:
 		return OM_ESTATE;
@@ -219,12 +219,12 @@ const char *mig_source_state_name(enum mig_source_state state)
 	return state < MIG_SOURCE_STATE_COUNT ? names[state] : "?";
 }
 
-const char *mig_target_state_name(enum mig_target_state state)
+const char *mig_destination_state_name(enum mig_destination_state state)
 {
 	static const char *const names[] = {
 #define X(name) #name,
-		MIG_TARGET_STATES(X)
+		MIG_DESTINATION_STATES(X)
 #undef X
 	};
-	return state < MIG_TARGET_STATE_COUNT ? names[state] : "?";
+	return state < MIG_DESTINATION_STATE_COUNT ? names[state] : "?";
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two session machines of a migration, without I/O: events in, next state and actions out. What they decide is
- * who may run. The engine (trusted/mig), the unit tests, the fuzzer and the model in docs/spec share these states.
+ * who may run. The engine (trusted/engine), the unit tests, the fuzzer and the model in docs/spec share these states.
  *
  *  SOURCE                                              DESTINATION
  *
@@ -40,7 +40,7 @@
 #define MIG_SOURCE_STATES(X) \
 	X(IDLE) X(HANDSHAKE) X(ATTEST) X(SETUP) X(ROUNDS) X(STOPPING) X(FINAL) X(AWAIT_PREPARED) X(COMMITTED) X(POSTCOPY) \
 	X(DONE) X(CANCELLED) X(FAILED) X(ABORTED)
-#define MIG_TARGET_STATES(X) \
+#define MIG_DESTINATION_STATES(X) \
 	X(AWAIT) X(HANDSHAKE) X(ATTEST) X(SETUP) X(RECEIVING) X(BUILDING) X(PREPARED) X(RUNNING) X(COMPLETE) X(ABORTED)
 #define MIG_EVENTS(X) \
 	X(BEGIN)     /* the host asks for a session */ \
@@ -68,11 +68,11 @@ enum mig_source_state {
 #undef X
 	MIG_SOURCE_STATE_COUNT
 };
-enum mig_target_state {
-#define X(name) MIG_TARGET_##name,
-	MIG_TARGET_STATES(X)
+enum mig_destination_state {
+#define X(name) MIG_DESTINATION_##name,
+	MIG_DESTINATION_STATES(X)
 #undef X
-	MIG_TARGET_STATE_COUNT
+	MIG_DESTINATION_STATE_COUNT
 };
 enum mig_event {
 #define X(name) MIG_ON_##name,
@@ -110,16 +110,16 @@ __attribute__((warn_unused_result))
 int mig_source_step(enum mig_source_state state, enum mig_event event, enum mig_source_state *ret_next, uint32_t *ret_actions);
 /* The same for the destination. */
 __attribute__((warn_unused_result))
-int mig_target_step(enum mig_target_state state, enum mig_event event, enum mig_target_state *ret_next, uint32_t *ret_actions);
+int mig_destination_step(enum mig_destination_state state, enum mig_event event, enum mig_destination_state *ret_next, uint32_t *ret_actions);
 
 /* May application code run here? */
 bool mig_source_may_run(enum mig_source_state state);
 /* The same for the destination: true in RUNNING and COMPLETE. */
-bool mig_target_may_run(enum mig_target_state state);
+bool mig_destination_may_run(enum mig_destination_state state);
 /* Has the session ended for good? */
 bool mig_source_over(enum mig_source_state state);
 /* The same for the destination: COMPLETE, ABORTED. */
-bool mig_target_over(enum mig_target_state state);
+bool mig_destination_over(enum mig_destination_state state);
 
 /*
  * What hosts ask of a session that is under way (OM_COMMAND_* of abi/engine.h). Whoever owns the control connection carries a command out, and
@@ -141,7 +141,7 @@ enum mig_command {
 /* Would a source in that state act upon the command? False: it is refused when it is given, dropped when it is taken up. */
 bool mig_source_heeds(enum mig_source_state state, enum mig_command command);
 /* The same for a destination. */
-bool mig_target_heeds(enum mig_target_state state, enum mig_command command);
+bool mig_destination_heeds(enum mig_destination_state state, enum mig_command command);
 
 /*
  * After a reconnection each side has learned the other's state (an authenticated RESUME frame) and both settle what the
@@ -150,14 +150,14 @@ bool mig_target_heeds(enum mig_target_state state, enum mig_command command);
  * Return: OM_ESTATE if the two states cannot occur together (the session fails, or the source waits on).
  */
 __attribute__((warn_unused_result))
-int mig_source_settle(enum mig_source_state state, enum mig_target_state peer, enum mig_event *ret_event, uint32_t *ret_actions);
+int mig_source_settle(enum mig_source_state state, enum mig_destination_state peer, enum mig_event *ret_event, uint32_t *ret_actions);
 /* The same for the destination, of which `peer` is the source. */
 __attribute__((warn_unused_result))
-int mig_target_settle(enum mig_target_state state, enum mig_source_state peer, enum mig_event *ret_event, uint32_t *ret_actions);
+int mig_destination_settle(enum mig_destination_state state, enum mig_source_state peer, enum mig_event *ret_event, uint32_t *ret_actions);
 
 /* The state's name as it is written above, "?" for a number that is none. Static. */
 const char *mig_source_state_name(enum mig_source_state state);
 /* The same for the destination's. */
-const char *mig_target_state_name(enum mig_target_state state);
+const char *mig_destination_state_name(enum mig_destination_state state);
 
 #endif

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli.h"
-#include "daemon/client.h"
+#include "control/client.h"
 #include "evidence/parse/envelope.h"
 #include "evidence/parse/tagged.h"
 #include "exitcodes.h"
-#include "mig/mig.h"
+#include "move/move.h"
 #include "util.h"
 
 static const char help[] =
@@ -51,14 +51,14 @@ static int server_path(char *ret, size_t size)
 
 static int listen_for(const char *program, const char *where)
 {
-	char path[4096], text[MIG_ADDRESS_TEXT], number[12];
-	struct mig_address address;
-	int fd, error = mig_address_parse(where, &address);
+	char path[4096], text[MOVE_ENDPOINT_TEXT], number[12];
+	struct move_endpoint address;
+	int fd, error = move_endpoint_parse(where, &address);
 
 	if (!error)
 		error = server_path(path, sizeof path);
 	if (!error)
-		error = mig_listen(&address, &fd, text);
+		error = move_listen(&address, &fd, text);
 	if (error)
 		return error;
 	if (fcntl(fd, F_SETFD, 0))

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "cli.h"
-#include "daemon/client.h"
+#include "control/client.h"
 #include "exitcodes.h"
 #include "load/enclave.h"
 #include "load/imageread.h"

@@ -3,7 +3,7 @@
 #include "limits.h"
 #include "util.h"
 
-int cli_limits_read(const struct cli_limits *given, const struct mig_move *moves, uint32_t move_count, struct priv_limits *ret)
+int cli_limits_read(const struct cli_limits *given, const struct move_address *moves, uint32_t move_count, struct priv_limits *ret)
 {
 	int error;
 

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include "cli.h"
-#include "daemon/client.h"
+#include "control/client.h"
 #include "exitcodes.h"
-#include "mig/report.h"
+#include "move/report.h"
 #include "ticket.h"
 #include "util.h"
 #include "watch.h"
@@ -67,7 +67,7 @@ struct migrate { json_t *arguments; uint64_t timeout_ns; bool json, detach; };
 static int set_time(json_t *to, const char *name, const char *value)
 {
 	uint64_t ns;
-	int error = mig_parse_duration(value, &ns);
+	int error = move_parse_duration(value, &ns);
 
 	return error ? error : json_object_set_new(to, name, json_integer((json_int_t)ns));
 }
@@ -75,7 +75,7 @@ static int set_time(json_t *to, const char *name, const char *value)
 static int set_rate(json_t *to, const char *name, const char *value)
 {
 	uint64_t bytes;
-	int error = mig_parse_rate(value, &bytes);
+	int error = move_parse_rate(value, &bytes);
 
 	return error ? error : json_object_set_new(to, name, json_integer((json_int_t)bytes));
 }
@@ -124,16 +124,16 @@ static int option(struct migrate *m, int c)
 	switch (c) {
 	case OPT_TO:        return json_object_set_new(m->arguments, "to", json_string(optarg));
 	case OPT_MODE:
-		error = mig_mode_parse(optarg, &mode);
+		error = move_mode_parse(optarg, &mode);
 		return error ? error : json_object_set_new(m->arguments, "mode", json_string(optarg));
 	case OPT_TRACKER:
-		error = mig_tracker_parse(optarg, &tracker);
+		error = move_tracker_parse(optarg, &tracker);
 		return error ? error : json_object_set_new(m->arguments, "tracker", json_string(optarg));
 	case OPT_CHANNELS:
-		error = host_parse_u64(optarg, 1, MIG_CHANNELS_LIMIT, &number);
+		error = host_parse_u64(optarg, 1, MOVE_CHANNELS_LIMIT, &number);
 		return error ? error : json_object_set_new(m->arguments, "channels", json_integer((json_int_t)number));
 	case OPT_CPU:
-		error = host_parse_u64(optarg, 1, MIG_CPU_LIMIT_MAX / 10000000, &number);
+		error = host_parse_u64(optarg, 1, MOVE_CPU_LIMIT_MAX / 10000000, &number);
 		return error ? error : json_object_set_new(m->arguments, "cpu-limit-ns", json_integer((json_int_t)(number * 10000000)));
 	case OPT_DOWNTIME:  return set_time(m->arguments, "downtime-limit-ns", optarg);
 	case OPT_BANDWIDTH: return set_rate(m->arguments, "bandwidth", optarg);
@@ -145,7 +145,7 @@ static int option(struct migrate *m, int c)
 	case OPT_GUESTS:    return set_file(m->arguments, "guests", optarg);
 	case OPT_REHEARSE:  return json_object_set_new(m->arguments, "rehearse", json_true());
 	case OPT_MOVE:      return add_move(m->arguments, optarg);
-	case OPT_TIMEOUT:   return mig_parse_duration(optarg, &m->timeout_ns);
+	case OPT_TIMEOUT:   return move_parse_duration(optarg, &m->timeout_ns);
 	case OPT_DETACH:    m->detach = true; return 0;
 	case OPT_JSON:      m->json = true; return 0;
 	default:            return OM_EINVAL;

@@ -4,12 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 #include "cli.h"
-#include "daemon/control.h"
+#include "control/control.h"
 #include "exitcodes.h"
 #include "guest_options.h"
 #include "limits.h"
 #include "testhooks.h"
-#include "mig/units.h"
+#include "move/units.h"
 #include "util.h"
 
 static const char help[] =
@@ -55,20 +55,20 @@ static const struct option longs[] = {
 static struct cli_limits given;
 static struct priv_limits limits;
 static struct guest_run_options guest;
-static struct mig_receive_options options = { .patience_ns = 60000000000u };
+static struct move_receive_options options = { .patience_ns = 60000000000u };
 
-static int ready(struct host_enclave *enclave, struct host_mig *mig)
+static int ready(struct host_enclave *enclave, struct host_move *move)
 {
 	cli_enclave_announce(enclave);
-	if (host_control_start(enclave, mig))
+	if (host_control_start(enclave, move))
 		host_note("no control socket: %s", host_reason());
 	return 0;
 }
 
 static int add_move(const char *value)
 {
-	if (options.move_count >= MIG_MOVES_MAX || strlen(value) >= sizeof options.moves[0].text)
-		return host_fail(OM_EINVAL, "at most %u addresses, each ADDRESS/PREFIX@INTERFACE", MIG_MOVES_MAX);
+	if (options.move_count >= MOVE_ADDRESSES_MAX || strlen(value) >= sizeof options.moves[0].text)
+		return host_fail(OM_EINVAL, "at most %u addresses, each ADDRESS/PREFIX@INTERFACE", MOVE_ADDRESSES_MAX);
 	snprintf(options.moves[options.move_count++].text, sizeof options.moves[0].text, "%s", value);
 	return 0;
 }
@@ -94,12 +94,12 @@ static int parse(int argc, char **argv)
 		if (ours || cli_enclave_option(&options.load, c, optarg))
 			continue;
 		switch (c) {
-		case OPT_LISTEN: error = mig_address_parse(optarg, &options.listen); break;
+		case OPT_LISTEN: error = move_endpoint_parse(optarg, &options.listen); break;
 		case OPT_IMAGE:  options.load.path = optarg; break;
 		case OPT_GUESTS: error = host_paper_set_file(OM_PAPER_GUESTS, optarg); break;
 		case OPT_MOVE:   error = add_move(optarg); break;
-		case OPT_PATIENCE: error = mig_parse_duration(optarg, &options.patience_ns); break;
-		case OPT_WAIT:   error = mig_parse_duration(optarg, &options.wait_ns); break;
+		case OPT_PATIENCE: error = move_parse_duration(optarg, &options.patience_ns); break;
+		case OPT_WAIT:   error = move_parse_duration(optarg, &options.wait_ns); break;
 		case OPT_ONCE:   options.once = true; break;
 		case OPT_USER:   given.user = optarg; break;
 		case OPT_PORTS:  given.ports = optarg; break;
@@ -153,7 +153,7 @@ int cli_receive(int argc, char **argv)
 	options.restart_argv = argv - 1; /* main() passed its own, one further */
 	error = host_hook_setup();
 	if (!error)
-		error = mig_receive(&options);
+		error = move_receive(&options);
 	host_error_cure(error, "receive");
 	return CLI_FAILED;
 }

@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 #include "cli.h"
-#include "daemon/client.h"
+#include "control/client.h"
 #include "exitcodes.h"
-#include "mig/report.h"
+#include "move/report.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -137,11 +137,11 @@ static int show(const char *command, const char *target, const struct simple *s)
 		return status;
 	snprintf(pid, sizeof pid, "%lld", (long long)json_integer_value(json_object_get(info, "pid")));
 	if (s->prometheus)
-		mig_report_prometheus(report, json_string_value(json_object_get(info, "program")), pid, stdout);
+		move_report_prometheus(report, json_string_value(json_object_get(info, "program")), pid, stdout);
 	else if (s->json)
 		print_json(report);
 	else
-		mig_report_text(report, stdout);
+		move_report_text(report, stdout);
 	json_decref(report);
 	json_decref(info);
 	return CLI_OK;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "cli.h"
 #include "guest_options.h"
-#include "daemon/control.h"
+#include "control/control.h"
 #include "debug/debug.h"
 #include "guest/files.h"
 #include "limits.h"
@@ -31,7 +31,7 @@ struct run_options {
 	uint64_t debugger_fd;           /* of `optmig gdb`: where to say that the enclave stands; 0: none */
 	struct guest_run_options guest;
 	struct cli_limits given;
-	struct mig_move moves[MIG_MOVES_MAX];
+	struct move_address moves[MOVE_ADDRESSES_MAX];
 	uint32_t move_count;
 };
 
@@ -84,8 +84,8 @@ static const struct option *all_options(void)
 
 static int add_move(const char *value)
 {
-	if (options.move_count >= MIG_MOVES_MAX || strlen(value) >= sizeof options.moves[0].text)
-		return host_fail(OM_EINVAL, "at most %u addresses, each ADDRESS/PREFIX@INTERFACE", MIG_MOVES_MAX);
+	if (options.move_count >= MOVE_ADDRESSES_MAX || strlen(value) >= sizeof options.moves[0].text)
+		return host_fail(OM_EINVAL, "at most %u addresses, each ADDRESS/PREFIX@INTERFACE", MOVE_ADDRESSES_MAX);
 	snprintf(options.moves[options.move_count++].text, sizeof options.moves[0].text, "%s", value);
 	return 0;
 }
@@ -180,10 +180,10 @@ static void print_stats(void *context)
 /* Without a control socket the program runs all the same; it only cannot be asked to migrate. */
 static int control(struct host_enclave *enclave)
 {
-	struct host_mig *mig;
-	int error = mig_new(enclave, &mig);
+	struct host_move *move;
+	int error = move_new(enclave, &move);
 
-	if (!error && host_control_start(enclave, mig))
+	if (!error && host_control_start(enclave, move))
 		host_note("no control socket: %s", host_reason());
 	return error;
 }

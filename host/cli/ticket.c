@@ -13,7 +13,7 @@
 #include "cli.h"
 #include "crypto/ec.h"
 #include "exitcodes.h"
-#include "mig/units.h"
+#include "move/units.h"
 #include "ticket.h"
 #include "util.h"
 
@@ -121,7 +121,7 @@ static int get_time(const char *text, uint64_t *ret)
 		*ret = (uint64_t)at;
 		return at > 0 ? 0 : host_fail(OM_EINVAL, "no date after 1970");
 	}
-	if (mig_parse_duration(text, &ns) || ns < 1000000000)
+	if (move_parse_duration(text, &ns) || ns < 1000000000)
 		return host_fail(OM_EINVAL, "YYYY-MM-DD, YYYY-MM-DDTHH:MM:SSZ, or a time from now such as 30min or 8h");
 	*ret = (uint64_t)time(NULL) + ns / 1000000000;
 	return 0;

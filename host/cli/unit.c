@@ -10,11 +10,11 @@
 #include <unistd.h>
 #include "cli.h"
 #include "crypto/sha256.h"
-#include "daemon/client.h"
-#include "daemon/rundir.h"
+#include "control/client.h"
+#include "control/rundir.h"
 #include "exitcodes.h"
 #include "json_text.h"
-#include "mig/report.h"
+#include "move/report.h"
 #include "service/service.h"
 #include "ticket.h"
 #include "util.h"
@@ -131,7 +131,7 @@ static void show_event(const struct call *c, const json_t *message)
 
 	if (c->json || !report)
 		return;
-	mig_report_line(report, line, sizeof line);
+	move_report_line(report, line, sizeof line);
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\r%s\033[K", line);
 }
@@ -335,7 +335,7 @@ static int do_named(const struct call *c)
 	if (!status && c->json)
 		print_json(value);
 	else if (!status && json_object_get(value, "report"))
-		mig_report_text(json_object_get(value, "report"), stdout);
+		move_report_text(json_object_get(value, "report"), stdout);
 	json_decref(value);
 	return status;
 }

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 #include "cli.h"
-#include "daemon/client.h"
+#include "control/client.h"
 #include "evidence/authentic/lineage.h"
 #include "evidence/parse/envelope.h"
 #include "exitcodes.h"

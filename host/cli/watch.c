@@ -11,10 +11,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "cli.h"
-#include "daemon/client.h"
+#include "control/client.h"
 #include "exitcodes.h"
 #include "json_text.h"
-#include "mig/report.h"
+#include "move/report.h"
 #include "util.h"
 #include "watch.h"
 
@@ -53,7 +53,7 @@ static void print_progress(const json_t *report, bool terminal)
 	if (!terminal && last_ns != 0 && now - last_ns < PLAIN_EVERY_MS * 1000000ull)
 		return;
 	last_ns = now;
-	mig_report_line(report, line, sizeof line);
+	move_report_line(report, line, sizeof line);
 	if (!terminal) {
 		host_note("%s", line);
 		return;
@@ -69,7 +69,7 @@ static void print_end(const json_t *report, const char *command, const char *pro
 		json_dumpf(report, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(12));
 		putchar('\n');
 	} else {
-		mig_report_text(report, stdout);
+		move_report_text(report, stdout);
 	}
 	fflush(stdout);
 	if (!*json_text(report, "error"))

@@ -4,7 +4,7 @@
 #define OPTMIG_HOST_CLI_WATCH_H
 
 #include <stdbool.h>
-#include "daemon/channel.h"
+#include "control/channel.h"
 
 /* Before anything is asked for: from here on INT and TERM are noted, not deadly. */
 void cli_watch_signals(void);

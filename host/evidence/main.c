@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "daemon/client.h"
+#include "control/client.h"
 #include "evidence/accept/ticket_text.h"
 #include "evidence/parse/envelope.h"
 #include "evidence/parse/tagged.h"

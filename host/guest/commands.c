@@ -14,7 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "commands.h"
-#include "daemon/rundir.h"
+#include "control/rundir.h"
 #include "guest.h"
 #include "hand.h"
 #include "load/enclave.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `optmig guest exec NAME COMMAND...`: commands about the program in a guest, carried out in there: migrate, status, cancel and others. The
- * process of `optmig run --tee` listens on NAME.PID.guest beside the control sockets (daemon/rundir.h) and passes them on.
+ * process of `optmig run --tee` listens on NAME.PID.guest beside the control sockets (control/rundir.h) and passes them on.
  */
 #ifndef OPTMIG_HOST_GUEST_COMMANDS_H
 #define OPTMIG_HOST_GUEST_COMMANDS_H
@@ -13,6 +13,7 @@
 
 /* Without a socket the program runs all the same. @program: its name. */
 void commands_begin(const char *program);
+/* Removes the socket's name, if there is one. A second call does nothing. */
 void commands_end(void);
 /* Readable when something is to be done; -1: nothing ever. */
 int commands_fd(void);

@@ -25,7 +25,7 @@
 #include "util.h"
 #include "wire.h"
 
-#define BORROW_S 5u                      /* as host/mig/address.c */
+#define BORROW_S 5u                      /* as host/move/address.c */
 
 struct tcp { int family; uint8_t state; uint16_t port; struct sockaddr_storage local; };
 

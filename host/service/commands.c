@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "client.h"
-#include "daemon/client.h"
-#include "mig/units.h"
+#include "control/client.h"
+#include "move/units.h"
 #include "seen.h"
 #include "service.h"
 #include "share.h"
@@ -234,7 +234,7 @@ static int do_limits(const struct call *call, json_t **ret)
 	int error = get_text(call->arguments, "bandwidth", &text);
 
 	if (!error && text && strcmp(text, "none") != 0)
-		error = mig_parse_rate(text, &rate);
+		error = move_parse_rate(text, &rate);
 	if (error)
 		return error;
 	if (text)

@@ -10,7 +10,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/client.h"
+#include "control/client.h"
 #include "json_text.h"
 #include "seen.h"
 #include "util.h"

@@ -38,7 +38,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/channel.h"
+#include "control/channel.h"
 #include "https.h"
 #include "https_filter.h"
 #include "json_text.h"

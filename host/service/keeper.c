@@ -114,7 +114,7 @@ static _Noreturn void be_program(const struct job *job, int go)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (strcmp(job->role, "receive") == 0)
-		setenv("OPTMIG_LISTEN_FD", "3", 1); /* host/mig/receive.c */
+		setenv("OPTMIG_LISTEN_FD", "3", 1); /* host/move/receive.c */
 	execv(job->command[0], job->command);
 	host_error("%s: %s", job->command[0], strerror(errno));
 	_exit(NOT_BEGUN);

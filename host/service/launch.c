@@ -13,7 +13,7 @@
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 #include "launch.h"
-#include "mig/mig.h"
+#include "move/move.h"
 #include "store/store.h"
 #include "strerror.h"
 #include "util.h"
@@ -112,7 +112,7 @@ static int wait_ready(int fd)
 	size_t used = 0;
 
 	for (;;) {
-		int error = mig_wait_fd(fd, POLLIN, -1, READY_S * 1000);
+		int error = move_wait_fd(fd, POLLIN, -1, READY_S * 1000);
 		ssize_t got;
 
 		if (error)

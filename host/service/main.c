@@ -13,9 +13,9 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 #include "cli/cli.h"
-#include "daemon/rundir.h"
-#include "mig/mig.h"
-#include "mig/units.h"
+#include "control/rundir.h"
+#include "move/move.h"
+#include "move/units.h"
 #include "seen.h"
 #include "service.h"
 #include "share.h"
@@ -150,7 +150,7 @@ static int parse(int argc, char **argv)
 		case OPT_FLEET:       service.fleet = optarg; break;
 		case OPT_RECEIVE:     service.receive = optarg; break;
 		case OPT_ACCEPT:      error = set_accept(optarg); break;
-		case OPT_BANDWIDTH:   error = mig_parse_rate(optarg, &rate); share_link(rate); break;
+		case OPT_BANDWIDTH:   error = move_parse_rate(optarg, &rate); share_link(rate); break;
 		case 'q': case OPT_QUIET:   quiet = true; break;
 		case 'v': case OPT_VERBOSE: verbose = true; break;
 		case OPT_VERSION:

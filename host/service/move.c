@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/client.h"
+#include "control/client.h"
 #include "json_text.h"
-#include "mig/units.h"
+#include "move/units.h"
 #include "seen.h"
 #include "service.h"
 #include "share.h"
@@ -69,9 +69,9 @@ static int read_order(const json_t *arguments, const struct unit *unit, struct o
 	if (!error)
 		error = get_text(arguments, "bandwidth", &bandwidth);
 	if (!error && downtime)
-		error = mig_parse_duration(downtime, &o.downtime_ns);
+		error = move_parse_duration(downtime, &o.downtime_ns);
 	if (!error && bandwidth)
-		error = mig_parse_rate(bandwidth, &o.bandwidth);
+		error = move_parse_rate(bandwidth, &o.bandwidth);
 	if (!error)
 		*ret = o;
 	return error;

@@ -18,7 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "daemon/channel.h"
+#include "control/channel.h"
 #include "https.h"
 #include "util.h"
 

@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "launch.h"
-#include "mig/mig.h"
+#include "move/move.h"
 #include "strerror.h"
 #include "util.h"
 
@@ -63,11 +63,11 @@ static int send_now(json_t *message)
 }
 
 /* ADDRESS[:PORT] with this service's port where none is given. */
-static int parse_address(const char *text, struct mig_address *ret)
+static int parse_address(const char *text, struct move_endpoint *ret)
 {
 	const char *colon = strchr(text, ':');
 	const bool bare = *text == '[' ? strstr(text, "]:") == NULL : !colon || strchr(colon + 1, ':') != NULL;
-	int error = mig_address_parse(text, ret);
+	int error = move_endpoint_parse(text, ret);
 
 	if (!error && bare)
 		snprintf(ret->port, sizeof ret->port, SERVICE_PORT);
@@ -75,7 +75,7 @@ static int parse_address(const char *text, struct mig_address *ret)
 }
 
 /* Where it is. Names are looked up in /etc/hosts alone: who has rights asks no name server. */
-static int resolve(const char *to, struct mig_address *ret_name, char *ret_address, size_t size)
+static int resolve(const char *to, struct move_endpoint *ret_name, char *ret_address, size_t size)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *list;
 	int code, error = parse_address(to, ret_name);
@@ -121,7 +121,7 @@ static int wait_answer(struct call *call, unsigned timeout_s)
 
 int peer_call(const char *to, const char *command, json_t *arguments, unsigned timeout_s, json_t **ret)
 {
-	struct mig_address name;
+	struct move_endpoint name;
 	struct call call = { 0 };
 	char address[NI_MAXHOST], words[300];
 	json_t *body;
@@ -457,12 +457,12 @@ static void *peer_main(void *argument)
 }
 
 /* The process of an optmigd that was killed notices that a little later. */
-static int listen_patiently(const struct mig_address *address, int *ret_fd, char text[MIG_ADDRESS_TEXT])
+static int listen_patiently(const struct move_endpoint *address, int *ret_fd, char text[MOVE_ENDPOINT_TEXT])
 {
 	int error;
 
 	for (unsigned tries = 0;; tries++) {
-		error = mig_listen(address, ret_fd, text);
+		error = move_listen(address, ret_fd, text);
 		if (error != OM_EEXISTS || tries >= LISTEN_TRIES)
 			return error;
 		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
@@ -470,19 +470,19 @@ static int listen_patiently(const struct mig_address *address, int *ret_fd, char
 }
 
 /* "PORT" is 127.0.0.1's. */
-static int parse_web(const char *text, struct mig_address *ret)
+static int parse_web(const char *text, struct move_endpoint *ret)
 {
 	char whole[64];
 
 	if (!*text || text[strspn(text, "0123456789")])
-		return mig_address_parse(text, ret);
+		return move_endpoint_parse(text, ret);
 	snprintf(whole, sizeof whole, "127.0.0.1:%.12s", text);
-	return mig_address_parse(whole, ret);
+	return move_endpoint_parse(whole, ret);
 }
 
 bool peer_is_loopback(const char *text)
 {
-	struct mig_address address;
+	struct move_endpoint address;
 	unsigned char bytes[16];
 
 	if (!text || parse_web(text, &address))
@@ -493,8 +493,8 @@ bool peer_is_loopback(const char *text)
 /* Without a certificate nobody can be told from anybody, and nothing is encrypted: then the page is this machine's own. */
 static int begin_web(void)
 {
-	struct mig_address address;
-	char text[MIG_ADDRESS_TEXT];
+	struct move_endpoint address;
+	char text[MOVE_ENDPOINT_TEXT];
 	int error = parse_web(options.web, &address);
 
 	if (!error && !options.certificate && !peer_is_loopback(options.web))
@@ -510,8 +510,8 @@ static int begin_web(void)
 
 int peer_begin(const struct peer_options *given)
 {
-	struct mig_address address;
-	char text[MIG_ADDRESS_TEXT];
+	struct move_endpoint address;
+	char text[MOVE_ENDPOINT_TEXT];
 	pthread_t thread;
 	pid_t pid;
 	int error = 0;
@@ -537,7 +537,7 @@ int peer_begin(const struct peer_options *given)
 		host_note("HTTPS on %s", text);
 	}
 	if (options.metrics) {
-		error = mig_address_parse(options.metrics, &address);
+		error = move_endpoint_parse(options.metrics, &address);
 		if (!error)
 			error = listen_patiently(&address, &metrics_fd, text);
 		if (error)

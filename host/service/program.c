@@ -11,8 +11,8 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/client.h"
-#include "daemon/rundir.h"
+#include "control/client.h"
+#include "control/rundir.h"
 #include "json_text.h"
 #include "service.h"
 #include "util.h"

@@ -9,9 +9,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/client.h"
+#include "control/client.h"
 #include "launch.h"
-#include "mig/mig.h"
+#include "move/move.h"
 #include "util.h"
 
 #define VAIN_MS    10000
@@ -54,16 +54,16 @@ static int write_before(const struct service_unit *u, const struct program *p)
 /* Where `at` is the address that the peer reached us by. */
 static int receive_here(struct service_unit *u, const struct unit *unit, const struct program *p, const char *peer, const char *at, json_t **ret)
 {
-	struct mig_address address;
-	char text[MIG_ADDRESS_TEXT], *colon;
+	struct move_endpoint address;
+	char text[MOVE_ENDPOINT_TEXT], *colon;
 	const char *where = service.receive ? service.receive : at ? at : "127.0.0.1";
 	json_t *listen;
 	int fd, error;
 
 	snprintf(text, sizeof text, strchr(where, ':') && *where != '[' ? "[%s]:0" : "%s:0", where);
-	error = mig_address_parse(text, &address);
+	error = move_endpoint_parse(text, &address);
 	if (!error)
-		error = mig_listen(&address, &fd, text);
+		error = move_listen(&address, &fd, text);
 	if (error)
 		return error;
 	fd = launch_raise_fd(fd);

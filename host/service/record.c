@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include "daemon/rundir.h"
+#include "control/rundir.h"
 #include "record.h"
 #include "strerror.h"
 #include "util.h"

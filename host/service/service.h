@@ -21,7 +21,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
-#include "daemon/channel.h"
+#include "control/channel.h"
 #include "record.h"
 #include "unit.h"
 

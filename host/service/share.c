@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "daemon/client.h"
+#include "control/client.h"
 #include "service.h"
 #include "share.h"
 #include "util.h"

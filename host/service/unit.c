@@ -4,8 +4,8 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include "mig/report.h"
-#include "mig/units.h"
+#include "move/report.h"
+#include "move/units.h"
 #include "unit.h"
 #include "util.h"
 
@@ -113,27 +113,27 @@ static int read_mode(struct unit *u, const char *text)
 	uint32_t mode;
 
 	u->mode = text;
-	return mig_mode_parse(text, &mode);
+	return move_mode_parse(text, &mode);
 }
 
 static int read_downtime(struct unit *u, const char *text)
 {
-	return mig_parse_duration(text, &u->downtime_ns);
+	return move_parse_duration(text, &u->downtime_ns);
 }
 
 static int read_bandwidth(struct unit *u, const char *text)
 {
-	return mig_parse_rate(text, &u->bandwidth);
+	return move_parse_rate(text, &u->bandwidth);
 }
 
 static int read_memory(struct unit *u, const char *text)
 {
-	return mig_parse_rate(text, &u->memory_bytes);
+	return move_parse_rate(text, &u->memory_bytes);
 }
 
 static int read_stop(struct unit *u, const char *text)
 {
-	return mig_parse_duration(text, &u->stop_ns);
+	return move_parse_duration(text, &u->stop_ns);
 }
 
 static int read_stop_kill(struct unit *u, const char *text)

@@ -100,8 +100,8 @@ const struct host_test_hooks host_test_hooks = {
 	.slow = testing_slow,
 	.collateral_carried = collateral_carried,
 	.spectator = testing_oracle,
-	.mig_step = testing_step,
-	.mig_wait = testing_step_wait,
-	.mig_frame = testing_step_frame,
-	.mig_sent = testing_step_sent,
+	.move_step = testing_step,
+	.move_wait = testing_step_wait,
+	.move_frame = testing_step_frame,
+	.move_sent = testing_step_sent,
 };

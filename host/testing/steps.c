@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See mig/fault.h. Faults are made of what the kernel offers to any process (limits, signals, shutdown), not of special
+ * See move/fault.h. Faults are made of what the kernel offers to any process (limits, signals, shutdown), not of special
  * paths in the code that is to be tested; only a stall needs the pumps' help, and the clock that of the clock page.
  */
 #include <dirent.h>
@@ -15,8 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "load/internal.h"
-#include "mig/fault.h"
-#include "mig/internal.h"
+#include "move/fault.h"
+#include "move/internal.h"
 #include "testing.h"
 #include "util.h"
 
@@ -30,7 +30,7 @@
  * OPTMIG_MIG_FAULT is a list of rules STEP:FAULT, separated by commas; each strikes once, when this process comes to that step for the
  * first time.
  */
-#define MIG_FAULTS(X) \
+#define MOVE_FAULTS(X) \
 	X(KILL, "kill")             /* the process dies */ \
 	X(CUT, "cut")               /* its connections are reset */ \
 	X(CUT_TWICE, "cut-twice")   /* ... and once more as soon as they have been made anew and say the first word */ \
@@ -46,22 +46,22 @@
 
 enum fault {
 #define X(id, name) FAULT_##id,
-	MIG_FAULTS(X)
+	MOVE_FAULTS(X)
 #undef X
 	FAULT_COUNT
 };
 static const char *const step_names[] = {
 #define X(id, name) name,
-	MIG_STEPS(X)
+	MOVE_STEPS(X)
 #undef X
 };
 static const char *const fault_names[] = {
 #define X(id, name) name,
-	MIG_FAULTS(X)
+	MOVE_FAULTS(X)
 #undef X
 };
 
-static struct rule { enum mig_step step; enum fault fault; atomic_bool done; } rules[RULES_MAX];
+static struct rule { enum move_step step; enum fault fault; atomic_bool done; } rules[RULES_MAX];
 static unsigned rule_count;
 static _Atomic uint64_t stall_end_ns;
 static atomic_bool cut_again, giving_up;
@@ -95,10 +95,10 @@ int testing_steps_setup(void)
 		if (!colon || rule_count == RULES_MAX)
 			return host_fail(OM_EINVAL, "OPTMIG_MIG_FAULT: at most %d rules STEP:FAULT", RULES_MAX);
 		*colon = 0;
-		error = find(step_names, MIG_STEP_COUNT, one, &step);
+		error = find(step_names, MOVE_STEP_COUNT, one, &step);
 		if (!error)
 			error = find(fault_names, FAULT_COUNT, colon + 1, &fault);
-		rules[rule_count].step = (enum mig_step)step;
+		rules[rule_count].step = (enum move_step)step;
 		rules[rule_count++].fault = (enum fault)fault;
 	}
 	if (!error)
@@ -185,18 +185,18 @@ static uint32_t try_slots(struct host_enclave *e)
 }
 
 /* What a host may try: the source's process twice. The copy has all of the host's part, its threads' stacks aside. */
-static void fork_copy(struct host_mig *mig)
+static void fork_copy(struct host_move *move)
 {
 	pid_t pid;
 	int status;
 
-	if (!mig)
+	if (!move)
 		return;
 	pid = fork();
 	if (pid == 0) {
 		(void)signal(SIGALRM, SIG_DFL);
 		(void)alarm(5);
-		_exit(try_slots(mig->enclave) > 0);
+		_exit(try_slots(move->enclave) > 0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)
 		host_error("fault: no copy could be made");
@@ -214,14 +214,14 @@ static void start(void *(*main)(void *))
 		pthread_detach(thread);
 }
 
-static void cut(struct host_mig *mig)
+static void cut(struct host_move *move)
 {
-	for (unsigned i = 0; mig && i < MIG_CONNECTIONS_MAX; i++)
-		if (mig->connection[i].fd >= 0)
-			shutdown(mig->connection[i].fd, SHUT_RDWR);
+	for (unsigned i = 0; move && i < MOVE_CONNECTIONS_MAX; i++)
+		if (move->connection[i].fd >= 0)
+			shutdown(move->connection[i].fd, SHUT_RDWR);
 }
 
-static void strike(struct host_mig *mig, enum fault fault)
+static void strike(struct host_move *move, enum fault fault)
 {
 	switch (fault) {
 	case FAULT_KILL:
@@ -229,10 +229,10 @@ static void strike(struct host_mig *mig, enum fault fault)
 		return;
 	case FAULT_CUT_TWICE:
 		atomic_store(&cut_again, true);
-		cut(mig);
+		cut(move);
 		return;
 	case FAULT_CUT:
-		cut(mig);
+		cut(move);
 		return;
 	case FAULT_GIVE_UP:
 		atomic_store(&giving_up, true);
@@ -259,42 +259,42 @@ static void strike(struct host_mig *mig, enum fault fault)
 		start(jump_back);
 		return;
 	case FAULT_FORK:
-		fork_copy(mig);
+		fork_copy(move);
 		return;
 	case FAULT_COUNT:
 		return;
 	}
 }
 
-void testing_step(struct host_mig *mig, unsigned step)
+void testing_step(struct host_move *move, unsigned step)
 {
 	for (unsigned i = 0; i < rule_count; i++)
 		if (rules[i].step == step && !atomic_exchange(&rules[i].done, true)) {
 			host_error("fault: %s at %s", fault_names[rules[i].fault], step_names[step]);
-			strike(mig, rules[i].fault);
+			strike(move, rules[i].fault);
 		}
 }
 
-void testing_step_sent(struct host_mig *mig)
+void testing_step_sent(struct host_move *move)
 {
-	if (mig && atomic_exchange(&giving_up, false) && mig_cancel(mig))
+	if (move && atomic_exchange(&giving_up, false) && move_cancel(move))
 		host_error("fault: give-up: %s", host_reason());
 }
 
-void testing_step_frame(struct host_mig *mig, const uint8_t *frame)
+void testing_step_frame(struct host_move *move, const uint8_t *frame)
 {
 	if (rule_count == 0 || frame[OM_FRAME_OFFSET_KIND] != OM_FRAME_RESUME)
 		return;
-	testing_step(mig, mig->source ? MIG_STEP_SOURCE_RESUME : MIG_STEP_TARGET_ANSWER);
+	testing_step(move, move->source ? MOVE_STEP_SOURCE_RESUME : MOVE_STEP_DESTINATION_ANSWER);
 	if (atomic_exchange(&cut_again, false))
-		cut(mig);
+		cut(move);
 }
 
-void testing_step_wait(struct host_mig *mig)
+void testing_step_wait(struct host_move *move)
 {
 	if (atomic_load_explicit(&stall_end_ns, memory_order_relaxed) == 0)
 		return;
 	while (host_monotonic_ns() < atomic_load_explicit(&stall_end_ns, memory_order_relaxed) &&
-	       !(mig && atomic_load(&mig->stopping)))
+	       !(move && atomic_load(&move->stopping)))
 		usleep(10000);
 }

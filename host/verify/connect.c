@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include "mig/mig.h"
+#include "move/move.h"
 #include "util.h"
 #include "verify/connect.h"
 
@@ -88,15 +88,15 @@ static int judge(const struct verify_request *request, X509 *certificate, const 
 int verify_connect(const struct verify_request *request, const char *text, const char *url, struct verify_verdict *ret, SSL **ret_tls)
 {
 	const struct timeval patience = { CONNECT_MS / 1000, 0 }, none = { 0, 0 };
-	struct mig_address address;
+	struct move_endpoint address;
 	X509 *certificate;
 	SSL *tls = NULL;
-	int fd = -1, error = mig_address_parse(text, &address);
+	int fd = -1, error = move_endpoint_parse(text, &address);
 
 	if (!error && !address.port[0])
 		error = host_fail(OM_EINVAL, "%s: which port? (HOST:PORT)", text);
 	if (!error)
-		error = mig_connect(&address, -1, CONNECT_MS, &fd);
+		error = move_connect(&address, -1, CONNECT_MS, &fd);
 	if (error)
 		return error;
 	(void)blocking(fd, true);
@@ -297,12 +297,12 @@ static bool start(const struct verify_request *request, int fd, const char *to, 
 
 int verify_proxy(const struct verify_request *request, const char *listen, const char *to, const char *url)
 {
-	char text[MIG_ADDRESS_TEXT];
-	struct mig_address address;
-	int fd, error = mig_address_parse(listen, &address);
+	char text[MOVE_ENDPOINT_TEXT];
+	struct move_endpoint address;
+	int fd, error = move_endpoint_parse(listen, &address);
 
 	if (!error)
-		error = mig_listen(&address, &fd, text);
+		error = move_listen(&address, &fd, text);
 	if (error)
 		return error;
 	host_error("listening on %s for %s", text, to);

@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "fuzz.h"
-#include "daemon/channel.h"
+#include "control/channel.h"
 #include "errors.h"
-#include "mig/hello.h"
+#include "move/hello.h"
 
 static void again(json_t *object)
 {
@@ -67,12 +67,12 @@ static void lines(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	uint8_t in[OM_HELLO_SIZE] = { 0 }, out[OM_HELLO_SIZE];
-	struct mig_hello hello;
+	struct move_hello hello;
 
 	lines(data, size);
 	memcpy(in, data, size < sizeof in ? size : sizeof in);
-	if (mig_hello_decode(in, &hello) == 0) {
-		mig_hello_encode(&hello, out);
+	if (move_hello_decode(in, &hello) == 0) {
+		move_hello_encode(&hello, out);
 		PROPERTY(memcmp(in, out, sizeof in) == 0);
 	}
 	return 0;

@@ -6,7 +6,7 @@
  * given a good first message goes on from there; so does one that a host without a good third one talks to.
  */
 #include "fuzz.h"
-#include "mig/opening.h"
+#include "move/opening.h"
 #include "peer/peers.h"
 
 static void write_again(const struct host_peers *peers)
@@ -40,31 +40,31 @@ static void list(const uint8_t *data, size_t size)
 		write_again(&peers);
 }
 
-static void check_wiped(const struct mig_opening *o)
+static void check_wiped(const struct move_opening *o)
 {
 	static const uint8_t zero[32];
 
-	if (o->stage == MIG_OPENING_FAILED)
+	if (o->stage == MOVE_OPENING_FAILED)
 		PROPERTY(!memcmp(o->noise.own_private, zero, 32) && !memcmp(o->noise.private, zero, 32) && !memcmp(o->noise.key, zero, 32));
 }
 
 /* Return: false when the side has had enough. */
-static bool feed(struct mig_opening *o, const uint8_t *data, size_t size)
+static bool feed(struct move_opening *o, const uint8_t *data, size_t size)
 {
-	uint8_t out[MIG_OPENING_MAX];
+	uint8_t out[MOVE_OPENING_MAX];
 
 	while (size > 0) {
-		size_t wants = mig_opening_wants(o), piece = 1 + data[0] % 64 * 32, out_size;
+		size_t wants = move_opening_wants(o), piece = 1 + data[0] % 64 * 32, out_size;
 
-		PROPERTY(wants <= MIG_OPENING_MAX - o->have);
+		PROPERTY(wants <= MOVE_OPENING_MAX - o->have);
 		if (wants == 0)
 			return false;
 		piece = piece < size ? piece : size;
 		piece = piece < wants ? piece : wants;
 		memcpy(o->in + o->have, data, piece);
-		if (mig_opening_took(o, piece, out, &out_size)) {
+		if (move_opening_took(o, piece, out, &out_size)) {
 			PROPERTY(out_size == 0 || out_size == OM_OPENING_HEAD);
-			PROPERTY(o->stage == MIG_OPENING_FAILED && mig_opening_wants(o) == 0);
+			PROPERTY(o->stage == MOVE_OPENING_FAILED && move_opening_wants(o) == 0);
 			return false;
 		}
 		PROPERTY(out_size == 0 || out_size == OM_OPENING_2);
@@ -74,27 +74,27 @@ static bool feed(struct mig_opening *o, const uint8_t *data, size_t size)
 	return true;
 }
 
-static void never_known(struct mig_opening *o, const uint8_t *data, size_t size)
+static void never_known(struct move_opening *o, const uint8_t *data, size_t size)
 {
-	const struct mig_hello refusal = { .status = OM_EVERSION, .text = "why" };
-	struct mig_hello heard;
-	uint8_t out[MIG_OPENING_MAX];
+	const struct move_hello refusal = { .status = OM_EVERSION, .text = "why" };
+	struct move_hello heard;
+	uint8_t out[MOVE_OPENING_MAX];
 	size_t out_size;
 
 	feed(o, data, size);
-	PROPERTY(o->stage != MIG_OPENING_SAID && o->stage != MIG_OPENING_DONE && mig_opening_heard(o, &heard));
+	PROPERTY(o->stage != MOVE_OPENING_SAID && o->stage != MOVE_OPENING_DONE && move_opening_heard(o, &heard));
 	check_wiped(o);
-	if (o->stage == MIG_OPENING_OLD)
-		PROPERTY(mig_opening_answer(o, &refusal, out, &out_size) == 0 && out_size == OM_HELLO_SIZE);
-	mig_opening_done(o);
+	if (o->stage == MOVE_OPENING_OLD)
+		PROPERTY(move_opening_answer(o, &refusal, out, &out_size) == 0 && out_size == OM_HELLO_SIZE);
+	move_opening_done(o);
 }
 
 static void opening(const uint8_t *data, size_t size)
 {
 	static const uint8_t ephemeral[2][32] = { { 1, 2, 3 }, { 4, 5, 6 } };
 	static struct host_key key = { .private = { 9 } };
-	struct mig_opening source, target;
-	uint8_t first[OM_OPENING_1], out[MIG_OPENING_MAX];
+	struct move_opening source, destination;
+	uint8_t first[OM_OPENING_1], out[MOVE_OPENING_MAX];
 	size_t out_size;
 
 	if (!key.there) {
@@ -105,18 +105,18 @@ static void opening(const uint8_t *data, size_t size)
 		memcpy(key.public, noise.public, 32);
 		key.there = true;
 	}
-	mig_opening_init(&target, false, &key, ephemeral[0]);
-	never_known(&target, data, size);
-	mig_opening_init(&source, true, &key, ephemeral[1]);
-	PROPERTY(mig_opening_first(&source, first) == 0);
+	move_opening_init(&destination, false, &key, ephemeral[0]);
+	never_known(&destination, data, size);
+	move_opening_init(&source, true, &key, ephemeral[1]);
+	PROPERTY(move_opening_first(&source, first) == 0);
 	never_known(&source, data, size);
-	mig_opening_init(&target, false, &key, ephemeral[0]);
-	memcpy(target.in, first, sizeof first);
+	move_opening_init(&destination, false, &key, ephemeral[0]);
+	memcpy(destination.in, first, sizeof first);
 	/* in two pieces, as wants says */
-	PROPERTY(mig_opening_wants(&target) == OM_OPENING_HEAD);
-	PROPERTY(mig_opening_took(&target, OM_OPENING_HEAD, out, &out_size) == 0);
-	PROPERTY(mig_opening_took(&target, OM_OPENING_1 - OM_OPENING_HEAD, out, &out_size) == 0 && out_size == OM_OPENING_2);
-	never_known(&target, data, size);
+	PROPERTY(move_opening_wants(&destination) == OM_OPENING_HEAD);
+	PROPERTY(move_opening_took(&destination, OM_OPENING_HEAD, out, &out_size) == 0);
+	PROPERTY(move_opening_took(&destination, OM_OPENING_1 - OM_OPENING_HEAD, out, &out_size) == 0 && out_size == OM_OPENING_2);
+	never_known(&destination, data, size);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

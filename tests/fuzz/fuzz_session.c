@@ -13,7 +13,7 @@
 #include "mig/session.h"
 
 static enum mig_source_state source;
-static enum mig_target_state target;
+static enum mig_destination_state destination;
 static uint32_t sent;                 /* MIG_DO_SEND_* of both sides */
 static enum mig_link_state link;      /* the destination's, once there are keys */
 
@@ -39,21 +39,21 @@ static void feed_source(enum mig_event event)
 		return;
 	PROPERTY(!(actions & MIG_DO_SEND_START) || (source == MIG_SOURCE_AWAIT_PREPARED && next == MIG_SOURCE_COMMITTED));
 	if (!mig_source_may_run(source) && mig_source_may_run(next) && source >= MIG_SOURCE_COMMITTED)
-		PROPERTY(event == MIG_ON_ABORT && target == MIG_TARGET_ABORTED);
+		PROPERTY(event == MIG_ON_ABORT && destination == MIG_DESTINATION_ABORTED);
 	source = next;
 	sent |= actions;
 }
 
-static void feed_target(enum mig_event event)
+static void feed_destination(enum mig_event event)
 {
-	enum mig_target_state next;
+	enum mig_destination_state next;
 	uint32_t actions;
 
-	if (mig_target_step(target, event, &next, &actions))
+	if (mig_destination_step(destination, event, &next, &actions))
 		return;
-	PROPERTY(target != MIG_TARGET_ABORTED || next == MIG_TARGET_ABORTED);
-	PROPERTY(!mig_target_may_run(target) || mig_target_may_run(next));
-	target = next;
+	PROPERTY(destination != MIG_DESTINATION_ABORTED || next == MIG_DESTINATION_ABORTED);
+	PROPERTY(!mig_destination_may_run(destination) || mig_destination_may_run(next));
+	destination = next;
 	sent |= actions;
 	if (actions & MIG_DO_WAIT_LINK)
 		feed_link(MIG_LINK_ON_LOST);
@@ -82,7 +82,7 @@ static void deliver(unsigned which)
 	unsigned i = which % (count + 1);
 
 	if (i == count) {
-		if (sent & MIG_DO_SEND_FINISH && mig_target_over(target))
+		if (sent & MIG_DO_SEND_FINISH && mig_destination_over(destination))
 			feed_link(MIG_LINK_ON_HEARD);
 		return;
 	}
@@ -91,31 +91,31 @@ static void deliver(unsigned which)
 	if (messages[i].to_source)
 		feed_source(messages[i].event);
 	else
-		feed_target(messages[i].event);
+		feed_destination(messages[i].event);
 }
 
 static void settle(void)
 {
 	static const enum mig_link_event events[] = { MIG_LINK_ON_LOST, MIG_LINK_ON_CONNECTED, MIG_LINK_ON_RESUMED };
 
-	enum mig_event for_source, for_target;
-	uint32_t source_actions, target_actions;
-	int source_error = mig_source_settle(source, target, &for_source, &source_actions);
-	int target_error = mig_target_settle(target, source, &for_target, &target_actions);
+	enum mig_event for_source, for_destination;
+	uint32_t source_actions, destination_actions;
+	int source_error = mig_source_settle(source, destination, &for_source, &source_actions);
+	int destination_error = mig_destination_settle(destination, source, &for_destination, &destination_actions);
 
 	for (unsigned i = 0; i < sizeof events / sizeof *events; i++)
 		feed_link(events[i]);
-	if (mig_target_over(target))
+	if (mig_destination_over(destination))
 		feed_link(MIG_LINK_ON_UNHEARD);
 	if (!source_error) {
 		sent |= source_actions;
 		if (for_source != MIG_EVENT_COUNT)
 			feed_source(for_source);
 	}
-	if (!target_error) {
-		sent |= target_actions;
-		if (for_target != MIG_EVENT_COUNT)
-			feed_target(for_target);
+	if (!destination_error) {
+		sent |= destination_actions;
+		if (for_destination != MIG_EVENT_COUNT)
+			feed_destination(for_destination);
 	}
 }
 
@@ -124,21 +124,21 @@ static void local(unsigned which)
 {
 	static const enum mig_event source_events[] = { MIG_ON_BEGIN, MIG_ON_STOP, MIG_ON_PARKED, MIG_ON_SENT, MIG_ON_CANCEL,
 		MIG_ON_FAIL, MIG_ON_LOST };
-	static const enum mig_event target_events[] = { MIG_ON_BEGIN, MIG_ON_BUILT, MIG_ON_PLACED, MIG_ON_ABORT, MIG_ON_FAIL,
+	static const enum mig_event destination_events[] = { MIG_ON_BEGIN, MIG_ON_BUILT, MIG_ON_PLACED, MIG_ON_ABORT, MIG_ON_FAIL,
 		MIG_ON_LOST };
-	unsigned s = sizeof source_events / sizeof *source_events, t = sizeof target_events / sizeof *target_events;
+	unsigned s = sizeof source_events / sizeof *source_events, t = sizeof destination_events / sizeof *destination_events;
 
 	which %= s + t;
 	if (which < s)
 		feed_source(source_events[which]);
 	else
-		feed_target(target_events[which - s]);
+		feed_destination(destination_events[which - s]);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	source = MIG_SOURCE_IDLE;
-	target = MIG_TARGET_AWAIT;
+	destination = MIG_DESTINATION_AWAIT;
 	sent = 0;
 	link = MIG_LINK_GONE;
 	feed_link(MIG_LINK_ON_BEGIN);
@@ -150,7 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			local(data[i]);
 		else
 			settle();
-		PROPERTY(!(mig_source_may_run(source) && mig_target_may_run(target)));
+		PROPERTY(!(mig_source_may_run(source) && mig_destination_may_run(destination)));
 	}
 	return 0;
 }

@@ -2,7 +2,7 @@
 /*
  * The rules of SGX2, one by one, as an enclave meets them: EAUG, EACCEPT, EACCEPTCOPY, EMODPE, EMODPR, EMODT and EREMOVE, each
  * fault with its vector, code and address, each error code, each page state. Ways in and out are in entering.c. The same program
- * runs on every implementation of sgx.h (SGX_TEST). Reasons in brackets: see pages.h.
+ * runs on every implementation of tee.h (SGX_TEST). Reasons in brackets: see pages.h.
  */
 #include <pthread.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ways in and out: EENTER, ERESUME, EEXIT, asynchronous exits, TCS pages, and the host's own page tables. The same program
- * runs on every implementation of sgx.h (SGX_TEST). Reasons in brackets: see pages.h.
+ * runs on every implementation of tee.h (SGX_TEST). Reasons in brackets: see pages.h.
  */
 #include <pthread.h>
 #include <sched.h>

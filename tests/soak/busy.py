@@ -421,7 +421,7 @@ def faulty(hosts, host, fault, *options):
 class LateCancel(LinkFrom, Proxy):
     """A link on which the destination's word that it is complete does not get through. The user cancels then: the source
     runs on while the destination still has all that it has made."""
-    FAULT = "target.device:stall"               # its message is the mark; the stall itself matters little
+    FAULT = "destination.device:stall"               # its message is the mark; the stall itself matters little
 
     def __init__(self, hosts, there):
         self.there = there

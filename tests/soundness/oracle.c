@@ -101,8 +101,8 @@ static void read_image(struct view *v, const char *path)
 	}
 	v->threads = symbol(file, "rt_threads");
 	v->tracked_end = symbol(file, "__rt_tracked_end");
-	v->todo = symbol(file, "mig_todo");
-	v->owed = symbol(file, "mig_owed");
+	v->todo = symbol(file, "engine_todo");
+	v->owed = symbol(file, "engine_owed");
 	read_memory(v, symbol(file, "rt_image_header"), &v->header, sizeof v->header);
 	munmap(file, (size_t)st.st_size);
 	close(fd);
@@ -271,24 +271,24 @@ static void look_prepared(struct view *v)
 		}
 }
 
-static void look_committed(struct view *source, const struct view *target)
+static void look_committed(struct view *source, const struct view *destination)
 {
 	static const uint8_t zeros[PAGE];
 	uint8_t now[PAGE];
 
-	if (target->pages != source->pages) {
+	if (destination->pages != source->pages) {
 		fprintf(stderr, "oracle: source and destination are different images\n");
 		exit(2);
 	}
 	read_tables(source);
 	for (uint64_t page = 0; page < source->pages; page++) {
-		const uint8_t *there = target->copy[page] ? target->copy[page] : zeros;
+		const uint8_t *there = destination->copy[page] ? destination->copy[page] : zeros;
 
-		if (!is_tracked(source, page) || source->dead[page] || RT_PAGE_STATE(target->map[page]) == RT_PAGE_OWED)
+		if (!is_tracked(source, page) || source->dead[page] || RT_PAGE_STATE(destination->map[page]) == RT_PAGE_OWED)
 			continue;
 		pages_compared++;
 		read_memory(source, page * PAGE + OM_ELRANGE_BASE, now, PAGE);
-		source->old_map[page] = target->map[page];
+		source->old_map[page] = destination->map[page];
 		pages_changed++;
 		if (memcmp(there, now, PAGE) != 0)
 			report(source, page, there, now, "destination differs");

@@ -5,7 +5,7 @@ A plan has one action for each `move` of the script, in turn (none for those bey
   none                     the program stays
   MODE                     it is moved in that mode
   cancel:MODE:MS           ... and that is cancelled after so long
-  target:MODE:STEP:FAULT   ... and that fault strikes the destination (host/mig/fault.h)
+  destination:MODE:STEP:FAULT   ... and that fault strikes the destination (host/move/fault.h)
   source:MODE:STEP:FAULT   ... or the source"""
 import fcntl
 import os
@@ -295,7 +295,7 @@ class Run:
             self.strike(True)
             return
         kind, mode, *rest = action.split(":", 2) if ":" in action else ("move", action)
-        env = dict(self.env, OPTMIG_MIG_FAULT=rest[0]) if kind == "target" else self.env
+        env = dict(self.env, OPTMIG_MIG_FAULT=rest[0]) if kind == "destination" else self.env
         there = self.start([self.tools.optmig, "receive", "--listen", "127.0.0.1:0", "--once"], env)
         address = self.wait_for(there, r"listening on (\S+),")
         if not address:

@@ -215,7 +215,7 @@ void rt_boot(uint64_t at, uint64_t size)
 	rt_test_boot();
 	if (boot.flags & OM_BOOT_TRACE)
 		rt_trace_boot();
-	mig_boot(&boot);
+	engine_boot(&boot);
 	if (main_slot[0] && rt_owner_begin(boot.signals_ignored))
 		main_slot[0] = 0;
 	rt_ub_write64(&rt_self()->tbuf->arg[0], main_slot[0]);

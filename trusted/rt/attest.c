@@ -2,7 +2,7 @@
 /*
  * Reports and evidence for the program (rt/io/attestation.c shows them as files).
  *
- * The migration engine speaks through the same report data (mig/evidence.c): it says "I am the destination of this session, fresh and
+ * The migration engine speaks through the same report data (engine/evidence.c): it says "I am the destination of this session, fresh and
  * waiting". So does the part that talks to the program's owner (owner.c): "this key is mine". A program may sign what its clients ask it
  * to sign, and they may ask for just these words. So the runtime's own report data end in labels. No report with such a label is
  * made for the program, neither for the quoting service nor for an enclave of its choice.

@@ -10,7 +10,7 @@
  * tbuf (its size and its parts are multiples of 16) and nobody's secret.
  *
  * Three parts access untrusted memory: this file, rt_copy_try (boot/copy.S) on behalf of appmem.c, and the cipher. The cipher seals page
- * frames and blocks of encrypted files straight into a transfer buffer, and opens them straight from it (mig/export.c, import.c, postcopy.c,
+ * frames and blocks of encrypted files straight into a transfer buffer, and opens them straight from it (engine/export.c, import.c, postcopy.c,
  * io/vault_device.c). The lengths of these are multiples of 16, and no other frame is handled so. tests/unit/rt/test_words.c watches each
  * of the three instruction by instruction.
  */

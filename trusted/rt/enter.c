@@ -91,18 +91,18 @@ static void service(struct rt_tcb *tcb, uint32_t ecall, uint64_t a, uint64_t b)
 {
 	switch (ecall) {
 	case OM_ECALL_SIGNAL:
-		if (a >= 1 && a <= SIG_MAX && !mig_arriving() && !rt_owner_signal((int)a)) {
+		if (a >= 1 && a <= SIG_MAX && !engine_arriving() && !rt_owner_signal((int)a)) {
 			struct rt_siginfo info = { .signo = (int32_t)a, .code = code_of(a, (int32_t)b),
 				.a = rt_ub_read64(&tcb->tbuf->arg[0]), .b = rt_ub_read64(&tcb->tbuf->arg[1]) };
 			(void)rt_signal_post(NULL, &info); /* the host's kernel has told its sender already */
 		}
 		break;
 	case OM_ECALL_IO:
-		if (!mig_arriving())
+		if (!engine_arriving())
 			rt_io_ready((int32_t)a, (int32_t)(b & 0xffff), b >> 32);
 		break;
 	case OM_ECALL_ENGINE:
-		rt_tbuf_set_ret(tcb, mig_engine_call(a));
+		rt_tbuf_set_ret(tcb, engine_call(a));
 		break;
 	case OM_ECALL_UNLOCK:
 		rt_tbuf_set_ret(tcb, rt_owner_call(a));

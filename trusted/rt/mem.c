@@ -309,7 +309,7 @@ static bool release_untouched(uint64_t index, bool keep)
 		if (!exchange(index, &seen, next))
 			return false;
 		if (RT_PAGE_STATE(seen) == RT_PAGE_OWED)
-			mig_owed_given_up(index);
+			engine_owed_given_up(index);
 		if (!keep)
 			atomic_fetch_sub_explicit(&mapped_pages, 1, memory_order_relaxed);
 		return true;

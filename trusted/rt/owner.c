@@ -23,7 +23,7 @@
 #include "evidence/accept/policy.h"
 #include "evidence/parse/envelope.h"
 #include "launch.h"
-#include "mig/mig.h"
+#include "engine/state.h"
 #include "rt/internal.h"
 #include "rt/io/roots.h"
 #include "rt/libmem.h"
@@ -112,7 +112,7 @@ bool rt_owner_begin(uint64_t signals_ignored)
 	if (!missing(&secrets).text && !wants_key() && !rt_seal_waits(seal))
 		return false;
 	ignored = signals_ignored;
-	RT_CHECK(mig_hold());                      /* nobody else has been here */
+	RT_CHECK(engine_hold());                      /* nobody else has been here */
 	rt_stop_begin();
 	atomic_store(&state, OM_UNLOCK_IS_WAITING);
 	rt_ub_reset();
@@ -258,7 +258,7 @@ static long ask(const char **ret_words)
 	if (!rt_random(question.private, sizeof question.private))
 		return no(ret_words, "the CPU's random number generator does not answer", OM_ESGX);
 	om_x25519_public(question.private, s.key);
-	memcpy(s.instance, mig_instance_id(), sizeof s.instance);
+	memcpy(s.instance, engine_instance_id(), sizeof s.instance);
 	for (; s.count < rt_launch()->count[OM_LAUNCH_SECRETS] && s.count < OM_UNLOCK_NAMES_MAX; s.count++) {
 		const struct om_launch_string name = om_launch_string(rt_launch(), OM_LAUNCH_SECRETS, s.count);
 
@@ -389,7 +389,7 @@ static int open_package(struct om_view items, const uint8_t hash[32], const uint
 static void start(void)
 {
 	atomic_store(&state, OM_UNLOCK_RUNS);
-	mig_let_go();
+	engine_let_go();
 	rt_resume_all();
 }
 
@@ -456,7 +456,7 @@ static int grant(uint64_t size, const char **ret_words)
 
 	if (now != OM_UNLOCK_RUNS && now != OM_UNLOCK_IS_WAITING)
 		return no(ret_words, "the program has been stopped for good, for an upgrade", OM_ESTATE);
-	if (mig_busy() || mig_arriving())
+	if (engine_busy() || engine_arriving())
 		return no(ret_words, "the program moves, or has moved away", OM_ESTATE);
 	error = open_grant(size, &used, NULL, hash, private, ret_words);
 	if (!error)
@@ -488,7 +488,7 @@ static int judge_heir(size_t size, size_t evidence_size, uint8_t ret_hash[32], u
 	om_unlock_statement_hash(item.name, ret_hash);
 	om_unlock_report_data(ret_hash, report_data);
 	memcpy(ret_key, heir.key, sizeof heir.key);
-	return mig_evidence_heir((struct om_view) { evidence, evidence_size }, report_data, item.bytes.data, ret_words);
+	return engine_evidence_heir((struct om_view) { evidence, evidence_size }, report_data, item.bytes.data, ret_words);
 }
 
 static int take_order(size_t size, size_t evidence_size, const uint8_t answer[OM_UNLOCK_KEY], const char **ret_words)
@@ -524,14 +524,14 @@ static int take_up_order(uint64_t size, uint64_t evidence_size, const char **ret
 	if (size > sizeof message || evidence_size > sizeof evidence || size + evidence_size > rt_self()->tbuf_size - OM_TBUF_DATA)
 		return no(ret_words, "the order is too large", OM_EOVERFLOW);
 	/* Before evidence is judged: a move would use the same memory for that. */
-	if (atomic_load(&state) == OM_UNLOCK_RUNS && !mig_hold())
+	if (atomic_load(&state) == OM_UNLOCK_RUNS && !engine_hold())
 		return no(ret_words, "the program moves, or has moved away", OM_ESTATE);
 	rt_ub_get(evidence, data() + size, evidence_size);
 	error = open_grant(size, &used, answer, NULL, NULL, ret_words);
 	if (!error)
 		error = take_order(used, evidence_size, answer, ret_words);
 	if (atomic_load(&state) == OM_UNLOCK_RUNS)
-		mig_let_go();
+		engine_let_go();
 	om_wipe(answer, sizeof answer);
 	om_wipe(body, sizeof body);
 	return error;

@@ -40,7 +40,7 @@ static uint32_t get_key(const struct om_seal *s)
 	request.keyname = SGX_KEY_SEAL;
 	request.keypolicy = SGX_KEYPOLICY_MRENCLAVE;
 	request.isvsvn = s->isvsvn;
-	request.attributemask.flags = ~0ull;      /* DEBUG and INIT are in it always; XFRM follows from MRENCLAVE (mig/engine.c) */
+	request.attributemask.flags = ~0ull;      /* DEBUG and INIT are in it always; XFRM follows from MRENCLAVE (engine/operations.c) */
 	request.miscmask = ~0u;
 	memcpy(request.cpusvn, s->cpusvn, sizeof request.cpusvn);
 	memcpy(request.keyid, s->keyid, sizeof request.keyid);

@@ -22,7 +22,7 @@ long rt_test_stop(uint64_t op, uint64_t argument)
 {
 	if (!(rt_image->flags & OM_IMAGE_DEBUG))
 		return OM_EDEBUG;
-	if (mig_busy())
+	if (engine_busy())
 		return OM_ESTATE;
 	switch (op) {
 	case OM_STOP_BEGIN:

@@ -11,7 +11,7 @@
 #include "cli/exitcodes.h"
 #include "cluster.h"
 #include "load/enclave.h"
-#include "mig/units.h"
+#include "move/units.h"
 #include "util.h"
 
 #define TOOL(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -255,11 +255,11 @@ static int check(struct resource *resource)
 		host_error("cluster add: \"%s\" is no name: a letter, then letters, digits and _ . -", resource->id);
 		return HOST_EXIT_USAGE + 1;
 	}
-	if (memory && (mig_parse_rate(memory, &resource->memory) || !resource->memory)) {
+	if (memory && (move_parse_rate(memory, &resource->memory) || !resource->memory)) {
 		host_error("cluster add: --memory %s: write 512M, 4G", memory);
 		return HOST_EXIT_USAGE + 1;
 	}
-	if (rate && mig_parse_rate(rate, &resource->rate)) {
+	if (rate && move_parse_rate(rate, &resource->rate)) {
 		host_error("cluster add: --bandwidth %s: write 100M, 1G", rate);
 		return HOST_EXIT_USAGE + 1;
 	}

@@ -28,7 +28,7 @@
 #include "cli/exitcodes.h"
 #include "cluster.h"
 #include "load/enclave.h"
-#include "mig/units.h"
+#include "move/units.h"
 #include "util.h"
 
 #define TOOL(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -660,7 +660,7 @@ static int parse(int argc, char **argv, const char *help, const struct option *l
 		case OPT_HOME: ret->home = true; break;
 		case OPT_PARALLEL: error = host_parse_u64(optarg, 1, 100, &parallel); ret->parallel = optarg; break;
 		case OPT_RETRIES: error = host_parse_u64(optarg, 0, 1000, &ret->retries); break;
-		case OPT_DEADLINE: error = mig_parse_duration(optarg, &ret->deadline_ns); break;
+		case OPT_DEADLINE: error = move_parse_duration(optarg, &ret->deadline_ns); break;
 		case 'h': case OPT_HELP: fputs(help, stdout); return CLI_OK + 1;
 		default: return HOST_EXIT_USAGE + 1;
 		}

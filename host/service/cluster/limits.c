@@ -11,7 +11,7 @@
 #include "cli/exitcodes.h"
 #include "cluster.h"
 #include "load/enclave.h"
-#include "mig/units.h"
+#include "move/units.h"
 #include "util.h"
 
 #define TOOL(...) ((const char *const[]){ __VA_ARGS__, NULL })
@@ -73,7 +73,7 @@ static int parse(int argc, char **argv, struct limits *ret)
 		return usage("per-node", ret->per_node, "a number from 1 to 1000, or none");
 	if (ret->per_cluster && !is_count(ret->per_cluster))
 		return usage("per-cluster", ret->per_cluster, "a number from 1 to 1000, or none");
-	if (ret->bandwidth && strcmp(ret->bandwidth, "none") != 0 && (mig_parse_rate(ret->bandwidth, &rate) || !rate))
+	if (ret->bandwidth && strcmp(ret->bandwidth, "none") != 0 && (move_parse_rate(ret->bandwidth, &rate) || !rate))
 		return usage("bandwidth", ret->bandwidth, "write 100M, 1G, 10Gbit, or none");
 	return 0;
 }
@@ -128,7 +128,7 @@ static int print(bool json)
 int cluster_limits(int argc, char **argv)
 {
 	struct limits limits = { 0 };
-	json_t *snapshot;
+	json_t *snapshot = NULL;
 	int error = parse(argc, argv, &limits);
 
 	if (error)

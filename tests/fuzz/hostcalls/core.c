@@ -250,9 +250,9 @@ static struct om_tbuf *map_tbuf(void)
 	return (struct om_tbuf *)(at + GUARD);
 }
 
-uint64_t mig_instance_move(void) { return 1; }
+uint64_t engine_instance_move(void) { return 1; }
 /* The engine's, which asks the host for nothing but the time. */
-int mig_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size)
+int engine_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size)
 {
 	uint8_t hash[32];
 	struct om_claims claims = { .algorithm = OM_HASH_SHA256, .pubkey_hash = { hash, sizeof hash }, .nonce = nonce, .has_instance = true };

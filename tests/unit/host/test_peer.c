@@ -20,8 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "crypto/ec.h"
-#include "mig/knock.h"
-#include "mig/lobby.h"
+#include "move/knock.h"
+#include "move/lobby.h"
 #include "util.h"
 
 static char work[] = "/tmp/optmig-peer.XXXXXX";
@@ -271,17 +271,17 @@ static void test_peers_many(void **state)
 
 /* ---- the opening ------------------------------------------------------------------------------------------------------ */
 
-struct pair { struct host_key key[2]; struct mig_opening source, target; uint8_t message[MIG_OPENING_MAX]; size_t size; };
+struct pair { struct host_key key[2]; struct move_opening source, target; uint8_t message[MOVE_OPENING_MAX]; size_t size; };
 
-static struct mig_hello some_hello(void)
+static struct move_hello some_hello(void)
 {
-	struct mig_hello hello = { .kind = OM_HELLO_NEW, .connection = 1, .channels = 2, .program = "program", .text = "/path" };
+	struct move_hello hello = { .kind = OM_HELLO_NEW, .connection = 1, .channels = 2, .program = "program", .text = "/path" };
 
 	memset(hello.session, 's', sizeof hello.session);
 	return hello;
 }
 
-static int give(struct mig_opening *to, const uint8_t *data, size_t size, size_t piece, uint8_t *out, size_t *ret_size)
+static int give(struct move_opening *to, const uint8_t *data, size_t size, size_t piece, uint8_t *out, size_t *ret_size)
 {
 	int error = 0;
 
@@ -289,11 +289,11 @@ static int give(struct mig_opening *to, const uint8_t *data, size_t size, size_t
 	while (size > 0 && !error) {
 		size_t now = size < piece ? size : piece;
 
-		now = now < mig_opening_wants(to) ? now : mig_opening_wants(to);
+		now = now < move_opening_wants(to) ? now : move_opening_wants(to);
 		if (now == 0)
 			return OM_ETRAILING;
 		memcpy(to->in + to->have, data, now);
-		error = mig_opening_took(to, now, out, ret_size);
+		error = move_opening_took(to, now, out, ret_size);
 		data += now;
 		size -= now;
 		if (!error && size > 0 && *ret_size > 0)
@@ -305,17 +305,17 @@ static int give(struct mig_opening *to, const uint8_t *data, size_t size, size_t
 /* Up to message `to` (1 .. 4), which is in `message` then. */
 static void open_until(struct pair *p, unsigned to, size_t piece)
 {
-	const struct mig_hello hello = some_hello();
-	uint8_t out[MIG_OPENING_MAX], ephemeral[2][32];
+	const struct move_hello hello = some_hello();
+	uint8_t out[MOVE_OPENING_MAX], ephemeral[2][32];
 	size_t size;
 
 	for (unsigned i = 0; i < 2; i++) {
 		p->key[i] = new_key();
 		assert_int_equal(getrandom(ephemeral[i], 32, 0), 32);
 	}
-	mig_opening_init(&p->source, true, &p->key[0], ephemeral[0]);
-	mig_opening_init(&p->target, false, &p->key[1], ephemeral[1]);
-	assert_int_equal(mig_opening_first(&p->source, p->message), 0);
+	move_opening_init(&p->source, true, &p->key[0], ephemeral[0]);
+	move_opening_init(&p->target, false, &p->key[1], ephemeral[1]);
+	assert_int_equal(move_opening_first(&p->source, p->message), 0);
 	p->size = OM_OPENING_1;
 	if (to >= 2) {
 		assert_int_equal(give(&p->target, p->message, p->size, piece, out, &size), 0);
@@ -324,25 +324,25 @@ static void open_until(struct pair *p, unsigned to, size_t piece)
 	}
 	if (to >= 3) {
 		assert_int_equal(give(&p->source, p->message, p->size, piece, out, &size), 0);
-		assert_int_equal(p->source.stage, MIG_OPENING_SECOND);
+		assert_int_equal(p->source.stage, MOVE_OPENING_SECOND);
 		assert_memory_equal(p->source.peer, p->key[1].public, 32);
-		assert_int_equal(mig_opening_wants(&p->source), 0);
-		assert_int_equal(mig_opening_say(&p->source, &hello, p->message), 0);
+		assert_int_equal(move_opening_wants(&p->source), 0);
+		assert_int_equal(move_opening_say(&p->source, &hello, p->message), 0);
 		p->size = OM_OPENING_3;
 	}
 	if (to >= 4) {
-		struct mig_hello heard, answer;
+		struct move_hello heard, answer;
 
 		assert_int_equal(give(&p->target, p->message, p->size, piece, out, &size), 0);
-		assert_int_equal(p->target.stage, MIG_OPENING_SAID);
+		assert_int_equal(p->target.stage, MOVE_OPENING_SAID);
 		assert_memory_equal(p->target.peer, p->key[0].public, 32);
-		assert_int_equal(mig_opening_heard(&p->target, &heard), 0);
+		assert_int_equal(move_opening_heard(&p->target, &heard), 0);
 		assert_string_equal(heard.text, "/path");
 		answer = heard;
 		answer.status = OM_EEXISTS;
-		assert_int_equal(mig_opening_answer(&p->target, &answer, p->message, &p->size), 0);
+		assert_int_equal(move_opening_answer(&p->target, &answer, p->message, &p->size), 0);
 		assert_int_equal(p->size, OM_OPENING_ANSWER);
-		assert_int_equal(mig_opening_answer(&p->target, &answer, out, &size), OM_ESTATE);
+		assert_int_equal(move_opening_answer(&p->target, &answer, out, &size), OM_ESTATE);
 	}
 }
 
@@ -350,20 +350,20 @@ static void test_opening(void **state)
 {
 	(void)state;
 	for (size_t piece = 1; piece < 3000; piece = piece * 3 + 1) {
-		struct mig_hello heard;
+		struct move_hello heard;
 		struct pair p;
-		uint8_t out[MIG_OPENING_MAX];
+		uint8_t out[MOVE_OPENING_MAX];
 		size_t size;
 
 		open_until(&p, 4, piece);
-		assert_int_equal(mig_opening_heard(&p.source, &heard), OM_ESTATE);
+		assert_int_equal(move_opening_heard(&p.source, &heard), OM_ESTATE);
 		assert_int_equal(give(&p.source, p.message, p.size, piece, out, &size), 0);
-		assert_int_equal(p.source.stage, MIG_OPENING_DONE);
-		assert_int_equal(mig_opening_heard(&p.source, &heard), 0);
+		assert_int_equal(p.source.stage, MOVE_OPENING_DONE);
+		assert_int_equal(move_opening_heard(&p.source, &heard), 0);
 		assert_int_equal(heard.status, OM_EEXISTS);
-		assert_int_equal(mig_opening_wants(&p.source), 0);
-		mig_opening_done(&p.source);
-		mig_opening_done(&p.target);
+		assert_int_equal(move_opening_wants(&p.source), 0);
+		move_opening_done(&p.source);
+		move_opening_done(&p.target);
 	}
 }
 
@@ -376,18 +376,18 @@ static void test_opening_altered(void **state)
 
 		for (size_t at = 0; at < whole; at += 1 + (number > 2 ? 37 : 0)) {
 			struct pair p;
-			struct mig_opening *to;
-			uint8_t out[MIG_OPENING_MAX];
+			struct move_opening *to;
+			uint8_t out[MOVE_OPENING_MAX];
 			size_t size;
 			int error;
 
-			open_until(&p, number, MIG_OPENING_MAX);
+			open_until(&p, number, MOVE_OPENING_MAX);
 			to = number % 2 ? &p.target : &p.source;
 			p.message[at] ^= 0x40;
-			error = give(to, p.message, p.size, MIG_OPENING_MAX, out, &size);
+			error = give(to, p.message, p.size, MOVE_OPENING_MAX, out, &size);
 			if (number == 1 && at >= OM_OPENING_HEAD) {
 				assert_int_equal(error, 0);
-				assert_int_equal(give(&p.source, out, size, MIG_OPENING_MAX, p.message, &size), OM_EAUTH);
+				assert_int_equal(give(&p.source, out, size, MOVE_OPENING_MAX, p.message, &size), OM_EAUTH);
 				to = &p.source;
 			} else {
 				assert_true(error < 0);
@@ -396,8 +396,8 @@ static void test_opening_altered(void **state)
 				assert_int_equal(error, OM_EVERSION);
 				assert_int_equal(size, OM_OPENING_HEAD);
 			}
-			assert_int_equal(to->stage, MIG_OPENING_FAILED);
-			assert_int_equal(mig_opening_wants(to), 0);
+			assert_int_equal(to->stage, MOVE_OPENING_FAILED);
+			assert_int_equal(move_opening_wants(to), 0);
 			assert_int_equal(to->noise.own_private[0] | to->noise.own_private[31] | to->noise.key[5], 0);
 		}
 	}
@@ -406,76 +406,76 @@ static void test_opening_altered(void **state)
 /* A refusal is the other host's word, under the header that it came with, and it cannot be played as anything else. */
 static void test_refusal(void **state)
 {
-	uint8_t frame[OM_FRAME_HEADER + OM_OPENING_ANSWER], came[sizeof frame], out[MIG_OPENING_MAX];
-	struct mig_hello refusal = some_hello(), heard;
+	uint8_t frame[OM_FRAME_HEADER + OM_OPENING_ANSWER], came[sizeof frame], out[MOVE_OPENING_MAX];
+	struct move_hello refusal = some_hello(), heard;
 	struct pair p;
 	size_t size;
 
 	(void)state;
-	open_until(&p, 4, MIG_OPENING_MAX);
-	assert_int_equal(give(&p.source, p.message, p.size, MIG_OPENING_MAX, out, &size), 0);
+	open_until(&p, 4, MOVE_OPENING_MAX);
+	assert_int_equal(give(&p.source, p.message, p.size, MOVE_OPENING_MAX, out, &size), 0);
 	refusal.status = OM_EQUOTE;
 	snprintf(refusal.text, sizeof refusal.text, "why");
 	for (unsigned i = 0; i < 2; i++) {
-		struct mig_seal *from = i ? &p.source.seal : &p.target.seal, *to = i ? &p.target.seal : &p.source.seal;
+		struct move_seal *from = i ? &p.source.seal : &p.target.seal, *to = i ? &p.target.seal : &p.source.seal;
 
 		memset(frame, 0x11, sizeof frame);
-		mig_seal_refusal(from, &refusal, frame);
+		move_seal_refusal(from, &refusal, frame);
 		assert_true(from->refused);
 		assert_null(memmem(frame, sizeof frame, "why", 3));
 		for (size_t at = 0; at < sizeof frame; at += 1 + (at > OM_FRAME_HEADER ? 41 : 0)) {
 			memcpy(came, frame, sizeof frame);
 			came[at] ^= 4;
-			assert_int_equal(mig_seal_refused(to, came, sizeof came, &heard), OM_EAUTH);
+			assert_int_equal(move_seal_refused(to, came, sizeof came, &heard), OM_EAUTH);
 			assert_false(to->refused && !i);
 		}
 		memcpy(came, frame, sizeof frame);
-		assert_int_equal(mig_seal_refused(to, came, sizeof came - 1, &heard), OM_ETRUNCATED);
-		assert_int_equal(mig_seal_refused(from, came, sizeof came, &heard), OM_EAUTH);          /* one's own, sent back */
+		assert_int_equal(move_seal_refused(to, came, sizeof came - 1, &heard), OM_ETRUNCATED);
+		assert_int_equal(move_seal_refused(from, came, sizeof came, &heard), OM_EAUTH);          /* one's own, sent back */
 		memcpy(came, frame, sizeof frame);
 		memcpy(came + OM_FRAME_HEADER, p.message, OM_OPENING_ANSWER);
-		assert_int_equal(mig_seal_refused(to, came, sizeof came, &heard), OM_EAUTH);            /* the answer, once more */
+		assert_int_equal(move_seal_refused(to, came, sizeof came, &heard), OM_EAUTH);            /* the answer, once more */
 		memcpy(came, frame, sizeof frame);
-		assert_int_equal(mig_seal_refused(to, came, sizeof came, &heard), 0);
+		assert_int_equal(move_seal_refused(to, came, sizeof came, &heard), 0);
 		assert_true(to->refused);
 		assert_int_equal(heard.status, OM_EQUOTE);
 		assert_string_equal(heard.text, "why");
 	}
 	memcpy(came, frame, sizeof frame);
-	assert_int_equal(mig_seal_refused(&(struct mig_seal){ 0 }, came, sizeof came, &heard), OM_EAUTH);
+	assert_int_equal(move_seal_refused(&(struct move_seal){ 0 }, came, sizeof came, &heard), OM_EAUTH);
 }
 
 /* Another prologue is another protocol; a message of an earlier connection is none of this one. */
 static void test_opening_replayed(void **state)
 {
 	struct pair old, now;
-	uint8_t out[MIG_OPENING_MAX];
+	uint8_t out[MOVE_OPENING_MAX];
 	size_t size;
 
 	(void)state;
-	open_until(&old, 3, MIG_OPENING_MAX);
-	open_until(&now, 3, MIG_OPENING_MAX);
-	assert_int_equal(give(&now.target, old.message, old.size, MIG_OPENING_MAX, out, &size), OM_EAUTH);
-	assert_int_equal(now.target.stage, MIG_OPENING_FAILED);
+	open_until(&old, 3, MOVE_OPENING_MAX);
+	open_until(&now, 3, MOVE_OPENING_MAX);
+	assert_int_equal(give(&now.target, old.message, old.size, MOVE_OPENING_MAX, out, &size), OM_EAUTH);
+	assert_int_equal(now.target.stage, MOVE_OPENING_FAILED);
 }
 
 static void test_opening_old(void **state)
 {
-	struct mig_hello hello = some_hello(), refusal = { .status = OM_EVERSION, .text = "why" };
-	uint8_t bytes[OM_HELLO_SIZE], out[MIG_OPENING_MAX];
+	struct move_hello hello = some_hello(), refusal = { .status = OM_EVERSION, .text = "why" };
+	uint8_t bytes[OM_HELLO_SIZE], out[MOVE_OPENING_MAX];
 	struct pair p;
 	size_t size;
 
 	(void)state;
 	open_until(&p, 1, 1);
-	mig_hello_encode(&hello, bytes);
+	move_hello_encode(&hello, bytes);
 	bytes[8] = 1;
 	assert_int_equal(give(&p.target, bytes, sizeof bytes, 100, out, &size), 0);
-	assert_int_equal(p.target.stage, MIG_OPENING_OLD);
-	assert_int_equal(mig_opening_answer(&p.target, &refusal, out, &size), 0);
+	assert_int_equal(p.target.stage, MOVE_OPENING_OLD);
+	assert_int_equal(move_opening_answer(&p.target, &refusal, out, &size), 0);
 	assert_int_equal(size, OM_HELLO_SIZE);
 	bytes[8] = out[8] = 2;
-	assert_int_equal(mig_hello_decode(out, &refusal), 0);
+	assert_int_equal(move_hello_decode(out, &refusal), 0);
 	assert_int_equal(refusal.status, OM_EVERSION);
 	assert_string_equal(refusal.text, "why");
 	assert_memory_equal(refusal.session, hello.session, sizeof hello.session);
@@ -487,19 +487,19 @@ static void test_opening_old(void **state)
 
 /* ---- the lobby -------------------------------------------------------------------------------------------------------- */
 
-struct server { struct mig_lobby *lobby; struct host_key key; int listen_fd, stop[2]; pthread_t thread; uint32_t arrived; struct sockaddr_in at; };
+struct server { struct move_lobby *lobby; struct host_key key; int listen_fd, stop[2]; pthread_t thread; uint32_t arrived; struct sockaddr_in at; };
 
 static void *serve(void *argument)
 {
 	static const uint8_t clock[16];
 	struct server *server = argument;
-	struct mig_arrival arrival;
+	struct move_arrival arrival;
 
-	while (mig_lobby_next(server->lobby, server->stop[0], &arrival) == 0) {
+	while (move_lobby_next(server->lobby, server->stop[0], &arrival) == 0) {
 		server->arrived++;
-		mig_arrival_answer(&arrival, clock, 0);
+		move_arrival_answer(&arrival, clock, 0);
 		close(arrival.fd);
-		mig_arrival_done(&arrival);
+		move_arrival_done(&arrival);
 	}
 	return NULL;
 }
@@ -516,7 +516,7 @@ static void server_start(struct server *server)
 	assert_int_equal(listen(server->listen_fd, 128), 0);
 	assert_int_equal(getsockname(server->listen_fd, (struct sockaddr *)&server->at, &size), 0);
 	assert_int_equal(pipe(server->stop), 0);
-	assert_int_equal(mig_lobby_new(server->listen_fd, &server->key, &server->lobby), 0);
+	assert_int_equal(move_lobby_new(server->listen_fd, &server->key, &server->lobby), 0);
 }
 
 static void server_run(struct server *server)
@@ -528,7 +528,7 @@ static void server_stop(struct server *server)
 {
 	assert_int_equal(write(server->stop[1], "", 1), 1);
 	pthread_join(server->thread, NULL);
-	mig_lobby_free(server->lobby);
+	move_lobby_free(server->lobby);
 	close(server->listen_fd);
 	close(server->stop[0]);
 	close(server->stop[1]);
@@ -546,14 +546,14 @@ static int dial(const struct server *server, unsigned from)
 	return fd;
 }
 
-static int knock(const struct server *server, const struct host_key *key, unsigned from, struct mig_hello *ret_answer)
+static int knock(const struct server *server, const struct host_key *key, unsigned from, struct move_hello *ret_answer)
 {
-	const struct mig_hello hello = some_hello();
-	struct mig_knock knock = { .key = key, .to = "there", .pinned = true, .handshake_ms = 3000, .answer_ms = 3000 };
+	const struct move_hello hello = some_hello();
+	struct move_knock knock = { .key = key, .to = "there", .pinned = true, .handshake_ms = 3000, .answer_ms = 3000 };
 	int fd = dial(server, from), error;
 
 	memcpy(knock.peer, server->key.public, sizeof knock.peer);
-	error = mig_knock(&knock, fd, -1, &hello, ret_answer);
+	error = move_knock(&knock, fd, -1, &hello, ret_answer);
 	close(fd);
 	return error;
 }
@@ -562,8 +562,8 @@ static void test_lobby(void **state)
 {
 	struct server server;
 	struct host_key stranger = new_key();
-	struct mig_knock wrong = { .key = &stranger, .to = "there", .pinned = true, .handshake_ms = 3000, .answer_ms = 3000 };
-	struct mig_hello answer, hello = some_hello();
+	struct move_knock wrong = { .key = &stranger, .to = "there", .pinned = true, .handshake_ms = 3000, .answer_ms = 3000 };
+	struct move_hello answer, hello = some_hello();
 	int silent[3], fd;
 
 	(void)state;
@@ -585,7 +585,7 @@ static void test_lobby(void **state)
 	assert_int_equal(answer.status, OM_EPEER);
 	/* A source that expects somebody else says nothing of itself. */
 	fd = dial(&server, 0);
-	assert_int_equal(mig_knock(&wrong, fd, -1, &hello, &answer), OM_EPEER);
+	assert_int_equal(move_knock(&wrong, fd, -1, &hello, &answer), OM_EPEER);
 	close(fd);
 	assert_int_equal(server.arrived, 2);
 	for (unsigned i = 0; i < 3; i++)
@@ -598,11 +598,11 @@ static void test_lobby_pin(void **state)
 {
 	struct server server;
 	struct host_key peer = new_key();
-	struct mig_hello answer;
+	struct move_hello answer;
 
 	(void)state;
 	server_start(&server);
-	mig_lobby_pin(server.lobby, peer.public);
+	move_lobby_pin(server.lobby, peer.public);
 	write_file(below("lobby/peers"), "spoilt\n", 0644);
 	server_run(&server);
 	assert_int_equal(knock(&server, &peer, 0, &answer), 0);
@@ -620,12 +620,12 @@ static bool is_open(int fd)
 /* Whoever is in the middle of its opening when nobody is taken any more is told so; who is silent keeps nobody for long, and who comes later waits. */
 static void test_lobby_close(void **state)
 {
-	const struct mig_hello hello = some_hello();
+	const struct move_hello hello = some_hello();
 	struct server server;
-	struct mig_opening opening;
-	struct mig_hello answer;
+	struct move_opening opening;
+	struct move_hello answer;
 	struct pollfd later;
-	uint8_t ephemeral[32] = { 5 }, out[MIG_OPENING_MAX], back[MIG_OPENING_MAX], nothing[MIG_OPENING_MAX];
+	uint8_t ephemeral[32] = { 5 }, out[MOVE_OPENING_MAX], back[MOVE_OPENING_MAX], nothing[MOVE_OPENING_MAX];
 	int silent, spoke, fd;
 	uint64_t begin;
 	size_t size;
@@ -635,23 +635,23 @@ static void test_lobby_close(void **state)
 	server_run(&server);
 	silent = dial(&server, 0);
 	spoke = dial(&server, 0);
-	mig_opening_init(&opening, true, &server.key, ephemeral);
-	assert_int_equal(mig_opening_first(&opening, out), 0);
+	move_opening_init(&opening, true, &server.key, ephemeral);
+	assert_int_equal(move_opening_first(&opening, out), 0);
 	assert_int_equal(send(spoke, out, OM_OPENING_1, 0), OM_OPENING_1);
 	assert_int_equal(recv(spoke, back, OM_OPENING_2, MSG_WAITALL), OM_OPENING_2);
-	assert_int_equal(give(&opening, back, OM_OPENING_2, MIG_OPENING_MAX, nothing, &size), 0);
+	assert_int_equal(give(&opening, back, OM_OPENING_2, MOVE_OPENING_MAX, nothing, &size), 0);
 	assert_int_equal(write(server.stop[1], "", 1), 1);
 	pthread_join(server.thread, NULL);
 	fd = dial(&server, 0);
-	assert_int_equal(mig_opening_say(&opening, &hello, out), 0);
+	assert_int_equal(move_opening_say(&opening, &hello, out), 0);
 	assert_int_equal(send(spoke, out, OM_OPENING_3, 0), OM_OPENING_3);
 	begin = host_monotonic_ns();
-	mig_lobby_close(server.lobby, "come again");
+	move_lobby_close(server.lobby, "come again");
 	server.lobby = NULL;
-	assert_in_range((host_monotonic_ns() - begin) / 1000000, MIG_LOBBY_CLOSE_MS, MIG_LOBBY_CLOSE_MS + 5000);
+	assert_in_range((host_monotonic_ns() - begin) / 1000000, MOVE_LOBBY_CLOSE_MS, MOVE_LOBBY_CLOSE_MS + 5000);
 	assert_int_equal(recv(spoke, back, OM_OPENING_ANSWER, MSG_WAITALL), OM_OPENING_ANSWER);
-	assert_int_equal(give(&opening, back, OM_OPENING_ANSWER, MIG_OPENING_MAX, nothing, &size), 0);
-	assert_int_equal(mig_opening_heard(&opening, &answer), 0);
+	assert_int_equal(give(&opening, back, OM_OPENING_ANSWER, MOVE_OPENING_MAX, nothing, &size), 0);
+	assert_int_equal(move_opening_heard(&opening, &answer), 0);
 	assert_int_equal(answer.status, OM_EEXISTS);
 	assert_string_equal(answer.text, "come again");
 	assert_false(is_open(silent));
@@ -661,7 +661,7 @@ static void test_lobby_close(void **state)
 	close(silent);
 	close(spoke);
 	close(fd);
-	mig_opening_done(&opening);
+	move_opening_done(&opening);
 	server.thread = 0;
 	close(server.listen_fd);
 	close(server.stop[0]);
@@ -674,10 +674,10 @@ static void test_lobby_places(void **state)
 {
 	enum { MORE = 30 };
 	struct server server;
-	struct mig_hello answer;
-	int other, many[MIG_LOBBY_ADDRESS + MORE], spoke;
+	struct move_hello answer;
+	int other, many[MOVE_LOBBY_ADDRESS + MORE], spoke;
 	struct host_key stranger = new_key();
-	struct mig_opening opening;
+	struct move_opening opening;
 	uint8_t ephemeral[32] = { 5 }, message[OM_OPENING_1], back[OM_OPENING_2];
 	unsigned open = 0;
 
@@ -686,27 +686,27 @@ static void test_lobby_places(void **state)
 	server_run(&server);
 	other = dial(&server, 1);
 	spoke = dial(&server, 0);
-	mig_opening_init(&opening, true, &stranger, ephemeral);
-	assert_int_equal(mig_opening_first(&opening, message), 0);
+	move_opening_init(&opening, true, &stranger, ephemeral);
+	assert_int_equal(move_opening_first(&opening, message), 0);
 	assert_int_equal(send(spoke, message, sizeof message, 0), sizeof message);
 	assert_int_equal(recv(spoke, back, sizeof back, MSG_WAITALL), sizeof back);
-	for (unsigned i = 0; i < MIG_LOBBY_ADDRESS + MORE; i++)
+	for (unsigned i = 0; i < MOVE_LOBBY_ADDRESS + MORE; i++)
 		many[i] = dial(&server, 0);
 	assert_int_equal(knock(&server, &server.key, 0, &answer), 0); /* gets in, and when it is through all are counted */
-	for (unsigned i = 0; i < MIG_LOBBY_ADDRESS + MORE; i++)
+	for (unsigned i = 0; i < MOVE_LOBBY_ADDRESS + MORE; i++)
 		open += is_open(many[i]);
-	assert_int_equal(open, MIG_LOBBY_ADDRESS - 2);
+	assert_int_equal(open, MOVE_LOBBY_ADDRESS - 2);
 	assert_false(is_open(many[0]));
-	assert_true(is_open(many[MIG_LOBBY_ADDRESS + MORE - 1]));
+	assert_true(is_open(many[MOVE_LOBBY_ADDRESS + MORE - 1]));
 	assert_true(is_open(spoke));            /* it is the oldest, but has said more */
 	assert_true(is_open(other));
-	for (unsigned from = 2; from < MIG_LOBBY_MAX + 10; from++)
+	for (unsigned from = 2; from < MOVE_LOBBY_MAX + 10; from++)
 		assert_int_equal(knock(&server, &stranger, from, &answer), 0);
-	for (unsigned i = 0; i < MIG_LOBBY_ADDRESS + MORE; i++)
+	for (unsigned i = 0; i < MOVE_LOBBY_ADDRESS + MORE; i++)
 		close(many[i]);
 	close(other);
 	close(spoke);
-	mig_opening_done(&opening);
+	move_opening_done(&opening);
 	server_stop(&server);
 }
 
@@ -714,7 +714,7 @@ static void test_lobby_places(void **state)
 static void test_lobby_rate(void **state)
 {
 	struct server server;
-	struct mig_hello answer;
+	struct move_hello answer;
 	unsigned good = 0, tries = 0;
 	uint64_t begin = host_monotonic_ns(), took;
 
@@ -728,8 +728,8 @@ static void test_lobby_rate(void **state)
 	} while (answer.status == 0 && ++tries < 1500);
 	took = host_monotonic_ns() - begin;
 	/* A machine on which this is not fast enough says nothing. */
-	assert_true(answer.status || took > tries * (1000000000ull / MIG_LOBBY_RATE) / 2);
-	assert_in_range(good, answer.status ? MIG_LOBBY_BURST : 0, MIG_LOBBY_BURST + 1 + took * MIG_LOBBY_RATE / 1000000000);
+	assert_true(answer.status || took > tries * (1000000000ull / MOVE_LOBBY_RATE) / 2);
+	assert_in_range(good, answer.status ? MOVE_LOBBY_BURST : 0, MOVE_LOBBY_BURST + 1 + took * MOVE_LOBBY_RATE / 1000000000);
 	server_stop(&server);
 }
 
@@ -737,29 +737,29 @@ static void test_lobby_rate(void **state)
 static void test_lobby_begins(void **state)
 {
 	struct server server;
-	struct mig_arrival arrival = { .name = "one" };
+	struct move_arrival arrival = { .name = "one" };
 	unsigned good = 0;
 
 	(void)state;
 	unsetenv("OPTMIG_HOSTS_HEARD");
 	server_start(&server);
 	memset(arrival.opening.peer, 7, sizeof arrival.opening.peer);
-	for (unsigned i = 0; i < MIG_LOBBY_BEGINS + 5; i++) {
-		good += mig_lobby_begin(server.lobby, &arrival) == 0;
+	for (unsigned i = 0; i < MOVE_LOBBY_BEGINS + 5; i++) {
+		good += move_lobby_begin(server.lobby, &arrival) == 0;
 		if (i % 10 == 9) {
-			mig_lobby_free(server.lobby);
-			assert_int_equal(mig_lobby_new(server.listen_fd, &server.key, &server.lobby), 0);
+			move_lobby_free(server.lobby);
+			assert_int_equal(move_lobby_new(server.listen_fd, &server.key, &server.lobby), 0);
 		}
 	}
-	assert_in_range(good, MIG_LOBBY_BEGINS, MIG_LOBBY_BEGINS + 1);
-	assert_int_equal(mig_lobby_begin(server.lobby, &arrival), OM_EEXHAUSTED);
+	assert_in_range(good, MOVE_LOBBY_BEGINS, MOVE_LOBBY_BEGINS + 1);
+	assert_int_equal(move_lobby_begin(server.lobby, &arrival), OM_EEXHAUSTED);
 	arrival.opening.peer[3] = 8;
-	assert_int_equal(mig_lobby_begin(server.lobby, &arrival), 0);
+	assert_int_equal(move_lobby_begin(server.lobby, &arrival), 0);
 	for (const char *const *odd = (const char *const[]){ "", ":", "x:1", ",,", K1 ":", K1 ":x", K1 ":99,", NULL }; *odd; odd++) {
-		mig_lobby_free(server.lobby);
+		move_lobby_free(server.lobby);
 		setenv("OPTMIG_HOSTS_HEARD", *odd, 1);
-		assert_int_equal(mig_lobby_new(server.listen_fd, &server.key, &server.lobby), 0);
-		assert_int_equal(mig_lobby_begin(server.lobby, &arrival), 0);
+		assert_int_equal(move_lobby_new(server.listen_fd, &server.key, &server.lobby), 0);
+		assert_int_equal(move_lobby_begin(server.lobby, &arrival), 0);
 	}
 	server_run(&server);
 	server_stop(&server);

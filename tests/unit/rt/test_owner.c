@@ -72,7 +72,7 @@ _Noreturn void rt_fatal(int error, const char *words)
 }
 
 void rt_resume_all(void) { done.resumed++; }
-void mig_let_go(void) { }
+void engine_let_go(void) { }
 void rt_lock(struct rt_lock *lock) { (void)lock; }
 void rt_unlock(struct rt_lock *lock) { (void)lock; }
 

@@ -56,8 +56,8 @@ long rt_attest_evidence(const uint8_t data[64], const RT_UNTRUSTED void **ret_un
 	(void)data, (void)ret_untrusted, (void)most;
 	return -EACCES;
 }
-int mig_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size) { (void)nonce, (void)buffer, (void)ret_size; return OM_ESGX; }
-uint64_t mig_instance_move(void) { return 1; }
+int engine_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size) { (void)nonce, (void)buffer, (void)ret_size; return OM_ESGX; }
+uint64_t engine_instance_move(void) { return 1; }
 bool rt_thread_exists(int32_t tid) { return tid == rt_pid; }
 void rt_signal_mask_swap(struct rt_thread *t, uint64_t mask) { (void)t; fake.mask = mask; }
 bool rt_signal_interrupts(const struct rt_thread *t) { (void)t; return true; }

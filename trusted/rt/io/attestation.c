@@ -186,14 +186,14 @@ static long make_claimed(uint8_t claims[OM_CLAIMS_MAX], size_t *ret_size, struct
 	uint8_t data[SGX_REPORTDATA_SIZE];
 
 	for (;;) {
-		const uint64_t move = mig_instance_move();
+		const uint64_t move = engine_instance_move();
 		long error;
 
-		if (mig_claims((struct om_view) { 0 }, claims, ret_size))
+		if (engine_claims((struct om_view) { 0 }, claims, ret_size))
 			return -EIO;
 		om_claims_report_data((struct om_view) { claims, *ret_size }, data);
 		error = make_quote(data, ret_quote);
-		if (error || move == mig_instance_move())
+		if (error || move == engine_instance_move())
 			return error;
 		rt_io_blob_free(ret_quote->blob, ret_quote->size);
 	}
