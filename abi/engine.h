@@ -73,7 +73,7 @@ enum om_engine_command {
 	OM_COMMAND_ABORT,        /* destination: give up for ever, unless it already runs; the source learns it by an abort token */
 	OM_COMMAND_BANDWIDTH,    /* source: value = bytes/s the host will let through (0: unknown), for predictions */
 	OM_COMMAND_FORGET,       /* destination that is whole, or has given up: end the session without the source's last
-	                            word; if the source missed ours, it waits for ever, and nobody will tell it. Else OM_ESTATE */
+	                            word. A source that missed ours then waits for ever, and nobody tells it. Else OM_ESTATE */
 	OM_COMMAND_GO_ON,        /* while no OUT is called because the connections are down: do what is due. arg[0] as of OUT */
 	OM_COMMAND_COST,         /* source: value = thousandths of its service that the program loses while it is copied, by what the host
 	                            sees. For the choice between pre-copy and post-copy */
@@ -125,7 +125,7 @@ enum om_mig_state {
 #define OM_MIG_F_RUNNING    2u   /* the application runs in this enclave (destination: it has been started) */
 #define OM_MIG_F_RECONNECT  4u   /* make the connections anew, then OM_ENGINE_RESUME */
 #define OM_MIG_F_AWAITED    16u  /* destination: the source may wait for this side's word, and for nothing else: do not end */
-#define OM_MIG_F_EXIT       8u   /* source: everything is over there; this process should end with status 0 */
+#define OM_MIG_F_EXIT       8u   /* source: everything is at the destination; this process should end with status 0 */
 
 /*
  * Which instance this is: a program that was started, wherever it has moved since. The number is that of its next move, from 1 on; it

@@ -27,7 +27,7 @@
 	X(OM_EREVOKED,     15, "certificate is revoked", "the platform is no longer trusted by its maker; use another one") \
 	X(OM_EDEBUG,       16, "debug and production enclaves may not be mixed", "sign both images with the same attributes") \
 	X(OM_EIMAGE,       17, "not a valid OptMig image", "build the program with optmig-cc; if it was, the file is damaged or cut off: copy it again") \
-	X(OM_ESIGSTRUCT,   18, "the image's signature does not match its contents", "it is not signed, or was altered since (strip and objcopy do that; optmig-strip does not): build it again, or, if that was you, sign it with optmig-sign") \
+	X(OM_ESIGSTRUCT,   18, "the image's signature does not match its contents", "the image is not signed, or was altered since (strip and objcopy do that; optmig-strip does not): build it again, or, if you altered it on purpose, sign it with optmig-sign") \
 	X(OM_EELRANGE,     19, "does not fit into the enclave's address range", "raise `elrange` in the image options") \
 	X(OM_ESGX,         20, "the SGX layer refused the operation", "see the leaf function and code in the message") \
 	X(OM_ENOSGX,       21, "this machine has no usable SGX", "use --emu, or see `optmig info`") \
@@ -45,8 +45,8 @@
 	X(OM_EPERM,        33, "not permitted", "do what the message says, or run with the capability that it names") \
 	X(OM_EABORTED,     34, "aborted by the other side", "see the other side's report for the reason") \
 	X(OM_EINTERNAL,    35, "internal error", "this is a bug in OptMig; please report it with the message") \
-	X(OM_ETICKET,      36, "the owner's ticket does not allow this move", "see the reason given; `optmig ticket show` says what the ticket allows, `optmig ticket check` whether it will do") \
-	X(OM_EPEER,        37, "the other host is not known", "compare the key with what `optmig hostkey` prints on the host that it is of; then `optmig peer add` it where it is missing") \
+	X(OM_ETICKET,      36, "the owner's ticket does not allow this move", "see the reason given; `optmig ticket show` says what the ticket allows, `optmig ticket check` whether it allows this move") \
+	X(OM_EPEER,        37, "the other host is not known", "compare the key with what `optmig hostkey` prints on the other host; then say `optmig peer add` on the host where the key is missing") \
 	X(OM_ESEAL,         42, "the seal of an earlier start cannot be used", "see the reason given; --seal FILE names another one, and without one the program begins a new lineage")
 
 enum om_error {

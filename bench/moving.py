@@ -56,7 +56,7 @@ class Link:
 
 
 def lasting(size, speed=0.7):
-    """Seconds that a program must run: the warming of the memory over there, the migration at `speed` GB/s, the time around it."""
+    """Seconds that a program must run: the warming of the destination's memory, the migration at `speed` GB/s, the time around it."""
     return LEAD + size / common.GB * (0.7 + 1 / speed) + SETTLE + 3
 
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Of nothing: true. Not for secrets: it ends at the first byte that is not zero. */
+/* No bytes at all count as zero. Not for secrets: the loop ends at the first byte that is not zero. */
 static inline bool om_all_zero(const void *p, size_t size)
 {
 	const uint8_t *bytes = p, *end = bytes + size;

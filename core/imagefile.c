@@ -3,7 +3,7 @@
  * The image reader and the page plan (see the header). The reader copies what it needs out of the file with bounds
  * checks, then judges the copies; nothing is cast. It accepts only what our own linker script can produce: a static
  * ELF64 executable for x86-64 whose segments lie page-disjoint and ascending inside ELRANGE, none both writable and
- * executable. A stricter reader means fewer shapes an attacker can try, and the measurement covers all of them
+ * executable. A stricter reader leaves an attacker fewer shapes to try, and the measurement covers all of them
  * anyway. The reader does not judge code; optmig-cc scans it.
  */
 #include <elf.h>

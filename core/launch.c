@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The measured launch: decoding, looking up, encoding (see the header). What is decoded is checked once and as a whole; from then on
- * numbers and offsets are believed. Lists are sorted, so that a name is found by halving, however many files an image trusts.
+ * The measured launch: decoding, looking up, encoding (see the header). A launch is checked once and as a whole when it is decoded; from then
+ * on its numbers and offsets are believed. Lists are sorted, so that a name is found by halving, however many files an image trusts.
  */
 #include <assert.h>
 #include <string.h>

@@ -9,8 +9,8 @@
  *     message 3   --- s, se, payload --------------------->   ... and the responder
  *                     om_noise_xx_split(): a key per direction
  *
- * Everything behind message 1's e is encrypted. Whoever asks may learn the responder's key; the initiator's is shown to nobody
- * but the holder of the key that it has seen before it writes message 3: it looks at it first, and stops if it does not like it.
+ * Everything behind message 1's e is encrypted. Whoever asks may learn the responder's key. The initiator checks that key before it
+ * writes message 3, and stops if it does not accept the key. So only the holder of an accepted key learns the initiator's key.
  * Who the keys belong to is the caller's matter.
  *
  * Any failure puts the session into the state FAILED with its secrets wiped; there is no second try. This pattern is the

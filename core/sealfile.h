@@ -15,11 +15,11 @@
  *   128   ciphertext, 32 B
  *   160   tag, 16 B
  *
- * The cipher is AES-256-GCM over the first 128 bytes and the key. Its key is HKDF-SHA256 of the 128 bits that EGETKEY gives: all such keys of
- * a platform come from one secret of 128 bits, so that two calls of EGETKEY would make it longer and no stronger. KEYID makes each seal
+ * The cipher is AES-256-GCM over the first 128 bytes and the key. Its key is HKDF-SHA256 of the 128 bits that EGETKEY gives. All such keys of
+ * a platform come from one secret of 128 bits, so a second call of EGETKEY would make the key longer and no stronger. KEYID gives each seal
  * a key of its own, so the nonce is zero.
  *
- * Trust: hostile until it is opened. What stands in the clear only chooses words for people, and what EGETKEY is asked.
+ * Trust: a seal is hostile until it is opened. What stands in the clear only chooses words for people, and what EGETKEY is asked.
  */
 #ifndef OPTMIG_CORE_SEALFILE_H
 #define OPTMIG_CORE_SEALFILE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ID block: by it the owner of an SEV-SNP guest signs how it may be launched. The security processor refuses a launch that is not as the block
- * says, and from then on every report has the digest of the key that signed it, so that a policy may name a key for all the guests that it signs.
+ * The ID block, by which the owner of an SEV-SNP guest signs how the guest may be launched. The security processor refuses a launch that is not as the
+ * block says. From then on every report has the digest of the key that signed the block, so a policy may name a key for all the guests that the key signs.
  * An author key may vouch for id keys: it signs the id key, and its digest is in the report, too. Little-endian (AMD 56860, SNP_LAUNCH_FINISH):
  *
  *   ID block, 96 bytes     000 launch digest   030 family id   040 image id   050 u32 version = 1   054 u32 guest SVN   058 u64 policy

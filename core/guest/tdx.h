@@ -9,7 +9,7 @@
  *     RTMR3   nothing, by us                                                             zero
  *     MRSEAM, SEAMATTRIBUTES   the TDX module of the host;  TDATTRIBUTES, XFAM: of the VMM's configuration
  *
- * Nothing here was compared with a quote of a real machine: read the tuple of a guest that one trusts (`optmig info` inside), and compare.
+ * Nothing here was compared with a quote of a real machine. Who trusts a guest can read its tuple (`optmig info` inside), and compare.
  * Source: Intel TDX module, TDH.MEM.PAGE.ADD and TDH.MR.EXTEND; edk2 OvmfPkg (TDVF), QEMU target/i386/kvm/tdx.c.
  */
 #ifndef OPTMIG_CORE_GUEST_TDX_H

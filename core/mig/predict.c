@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See the header. The estimates aim at 3/4 of the limit: what is dirtied between the decision and the last thread's
- * safepoint comes on top. While rounds halve what is left another one is as short as the downtime itself and makes room for a
+ * See the header. The estimates aim at 3/4 of the limit, because pages that are dirtied between the decision and the last thread's
+ * safepoint come on top. While rounds halve what is left, another round is as short as the downtime itself, and makes room for a
  * wrong estimate. The list of owed pages costs 16 bytes per run; half of the pages are taken to be adjacent.
  */
 #include "mig/predict.h"

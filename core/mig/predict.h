@@ -48,8 +48,8 @@ enum mig_choice mig_choose(enum om_mig_mode mode, const struct mig_round *r, uin
  *
  *     gain = (pages left before - pages left now) / pages sent meanwhile
  *
- * Time spent on pre-copy costs @cost thousandths of itself in service, the same time after a stop costs all of itself: pre-copy pays
- * while gain > cost / 1000. The verdict is "no" when it has not for MIG_PACE_PATIENCE_NS; a good window takes as much off.
+ * Time spent on pre-copy costs @cost thousandths of itself in service. The same time after a stop costs all of itself. So pre-copy pays
+ * while gain > cost / 1000. The verdict is "no" when pre-copy has not paid for MIG_PACE_PATIENCE_NS; a window that pays takes its length off that time.
  */
 struct mig_pace {
 	int64_t  at;              /* begin of the window; 0: none has begun */

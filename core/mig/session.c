@@ -3,9 +3,9 @@
  * See the header for the drawing. Two tables hold every transition there is; what is not listed is refused and changes
  * nothing. Keeping them as data lets the tests walk all pairs and compare them with the model.
  *
- * Two rules need no row each, and come first: a final state ignores CANCEL, ABORT, FAIL and LOST (the frames that report
- * the end may cross), and a source that has committed treats FAIL as LOST: nothing it can observe, short of the abort
- * token, tells it that the destination does not run.
+ * Two rules need no row each, and come first. A final state ignores CANCEL, ABORT, FAIL and LOST, because the frames that report
+ * the end may cross. A source that has committed treats FAIL as LOST, because nothing short of the abort token tells
+ * the source that the destination does not run.
  */
 #include <stddef.h>
 #include "mig/session.h"

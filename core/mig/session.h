@@ -122,8 +122,8 @@ bool mig_source_over(enum mig_source_state state);
 bool mig_destination_over(enum mig_destination_state state);
 
 /*
- * What hosts ask of a session that is under way (OM_COMMAND_* of abi/engine.h). Whoever owns the control connection carries it out, and
- * the state may be another one by then: so a command is looked at when it is given and when it is taken up. One that has come
+ * What hosts ask of a session that is under way (OM_COMMAND_* of abi/engine.h). Whoever owns the control connection carries a command out, and
+ * the state may be another one by then. So a command is judged when it is given and again when it is taken up. A command that has come
  * too late is dropped, and changes nothing.
  */
 #define MIG_COMMANDS(X) \

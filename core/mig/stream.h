@@ -2,8 +2,8 @@
 /*
  * One direction of one connection as an authenticated stream of frames: AES-256-GCM, the sequence number is the nonce and
  * must be exactly the next one, so that a frame that was dropped, repeated, reordered or altered is an error. A key
- * serves one (epoch, connection, direction, purpose); a resumed session has a new epoch, hence new keys, so no nonce is
- * ever used twice. Urgent requests may overtake each other between the threads that send them: their receiver takes each
+ * serves one (epoch, connection, direction, purpose). A resumed session has a new epoch, hence new keys, so no nonce is
+ * ever used twice. Urgent requests may overtake each other between the threads that send them. So the source takes each
  * number once, in any order, within a window (mig_window).
  */
 #ifndef OPTMIG_CORE_MIG_STREAM_H

@@ -28,9 +28,10 @@
  *
  * Items, ascending by type, then name:  u8 type   u8 size of the name   u16 0   u32 size   name   bytes
  *
- * Upgrade. The old program gets a grant whose item ORDER names the next build and has that enclave's statement. It judges that enclave's
- * evidence itself, stops its program for good, and answers with a package (a box to the new statement's key, of items) and an HMAC of it, whose
- * key comes from the grant's own exchange: so the tool knows from whom the package is, and only then signs the grant that brings it.
+ * Upgrade. The old enclave gets a grant whose item ORDER names the next build and has the new enclave's statement. The old enclave judges the
+ * new one's evidence itself, stops its program for good, and answers with a package (a box to the new statement's key, of items) and an HMAC of
+ * the package. The HMAC's key comes from the grant's own exchange. So the tool knows from whom the package is, and only then signs the grant
+ * that brings it.
  */
 #ifndef OPTMIG_CORE_UNLOCK_UNLOCK_H
 #define OPTMIG_CORE_UNLOCK_UNLOCK_H

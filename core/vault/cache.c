@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Blocks of the tree in memory. What is dirty has all that is above it in memory, and dirty, so writing never has to read:
+ * Blocks of the tree in memory. All blocks above a dirty block are in memory, and dirty, so writing never has to read:
  *
  *     a page is dirty    =>  its parent is here, and dirty
  *     a page is written  =>  what is below it has been written before; its parent's entry says where it lies now
  *
- * Nothing is written in place. A block that is written lies somewhere new, and where it was is free as soon as no commit has it.
+ * Nothing is written in place. A block that is written lies somewhere new. Its old place is free as soon as no commit has it.
  */
 #include "vault/internal.h"
 

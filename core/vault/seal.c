@@ -2,7 +2,7 @@
 /*
  * How blocks are encrypted (docs/spec/vault.md). Each transaction has a salt of 16 random bytes, and with it a key of its own; a block's
  * nonce is its number in the transaction. So no key and nonce come twice, though a host may bring back an older state of the
- * file and have the program write it anew. What a block is, of which file, is authenticated with it; where it lies says its parent.
+ * file and have the program write it anew. A block is authenticated together with its kind and its file. Its parent says where it lies.
  */
 #include "cursor.h"
 #include "vault/internal.h"

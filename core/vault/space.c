@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which blocks of the device are taken. Three maps: as it is now, as the last commit has it, and as the last durable one has it. A block is
+ * Which blocks of the device are taken. There are three maps: of now, of the last commit, and of the last durable commit. A block is
  * given out if it is free in all three, so that whichever commit is found after a crash has its blocks as they were.
  */
 #include "vault/internal.h"

@@ -2,12 +2,12 @@
 /*
  * Encrypted files (see the header, and docs/spec/vault.md).
  *
- * A commit: what is dirty is written, below before above; a barrier; the superblock, into the slot that the last durable commit is not in;
- * a barrier. Whenever the power goes, one of the two slots has a commit whose blocks are all there. Without barriers the superblock
- * may have come further than its blocks, and says that it may: such a commit counts only if all of its tree can be read.
+ * A commit has four steps: the dirty blocks are written, below before above; a barrier; the superblock, into the slot that the last durable
+ * commit is not in; a barrier. Whenever the power goes, one of the two slots has a commit whose blocks are all there. Without barriers the
+ * superblock may reach the disk before its blocks, and says that it may. Such a commit counts only if all of its tree can be read.
  *
- * A barrier that fails is not tried again: the kernel may have dropped what it could not write, and the next one would succeed without
- * it. From then on nothing is written; the file is as its last commit says when it is opened again.
+ * A barrier that fails is not tried again: the kernel may have dropped what it could not write, and the next barrier would succeed without
+ * that. From then on nothing is written. When the file is opened again, it is as its last commit says.
  */
 #include "vault/internal.h"
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An encrypted file over a block device of the caller's: what its users see. Names and content are authenticated under one key; a commit is
- * one step, whenever the power goes; the root of a commit says which one it was. docs/spec/vault.md has the bytes.
+ * An encrypted file over a block device of the caller's: what its users see. Names and content are authenticated under one key. A commit is
+ * one step, whenever the power goes. The root of a commit says which commit it was. docs/spec/vault.md has the bytes.
  *
- * Context: one call at a time for each vault. All its memory is the caller's, so that it can move with it.
- * Trust: what the device gives is hostile; what it is given may be shown to anybody.
+ * Context: one call at a time for each vault. All memory of a vault is the caller's, so that the vault can move with the caller.
+ * Trust: what the device gives is hostile; what the device is given may be shown to anybody.
  */
 #ifndef OPTMIG_CORE_VAULT_VAULT_H
 #define OPTMIG_CORE_VAULT_VAULT_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `optmig file cat|put|ls`: encrypted files outside of their program, for who has its lineage key. core/vault over the file itself, with the key that
- * trusted/rt/io/vault.c has for it: what `put` leaves opens inside, and what the program has committed opens here.
+ * `optmig file cat|put|ls`: encrypted files outside of their program, for who has its lineage key. core/vault works on the file itself, with the key
+ * that trusted/rt/io/vault.c has for the file. So the program opens what `put` has written, and `cat` opens what the program has committed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -26,8 +26,8 @@ static const char help[] =
 	"usage: optmig file cat --lineage FILE [--name NAME] PATH\n"
 	"       optmig file put --lineage FILE [--name NAME] PATH\n"
 	"       optmig file ls --lineage FILE PATH...\n"
-	"Encrypted files of a program, for who has its lineage key. cat writes what one contains to standard output, put makes standard input what\n"
-	"it contains, ls tells the sizes of files, and of all below directories.\n\n"
+	"Encrypted files of a program, for who has its lineage key. cat writes a file's content to standard output, put writes standard input to a\n"
+	"file, ls prints the sizes of files, and of all files below directories.\n\n"
 	"  --lineage FILE    the key that the program got from `optmig unlock --lineage`: 32 bytes, or 64 hexadecimal digits\n"
 	"  --name NAME       by which the program knows the file: as its image lists it. Without it, PATH\n"
 	"Exit status: 0, 1 failed, 2 usage.\n";

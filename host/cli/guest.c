@@ -20,17 +20,17 @@ static const char help[] =
 	"       optmig guest exec NAME COMMAND [ARGUMENTS]\n"
 	"The guest in which programs run on AMD SEV-SNP and Intel TDX: kernel, first process and optmig, nothing else.\n\n"
 	"  build     makes DIR/vmlinuz, DIR/initrd, DIR/guest.json; the same each time\n"
-	"  measure   what the processor will say of it; `optmig guest measure --help`\n"
+	"  measure   what the processor will say of the guest; `optmig guest measure --help`\n"
 	"  id-key, id-block   sign how SEV-SNP guests may be launched, for policies that name the key; `optmig guest id-block --help`\n"
 	"  ls        the guests of this user that run here\n"
 	"  exec      `optmig COMMAND` inside: migrate, status, cancel, postcopy, recover, report, ps, check, info, ...\n\n"
 	"  -o, --output DIR       default: OPTMIG_GUEST, or ~/.local/share/optmig/guest\n"
-	"  --signer HEX|IMAGE     the guest runs images of this MRSIGNER only (may be repeated); without it any image,\n"
-	"                         and its measurement proves nothing about what runs in it\n"
-	"  --no-acpi              its kernel reads none of the host's ACPI tables, which nobody measures on SEV-SNP; one CPU\n"
+	"  --signer HEX|IMAGE     the guest runs images of this MRSIGNER only (may be repeated); without it the guest runs any image,\n"
+	"                         and its measurement proves nothing about the images\n"
+	"  --no-acpi              the guest's kernel reads none of the host's ACPI tables, which nobody measures on SEV-SNP; one CPU\n"
 	"  --kernel DIR           another kernel: DIR/vmlinuz and DIR/modules/\n"
 	"  --optmig FILE, --init FILE   other programs than those beside this one\n"
-	"How a program gets into it: `optmig run --tee`, `optmig receive --tee`.\n";
+	"`optmig run --tee` and `optmig receive --tee` put a program into the guest.\n";
 
 enum { OPT_OUTPUT = 1, OPT_SIGNER, OPT_NO_ACPI, OPT_KERNEL, OPT_OPTMIG, OPT_INIT, OPT_HELP };
 static const struct option build_longs[] = {

@@ -25,7 +25,7 @@
 static const char help[] =
 	"usage: optmig guest id-key [--make] FILE\n"
 	"       optmig guest id-block --key FILE [--author-key FILE] [OPTIONS] -o PREFIX MEASUREMENT\n"
-	"The owner of SEV-SNP guests signs how they may be launched. The processor refuses every other launch, and says in every report whose key it was: so a\n"
+	"The owner of SEV-SNP guests signs how they may be launched. The processor refuses every other launch, and every report names the key that signed. So a\n"
 	"policy can name the key in place of each guest's measurement.\n\n"
 	"  id-key    prints the digest by which reports name the key in FILE (PEM, P-384)\n"
 	"  id-block  signs the launch of the guest with this launch digest (optmig guest measure); writes PREFIX.id-block and PREFIX.id-auth, as QEMU and\n"

@@ -20,9 +20,9 @@
 
 static const char help[] =
 	"usage: optmig guest measure [DIR] [--firmware FILE] [OPTIONS]\n"
-	"What the processor will say of the guest in DIR (default: as `optmig guest build`): the SEV-SNP launch digest, and what of a\n"
-	"TDX guest's registers can be computed. Without a firmware: of a plain guest (vm). Before that what goes into it: SHA-256 of kernel,\n"
-	"initrd and command line, and whose images the guest runs.\n\n"
+	"Prints what goes into the measurement of the guest in DIR (default: as `optmig guest build`): SHA-256 of kernel, initrd and command\n"
+	"line, and whose images the guest runs. Then prints what the processor will say of the guest: the SEV-SNP launch digest, and those of a\n"
+	"TDX guest's registers that can be computed. Without a firmware it is the digest of a plain guest (vm).\n\n"
 	"  --tee snp|tdx|vm     that alone\n"
 	"  --firmware FILE      OVMF for AMD SEV (with kernel hashes) or Intel TDX\n"
 	"  --cpus LIST          numbers of vCPUs, as 1,2,4 (default: 2)\n"

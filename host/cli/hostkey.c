@@ -12,7 +12,7 @@
 static const char hostkey_help[] =
 	"usage: optmig hostkey [--json]\n"
 	"Prints the public key of this host (of this user on this machine), and makes one if there is none. Other hosts take\n"
-	"programs from here, and give them here, when they have been told so: `optmig peer add KEY NAME`, there.\n\n"
+	"programs from this host, and give programs to it, after `optmig peer add KEY NAME` on those hosts.\n\n"
 	"  --json    also the directory of the files host.key and peers\n"
 	"Exit status: 0, 1 failed, 2 usage.\n";
 

@@ -31,13 +31,13 @@ static const char help[] =
 
 static const char help_add[] =
 	"usage: optmig image add FILE [--user NAME] [--ports LIST] [--owners LIST]\n"
-	"Copies the image FILE into the store and prints its program, MRENCLAVE, MRSIGNER and kind. Refused: a file\n"
-	"whose signature is not valid, or not over these contents. An image that is there already is put there anew;\n"
+	"Copies the image FILE into the store and prints its program, MRENCLAVE, MRSIGNER and kind. A file is refused\n"
+	"whose signature is not valid, or not over these contents. An image that is in the store already is stored anew;\n"
 	"it keeps what its program may do unless one of the options is given.\n\n"
 	"What the program may do here; without --user it has the receiver's own rights:\n"
-	"  --user NAME     the account as which it runs\n"
-	"  --ports LIST    ports that it may bind: PORT[-PORT][/tcp|/udp],... ; without it those that any user may\n"
-	"  --owners LIST   owners that it may give files to: USER, USER:GROUP or :GROUP,... ; without it itself alone\n\n"
+	"  --user NAME     the account as which the program runs\n"
+	"  --ports LIST    ports that it may bind: PORT[-PORT][/tcp|/udp],... ; default: those that any user may bind\n"
+	"  --owners LIST   owners that it may give files to: USER, USER:GROUP or :GROUP,... ; default: its own account\n\n"
 	"  optmig image add ./redis-server --user redis --ports 6379/tcp\n";
 
 static const char help_ls[] = "usage: optmig image ls [--json]\nLists the images of the store, and on stderr what in it cannot be used.\n";

@@ -3,8 +3,8 @@
  * `optmig image show FILE`: what an image is, what it allows, and what it leaves to its host.
  *
  * A file may come from anybody, and what is printed here decides whether it is trusted. So everything is read from the bytes that are
- * measured: header and launch stand at a fixed place behind the program headers, and section headers, which nobody measures, have to agree
- * with that. MRENCLAVE is computed. Texts of the file are printed without control characters.
+ * measured. Header and launch stand at a fixed place behind the program headers. Nobody measures the section headers, so they have to agree
+ * with that place. MRENCLAVE is computed. Texts of the file are printed without control characters.
  */
 #include <elf.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Inside somebody's confidential virtual machine: what the maker's hardware says of it, and what that does not say. Evidence is about what was measured, and
- * which measurements there are depends on how the machine was started; a report does not tell.
+ * Inside somebody's confidential virtual machine: what the maker's hardware says of the machine, and what it does not say. Evidence is about what was measured.
+ * Which measurements there are depends on how the machine was started, and a report does not tell that.
  *
  *               by the processor at launch                  by the firmware, as it boots
  *   SEV-SNP     MEASUREMENT: firmware, vCPUs; with kernel   (a virtual TPM's, if there is one: not part of the report)

@@ -21,12 +21,12 @@ static const char help[] =
 	"  --tracker TRACKER       how writes are noticed: auto (default), cards, faults\n"
 	"  --downtime-limit TIME   how long the program may stand still (10ms)\n"
 	"  --bandwidth RATE        limit, in bytes a second: 500M, 1G, 10Gbit (none)\n"
-	"  --cpu-limit PERCENT     of one processor, for copying while the program runs here: 50 (none)\n"
+	"  --cpu-limit PERCENT     of one processor, for copying while the program runs at the source: 50 (none)\n"
 	"  --channels N            parallel page connections, 1 to 4\n"
-	"  --release               post-copy, stop: free memory here as soon as it has arrived there\n"
+	"  --release               post-copy, stop: free memory at the source as soon as it has arrived at the destination\n"
 	"  --rehearse              go the whole way without the memory, up to the point of no return, and report\n"
 	"  --throttle RATE|off     slow down writers to so many bytes a second (off)\n"
-	"  --guests FILE             a signed list of guests: by it, too, the program judges the destination (optmig-policy(5))\n"
+	"  --guests FILE             a signed list of guests, by which the program judges the destination, too (optmig-policy(5))\n"
 	"  --ticket FILE             the owner's ticket for this move, for a program that has an owner (optmig-ticket(1))\n"
 	"  --move-address ADDRESS/PREFIX@INTERFACE   this address goes along (may be repeated)\n"
 	"  --timeout TIME          cancel if it takes longer\n"
@@ -34,8 +34,8 @@ static const char help[] =
 	"  --silence TIME          a link silent for so long counts as lost (15s)\n"
 	"  --detach                begin, and do not wait for the end\n"
 	"  --json                  the report as JSON, with QEMU's names\n"
-	"Ctrl-C cancels; a second one lets the migration go on without this command.\n"
-	"Exit status: 0 moved (or rehearsed), 1 failed (the program runs on here), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
+	"Ctrl-C cancels; a second Ctrl-C lets the migration go on without this command.\n"
+	"Exit status: 0 moved (or rehearsed), 1 failed (the program runs on at the source), 2 usage, 3 cancelled, 5 no such program, 130 detached.\n";
 
 enum { OPT_TO = 1, OPT_MODE, OPT_TRACKER, OPT_DOWNTIME, OPT_BANDWIDTH, OPT_CPU, OPT_CHANNELS, OPT_RELEASE, OPT_REHEARSE, OPT_THROTTLE, OPT_MOVE, OPT_GUESTS, OPT_TICKET, OPT_TIMEOUT,
 	OPT_PATIENCE, OPT_SILENCE, OPT_DETACH, OPT_JSON, OPT_HELP };

@@ -23,7 +23,7 @@ static const char help[] =
 	"  --user NAME               as root: give all rights up for this user's; a privileged parent does what limits allow\n"
 	"  --allow-ports LIST        with --user: ports of the program, as 80,7000-7010 (any from 1024 on)\n"
 	"  --allow-owners LIST       with --user: owners of its UNIX sockets, as USER,USER:GROUP,:GROUP (the user and its groups)\n"
-	"  --guests FILE             a signed list of guests: by it, too, the program judges the source (optmig-policy(5))\n"
+	"  --guests FILE             a signed list of guests, by which the program judges the source, too (optmig-policy(5))\n"
 	"  --patience TIME           before the hand-over: wait so long for a source that was lost (1min)\n"
 	"  --wait TIME               end if nobody has come by then (for ever)\n"
 	"  --once                    end after a migration that failed, instead of waiting for the next\n"

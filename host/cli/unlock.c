@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `optmig unlock` and `optmig upgrade`: what a program's owner does with it from outside. Which enclave it is gets judged as `optmig verify`
- * would judge it; what is given is sealed to a key that the accepted evidence names (core/unlock/unlock.h). The control socket and
+ * `optmig unlock` and `optmig upgrade`: what a program's owner does with the program from outside. The enclave is judged as `optmig verify`
+ * would judge it. What the owner gives is sealed to a key that the accepted evidence names (core/unlock/unlock.h). So the control socket and
  * everybody behind it carry what they cannot read.
  */
 #include <errno.h>
@@ -24,7 +24,7 @@
 #include "verify/verify.h"
 
 #define DEMANDS \
-	"  --image FILE            the program that it has to be: its image, as optmig-cc linked it (several)\n" \
+	"  --image FILE            the program that is meant: its image, as optmig-cc linked it (several)\n" \
 	"  --mrenclave HEX         the same by its measurement (several)\n" \
 	"  --policy FILE           what else you demand, in the words of optmig-policy(5): platforms, signers, floors\n" \
 	"  --collateral FILE       the maker's certificates and lists, docs/spec/policy.md\n" \
@@ -34,13 +34,14 @@
 static const char unlock_help[] =
 	"usage: optmig unlock NAME|PID --key OWNER.pem [--secret NAME=FILE]... [--lineage FILE | --restart] (--image FILE | --mrenclave HEX | --policy FILE) [OPTIONS]\n"
 	"Gives a program in an enclave its secrets, end to end encrypted, after its evidence has been judged. A program whose image waits for\n"
-	"secrets or for a lineage begins when it has them all; one that runs finds new ones as files of /dev/attestation/keys.\n\n"
+	"secrets or for a lineage begins when it has them all; a running program finds new ones as files of /dev/attestation/keys.\n\n"
 	"  --key FILE              the owner's private key, P-256, PEM: the one that the image, or its policy, names\n"
 	"  --secret NAME=FILE      what the program reads from /dev/attestation/keys/NAME (several)\n"
-	"  --lineage FILE          the key on which its encrypted files hang: 32 bytes, or 64 hexadecimal digits. What clients pin of it is printed\n"
-	"  --restart               it may open the seal that it was started from: nobody else runs with that lineage any more\n"
+	"  --lineage FILE          the lineage's key, from which the keys of its encrypted files come: 32 bytes, or 64 hexadecimal digits. Its public\n"
+	"                          key, which clients pin, is printed\n"
+	"  --restart               the program may open the seal that it was started from: nobody else runs with that lineage any more\n"
 	DEMANDS
-	"  --rehearse              judge, and say what it waits for; give nothing\n"
+	"  --rehearse              judge, and say what the program waits for; give nothing\n"
 	"  --json                  the outcome as JSON\n"
 	"Exit status: 0 done, 1 refused, 2 usage, 5 no such program, or the collateral is missing.\n"
 	"Example: optmig unlock lighttpd --key owner.pem --secret tls.pem=server.pem --image ./lighttpd\n";
@@ -188,9 +189,9 @@ static int check(int count, char **rest)
 	if (!a.key)
 		return host_fail(OM_EINVAL, "by whom? (--key, the owner's private key)");
 	if (!a.programs.count && !a.demand.policy.size)
-		return host_fail(OM_EINVAL, "which program has it to be? (--image FILE, --mrenclave HEX or --policy FILE)");
+		return host_fail(OM_EINVAL, "which program must it be? (--image FILE, --mrenclave HEX or --policy FILE)");
 	if (!a.upgrade && !a.secret_count && !a.has_lineage && !a.restart && !a.rehearse)
-		return host_fail(OM_EINVAL, "what is it to get? (--secret NAME=FILE, --lineage FILE, --restart)");
+		return host_fail(OM_EINVAL, "what shall the program get? (--secret NAME=FILE, --lineage FILE, --restart)");
 	qsort(a.secret, a.secret_count, sizeof *a.secret, by_name);
 	return ticket_key_private(a.key, a.private, a.public);
 }
@@ -284,7 +285,7 @@ static int ask(struct party *p, const char *target)
 		p->verdict.reason = OM_WHY_REPORT_DATA;
 	}
 	if (!p->verdict.error && memcmp(p->says.owner, a.public, sizeof a.public))
-		return host_fail(OM_EPERM, "it has another owner than the key in %s", a.key);
+		return host_fail(OM_EPERM, "the program has another owner than the key in %s", a.key);
 	return 0;
 }
 

@@ -26,10 +26,10 @@ static const char help[] =
 	"  --connect HOST:PORT     the certificate of a TLS server, which shows in the handshake that it has the key\n"
 	"  --evidence URL          with --connect: fresh evidence for the server's key from its host (optmig evidence --listen), over a new nonce, in\n"
 	"                          place of what the certificate says of the day on which the server read it. With --certificate, a FILE, and\n"
-	"                          --nonce HEX that it was asked for with\n"
+	"                          --nonce HEX with which the evidence was asked for\n"
 	"  --listen ADDRESS:PORT   a proxy for clients in any language: what they send in clear goes on over TLS to --connect, if that\n"
 	"                          server is accepted, each time anew\n"
-	"  --image FILE            the program that it has to be: its image, as optmig-cc linked it (several)\n"
+	"  --image FILE            the program that is meant: its image, as optmig-cc linked it (several)\n"
 	"  --mrenclave HEX         the same by its measurement (several)\n"
 	"  --policy FILE           what else you demand, in the words of optmig-policy(5): platforms, signers, floors\n"
 	"  --lineage KEY           the lineage that has to have certified the TLS key, 128 hexadecimal digits as a verdict shows them: of all starts of\n"
@@ -377,7 +377,7 @@ static int check(const struct verify *v)
 	if (v->evidence && v->request.evidence.data)
 		return host_fail(OM_EINVAL, "--evidence is for a certificate's key (--connect, --certificate)");
 	if (!v->nonce_size == !!(v->evidence && v->certificate.data))
-		return host_fail(OM_EINVAL, v->nonce_size ? "--nonce belongs to --certificate FILE --evidence FILE" : "--evidence FILE needs --nonce HEX, that it was asked for with");
+		return host_fail(OM_EINVAL, v->nonce_size ? "--nonce belongs to --certificate FILE --evidence FILE" : "--evidence FILE needs --nonce HEX, the nonce with which the evidence was asked for");
 	if (v->request.evidence.data && (v->request.lineage || v->request.max_age))
 		return host_fail(OM_EINVAL, "%s is for a certificate or fresh evidence: a quote alone does not say it", v->request.lineage ? "--lineage" : "--max-age");
 	if (v->data_given && !v->request.evidence.data)

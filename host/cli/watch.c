@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Progress goes to stderr: one line that is written over on a terminal, else a plain line now and then. The report goes
- * to stdout. The enclave process sends events; a lost connection to it after the hand-over means that it has ended.
+ * Progress goes to stderr: on a terminal one line that is written over, else a plain line now and then. The report goes
+ * to stdout. The enclave process sends events. A lost connection to that process after the hand-over means that it has ended.
  */
 #include <errno.h>
 #include <jansson.h>

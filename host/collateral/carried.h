@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Collateral where evidence is made and judged: each host sends along what its own shelf has about its own platform, so that the other needs no
- * network and no shelf. It goes between the hosts, beside the enclaves' handshake (OM_FRAME_COLLATERAL, abi/wire.h), since no host is trusted with it
- * either way: the enclave judges.
+ * Collateral where evidence is made and judged. Each host sends along what its own shelf has about its own platform, so that the other host needs no
+ * network and no shelf. Collateral goes between the hosts, beside the enclaves' handshake (OM_FRAME_COLLATERAL, abi/wire.h). No host is trusted with
+ * it, on either side: the enclave judges.
  *
  *   own enclave quoted  ─▶ collateral_quoted()  ─▶ collateral_to_send()  ──frame──▶  collateral_received()  ─▶ collateral_for()  ─▶ its enclave
  *

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the makers of platforms publish and a verifier needs beside evidence: certificates, revocation lists, TCB information. It is
- * fetched here, outside of every enclave, kept as it was received, and judged where evidence is judged. All of it is signed by the
- * maker, so a lying service, cache, disk or peer can deny, never forge; what it could do is hand out something older, and floors
+ * What the makers of platforms publish and a verifier needs beside evidence: certificates, revocation lists, TCB information. Collateral is
+ * fetched here, outside of every enclave, kept as it was received, and judged where evidence is judged. The maker signs all of it.
+ * So a lying service, cache, disk or peer can deny collateral, never forge it. A liar could hand out something older; against that, floors
  * (shelf.c) remember what was seen.
  *
  *   subject    which platform: an FMSPC and CA of Intel's, or a chip and TCB of AMD's. Its name is the bundle's

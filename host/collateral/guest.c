@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the host of a confidential guest hands to it with a report: the certificates of its own key, often nothing. What of it is authentic, and not known yet, goes
- * onto the shelf like what was fetched. What cannot lie there, of a chip that is masked or of a demonstration, goes along with this evidence only.
+ * What the host of a confidential guest hands to it with a report: the certificates of the host's own key, or often nothing. Authentic and new certificates go
+ * onto the shelf, like fetched ones. Certificates of a masked chip or of a demonstration cannot lie there, and go along with this evidence only.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GET, by libcurl. It is looked up when it is wanted: it brings some thirty libraries along, which no process with an enclave in it needs.
- * Answers are hostile: capped, redirected nowhere, and only http and https are spoken.
+ * GET, by libcurl. The library is loaded when it is wanted, because it brings some thirty libraries along that no process with an enclave needs.
+ * Answers are hostile: their size is capped, redirections are not followed, and only http and https are spoken.
  */
 #include <curl/curl.h>
 #include <dlfcn.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether collateral is the maker's, about its subject, and in force. The verdict that counts is the enclave's, over evidence; this one is
- * so that what an enclave would refuse never takes the place of what it would accept. The rules are the verifiers' (core/evidence/authentic),
- * applied where there is no evidence: signatures, chains up to the same roots, dates. What a TCB is worth is not looked at.
+ * Whether collateral is the maker's, about its subject, and in force. The verdict that counts is the enclave's, over evidence. This verdict only keeps
+ * collateral that an enclave would refuse from taking the place of collateral that it would accept. The rules are the verifiers'
+ * (core/evidence/authentic), applied where there is no evidence: signatures, chains up to the same roots, dates. What a TCB is worth is not judged.
  */
 #include <jansson.h>
 #include <stdlib.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The folder. A bundle is one file, which appears by rename(2) with its contents on the disk before: a reader sees the old or the new one, and
- * what fails on the way leaves the old one. Readers trust nothing in it, since everything is signed.
+ * The folder. A bundle is one file. It appears by rename(2), with its contents on the disk before. So a reader sees the old bundle or the new one, and
+ * a writer that fails leaves the old one. Readers trust nothing in the folder, since everything is signed.
  *
  * Floors: services and caches may hand out what was true once. A bundle may be no older than what this folder has seen: Intel's
  * tcbEvaluationDataNumber, one floor for each feed ("early" runs ahead), and thisUpdate of each list. (CRLNumber says nothing: Intel's is always 1.)
- * They are remembered even when the bundle is removed. Whoever can write to the folder can lower them; what a program itself demands stands in its policy
- * (min-tcb-evaluation), which is measured.
+ * Floors are remembered even when the bundle is removed. Whoever can write to the folder can lower them. What a program itself demands stands in its
+ * policy (min-tcb-evaluation), which is measured.
  */
 #include <dirent.h>
 #include <errno.h>

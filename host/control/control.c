@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One thread serves all clients of a process: requests are short, for what takes long runs in the session's own
- * threads, or, if somebody else is asked for it (a quoting service), in one of its own; its client waits, and no other. Clients that began or watch a
- * migration get events. A process ends only after they have the last, whatever it ends of, and after those whose order it has carried out have their
- * answer: a program that was unlocked may be through before that has been written.
+ * One thread serves all clients of a process, for requests are short. Long work runs in the session's own threads. A request for which somebody else
+ * is asked (a quoting service) runs in a thread of its own: its client waits, and no other. Clients that began or watch a migration get events.
+ * A process ends, for whatever reason, only after these clients have the last event. It also waits until the clients whose orders it has carried out
+ * have their answers, for a program that was unlocked may end before its answer has been written.
  * Peers must be of the same user, or root. A client that does not read, or talks nonsense, is dropped.
  */
 #include <errno.h>

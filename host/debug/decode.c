@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One function for each word of calls.h. A function that cannot read what its pointer leads to writes the pointer, as it does for all that a
- * failed call was to fill.
+ * One function for each word of calls.h. A function that cannot read what its pointer leads to prints the pointer. It also prints the pointer
+ * to memory that a failed call should have filled.
  */
 #include <errno.h>
 #include <fcntl.h>

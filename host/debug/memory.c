@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /proc/self/mem, and where that cannot be opened (no /proc; another user's process since it gave its rights up) process_vm_readv(), which
- * reads an emulated enclave and no other: the driver's mappings have no pages that the kernel could show it.
+ * Memory is read through /proc/self/mem. That file cannot be opened without /proc, or by a process that became another user's when it gave its
+ * rights up. Then process_vm_readv() is used. It reads emulated enclaves only: the driver's mappings have no pages that the kernel could show.
  */
 #include <fcntl.h>
 #include <pthread.h>

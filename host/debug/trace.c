@@ -2,10 +2,10 @@
 /*
  * `optmig run --trace`: a line for each system call, as `strace -f` has them.
  *
- * A line begins when its call does, so that one that waits is seen to wait. If somebody else has something to write meanwhile, it ends with
- * "<unfinished ...>", and the call's rest comes as "<... NAME resumed>".
+ * A line begins when its call begins, so that a call that waits is seen to wait. If another thread has something to write meanwhile, the line ends
+ * with "<unfinished ...>", and the call's rest comes as "<... NAME resumed>".
  *
- * All is under one lock, which is held while the program's memory is read: its threads wait for it only where they are outside anyway.
+ * All is under one lock, which is held while the program's memory is read. The program's threads wait for the lock only where they are outside anyway.
  */
 #include <errno.h>
 #include <fcntl.h>

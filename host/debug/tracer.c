@@ -2,8 +2,8 @@
 /*
  * The debugger of this process, if it has one.
  *
- * gdb stops a process by SIGINT, which here waits in one thread's sigwaitinfo() as the program's signal: gdb never sees it arrive. So while gdb is
- * there, that thread makes a trap of it.
+ * gdb stops a process by SIGINT. Here one thread takes SIGINT with sigwaitinfo() as the program's signal, so gdb never sees it arrive. So while gdb is
+ * there, that thread makes a trap of SIGINT.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -3,9 +3,9 @@
  * Call frame information, as the x86-64 ABI and the Linux Standard Base (core, 10.6) have it: .eh_frame_hdr is searched for the function,
  * its CIE and FDE are run up to the instruction, the rules that come out of it give the caller's registers.
  *
- * What compilers and this project's assembly write is here: pointers relative to themselves or absolute, and the expressions of
- * __restore_rt. Everything else ends the list of frames. All of it is read from the enclave, and may be anything: each record is copied
- * once into memory of our own, cursors carry their end, loops are bounded by what there is.
+ * The decoder knows what compilers and this project's assembly write: pointers relative to themselves or absolute, and the expressions of
+ * __restore_rt. Everything else ends the list of frames. The tables are read from the enclave, and may be anything. So each record is copied
+ * once into memory of our own, cursors carry their end, and loops are bounded by the size of what there is.
  */
 #include <elf.h>
 #include <string.h>

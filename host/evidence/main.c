@@ -5,9 +5,9 @@
  *     GET /evidence?nonce=HEX     200 application/cbor   fresh evidence for the program's TLS key, over the nonce (core/evidence/parse/tagged.h)
  *                                 400 no nonce of 16 to 64 bytes; 503 the program is not here, or is on its way: ask again
  *
- * What it hands out needs no protection: the enclave's word is in it, the nonce is the client's, and a wrong answer is refused by who
- * asked. Whoever reaches the port can make the host ask its quoting service; requests are answered one after another, so that this is all.
- * It is a process of its own, so that neither the program nor its control socket depends on an HTTP server.
+ * The answer needs no protection: it has the enclave's word over the client's nonce, and the client refuses a wrong answer. Whoever reaches
+ * the port can make the host ask its quoting service. Requests are answered one after another, which limits that.
+ * The endpoint is a process of its own, so that neither the program nor its control socket depends on an HTTP server.
  *
  * Arguments: NAME or pid, and the number of the listening socket.
  */

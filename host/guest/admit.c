@@ -2,9 +2,9 @@
 /*
  * Which images a measured guest runs.
  *
- * The software CPU shares its process with the image: an image made for it could overwrite what the CPU knows and have evidence say that it is
- * another. A guest whose measurement is to prove something about images must therefore not run just any. Whoever builds it names the signers
- * (`optmig guest build --signer`); they are a file of the initial root, and so measured.
+ * The software CPU shares its process with the image. A hostile image could overwrite the CPU's memory and have evidence that names
+ * another image. So a guest whose measurement shall prove something about images must not run every image. Whoever builds the guest names the
+ * signers (`optmig guest build --signer`). They are a file of the initial root, and so measured.
  */
 #include <errno.h>
 #include <stdio.h>

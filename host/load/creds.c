@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * glibc has the same for itself (setxid), but neither for capabilities nor for threads that are inside an emulated enclave
- * when its signal comes. Here the signal is one of ours, whose handler may come at any time (tee_sigaction).
+ * glibc does the same for itself (setxid), but neither for capabilities nor for threads that are inside an emulated enclave
+ * when glibc's signal comes. Here the signal is one of ours, whose handler may run at any time (tee_sigaction).
  *
- *   the calling thread makes the call itself; if the kernel says no, that is the answer, and nobody else has done anything
- *   every other thread is sent the signal and makes the same call in its handler; whoever asked waits for all
- *   again, until no thread is seen that was not there before: a new one may have been made by one that had not followed yet
+ *   1. The calling thread makes the call itself. If the kernel refuses, that is the answer, and no other thread has done anything.
+ *   2. Every other thread is sent the signal and makes the same call in its handler. The calling thread waits for all of them.
+ *   3. Step 2 is repeated until no new thread is seen, for a thread that had not yet followed may have made another one.
  *
- * A thread whose maker had followed is where it should be already: a call that fails there is looked at by its result.
+ * A thread whose maker had followed has the right rights already. So where the call fails in such a thread, the result counts.
  */
 #include <errno.h>
 #include <linux/capability.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The program's user, groups and capabilities, which are this process'. Linux keeps them for each thread; a program means
- * all of them, and a helper thread that stayed root would make the others' drop worth little: all threads change together.
+ * The program's user, groups and capabilities, which are this process'. Linux keeps them for each thread, but a program means
+ * all threads. A helper thread that stayed root would make the others' drop worth little. So all threads change together.
  *
  * A destination takes them on in two steps, since adding and announcing its addresses still needs privileges when the program
- * is about to run: what the enclave asks for before that is checked and noted; threads of the program take it on before they
- * run, all others when host_creds_settle() says so.
+ * is about to run. What the enclave asks for before that is checked and noted. Threads of the program take the rights on before
+ * they run, all other threads when host_creds_settle() says so.
  */
 #ifndef OPTMIG_HOST_LOAD_CREDS_H
 #define OPTMIG_HOST_LOAD_CREDS_H

@@ -5,9 +5,9 @@
  *
  *     { "optmig-exec", path of the image, argv[0], argv[1], ... }
  *
- * and the same environment. The path is AT_EXECFN, what was given to execve, unless that is a script that names the image in
- * its first line (or a file that binfmt_misc gives to it): then the kernel's own word of the image, /proc/self/exe. Static, position
- * independent, without libc: nothing of the host is needed before the loader runs.
+ * and the same environment. The path is AT_EXECFN, what was given to execve. If that is a script that names the image in its first
+ * line (or a file that binfmt_misc gives to the image), the path is the kernel's own word of the image, /proc/self/exe. The interpreter is
+ * static, position independent and without libc: it needs nothing of the host before the loader runs.
  *
  * The loader is bin/optmig of the tree in which this interpreter lies, by the name that the image has for it, so that a tree
  * may be copied (a DESTDIR); else OPTMIG_LOADER_PATH, which is fixed when it is built. No environment variable decides which program runs.

@@ -2,8 +2,8 @@
 /*
  * From an image file to an initialised enclave.
  *
- * The image is opened once (imageread.h says what follows from that) and read once by the plan; core/imagefile checks it. What is loaded
- * is what was measured: if a mapped file changes under us, EINIT refuses. On failure everything is undone in reverse order.
+ * The image is opened once (imageread.h says what follows from that), and the plan reads it once. core/imagefile checks it. What is loaded
+ * is what was measured: if a mapped file changes meanwhile, EINIT refuses. On failure everything is undone in reverse order.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where host calls are carried out from, so that a debugger finds the program behind them (serve.c). The frames of the host's own stack go
- * from what the call does to here, and on to the functions that entered the enclave. But who has called is the program, which is on another
- * stack: the call frame information says so, and gdb, without help, lists the program's functions behind the host's.
+ * Host calls are carried out from here, so that a debugger finds the program behind them (serve.c). The frames of the host's own stack go
+ * from what the call does to here, and on to the functions that entered the enclave. But the caller is the program, which is on another
+ * stack. The call frame information here says so, and gdb, without help, lists the program's functions behind the host's.
  *
  *   host_dispatch_call        rcx = the slot's thread block: the program's registers are in the frame of its system call (abi/debugger.h)
  *   host_dispatch_exception   rcx = GPRSGX of the SSA frame: an exception, and all registers are there

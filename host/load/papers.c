@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Papers: what the owner of a program, or whoever vouches for guests, has signed, and this host was given to show to the enclave: the
- * list of guests (docs/spec/policy.md) and the ticket of a move (docs/spec/ticket.md). The enclave judges them; here they are only read.
+ * Papers: the list of guests (docs/spec/policy.md) and the ticket of a move (docs/spec/ticket.md). The owner of a program, or whoever vouches for
+ * guests, has signed them, and this host was given them to show to the enclave. The enclave judges papers; here they are only read.
  */
 #include <errno.h>
 #include <fcntl.h>

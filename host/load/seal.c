@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Files with seals (core/sealfile.h). The enclave makes and judges them; here they are kept so that none is lost: a file appears whole or not
+ * Files with seals (core/sealfile.h). The enclave makes and judges seals. Here they are kept so that none is lost: a file appears whole or not
  * at all, and a seal gives way only to a newer one of the same image and lineage.
  *
  *     --seal FILE, OPTMIG_SEAL=FILE     that file

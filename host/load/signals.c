@@ -2,10 +2,10 @@
 /*
  * Signals from outside, and the end of the process.
  *
- * Signals meant for the program are blocked in every thread and fetched by one, which carries them into the enclave on
- * its own service slot; what they do (handler, default action, nothing) is decided inside. Not forwarded: faults (they
- * belong to the SGX layer), stop and continue (the kernel stops the process as usual), KILL, and two signals of our own. What was
- * ignored or blocked when the process started (nohup) is so inside, and the program may change it.
+ * Signals meant for the program are blocked in every thread. One thread fetches them and carries them into the enclave on
+ * its own service slot. What they do (handler, default action, nothing) is decided inside. Not forwarded: faults (they
+ * belong to the SGX layer), stop and continue (the kernel stops the process as usual), KILL, and two signals of our own. Signals that were
+ * ignored or blocked when the process started (nohup) are so inside, and the program may change that.
  *
  * A program that dies of a signal dies of it for its parent too: the host process takes the default action.
  */

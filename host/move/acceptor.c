@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Takes connections on the destination's listening socket, of hosts that are known (lobby.h): the rest of a new session's, later
- * those of a resumption, all from the host that began it; everybody else is told that this receiver is taken. Accepted connections wait in move->pending until all are there.
+ * Takes connections of known hosts on the destination's listening socket (lobby.h): the rest of a new session's connections, later
+ * those of a resumption. All must come from the host that began the session. Everybody else is told that this receiver is taken. Accepted
+ * connections wait in move->pending until all are there.
  *
  * The source may see a break that this side has not noticed. So a RESUME for connection 0 while the session runs is
  * itself the news of the loss; the supervisor stops the old pumps and finds the new connections waiting.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Addresses that move along with the program. The source removes them when it has committed itself; if the destination aborts,
- * it has them again before its first socket is made anew. The destination borrows them when the enclave is about to make its
- * sockets anew (bind needs them), and keeps and announces them when it runs. In between both hosts have them, unannounced,
- * for the length of the hand-over. If that gets longer, or the destination is killed, what was borrowed expires; sockets that
- * are bound to it do not mind.
+ * Addresses that move along with the program. The source removes them when it has committed itself. If the destination aborts,
+ * the source has them again before its first socket is made anew. The destination borrows the addresses when the enclave is about to
+ * make its sockets anew (bind needs them). It keeps and announces them when the program runs. In between both hosts have the addresses,
+ * unannounced, for the length of the hand-over. If that gets longer, or the destination is killed, borrowed addresses expire. Sockets that
+ * are bound to an expired address do not mind.
  */
 #include "internal.h"
 #include "net/address.h"

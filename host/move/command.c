@@ -194,10 +194,10 @@ static void cancel_for_exit(struct host_move *move, int status, int signo)
 }
 
 /*
- * The program has ended while a session is under way. On the source that is a cancellation; it cannot be too late, for a thread that is
- * here does not stop, and the token leaves only when all have. On the destination pages may still be owed: the source must learn that they
- * are no longer wanted, so the session gets time to complete; the background push goes on meanwhile. Its report is waited for by
- * whoever serves the users. Context: the application thread in its last host call.
+ * The program has ended while a session is under way. On the source that is a cancellation. It cannot be too late, because the token leaves
+ * only when all threads have stopped, and the thread that is in this call has not. On the destination pages may still be owed. The source must
+ * learn that they are no longer wanted, so the session gets time to complete, and the push goes on meanwhile. Whoever serves the
+ * users waits for the session's report. Context: the application thread in its last host call.
  */
 void move_program_exit(void *context, int status, int signo)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See the header. A program that waited for a third of its CPU time before the move, as on a host that has too much to do, and
- * waits for two thirds now, does half of what it did: what counts is the ratio, not the waiting.
+ * See the header. What counts is the ratio, not the waiting. Say a program waited for a third of its CPU time before the move, as on a
+ * host that has too much to do, and waits for two thirds now. Then it does half of what it did.
  */
 #include <dirent.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The named steps of a migration, for tests: faults strike there (host/testing/steps.c; tests/integration/mig_faults makes one of every
- * step and fault). In what is installed nobody listens.
+ * step and fault). The installed host has no faults.
  *
  * What a step means for the hand-over stands in docs/reliability.md with the ends that are expected of it.
  */

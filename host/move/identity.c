@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See the header. An enclave of an older image does not know the question: then nothing is added but what the image says. */
+/* See the header. An enclave of an older image does not know the question. Then only what the image says is added. */
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,7 +84,7 @@ void move_identity_need(struct host_move *move, char *text, size_t size)
 	if (!owned(move) || !ask(move, &is) || !is.next_move)
 		return;
 	hex(is.instance, sizeof is.instance, id);
-	snprintf(text, size, "it moves with a ticket of its owner only: for move %llu of instance %s, and the destination "
+	snprintf(text, size, "the program moves only with a ticket of its owner: for move %llu of instance %s, and the destination "
 		"(optmig ticket issue --help)", (unsigned long long)is.next_move, id);
 }
 

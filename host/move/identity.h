@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which instance a program is, and who was at the other end: what the enclave says of it, for people, scripts and tickets. */
+/* What the enclave says of its instance, and of who was at the other end, for people, scripts and tickets. */
 #ifndef OPTMIG_HOST_MOVE_IDENTITY_H
 #define OPTMIG_HOST_MOVE_IDENTITY_H
 

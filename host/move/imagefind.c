@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Looks for an image by its measurement. The four places, and why each may be trusted, are in the header; what they have in common is
- * that a peer on the network can only choose among images that somebody here has given to this user.
+ * Looks for an image by its measurement. The header has the four places, and why each may be trusted. In all of them
+ * a peer on the network can only choose among images that somebody on this host has given to this user.
  *
  * Files outside the store are copied to private memory and measured in full before anything is built: their directories are not the
  * store's, and a file may be replaced or written meanwhile. That costs about a second for each GiB; the store costs nothing.
@@ -176,9 +176,9 @@ static bool is_ours(int process_fd)
 }
 
 /*
- * The file that a process says it runs, as that process sees it. A process of this user may say what it likes: it could as well start the
- * program here itself. One that has given its user up was started by this user (its socket lies in the directory of this user alone), but
- * may be anybody's by now: its word counts for files that only this user can have made.
+ * The file that a process says it runs, as that process sees it. A process of this user may say what it likes, for it could as well start the
+ * program here itself. A process that has given its user up was started by this user (its socket lies in the directory of this user alone), but
+ * may be anybody's by now. So its word counts for files that only this user can have made.
  */
 static int open_program(int pid, const char *path, int *ret_fd)
 {

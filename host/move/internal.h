@@ -185,9 +185,9 @@ int64_t move_urgent_page(void *context, uint8_t *data, uint64_t size, uint64_t c
 /* address.c: the addresses that move. */
 void move_before_bind(void *context);
 /*
- * Could they be added and removed here? @takes: this process is to have them, and to tell the neighbours: what it needs for that it
- * keeps, so not one that gives its rights up (priv_may_begin() has looked). Return: OM_EINVAL, OM_ENOTFOUND; OM_EPERM, which is said
- * before anything moves.
+ * Could the addresses be added and removed here? @takes: this process shall have them, and tell the neighbours. It keeps what it needs for
+ * that, so this is not for a process that gives its rights up (priv_may_begin() has looked). Return: OM_EINVAL, OM_ENOTFOUND; OM_EPERM, which
+ * is said before anything moves.
  */
 __attribute__((warn_unused_result))
 int  move_addresses_check(const struct move_address *moves, uint32_t count, bool takes);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A loop over poll. Nothing here waits for one peer: only bytes that have come are read, and what is sent (112 bytes, or an answer of
- * 1,040) fits into the buffer of a new socket; a connection for which it does not fit ends.
+ * A loop over poll. Nothing here waits for one peer. Only bytes that have come are read. What is sent (112 bytes, or an answer of
+ * 1,040) fits into the buffer of a new socket; a connection whose buffer is too full ends.
  *
  * A stranger costs four multiplications on the curve. The first three are done when the stranger's first message has come. The file
- * of peers is read only for a host that has proven a key; until then nothing of what a stranger sends is looked at but the fixed
- * fields of its two messages.
+ * of peers is read only for a host that has proven a key. Until then only the fixed fields of a stranger's two messages are looked at.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -397,7 +396,7 @@ static void answer_stranger(const struct move_lobby *lobby, struct move_arrival 
 	snprintf(words, sizeof words, "%s", host_reason());
 	host_key_format(arrival->opening.peer, key);
 	if (error == OM_EPEER)
-		host_fail(error, "it does not know this host; there: optmig peer add %s NAME", key);
+		host_fail(error, "it does not know this host; on that host say: optmig peer add %s NAME", key);
 	else if (error != OM_EEXHAUSTED && error != OM_EINVAL && error != OM_ETYPE && error != OM_EVERSION)
 		host_fail(error, "it cannot read whom it knows"); /* where its files are is not the peer's business */
 	move_arrival_answer(arrival, no_clock, error);
@@ -517,7 +516,7 @@ int move_lobby_next(struct move_lobby *lobby, int stop_fd, struct move_arrival *
 				continue;
 			}
 			if (!error && host_monotonic_ns() > guest->since_ns + MOVE_LOBBY_MS * MS)
-				error = host_fail(OM_ETIMEDOUT, "who it is was not said within %u s", MOVE_LOBBY_MS / 1000);
+				error = host_fail(OM_ETIMEDOUT, "the peer did not say who it is within %u s", MOVE_LOBBY_MS / 1000);
 			if (error)
 				refuse(lobby, guest);
 		}

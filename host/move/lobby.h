@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where connections to a destination wait until their host has proven its key. One thread serves all of them, so that somebody
- * who says nothing keeps nobody waiting, and what strangers can have is limited:
+ * Where connections to a receiver wait until their host has proven its key. One thread serves all of them, so that a silent
+ * stranger keeps nobody waiting. What strangers can have is limited:
  *
  *     MOVE_LOBBY_MAX      connections at a time, of which one address (an IPv6 network of 64 bits) has MOVE_LOBBY_ADDRESS at most.
- *                        Where there are more, one of whoever has the most of them goes: the one that has got least far, and of
- *                        those the oldest. So a new one always gets a place, and the places of one address are its own business.
- *     MOVE_LOBBY_MS       from the connection to the hello, however many pieces it comes in
- *     MOVE_LOBBY_CLOSE_MS for those who are here when the receiver takes nobody any more: they are told so
- *     a host that is known may make MOVE_LOBBY_BURST connections at once, and MOVE_LOBBY_RATE a second for ever; and begin
+ *                        A connection beyond that takes the place of another: of the address with the most connections the one that
+ *                        has got least far, and of several such ones the oldest. So a new connection always gets a place.
+ *     MOVE_LOBBY_MS       from the connection to the hello, however many pieces the hello comes in
+ *     MOVE_LOBBY_CLOSE_MS for those who wait when the receiver takes nobody any more: they are told so
+ *     a host that is known may make MOVE_LOBBY_BURST connections at once, and MOVE_LOBBY_RATE a second for ever. It may begin
  *                        MOVE_LOBBY_BEGINS migrations that fail, and one every MOVE_LOBBY_BEGIN_S for ever, each of which costs an enclave
  *
- * Refusals are told to the user once in a while, and how many there were: they must not fill a disk.
+ * The user is told of refusals once in a while, with their number: messages must not fill a disk.
  */
 #ifndef OPTMIG_HOST_MOVE_LOBBY_H
 #define OPTMIG_HOST_MOVE_LOBBY_H
@@ -46,8 +46,8 @@ int move_lobby_new(int listen_fd, const struct host_key *key, struct move_lobby 
 /* Closes what waits. NULL is fine. */
 void move_lobby_free(struct move_lobby *lobby);
 /*
- * The same, but whoever is in the middle of its opening may end it, and is told why it cannot stay, if it is a known host. Who comes
- * now stays with the listening socket. NULL is fine.
+ * The same, but a host that is in the middle of its opening may end the opening. A known host is told why it cannot stay. Hosts that come
+ * now stay with the listening socket. NULL is fine.
  */
 void move_lobby_close(struct move_lobby *lobby, const char *words);
 /*

@@ -99,7 +99,7 @@ void move_delivered(struct host_move *move, uint32_t ended_count);
 /* Until they know the end of each session that has ended, but not longer than 2 s. */
 void move_wait_delivered(struct host_move *move);
 /*
- * The process is about to end, whatever the reason: with it ends a session that is under way, and has a report. From now on the enclave is not
+ * The process is about to end, whatever the reason. A session that is under way ends with it, and gets a report. From now on the enclave is not
  * asked any more. Return: false if that cannot be known (the thread that ends the process was at work on the session).
  */
 bool move_process_ends(struct host_move *move);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Messages are taken whole into `in`, and what they carry is left at its beginning. The first one's head decides before the
- * rest is awaited, so that other protocols are not waited for, and hosts of the old one are told in their own words.
+ * A message is taken whole into `in`, and its content is left at the beginning of `in`. The first message's head decides before the
+ * rest is awaited. So other protocols are not waited for, and hosts of the old protocol are told in their own words.
  */
 #include <endian.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How a connection between two hosts begins, as a state machine without I/O: each proves its key to the other, then the source
+ * How a connection between two hosts begins, as a state machine without I/O. Each host proves its key to the other, then the source
  * says its hello, and the destination answers. abi/wire.h has the messages. Sizes are fixed, so a side always knows how many bytes
- * it waits for, and does a fixed amount of work for each message: for a stranger at most four multiplications on the curve.
+ * it waits for, and does a fixed amount of work for each message. For a stranger that is at most four multiplications on the curve.
  *
  *   source        FIRST ── second has come ──▶ SECOND ── hello written ──▶ SAID ── answer has come ──▶ DONE
  *                                              the peer's key is proven: is it known?
@@ -66,8 +66,8 @@ __attribute__((warn_unused_result))
 int move_opening_answer(struct move_opening *o, const struct move_hello *answer, uint8_t out[MOVE_OPENING_MAX], size_t *ret_size);
 
 /*
- * The tag behind a NOISE frame: who holds the key of the opening has sent it. So the enclaves' handshake, and with it every frame of the
- * session, is between enclaves of these two hosts, whoever may write into their connections. One frame per opening and direction.
+ * The tag behind a NOISE frame shows that the holder of the opening's key has sent the frame. So the enclaves' handshake, and with it every frame of
+ * the session, is between enclaves of these two hosts, whoever may write into their connections. One frame per opening and direction.
  */
 void move_seal_tag(const struct move_seal *seal, const uint8_t *frame, size_t size, uint8_t ret_tag[OM_FRAME_TAG]);
 /* Return: OM_EAUTH with words, also if there is no seal. */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The destination. The process listens, takes the first hello of a new session, builds the enclave for it, and from
- * then on is a process like any other that runs an enclave: its main thread serves signals, a supervisor runs the
- * session, and when the program is here nothing reminds of how it came.
+ * The destination. The process listens, takes the first hello of a new session, and builds the enclave for it. From
+ * then on the process is like any other that runs an enclave: its main thread serves signals, and a supervisor runs the
+ * session. When the program is here, nothing reminds of how it came.
  *
  *     listen ─ host is known, hello ─ find image ─ build enclave ─ answer ─ other connections ─ DESTINATION_BEGIN ─ pumps ─▶ running
  *                 └── refused: answer, listen on                                    └── failed: start over, or exit
  *
- * An enclave that has seen a session is of no use for another one (its attestation says "fresh"), so starting over
- * means a new process: the same one, executed anew with the listening socket open, so that nobody is refused meanwhile.
+ * An enclave that has seen a session is of no use for another one (its attestation says "fresh"). So starting over
+ * needs a new program image in the same process: it executes itself anew with the listening socket open, so that nobody is refused meanwhile.
  *
  * How long the receiver waits for a source that is lost depends on what the receiver has:
  *
@@ -67,8 +67,8 @@ static int open_listener(const struct move_receive_options *options, int *ret_fd
 }
 
 /*
- * The program's descriptors are opened anew while it stands still. Each time the kernel makes a table of descriptors larger
- * (at 64, 128, 256, ...) that threads share, it waits for RCU, for 5 ms and more. While there is one thread it does not.
+ * The program's descriptors are opened anew while the program stands still. Each time the kernel enlarges a table of descriptors
+ * (at 64, 128, 256, ...) that threads share, it waits for RCU, for 5 ms and more. While the process has one thread the kernel does not wait.
  */
 static void make_room_for_descriptors(int fd)
 {
@@ -307,7 +307,7 @@ static bool reconnected(struct host_move *move)
 	int error;
 
 	move_set_phase(move, MOVE_PHASE_RECONNECTING);
-	host_note("connection to the source lost; waiting for it for %s", wait_ns == UINT64_MAX ? "as long as it takes" :
+	host_note("connection to the source lost; waiting for the source for %s", wait_ns == UINT64_MAX ? "as long as it takes" :
 		wait_ns == COURTESY_NS ? "ten minutes; the program is complete" : move_format_time(wait_ns, time));
 	for (;;) {
 		error = collect_again(move);

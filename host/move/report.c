@@ -136,8 +136,8 @@ static json_t *tracker_json(const struct om_mig_status *s)
 }
 
 /*
- * What the move has cost the program, and would have with stop-and-copy: the time without CPU during the rounds, the downtime, and the
- * mean time for which its threads waited for owed pages; all memory at the rate at which this move sent.
+ * What the move has cost the program: the time without CPU during the rounds, the downtime, and the mean time for which its threads waited for
+ * owed pages. And what stop-and-copy would have cost: the time for all memory at the rate at which this move sent.
  */
 static json_t *service_json(const struct move_report *r, uint64_t downtime)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The source's supervisor: connects, starts the engine's session, watches it, makes connections anew, and at the end
- * either lets the program run on or, when it runs over there, ends this process.
+ * either lets the program run on or, when the program runs at the destination, ends this process.
  *
  * How long the supervisor tries to reconnect depends on what is at stake. Before the token the program runs here, and the session is
  * cancelled after `patience`. After the token nothing but the destination can say what becomes of the program: the supervisor
@@ -290,8 +290,8 @@ static bool wait_idle(struct host_move *move, uint64_t ns)
 }
 
 /*
- * The session that brought the program here may still be waiting for the source's last word. It is given a moment;
- * then the program, which is whole, need not wait for a source that may be gone.
+ * The session that brought the program to this host may still be waiting for its source's last word. That session is given a moment.
+ * After that the program, which is whole, need not wait for a source that may be gone.
  */
 static void end_arrival(struct host_move *move)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets stay blocking, with a send timeout, so that the loops above are plain; whoever must stop a thread shuts its
+ * Sockets stay blocking, with a send timeout, so that the loops of the callers are plain. Whoever must stop a thread shuts its
  * socket down. Bytes from the peer are only measured here (frame length), never interpreted.
  */
 #include <errno.h>

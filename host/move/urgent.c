@@ -92,8 +92,8 @@ static void read_identity(const uint8_t *frame, uint64_t *ret_sequence, uint32_t
 	*ret_epoch = le32toh(*ret_epoch);
 }
 
-/* Under the lock: hands a frame to whoever waits for it. One that nobody waits for is dropped: the page comes again by
- * the background push, and the enclave refuses what it did not ask for. */
+/* Under the lock: hands a frame to whoever waits for it. A frame that nobody waits for is dropped: its page comes again by
+ * the push, and the enclave refuses what it did not ask for. */
 static void deliver(struct move_urgent *u, const uint8_t *frame, uint32_t size)
 {
 	uint64_t sequence;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A packet socket below the firewall: it sees what the hold's rules drop. The kernel-side filter passes TCP and UDP
- * packets to the right ports only (the pages of a migration over the same interface must not crowd them out); the
+ * A packet socket below the firewall, which sees what the hold's rules drop. The kernel-side filter passes TCP and UDP
+ * packets to the right ports only, for the pages of a migration over the same interface must not crowd them out. The
  * addresses are compared when packets are sent again. Nobody reads the socket meanwhile: its buffer is the store.
  */
 #include <assert.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether the kernel lets this process use nf_tables, asked of the kernel: libnftables ends the calling process (exit status
- * 3) where it cannot open its socket, so it is only called when this has said yes.
+ * Whether the kernel lets this process use nf_tables, asked of the kernel. libnftables ends the calling process (exit status
+ * 3) where it cannot open its socket. So libnftables is only called when the answer here is yes.
  */
 #ifndef OPTMIG_HOST_NET_NETFILTER_H
 #define OPTMIG_HOST_NET_NETFILTER_H

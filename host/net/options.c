@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One table for reading, checking and setting. What is compared with is a new socket of the same family, type and protocol,
- * made once for each and read once.
+ * One table for reading, checking and setting. Options are compared with those of a new socket of the same family, type and protocol.
+ * That socket is made and read once for each kind.
  *
  * Not in the table: SO_SNDBUF and SO_RCVBUF, which the kernel tunes (a connection's dump has them; elsewhere they are here
  * only if the program fixed them); what is an act and not a setting (SO_ERROR, TCP_QUICKACK); and SO_REUSEADDR of TCP sockets,

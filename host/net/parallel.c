@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Threads are made for each loop: that takes some 30 us, and none is left over for a program that has no use for it. */
+/* Threads are made for each loop. That takes some 30 us, and no idle thread is left in a program that has no use for it. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets made ahead: a fifth of what a TCP connection costs at its new host is the kernel's making the socket, which several threads
- * do no faster than one. How many will be wanted is the source's to say, as a hint; what is missing is made when it is wanted.
+ * Sockets made ahead. A fifth of what a TCP connection costs at the destination is the kernel's making of the socket, and several threads
+ * do that no faster than one. The source says, as a hint, how many sockets will be wanted. Missing ones are made when they are wanted.
  */
 #ifndef OPTMIG_HOST_NET_SPARE_H
 #define OPTMIG_HOST_NET_SPARE_H

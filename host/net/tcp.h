@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TCP connections out of one kernel and into another (or the same) by TCP_REPAIR. Needs CAP_NET_ADMIN.
- * The traffic of the connection must be held (net/hold.h) from before the dump until after the restore: on the host that
- * it leaves, and on the one that it comes to.
+ * The traffic of the connection must be held (net/hold.h) from before the dump until after the restore, on the source and on
+ * the destination.
  *
  *     source         dump ──▶ undump                       it runs on here, as if nothing had been
  *                      └────▶ the descriptor is closed     the other host has it: in repair mode that tells nobody
@@ -11,10 +11,10 @@
  *                    a socket    port        peer,     it speaks
  *                                            queues
  *
- * Reserve and claim are one step unless both hosts are one network namespace, where the same connection cannot stand twice: there
- * the claim follows when the source has let go of its own. One thread restores; the other steps are several threads' for all.
+ * Reserve and claim are one step unless both hosts are one network namespace, where the same connection cannot stand twice. There
+ * the claim follows when the source has let go of its own connection. One thread restores; several threads do the other steps.
  *
- * The dump is a flat blob (net/tcp_blob.h) that crosses hands which need not be trusted: the restore decodes strictly.
+ * The dump is a flat blob (net/tcp_blob.h) that passes through untrusted hands, so the restore decodes strictly.
  */
 #ifndef OPTMIG_HOST_NET_TCP_H
 #define OPTMIG_HOST_NET_TCP_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A closed socket cannot be filled, so an open one is closed: the kernel itself makes what the program is to find.
+ * A closed socket cannot be filled. So an open one is filled and closed, and the kernel itself makes what the program shall find:
  *
  *     over        connect to ourselves, the other end sends the data; both ends close
  *     reset       the same, but the other end closes with a reset; after its FIN if the error is EPIPE, for then reading tells the

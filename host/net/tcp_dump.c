@@ -5,18 +5,18 @@
  * that was already past the hold).
  *
  * The connection stays as it is, in repair mode. Repair mode keeps a closing descriptor silent, so a source that goes away
- * tells the peer nothing; and leaving it costs the connection SO_REUSEADDR, which host_tcp_undump gives back as it was.
+ * tells the peer nothing. Leaving repair mode costs the connection its SO_REUSEADDR, which host_tcp_undump gives back as it was.
  *
- * Repair mode does not stop the kernel's timers: it would go on repeating what is not acknowledged, with timestamps that are later
- * than the dump's. A peer that has seen one refuses all that the restored connection sends until its clock has come so far, which
- * is as long as the program stood. So a dumped socket has a mark that the hold's rules let nothing pass with. One that has a mark of
- * its own keeps that, and may be refused for a while: nobody could give it back.
+ * Repair mode does not stop the kernel's timers. The kernel would go on repeating unacknowledged data, with timestamps that are later
+ * than the dump's. A peer that has seen such a timestamp refuses all that the restored connection sends until the connection's clock has
+ * come so far. That takes as long as the program stood. So a dumped socket gets a mark, and the hold's rules let no packet with that
+ * mark pass. A socket that has a mark of its own keeps it, because nobody could give it back; its connection may be refused for a while.
  *
- * What the peer has acknowledged of a segment stays in the kernel's queue until all of it is: the queue may hold more than
- * SIOCOUTQ counts. Its last bytes are the ones that count.
+ * A segment stays in the kernel's queue until the peer has acknowledged all of it. So the queue may hold more than SIOCOUTQ
+ * counts. The last bytes of the queue are the ones that count.
  *
- * A program with many connections stands still for all their dumps, so each system call counts: most connections are idle, and of
- * those nothing is asked that is known (read_sizes). The dumps are made ahead, by several threads.
+ * A program with many connections stands still for all their dumps, so each system call counts. Most connections are idle, and an idle
+ * connection is not asked for what is known (read_sizes). The dumps are made ahead, by several threads.
  */
 #include <errno.h>
 #include <linux/sock_diag.h>

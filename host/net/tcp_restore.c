@@ -13,10 +13,10 @@
  * Between claim and resume a connection neither sends nor acknowledges, and closing it tells nobody: as long as it is
  * not settled on which host the program runs, its peers must not hear of this one.
  *
- * A FIN we sent before is sent again: the peer, which has seen it, acknowledges it again. It must not wait in the queue: the peer's
- * packets acknowledge it, and the kernel drops all that acknowledges what it has not sent. So there is room for it in the window
- * (set_window), and one that may have to wait for what is before it counts as sent (fin_is_on_its_way). A FIN we received is not
- * repeated by a peer that has our acknowledgement: it is forged and fed to the new socket.
+ * A FIN that we sent before is sent again. The peer, which has seen the FIN, acknowledges it again. The FIN must not wait in the queue:
+ * the peer's packets acknowledge it, and the kernel drops packets that acknowledge what the kernel has not sent. So the window has room
+ * for the FIN (set_window), and a FIN that may have to wait for data before it counts as sent (fin_is_on_its_way). A peer that has
+ * our acknowledgement does not repeat its own FIN: that FIN is forged and fed to the new socket.
  */
 #include <errno.h>
 #include <fcntl.h>

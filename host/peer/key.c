@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The file is text: a line that says what it is, and a line with the secret. It is written under a name of its own and then
- * linked to its place, which succeeds for one of several at most; the others read what that one has made.
+ * The file is text: a line that says what it is, and a line with the secret. The file is written under a temporary name and then
+ * linked to its place. Of several processes one at most succeeds with that, and the others read the file of that one.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -9,7 +9,7 @@
  *              is unset ~/.config/optmig
  *     where that cannot be written: the runtime directory, whatever OPTMIG_RUNTIME_DIR says
  *
- * The key is made where it is missing, whole or not at all: of two processes that make it at the same time both have the same.
+ * A missing key is made, whole or not at all. Two processes that make the key at the same time end up with the same key.
  */
 #ifndef OPTMIG_HOST_PEER_KEY_H
 #define OPTMIG_HOST_PEER_KEY_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The list is small and changes by hand, so it is read whole and written whole: a reader sees the old or the new one. Those who
- * change it lock the directory, so that no change is lost. Comments stay.
+ * The list is small and changes by hand, so it is read whole and written whole. A reader sees the old list or the new one. Those who
+ * change the list lock the directory, so that no change is lost. Comments stay.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -236,7 +236,7 @@ int host_peer_known(const struct host_key *key, const uint8_t peer[HOST_KEY_SIZE
 	error = peers ? host_peers_load(key, peers) : host_fail(OM_ENOMEM, "no memory");
 	if (!error) {
 		host_key_format(peer, text);
-		error = host_fail(OM_EPEER, "its key is not known here; if `optmig hostkey` prints the same there: optmig peer add %s NAME", text);
+		error = host_fail(OM_EPEER, "its key is not known here; if `optmig hostkey` prints the same key on that host, say here: optmig peer add %s NAME", text);
 		for (uint32_t i = 0; i < peers->count && error; i++)
 			if (memcmp(peers->peer[i].key, peer, HOST_KEY_SIZE) == 0) {
 				snprintf(ret_name, HOST_PEER_NAME, "%.*s", peers->peer[i].name[0] ? 63 : 16, peers->peer[i].name[0] ? peers->peer[i].name : text);

@@ -5,7 +5,7 @@
  *     KEY [NAME]        64 hexadecimal digits; a name without blanks, which serves `optmig peer rm` and messages
  *     # ...             a comment, as is what is behind a "#"; empty lines do not count
  *
- * A file that cannot be read whole counts as nobody: a line that is spoilt must not hide one that was taken away.
+ * A file that cannot be read whole counts as empty: a spoilt line must not hide that another line was taken away.
  */
 #ifndef OPTMIG_HOST_PEER_PEERS_H
 #define OPTMIG_HOST_PEER_PEERS_H

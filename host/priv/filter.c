@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lists of what is allowed. What is not on them is answered as by a kernel that has no such call (ENOSYS), which C libraries know how
- * to live with; what is there, but for other arguments, with EPERM or EAFNOSUPPORT.
+ * Lists of the allowed calls. A call that is on no list gets the answer of a kernel without that call (ENOSYS), which C libraries know how
+ * to live with. A call that is listed with other arguments gets EPERM or EAFNOSUPPORT.
  *
- * A filter cannot read memory: clone3() hides its flags there, and is none; clone() is there for threads only.
+ * A filter cannot read memory. clone3() has its flags in memory, so it is on no list; clone() is allowed for threads only.
  */
 #include <errno.h>
 #include <fcntl.h>

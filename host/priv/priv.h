@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A receiver whose process has no rights of its own, and the few things that one with rights does for it.
+ * A receiver whose process has no rights of its own, and the few things that a process with rights does for it.
  *
  *   supervisor   root as it was started; hears nothing from the network or from the others: it makes them, hands signals on, and
  *    │   │       ends as the receiver ends
@@ -8,11 +8,11 @@
  *    │                  it is sent, if the limits allow them
  *    └── receiver       the user's process: no capability, nor ever one again, a filter, Landlock; the enclave is in here
  *
- * The supervisor and the server are what is called the privileged parent. When the receiver starts over the supervisor makes a new pair.
- * A server or a supervisor that is killed ends a receiver that still waits, and leaves a program that runs alone.
+ * The supervisor and the server together are the privileged parent. When the receiver starts over, the supervisor makes a new pair.
+ * The death of a server or a supervisor ends a receiver that still waits. A program that already runs goes on.
  *
- * Everything below can be called in any process. Without a server (a source, `optmig run` or a receiver without --user) an operation is what
- * the process itself may do.
+ * Everything below can be called in any process. Without a server (a source, `optmig run` or a receiver without --user) the process
+ * carries an operation out itself, with the rights that it has.
  */
 #ifndef OPTMIG_HOST_PRIV_H
 #define OPTMIG_HOST_PRIV_H

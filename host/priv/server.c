@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The server: one request at a time. What a request says is decoded (decode.c); what a descriptor is, the kernel is asked.
+ * The server handles one request at a time. decode.c decodes the request. What a descriptor is, the server asks of the kernel.
  *
- * Repair mode lets a socket have a port that is in use. So nobody gets a socket in repair mode that is not bound yet: switching it on
- * and binding are one operation, and a bound socket cannot be bound again. It is switched on otherwise for connections that stand, and off
- * for what has a port that is allowed.
+ * Repair mode lets a socket have a port that is in use. So nobody gets a socket in repair mode that is not bound yet: switching the mode on
+ * and binding are one operation, and a bound socket cannot be bound again. Otherwise repair mode is switched on for established connections
+ * only, and off for sockets with an allowed port only.
  *
  * Packets are made from what the kernel says of a connection (FIN), or go to a port that is allowed on an address that is
  * here (datagrams).

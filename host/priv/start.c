@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Dividing a receiver. The order is what counts: all that needs root is done first, each process gives up what it does not need
- * before it hears anything, and the receiver's filter comes last, since it forbids most of what came before.
+ * Dividing a receiver. The order is what counts. All that needs root is done first. Each process gives up what it does not need
+ * before it hears anything. The receiver's filter comes last, since it forbids most of what came before.
  *
- * One pipe leads from the receiver to the supervisor: 'A' it shall be made anew, 'S' the program runs. A receiver that lies there is made
- * anew, or is not: nothing else depends on it.
+ * One pipe leads from the receiver to the supervisor. 'A' says that the receiver shall be made anew, 'S' that the program runs. A receiver
+ * that lies there is made anew, or is not made anew; nothing else depends on the pipe.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What was judged of other machines: one JSON object a line, which is only ever appended to. Each line has the SHA-256 of the line before it, so
- * that none can be taken out or altered without all after it; who keeps the last one elsewhere sees a cut as well. `optmig unit audit` checks that.
+ * The log of what was judged of other machines: one JSON object a line, only ever appended. Each line has the SHA-256 of the line before it, so
+ * no line can be taken out or altered without altering all lines after it. Who keeps the last hash elsewhere sees a cut as well. `optmig unit audit`
+ * checks that.
  *
- * Where the file system and our rights allow it the kernel lets nobody write but at the end (chattr +a).
+ * Where the file system and our rights allow it, the kernel lets nobody write but at the end (chattr +a).
  */
 #include <errno.h>
 #include <fcntl.h>

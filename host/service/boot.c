@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Units with start = "boot" are begun by the first optmigd after the machine's start, and by the ones after it only where that was killed before
- * it had come to them: STATE/.boot.json says of which boot, and which units are still to be tried. A program that has moved away or was lost is
- * begun as little as by any other order.
+ * The first optmigd after the machine's start begins the units with start = "boot". A later optmigd begins one only if the first was killed before
+ * it had come to that unit: STATE/.boot.json has the boot, and the units that are still to be tried. A program that has moved away or was lost is
+ * not begun, as by any other order.
  */
 #include <stdio.h>
 #include <string.h>

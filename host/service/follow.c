@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A follower: one thread for each program that lives. It hears what the program's process says of its migrations, notices the program's
- * end, and begins it again if it failed, its unit's file says that it may be begun with its memory lost, and nobody else sees to that: who
- * defines a unit by `define` supervises it himself.
+ * A follower: one thread for each program that lives. It hears what the program's process says of its migrations, and notices the program's
+ * end. It begins a failed program again if the unit's file says that the program may be begun with its memory lost. A unit that came
+ * by `define` is not begun again: who defines it supervises it himself.
  */
 #include <poll.h>
 #include <stdio.h>

@@ -5,13 +5,15 @@
  *
  *     files read ─ user and groups, no capability, an empty folder as root directory, no new privileges, limits, a list of system calls ─▶ serves
  *
- * Its way to the process with rights is one pair of sockets (peer.c has what goes over it). It knows the network's bytes and its own key, and
+ * One pair of sockets leads to the process with rights (peer.c has what goes over it). https knows the network's bytes and its own key, and
  * can ask for nothing but what wire.h lists.
  *
- * Arguments: CERTIFICATE KEY CA USER EMPTY-DIRECTORY CRL, this "-" if there is no list of revoked certificates, else "+": then it is the first that
- * comes over the pair, and whatever comes later takes its place; METRICS, "+" if figures are served; WEB, "any" or "certificate" if a page is,
- * by who sees this host's figures there, else "-". CERTIFICATE "-": there is no
- * HTTPS, in either direction. Descriptors: 3 the pair, 4 the listening socket of HTTPS, 5 that of figures, 6 that of the page.
+ * Arguments: CERTIFICATE KEY CA USER EMPTY-DIRECTORY CRL METRICS WEB
+ *     CERTIFICATE   "-": there is no HTTPS, in either direction
+ *     CRL           "-": there is no list of revoked certificates; "+": a list is the first thing that comes over the pair, and a later one takes its place
+ *     METRICS       "+": figures are served
+ *     WEB           "any" or "certificate": a page is served, by who sees this host's figures there; else "-"
+ * Descriptors: 3 the pair, 4 the listening socket of HTTPS, 5 that of figures, 6 that of the page.
  */
 #include <arpa/inet.h>
 #include <curl/curl.h>

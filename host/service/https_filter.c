@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a server and client of HTTPS calls: sockets, memory, threads, clocks. Not: executing, forking, signals to others, tracing, mounting,
- * and files that exist: opening is on the list, since libraries ask for files and do without, and the root directory is empty.
+ * The calls of a server and client of HTTPS: sockets, memory, threads, clocks. Not on the list: executing, forking, signals to others, tracing,
+ * mounting. Opening files is on the list, since libraries ask for files and do without; but the root directory is empty.
  */
 #include <errno.h>
 #include <linux/audit.h>

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The keeper: parent of one program, and nothing else, so that the service may end, crash and be replaced while programs run. It outlives
- * the service, takes no commands, and listens to nobody: what it knows stands in records (record.h).
+ * The keeper is the parent of one program, and nothing else, so that the service may end, crash and be replaced while programs run. It outlives
+ * the service, takes no commands, and listens to nobody. What it knows stands in records (record.h).
  *
  *     lock ─ records of a program before are gone ─ fork ─ run.json ─ life.json ─▶ the program begins ─ wait ─ end.json ─ life.json ─▶ end
  *
- * - Whoever has the lock is the only one: two services, or one that was killed between fork and record, start no program twice.
- * - The program begins only when it is written down who it is. A keeper that is killed before that leaves no program; one that is killed
- *   after it leaves a program that everybody finds, and whose exit status nobody will know.
- * - INT, HUP and TERM are not its own: who stops a service, or a session, means programs only if he names them.
+ * - Whoever has the lock is the only keeper. So two services, or a service that was killed between fork and record, start no program twice.
+ * - The program begins only after its process has been written down. A keeper that is killed before that leaves no program. A keeper that is
+ *   killed after that leaves a program that everybody finds, and whose exit status nobody will know.
+ * - The keeper ignores INT, HUP and TERM: who stops a service, or a session, means programs only if he names them.
  *
- * Arguments: DIRECTORY KEEP run|receive USER|- WORKDIR -- COMMAND..., USER being whose its report is; descriptors: 3 the listening socket of a
- * receiver, 4 a pipe on which it says that the program is written down ("+"), or why there is none.
+ * Arguments: DIRECTORY KEEP run|receive USER|- WORKDIR -- COMMAND... The report belongs to USER. Descriptors: 3 the listening socket of a
+ * receiver, 4 a pipe on which the keeper says that the program is written down ("+"), or why there is none.
  */
 #include <errno.h>
 #include <fcntl.h>

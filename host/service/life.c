@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What outlives the machine's start (KEEP/NAME/life.json). Processes do not, so neither do records of them; but that a program moved away must
- * not be forgotten, or it would be begun a second time, and that one was lost must not pass for an end in order.
+ * What outlives the machine's start (KEEP/NAME/life.json). Processes do not, so neither do records of them. But a move away must
+ * not be forgotten, or the program would be begun a second time. And a loss must not pass for an end in order.
  *
  *     life       written down                              after the machine's start
  *     -          never begun, or ended in order            stopped
@@ -11,8 +11,8 @@
  *     coming     before its receiver begins                failed, unsure: it may run where it comes from. What was before is kept in it
  *     failed     when it has failed                        failed
  *
- * It follows from the records of this boot alone, so it does not matter who writes it, and how often: the service at each step, the keeper at
- * the beginning and the end, which is there when no service is.
+ * The life follows from the records of this boot alone, so it does not matter who writes it, and how often. The service writes it at each step,
+ * the keeper at the beginning and the end; a keeper is there when no service is.
  */
 #include <errno.h>
 #include <fcntl.h>

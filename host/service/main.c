@@ -33,7 +33,7 @@ static const char help[] =
 	"  --units DIR           the units' files (/etc/optmig/units)\n"
 	"  --socket FILE         where `optmig unit` finds it (OPTMIG_SERVICE_SOCKET, or optmigd.sock in the runtime directory)\n"
 	"  --state DIR           what is written down of programs (OPTMIG_SERVICE_STATE, or beside the runtime directory)\n"
-	"  --keep DIR            what of it outlives the machine's start (OPTMIG_SERVICE_KEEP, /var/lib/optmig/service)\n"
+	"  --keep DIR            what must outlive the machine's start (OPTMIG_SERVICE_KEEP, /var/lib/optmig/service)\n"
 	"  --group NAME          its members may use the socket, beside this user\n"
 	"  --listen ADDRESS[:PORT]   HTTPS for other hosts (*, port 7780); there is none without a certificate\n"
 	"  --certificate FILE, --key FILE, --ca FILE   this host's, and who signs hosts' (/etc/optmig/tls/host.pem, host.key, ca.pem)\n"
@@ -52,8 +52,8 @@ static const char help[] =
 	"  --bandwidth RATE      what all moves that leave this host may send together (no limit)\n"
 	"  --quiet, --verbose    say less, or more\n"
 	"  --version\n"
-	"HUP reads the units' files again. The programs go on when it ends, and the next optmigd finds them.\n"
-	"Exit status: 0 it was told to end; 1 it cannot begin; 2 usage.\n";
+	"HUP reads the units' files again. The programs go on when optmigd ends, and the next optmigd finds them.\n"
+	"Exit status: 0 told to end; 1 cannot begin; 2 usage.\n";
 
 enum { OPT_UNITS = 1, OPT_SOCKET, OPT_STATE, OPT_GROUP, OPT_LISTEN, OPT_CERTIFICATE, OPT_KEY, OPT_CA, OPT_USER, OPT_RECEIVE, OPT_ACCEPT, OPT_QUIET,
 	OPT_VERBOSE, OPT_VERSION, OPT_HELP, OPT_KEEP, OPT_CRL, OPT_FLEET, OPT_METRICS, OPT_METRICS_FILE, OPT_EVENTS,

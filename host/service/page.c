@@ -5,12 +5,12 @@
  *     GET  /state    what is (web.c in optmigd): to who has a certificate all of it, to others this host's figures, or nothing
  *     POST /act      {"verb", "node", "confirm"}: an order, for who has an operator's certificate
  *
- * What a browser is made to do by other pages: another page can have it send requests here with its user's certificate, but not read what is answered, nor set a header
- * of ours. So an order wants all of: our own page as its origin, JSON as its type, and the token that /state has told. A name that is made to point to this
- * machine is no way in: over TLS it is not in our certificate, and without TLS, where this machine alone is served, such a name is refused.
+ * Another page can make a browser send requests here with its user's certificate. It can neither read the answers nor set a header of ours. So an order
+ * needs all of these: our own page as its origin, JSON as its type, and the token that /state has told. A hostile name that points to this
+ * machine is no way in: over TLS the name is not in our certificate, and without TLS, where this machine alone is served, such a name is refused.
  *
- * What programs and hosts are called is said by strangers. The answers are JSON that no browser takes for a page, and the page itself makes text of them, never markup;
- * the policy of its contents allows it no script but its own.
+ * Strangers choose the names of programs and hosts. The answers are JSON that no browser takes for a page. The page itself makes text of them, never markup,
+ * and the policy of its contents allows it no script but its own.
  */
 #include <arpa/inet.h>
 #include <gnutls/crypto.h>
@@ -175,7 +175,7 @@ static int check_origin(struct MHD_Connection *connection, const char *name)
 	if (error)
 		return error;
 	if (strncmp(origin, "https://", 8) != 0 || !*host || strcmp(origin + 8, host) != 0 || (*site && strcmp(site, "same-origin") != 0))
-		return host_fail(OM_EPERM, "orders come from this page alone, and this one does not say that it does (Origin, Sec-Fetch-Site)");
+		return host_fail(OM_EPERM, "orders come from this page alone, and this request does not say that it does (Origin, Sec-Fetch-Site)");
 	if (strcmp(header(connection, MHD_HTTP_HEADER_CONTENT_TYPE), "application/json") != 0)
 		return host_fail(OM_EINVAL, "application/json is wanted");
 	if (strlen(token) != sizeof wanted - 1 || gnutls_memcmp(token, wanted, sizeof wanted - 1) != 0)

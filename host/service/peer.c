@@ -8,8 +8,8 @@
  *     main ─▶ https    {"id": N, "reply": {"return" | "error"}}
  *     main ─▶ https    {"id": N, "crl": "PEM"}                                                  answered like a call; the first has no id
  *
- * https has no rights and reads what strangers send; what it says is checked here like what any client says. If it ends, it is started anew,
- * with the socket that is listened at; calls that were under way fail.
+ * https has no rights and reads what strangers send. So what https says is checked here like what any client says. If https ends, it is started
+ * anew, with the same listening socket. Calls that were under way fail.
  */
 #include <arpa/inet.h>
 #include <errno.h>

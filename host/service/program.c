@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One program as it is now. Records say who it is, the kernel whether it lives, its control socket what it does; what is left of one that
- * has ended is how its keeper saw it end, and what its process wrote of its last migration.
+ * One program as it is now. Records say who it is, the kernel whether it lives, its control socket what it does. Of a program that has ended
+ * there is left how its keeper saw it end, and what its process wrote of its last migration.
  */
 #include <dirent.h>
 #include <errno.h>

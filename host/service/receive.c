@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Receiving: a socket that is listened at, and `optmig receive` under a keeper that has it. A reception that fails, or that nobody comes to,
+ * Receiving: a listening socket, and `optmig receive` under a keeper that has the socket. A reception that fails, or that nobody comes to,
  * leaves the unit what it was.
  */
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is written down of a program, so that a service that is started anew knows what the last one knew. A record is a hint: whether a
- * process is there the kernel says, and what it does its control socket.
+ * What is written down of a program, so that a service that is started anew knows what the last one knew. A record is a hint. The kernel says
+ * whether a process is there, and the process' control socket says what it does.
  *
  *     STATE                    OPTMIG_SERVICE_STATE; else the runtime directory with "-service" behind its name
  *       NAME/                  0711
@@ -22,8 +22,8 @@
  *     KEEP                     OPTMIG_SERVICE_KEEP; else /var/lib/optmig/service, or STATE with "-keep" behind it where that is another than usual
  *       NAME/life.json         by the keeper and the service (life.c): what outlives the machine's start
  *
- * STATE need not outlive that, and says nothing of programs that were begun before: numbers of processes mean nothing then. KEEP does.
- * Each appears whole, by rename(2); but report.json, whose writer has no rights here, is written in place and counts if it can be read.
+ * STATE need not outlive the machine's start, and says nothing of programs that were begun before: numbers of processes mean nothing then. KEEP does
+ * outlive it. Each file appears whole, by rename(2). But report.json, whose writer has no rights here, is written in place and counts if it can be read.
  */
 #ifndef OPTMIG_HOST_SERVICE_RECORD_H
 #define OPTMIG_HOST_SERVICE_RECORD_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The rate at which this host may send is shared by the moves that leave it at the same time: each has an equal part, but none more than its own unit
- * allows, and what one leaves is the others'. Shares are told to the programs' processes (`set`) when a move begins or ends, or when a limit changes.
+ * The moves that leave this host at the same time share the rate at which the host may send. Each move has an equal part, but none more than its own unit
+ * allows. What one move leaves the others get. The programs' processes are told their shares (`set`) when a move begins or ends, or when a limit changes.
  */
 #include <stdlib.h>
 #include <string.h>

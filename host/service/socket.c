@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The local socket: one thread for each client, requests answered in order. Events go to who watches; who does not read them is dropped.
- * Who may connect: this user, root, and the members of one group if that is said.
+ * The local socket: one thread for each client, requests answered in order. Events go to clients that watch. A client that does not read them is dropped.
+ * This user and root may connect, and the members of one group if a group is named.
  */
 #include <errno.h>
 #include <stdio.h>

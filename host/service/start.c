@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Starting. Nothing is started that lives, or that may live elsewhere: a program that moved away, or whose memory was lost, is begun anew only
- * if that is said.
+ * Starting. A program that lives, or that may live elsewhere, is not started. A program that moved away, or whose memory was lost, is begun anew
+ * only if the order says so.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -10,8 +10,8 @@
  *               handing     all of it is here and may not run; the token is nowhere any more
  *               receiving   all or a part of it is here and may not run
  *
- *               The other half is asked for where it was; if it is there, nothing is done. Who does not answer may have it: then the order has to say that
- *               it is lost. Whole programs are never ended so, nor those that do not say what they are.
+ *               The host of the other half is asked. If the other half is there, nothing is done. A host that does not answer may have it: then the
+ *               order has to say that it is lost. Whole programs are never ended so, nor those that do not say what they are.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Tickets for programs that have an owner (docs/spec/ticket.md): issued for one move, by the fleet's key that the owner has delegated to.
+ * Tickets for programs that have an owner (docs/spec/ticket.md). The fleet's key, to which the owner has delegated, signs each ticket for one move.
  *
  *     FLEET/key.pem         the fleet's private key; ours alone to read. It is read by `optmig ticket issue`, once for each ticket, and goes nowhere else
  *     FLEET/NAME.delegation what owners have delegated to it: `optmig ticket delegate`
  *
- * Where the program is to go, the host there says (`host`); that it is there, its evidence shows to the program's enclave, which has the last word.
+ * The destination's host says which machine it is (`host`). Its evidence shows that to the program's enclave, which has the last word.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* See trust.h. GnuTLS judges; what is said is ours, since people at another host read it. */
+/* See trust.h. GnuTLS judges. The words of a refusal are ours, since people at another host read them. */
 #include <gnutls/x509.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whose certificate is one of the fleet's: of its CA, within its dates, for that use, and not on the list of revoked ones. The same for hosts that
- * ask and hosts that are asked, with the same words. For https.c alone; any thread.
+ * Whether a certificate is one of the fleet's: of its CA, within its dates, for that use, and not on the list of revoked ones. Hosts that
+ * ask and hosts that are asked are judged alike, with the same words. For https.c alone; any thread.
  */
 #ifndef OPTMIG_HOST_SERVICE_TRUST_H
 #define OPTMIG_HOST_SERVICE_TRUST_H

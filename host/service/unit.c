@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading a unit. The table of keys says of each what it holds and what its text must be; the object that is kept has nothing else in it.
+ * Reading a unit. The table of keys says of each key what it holds and what its text must be. The object that is kept has no other keys.
  */
 #include <stdio.h>
 #include <string.h>

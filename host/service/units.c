@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of units. Entries are never freed, so that a pointer to one stays good; an undefined one is only not found. */
+/* The table of units. Entries are never freed, so that a pointer to one stays good. The entry of an undefined unit is only not found any more. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>

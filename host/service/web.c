@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the page shows, put together here, where units are known and other hosts can be asked. Nobody who looks can make more of it be asked: the units here are
- * looked at twice a second at most, other hosts once a second, the cluster's tools every three seconds; and all of it ends ten seconds after the last look.
- * Sizes are bounded: so many hosts, units and ended moves, whatever other hosts answer.
+ * What the page shows is put together here, where units are known and other hosts can be asked. More viewers cause no more questions: the units here are
+ * looked at twice a second at most, other hosts once a second, the cluster's tools every three seconds. All of it ends ten seconds after the last look.
+ * The numbers of hosts, units and ended moves are bounded, whatever other hosts answer.
  */
 #include <stdlib.h>
 #include <string.h>

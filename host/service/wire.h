@@ -6,8 +6,8 @@
  *     {"command": "status", "arguments": {"name": "..."}}           {"command": "host"}
  *     {"command": "overview"}
  *
- * Trust: everything here comes from the network, of a peer whose certificate was accepted at best. What is decoded is made anew of the
- * parts that are known; nothing else reaches the process with rights.
+ * Trust: everything here comes from the network, at best from a peer whose certificate was accepted. The decoder makes a new object of the
+ * parts that it knows. Nothing else reaches the process with rights.
  */
 #ifndef OPTMIG_HOST_SERVICE_WIRE_H
 #define OPTMIG_HOST_SERVICE_WIRE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Readers of the store. Everything below the store's directory is opened relative to a descriptor that has been checked, without
- * following symbolic links, and checked itself: so what is read is what the check saw.
+ * following symbolic links, and is checked itself. So what is read is what the check saw.
  */
 #include <dirent.h>
 #include <errno.h>

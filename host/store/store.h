@@ -12,9 +12,9 @@
  *
  * An entry appears and disappears by one rename(2), with its contents on the disk before; a reader that has opened it keeps it.
  *
- * A receiver trusts the store for what it is: the image's contents are measured when it is added, not at each use, and its entry gives
- * rights. So the directory, an entry's directory and its files must belong to this user or to root, and nobody else may write to them;
- * what does not is refused, with the cause and the cure. Directories above need no such check: what somebody puts in the store's
+ * A receiver trusts the store: an image's contents are measured when the image is added, not at each use, and its entry gives
+ * rights. So the directory, an entry's directory and its files must belong to this user or to root, and nobody else may write to them.
+ * Anything else is refused, with the cause and the cure. Directories above need no such check: what somebody puts in the store's
  * place does not belong to us.
  *
  * Errors: OM_E* with words in host_reason(). Context: any thread; file system only.

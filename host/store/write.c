@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writers of the store. One at a time holds the lock; a killed one loses it, and the next removes what it left. Readers look at no
- * lock, so each change is one rename:
+ * Writers of the store. One writer at a time holds the lock. A killed writer loses the lock, and the next writer removes what was left. Readers look
+ * at no lock, so each change is one rename:
  *
  *     add      .new-PID/ filled, synced  ──rename──▶  MRENCLAVE/        or, if that exists, file by file into it
  *     remove   MRENCLAVE/                ──rename──▶  .old-PID/  then emptied

@@ -15,9 +15,9 @@
  *   0   must be NULL
  *   ?   fcntl, ioctl, prctl: depends on the request
  *
- * The kernel checks everything else. A message header is checked and then read again by the kernel: the enclave
- * thread that could change it in between is the one waiting for this call, and another one could only harm its own
- * process' buffers, which is why this is called a sanity check and not a wall.
+ * The kernel checks everything else. A message header is checked and then read again by the kernel. The enclave
+ * thread that could change the header in between is the one waiting for this call. Another thread could only harm its own
+ * process' buffers. So this is a sanity check and not a wall.
  */
 #include <asm/termbits.h>
 #include <asm/ioctls.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A confidential guest that is none: reports of a pretended security processor, with its certificates. OPTMIG_TEST_GUEST is a list of words, separated by commas:
+ * A pretended confidential guest: reports of a pretended security processor, with its certificates. OPTMIG_TEST_GUEST is a list of words, separated by commas:
  *
  *     measurement=96 digits   policy=NUMBER   vmpl=N   svn=N    what the report says; policy 0x30000
  *     id-key=96 digits   author-key=96 digits   no-author        digests of an ID block; the report does not say that there is an author

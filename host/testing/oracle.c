@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The watcher reads this process's memory itself; all that is said here is that now is the time. Nothing is opened that
+ * The watcher reads this process's memory itself. The code here only tells the watcher when. That opens nothing that
  * was closed: whoever may read /proc/PID/mem of an emulator's process sees the enclave anyway.
  */
 #include <errno.h>

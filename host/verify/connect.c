@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TLS with an attested server, for `optmig verify --connect` and for clients that speak no TLS or know no evidence (--listen): what they send in
- * clear over loopback goes on encrypted to a server that has been judged.
+ * TLS with an attested server, for `optmig verify --connect` and for clients that speak no TLS or know no evidence (--listen). What such clients
+ * send in clear over loopback goes on encrypted to a server that has been judged.
  *
  * Nobody's certificate authority counts: the evidence in the certificate vouches for its key, and the handshake shows that the server has it.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The client's side of host/evidence: one GET with a new nonce. In clear, since what comes is either the enclave's word over that nonce or refused. */
+/* The client's side of host/evidence: one GET with a new nonce. It goes in clear: an answer that is not the enclave's word over that nonce is refused. */
 #include <openssl/err.h>
 #include <openssl/http.h>
 #include <openssl/rand.h>

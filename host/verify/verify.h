@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Judging a program in an enclave from outside, as its clients do: evidence, collateral and a policy's text in, a verdict out. No enclave
- * and no network is needed. The verdict is core/evidence's; this brings files into its forms.
+ * and no network is needed. core/evidence gives the verdict; the code here brings files into the forms that core/evidence reads.
  */
 #ifndef OPTMIG_HOST_VERIFY_VERIFY_H
 #define OPTMIG_HOST_VERIFY_VERIFY_H

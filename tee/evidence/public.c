@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Collateral that everybody can make, for verifiers: no platform is opened, and none is there where clients are. */
+/* Collateral that everybody can make, for verifiers. No platform is opened, for clients have none. */
 #include <stdlib.h>
 #include "evidence/demo/quote_build.h"
 #include "evidence/parse/envelope.h"

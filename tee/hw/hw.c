@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The contract on the Linux driver's ioctls. ELRANGE is reserved first, the device mapped over it after EINIT: runs
- * that were added with other permissions than RW with just these, everything else (thread slots, heap to come) RW;
- * the driver adds pages to mapped, empty places when they are touched or accepted.
+ * The contract on the Linux driver's ioctls. ELRANGE is reserved first. The device is mapped over it after EINIT: runs
+ * that were added with other permissions than RW get just these permissions, everything else (thread slots, heap to come) gets RW.
+ * The driver adds pages to mapped, empty places when they are touched or accepted.
  * Source: Linux Documentation/arch/x86/sgx.rst, arch/x86/include/uapi/asm/sgx.h.
  */
 #include <errno.h>

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * EREPORT and EGETKEY. Every key is AES-CMAC, under a key of the platform, over a structure of what the key shall
- * depend on (SDM 3D 38.4, "key dependencies"); the platform's key comes from a seed: a fixed one for development, or
- * the file `seed` of a platform directory, made at first use, or what the confidential guest has that this runs in (evidence/guest/identity.c),
- * where nothing is fixed. Only the order of fields in that structure is our own, as each CPU's is Intel's own.
+ * depend on (SDM 3D 38.4, "key dependencies"). The platform's key comes from a seed. The seed is a fixed one for development, or the file `seed` of
+ * a platform directory, made at first use. In a confidential guest it is the guest's identity, and nothing is fixed (evidence/guest/identity.c).
+ * Only the order of fields in the structure is our own, as each CPU's is Intel's own.
  *
- * Context: signal handler of a thread that was executing enclave code, so libraries may be called. MACs and digests are ours all the same:
- * libcrypto's would load its providers, a tenth of what it costs to start an empty program.
+ * Context: signal handler of a thread that was executing enclave code, so libraries may be called. MACs and digests are our own all the same:
+ * libcrypto would load its providers, which is a tenth of what it costs to start an empty program.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which protection the kernel's own list says an address has: the host may mprotect() or unmap enclave pages, and that is
- * not the EPCM's business. Asked only when an access was refused that the EPCM has no objection to, so it may be slow; runs
- * in a signal handler, so it takes a fixed buffer and system calls alone.
+ * Which protection an address has by the kernel's own list. The host may mprotect() or unmap enclave pages, and that is
+ * not the EPCM's business. The list is read only when an access was refused that the EPCM allows, so reading may be slow. It runs
+ * in a signal handler, so it uses a fixed buffer and system calls alone.
  */
 #include <fcntl.h>
 #include <string.h>

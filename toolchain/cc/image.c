@@ -9,9 +9,9 @@
  *
  *     loaded segments | interpreter's path, one page | section headers | every other section, order kept
  *
- * strip and objcopy would write another file. Two sections are for them. One has the interpreter's path, so that they leave it where the
- * kernel finds it, and the loader can say what is wrong. The other is empty and is called what there is to say: they take it for debug
- * information, and refuse to remove it because the header refers to it.
+ * strip and objcopy would write another file. Two sections are for these tools. One has the interpreter's path, so that the tools leave the path
+ * where the kernel finds it, and the loader can say what is wrong. The other section is empty, and its name is the message to the user. The tools take
+ * it for debug information, and refuse to remove it because the header refers to it.
  */
 #include <elf.h>
 #include <openssl/sha.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Programs that need a word more than CC=optmig-cc: mostly because they bring assembly that no pass has seen. The table is what
- * `optmig-cc --print-known-switches` prints and what a failed link says if it sees such a program; docs/build-systems.md has it, too (a test
+ * Programs that need further switches beside CC=optmig-cc, mostly because they bring assembly that no pass has seen. `optmig-cc --print-known-switches`
+ * prints the table, and a failed link prints a program's entry if it recognises the program. docs/build-systems.md has the table, too (a test
  * compares). A program is recognised by the folders that it is built in and by its libraries: gmp-6.2.1, gmp, libgmp.a.
  */
 #include <ctype.h>

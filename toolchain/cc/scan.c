@@ -2,11 +2,11 @@
 /*
  * optmig-scan IMAGE [MAP [RUNTIME [XFRM]]]: disassembles what the image may execute and names every instruction that an enclave must not
  * contain. RUNTIME is the archive whose code is trusted. Exit status 1 if there is one. Vector instructions for registers that
- * XFRM (OM_XFRM_*) has not are only noted, for the program may never come to them. A program of its own, because LLVM takes time to load and most runs of
- * optmig-cc do not need it.
+ * XFRM (OM_XFRM_*) lacks are only noted, for the program may never come to them. The scan is a program of its own, because LLVM takes time to load and
+ * most runs of optmig-cc do not need it.
  *
  * The disassembly is linear, begun anew at every symbol, so that data between functions cannot put it out of step.
- * It judges code that the compiler and honest authors made. It is no barrier against hostile code, and need not be:
+ * The scan judges code that the compiler and honest authors made. It is no barrier against hostile code, and need not be one:
  * in an enclave these instructions fault.
  */
 #include <elf.h>

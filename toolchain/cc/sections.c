@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a program may write has to lie in the segment that moves with it, whatever its sections are called. The linker script
- * names the usual ones; others become output sections of their own, with their __start_NAME and __stop_NAME, and the linker
- * puts them behind the runtime's, in a segment that never moves. So an image with such sections is linked a second time,
+ * What a program may write has to lie in the segment that moves with the program, whatever the sections are called. The linker script
+ * names the usual sections. Others become output sections of their own, with their __start_NAME and __stop_NAME, and the linker
+ * puts them behind the runtime's sections, in a segment that never moves. So an image with such sections is linked a second time,
  * by a script that names them too:
  *
  *     segment     linker script          named in the second link

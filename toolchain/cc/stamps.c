@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Was everything that brings code compiled with the pass? Objects say so by a stamp section (abi/passrt.h), which the
- * linker drops, so the objects themselves are read, those in archives too. The link map lists them. The runtime is
+ * Was everything that brings code compiled with the pass? Objects say so by a stamp section (abi/passrt.h). The
+ * linker drops that section, so the objects themselves are read, those in archives too. The link map lists them. The runtime is
  * the one exception: it is trusted as a whole.
  */
 #include <elf.h>

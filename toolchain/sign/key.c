@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signing keys: RSA-3072 with exponent 3, the only kind SGX takes. The development key makes itself, so that a first
- * `make` needs no ceremony; production keys are given by name.
+ * Signing keys: RSA-3072 with exponent 3, the only kind that SGX takes. A missing development key is made, so that a first
+ * `make` needs no ceremony. Production keys are given by name.
  */
 #include <errno.h>
 #include <fcntl.h>

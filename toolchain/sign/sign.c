@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Measures an image and writes its SIGSTRUCT into the file. The attributes signed: exactly those the header asks
- * for, DEBUG only if it does; XFRM exactly the header's, so that it is the same at both ends of every move; EXINFO required,
+ * Measures an image and writes its SIGSTRUCT into the file. The signed attributes are exactly those that the header asks
+ * for, DEBUG only if the header asks for it. XFRM is exactly the header's, so that it is the same at both ends of every move. EXINFO is required,
  * since the runtime trusts no one else about fault addresses.
  */
 #include <cpuid.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What optmig-strip and optmig-objcopy do to an image. strip(1) writes the section headers somewhere else and drops what it takes for
- * no section: the interpreter's path and the signature. But the ELF header is measured, and with it where the section headers are and
- * how many (cc/image.c has the layout). So here an image keeps all of them, and what is stripped becomes empty:
+ * What optmig-strip and optmig-objcopy do to an image. strip(1) writes the section headers somewhere else, and drops bytes that belong to
+ * no section: the interpreter's path and the signature. But the ELF header is measured, and with it the place and number of the section headers
+ * (cc/image.c has the layout). So here an image keeps all section headers, and what is stripped becomes empty:
  *
  *     loaded segments | interpreter's path | section headers | what stays: signature, names, perhaps symbols
  *

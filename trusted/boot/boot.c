@@ -5,8 +5,8 @@
  *   1. accept the runtime's own zero pages; until then only measured pages may be touched (code, rodata, .data, this
  *      slot's stack), and no exception can be handled
  *   2. page map, locks, clock, system call table
- *   3. the boot block: copied, checked, kept only where it may speak for the program (identity, limits; arguments and environment
- *      as far as the image lets it, launch.c)
+ *   3. the boot block: copied, checked, and kept only where the host's word counts (identity, limits; arguments and environment
+ *      as far as the image lets the host choose them, launch.c)
  *   4. the main thread's stack as the kernel would build it, in tracked memory
  */
 #include "boot/boot.h"

@@ -2,10 +2,10 @@
 /*
  * The measured launch at start (core/launch.h): which arguments and environment the program finds.
  *
- * Arguments that the image fixes are compared with the host's, if it gives any beside argv[0], so that nobody believes that another
- * command line has had an effect; the program then finds the image's, argv[0] too. Of the environment only what the image lists gets
- * through. Before the first instruction of the program, and on the stack that it will find: the host's strings are copied in once, at the
- * top; what is kept is copied below them, and the rest is wiped.
+ * Arguments that the image fixes are compared with the host's, if the host gives any beside argv[0], so that nobody believes that another
+ * command line has had an effect. The program then finds the image's arguments, argv[0] too. Of the environment only what the image lists gets
+ * through. All this is done before the first instruction of the program, on the stack that the program will find. The host's strings are copied
+ * in once, at the top. Kept strings are copied below them, and the rest is wiped.
  */
 #include "boot/boot.h"
 #include "launch.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the cold blocks of gates call (abi/marks.h). Runs on application stacks; a fault at a card is that of a wild pointer
- * of the application's (rt/exception.c).
+ * The entry points that the cold blocks of gates call (abi/marks.h). They run on application stacks. A fault at a card comes from a wild
+ * pointer of the application (rt/exception.c).
  */
 #include "marks.h"
 

@@ -2,9 +2,9 @@
 /*
  * Assembly: an application thread's vector state at a poll or a fault, in a layout of our own (docs/spec/vector-state.md).
  *
- * The area lies on the application's stack and moves with it, to a CPU that may be of another maker. Where XSAVE puts the mask
- * registers and the upper halves of ZMM registers is each maker's own affair, and inside an enclave nobody but the host could
- * say it. So XSAVE and XRSTOR handle only what has one place on every CPU, the legacy area and the header; the rest is stored
+ * The area lies on the application's stack and moves with it, to a CPU that may be of another maker. Each maker decides where XSAVE puts
+ * the mask registers and the upper halves of ZMM registers, and inside an enclave nobody but the host could say where.
+ * So XSAVE and XRSTOR handle only what has one place on every CPU, the legacy area and the header. The rest is stored
  * and loaded register by register:
  *
  *        0   x87, XMM, MXCSR       XSAVE and XRSTOR of components 0 and 1
@@ -14,9 +14,9 @@
  *     1152   upper halves of ZMM0-15                VEXTRACTF64X4
  *     1664   ZMM16-31                               VMOVDQU64
  *
- * The image's header says which components there are; the CPU has the same in XFRM, or the enclave had not been initialised. A
- * component that is clear in XSTATE_BV is stored all the same, as XSAVE does, and is brought into its initial state by
- * VECTOR_RESTORE: registers that nobody uses stay out of use, and SSE code fast.
+ * The image's header says which components there are. The enclave's XFRM is the same, or the enclave would not have been initialised. A
+ * component that is clear in XSTATE_BV is stored all the same, as XSAVE does. VECTOR_RESTORE brings such a component into its initial
+ * state. So registers that nobody uses stay out of use, and SSE code stays fast.
  *
  * Source: SDM 1, 13.4 (the area), 13.6 (XINUSE), 13.7 and 13.8 (XSAVE, XRSTOR).
  */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The control connection: drives the session machine of core/mig/session.h. A message is opened, decoded in full,
- * turned into an event, and the machine's actions are carried out. Frames to send wait in a short queue of message types;
- * their bodies are made when they leave, from the state of that moment.
+ * The control connection drives the session machine of core/mig/session.h. A message is opened, decoded in full and
+ * turned into an event. Then the machine's actions are carried out. Frames to send wait in a short queue of message types.
+ * Their bodies are made when they leave, from the state of that moment.
  *
- * A failure is never acted upon where it is noticed: it is posted, and engine_progress() turns it into the event FAIL, so
- * that the machine alone decides what it means in this state.
+ * A failure is never acted upon where it is noticed. It is posted, and engine_progress() turns it into the event FAIL, so
+ * that the machine alone decides what the failure means in its state.
  */
 #include <string.h>
 #include "crypto/wipe.h"
@@ -87,8 +87,8 @@ static void run(void)
 }
 
 /*
- * Where both hosts share their addresses the source lets go of them only when it hears STARTED: that must have left, and
- * the threads wait. Elsewhere the first call claims all, and nobody waits. Return: ns until the next call, 0: it runs.
+ * Where both hosts share their addresses, the source lets go of them only when it hears STARTED. So STARTED must have left, and
+ * the program's threads wait. Elsewhere the first call claims all addresses, and nobody waits. Return: ns until the next call, 0: the program runs.
  */
 static uint64_t claim(void)
 {
@@ -544,7 +544,7 @@ static void peer_reason(const struct om_control *m)
 	engine_reason(m->reason.error < 0 ? m->reason.error : OM_EABORTED, words);
 }
 
-/* All is over there: what was still owed has arrived, and this is how it went. */
+/* All is at the destination: what was still owed has arrived, and the message says how it went. */
 static void peer_placed(const struct om_control *m)
 {
 	if (!engine.status.run_realtime_ns)       /* RUNS was lost */
@@ -634,8 +634,8 @@ static int destination_message(const struct om_control *m)
 }
 
 /*
- * A destination that gave up because a frame was spoilt has that one missing for ever, and is still to hear that it was heard.
- * What comes then decides nothing but that, so an authentic frame behind the gap will do.
+ * A destination that gave up because of a spoilt frame never gets that frame, but must still hear that its abort was heard.
+ * Later frames decide nothing else, so an authentic frame behind the gap will do.
  */
 static int open_frame(const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER])
 {

@@ -135,9 +135,9 @@ static void wipe_streams(void)
 }
 
 /*
- * The caller owns the control connection and gets the others; their owners leave soon, since the link is down. A host that has stopped
- * one of these threads for good waits for itself: the session stands still, and nothing is sealed or opened meanwhile. It gets the
- * processor back each time, so that it can run the others, or end the process.
+ * The caller owns the control connection and gets the others. Their owners leave soon, since the link is down. A host that has stopped
+ * one of these threads for good waits for itself: the session stands still, and nothing is sealed or opened meanwhile. The host gets the
+ * processor back each time, so that it can run the other threads, or end the process.
  */
 static void own_others(void)
 {

@@ -8,15 +8,15 @@
  * just this session". An enclave emits role 2 only in a session that a destination in AWAIT has begun, and it leaves AWAIT
  * once in its life; so a verified quote of role 2 proves that this enclave has never run the program.
  *
- * The second half keeps the engine's words from the program's: a program can have evidence over 64 bytes of its choice (rt/attest.c), of
- * its clients' choice perhaps, but not over these.
+ * The second half tells the engine's words from the program's. A program can have evidence over 64 bytes of its choice (rt/attest.c), or of
+ * its clients' choice, but not over bytes with this second half.
  *
  * MRENCLAVE must be our own, whatever else the policy would allow: pages and protocol only fit the same image.
- * A program with an owner goes to a destination only with the owner's ticket (core/evidence/accept/ticket.h), which the source asks its
- * host for when it knows who the destination is, before it sends anything but its own quote: parameters say how large the program is.
+ * A program with an owner goes to a destination only with the owner's ticket (core/evidence/accept/ticket.h). The source asks its host for
+ * the ticket when it knows who the destination is. Until then it has sent nothing but its own quote, for parameters say how large the program is.
  *
- * Everything that comes from the host here (target information, evidence, collateral, time) is hostile: a wrong target or
- * evidence fails verification at the other side, a wrong clock can at most let outdated collateral pass.
+ * Everything that comes from the host here (target information, evidence, collateral, time) is hostile. A wrong target or wrong
+ * evidence fails verification at the other side. A wrong clock can at most let outdated collateral pass.
  */
 #include <string.h>
 #include "evidence/accept/refusal.h"

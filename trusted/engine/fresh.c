@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fresh evidence for the program's TLS key, for clients that have met the key in a handshake and want to know where it is now
- * (core/evidence/parse/tagged.h). A certificate that a server has read once has evidence of the day on which it read it; this one is over
- * the client's nonce, so it was made after that.
+ * Fresh evidence for the program's TLS key, for clients that have met the key in a handshake and want to know where the key is now
+ * (core/evidence/parse/tagged.h). A server's certificate has evidence of the day on which the server read it. Fresh evidence is over
+ * the client's nonce, so it was made after the nonce.
  *
- * It is the engine's answer and not the program's: its label is one that no program gets into a report (rt/attest.c), and another one than that
- * by which the engine speaks to other engines. Whoever asks is the host, for anybody: nothing in the answer is secret.
+ * Fresh evidence is the engine's answer and not the program's. No program gets its label into a report (rt/attest.c), and the engine speaks to
+ * other engines with another label. The host asks, on anybody's behalf: nothing in the answer is secret.
  *
- * The report is made while the program cannot be taken away: who owns the descriptors is what a freeze waits for. The host has it quoted by
- * itself: the quoting service may take its time, and no slot of the enclave waits for it.
+ * The report is made while the program cannot be taken away, because the thread that makes it owns the descriptors, and a freeze waits for them.
+ * The host has the report quoted by itself. The quoting service may take its time, and no slot of the enclave waits for it.
  */
 #include <string.h>
 #include "evidence/parse/envelope.h"

@@ -167,8 +167,8 @@ static int write_run(const struct om_run *run, const uint8_t (*content)[OM_PAGE_
 }
 
 /*
- * A stripe that begins with many pages will have the rest of its pages too, in all likelihood. Accepted together they can be
- * given memory together, too; what does not come is given back when the next stripe begins.
+ * A stripe that begins with many pages will probably have the rest of its pages, too. Pages that are accepted together can be
+ * given memory together. Pages that do not come are given back when the next stripe begins.
  */
 static void accept_ahead(struct engine_connection *c, const struct om_run *run)
 {
@@ -191,8 +191,8 @@ static int settle(struct engine_connection *c)
 }
 
 /*
- * By the control connection's owner, and page connections may have others: nothing that these can be given gets as far as `ahead`.
- * The source has made no more frames than COMPLETE says, and each of them has been applied in full before it was counted.
+ * Called by the control connection's owner, while other threads may own page connections. No frame that these can still get reaches `ahead`:
+ * the source has made no more frames than COMPLETE says, and each frame was applied in full before it was counted.
  */
 int engine_import_settle(void)
 {
@@ -306,7 +306,7 @@ static void resident_run(const struct om_run *run, const uint8_t (*content)[OM_P
  *    │                 └─failed──► OWED
  *    └──the program unmaps, replaces or throws it away──► FREE, RESERVED     leaves the set then and there
  *
- * So a page that left OWED otherwise than by being placed may be anything, ARRIVING for the program's own reasons too, and
+ * So a page that left OWED without being placed may be in any state, also ARRIVING for the program's own reasons, and
  * nobody waits for it.
  */
 static void arrived(uint64_t page)
@@ -321,8 +321,8 @@ void engine_owed_given_up(uint64_t page)
 }
 
 /*
- * The page is ARRIVING by the caller. False: it is not owed any more. Another thread may be placing it and fail; then it is
- * owed again, and this copy may be the last there is, so the outcome is waited for.
+ * The caller has turned the page to ARRIVING. False: the page is not owed any more. Another thread may be placing the page and fail. Then the
+ * page is owed again, and this copy may be the last, so the outcome is waited for.
  */
 static bool claim_owed(uint64_t page, uint8_t *ret_byte)
 {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The instance: what was started once, and is the same wherever it has moved. It is named by random bytes that the enclave of its first
- * start draws, and it counts its moves; both are resident, so they go along in the stop phase of every move.
+ * The instance: what was started once, and is the same wherever it has moved. Its name is random bytes that the enclave of its first
+ * start draws. It counts its moves. Name and count are resident, so they go along in the stop phase of every move.
  *
- * The owner's ticket names the number of one move. The number grows in one place, where a destination takes the start token, which a
- * source emits to one destination of its life only: so
+ * The owner's ticket names the number of one move. The number grows in one place only: where a destination takes the start token. A
+ * source emits the start token to one destination of its life only. So there are three cases:
  *
  *   a session that fails before the token      the number is what it was: the ticket may be used again
  *   the token is lost, and the abort heard     the destination never ran and never counted; the source's number is what it was
- *   the destination runs                       it counts one more, and the source will never run again: the ticket is used up
+ *   the destination runs                       the destination counts one more, and the source never runs again: the ticket is used up
  *
  * There is no state in which two enclaves may run with the same number.
  */

@@ -3,9 +3,9 @@
  * The engine's door: operations of the host, decoded and dispatched. Arguments are read once; results are written last,
  * since host calls made in between use the same transfer buffer.
  *
- * A connection has one owner at a time. That the host keeps to it is not assumed: a second call for a busy connection is
- * refused. Operations that change the session but come from other threads are posted; whoever owns the control
- * connection next carries them out, and the poster tries to be that one.
+ * A connection has one owner at a time. The engine does not rely on the host for that: a second call for a busy connection is
+ * refused. Operations that change the session but come from other threads are posted. Whoever owns the control
+ * connection next carries them out, and the poster tries to be that owner.
  */
 #include <stddef.h>
 #include <string.h>
@@ -384,9 +384,9 @@ void engine_buffers_wipe(void)
 }
 
 /*
- * After PLACED: the program is whole over there. Pages that a host is asked to take away may stay in the enclave, so they are
- * overwritten instead, in steps, and with all connections owned: nobody gives pages back at the same time. What its threads had in
- * registers goes, too.
+ * After PLACED the program is whole at the destination. Pages that a host is asked to take away may stay in the enclave. So they are
+ * overwritten instead, in steps, and with all connections owned, so that nobody gives pages back at the same time. What the program's threads
+ * had in registers is overwritten, too.
  */
 static long wipe(void)
 {
@@ -417,8 +417,8 @@ static void limit_downtime(uint64_t ns)
 }
 
 /*
- * Forget the session before, but not what outlives it. Streams without a key refuse; zeros would be one that everybody knows. A thread of
- * the program may still be where it was going to ask for a page in that session: it owns no connection, and sees under the lock
+ * Forget the session before, but not what outlives it. Streams without a key refuse; a key of zeros would be one that everybody knows. A thread of
+ * the program may still be about to ask for a page in that session. Such a thread owns no connection, and sees under the lock
  * that it is too late.
  */
 static void reset(enum om_role role, const struct om_mig_params *params)

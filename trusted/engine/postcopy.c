@@ -50,8 +50,8 @@ static long ask_host(uint64_t size, uint64_t wait_ns)
 }
 
 /*
- * Seal the request into the exception's transfer buffer. Return: its size, 0 if the link is down, or if all has come meanwhile
- * and the program is moving on: then the streams are a source's, which answers with the requests' numbers.
+ * Seal the request into the exception's transfer buffer. Return: its size; 0 if the link is down, or if all pages have come meanwhile
+ * and the program is moving on. In the latter case the streams are a source's, which replies with the requests' numbers.
  */
 static size_t make_request(uint64_t page, uint32_t *ret_epoch, uint64_t *ret_sequence)
 {

@@ -269,7 +269,7 @@ static void begin_owing(enum om_mig_mode chosen, const char *why)
 }
 
 /*
- * Stop-and-copy into memory that this host must give up on the way: a source that still may have to run on cannot. So the
+ * Stop-and-copy, with memory that the source's host gives up on the way. A source that may still have to run on cannot give memory up. So the
  * program is handed over with everything owed, and the destination starts it when all has come.
  */
 bool engine_source_holds(void)
@@ -409,8 +409,8 @@ static uint64_t left_now(void)
 }
 
 /*
- * In the middle of a round, where post-copy may be chosen: is the rest of it worth while? Counting costs a look at every card, so it
- * is done the less often the longer it takes.
+ * In the middle of a round, where post-copy may be chosen: is the rest of the round worth while? Counting costs a look at every card. So the
+ * longer a count takes, the less often it is done.
  * Return: post-copy has begun.
  */
 static bool give_up_rounds(void)
@@ -451,7 +451,7 @@ static void round_over(void)
 }
 
 /*
- * Of the pages to be sent, those that have content are owed from now on; they stay in the set, to be told so. What was
+ * Of the pages to be sent, those that have content are owed from now on. They stay in the set, so that the destination is told. A page that was
  * owed and has lost its content since is not owed any more. As many as `spare` pages that were not owed before are left to be
  * sent with their content.
  */

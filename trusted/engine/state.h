@@ -21,9 +21,9 @@
  *   reads    told, atomics    everything             pass, todo (own words)  epoch, link
  *   writes   posted, limits   session, pass begin    todo, rings, counters   owed, counters, urgent stream (lock)
  *
- * How many host threads call, and in what order, is the host's affair; between any two instructions it may stop one for as long as
- * it likes. So what is looked at before a connection is owned may be wrong afterwards; a session is begun anew only by who owns all
- * connections; and what others than the control thread read of the session is atomic, or a copy that it made for them (operations.c).
+ * The host decides how many host threads call, and in what order. Between any two instructions it may stop a thread for as long as
+ * it likes. So what is read before a connection is owned may be wrong afterwards. A session is begun anew only by a thread that owns all
+ * connections. What other threads than the control thread read of the session is atomic, or a copy that the control thread made for them (operations.c).
  */
 #ifndef OPTMIG_TRUSTED_ENGINE_STATE_H
 #define OPTMIG_TRUSTED_ENGINE_STATE_H
@@ -224,8 +224,8 @@ extern uint8_t engine_received[OM_CONTROL_MAX + OM_FRAME_TAG];
 #define ENGINE_STRIPE_PAGES (ENGINE_STRIPE_WORDS * 64u)
 /*
  * ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ----
- * What a stripe's bit says: its words may hold pages. Set after a page was added, cleared by engine_set_tidy() and engine_set_clear() alone. So a
- * walk costs what is in the set, and 256 KiB of bits for 1 TiB.
+ * A stripe's bit says that the stripe's words may hold pages. It is set after a page was added, and cleared by engine_set_tidy() and engine_set_clear()
+ * alone. So the cost of a walk is what is in the set, and 256 KiB of bits for 1 TiB.
  */
 struct engine_set {
 	_Atomic uint64_t word[ENGINE_PAGES_LIMIT / 64];
@@ -392,7 +392,7 @@ void engine_source_resume_app(void);
 bool engine_source_holds(void);                       /* the destination starts the program when all has come */
 void engine_source_handed_over(void);                 /* the destination has taken over */
 void engine_source_push(void);                        /* what is owed, from the beginning */
-void engine_source_running(uint64_t run_realtime_ns); /* the program has just begun to run over there */
+void engine_source_running(uint64_t run_realtime_ns); /* the program has just begun to run at the destination */
 /* The echo of a ROUND has come. @stamp: by engine_now(), when it was sent. */
 void engine_source_round_trip(uint64_t stamp);
 void engine_source_ended(void);                       /* the program runs on here */
@@ -457,8 +457,8 @@ const char *engine_evidence_objection(void);
 /* Evidence, an envelope, over hash and role. Return: size, or OM_E* with words. */
 long engine_evidence_make(enum om_role role, const uint8_t hash[32], uint8_t *ret_quote, size_t room, const char **ret_words);
 /*
- * Is this the evidence of an enclave with our identity, in that role, for this handshake; and if it is a destination's and the program has
- * an owner, does the owner's ticket allow it? *ret_words: why not.
+ * Is this the evidence of an enclave with our identity, in that role, for this handshake? If it is a destination's and the program has
+ * an owner, does the owner's ticket allow the move? *ret_words: why not.
  */
 int  engine_evidence_check(enum om_role role, const uint8_t hash[32], const uint8_t *quote, size_t size,
 	struct om_mig_status *ret_status, struct om_mig_identity *ret_peer, const char **ret_words);

@@ -2,16 +2,16 @@
 /*
  * Tracker faults: rounds for programs that hold code without marks. After a round has taken the cards, and before it copies the
  * taken pages, each of these pages is watched (rt/watch.c): the next store to it faults, and the fault marks its card again. The cards stay
- * the one record of what is dirty, so that everything else in the source is the same for both trackers; and the cards have what
- * the runtime writes, and the states that it changes, in any case.
+ * the one record of what is dirty, so everything else in the source is the same for both trackers. With either tracker the cards
+ * have the pages that the runtime writes, and those whose state it changes.
  *
  *   take and clear the cards -> handshake -> watch the taken pages -> copy them
  *
  * A store to a page that is not watched yet is copied, for the copy comes later. A store to a page that is watched faults first.
  * The handshake is needed for what is not a store: the runtime marks a card and then changes the page's state.
  *
- * Nobody wants the program's own marks meanwhile. A page stays watched when a migration ends: the next store to the page costs a fault,
- * and the page is then as it was before.
+ * The program's own marks are not wanted meanwhile. A page stays watched when a migration ends. The next store to the page costs a fault,
+ * and the page is then as it was before the migration.
  */
 #include "engine/state.h"
 

@@ -4,7 +4,7 @@
  *
  * The migration engine speaks through the same report data (engine/evidence.c): it says "I am the destination of this session, fresh and
  * waiting". So does the part that talks to the program's owner (owner.c): "this key is mine". A program may sign what its clients ask it
- * to sign, and they may ask for just that. So the runtime's own report data end in a label each, and no report with such a label is
+ * to sign, and they may ask for just these words. So the runtime's own report data end in labels. No report with such a label is
  * made for the program, neither for the quoting service nor for an enclave of its choice.
  */
 #include <stdalign.h>

@@ -5,8 +5,8 @@
  *     process    host process' + process_offset[]
  *     thread     host thread's + cpu_offset_ns of the thread: a host thread serves one thread of the program after another
  *
- * The kernel's numbers of CPU clocks hold a pid or tid and which of three times is meant; those of the host's threads come with
- * OM_ECALL_THREAD. Of a thread's three times only the sum is told: how it divides is not followed over threads and hosts.
+ * The kernel's number of a CPU clock holds a pid or tid, and which of three times is meant. The numbers of the host's threads come with
+ * OM_ECALL_THREAD. Of a thread's three times only the sum is told: its division is not followed over threads and hosts.
  */
 #include "rt/internal.h"
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Users, groups and capabilities: those of the host process, for it is the host that checks them. What the program changes
- * is changed there, in all its threads, and what the host says afterwards is kept: the program is told the same after a
- * migration.
+ * Users, groups and capabilities are those of the host process, for the host checks them. What the program changes
+ * is changed there, in all threads of the process. What the host says afterwards is kept, so that the program is told the same
+ * after a migration.
  *
- * The destination's process becomes what the program has become, if the program has changed anything; else it is what its
- * own user started. It has to be able to: rt_creds_arrive() asks for everything again, and the host carries it out when it
- * has no use for its privileges any more.
+ * If the program has changed its rights, the destination's process takes on what the program has become. Otherwise that process stays
+ * what its own user started. rt_creds_arrive() asks for every change again and fails if one is not possible. The host carries the
+ * changes out when it has no use for its privileges any more.
  *
  * Linux keeps capabilities for each thread. Here they are the program's: capset() of one thread is for all.
  */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one door to untrusted memory. What the host may map there is a device: a read or write of less than a word could take in, or
+ * The one door to untrusted memory. The host may map a device there. A read or write of less than a word could then take in, or
  * expose, what another domain left in the CPU's buffers (INTEL-SA-00615, INTEL-SA-00657). So the rule for every access from inside is:
  *
  *     its address and its length are multiples of 8, and each byte is read once
@@ -9,10 +9,10 @@
  * may be carried out in any pieces. Ranges that do not begin or end at a word are widened to it; the extra bytes are of the same
  * tbuf (its size and its parts are multiples of 16) and nobody's secret.
  *
- * Who accesses untrusted memory: this file, rt_copy_try (boot/copy.S) on behalf of appmem.c, and the cipher, which seals page
- * frames and blocks of encrypted files straight into a transfer buffer and opens them straight from it (engine/export.c, import.c, postcopy.c,
- * io/vault_device.c: their lengths are multiples of 16; no other frame is). tests/unit/rt/test_words.c watches each of them
- * instruction by instruction.
+ * Three parts access untrusted memory: this file, rt_copy_try (boot/copy.S) on behalf of appmem.c, and the cipher. The cipher seals page
+ * frames and blocks of encrypted files straight into a transfer buffer, and opens them straight from it (engine/export.c, import.c, postcopy.c,
+ * io/vault_device.c). The lengths of these are multiples of 16, and no other frame is handled so. tests/unit/rt/test_words.c watches each
+ * of the three instruction by instruction.
  */
 #include "rt/internal.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * ENCLU's memory leaves, and the sequences of them with the host's half in between. A host that does not do its half,
- * or does something else, makes EACCEPT fail: the CPU compares what we ask for with the EPCM.
+ * ENCLU's memory leaves, and the sequences of them with the host's half in between. If the host does not do its half,
+ * or does something else, EACCEPT fails: the CPU compares what the runtime asks for with the EPCM.
  *
  *   new page      (EAUG by a fault or ahead)                 EACCEPT R W PENDING
  *   ... read-only (the same)                                 EACCEPTCOPY R, of zeros

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who and where the program is: pid, host name, limits, resources, random numbers (its user: creds.c). Fixed when the program starts
- * and kept for its life: what it has been told stays true on another host.
+ * Who and where the program is: pid, host name, limits, resources, random numbers (its user: creds.c). These are fixed when the program
+ * starts and kept for its life, so that what the program has been told stays true on another host.
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"

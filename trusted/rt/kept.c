@@ -4,9 +4,9 @@
  * allocators that map and unmap small regions all the time (musl's does) would spend more time on that than on their
  * work. So runs of freed pages are kept, up to a limit, with what is in them, and zeroed when they are used again.
  *
- * A bit per page, local: to the engine a kept page is FREE and nothing else. The CPU lets it be written all the same, so a page that
- * is mapped again is kept no more: it is zeroed if it may be written, and leaves the enclave if not, guard pages among them.
- * While a migration arrives and no application runs yet, pages accepted ahead of their content are kept too, in any state.
+ * There is a bit per page, which is local: to the engine a kept page is FREE and nothing else. The CPU lets a kept page be written all the same. So a
+ * page that is mapped again is kept no more: it is zeroed if it may be written, and leaves the enclave if not, guard pages among them.
+ * While a migration arrives and no application runs yet, pages that were accepted ahead of their content are kept too, in any state.
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"

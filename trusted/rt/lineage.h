@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The lineage: one secret of 256 bits that a program has for as long as its owner, or its image, says. What it keeps outside (files,
- * seals) hangs on keys that are derived from it, each for one purpose. It moves with the program, in its resident pages.
+ * The lineage: one secret of 256 bits that a program has for as long as its owner, or its image, says. Keys are derived from the lineage, each for
+ * one purpose, and protect what the program keeps outside (files, seals). The lineage moves with the program, in its resident pages.
  *
  *     image says       the key is                                     it is there
  *     new              random                                         from the start

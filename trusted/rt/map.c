@@ -7,14 +7,14 @@
  * so that an enclave with a huge heap starts as fast as a small one. A chunk that is not there has only FREE pages.
  * Which chunks are there is a bitmap in local memory, which is never lazily accepted: the exception handler needs it.
  *
- * A program may have mapped far more than it has touched, and a stop must not grow with that. So two summaries say where a walk
+ * A program may have mapped far more than it has touched, and a stop must not take longer for that. So two summaries say where a walk
  * over the cards has to look:
  *
  *     touched   a bit per stripe (512 pages): one of its pages is or was ACCEPTED. Set before the page can be stored to, never cleared.
  *               The marks of the program lie there: a mark belongs to a store, and the store's page is ACCEPTED when it is done
  *     noted     a bit per chunk: the runtime has set cards in it (rt_cards_mark), of pages in any state. Cleared by the walk that clears
- *               the cards, before it reads them; set after the cards are, by a locked instruction in any case: a look whether it is set
- *               already could come before the card is seen by others
+ *               the cards, before the walk reads them. Set after the cards, always by a locked instruction: a thread that skipped a bit that is
+ *               set already could have looked at the bit before others see its card
  *
  * A fault on a RESERVED page accepts it and some of its neighbours in the direction the faults come from, twice as many
  * as the time before. Whoever changes a page's state owns the page while it is ARRIVING, marks the card before the final

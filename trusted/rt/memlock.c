@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mlock and its kin. Whether enclave memory is paged out is the host's affair; what is kept here is which memory the program has
- * locked, because other calls answer differently then: msync(MS_INVALIDATE) with EBUSY, madvise(MADV_DONTNEED) with EINVAL.
+ * mlock and its kin. The host decides whether enclave memory is paged out. The runtime keeps which memory the program has
+ * locked, because other calls answer differently for locked memory: msync(MS_INVALIDATE) with EBUSY, madvise(MADV_DONTNEED) with EINVAL.
  *
- * Ranges of pages that neither overlap nor touch. When there is no room for another one it is not kept: the answers above are then
- * those for memory that is not locked.
+ * The table has ranges of pages that neither overlap nor touch. A range for which there is no room is not kept. The calls then answer
+ * as for memory that is not locked.
  */
 #include "rt/internal.h"
 #include "rt/mem.h"

@@ -5,8 +5,8 @@
  *     0        first                                     end
  *     | taken  | header content 0.. | header content 0.. |
  *
- * Header and content begin at multiples of 16 bytes. What was taken in front is closed up when it is more than what is left, so a queue
- * that is used as one moves each byte once at most. The owner of a row holds a table of its own when it calls; nothing here parks.
+ * Header and content begin at multiples of 16 bytes. When the taken part in front is larger than the rest, the rest is moved to the front. So
+ * each byte of a first-in first-out queue moves once at most. The owner of a row holds a table of its own when it calls; nothing here parks.
  */
 #ifndef OPTMIG_TRUSTED_RT_MESSAGES_H
 #define OPTMIG_TRUSTED_RT_MESSAGES_H

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mqueue.h. Messages lie by their priority, those of one priority as they came. Who has to wait looks again whenever a queue has changed; its
- * queue is in its scratch, all else in its stored system call, so that it waits on after a migration.
+ * mqueue.h. Messages lie in the order of their priority, those of one priority in the order in which they came. A thread that has to wait looks again
+ * whenever a queue has changed. Its queue is in its scratch, all else in its stored system call, so that the thread waits on after a migration.
  *
- * mq_notify with SIGEV_THREAD is libc's (libc/overlay): a thread of its own waits for a word, which tells it that a message came, or that
- * nobody is to be told any more.
+ * mq_notify with SIGEV_THREAD is libc's (libc/overlay). A thread of libc's own waits for a word. The word tells the thread that a message came, or that
+ * it need not wait any more.
  *
  * The table is held across calls of the host, as mapped.c's is; nobody parks while holding it.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System V message queues within one enclave. Who has to wait looks again whenever a queue has changed, as with semaphores (sem.c): all that
- * it waits for is in its stored system call, so that it waits on after a migration.
+ * System V message queues within one enclave. A thread that has to wait looks again whenever a queue has changed, as with semaphores (sem.c). All that
+ * the thread waits for is in its stored system call, so that it waits on after a migration.
  *
  * The table is held across calls of the host, as mapped.c's is; nobody parks while holding it.
  */

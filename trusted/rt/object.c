@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * object.h. Pages without a mapping can be read, not written; a write by a descriptor lifts that for as long as it takes. While nothing is
- * mapped an object that outgrows its room moves to a larger one.
+ * object.h. Pages without a mapping can be read, not written. A write by a descriptor makes them writable for as long as the write takes. An object
+ * without mappings that outgrows its room moves to a larger one.
  *
  * The table is held across calls of the host, as mapped.c's is.
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The program's owner: whoever has the private half of the key that the image names (its launch's `secrets.owner`, else its policy's
- * `owner`). The messages are core/unlock/unlock.h's; what is between is the host, which can lose them.
+ * `owner`). core/unlock/unlock.h has the messages. The host carries them, and can lose them.
  *
  *                  GRANT with all that is waited for           ORDER                 threads parked, TAKE
  *       WAITING ------------------------------------> RUNS -----------> STOPPING ---------------------> HANDED ON --END--> gone
@@ -9,12 +9,12 @@
  *                                                                                    +------- ORDER ---------+
  *
  * WAITING: the stop that a move uses is on from before the first thread could run, so the program has not executed an instruction.
- * From the first ORDER on the stop stays: this enclave never runs the program again, whatever the host does. A package that was lost with
- * its taker is made anew for another one by another order. Except in RUNS all connections of the engine are owned from here: no move can
- * begin, and no order is obeyed while one is under way.
+ * From the first ORDER on the stop stays: this enclave never runs the program again, whatever the host does. If a package was lost with its
+ * taker, another order makes another package for another taker. Except in RUNS this file owns all connections of the engine. So no move can
+ * begin, and no order is obeyed while a move is under way.
  *
- * A question (nonce in, statement and evidence out) makes a fresh X25519 key. A grant is for the question that is open, and closes
- * it, whatever comes of the grant; a new question closes the one before. So a grant serves once, in one enclave.
+ * A question (nonce in, statement and evidence out) makes a fresh X25519 key. A grant is for the open question, and closes
+ * that question, whatever comes of the grant. A new question closes the one before. So a grant serves once, in one enclave.
  *
  * Secrets are resident: they move with the program, and lie in memory of the enclave only.
  */

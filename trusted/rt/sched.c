@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Scheduling policies and priorities. It is the host that schedules, so it is asked, for the host thread that serves the thread; what
- * it has allowed is kept in the thread and set again when another host thread serves it, after a migration too. A destination that
- * does not allow it lets the thread run as before it asked: that is not told to the program, which could do nothing about it.
+ * Scheduling policies and priorities. The host schedules, so the host is asked, for the host thread that serves the program's thread. What
+ * the host has allowed is kept in the program's thread. It is set again when another host thread serves that thread, after a migration too. On a
+ * destination that does not allow it the thread runs without it. The program is not told, for it could do nothing about it.
  *
- * Host threads begin as the host process did; SCHED_RESET_ON_FORK keeps what was set here from those that they make.
+ * Host threads begin with the policy of the host process. SCHED_RESET_ON_FORK keeps a host thread's settings from the threads that it makes.
  */
 #include "rt/internal.h"
 

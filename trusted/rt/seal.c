@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing the lineage (see the header). The key is EGETKEY's with MRENCLAVE as its policy: another image, another platform, a debug enclave
- * for a production one each get another key. It depends on CPUSVN as well: a platform whose microcode was renewed opens what it sealed
- * before and seals it anew; one that went back to an older one does not get the newer keys.
+ * Sealing the lineage (see the header). The key is EGETKEY's with MRENCLAVE as its policy. So another image gets another key, and so does another
+ * platform, or a debug enclave in place of a production one. The key depends on CPUSVN as well. A platform with newer microcode opens what it
+ * sealed before, and seals it anew. A platform that went back to older microcode does not get the newer keys.
  */
 #include <stdalign.h>
 #include "crypto/sha256.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System V semaphores within one enclave. Who has to wait looks again whenever a value has changed or a set is gone: what it waits for is in
- * its scratch, for GETNCNT and GETZCNT, and all else is in its stored system call, so that it waits on after a migration.
+ * System V semaphores within one enclave. A thread that has to wait looks again whenever a value has changed or a set is gone. What the thread waits for
+ * is in its scratch, for GETNCNT and GETZCNT. All else is in its stored system call, so that the thread waits on after a migration.
  *
- * SEM_UNDO is taken and nothing to do: a set lives no longer than the only process that could leave something to undo.
+ * SEM_UNDO is accepted and does nothing: a set lives no longer than the only process that could leave something to undo.
  */
 #include "rt/internal.h"
 #include "rt/ipc.h"

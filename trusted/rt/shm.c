@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System V shared memory within one enclave. A segment is memory of the heap, whose pages are mapped when it is attached for the first
- * time and stay so until it is removed: what was written is there when it is attached again.
+ * System V shared memory within one enclave. A segment is memory of the heap. Its pages are mapped when the segment is attached for the first
+ * time, and stay mapped until the segment is removed. So what was written is there when the segment is attached again.
  *
  *     shmget ──► no pages ──shmat──► attached, n times, at one address ──shmdt──► pages without access ──shmat──► ...
  *                                                                    └── removed: the pages are given back

@@ -5,10 +5,10 @@
  *     entries[]    | in a list | free ... | never used ...     resident, used from its low end: little is sent in a stop phase
  *     list         first -> next -> ... -> last                index into entries[], 0 ends
  *
- * A real-time signal may be in a list many times and arrives as often, in order. Of another one the first is kept and the rest are
- * dropped, except that a timer's signal is always queued, once: what expires meanwhile is counted (timer.c). Beyond RLIMIT_SIGPENDING
- * the sender is told (EAGAIN); what is no real-time signal and comes from kill() or the kernel is then queued all the same, or arrives
- * without information.
+ * A real-time signal may be in a list many times and arrives as often, in order. Of another signal the first is kept and the rest are
+ * dropped. A timer's signal is an exception: it is always queued, once, and what expires meanwhile is counted (timer.c). Beyond
+ * RLIMIT_SIGPENDING the sender is told (EAGAIN). A signal that is no real-time signal and comes from kill() or the kernel is then queued all
+ * the same, or arrives without information.
  *
  * Bits of sig_pending and process_pending are set and cleared under the lock, and read without: a bit is set exactly while its
  * signal is in the list, or has come without information.

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the CPU has put into a slot when it interrupted a thread there lies in its SSA until the next time: registers of the program, or blocks that
- * the engine was encrypting. When nothing of a program may be left behind, they are overwritten.
+ * When the CPU interrupts a thread, it puts the registers into the slot's SSA: registers of the program, or blocks that the engine was encrypting. They
+ * lie there until the next interruption. When nothing of a program may be left behind, they are overwritten.
  *
- * A frame counts from an interruption to ERESUME. Nobody knows from outside whether a thread is between the two, so a slot is taken first:
+ * A frame is in use from an interruption to ERESUME. Nobody knows from outside whether a thread is between the two, so a slot is taken first:
  *
  *     entering   `inside` 0 -> 1, or waits while it is 2        leaving   -> 0, then EEXIT
  *     wiping     0 -> 2, wipes, -> 0
  *
- * A thread that waits, or is about to EEXIT, may be interrupted and resumed meanwhile. It needs no vector register then, but the general ones. So
- * those stay if the frame is of code of the runtime; what calls and marks of the program's code left is overwritten whole.
+ * A thread that waits, or is about to EEXIT, may be interrupted and resumed meanwhile. It then needs its general registers, but no vector register. So
+ * the general registers of a frame stay if the frame is of the runtime's code. A frame of the program's code, or of a mark that the program calls, is
+ * overwritten whole.
  */
 #include "rt/internal.h"
 #include "rt/libmem.h"

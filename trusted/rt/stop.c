@@ -2,8 +2,8 @@
 /*
  * Safepoints, from both sides.
  *
- * Stop.  The flag is raised, threads outside are kicked until all are PARKED. A kick may be lost only to a thread that
- * is not outside; that one meets the flag at its next poll, system call or return.
+ * Stop.  The flag is raised, and threads outside are kicked until all are PARKED. A kick may be lost only to a thread that
+ * is not outside. Such a thread meets the flag at its next poll, system call or return.
  *
  * Handshake.  The engine clears cards, then wants to know when every thread has passed a safepoint or is outside.
  *
@@ -11,8 +11,8 @@
  *     thread   at a safepoint: read epoch, write epoch_seen; later: look at cards, store
  *     thread   back from the host: outside = 0; fence; look at cards, store
  *
- * A thread whose epoch_seen is new read the epoch after the cards were cleared, so it sees them cleared from then on
- * (loads are not reordered), and its earlier stores are visible (nor are stores). For `outside` store and load are on
+ * A thread whose epoch_seen is new read the epoch after the cards were cleared. So it sees them cleared from then on, for loads are
+ * not reordered. Its earlier stores are visible, for stores are not reordered either. For `outside` store and load are on
  * both sides, so both need the fence: either the engine sees the thread inside, or the thread sees the cards clear.
  *
  * Tracking.  While nobody wants marks (no bit of OM_ATTENTION_TRACK) the program makes none. The first round raises one, clears the

@@ -4,11 +4,11 @@
  *
  *     virtual monotonic = host monotonic + offset
  *
- * The offset is resident and set anew on a destination, so that time goes on where it stopped. What the host writes into
- * its clock page is its own business, but a reading never goes backwards, and a clock that has been put back does not make
- * the program wait until it is where it was: the offset then takes up the difference. Each slot remembers its newest
- * reading, and all share one that is brought forward whenever a reading is more than a microsecond ahead of it (writing a
- * shared word at every reading would make two threads' clocks as slow as a cache miss).
+ * The offset is resident and set anew on a destination, so that time goes on where it stopped. The host may write what it likes into
+ * its clock page, but a reading never goes backwards. If the host puts its clock back, the offset takes up the difference, so that the program
+ * need not wait until the clock is where it was. Each slot remembers its newest reading. All slots share another one, which is brought
+ * forward whenever a reading is more than a microsecond ahead of it. (Writing a shared word at every reading would make two threads' clocks as
+ * slow as a cache miss.)
  */
 #include "rt/internal.h"
 

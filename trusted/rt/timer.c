@@ -2,11 +2,11 @@
 /*
  * setitimer, alarm, timer_create. A timer is a deadline on its clock: virtual monotonic time, or CPU time as cputime.c tells
  * it. It is resident, so it goes on after a migration with the time it had left. A thread of the runtime's own sleeps until the
- * next deadline and sends the signals; it is made with the first timer and takes one application thread slot. For CPU clocks,
- * which pass at no known speed, it looks again and again: as seldom as they can allow, every LOOK_IDLE_NS if they stand still.
+ * next deadline and sends the signals. The thread is made with the first timer and takes one application thread slot. CPU clocks
+ * pass at no known speed, so the thread looks at them again and again: as seldom as they allow, every LOOK_IDLE_NS if they stand still.
  *
- * ITIMER_REAL stands still from its signal until that is taken, and takes up its period then (rt_alarm_taken), as on Linux. Another
- * timer goes on, and has one signal queued at most. What expires until that is delivered is counted, and told by si_overrun and
+ * ITIMER_REAL stands still from its signal until the signal is taken, and takes up its period then (rt_alarm_taken), as on Linux. Another
+ * timer goes on, and has one signal queued at most. Expirations until that signal is delivered are counted, and told by si_overrun and
  * timer_getoverrun (sigqueue.c calls rt_timer_taken).
  */
 #include "rt/internal.h"

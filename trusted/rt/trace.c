@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a debug image says of its program, for those who look for a mistake in it: each system call with its arguments and its result, also
- * those that are answered inside, and where it was when a signal ended it. Numbers and registers alone: the host of a debug image reads the
- * program's memory by itself (EDBGRD), and names and decodes what it finds there.
+ * those that are answered inside, and where the program was when a signal ended it. The image tells numbers and registers alone. The host of a debug
+ * image reads the program's memory by itself (EDBGRD), and names and decodes what it finds there.
  *
  * A production image says nothing of this, whatever its host asks for: system calls and registers are the program's secrets.
  */

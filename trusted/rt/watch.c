@@ -12,8 +12,8 @@
  * clean is WATCHED. Whoever clears a card calls rt_watch() for its page before it reads the content. A page that is ARRIVING
  * at that moment cannot be watched, and its owner may have marked the card that was just cleared: its card is put back.
  *
- * The host is not trusted with this. EACCEPT compares what it did with what was asked, and says so if a processor may still
- * hold the old permission in its TLB; and only the enclave can give W back (EMODPE). A watched page is never writable.
+ * The host is not trusted with this. EACCEPT compares what the host did with what was asked. It fails if a processor may still
+ * hold the old permission in its TLB. Only the enclave can give W back (EMODPE). So a watched page is never writable.
  *
  * A page's owner (whoever turned it to ARRIVING) lifts the watch before it writes: a fault on an ARRIVING page waits.
  */

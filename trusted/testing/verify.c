@@ -4,8 +4,8 @@
  * the safepoint interval ends, all logged stores must have their cards set. The poll flag is up all the time, so that
  * every poll is taken and intervals are as short as they can be.
  *
- * The engine clears cards in the middle of intervals. It raises the epoch right afterwards, so a clean card counts as a
- * miss only if the epoch stays what it was when the interval began. Logs that overflow lose their newest stores.
+ * The engine clears cards in the middle of intervals, and raises the epoch right afterwards. So a clean card counts as a
+ * miss only if the epoch is still what it was when the interval began. Logs that overflow lose their newest stores.
  */
 #include "rt/internal.h"
 #include "rt/testhooks.h"

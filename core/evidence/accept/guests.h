@@ -2,7 +2,7 @@
 /*
  * Which confidential guests, and which versions of platforms, are good enough: records that stand in policies and in signed lists.
  *
- * Digests in a measured policy never change: a patched kernel would be a guest that a living program may not enter. So a policy
+ * Digests in a measured policy never change, so a living program could never enter a guest with a patched kernel. So a policy
  * may name a key instead, and that key signs lists. Little-endian (docs/spec/policy.md):
  *
  *    0  u32 magic "OMGL"   u16 format = 1   u8 curve of the key: 1 P-256, 2 P-384   u8 0

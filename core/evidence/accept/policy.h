@@ -13,11 +13,11 @@
  *
  * The records of a kind ascend. No bytes at all stand for om_policy_default(); one policy has one encoding.
  *
- * Every item has an effect: what could not have one in this policy is a fault (om_policy_fault()), so that nobody relies on a line
- * that protects nothing.
+ * Every item has an effect. An item that could not have one in this policy is a fault (om_policy_fault()), so that nobody relies on a
+ * line that protects nothing.
  *
- * Debug enclaves accept demo evidence without a line: such an enclave has no secrets from its host anyway, so nothing is lost if
- * the peer has none either. A production enclave accepts it only if demo is among its platforms.
+ * Debug enclaves accept demo evidence without a line. Such an enclave has no secrets from its host anyway, so nothing is lost if
+ * the peer has none either. A production enclave accepts demo evidence only if demo is among its platforms.
  */
 #ifndef OPTMIG_CORE_EVIDENCE_ACCEPT_POLICY_H
 #define OPTMIG_CORE_EVIDENCE_ACCEPT_POLICY_H

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A policy as text, the way back of policy_text.c: what is printed reads as the same policy, but for platforms of one maker of which only
- * one has the maker's root, and numbers beyond those that a text may have. Defaults are printed, too: whoever reads it need not know them.
+ * A policy as text, the inverse of policy_text.c. The printed text reads as the same policy, with two exceptions: platforms of one maker of
+ * which only one has the maker's root, and numbers beyond those that a text may have. Defaults are printed, too, so that readers need not
+ * know them.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A line is `key = value`; # begins a comment. Naming a key that may stand several times replaces its default
- * altogether, so a policy without a word about it keeps the default and one with a word means what it says.
+ * A line is `key = value`; # begins a comment. Naming a key that may stand several times replaces the key's default
+ * altogether. So a policy that does not name the key keeps the default, and one that does means what it says.
  *
- * Lines are judged one by one, then the whole by om_policy_fault(), whose answer is given the line of the key that it is about.
+ * Lines are judged one by one. Then om_policy_fault() judges the whole, and its answer gets the line of the key that it is about.
  * Functions return NULL, or what is wrong in words.
  */
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Quoting enclaves and TDX modules sign for debuggable trust domains as for others: it is up to whoever trusts one to look.
+ * Quoting enclaves and TDX modules sign for debuggable trust domains as for others. So the verifier has to check for debuggable ones.
  */
 #include "evidence/accept/td.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tickets and delegations: their one form, and the judgement. A delegation's limits are limits on the ticket: every place that the
- * ticket allows must lie within one that the delegation allows. So it is known when a ticket is issued, and not only at the move,
- * whether its key may have signed it.
+ * ticket allows must lie within one that the delegation allows. So whether a key may sign a ticket is known when the ticket is issued,
+ * and not only at the move.
  */
 #include <string.h>
 #include "evidence/accept/ticket.h"

@@ -24,8 +24,8 @@
  *
  * A place:  u8 platform, as in evidence   u8 flags: 1 any id, 2 guest   u16 0   id, 64 B; zero if any   guest, 48 B; zero if not named
  *
- * There is one way to write what a ticket says, and nothing may follow it. (The signature itself is not unique; replay is prevented by
- * the move's number, which is the instance's and moves with it, not by remembering tickets.)
+ * There is one way to write what a ticket says, and nothing may follow it. (The signature itself is not unique. Replay is prevented by
+ * the move's number, not by remembering tickets: the number belongs to the instance and moves with it.)
  */
 #ifndef OPTMIG_CORE_EVIDENCE_ACCEPT_TICKET_H
 #define OPTMIG_CORE_EVIDENCE_ACCEPT_TICKET_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a lineage certifies: that a TLS key is of an instance that has its key (parse/tagged.h). A program that starts anew has another
- * TLS key and another instance, and its lineage says so; a client that has pinned the lineage recognises it.
+ * What a lineage certifies: that a TLS key belongs to an instance that has the lineage's key (parse/tagged.h). A program that starts anew has
+ * another TLS key and another instance. Its lineage certifies these, and a client that has pinned the lineage recognises the program.
  *
  *     lineage key, 32 bytes --- HKDF, "optmig lineage id 1" ---> P-256 private key --- ECDSA ---> signature
  *                                                                  '-- public: what a client pins

@@ -3,14 +3,14 @@
  * The steps of verifying a report (AMD 57230, 56860). A context carries what is known from one to the next; every step says
  * its reason before it can fail.
  *
- * The product is what the report's CPUID says (version 3 on), and the ARK pinned for just that product must vouch for it;
- * version 2 has no CPUID, so there it is the product of the ARK. Names in certificates say nothing here but which of its two
- * kinds of CA the ARK made: that name is under the ARK's signature.
+ * The report's CPUID names the product (version 3 on), and the ARK pinned for just that product must vouch for the report.
+ * A report of version 2 has no CPUID, so its product is the ARK's. Names in certificates say only one thing here: which of its two
+ * kinds of CA the ARK made. That name is under the ARK's signature.
  *
- * A report is held against its certificate field by field before its signature is checked: an old certificate of the same
+ * A report is compared with its certificate field by field before the report's signature is checked. An old certificate of the same
  * chip is the common mistake, and "other TCB" helps where "bad signature" does not.
  *
- * The ARK's CRL names ASKs and ASVKs. Leaves have serial 0, all of them, and come from another issuer: it does not speak of them.
+ * The ARK's CRL names ASKs and ASVKs. It does not speak of leaves: all leaves have serial 0, and come from another issuer.
  */
 #include <string.h>
 #include "crypto/p384.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See the header. A form is told by how the text begins: "-----BEGIN", two hexadecimal digits (a list in DER is so long that its
- * second byte, 0x8x, is none), or else DER.
+ * See the header. The beginning of the text shows its form: "-----BEGIN" is PEM, two hexadecimal digits are hexadecimal, all else is DER. (A list
+ * in DER is so long that its second byte is 0x8x, which is no hexadecimal digit.)
  */
 #include <string.h>
 #include "evidence/parse/collateral_text.h"

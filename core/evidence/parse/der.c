@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See the header. One function, header(), decodes tags and lengths; whatever it refuses, nobody sees.
+ * See the header. One function, header(), decodes tags and lengths. No other function sees what it refuses.
  */
 #include <string.h>
 #include "evidence/parse/der.h"

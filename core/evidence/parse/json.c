@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * See the header. Stricter than RFC 8259 where signed collateral never uses the freedom: no escapes, no fractions, no
- * bytes above 0x7e. What is skipped is checked as well.
+ * See the header. The reader is stricter than RFC 8259 where signed collateral never uses the freedom: no escapes, no fractions, no
+ * bytes above 0x7e. What the reader skips it checks as well.
  */
 #include <string.h>
 #include "evidence/parse/json.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The certificate by which a program in an enclave shows evidence in a TLS handshake (parse/tagged.h): X.509 version 3 (RFC 5280),
- * signed by its own key, P-256. The evidence vouches for the key; who trusts it judges that, and neither names nor dates.
+ * signed by its own key, P-256. The evidence vouches for the key. A verifier judges the evidence, and no names.
  */
 #ifndef OPTMIG_CORE_EVIDENCE_WRITE_CERTIFICATE_H
 #define OPTMIG_CORE_EVIDENCE_WRITE_CERTIFICATE_H

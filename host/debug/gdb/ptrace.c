@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded into gdb for enclaves of the hardware. A thread that is interrupted inside shows its registers nowhere but in its SSA frame: what
- * ptrace() tells is the AEP, an ENCLU of the vDSO with ERESUME in rax and the TCS in rbx. A debug enclave's SSA can be read and written
+ * Preloaded into gdb for enclaves of the hardware. The registers of a thread that is interrupted inside are in its SSA frame only. The kernel's
+ * ptrace() shows the AEP, an ENCLU of the vDSO with ERESUME in rax and the TCS in rbx. A debug enclave's SSA can be read and written
  * (EDBGRD, EDBGWR: /proc/PID/mem), so ptrace() is answered from there:
  *
  *   GETREGS, PEEKUSER of registers     at the AEP: from GPRSGX of the last SSA frame

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one NIC: which address it has is the host's to say, as it is the host's network; nothing here trusts an address. The old ioctls of
- * IPv4 will do for the first one; addresses that come along with a move are added by `optmig receive` itself.
+ * The one NIC. The network is the host's, so the host says which address the NIC has. Nothing here trusts an address. The old ioctls of
+ * IPv4 suffice for the first address. `optmig receive` itself adds the addresses that come along with a move.
  */
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * optmig-sp: the security processor of one plain guest (processor.h), a process beside its QEMU, which connects to the socket and makes of
- * it the guest's port. It is told how the guest was launched by who launches it, as the firmware is by the host's kernel; what the guest
- * says is hostile. One guest, one connection: when it ends, so does this.
+ * optmig-sp: the security processor of one plain guest (processor.h). It is a process beside the guest's QEMU, which connects to the socket and
+ * makes the guest's port of it. Whoever launches the guest tells optmig-sp how the guest was launched, as the host's kernel tells the firmware. What
+ * the guest says is hostile. There is one guest and one connection: when the connection ends, so does the process.
  *
  *     optmig-sp --listen SOCKET --measurement HEX [--policy N] [--svn N | --id-block PREFIX] [--seed FILE] [--host-data HEX]
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `optmig cluster add`, `rm` and `fresh`: programs as resources. What is written is what must stand in the configuration so that Pacemaker's
- * defaults neither end nor double a living program (docs/fleet.md has the list); the agent refuses to start a resource without it.
+ * `optmig cluster add`, `rm` and `fresh`: programs as resources. These verbs write what must stand in the configuration, so that Pacemaker's
+ * defaults neither end nor double a living program (docs/fleet.md has the list). The agent refuses to start a resource without that.
  */
 #include <stdio.h>
 #include <stdlib.h>

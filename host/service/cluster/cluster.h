@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The verbs of `optmig cluster`: thin over Pacemaker's own tools. Nothing here decides where a program runs; that is Pacemaker's
- * scheduler, which is asked beforehand (crm_simulate) and told by its own means (standby, constraints, meta attributes).
+ * The verbs of `optmig cluster`, a thin layer over Pacemaker's own tools. Pacemaker's scheduler decides where a program runs, and nothing here does.
+ * The scheduler is asked beforehand (crm_simulate) and told by its own means (standby, constraints, meta attributes).
  *
- * What is known is one JSON document, a snapshot, which is also what --json prints:
+ * What is known of the cluster is one JSON document, a snapshot, which is also what --json prints:
  *
  *     { "dc": NAME, "quorum": bool, "migration-limit": TEXT, "batch-limit": TEXT,
  *       "nodes":    { NAME: { "state": "online|draining|drained|offline|maintenance|unclean", "standby": bool, "online": bool,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `optmig cluster discard`: what is left of a program that was lost in the middle of a move is ended, so that the cluster may start it afresh, if its unit says so.
+ * `optmig cluster discard` ends what is left of a program that was lost in the middle of a move. The cluster may then start the program afresh, if its unit says so.
  *
  *     ask every node's optmigd --> one has a half, nobody else anything --> the other half's node answers, or was fenced since --> say what is lost, ask
  *        |                            |                                        |
@@ -277,9 +277,9 @@ static void say_loss(const char *id, const json_t *program, const struct half *h
 	else if (strcmp(half->state, "owing") == 0)
 		printf("%s: on %s are %.1f MiB of its memory; it ran on %s.\n", id, half->node, (double)half->remaining / 1048576, half->peer);
 	else if (strcmp(half->state, "handing") == 0)
-		printf("%s: %s has its memory, or what of that had still to go, has given it away, and may not run it; %s was to run it.\n", id, half->node, half->peer);
+		printf("%s: %s has its memory, or the part that had still to go. It has given the program away and may not run it; %s was to run it.\n", id, half->node, half->peer);
 	else
-		printf("%s: what has come of it is on %s, which may not run it; it was on %s.\n", id, half->node, half->peer);
+		printf("%s: the part of it that has arrived is on %s, which may not run it; it was on %s.\n", id, half->node, half->peer);
 	printf("%s. Nobody can run it any more, and all that was in its memory is lost.\n", half->gone);
 	if (strcmp(cluster_text(program, "target-role"), "Stopped") == 0)
 		printf("It stays ended: its target role is Stopped.\n");

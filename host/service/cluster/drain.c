@@ -2,9 +2,9 @@
 /*
  * `optmig cluster drain` and `undrain`.
  *
- * A drain is Pacemaker's standby, with what an administrator would do around it: ask beforehand where each program would go, watch, take away the
- * failure of a move that left its program whole so that it is tried again (after a pause, and elsewhere if there is another place),
- * and believe that the node is empty only when its optmigd says so too.
+ * A drain is Pacemaker's standby, with what an administrator would do around it. The drain asks beforehand where each program would go, and watches.
+ * When a move has failed and left its program whole, the drain removes that failure, so that the move is tried again (after a pause, and elsewhere if
+ * there is another place). It believes that the node is empty only when the node's optmigd says so too.
  *
  *     planned --> standby --> moving ... --> empty: drained                  exit 0
  *        |                      |  ^
@@ -15,8 +15,8 @@
  *     changed: exit 7           v
  *                           standby off; moves that are under way end where they end     exit 3
  *
- * The cluster loses track of a move if it changes its mind while one is under way: it takes the program for running twice and, as it is told
- * to, does nothing any more with it until it looks again. So blocked programs are looked for again after every abort.
+ * The cluster loses track of a move if its plan changes while the move is under way. It then takes the program for running twice, and, as it is
+ * configured, leaves the program alone until it looks again. So after every abort the cluster is made to look again at blocked programs.
  */
 #include <signal.h>
 #include <stdio.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What nodes have and programs need, so that no program is sent to a host that would refuse it. A node's optmigd says what it has; it stands in node
- * attributes. What a program needs, its image says, and the processor that it began on; it stands in a location rule. A node that has published
- * nothing is not excluded: a move to it may fail, and leaves the program whole, where a rule that came of a lost attribute would drive programs away.
+ * What nodes have and programs need, so that no program is sent to a host that would refuse it. A node's optmigd says what the node has, and node
+ * attributes hold that. A program's image, and the processor on which it began, say what the program needs, and a location rule holds that. A node that
+ * has published nothing is not excluded: a move to it may fail, and leaves the program whole. A rule that excluded it would drive programs away when an
+ * attribute is lost.
  *
  *     optmig-xfrm-avx, -avx512        yes|no: vector registers that an enclave can have      image (xfrm=)
  *     optmig-cpu-avx2, -avx512, -vaes, -sha   yes|no: what programs are told of              the node where it began

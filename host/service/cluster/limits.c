@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `optmig cluster limits`: how much moves at a time, and how fast. The numbers are Pacemaker's own (migration-limit: moves from and to each node;
- * batch-limit: actions of the whole cluster at a time, of which a drain's are its moves). What a node may send is a node attribute, which the agent
- * tells the node's optmigd; that shares it between the moves that leave the node at the same time.
+ * `optmig cluster limits`: how many programs move at a time, and how fast. The numbers are Pacemaker's own (migration-limit: moves from and to each node;
+ * batch-limit: actions of the whole cluster at a time, of which a drain's are its moves). The rate that a node may send at is a node attribute. The agent
+ * tells that rate to the node's optmigd, which shares it between the moves that leave the node at the same time.
  */
 #include <stdio.h>
 #include <stdlib.h>

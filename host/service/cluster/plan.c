@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What would become of a node's programs if it were drained: Pacemaker's own scheduler is asked (crm_simulate), on a copy of the
- * cluster's state in which the node is on standby. Nothing is changed. For a program that would have no place, we say why no node is one.
+ * What would become of a node's programs if the node were drained. Pacemaker's own scheduler is asked (crm_simulate), on a copy of the
+ * cluster's state in which the node is on standby. Nothing is changed. For a program that would have no place the plan says why no node is one.
  */
 #include <errno.h>
 #include <stdio.h>

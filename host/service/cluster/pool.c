@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Some things at the same time: questions to hosts take longer to travel than to answer. */
+/* Runs several questions to hosts at the same time, for a question takes longer to travel than to answer. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include "cluster.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A plan, rehearsed: each program goes the whole way to its planned place but the last step (`optmig unit move --rehearse`). What a rule cannot know is
- * found so: keys, evidence, tickets, rights, addresses and files at the other host. Programs stand still for as long as their state without
- * their memory takes. Nothing in the cluster changes, and a real move that is ordered meanwhile waits for the rehearsal's end.
+ * A plan, rehearsed: each program goes the whole way to its planned place but the last step (`optmig unit move --rehearse`). A rehearsal finds what a rule
+ * cannot know: keys, evidence, tickets, rights, addresses and files at the other host. A program stands still for as long as the move of its state without
+ * its memory takes. Nothing in the cluster changes. A real move that is ordered meanwhile waits for the rehearsal's end.
  */
 #include <stdio.h>
 #include <stdlib.h>

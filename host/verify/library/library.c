@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* liboptmig-verify: the header's functions, over the same judges as `optmig verify`. Nothing of this is kept between calls but demands. */
+/* liboptmig-verify: the header's functions, over the same judges as `optmig verify`. Only demands are kept between calls. */
 #include <openssl/x509.h>
 #include <stdio.h>
 #include <stdlib.h>

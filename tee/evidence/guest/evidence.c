@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Evidence of an enclave of the software CPU in a confidential guest. What the enclave reported is checked by the CPU, as a quoting enclave would; then the
- * guest's evidence is asked for over a hash of it (core/evidence/parse/envelope.h).
+ * Evidence of an enclave of the software CPU in a confidential guest. The CPU checks what the enclave reported, as a quoting enclave would. Then the
+ * guest's evidence is asked for, over a hash of the report (core/evidence/parse/envelope.h).
  *
  *   enclave ──EREPORT for `target`──▶ report ──report_ok()──▶ SHA-512(label, type, body) ──source──▶ SNP report or TD quote
  *
- * Trusted is the whole guest: its kernel, whoever is root in it, and this process. That is what its measurement is about.
+ * The whole guest is trusted: its kernel, whoever is root in it, and this process. The guest's measurement is about these.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The software CPU's identity in a guest, from which all its keys come (soft/keys.c). Its host must not know it: so it is no fixed seed, and lies on no disk.
+ * The software CPU's identity in a guest, from which all the CPU's keys come (soft/keys.c). The guest's host must not know the identity. So it is no fixed
+ * seed, and lies on no disk.
  *
  *   SHA-256("optmig software CPU 1" || key derived by the security processor)    the same after a restart of the guest, on the same chip
  *   32 random bytes in BOOT_FILE, with the id of this boot                       else: what was sealed before a restart stays closed
  *
- * BOOT_FILE is shared by all that run here, so that one can open what another has sealed. It has to lie in memory (tmpfs): /run of a container may be a disk's.
- * Where it cannot, the identity is this process's alone.
+ * All processes of the guest share BOOT_FILE, so that one can open what another has sealed. The file has to lie in memory (tmpfs): a container's /run may be
+ * on a disk. Where the file cannot lie in memory, the identity is this process's alone.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -11,7 +11,7 @@
  *                  answered: u32 status, 28 B, key
  *
  * Kernel and firmware encrypt these messages with a key of this boot (VMPCK) and a counter. After any failure but "busy" the kernel wipes the key rather
- * than use a counter twice; it says ENOTTY from then on. So nothing is tried here that can be known to fail, and after ENOTTY nothing at all.
+ * than use a counter twice, and says ENOTTY from then on. So this code tries nothing that is known to fail, and after ENOTTY nothing at all.
  */
 #include <assert.h>
 #include <errno.h>

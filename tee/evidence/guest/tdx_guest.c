@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /dev/tdx_guest answers with a TDREPORT: its MAC can be checked on the same machine only. What others can check is a quote, which the host's quoting enclave
- * makes of it, and the way there is configfs. So this source has nothing to give but the reason.
+ * /dev/tdx_guest answers with a TDREPORT, whose MAC can be checked on the same machine only. Others can check a quote. The host's quoting enclave makes a
+ * quote of the TDREPORT, and the way there is configfs. So this source gives only the reason why it has no evidence.
  */
 #include <errno.h>
 #include <fcntl.h>

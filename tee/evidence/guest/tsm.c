@@ -9,8 +9,8 @@
  *                 outblob           report (bare) or TD quote; made at the first read after a write
  *                 auxblob           SNP: the host's certificate table
  *
- * Whoever else writes there between our write and our reads would get his data into our evidence. So the generation has to have grown by just our own writes
- * when all has been read; else it begins again, in a new folder. (The lock keeps our own processes apart; this is about others.)
+ * Whoever else writes there between our write and our reads would get his data into our evidence. So when all has been read, the generation must have grown
+ * by just our own writes. Otherwise everything begins again, in a new folder. (The lock keeps our own processes apart; the generation is about others.)
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The emulated security processor, asked through its virtio port (sp_wire.h). A plain VM has one if `optmig run --tee vm` started it;
- * what it says is under the demonstration root, so that everything but AMD's hardware can be tried.
+ * The emulated security processor, asked through its virtio port (sp_wire.h). A plain VM has one if `optmig run --tee vm` started the VM.
+ * What the processor says is under the demonstration root, so that everything but AMD's hardware can be tried.
  *
- * The kernel lets one process at a time open the port. It is opened for each request and closed behind it, so that several programs in one
- * guest take turns; who finds it taken waits. The host can be slow, cut the port off or answer nonsense: each ends with its own words,
- * and none of it makes a report that was not asked for: the report's data are compared with what was sent.
+ * The kernel lets one process at a time open the port. The port is opened for each request and closed behind it, so that several programs in one
+ * guest take turns; a program that finds the port taken waits. The host can be slow, cut the port off or answer nonsense, and each of these ends with
+ * its own words. The host cannot pass off a report that was not asked for, because the report's data are compared with what was sent.
  */
 #include <errno.h>
 #include <fcntl.h>

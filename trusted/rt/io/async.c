@@ -9,8 +9,8 @@
  *
  * A kernel whose queue is full sends SIGIO instead, which reaches the program as any signal from outside.
  *
- * A migration makes the host side anew, and whoever had become ready meanwhile would not be told again. So all are told
- * once; a signal without news is what such programs expect anyhow.
+ * A migration makes the host side anew, and a descriptor that had become ready meanwhile would not be reported again. So the
+ * owner of each descriptor is told once. Programs that use signal-driven input expect signals without news anyhow.
  */
 #include "rt/io/io.h"
 

@@ -12,9 +12,9 @@
  *     tls/key.pem         nothing of enclaves is attested by naming two files
  *     keys/NAME           a secret from the program's owner (owner.c), for reading; there as soon as it has been given
  *
- * What is read is made when the file is opened. The two that are written belong to the process and move with it; reports and quotes
- * are of the machine on which they are made. The key is made when it is first asked for and moves, too: a certificate read after a
- * move has new evidence for the same key. A name that is not one of these is not there: the host's files of that name are not shown.
+ * The content of a file is made when the file is opened. The two files that are written belong to the process and move with it. Reports and
+ * quotes are of the machine on which they are made. The key is made when it is first asked for. It moves, too, so a certificate that is read
+ * after a move has new evidence for the same key. Any other name does not exist: the host's files of that name are not shown.
  */
 #include "crypto/sha256.h"
 #include "crypto/wipe.h"

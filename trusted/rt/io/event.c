@@ -2,9 +2,9 @@
 /*
  * Pipes, event counters and timer descriptors: host objects with both ends inside, so their content is ours to carry.
  *
- * A timer's deadline is kept in the application's time. The host's monotonic clocks are others than the virtual one after a
- * migration: MONOTONIC and BOOTTIME are armed with relative values, or, if the program gave an absolute one, with what that is
- * on the host's clock now, so that the kernel counts the periods of a time that has passed. REALTIME is armed as it was given.
+ * A timer's deadline is kept in the application's time. After a migration the host's monotonic clocks differ from the virtual one. So
+ * MONOTONIC and BOOTTIME are armed with relative values. If the program gave an absolute value, the timer is armed with what that value
+ * is on the host's clock now, so that the kernel counts the periods since a deadline that has passed. REALTIME is armed as it was given.
  */
 #include "rt/io/io.h"
 

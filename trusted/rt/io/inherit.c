@@ -2,7 +2,7 @@
 /*
  * Descriptors above 2 that the process was started with: socket activation, supervisors, `4< file` in a shell.
  *
- * The host's number is the program's number. A description is made when the program first uses one, so that those that only
+ * The host's number is the program's number. A description is made when the program first uses a descriptor. So descriptors that only
  * leaked into the process (pipes of a shell, a terminal's) are neither asked about nor in the way of a migration:
  *
  *     waiting --first use--> a description as if the program had opened it: files and sockets move, devices and pipes do not

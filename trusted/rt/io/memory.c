@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files that are memory (object.h): memfd_create, and the names in /dev/shm, which libc's shm_open and sem_open use. The directory is the
- * program's own: what the host has there is not seen, and the host sees nothing. Content, names and seals move with the program.
+ * program's own: the program does not see the host's names there, nor the host the program's. Content, names and seals move with the program.
  */
 #include "rt/io/migrate.h"
 #include "rt/object.h"

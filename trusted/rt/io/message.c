@@ -6,8 +6,8 @@
  * data is checked record by record in both directions; descriptors cannot be passed, for there is no process that they
  * could be passed to within the enclave.
  *
- * What a blocking send has sent, or a receive with MSG_WAITALL has got, how many messages of a *mmsg call are done, and
- * when a socket's own timeout is over, stand in syscall_scratch: all survive a stop between two host calls.
+ * What has to survive a stop between two host calls stands in syscall_scratch: what a blocking send has sent, or a receive with
+ * MSG_WAITALL has got, how many messages of a *mmsg call are done, and when a socket's own timeout is over.
  */
 #include "rt/io/io.h"
 

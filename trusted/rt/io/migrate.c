@@ -12,14 +12,14 @@
  *                 claim     what the source had to let go of first -> waiting datagrams, peers -> locks
  *                 let_go    connections go on -> edges -> lift the hold
  *
- * A freeze gives nothing up: sockets stay bound and listening, queues are looked at, connections are silent and no more. So a
+ * A freeze gives nothing up: sockets stay bound and listening, queues are looked at, and connections are only silent. So a
  * thaw has next to nothing to do, whenever it comes, up to the moment at which the destination says that it runs the program.
- * Record locks and flocks are the exception, which a destination on the same files must be able to take: a freeze refuses if
- * somebody waits for one.
+ * Record locks and flocks are the exception: a freeze gives them up, because a destination on the same files must be able to take them.
+ * A freeze refuses if somebody waits for a lock.
  *
- * Where both are one network, the destination makes its sockets beside the source's, without addresses; STARTED makes the
- * source discard its own, and the destination claims the addresses then. Nothing can have changed in between but by a third
- * party that takes them: what fails is that descriptor's.
+ * Where source and destination are one network, the destination makes its sockets beside the source's, without addresses. STARTED makes the
+ * source discard its own sockets, and the destination then claims the addresses. Only a third party can take an address in between.
+ * Such a failure is that descriptor's alone.
  *
  * What freeze fetches is resident and travels with the tables.
  *

@@ -6,7 +6,7 @@
  * flags that would create or empty it, and must be of the same type and at least as large; on the same host (same
  * boot id) it must be the very same inode. A trusted file (trusted.c) must have its size, and is checked when it is read.
  *
- * Whether its name still leads to the file is found out before anything is moved: a name that was removed, or taken by another
+ * Whether a file's name still leads to the file is found out before anything is moved. A name that was removed, or taken by another
  * file, would lead to nothing, or to the wrong file, on any host.
  */
 #include "rt/io/migrate.h"

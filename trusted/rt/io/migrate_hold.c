@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Holding traffic while sockets change hands: the list of our endpoints, told to the host (host/net/hold.h). A source holds
- * before it fetches anything. A destination on another network holds the same endpoints before it makes the first socket; on
- * the source's own network the source's hold is there already, and is lifted when the program runs at the destination: two
- * holds would each send on what both have caught.
+ * before it fetches anything. A destination on another network holds the same endpoints before it makes the first socket. A destination
+ * on the source's own network does not hold, because two holds would each send on what both have caught. There the source's hold is lifted
+ * when the program runs at the destination.
  */
 #include "rt/io/migrate.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Moving pipes, event counters and timers. Nothing here takes from the source what thaw would have to put back: pipes are copied
- * with tee, counters read from /proc/self/fdinfo.
+ * Moving pipes, event counters and timers. Nothing here takes away from the source what thaw would have to put back: pipes are copied
+ * with tee, and counters are read from /proc/self/fdinfo.
  */
 #include "rt/io/migrate.h"
 

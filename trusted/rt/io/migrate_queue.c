@@ -2,14 +2,14 @@
 /*
  * What waits in the queues of socketpairs, UDP and UNIX datagram sockets.
  *
- * It is looked at, not taken: SO_PEEK_OFF makes the kernel go on behind what it has shown. But it passes over empty messages that
- * have been looked at before, by whomever. So datagrams with such among them are taken and sent again if their socket stays, and the
- * messages of a pair, both ends of which are ours, are received and sent once
- * more, when it is known that there is room for all of them: there is no way to put one back at the front. The end of a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
+ * A queue is looked at, not emptied: SO_PEEK_OFF makes the kernel go on behind what it has shown. But the kernel passes over empty messages
+ * that somebody has looked at before. So a queue of datagrams with such messages is taken, and sent again if its socket stays. The messages of a
+ * pair, both ends of which are ours, are received and sent once more. This is done only if there is room for all of them, for no message can be
+ * put back at the front. The end of a SEQPACKET pair looks like an empty message; only a message has its sender's credentials with it.
  *
  * A stream is kept as bytes; messages are kept each behind a head, at multiples of 16. A UDP datagram is sent on by the host as
- * a packet from its sender (host/net/hold.h). A UNIX datagram is sent again by whoever sent it: by the socket of ours that has
- * the sender's name, or by one without a name.
+ * a packet from its sender (host/net/hold.h). A UNIX datagram is sent again by its sender: by the socket of ours that has
+ * the sender's name, or by a socket without a name.
  */
 #include "bytes.h"
 #include "rt/io/migrate.h"

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TCP connections, standing ones and those that are over but not read to their end. The host makes the dump and makes a
- * connection of it again (host/net/tcp.h); here it is a record that nobody looks into. It may be larger than the transfer buffer,
+ * TCP connections: established ones, and closed ones that have not been read to their end. The host makes the dump and makes a
+ * connection of it again (host/net/tcp.h). Here the dump is a record that nobody looks into. It may be larger than the transfer buffer,
  * so it goes in pieces.
  *
- * A connection that is frozen stays in repair mode: closed then, by a source that lets go or by the end of its process, it tells
- * the peer nothing; thawed, it goes on.
+ * A frozen connection stays in repair mode. If a source that lets go, or the end of its process, closes the connection then, the peer is
+ * told nothing. If the connection is thawed, it goes on.
  */
 #include "rt/io/migrate.h"
 

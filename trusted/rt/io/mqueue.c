@@ -7,8 +7,8 @@
  *     between  1                  can be read and written
  *     full     the most it takes  can be read
  *
- * The counter is kept from the first time on that anybody asks. It is emptied and set after every change, which is an edge, as the kernel's
- * wake-up is one. A host that tells otherwise makes a program ask in vain, or wait.
+ * The counter exists from the first time on that anybody asks. It is emptied and set after every change, which is an edge, as the kernel's
+ * wake-up is one. A lying host can only make a program ask in vain, or wait.
  */
 #include "rt/io/migrate.h"
 #include "rt/mqueue.h"

@@ -2,11 +2,12 @@
 /*
  * Paths and the working directory.
  *
- * The working directory is a descriptor of the host's, to which relative paths go, as those relative to a directory's descriptor
- * do; so it stays what it is if it gets another name. Its name is what moves: the destination opens it again, and does without
- * if it cannot (relative paths are joined to the name then, and lead nowhere). Names in /proc/self are procself.c's.
+ * The working directory is a descriptor of the host's. Relative paths go to it, as paths relative to a directory's descriptor
+ * go to that. So the working directory stays what it is if it gets another name. Its name moves, and the destination opens that name. A
+ * destination that cannot open it does without: relative paths are joined to the name then, and lead nowhere. procself.c has the names in
+ * /proc/self.
  *
- * While the image lists files, all names are rules.c's: the working directory is a string then, which was judged, and the host's plays no part.
+ * While the image lists files, rules.c judges all names. The working directory is a judged string then, and the host's plays no part.
  */
 #include "rt/io/vault.h"
 

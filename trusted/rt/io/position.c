@@ -2,19 +2,19 @@
 /*
  * Where a regular file is read and written next.
  *
- * It is the host's descriptor that knows, until the program moves it: a program that seeks before it reads or writes, as
- * databases do, would otherwise make two calls of the host each time. So the first seek is the host's (it knows whether
- * the file can seek at all), and from then on the position is ours; read and write become pread and pwrite.
+ * The host's descriptor has the position until the program's first seek. A program that seeks before it reads or writes, as
+ * databases do, would otherwise make two calls of the host each time. So the host does the first seek (it knows whether
+ * the file can seek at all), and from then on the position is ours. read and write become pread and pwrite.
  *
  *     position = 0           the host's descriptor has it
  *     position = 1 + where   ours; the host's is stale
  *
- * It goes back to the host before calls that use the host's (copies from descriptor to descriptor), and for good where
- * the host alone can know: O_APPEND, and what lies beyond SEEK_INSIDE_MAX, so that a file system's limit is the file
- * system's to tell. Descriptors as inherited stay the host's: other processes may share their position.
+ * The position goes back to the host before calls that use the host's position (copies from descriptor to descriptor). It goes back for good
+ * where the host alone can know it: with O_APPEND, and beyond SEEK_INSIDE_MAX, so that the file system tells its own limit. The position of an
+ * inherited descriptor stays the host's, for other processes may share it.
  *
- * A trusted file's (trusted.c) is ours from the start to the end, and its size is the image's word; an encrypted one's (vault.c) too, and
- * its size is what it says itself.
+ * The position of a trusted file (trusted.c) is ours from the start to the end, and the file's size is the image's word. The position of an
+ * encrypted file (vault.c) is ours too, and the file itself says its size.
  *
  * Threads that read or write one description at the same time claim their piece before the call and give back what was
  * not done if they are still the last, so that pieces never overlap. Racing at the end of the file may leave a gap there.

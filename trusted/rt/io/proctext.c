@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of /proc/self say. The host's describe the loader, not the program, so these are made of what the runtime knows:
+ * What the files of /proc/self say. The host's files describe the loader, not the program. So these are made of what the runtime knows:
  * fields as in proc(5), zero where nothing is known.
  *
  * Memory is told coarsely, as two mappings: the image and the heap.

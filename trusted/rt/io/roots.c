@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of roots: records in the order in which their names came, found through chains. A name is known by half of its SHA-256, so
- * that a record has 64 bytes whatever the names are; the table grows from its low end, and what lies above is never touched or sent.
+ * The table of roots: records in the order in which their names came, found through chains. Half of its SHA-256 stands for a name, so
+ * that every record has 64 bytes. The table grows from its low end, and what lies above is never touched or sent.
  */
 #include "rt/io/io.h"
 #include "rt/io/roots.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What this life of the program knows of encrypted files: for each name that was touched the commit that has to be there, or that
- * nothing is. Resident, so it moves with the program, and a host that shows anything else under such a name is found out.
+ * What this life of the program knows of encrypted files: for each touched name the commit that has to be there, or that
+ * nothing is there. The table is resident, so it moves with the program. A host that shows anything else under such a name is found out.
  *
  *     absent   --create, open, renamed to-->  known   --commit-->  known (the next root)
  *     known    --unlink, renamed away------>  removed --create, renamed to--> known

@@ -3,7 +3,7 @@
  * Which files the program may name, by the image's measured lists (core/launch.h).
  *
  * While the lists say something, a name is what the program writes: relative to a directory that is known here, without "." and "..",
- * decoded before the host sees it. The host's links, and what it says a descriptor's path is, play no part. So
+ * decoded before the host sees it. The host's links, and the path that the host gives for a descriptor, play no part. So
  *
  *   - the working directory is the one that was asked for, not the one that the host makes of it
  *   - a directory or O_PATH descriptor remembers the name that it was opened by; below one that has none (it was inherited) there are no
@@ -17,7 +17,7 @@
  *     above        yes             as a directory                       EACCES
  *     unlisted     EACCES          EACCES                               EACCES
  *
- * What is made inside (/proc/self, devices) may be looked at and opened always.
+ * Files that are made inside (/proc/self, devices) may always be looked at and opened.
  */
 #include "rt/io/procself.h"
 #include "rt/io/rules.h"

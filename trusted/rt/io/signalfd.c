@@ -7,8 +7,8 @@
  *     signal comes   queue ──► sync: counter += 1             an edge, as the kernel's wake-up is one
  *     signal taken   queue ──► sync: counter = 0              when none of its signals is left
  *
- * sync() looks at the queues again after it has changed the counter, until both agree: whoever comes last leaves it right. A host that
- * tells otherwise makes a program read in vain, or wait.
+ * sync() looks at the queues again after it has changed the counter, until both agree. So whoever comes last leaves the counter right. A lying
+ * host can only make a program read in vain, or wait.
  *
  * The counter knows no threads: poll and epoll show a signal that was sent to one thread to all of them. A read gives a thread the
  * process' signals and its own, as it should.

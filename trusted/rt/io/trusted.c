@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reading trusted files. A block is read whole from the host into memory of ours, hashed there, and only then given to the program: what
- * was checked is what it gets, whatever the host does to the file meanwhile. A block that has been checked serves all descriptors of the
- * file until it is needed for another one, so that small reads one after the other cost a block once.
+ * Reading trusted files. A block is read whole from the host into memory of ours, hashed there, and only then given to the program. So the
+ * program gets what was checked, whatever the host does to the file meanwhile. A checked block serves all descriptors of the
+ * file until its memory is needed for another block. So small reads one after the other cost a block once.
  *
  *     blocks[i]   empty --pin--> filling (its pinner's alone) --checked--> there, with users --last unpin--> there, may be replaced
  *                                     \--failed--> empty
  *
- * Blocks are local: where the program moves to, the host's file is checked anew.
+ * Blocks are local: after a move the destination host's file is checked anew.
  *
- * A thread that finds all blocks pinned waits for one of the others, which are in a call of the host that does not wait, or
- * copying to the program's memory.
+ * A thread that finds all blocks pinned waits for another thread to unpin one. The other threads are in a call of the host that does not wait, or
+ * copy to the program's memory.
  */
 #include "rt/io/rules.h"
 

@@ -6,12 +6,12 @@
  *                                   \--> its root in roots.c
  *
  * A file is committed by fsync and its kin, when its last descriptor is closed, when the program ends, and before it moves. Each commit's
- * root goes to roots.c, and a file is opened only as that commit. So a program that is killed with its host process finds what was synced
- * or closed, as after a loss of power, and a host that shows an older file to a living program is found out.
+ * root goes to roots.c, and a file is opened only as that commit. So a program that was killed with its host process finds what was synced
+ * or closed, as after a loss of power. A host that shows an older file to a living program is found out.
  *
- * Locks: the names' lock covers which slots there are and what they are called, and every call that changes names on the host; a slot is
- * held by who uses its file. Both are held across calls of the host, and the second is taken under the first, never the other way round.
- * Nobody parks with either.
+ * Locks. The names' lock covers which slots there are and what they are called, and every call that changes names on the host. A thread that uses
+ * a file holds the file's slot. Both locks are held across calls of the host. A slot is taken under the names' lock, never the other way round.
+ * Nobody parks with either lock.
  */
 #include "crypto/wipe.h"
 #include "rt/io/migrate.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What core/vault stands on: the host's file through the transfer buffer, and memory of ours. The memory is local, for what a vault keeps
- * can be had again from its file: pages of one arena, first fit, wiped as they are given back.
+ * can be read again from its file. It is pages of one arena, given out by first fit and wiped when they are given back.
  */
 #include "crypto/wipe.h"
 #include "rt/io/vault.h"

@@ -5,8 +5,8 @@
  *   - rename is three steps: the file takes both names, the host renames, the file drops the old one. Wherever the power goes, it opens
  *     under the name that the host has for it
  *   - there are no links to an encrypted file, and none lies at an encrypted name
- *   - what goes into the encrypted names or out of them is copied, not renamed: EXDEV, as between two file systems. A directory too: all
- *     that lies below it would have other names
+ *   - a file cannot be renamed into the encrypted names or out of them: EXDEV, as between two file systems, so that programs copy it. Nor can a
+ *     directory: all files below it would have other names
  *
  * The names' lock is held over the host's call and the note of it in roots.c.
  */
