@@ -31,6 +31,8 @@ int  host_fail(int error, const char *format, ...);      /* returns `error` */
 const char *host_reason(void);
 
 uint64_t host_monotonic_ns(void);
+/* Sleeps for about so many milliseconds; a signal ends it sooner. */
+void host_pause_ms(unsigned ms);
 /* For timed waits by CLOCK_MONOTONIC: the wall clock may be set meanwhile. */
 void host_cond_init(pthread_cond_t *condition);
 /* A thread that nobody waits for. Return: 0 or an errno. */
