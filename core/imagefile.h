@@ -80,6 +80,7 @@ struct om_image_plan {
 	} page;                     /* content made here: partly filled pages, TCS */
 };
 
+/* @image: stays the caller's and has to last as long as the plan. */
 void om_image_plan_begin(struct om_image_plan *plan, const struct om_image *image);
 /* Return: true with *ret_run filled in; false at the end. */
 bool om_image_plan_next(struct om_image_plan *plan, struct om_image_run *ret_run);

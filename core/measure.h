@@ -17,7 +17,9 @@ struct om_measure { struct om_sha256 hash; };
 
 /* @features: OM_CPU_* of this machine (abi/hostcall.h). @size: ELRANGE in bytes. */
 void om_measure_ecreate(struct om_measure *m, uint64_t features, uint32_t ssa_frame_pages, uint64_t size);
+/* @offset: of the page in ELRANGE, bytes. @secinfo_flags: SECINFO.FLAGS, permissions and page type. */
 void om_measure_eadd(struct om_measure *m, uint64_t offset, uint64_t secinfo_flags);
+/* @offset: of the 256 bytes in ELRANGE. */
 void om_measure_eextend(struct om_measure *m, uint64_t offset, const uint8_t data[SGX_EXTEND_SIZE]);
 /* EADD, and EEXTEND of the whole page if `extend`. @source: a page, or NULL for zero. */
 void om_measure_page(struct om_measure *m, uint64_t offset, const uint8_t *source, uint64_t secinfo_flags, bool extend);

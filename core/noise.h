@@ -43,6 +43,7 @@ struct om_noise {
  */
 void om_noise_init(struct om_noise *s, enum om_noise_role role, const uint8_t ephemeral[32],
 	const void *prologue, size_t prologue_size);
+/* Wipes everything. NULL is fine; so is a second call. */
 void om_noise_done(struct om_noise *s);
 
 /*

@@ -49,6 +49,7 @@ struct om_noise_xx {
  */
 void om_noise_xx_init(struct om_noise_xx *s, enum om_noise_role role, const uint8_t own_private[32], const uint8_t own_public[32],
 	const uint8_t ephemeral[32], const void *prologue, size_t prologue_size);
+/* Wipes everything. NULL is fine; so is a second call. */
 void om_noise_xx_done(struct om_noise_xx *s);
 
 /* What the message that comes next adds to its payload; 0 when there is none. */
@@ -69,6 +70,7 @@ int om_noise_xx_peer(const struct om_noise_xx *s, uint8_t ret_key[OM_NOISE_KEY_S
 /* As om_noise_hash() and om_noise_split(). */
 __attribute__((warn_unused_result))
 int om_noise_xx_hash(const struct om_noise_xx *s, uint8_t ret_hash[OM_NOISE_HASH_SIZE]);
+/* Keys of both directions, for this side. Return: 0; OM_ESTATE before the last message. */
 __attribute__((warn_unused_result))
 int om_noise_xx_split(const struct om_noise_xx *s, uint8_t ret_send[OM_NOISE_KEY_SIZE], uint8_t ret_receive[OM_NOISE_KEY_SIZE]);
 

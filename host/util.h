@@ -16,6 +16,7 @@
 
 /* Quiet drops notes, verbose adds details. OPTMIG_QUIET=1 and OPTMIG_VERBOSE=1 do the same for direct execution. */
 void host_log_options(bool quiet, bool verbose);
+/* Are details wanted? To be asked where they are dear to make. */
 bool host_log_verbose(void);
 
 __attribute__((format(printf, 1, 2))) void host_error(const char *format, ...);   /* always */
@@ -28,8 +29,10 @@ void host_error_cure(int error, const char *object);
 /* Words for the last failure of this thread: set by the function that fails, read by the one that reports. */
 __attribute__((format(printf, 2, 3)))
 int  host_fail(int error, const char *format, ...);      /* returns `error` */
+/* Never NULL; "" before the first failure. Valid until this thread's next failure; host_error_cure() empties it. */
 const char *host_reason(void);
 
+/* CLOCK_MONOTONIC in nanoseconds: of this boot, never set, and it stands while the machine sleeps. */
 uint64_t host_monotonic_ns(void);
 /* Sleeps for about so many milliseconds; a signal ends it sooner. */
 void host_pause_ms(unsigned ms);
@@ -58,6 +61,7 @@ int host_parse_u64(const char *text, uint64_t min, uint64_t max, uint64_t *ret_v
 /* All bytes or an error. Return: OM_EIO, OM_ETRUNCATED at the end of the file. */
 __attribute__((warn_unused_result))
 int host_write_all(int fd, const void *data, size_t size);
+/* Reads again after EINTR, and waits for what has not come. Return: as above, with words. */
 __attribute__((warn_unused_result))
 int host_read_all(int fd, void *data, size_t size);
 

@@ -29,7 +29,7 @@ TEST_DEPS += $(MIGRATE_PROGRAMS) $(B)/tests/tools/seccomp_run
 
 # The transport without an enclave, under ASan and UBSan.
 TRANSPORT_SRC := host/util.c core/errors.c tests/unit/host/test_transport.c host/control/channel.c \
-	$(addprefix host/move/,hello.c sockets.c units.c bucket.c urgent.c)
+	$(addprefix host/move/,hello.c sockets.c units.c bucket.c urgent.c niceness.c report_text.c)
 $(B)/tests/unit/host_transport: $(call objs,san,$(TRANSPORT_SRC))
 	@mkdir -p $(@D)
 	$(CLANG) -fsanitize=address,undefined $^ -lcmocka -ljansson -lpthread -o $@

@@ -66,6 +66,8 @@ struct tee_enclave {
 
 /* hw/ and soft/. The evidence is not theirs to choose. */
 int tee_soft_open(const struct tee_soft_options *options, struct tee_platform **ret_platform);
+/* SGX of this machine, by Linux's driver. To be asked only where tee_hw_unavailable() says NULL. Return: OM_ENOMEM. The caller
+ * closes it. */
 int tee_hw_open(struct tee_platform **ret_platform);
 /* Why hardware cannot be used here, or NULL if it can. */
 const char *tee_hw_unavailable(void);
@@ -75,6 +77,7 @@ extern const struct tee_evidence tee_dcap, tee_demo, tee_snp, tee_tdx;
 struct guest_source;
 /* Evidence and identity of this platform are the guest's from now on. The source is taken over, whatever comes of it; an error leaves a platform to be closed. */
 int tee_guest_adopt(struct tee_platform *platform, struct guest_source *source);
+/* Closes the source and frees the guest. Context: no thread asks it for evidence any more. NULL is fine. */
 void tee_guest_free(struct tee_guest *guest);
 /* Under a demonstration root. */
 bool tee_guest_emulated(const struct tee_platform *platform);

@@ -10,6 +10,7 @@
 
 #define OM_CMAC_SIZE 16
 
+/* The tag of `size` bytes of `data`. To compare one is the caller's, in constant time. Subkeys and schedule are wiped. */
 void om_cmac(const uint8_t key[16], const void *data, size_t size, uint8_t ret_mac[OM_CMAC_SIZE]);
 
 #endif

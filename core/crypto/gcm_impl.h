@@ -22,10 +22,13 @@ struct om_gcm_call {
 	uint8_t *out;
 };
 
+/* Key schedule and powers of H, for all three: needs AES-NI and PCLMULQDQ alone. */
 void om_gcm_setkey_aesni(struct om_gcm *g, const uint8_t key[32]);
 /* ret_tag: the computed tag, also when decrypting. */
 void om_gcm_crypt_aesni(const struct om_gcm_call *call, bool encrypt, uint8_t ret_tag[16]);
+/* The same with vectors of 512 bits: VAES, VPCLMULQDQ, AVX-512. */
 void om_gcm_crypt_vaes(const struct om_gcm_call *call, bool encrypt, uint8_t ret_tag[16]);
+/* The same with vectors of 256 bits: VAES, VPCLMULQDQ, AVX2. */
 void om_gcm_crypt_vaes256(const struct om_gcm_call *call, bool encrypt, uint8_t ret_tag[16]);
 
 #ifdef __PCLMUL__

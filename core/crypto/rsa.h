@@ -33,9 +33,11 @@ __attribute__((warn_unused_result))
 int om_rsa_pss_sign(const struct om_rsa_private *key, const uint8_t hash[OM_SHA384_SIZE], const uint8_t salt[OM_PSS_SALT],
 	uint8_t ret_signature[OM_RSA_SIZE]);
 
-/* For both: what is hashed for H (9.1.1, step 5), and MGF1 of it, XORed over the data block. */
+/* Of signing and of verifying. Source: RFC 8017, 9.1.1 and B.2.1. */
 #define OM_PSS_BLOCK (OM_RSA_SIZE - OM_SHA384_SIZE - 1)
+/* H: SHA-384 of eight zeros, the message's hash and the salt (9.1.1, step 5 and 6). */
 void om_pss_hash(const uint8_t hash[OM_SHA384_SIZE], const uint8_t salt[OM_PSS_SALT], uint8_t ret_h[OM_SHA384_SIZE]);
+/* XORs MGF1 of `h` over the data block: masks one, and unmasks one. */
 void om_pss_mask(const uint8_t h[OM_SHA384_SIZE], uint8_t block[OM_PSS_BLOCK]);
 
 #endif

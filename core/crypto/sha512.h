@@ -18,14 +18,17 @@ struct om_sha512 {
 	uint8_t  buffer[OM_SHA512_BLOCK];  /* size % 128 bytes not processed yet */
 };
 
-void om_sha384_init(struct om_sha512 *s);
-void om_sha512_init(struct om_sha512 *s);
+void om_sha384_init(struct om_sha512 *s);     /* to be ended by om_sha384_result() */
+void om_sha512_init(struct om_sha512 *s);     /* to be ended by om_sha512_result() */
 /* For both. */
 void om_sha512_update(struct om_sha512 *s, const void *data, size_t size);
 /* *s stays as it is and may go on. The result is that of the function that began. */
 void om_sha384_result(const struct om_sha512 *s, uint8_t ret_hash[OM_SHA384_SIZE]);
+/* The same, of om_sha512_init(). */
 void om_sha512_result(const struct om_sha512 *s, uint8_t ret_hash[OM_SHA512_SIZE]);
+/* All at once; the state is wiped. */
 void om_sha384(const void *data, size_t size, uint8_t ret_hash[OM_SHA384_SIZE]);
+/* The same. */
 void om_sha512(const void *data, size_t size, uint8_t ret_hash[OM_SHA512_SIZE]);
 
 #endif

@@ -86,16 +86,21 @@ struct om_guestctl_start {
 /* @ret_size: of the payload. Return: OM_EOVERFLOW (too large), OM_EVERSION (reserved bytes). */
 __attribute__((warn_unused_result))
 int om_guestctl_frame_decode(const uint8_t header[OM_GUESTCTL_FRAME_HEADER], uint8_t *ret_type, uint32_t *ret_size);
+/* @size: of the payload that follows; at most OM_GUESTCTL_PAYLOAD_MAX, else the other side refuses it. */
 void om_guestctl_frame_encode(uint8_t type, uint32_t size, uint8_t ret_header[OM_GUESTCTL_FRAME_HEADER]);
 
-/* As the cursors' functions: the first failure sticks (OM_EOVERFLOW for what is too long, OM_EINVAL for a NUL inside). */
+/* Strings and lists as the cursors' functions have numbers: the first failure sticks (OM_EOVERFLOW for what is too long, OM_EINVAL for a NUL inside). */
 void om_guestctl_put_string(struct om_put *c, const char *text);
+/* @list: ends with NULL; NULL: an empty one. */
 void om_guestctl_put_list(struct om_put *c, char *const *list);
+/* @max: bytes. A view into the frame, without NUL behind it; "" after an error. Trust: hostile. */
 struct om_guestctl_string om_guestctl_get_string(struct om_get *c, uint32_t max);
+/* A view into the frame, all of whose strings have been read once; empty after an error. Trust: hostile. */
 struct om_guestctl_list om_guestctl_get_list(struct om_get *c);
 /* Of a list that om_guestctl_get_list() has read. Return: false at its end. */
 bool om_guestctl_list_next(struct om_guestctl_list *list, struct om_guestctl_string *ret);
 
+/* The payload of START. The lists of `head` are not looked at; directory, options, arguments and environment are given as C has them. */
 void om_guestctl_start_encode(struct om_put *c, const struct om_guestctl_start *head, const char *directory, char *const *options,
 	char *const *arguments, char *const *environment);
 /* The whole payload. Return: OM_ETRUNCATED, OM_ETRAILING, OM_EOVERFLOW, OM_EINVAL. */

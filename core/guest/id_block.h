@@ -26,6 +26,7 @@ struct om_id_block {
 	uint32_t svn;
 	uint64_t policy;
 };
+/* As SNP_LAUNCH_FINISH takes it. Source: AMD 56860, SNP_LAUNCH_FINISH. */
 void om_id_block_encode(const struct om_id_block *block, uint8_t ret[OM_ID_BLOCK_SIZE]);
 
 /* Numbers are big-endian here, as everywhere else in OptMig. */
@@ -34,6 +35,7 @@ struct om_id_auth {
 	bool author;                            /* the rest is there */
 	uint8_t author_key[OM_P384_PUBLIC], key_signature[OM_P384_SIGNATURE];
 };
+/* As SNP_LAUNCH_FINISH takes it; without an author its part is zero. Source: AMD 56860, SNP_LAUNCH_FINISH. */
 void om_id_auth_encode(const struct om_id_auth *auth, uint8_t ret[OM_ID_AUTH_SIZE]);
 /* What a report calls the key by; and what an author signs. */
 void om_id_key_digest(const uint8_t public[OM_P384_PUBLIC], uint8_t ret[OM_SHA384_SIZE]);

@@ -33,6 +33,7 @@ struct om_snp_kernel { uint8_t kernel[32], initrd[32], command_line[32]; };
 /* @initrd: size 0: none. @command_line: hashed with its NUL. */
 void om_snp_kernel_hash(const void *kernel, size_t kernel_size, const void *initrd, size_t initrd_size, const char *command_line,
 	struct om_snp_kernel *ret);
+/* The table of hashes that QEMU hands to the firmware (kernel-hashes=on), which is measured with it. */
 void om_snp_hash_table(const struct om_snp_kernel *kernel, uint8_t ret_table[OM_SNP_HASH_TABLE_SIZE]);
 
 /* EAX of CPUID leaf 1. */

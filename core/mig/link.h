@@ -75,6 +75,7 @@ bool mig_link_is_open(enum mig_link_state state);
 bool mig_link_has_secret(enum mig_link_state state);
 /* Lost, and not settled again. */
 bool mig_link_is_lost(enum mig_link_state state);
+/* As in the list; "?" for what is no state. Never NULL. */
 const char *mig_link_state_name(enum mig_link_state state);
 
 #endif

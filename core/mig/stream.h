@@ -33,6 +33,7 @@ void mig_secret_derive(const uint8_t hash[32], const uint8_t to_destination[32],
 /* @features: OM_CPU_* for the cipher. */
 void mig_stream_init(struct mig_stream *s, const struct mig_secret *secret, uint32_t epoch, uint16_t connection,
 	enum mig_direction direction, enum mig_purpose purpose, uint64_t features);
+/* Wipes the key. Nothing is sealed or opened from here on, until mig_stream_init(). */
 void mig_stream_done(struct mig_stream *s);
 
 /*

@@ -80,7 +80,9 @@ int om_unlock_statement_encode(const struct om_unlock_statement *s, uint8_t *buf
 /* Return: 0; OM_ETYPE, OM_EVERSION, OM_ETRUNCATED, OM_ETRAILING, OM_EINVAL: not in the one form. Trust: hostile. */
 __attribute__((warn_unused_result))
 int om_unlock_statement_decode(struct om_view bytes, struct om_unlock_statement *ret);
+/* SHA-256 of a label and the encoded statement: what grants and the report are bound to. */
 void om_unlock_statement_hash(struct om_view bytes, uint8_t ret_hash[32]);
+/* What the enclave's evidence carries for the statement with that hash: the hash and OM_UNLOCK_LABEL, so that it is no other report's. */
 void om_unlock_report_data(const uint8_t hash[32], uint8_t ret[64]);
 
 enum om_unlock_type {
@@ -93,6 +95,7 @@ enum om_unlock_type {
 };
 struct om_unlock_item { enum om_unlock_type type; struct om_view name, bytes; };
 
+/* Return: 0; OM_EINVAL: its type, name and size do not go together; OM_EOVERFLOW, which sticks in `put`. */
 __attribute__((warn_unused_result)) int om_unlock_item_put(struct om_put *put, const struct om_unlock_item *item);
 /* All of them, in form and order. Return: 0, OM_ETRUNCATED, OM_EVERSION, OM_ETYPE, OM_EINVAL. */
 __attribute__((warn_unused_result)) int om_unlock_items_check(struct om_view body);

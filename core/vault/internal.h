@@ -82,6 +82,7 @@ struct om_vault {
 };
 
 /* ---- space.c ---- */
+/* Makes the tables large enough for so many blocks; what they say stays. Return: 0; OM_ENOMEM, and they are as before, or may be larger. */
 int  vault_space_reserve(struct om_vault *v, uint64_t blocks);
 /* The tables' memory. Nothing is written. */
 void vault_space_free_all(struct om_vault *v);
@@ -99,6 +100,7 @@ void vault_space_maybe(struct om_vault *v);
 uint64_t vault_space_end(const struct om_vault *v);
 
 /* ---- seal.c ---- */
+/* @node: its content in the clear, @slot: below the node's entries. Reads what vault_entry_put() has written. */
 void vault_entry_get(const uint8_t *node, uint32_t slot, struct entry *ret);
 /* Writes an entry into a node's slot. */
 void vault_entry_put(uint8_t *node, uint32_t slot, const struct entry *e);

@@ -62,17 +62,23 @@ int om_vault_peek(const struct om_vault_device *device, const uint8_t key[OM_VAU
 /* Bytes (fewer at the end of the file), or OM_EAUTH, OM_EIO. */
 __attribute__((warn_unused_result))
 long om_vault_read(struct om_vault *v, uint64_t offset, void *to, size_t size);
-/* The same into memory that is not the caller's own and may fault: all stores to it are made by what @guard is given to call, once, before it
- * returns. guard's return: 0; not 0, and the read ends there: some of [to, to + size) cannot be written, and what it called was abandoned in the
- * middle, which no vault minds. Until the call returns, blocks lie there that may not be checked yet; one that is forged is zeros in the end.
- * Return: bytes (fewer at the end of the file, or before such memory), or OM_EAUTH, OM_EIO, OM_EINVAL: not a byte could be written. */
+/* Has `store` called, once, before it returns: the one that writes to memory that may fault. Return: 0; not 0, and the read ends there: some of
+ * [to, to + size) cannot be written, and what it called was abandoned in the middle, which no vault minds. */
 typedef int om_vault_guard(void *to, size_t size, void (*store)(void *argument), void *argument);
+/* om_vault_read() into memory that is not the caller's own and may fault: all stores to it are made by what @guard is given to call. Until the
+ * call returns, blocks lie there that may not be checked yet; one that is forged is zeros in the end. Return: bytes (fewer at the end of the file,
+ * or before such memory), or OM_EAUTH, OM_EIO, OM_EINVAL: not a byte could be written. */
 __attribute__((warn_unused_result))
 long om_vault_read_to(struct om_vault *v, uint64_t offset, void *to, size_t size, om_vault_guard *guard);
+/* Grows the file where it has to; between its old end and `offset` are zeros. Return: bytes, fewer after an error in the
+ * middle; OM_EIO, OM_EAUTH, OM_ENOMEM; OM_EOVERFLOW: behind INT64_MAX. Nothing is durable before a commit. */
 __attribute__((warn_unused_result))
 long om_vault_write(struct om_vault *v, uint64_t offset, const void *from, size_t size);
+/* @size: bytes; what the file grows by is zero. Return: 0; OM_EOVERFLOW: behind INT64_MAX; OM_EIO, OM_EAUTH, OM_ENOMEM. After an error in the middle
+ * of cutting off nothing can be written or committed (OM_EIO) until it is opened again. */
 __attribute__((warn_unused_result))
 int om_vault_truncate(struct om_vault *v, uint64_t size);
+/* Bytes, with what is not committed yet. */
 uint64_t om_vault_size(const struct om_vault *v);
 /* @durable: with the device's barriers. After a barrier that failed nothing can be written or committed (OM_EIO) until it is opened again. */
 __attribute__((warn_unused_result))

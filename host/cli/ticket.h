@@ -10,6 +10,8 @@ struct ticket_file { uint8_t bytes[OM_TICKET_MAX]; size_t size; bool delegation;
 /* A ticket or a delegation. Return: OM_EIO; OM_EINVAL if it is neither, with words. */
 __attribute__((warn_unused_result))
 int ticket_file_read(const char *path, struct ticket_file *ret);
+/* Writes a ticket or a delegation as it is in memory, over a file that is there. What an error leaves of the file is not
+ * whole. Return: OM_EIO with words. */
 __attribute__((warn_unused_result))
 int ticket_file_write(const char *path, const uint8_t *bytes, size_t size);
 

@@ -52,6 +52,8 @@ int collateral_subject_of(struct om_view evidence, struct collateral_subject *re
 static inline bool collateral_of_amd(const struct collateral_subject *s) { return s->type == OM_EVIDENCE_SNP; }
 /* sgx-FMSPC-CA[-early], tdx-FMSPC-platform[-early], snp-PRODUCT-vcek-HWID-TCB, snp-PRODUCT-vlek-TCB. */
 void collateral_name(const struct collateral_subject *s, char ret[COLLATERAL_NAME_MAX]);
+/* The subject that collateral_name() has named so. Trust: the name may be anything. Return: OM_EINVAL with words; *ret is then
+ * as before. */
 __attribute__((warn_unused_result))
 int collateral_name_parse(const char *name, struct collateral_subject *ret);
 /* Digits to bytes. @ret_size: at most `room`. False: not whole pairs of digits, or too many. */
@@ -84,6 +86,7 @@ int collateral_part_set(struct collateral_part *part, const char *url, const cha
 /* A part of another bundle's. */
 __attribute__((warn_unused_result))
 int collateral_part_copy(struct collateral_part *to, const struct collateral_part *from);
+/* Frees the parts. The bundle's own memory stays the caller's. */
 void collateral_bundle_done(struct collateral_bundle *b);
 /* @ret_text: the caller's to free(). */
 __attribute__((warn_unused_result))

@@ -39,6 +39,7 @@ struct http_answer {
  */
 __attribute__((warn_unused_result))
 int http_get(const struct collateral_services *services, const char *url, struct http_answer *ret);
+/* Frees body and headers, and leaves an answer without either: a second call does nothing. */
 void http_answer_done(struct http_answer *a);
 /* The value of a header, malloc()ed; names are compared without case. NULL: there is none. */
 char *http_header(const struct http_answer *a, const char *name);

@@ -22,7 +22,9 @@ struct channel {
 	size_t used, capacity;
 };
 
+/* Begins with nothing read. @fd: of a stream socket, the channel's from here on; -1: none. */
 void channel_init(struct channel *channel, int fd);
+/* Closes the descriptor and frees the line; the channel is then as after channel_init() with -1. */
 void channel_done(struct channel *channel);
 /* Reads what is there. Return: OM_ETIMEDOUT (nothing now), OM_ECONNECTION (end), OM_EOVERFLOW (line too long). */
 __attribute__((warn_unused_result))
@@ -43,6 +45,7 @@ int channel_check_arguments(const char *command, const char *allowed, const stru
 
 /* {"error": ...} from a code and host_reason(); and back: sets host_reason(), returns the code, 0 if there is none. */
 struct json_t *channel_error(int error);
+/* The other direction: says nothing of an answer without an error. Trust: a code that is not from -999 to -1 becomes OM_EINTERNAL. */
 int channel_error_of(const struct json_t *answer);
 
 #endif

@@ -24,6 +24,7 @@ struct client_program {
 /* Those that say that they run the image with this MRENCLAVE. Give the list to client_programs_free(). Return: OM_ENOMEM, OM_EPERM. */
 __attribute__((warn_unused_result))
 int client_programs(const uint8_t mrenclave[32], struct client_program **ret_list, size_t *ret_count);
+/* Frees the list and the strings in it. NULL with a count of 0 is fine. */
 void client_programs_free(struct client_program *list, size_t count);
 
 /* What NAME means when several processes have it: the one that ... */

@@ -13,6 +13,7 @@
 
 /* Without a socket the program runs all the same. @program: its name. */
 void commands_begin(const char *program);
+/* Removes the socket's name, if there is one. A second call does nothing. */
 void commands_end(void);
 /* Readable when something is to be done; -1: nothing ever. */
 int commands_fd(void);

@@ -13,6 +13,7 @@ struct cpio { uint8_t *bytes; size_t size, room; uint32_t next; int error; };
 
 /* Names without the first slash. The first failure sticks. */
 void cpio_directory(struct cpio *c, const char *name, uint32_t mode);
+/* A regular file with `size` bytes of `data`, which is copied. @mode: permissions alone. */
 void cpio_file(struct cpio *c, const char *name, uint32_t mode, const void *data, size_t size);
 /* The end. Return: OM_ENOMEM, OM_EOVERFLOW. The caller frees c->bytes. */
 __attribute__((warn_unused_result))

@@ -25,7 +25,9 @@
 
 struct guest_words { char **list; size_t count; bool failed; };
 
+/* Appends one word, made as printf does. Without memory `failed` is set, and every later word is dropped. */
 __attribute__((format(printf, 2, 3))) void guest_word(struct guest_words *words, const char *format, ...);
+/* Frees the words and the list; it is empty then. */
 void guest_words_done(struct guest_words *words);
 /* As a shell would read it again, options on lines of their own. */
 void guest_words_print(const struct guest_words *words, void *file);
@@ -44,6 +46,8 @@ struct guest_build_options {
 /* What was built beside this program, or installed with it. Return: 0 or OM_E*. */
 __attribute__((warn_unused_result))
 int guest_build_defaults(struct guest_build_options *options);
+/* Makes the guest in options->output: kernel, initrd, and guest.json with their hashes. The same inputs give the same bytes.
+ * Return: 0 or OM_E*, with words. */
 __attribute__((warn_unused_result))
 int guest_build(const struct guest_build_options *options);
 
@@ -59,6 +63,8 @@ struct guest_folder {
 /* @path: NULL: OPTMIG_GUEST, else the user's own (guest_folder_default). Files are compared with their hashes in guest.json. */
 __attribute__((warn_unused_result))
 int guest_folder_open(const char *path, struct guest_folder *ret);
+/* OPTMIG_GUEST, else $XDG_DATA_HOME/optmig/guest, else ~/.local/share/optmig/guest. Whether it is there is not asked. Return:
+ * OM_EINVAL: too long. */
 __attribute__((warn_unused_result))
 int guest_folder_default(char *ret, size_t size);
 
@@ -95,6 +101,7 @@ struct guest_plan {
 	const char *quote_service;      /* TDX: "CID:PORT" of the quote generation service, or NULL: no quotes */
 };
 
+/* QEMU's command line for that plan. *ret: the caller's, to be given to guest_words_done(). Return: 0; OM_EINVAL with words; OM_ENOMEM. */
 int guest_qemu(const struct guest_plan *plan, struct guest_words *ret);
 
 /* ---- lacks.c -------------------------------------------------------------------------------------------------------- */

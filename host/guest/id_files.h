@@ -16,6 +16,7 @@ struct guest_id { struct om_id_owner owner; char block[GUEST_ID_BLOCK_TEXT], aut
 /* As a security processor will judge it. Return: OM_EIO; OM_EINVAL, OM_EAUTH and others of om_id_verify(), with words. */
 __attribute__((warn_unused_result))
 int guest_id_read(const char *prefix, struct guest_id *ret);
+/* Writes both files, over those that are there. Nothing is judged. Return: OM_EIO; OM_EINVAL: the name is too long; with words. */
 __attribute__((warn_unused_result))
 int guest_id_write(const char *prefix, const uint8_t block[OM_ID_BLOCK_SIZE], const uint8_t auth[OM_ID_AUTH_SIZE]);
 /* A launch that the block does not allow ends in the firmware's refusal: this is its reason. Return: OM_EPOLICY with words. */

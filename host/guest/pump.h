@@ -19,6 +19,7 @@ struct pump {
 void pump_init(struct pump *p, int from, int to, uint32_t chunk);
 /* What poll(2) is to wait for; -1 for nothing. */
 int pump_reads(const struct pump *p);
+/* The same of the other end: only while something waits to be written. */
 int pump_writes(const struct pump *p);
 /* Moves what can be moved. @readable, @writable: what poll(2) said of them. */
 void pump_move(struct pump *p, bool readable, bool writable);

@@ -39,6 +39,7 @@ int host_wait_setup(void);
 
 /* Binds the calling thread. */
 void host_wait_bind(struct host_wait *wait);
+/* After its thread has left the slot: a kick is only remembered then, no signal is sent to a thread that serves another slot or none. */
 void host_wait_unbind(struct host_wait *wait);
 
 /* The system call, interruptible by host_wait_kick. Return: result or -errno. */
@@ -50,6 +51,8 @@ int64_t host_wait_park(struct host_wait *wait, int64_t timeout_ns);
 
 /* From any thread. */
 void host_wait_permit(struct host_wait *wait);
+/* Ends a call or a sleep with -EINTR: the one that the thread is in, else its next one. Sent as HOST_KICK_SIGNAL where it may
+ * be in a call of the kernel. Context: any thread. */
 void host_wait_kick(struct host_wait *wait);
 #endif
 #endif

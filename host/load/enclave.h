@@ -87,10 +87,13 @@ void host_enclave_free(struct host_enclave *enclave);
 /* Before the first thread is started. The structure is copied. */
 void host_set_hooks(struct host_enclave *enclave, const struct host_hooks *hooks);
 
+/* Trust: of the image's file, checked when it was opened. Valid as long as the enclave. */
 const struct om_image_header *host_image_header(const struct host_enclave *enclave);
 const char *host_image_path(const struct host_enclave *enclave);      /* absolute */
 const uint8_t *host_image_mrenclave(const struct host_enclave *enclave); /* 32 bytes, from SIGSTRUCT */
+/* Its platform. Valid as long as the enclave, which owns it. */
 struct tee_platform *host_platform(const struct host_enclave *enclave);
+/* The enclave as the CPU's layer (tee/) has it. Valid as long as `enclave`, which owns it. */
 struct tee_enclave *host_sgx(const struct host_enclave *enclave);
 
 /* ---- calls on service slots ------------------------------------------------------------------------------- */

@@ -41,12 +41,14 @@ int host_image_read(int fd, const char *path, bool copy, struct host_image *ret_
 /* Opens it first. A FIFO or device is refused without waiting for it. */
 __attribute__((warn_unused_result))
 int host_image_open(const char *path, bool copy, struct host_image *ret_image);
+/* Unmaps the file; the descriptor was never its own. What was returned from inside of the file is gone. A second call does nothing. */
 void host_image_done(struct host_image *image);
 /* The same, and free(): for one that stands in memory of its own, as it is too big for the stacks and TLS of our threads. NULL is fine. */
 void host_image_free(struct host_image *image);
 
 /* MRENCLAVE that the signature names. */
 static inline const uint8_t *host_image_signed(const struct host_image *image) { return image->sigstruct.enclavehash; }
+/* MRSIGNER that EINIT will compute: SHA-256 of SIGSTRUCT's modulus. Whether the signature holds is not asked. Source: SDM 3D, EINIT. */
 void host_image_mrsigner(const struct host_image *image, uint8_t ret_mrsigner[32]);
 /* Whether EINIT could accept its SIGSTRUCT: form, signature, attributes. Contents are not looked at. Return: OM_ESIGSTRUCT. */
 __attribute__((warn_unused_result))

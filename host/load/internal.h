@@ -62,6 +62,7 @@ struct host_enclave {
 
 /* clock.c */
 int  host_clock_start(struct host_enclave *e);
+/* Ends and joins the thread, and unmaps the page. Nothing of the enclave may run: its clock reads that page. Half of a start is fine. */
 void host_clock_stop(struct host_enclave *e);
 void host_clock_anchor(void);               /* as early as possible: the first point of the calibration */
 
@@ -71,6 +72,8 @@ int  host_bootblock_build(const struct host_enclave *e, const struct host_load_o
 
 /* serve.c: enter a slot and serve it until it is done. Returns the enum om_exit that ended it. */
 int  host_slot_serve(struct host_slot *slot, enum om_ecall ecall, uint64_t r8, uint64_t r9, uint32_t *ret_exit);
+/* Gives a slot its transfer buffers, before it is entered. @tbuf_size: bytes, whole pages, OM_TBUF_SIZE_MIN to _MAX; a buffer
+ * of another size is replaced. Return: OM_EINVAL, OM_ENOMEM. Context: no thread is in the slot. */
 int  host_slot_prepare(struct host_slot *slot, uint64_t tbuf_size);
 uint64_t host_slot_tcs(const struct host_slot *slot);          /* address of its TCS */
 

@@ -27,6 +27,7 @@ struct move_hello {
 	char     text[OM_HELLO_TEXT];           /* always NUL-terminated */
 };
 
+/* Every byte of `out` is written. Texts are cut off where they are too long; numbers that have no room are the greatest that have. */
 void move_hello_encode(const struct move_hello *hello, uint8_t out[OM_HELLO_SIZE]);
 /* Return: OM_ETYPE (not a hello), OM_EVERSION, OM_EINVAL (reserved bytes, kind, numbers, unprintable text).
  * Trust: `in` is hostile. */

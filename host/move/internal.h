@@ -9,6 +9,7 @@
 #include "cost.h"
 #include "lobby.h"
 #include "move.h"
+#include "niceness.h"
 
 #define MOVE_CONNECTIONS_MAX (OM_CONNECTION_PAGES + OM_MIG_CHANNELS_MAX)
 #define MOVE_TBUF_SIZE ((OM_TBUF_DATA + OM_FRAME_MAX + 4095u) / 4096u * 4096u)
@@ -27,6 +28,7 @@ struct move_connection {
 	pthread_t thread;
 	bool thread_runs;
 	uint64_t cpu_ns;                /* of its pump, when last looked at */
+	struct move_niceness niceness;  /* its pump's */
 };
 
 /* Destination: threads that wait for pages. All under `lock`. See urgent.c. */

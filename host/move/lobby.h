@@ -70,6 +70,7 @@ void move_lobby_refused(struct move_lobby *lobby, const char *address);
 
 /* Answers: status and, if that is an error, host_reason(). @clock: of this host. The descriptor stays open. */
 void move_arrival_answer(struct move_arrival *arrival, const uint8_t clock[16], int status);
+/* Wipes the connection's keys. The descriptor stays open: it is the caller's. */
 void move_arrival_done(struct move_arrival *arrival);
 
 #endif

@@ -38,6 +38,7 @@ struct move_opening {
 
 /* @ephemeral: 32 random bytes, for this connection only. */
 void move_opening_init(struct move_opening *o, bool source, const struct host_key *key, const uint8_t ephemeral[32]);
+/* Wipes all of it: keys, and what had been said. */
 void move_opening_done(struct move_opening *o);
 
 /* Source: the first message. @out: OM_OPENING_1 bytes. */

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -31,8 +30,6 @@
 /* Somebody's command may have the connection for a moment; a real refusal comes again. */
 #define BUSY_TRIES      50u
 #define BUSY_US         100u
-#define NICE_PAGES      5
-#define NICE_POSTCOPY   10
 #define LAST_FRAMES     16u     /* looked at when nothing can be sent any more */
 #define SPIN_NS         50000u  /* urgent requests come in bursts */
 
@@ -42,6 +39,8 @@ struct answer { int64_t ret; uint64_t arg[4]; };
 static bool engine(struct move_connection *c, enum om_engine_op op, uint64_t a0, uint64_t a1, struct answer *ret)
 {
 	struct om_tbuf *t = host_slot_tbuf(c->move->enclave, c->slot);
+	const bool pages = c->number >= OM_CONNECTION_PAGES;
+	const uint64_t began = pages ? host_monotonic_ns() : 0, cpu = pages ? move_thread_cpu_ns() : 0;
 
 	for (unsigned tries = 0;; tries++) {
 		int error;
@@ -55,6 +54,8 @@ static bool engine(struct move_connection *c, enum om_engine_op op, uint64_t a0,
 			break;
 		usleep(BUSY_US);
 	}
+	if (pages)
+		move_niceness_note(&c->niceness, host_monotonic_ns() - began, move_thread_cpu_ns() - cpu);
 	if (ret->ret < 0)
 		return false;
 	memcpy(ret->arg, t->arg, sizeof ret->arg);
@@ -291,30 +292,16 @@ static void sleep_until_something(struct move_connection *c, uint64_t wait_ns)
 		(void)!read(c->wake_fd, &count, sizeof count); /* only to empty it */
 }
 
-/*
- * Moving memory is not what the machine is there for: the program and its clients come first, and in post-copy, where
- * threads wait for single pages, those pages. On an idle processor it makes no difference. Failing costs latency only.
- */
-static void step_back(const struct move_connection *c, int *nice)
-{
-	int want = atomic_load_explicit(&c->move->seen_state, memory_order_relaxed) == OM_MIG_POSTCOPY ? NICE_POSTCOPY : NICE_PAGES;
-
-	if (c->number < OM_CONNECTION_PAGES || *nice == want)
-		return;
-	*nice = want;
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), want);
-}
-
 static void pump_frames(struct move_connection *c)
 {
 	const bool control = c->number == OM_CONNECTION_CONTROL;
-	int nice = 0;
 
 	while (!atomic_load(&c->move->stopping)) {
 		uint64_t wait_ns = UINT64_MAX;
 		enum outcome out, in;
 
-		step_back(c, &nice);
+		if (c->number >= OM_CONNECTION_PAGES)
+			move_niceness_step(&c->niceness, atomic_load_explicit(&c->move->seen_state, memory_order_relaxed) == OM_MIG_POSTCOPY);
 		if (control)
 			atomic_store(&c->move->control_busy, true);
 		out = send_out(c, &wait_ns);

@@ -13,6 +13,7 @@ struct json_t;
 const char *move_status_name(const struct move_report *report);
 /* This engine's own word. */
 const char *move_state_name(uint32_t state);
+/* Of enum om_mig_mode; "unknown" for any other number. */
 const char *move_mode_name(uint32_t mode);
 /* Return: OM_EINVAL with words. */
 __attribute__((warn_unused_result))
@@ -28,6 +29,7 @@ uint64_t move_downtime_ns(const struct move_report *report, const char **ret_met
 struct json_t *move_report_json(const struct move_report *report);
 /* From that object, so that client and enclave process need not share memory. */
 void move_report_text(const struct json_t *report, FILE *to);
+/* The same object as metrics in Prometheus' text format. @program, @pid: labels, as they are. */
 void move_report_prometheus(const struct json_t *report, const char *program, const char *pid, FILE *to);
 /* One line of progress, without a newline. */
 void move_report_line(const struct json_t *report, char *line, size_t size);

@@ -146,11 +146,27 @@ static const struct metric { const char *name, *type, *help, *path; double facto
 	{ "cpu_seconds", "counter", "CPU time of the session's threads", "cpu-time", 1e-3 },
 };
 
+/* As the value of a label has it: \ " and the end of a line are escaped. What does not fit is cut off, never within an escape. */
+static void label_value(const char *text, char *ret, size_t size)
+{
+	size_t used = 0;
+
+	for (; *text && used + 3 <= size; text++) {
+		if (strchr("\\\"\n", *text))
+			ret[used++] = '\\';
+		ret[used++] = *text;
+		if (*text == '\n')
+			ret[used - 1] = 'n';
+	}
+	ret[used] = '\0';
+}
+
 void move_report_prometheus(const json_t *r, const char *program, const char *pid, FILE *to)
 {
-	char labels[256];
+	char labels[512], name[256];
 
-	snprintf(labels, sizeof labels, "program=\"%s\",pid=\"%s\",role=\"%s\",mode=\"%s\"", program, pid, words(r, "role"), words(r, "mode"));
+	label_value(program, name, sizeof name);
+	snprintf(labels, sizeof labels, "program=\"%s\",pid=\"%s\",role=\"%s\",mode=\"%s\"", name, pid, words(r, "role"), words(r, "mode"));
 	fprintf(to, "# HELP optmig_migration_status State of the present or last migration\n# TYPE optmig_migration_status gauge\n"
 		"optmig_migration_status{%s,status=\"%s\"} 1\n", labels, words(r, "status"));
 	for (size_t i = 0; *words(r, "state") && i < sizeof metrics / sizeof *metrics; i++)

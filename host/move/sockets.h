@@ -25,6 +25,7 @@ struct move_endpoint {
 /* "host:port", "host", "1.2.3.4:5", "[::1]:5", "::1"; the default port where none is given. Return: OM_EINVAL. */
 __attribute__((warn_unused_result))
 int move_endpoint_parse(const char *text, struct move_endpoint *ret_address);
+/* As move_endpoint_parse() takes it, with the port; what is too long is cut off. */
 void move_endpoint_format(const struct move_endpoint *address, char text[MOVE_ENDPOINT_TEXT]);
 
 /* @ret_text: the address bound, numeric, with the port chosen if 0 was asked for. Return: OM_EEXISTS (port in use),
@@ -38,6 +39,7 @@ int move_connect(const struct move_endpoint *address, int stop_fd, uint64_t time
 /* Buffers and delays fitting the use of a connection, and keepalives that find a dead host within about 15 s. */
 void move_tune(int fd, uint16_t connection);
 
+/* The same of a socket's address, in numbers, without asking a name service; "unknown address" for other families. */
 void move_format_sockaddr(const struct sockaddr *address, socklen_t size, char text[MOVE_ENDPOINT_TEXT]);
 /* Return: 0 when `fd` is ready for `events` of poll; OM_ETIMEDOUT, OM_ECANCELLED, OM_EIO. */
 __attribute__((warn_unused_result))

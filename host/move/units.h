@@ -15,7 +15,9 @@ int move_parse_rate(const char *text, uint64_t *ret_bytes);
 
 /* "1.50 GiB", "3.2 ms": into the caller's buffer of at least 24 bytes, which is returned. */
 #define MOVE_TEXT 24
+/* 1.50 GiB: powers of 1024, B to TiB. */
 const char *move_format_size(uint64_t bytes, char text[MOVE_TEXT]);
+/* 3.20 ms: us, ms or s. @ns: nanoseconds. */
 const char *move_format_time(uint64_t ns, char text[MOVE_TEXT]);
 
 #endif

@@ -40,6 +40,7 @@ int64_t host_tcp_dump(int fd, const struct host_tcp_hints *hints, uint64_t offse
 /* Dumps those of the list that stand, by several threads: host_tcp_dump finds them done, if it is asked in the same order. What is
  * not asked for goes on with host_tcp_undump_ahead. Return: 0 or -ENOMEM. */
 int64_t host_tcp_dump_ahead(const struct om_tcp_wanted *list, uint32_t count);
+/* Lets all connections go on that were dumped ahead and not asked for, and forgets the list. */
 void host_tcp_undump_ahead(void);
 /* It goes on here. @reuse: what OM_TCP_REUSE said. Return: 0 or -errno. */
 int64_t host_tcp_undump(int fd, bool reuse);

@@ -75,6 +75,7 @@ int tcp_blob_decode(struct tcp_blob *b, const uint8_t *in, size_t size);
 
 /* Between kernel addresses and the blob's. @scope: interface index of a link-local address, else 0. */
 bool tcp_blob_from_sockaddr(const struct sockaddr_storage *from, struct tcp_blob_address *to, uint8_t *ret_family, uint32_t *ret_scope);
+/* @family: 4, else 6. @to: zeros behind what is written. Return: bytes of the address, as bind(2) takes it. */
 socklen_t tcp_blob_to_sockaddr(uint8_t family, const struct tcp_blob_address *from, uint32_t scope, struct sockaddr_storage *to);
 
 #endif

@@ -17,6 +17,7 @@ int host_tcp_closed(const struct tcp_blob *b);
 void host_tcp_buffers(int fd, const struct tcp_blob *b);
 /* The same in two steps, for who has somebody else set the sizes. Sizes as setsockopt takes them, 0: as it is. Return: there is one. */
 bool host_tcp_buffers_wanted(int fd, const struct tcp_blob *b, uint32_t *ret_send, uint32_t *ret_receive);
+/* The second step, after the sizes: locks those that the blob's were locked. Before Linux 5.14 all that were set stay fixed. */
 void host_tcp_buffers_locked(int fd, const struct tcp_blob *b);
 
 #endif

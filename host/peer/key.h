@@ -38,11 +38,13 @@ struct host_key {
  */
 __attribute__((warn_unused_result))
 int host_key_load(struct host_key *ret_key);
+/* Wipes the private key. */
 void host_key_done(struct host_key *key);
 /* The same for the whole process: read once, when it is first asked for. Context: any thread. Return: as above. */
 __attribute__((warn_unused_result))
 int host_key_own(const struct host_key **ret_key);
 
+/* 64 lower-case digits and NUL. */
 void host_key_format(const uint8_t key[HOST_KEY_SIZE], char ret_text[HOST_KEY_TEXT]);
 /* 64 hexadecimal digits, nothing else. @size: of text, which need not be terminated. */
 bool host_key_parse(const char *text, size_t size, uint8_t ret_key[HOST_KEY_SIZE]);

@@ -56,10 +56,13 @@ int  priv_limits_ports(struct priv_limits *limits, const char *list);
 /* "redis,postgres:ssl,:www-data": users (with their own group), users with a group, groups. Return: OM_EINVAL, OM_ENOTFOUND. */
 __attribute__((warn_unused_result))
 int  priv_limits_owners(struct priv_limits *limits, const char *list);
+/* One address more that moves come with, up to PRIV_ADDRESSES_MAX. Return: OM_EINVAL with words; the limits are not to be used then. */
 __attribute__((warn_unused_result))
 int  priv_limits_address(struct priv_limits *limits, const char *text);
 /* A name that is bound. @chosen: of a connection's own end, or a datagram socket, which may have one of those that the kernel chooses. */
 bool priv_port_allowed(const struct priv_limits *limits, uint16_t port, bool chosen);
+/* May a file be given to these? The user's own and its groups, and what is listed. UINT32_MAX: stays as it is. Trust: both are
+ * the program's. */
 bool priv_owner_allowed(const struct priv_limits *limits, uint32_t uid, uint32_t gid);
 
 /* start.c */
@@ -130,11 +133,20 @@ bool priv_bind(int fd, const void *address, socklen_t size, int64_t *ret_result)
 bool priv_chown(int directory, const char *path, uint32_t uid, uint32_t gid, int flags, int64_t *ret_result);
 /* Would these be allowed? Without limits: yes. Return: 0 or -EACCES. */
 int  priv_may_bind(const void *address, size_t size, bool stream);
+/* The same of a file's new owner: UINT32_MAX: stays as it is. */
 int  priv_may_own(uint32_t uid, uint32_t gid);
+/* Has the server send a FIN to a connection in repair mode, as its peer would. @seq, @ack, @window: of that segment. Return: 0
+ * or -errno. */
 int  priv_fin(int fd, uint32_t seq, uint32_t ack, uint16_t window);
+/* Has the server send a datagram again to its socket, as from its sender. Return: 0; -EMSGSIZE: more than PRIV_DATAGRAM_MAX
+ * bytes; -errno. */
 int  priv_datagram(const struct om_datagram *datagram, const uint8_t *bytes, uint64_t size);
+/* Has the server make the table of the hold (net/hold.c). Return: 0 or -errno. */
 int  priv_prepare(void);
+/* Holds what comes for these flows. In several requests where they are many: after an error some of them may be held. Return:
+ * 0 or -errno. */
 int  priv_hold(const struct om_net_flow *flows, uint32_t count);
+/* Holds nothing any more. @send: what was caught is sent on; else dropped. Return: 0 or -errno. */
 int  priv_lift(bool send);
 enum priv_move { PRIV_MOVE_BORROW = 1, PRIV_MOVE_ADD, PRIV_MOVE_ANNOUNCE, PRIV_MOVE_REMOVE };
 /* One of the limits' addresses. */

@@ -60,6 +60,8 @@ union priv_message {
  * -EACCES (the limits). */
 __attribute__((warn_unused_result))
 int priv_decode(const struct priv_limits *limits, const union priv_message *m, uint32_t size, uint32_t fd_count);
+/* One item of REPAIR. Return: 0; -EINVAL, -EAFNOSUPPORT; -EACCES: the limits do not allow the port, or an address that is not
+ * here. Trust: hostile. */
 __attribute__((warn_unused_result))
 int priv_decode_item(const struct priv_limits *limits, const struct priv_item *item);
 /* Is it one of those that come along? */
@@ -74,6 +76,7 @@ void priv_serve_all(const struct priv_limits *limits, int fd);
 
 /* client.c: in the receiver, before it has threads. */
 void priv_client_begin(const struct priv_limits *limits, int fd);
+/* The server has gone: every later request is answered -EPERM here. Says so, once. Context: any thread. */
 void priv_client_end(void);
 
 #endif

@@ -11,6 +11,7 @@ struct launch { const char *word[LAUNCH_WORDS_MAX]; unsigned count; };
 
 /* The keeper and what it wants to know, up to `optmig`. @role: "run" or "receive". */
 void launch_begin(struct launch *w, const struct service_unit *u, const struct unit *unit, const char *role);
+/* One word, not copied: it has to last as long as the launch. One that has no place is left out. */
 void launch_add(struct launch *w, const char *word);
 /* Nothing if the value is NULL. */
 void launch_add_pair(struct launch *w, const char *option, const char *value);

@@ -64,11 +64,13 @@ struct record_process { pid_t pid; uint64_t start_ticks; };
 
 /* Return: false if there is none, or it has ended and is only waited for. */
 bool record_process_get(pid_t pid, struct record_process *ret);
+/* Is it still that process, and not another with its number? False for a pid of 0, and for one that has ended and is only waited for. */
 bool record_process_alive(const struct record_process *process);
 /* Since when, CLOCK_REALTIME seconds. */
 int64_t record_process_since(const struct record_process *process);
 /* {"pid": N, "start": N}, of this boot; @ret: pid 0 if it is of another boot, or nonsense. */
 json_t *record_process_json(const struct record_process *process);
+/* Trust: the record may be anything. */
 void record_process_read(const json_t *object, struct record_process *ret);
 
 /* Writes directory/name whole, on the disk before it is seen; gives the object up. Return: OM_EIO, OM_ENOMEM. */
@@ -77,6 +79,7 @@ int record_write(const char *directory, const char *name, json_t *object);
 /* Return: OM_ENOTFOUND (none, or none that can be read). */
 __attribute__((warn_unused_result))
 int record_read(const char *directory, const char *name, json_t **ret);
+/* A record that is not there is fine; that it stays after an error is not told. */
 void record_remove(const char *directory, const char *name);
 
 /* The boot's number, for records. Context: any thread. */

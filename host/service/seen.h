@@ -21,6 +21,7 @@ char *metrics_text(void);
 /* Writes it to a file, whole, every ten seconds and after each move; for node_exporter. Return: OM_EINVAL, OM_ENOMEM. */
 __attribute__((warn_unused_result))
 int metrics_file_begin(const char *path);
+/* Has the file written soon, by its own thread. Nothing happens if none was begun. Context: any thread. */
 void metrics_file_now(void);
 
 /* ---- events.c ------------------------------------------------------------------------------------------------------------------------------ */

@@ -49,6 +49,7 @@ bool unit_name_ok(const char *name);
 /* Copies. @ret: the caller's to unit_done(). Return: OM_EINVAL with words. Trust: the object may be anything. */
 __attribute__((warn_unused_result))
 int unit_read(const json_t *object, struct unit *ret);
+/* Gives the object up. What pointed into it is gone. */
 void unit_done(struct unit *unit);
 
 /* Do its user and owners exist, is the user not root, and are its ports some? Return: OM_EINVAL, OM_ENOTFOUND. */

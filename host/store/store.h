@@ -75,6 +75,7 @@ __attribute__((warn_unused_result))
 int store_owners_parse(const char *text, struct store_rights *rights);
 /* One element as it is written; @size: 80 is enough. */
 void store_ports_format(const struct store_ports *ports, char *ret_text, size_t size);
+/* USER, USER:GROUP or :GROUP, as store_owners_parse() takes it. @size: bytes; 80 are enough, what does not fit is cut off. */
 void store_owner_format(const struct store_owner *owner, char *ret_text, size_t size);
 /* The ids of rights->user, now. Return: OM_ENOTFOUND if there is no such account any more. Precondition: it is not "". */
 __attribute__((warn_unused_result))
@@ -99,6 +100,7 @@ int store_path(char *ret_path, size_t size);
  * cannot be opened). */
 __attribute__((warn_unused_result))
 int store_open(bool create, struct store *ret_store);
+/* Closes the directory. One call for each store_open() that succeeded. */
 void store_close(struct store *store);
 
 /* What stands in the way of trusting an open file or directory: others may write to it. @name: for people. Return: 0, OM_EPERM. */

@@ -10,6 +10,7 @@
 __attribute__((warn_unused_result))
 int testing_stop_call(struct host_enclave *enclave, uint32_t slot, enum om_stop_op op, uint64_t argument, uint64_t *ret_value);
 
+/* @per_second: from 1 on. Takes a service slot for good. Return: OM_ENOMEM, and errors of host_slot_acquire(). */
 __attribute__((warn_unused_result))
 int testing_stops_start(struct host_enclave *enclave, uint32_t per_second);
 

@@ -33,11 +33,14 @@
  * One loud line on stderr says that faults are on.
  */
 int testing_lies_setup(void);
+/* Is this call not to be made? *ret_result: -errno then. Counts calls of each rule. Context: any thread. */
 bool testing_lies_before(uint32_t nr, int64_t *ret_result);
+/* What the enclave is told in place of `result`, and the buffer's data. Context: the thread that made the call. */
 int64_t testing_lies_after(uint32_t nr, struct om_tbuf *tbuf, uint64_t tbuf_size, int64_t result);
 
 /* seeded.c. @rate 0: off. */
 void testing_seed(uint64_t seed, uint64_t rate);
+/* Makes the call, or what a lying host would make of it. OM_HC_EXIT and OM_HC_LOG are always made. Return: what the enclave is told. */
 int64_t testing_seeded_call(host_call_fn *call, struct host_slot *slot, struct om_tbuf *tbuf, uint64_t tbuf_size);
 /* Maps a page of zeros over each of a few pages of the enclave; says what came of it. */
 void testing_map_over(void);
@@ -47,15 +50,20 @@ int testing_guest(struct guest_source **ret_source);
 
 /* steps.c. The value of OPTMIG_MIG_FAULT is a list of rules STEP:FAULT, separated by commas; see move/fault.h. Return: OM_EINVAL. */
 int testing_steps_setup(void);
+/* This process has come to that step (enum mig_step): faults that wait for it strike, each once. It may not return. Context: any thread. */
 void testing_step(struct host_move *move, unsigned step);
 /* The faults of clocks, from the next publication on. */
 uint64_t testing_clock(void);
+/* Waits as long as a stall lasts; ends early where the migration is stopping. @mig: or NULL. */
 void testing_step_wait(struct host_move *move);
+/* A frame's header, before it is sent: RESUME is a step, and may be cut once more. */
 void testing_step_frame(struct host_move *move, const uint8_t *frame);
+/* After a frame has been sent: a source whose user gives up cancels now. @mig: or NULL. */
 void testing_step_sent(struct host_move *move);
 
 /* slow.c */
 int testing_slow_setup(void);
+/* Waits as long as OPTMIG_SLOW has for `what`; nothing for other names. */
 void testing_slow(const char *what);
 
 /*

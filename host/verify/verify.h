@@ -64,6 +64,7 @@ __attribute__((warn_unused_result))
 int verify_programs_image(struct verify_programs *p, const char *path);
 /* Where that program may move; NULL: nothing here says it. */
 const char *verify_programs_policy(const struct verify_programs *p, const uint8_t mrenclave[32]);
+/* Frees the policies; no program is left in it. */
 void verify_programs_done(struct verify_programs *p);
 
 #endif

@@ -231,6 +231,7 @@ int emu_modify_types(struct tee_enclave *, uint64_t, uint64_t, uint64_t, uint64_
 int emu_remove_pages(struct tee_enclave *, uint64_t, uint64_t, uint64_t *);
 /* What Linux's driver would have answered where one of the three last refused this thread: errno, and the leaf's code. */
 struct emu_refusal { int number; uint32_t code; };
+/* Context: the thread whose call was refused; what an accepted call leaves of it means nothing. */
 struct emu_refusal emu_refusal(void);
 
 /* ---- mapping.c ---- */

@@ -40,7 +40,7 @@ bool strv_has(const struct strv *v, const char *text);
 char *cc_format(const char *format, ...) __attribute__((format(printf, 1, 2)));
 char *cc_read_file(const char *path, size_t *ret_size);   /* NULL if it cannot be read; NUL-terminated */
 void *cc_alloc(size_t size);                              /* zeroed; never NULL */
-bool starts_with(const char *text, const char *prefix);
+bool starts_with(const char *text, const char *prefix);   /* an empty prefix: always */
 
 /* "optmig-cc: error: ..." on standard error. */
 void cc_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -54,6 +54,8 @@ struct cc_env {
 	const char *root, *clang, *cflags, *key, *options;
 	bool verbose, keep, quiet;
 };
+/* What the environment says; strings live as long as the process. A variable that is nearly one of ours is told of. Return:
+ * nonzero, which was told: the compiler's tree is not to be found. */
 int cc_env_read(struct cc_env *ret_env);
 
 /* ---- launch.c: with what the program may be started, and which files it may open ---- */
@@ -91,6 +93,8 @@ void cc_options_default(struct cc_options *o);
 void cc_options_settle(struct cc_options *o, const struct cc_env *env);
 /* @where names the origin for messages. */
 int cc_options_set(struct cc_options *o, const char *key, const char *value, const char *where);
+/* Several options as OPTMIG_OPTIONS and -Xoptmig have them: KEY=VALUE, or KEY for one that is on or off, with white space
+ * between. Return: nonzero at the first that is none, which was told; those before it are set. */
 int cc_options_words(struct cc_options *o, const char *words, const char *where);
 /* <output>.optmig.toml, else optmig.toml next to the output, if there is one. */
 int cc_options_file(struct cc_options *o, const char *output);
@@ -119,6 +123,8 @@ struct cc_args {
 	bool cxx_driver, cxx;                      /* called as optmig-c++; or a source is C++ */
 	bool cxx_library, no_cxx_library;          /* link libc++ and its parts; asked not to */
 };
+/* Takes the command line apart as clang would; response files (@FILE) are read. Strings live as long as the process. Return:
+ * nonzero after an error, which was told. */
 int cc_args_parse(int argc, char **argv, struct cc_args *ret_args);
 /* Is it compiled (and not only linked)? By its language, else by its name. */
 bool cc_is_source(const struct cc_input *input);
@@ -132,6 +138,8 @@ struct cc_plan {
 	const char *output, *map, *temporary;       /* temporary: directory, removed at the end */
 	bool finish;
 };
+/* The commands to be run. Makes the temporary directory where it links; the caller removes it. Return: nonzero after an error,
+ * which was told. */
 int cc_plan_make(const struct cc_args *args, const struct cc_env *env, const struct cc_options *options, struct cc_plan *ret_plan);
 
 /* launch.c: adds the object to the link. Return: nonzero after an error. */
@@ -164,10 +172,16 @@ int cc_sections_place(struct cc_plan *plan, const struct cc_env *env, const stru
 int cc_sections_check(const struct cc_elf *elf, const struct cc_map *map, const struct cc_options *options);
 /* image.c: the header; the interpreter's name and a file layout that does not depend on paths. */
 int cc_header_fill(struct cc_elf *elf, const struct cc_options *options, const char *output);
+/* Lays the file out anew behind what is loaded, with `interp` as its program interpreter, and replaces elf's memory. Return:
+ * nonzero after an error, which was told. */
 int cc_interp_place(struct cc_elf *elf, const char *interp);
+/* Takes the interpreter's program header out: the kernel then starts the file as an ordinary process, which tests of the
+ * compiler want. Return: 0. */
 int cc_interp_remove(struct cc_elf *elf);
 /* finish.c: all of it */
 int cc_finish(const struct cc_plan *plan, const struct cc_env *env, struct cc_options *options);
+/* The stamps of a partial link (-r): none is excused, since its objects have one stamp in the end. Return: nonzero after an
+ * error, which was told. */
 int cc_partial_check(const struct cc_plan *plan, const struct cc_options *options);
 
 #endif

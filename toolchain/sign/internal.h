@@ -17,8 +17,13 @@ bool sign_key_is_development(const char *key_pem);
 
 /* sigstruct.c: all but the signature; what is signed; the signature. */
 void sign_sigstruct_fill(const struct sign_params *params, struct sgx_sigstruct *ret_sigstruct);
+/* The two ranges of SIGSTRUCT that the signature covers: 128 bytes from the beginning, 128 from MISCSELECT on. Source: SDM 3D,
+ * SIGSTRUCT. */
 void sign_sigstruct_data(const struct sgx_sigstruct *sigstruct, uint8_t ret_data[SIGN_DATA_SIZE]);
+/* Signature, modulus, Q1 and Q2 into SIGSTRUCT. @signature: big-endian; @size: 384. Return: OM_EINVAL (size), OM_EAUTH (it
+ * does not fit key and content), OM_EINTERNAL; *sigstruct is then as before. */
 int sign_sigstruct_complete(struct sgx_sigstruct *sigstruct, EVP_PKEY *key, const uint8_t *signature, size_t size);
+/* Does the signature fit the modulus and the content that stand in it? Trust: SIGSTRUCT may be anybody's. */
 bool sign_sigstruct_holds(const struct sgx_sigstruct *sigstruct);
 
 #endif

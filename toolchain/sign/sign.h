@@ -44,6 +44,7 @@ int sign_image(const char *image, const struct sign_request *request);
  *     sign_complete()  the signature, its key and its quotients into the image, if all three fit each other
  */
 #define SIGN_DATA_SIZE 256
+/* Return: 0; errors of opening and writing the image, with sign_last_error(); ret_data is then as before. */
 __attribute__((warn_unused_result))
 int sign_prepare(const char *image, const struct sign_request *request, uint8_t ret_data[SIGN_DATA_SIZE]);
 /* @key_pem: the public key, or the private one. @signature: big-endian, as OpenSSL writes it. */
@@ -79,6 +80,7 @@ int sign_guest_signer(const char *key_pem, char ret_hex[193]);
 __attribute__((warn_unused_result))
 int sign_guest_list(const char *text, uint64_t version, const char *key_pem, const char *output);
 
+/* Words for this thread's last error of sign_*(). Valid until the next. */
 const char *sign_last_error(void);
 
 #endif

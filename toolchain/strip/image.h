@@ -13,6 +13,7 @@ struct strip_request {
 	bool dates;           /* of the old file */
 };
 
+/* Is it an image of OptMig's: has it the section of a SIGSTRUCT? Trust: the file may be anything. */
 bool strip_is_image(const struct cc_elf *elf);
 /* Takes out of the copy in memory what keeps other tools from changing it. */
 void strip_unguard(struct cc_elf *elf);

@@ -10,6 +10,7 @@
 void rt_boot(uint64_t boot, uint64_t size);
 /* The main thread's stack while it is built, downwards. Both end the enclave when there is no room. */
 struct rt_stack { uint64_t low, top, rsp; };
+/* Bytes below what lies there; s->rsp points to them then. No alignment is made. */
 void rt_stack_push(struct rt_stack *s, const void *bytes, uint64_t size);
 
 /* ---- launch.c ---- */

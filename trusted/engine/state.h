@@ -408,6 +408,8 @@ bool engine_watch_step(void);
 void engine_watch_status(struct om_mig_status *status);
 
 /* ---- export.c ---- */
+/* All page connections begin a pass of that kind, each with its part; NONE: they hand out nothing. Context: owner of the
+ * control connection. */
 void engine_pass_begin(enum engine_pass kind);
 /* Every page connection has come to the end of its part of the pass. */
 bool engine_pass_handed_out(void);
@@ -423,6 +425,11 @@ int  engine_export_ack(uint32_t channel, const struct om_frame *frame, const uin
 	const RT_UNTRUSTED void *payload);
 
 /* ---- import.c ---- */
+/*
+ * A page frame of a page connection: opened, checked, and applied to memory. @channel: connection number minus
+ * OM_CONNECTION_PAGES. Return: 0; OM_ETYPE, OM_EAUTH and other errors of form and place: the connection is no good. Context:
+ * the connection's owner. Trust: header and payload are hostile until they are opened.
+ */
 int  engine_import_in(uint32_t channel, const struct om_frame *frame, const uint8_t header[OM_FRAME_HEADER],
 	const RT_UNTRUSTED void *payload);
 /* An acknowledgement into `data`, if one is due. Return: its size, 0, or OM_E*. */

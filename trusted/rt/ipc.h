@@ -45,6 +45,7 @@ bool rt_ipc_is(const struct rt_ipc *ipc, int32_t id);
 long rt_ipc_may(const struct rt_ipc *ipc, uint32_t want);
 /* IPC_SET and IPC_RMID: 0 or -EPERM. */
 long rt_ipc_owned(const struct rt_ipc *ipc);
+/* IPC_SET: owner, group and the nine bits of the mode, without a question. What may be done says rt_ipc_owned(). */
 void rt_ipc_set(struct rt_ipc *ipc, const struct lx_ipc_perm *perm);
 int64_t rt_ipc_now(void);              /* seconds */
 

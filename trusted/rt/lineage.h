@@ -21,6 +21,7 @@
 /* A fresh start, once the launch is known: draws the key, where it is the image's to draw. */
 void rt_lineage_begin(void);
 
+/* Has the program its key? Once true it stays so. Context: any thread. */
 bool rt_lineage_there(void);
 
 /*

@@ -18,8 +18,8 @@ long rt_io_map_check(int fd, bool shared, bool writing);
 uint32_t rt_io_map_object(int fd, bool writing, long *ret_error);
 uint32_t rt_io_map_hold(int fd);                     /* 0: it is not a regular file any more */
 void rt_io_map_again(uint32_t file);                 /* one more reference */
-void rt_io_map_put(uint32_t file);
-bool rt_io_map_is(uint32_t file, uint64_t device, uint64_t inode);
+void rt_io_map_put(uint32_t file);                   /* one reference less */
+bool rt_io_map_is(uint32_t file, uint64_t device, uint64_t inode);      /* is it that file, by the numbers that the host told when it was opened? */
 int64_t rt_io_map_size(uint32_t file);               /* -1: the host does not tell */
 /* Bytes read; fewer than `size` at the end of the file. */
 long rt_io_map_read(uint32_t file, uint64_t offset, uint64_t app, size_t size);
@@ -45,8 +45,9 @@ int64_t rt_mapped_reload(uint64_t index, uint64_t count, bool shared_only);
 uint64_t rt_mapped_gap(uint64_t index, uint64_t count);
 /* So many pages, from `index` on, end where the last of them ends that a file reaches. */
 uint64_t rt_mapped_reach(uint64_t index, uint64_t count);
-/* Is all of it one mapping of a file? Then *ret_what, unless NULL, has a reference on the file, which is the caller's. */
 enum rt_mapped_kind { RT_MAPPED_NONE, RT_MAPPED_ONE, RT_MAPPED_MANY };
+/* Is all of it one mapping of a file? Then *ret_what, unless NULL, has a reference on the file, which is the caller's. NONE: no page of it shows
+ * a file. */
 enum rt_mapped_kind rt_mapped_get(uint64_t index, uint64_t count, struct rt_mapped_what *ret_what);
 /* A page without access, because it lies behind the end of its file: the access is allowed otherwise. Runs at CSSA 1. */
 bool rt_mapped_beyond(uint64_t index, bool write);
@@ -54,6 +55,8 @@ bool rt_mapped_beyond(uint64_t index, bool write);
 /* For io: the program has changed a file's content or size. Cheap while no file is mapped. */
 extern uint32_t rt_mapped_count;
 bool rt_mapped_shows(uint64_t device, uint64_t inode); /* does any mapping show this file? */
+/* After bytes [offset, offset + size) of the file have been written: shared mappings show them, and pages that the file has
+ * reached come within reach. */
 void rt_mapped_written(uint64_t device, uint64_t inode, uint64_t offset, uint64_t size);
 void rt_mapped_resized(uint64_t device, uint64_t inode); /* 0, 0: of which file, is not known */
 

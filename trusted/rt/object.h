@@ -19,10 +19,11 @@
 uint32_t rt_object_new(void);
 /* The same for what is never mapped: its pages stay writable, so that writing costs no change of them. */
 uint32_t rt_object_new_unmapped(void);
-void rt_object_again(uint32_t object);
-void rt_object_put(uint32_t object);
+void rt_object_again(uint32_t object);               /* one more reference */
+void rt_object_put(uint32_t object);                 /* one less: with the last one its pages are given back */
 /* Which one this is, for all that the program will ever see: never used again. */
 uint64_t rt_object_number(uint32_t object);
+/* Bytes. It may be another one as soon as this returns: nothing is locked. */
 uint64_t rt_object_size(uint32_t object);
 /* Mappings for writing. */
 uint32_t rt_object_writers(uint32_t object);

@@ -16,7 +16,9 @@ bool rt_owner_signal(int signo);
 
 /* Secrets as files of /dev/attestation/keys. They are never removed, so an index stays, and so does its name. */
 uint32_t rt_owner_secret_count(void);
+/* @index: below the count. With NUL; valid as long as the enclave. */
 const char *rt_owner_secret_name(uint32_t index);
+/* Bytes of it now; a later delivery may replace it by one of another size. */
 uint32_t rt_owner_secret_size(uint32_t index);
 /* Up to @room bytes of it. Return: its size now. @to must not fault. */
 uint32_t rt_owner_secret_read(uint32_t index, uint8_t *to, uint32_t room);

@@ -167,6 +167,7 @@ void rt_tell_number(const char *words, uint64_t number);
 /* ---- the door to untrusted memory (rt/door.c) -------------------------------------------------------------
  * tbuf data is a bump arena, emptied at the start of each system call (or by rt_ub_reset). Pointers returned are
  * untrusted addresses: pass them to the host, copy through put/get, never dereference. */
+/* Empties this thread's arena: what rt_ub_alloc() has returned before may be given out again. */
 void  rt_ub_reset(void);
 RT_UNTRUSTED void *rt_ub_alloc(size_t size);         /* 16-byte aligned; NULL if it does not fit */
 /* Bytes that rt_ub_alloc() could still give. */
@@ -179,6 +180,11 @@ void  rt_ub_get(void *trusted, const RT_UNTRUSTED void *untrusted, size_t size);
 bool  rt_untrusted_ok(const RT_UNTRUSTED void *untrusted, size_t size);
 
 /* ---- host calls (rt/hostcall.c) --------------------------------------------------------------------------- */
+/*
+ * Leaves for one call. @flags, @nr, @arg: as abi/hostcall.h says of `op`. The arena's data stay as they are. Return: what the
+ * host has answered. Trust: that may be anything; rt_host() and the others below judge it. The thread does not come back once
+ * the program has ended.
+ */
 long rt_hostcall(enum om_hostcall op, uint32_t flags, uint32_t nr, const uint64_t arg[6]);
 /* ---- reports and evidence of this enclave (rt/attest.c); -errno is for the program ------------------------------- */
 /* Operands as EREPORT demands: aligned to SGX_TARGETINFO_ALIGN, SGX_REPORTDATA_ALIGN, SGX_REPORT_ALIGN; zero in what is reserved. */
@@ -230,6 +236,7 @@ void rt_unpark(uint32_t slot);
 void rt_kick(uint32_t slot);
 
 /* ---- application memory (rt/appmem.c). 0 or -EFAULT (Linux errno: these go back to the application) -------- */
+/* Copies in. What has been copied before a fault stays in `trusted`. */
 long rt_app_get(void *trusted, uint64_t app, size_t size);
 long rt_app_put(uint64_t app, const void *trusted, size_t size);            /* marks cards */
 long rt_app_get_string(char *trusted, uint64_t app, size_t size);           /* length without NUL, -ENAMETOOLONG, -EFAULT */
@@ -239,6 +246,8 @@ long rt_app_zero(uint64_t app, size_t size);                                /* m
 /* store(argument), which writes no application memory but this, and may be abandoned in the middle when that faults: then -EFAULT. Marks
  * cards. It must not leave the enclave, and holds nothing that is to be given back. */
 long rt_app_store(uint64_t app, size_t size, void (*store)(void *argument), void *argument);
+/* Is all of it memory of the application: heap or data, and for reading the image's text and constants too? Pages without
+ * access are not looked at, so a copy may fault all the same. A size of 0 is fine anywhere. */
 bool rt_app_range_ok(uint64_t app, size_t size, bool write);
 
 /* ---- memory (rt/mem.c) ------------------------------------------------------------------------------------
@@ -329,10 +338,11 @@ extern int (*rt_owed_fault)(uint64_t address);
 void     rt_poll_raise(uint8_t bits);                /* into __optmig_attention, of OM_ATTENTION_POLL */
 /* Takes bits down that rt_poll_raise() has set. */
 void     rt_poll_clear(uint8_t bits);
-/* Who wants marks in the cards, of OM_ATTENTION_TRACK. Raise it, then clear the cards, then handshake; what was written until that
- * is done has to be copied whatever the cards say. */
+/* Who wants marks in the cards, of OM_ATTENTION_TRACK. */
 #define RT_TRACK_MIGRATION 0x40u
 #define RT_TRACK_TEST      0x80u
+/* @who: wants marks from here on, or none any more. Raise it, then clear the cards, then handshake; what was written until that is done has
+ * to be copied whatever the cards say. */
 void     rt_track(uint8_t who, bool wanted);
 /* Two-step, so that the host may do other things meanwhile. begin raises the flag and kicks; poll kicks again and
  * returns how many application threads still run. */
@@ -358,6 +368,7 @@ void    rt_time_save(void);                          /* source, stopped: into re
 void    rt_time_restore(void);                       /* destination, before resuming */
 
 /* ---- signals (rt/signal.c) --------------------------------------------------------------------------------- */
+/* Is a signal pending, for the thread or the process, that is neither blocked by the thread nor ignored? */
 bool rt_signal_deliverable(const struct rt_thread *thread);
 /* The same for this thread's system call, which returns -EINTR then. */
 bool rt_signal_interrupts(const struct rt_thread *self);
@@ -472,11 +483,11 @@ bool engine_busy(void);
 bool engine_arriving(void);
 /* Number of the next move, or of the one that is being made. */
 uint64_t engine_instance_move(void);
+struct om_view;
 /*
  * What the enclave says of the program's TLS key now (core/evidence/parse/tagged.h): which instance has it, by which lineage, at which time
  * by the host's clock (engine/fresh.c). @nonce: size 0: none. @buffer: of OM_CLAIMS_MAX bytes. Return: 0, OM_ESGX, OM_EOVERFLOW.
  */
-struct om_view;
 int engine_claims(struct om_view nonce, uint8_t *buffer, size_t *ret_size);
 /* Nobody begins a move until engine_let_go(). False: one is under way, or the program is gone. */
 bool engine_hold(void);

@@ -77,9 +77,12 @@ struct om_platform_identity {
 	uint8_t id[OM_CHIP_ID_SIZE];
 	uint8_t guest[OM_MEASUREMENT_SIZE];
 };
+/* Of facts of authentic evidence. Nothing is judged here. */
 void om_facts_identity(const struct om_platform_facts *facts, struct om_platform_identity *ret);
 
+/* What an authentic report says of chip, firmware and guest. The root's kind is by its key, not by what it calls itself. */
 void om_facts_of_snp(const struct om_snp_result *result, struct om_platform_facts *ret);
+/* The same of a TDX quote: om_facts_of_sgx(), and the guest. */
 void om_facts_of_tdx(const struct om_attest_result *result, struct om_platform_facts *ret);
 /* @type: SGX or demo, as the envelope says. */
 void om_facts_of_sgx(enum om_evidence_type type, const struct om_attest_result *result, struct om_platform_facts *ret);

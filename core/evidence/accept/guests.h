@@ -76,12 +76,18 @@ struct om_guest_list {
 
 /* Records ascend strictly by their first `key_size` bytes. */
 bool om_ascending(const void *records, unsigned count, size_t size, size_t key_size);
+/* Counts within bounds, records ascending, no unknown flags, nothing where nothing is meant. Trust: whatever has been read, or
+ * put together. */
 bool om_guests_sound(const struct om_guests *guests);
+/* Counts within bounds, records ascending, products known, dates that are dates; FMC for Turin alone. */
 bool om_floors_sound(const struct om_floors *floors);
-/* Header part (OM_FLOORS_SIZE), then the records. Counts are bounded here, soundness is the caller's. */
+/* The header part (OM_FLOORS_SIZE). Counts are bounded here (OM_EINVAL), soundness is the caller's. Trust: hostile. */
 void om_guests_get_head(struct om_get *g, struct om_floors *floors, struct om_guests *guests);
+/* The records, after om_guests_get_head() has their counts. After an error it reads nothing. */
 void om_guests_get_records(struct om_get *g, struct om_floors *floors, struct om_guests *guests);
+/* The header part. Counts must be sound: they have a byte each. */
 void om_guests_put_head(struct om_put *put, const struct om_floors *floors, const struct om_guests *guests);
+/* The records, in the order of om_guests_get_records(). What has no room fails in `put`. */
 void om_guests_put_records(struct om_put *put, const struct om_floors *floors, const struct om_guests *guests);
 
 /* Is there an SNP floor for that product? */
@@ -99,8 +105,11 @@ int om_floors_check(const struct om_floors *floors, const struct om_platform_fac
  */
 __attribute__((warn_unused_result))
 int om_guests_check(const struct om_guests *guests, const struct om_platform_facts *facts, bool demo, enum om_attest_reason *ret_reason);
+/* Does its measurement cover the kernel, initial RAM disk and command line? Else the firmware alone. */
 bool om_snp_guest_covers(const struct om_snp_guest *guest);
+/* Does the owner vouch that all guests that it signs are measured with their kernel? */
 bool om_snp_owner_covers(const struct om_snp_owner *owner);
+/* The least guest SVN that the owner's guests must have; little-endian in the record. */
 uint32_t om_snp_owner_svn(const struct om_snp_owner *owner);
 /* By the firmware into RTMR1 and RTMR2: what it boots, and what that is given. Zero is nothing. */
 bool om_tdx_guest_covers(const struct om_tdx_guest *guest);

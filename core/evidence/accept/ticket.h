@@ -77,6 +77,7 @@ struct om_signed { struct om_view content; const uint8_t *signature; };
  */
 __attribute__((warn_unused_result))
 int om_delegation_decode(struct om_view bytes, struct om_delegation *ret, struct om_signed *ret_signed);
+/* A delegation in it is decoded, too; no signature is looked at. */
 __attribute__((warn_unused_result))
 int om_ticket_decode(struct om_view bytes, struct om_ticket *ret, struct om_signed *ret_signed, struct om_view *ret_delegation);
 /*
@@ -85,6 +86,7 @@ int om_ticket_decode(struct om_view bytes, struct om_ticket *ret, struct om_sign
  */
 __attribute__((warn_unused_result))
 int om_delegation_encode(struct om_delegation *d, uint8_t *buffer, size_t buffer_size, size_t *ret_size, uint8_t ret_hash[32]);
+/* The hash covers the delegation, too. */
 __attribute__((warn_unused_result))
 int om_ticket_encode(struct om_ticket *t, struct om_view delegation, uint8_t *buffer, size_t buffer_size, size_t *ret_size, uint8_t ret_hash[32]);
 

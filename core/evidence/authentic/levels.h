@@ -23,6 +23,7 @@ struct om_level {
 	struct om_advisories advisories;
 };
 
+/* The TCB level of a platform that comes next in TCB information, in any of its forms. Errors stick in `j`; *ret is then not to be used. */
 void om_level_platform(struct om_json *j, struct om_level *ret);
 /* Of an enclave or a TDX module, which have an ISV SVN alone. */
 void om_level_isv(struct om_json *j, struct om_level *ret);

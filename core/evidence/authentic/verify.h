@@ -133,6 +133,7 @@ enum om_attest_reason {
 	OM_ATTEST_REASONS(X)
 #undef X
 };
+/* The words of the list; "unknown reason" for any other number. Never NULL. */
 const char *om_attest_reason_words(enum om_attest_reason reason);
 
 #define OM_ROOT_HASH_SIZE 32   /* SHA-256 of the root's SubjectPublicKeyInfo */

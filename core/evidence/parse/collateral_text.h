@@ -24,6 +24,8 @@ struct om_collateral_texts {
 /* Return: 0; OM_EINVAL and other errors of the forms above; OM_EOVERFLOW: the buffer is too small. */
 __attribute__((warn_unused_result))
 int om_collateral_crl(struct om_view text, uint8_t *buffer, size_t buffer_size, struct om_view *ret_der);
+/* A chain of certificates in PEM, or in PEM with percent-encoding, as HTTP headers have it; decoded into the buffer. Which
+ * certificates they are is not looked at. Return: as above. */
 __attribute__((warn_unused_result))
 int om_collateral_chain(struct om_view text, uint8_t *buffer, size_t buffer_size, struct om_view *ret_pem);
 /* @name: of the object. *ret_object points into the text. Return: OM_ENOTFOUND as well: no such object, or no signature. */

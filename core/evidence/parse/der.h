@@ -31,7 +31,9 @@ static inline bool om_view_equal(struct om_view a, struct om_view b)
 }
 #define OM_VIEW(array) ((struct om_view) { (array), sizeof (array) })
 
+/* @input: has to last as long as what is read of it. Size 0: an empty reader. */
 void om_der_init(struct om_der *d, struct om_view input);
+/* For callers that find an error of their own: the first one stays, and nothing more is read. */
 void om_der_fail(struct om_der *d, int error);
 /* Tag of the next element; 0 at the end or after an error. */
 uint8_t om_der_peek(const struct om_der *d);

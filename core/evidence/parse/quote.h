@@ -102,6 +102,8 @@ struct om_collateral {
 	struct om_view qe_chain, qe_identity, qe_signature;
 };
 
+/* Takes apart what om_collateral_encode() makes; views into `data`, whose content is not looked at. Return: 0; OM_EOVERFLOW (more than
+ * OM_COLLATERAL_MAX), OM_ETYPE, OM_EVERSION, OM_ETRUNCATED, OM_ETRAILING, OM_EINVAL: a signature that has not 64 bytes. Trust: hostile. */
 __attribute__((warn_unused_result)) int om_collateral_decode(const uint8_t *data, size_t size, struct om_collateral *ret);
 /* Return: 0 or OM_EOVERFLOW. */
 __attribute__((warn_unused_result))

@@ -73,6 +73,7 @@ int om_tagged_encode(struct om_view evidence, struct om_view claims, uint8_t *bu
  * a tag or hash algorithm that is not known. Trust: hostile.
  */
 __attribute__((warn_unused_result)) int om_tagged_parse(struct om_view data, struct om_tagged *ret);
+/* The map of claims that a tagged quote is over. *ret is not to be used after an error. */
 __attribute__((warn_unused_result)) int om_claims_parse(struct om_view data, struct om_claims *ret);
 /* What a quote over these claims carries. */
 void om_claims_report_data(struct om_view claims, uint8_t ret[64]);

@@ -56,11 +56,16 @@ struct om_pck {
 	uint8_t  instance[16];           /* of the platform; zero: the certificate, as a Processor CA's, names none */
 };
 
-/* Return: 0; OM_ETRUNCATED, OM_ETRAILING, OM_ETYPE, OM_EINVAL, OM_EOVERFLOW: not DER or not this; OM_EUNSUPPORTED. */
+/* A certificate of Intel's: P-256. Return, of all five: 0; OM_ETRUNCATED, OM_ETRAILING, OM_ETYPE, OM_EINVAL, OM_EOVERFLOW: not DER or not this;
+ * OM_EUNSUPPORTED. Trust: hostile. */
 __attribute__((warn_unused_result)) int om_x509_parse(struct om_view der, struct om_x509 *ret);
+/* A certificate of AMD's: RSA-PSS signatures, keys RSA or P-384. */
 __attribute__((warn_unused_result)) int om_x509_parse_amd(struct om_view der, struct om_x509 *ret);
+/* A revocation list of Intel's: signed with P-256. */
 __attribute__((warn_unused_result)) int om_crl_parse(struct om_view der, struct om_crl *ret);
+/* A revocation list of AMD's: signed with RSA-PSS. */
 __attribute__((warn_unused_result)) int om_crl_parse_amd(struct om_view der, struct om_crl *ret);
+/* The SGX extension of a PCK certificate: TCB, PCE id and FMSPC must be there, the platform's instance may. */
 __attribute__((warn_unused_result)) int om_pck_parse(struct om_view extension, struct om_pck *ret);
 /* Return: 0 or OM_EAUTH. */
 __attribute__((warn_unused_result)) int om_x509_signed(struct om_view tbs, const uint8_t signature[64], const uint8_t public[64]);
@@ -71,6 +76,7 @@ int om_x509_signed_amd(struct om_view tbs, struct om_view signature, const struc
 bool om_x509_may_issue(const struct om_x509 *issuer, const struct om_x509 *subject, unsigned below);
 /* SEQUENCE { r, s } as P-256 has it. Return: 0, or errors of om_der. */
 __attribute__((warn_unused_result)) int om_x509_ecdsa(struct om_view der, uint8_t ret_signature[64]);
+/* @serial: as om_x509 has it. An entry that cannot be read revokes everybody. */
 bool om_crl_revokes(const struct om_crl *crl, struct om_view serial);
 
 /*

@@ -20,13 +20,14 @@ struct om_certificate {
 	uint8_t serial[16];                /* random; its first bit is not used */
 };
 
+/* SubjectPublicKeyInfo in DER: what a TLS key is hashed by. @public: not checked. */
 void om_spki_write(const uint8_t public[OM_P256_PUBLIC], uint8_t ret[OM_SPKI_SIZE]);
 /* In force from 2000 to 2049: its evidence has its own dates. Return: 0; OM_EOVERFLOW; OM_EINVAL: the private key is none. */
 __attribute__((warn_unused_result))
 int om_certificate_write(const struct om_certificate *c, uint8_t *buffer, size_t buffer_size, size_t *ret_size);
 /* What fits any PEM of so many bytes of DER, with its NUL. */
 #define OM_PEM_ROOM(der)        ((der) * 4 / 3 + (der) / 48 + 100)
-/* "-----BEGIN words-----" and so on, and a NUL that *ret_size does not count. Return: 0 or OM_EOVERFLOW. */
+/* PEM between "BEGIN words" and "END words", 64 characters a line, and a NUL that *ret_size does not count. Return: 0 or OM_EOVERFLOW. */
 __attribute__((warn_unused_result))
 int om_pem_write(struct om_view der, const char *words, char *buffer, size_t buffer_size, size_t *ret_size);
 /* PKCS #8 (RFC 5958) in PEM. Secret. Return: 0 or OM_EOVERFLOW. */

@@ -41,8 +41,10 @@ int cluster_tool(const char *const *arguments, const char *input, const char *ci
 /* One attribute of the CIB's, set (@value) or taken away (NULL). */
 __attribute__((warn_unused_result))
 int cluster_standby(const char *node, bool on, const char *cib_file);
+/* A program's meta attribute. @value: NULL: deleted. Return: as cluster_tool(). */
 __attribute__((warn_unused_result))
 int cluster_meta(const char *program, const char *name, const char *value);
+/* A property of the whole cluster's. @value: never NULL. Return: as cluster_tool(). */
 __attribute__((warn_unused_result))
 int cluster_property(const char *name, const char *value);
 /* Clears a program's failures, so that the cluster looks where it is and goes on. */
@@ -80,8 +82,8 @@ int cluster_simulated(const char *xml, json_t **ret_places);
 
 /* Members of the snapshot. */
 const char *cluster_text(const json_t *object, const char *name);       /* "" if there is none */
-bool cluster_true(const json_t *object, const char *name);
-bool cluster_has(const json_t *array, const char *text);
+bool cluster_true(const json_t *object, const char *name);              /* false if there is none, or it is no `true` */
+bool cluster_has(const json_t *array, const char *text);                /* in an array of strings alone; false for NULL */
 void cluster_print(json_t *value);                                      /* as --json does; takes it over */
 
 /* ---- pool.c ---- */
@@ -94,6 +96,7 @@ void cluster_each(size_t count, unsigned at_a_time, void (*run)(void *context, s
 /* Where the programs of those nodes would go if all of them were on standby: [ { "program", "from", "to" | "reason" } ]. */
 __attribute__((warn_unused_result))
 int cluster_plan(const json_t *snapshot, const json_t *from, json_t **ret_plan);
+/* The plan for people, a line for each row, on standard output. Those that were rehearsed say how it went. */
 void cluster_plan_print(const json_t *plan);
 /* Rehearses the plan of that node, which must be this one: each row has "rehearsed" and perhaps "reason" then. Return: OM_EPERM (another node). */
 __attribute__((warn_unused_result))
@@ -117,17 +120,17 @@ bool cluster_lacks(const json_t *node, const json_t *program, char *ret, size_t 
 
 /* ---- the verbs ---- */
 
-int cluster_hosts(int argc, char **argv);
-int cluster_moves(int argc, char **argv);
-int cluster_plan_verb(int argc, char **argv);
-int cluster_drain(int argc, char **argv);
-int cluster_undrain(int argc, char **argv);
-int cluster_add(int argc, char **argv);
-int cluster_rm(int argc, char **argv);
-int cluster_fresh(int argc, char **argv);
+int cluster_hosts(int argc, char **argv);         /* nodes: state, memory promised to programs, the programs there, moves */
+int cluster_moves(int argc, char **argv);         /* what moves, waits for its turn, or cannot; --follow: until nothing does */
+int cluster_plan_verb(int argc, char **argv);     /* what a drain would do, or its rehearsal. CLUSTER_REFUSED: a program has no place */
+int cluster_drain(int argc, char **argv);         /* moves all programs off a node; ends when the node's own optmigd says so */
+int cluster_undrain(int argc, char **argv);       /* a node takes programs again; --home: those that the drain moved away come back */
+int cluster_add(int argc, char **argv);           /* gives a program to the cluster, which starts it */
+int cluster_rm(int argc, char **argv);            /* takes a program out; one that runs is ended only with --stop */
+int cluster_fresh(int argc, char **argv);         /* starts a program afresh that has ended: what was in its memory is lost */
 int cluster_discard(int argc, char **argv);        /* ends what is left of a program that is lost */
-int cluster_limits(int argc, char **argv);
-int cluster_features(int argc, char **argv);
-int cluster_rules_verb(int argc, char **argv);
+int cluster_limits(int argc, char **argv);        /* sets limits of moves, and prints them */
+int cluster_features(int argc, char **argv);      /* asks each node's optmigd what programs find there, and writes it as node attributes */
+int cluster_rules_verb(int argc, char **argv);    /* writes a program's location rules anew; the resource agent calls it, too */
 
 #endif

@@ -128,7 +128,7 @@ static int print(bool json)
 int cluster_limits(int argc, char **argv)
 {
 	struct limits limits = { 0 };
-	json_t *snapshot;
+	json_t *snapshot = NULL;
 	int error = parse(argc, argv, &limits);
 
 	if (error)

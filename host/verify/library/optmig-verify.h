@@ -65,17 +65,21 @@ typedef struct optmig_verdict {
 
 /* NULL: no memory. */
 optmig_verify *optmig_verify_new(void);
+/* Frees it, and what it was given. Words and policies that it has returned are gone. NULL is fine. */
 void optmig_verify_free(optmig_verify *v);
 /* Words for the last result of USAGE, COLLATERAL or MEMORY. Valid until the next call. */
 const char *optmig_verify_error(const optmig_verify *v);
 
 /* ---- demands; ACCEPTED means that it was understood ---- */
+/* A program by its image file, which is measured; its migration policy is kept. USAGE: the file is no image, or not to be read. */
 int optmig_verify_image(optmig_verify *v, const char *path);
+/* A program by its measurement: 32 bytes in the order in which they are printed. USAGE: there are too many. */
 int optmig_verify_mrenclave(optmig_verify *v, const uint8_t mrenclave[32]);
 /* Replaces the one before; without, SGX under Intel's root, UpToDate or SWHardeningNeeded. */
 int optmig_verify_policy(optmig_verify *v, const char *text, size_t size);
 /* Of a maker, docs/spec/policy.md; a signed list of guests. Each replaces the one before; size 0: none. */
 int optmig_verify_collateral(optmig_verify *v, const void *bytes, size_t size);
+/* A signed list of guests, for evidence of SNP and TDX. It is judged with the evidence, not here. */
 int optmig_verify_guests(optmig_verify *v, const void *bytes, size_t size);
 /* An enclave that its host can read will do. */
 void optmig_verify_debug(optmig_verify *v, int yes);

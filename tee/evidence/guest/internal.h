@@ -16,6 +16,7 @@
  */
 __attribute__((warn_unused_result))
 int guest_lock(int fd, const char *what);
+/* Gives the lock back. @fd: that of guest_lock(), which stays open. */
 void guest_unlock(int fd);
 
 /* The device itself, for what configfs cannot do. Return: OM_EUNSUPPORTED: it is not there; OM_EPERM. */

@@ -60,8 +60,11 @@ void guest_source_close(struct guest_source *source);
 
 /* One each. Return: OM_EUNSUPPORTED: not here; else as guest_source_open(). */
 __attribute__((warn_unused_result)) int guest_tsm_open(struct guest_source **ret_source);
+/* /dev/sev-guest: requests to AMD's firmware by ioctl. OM_ENOMEM. */
 __attribute__((warn_unused_result)) int guest_sev_open(struct guest_source **ret_source);
+/* A TDX guest whose kernel has no configfs-tsm: never a source, but the words of what to do. OM_EQUOTE: its driver gives no quotes. */
 __attribute__((warn_unused_result)) int guest_tdx_open(struct guest_source **ret_source);
+/* The emulated security processor behind a port of the virtual machine: under a demonstration root. OM_ENOMEM. */
 __attribute__((warn_unused_result)) int guest_vmsp_open(struct guest_source **ret_source);
 
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include "control/channel.h"
 #include "move/internal.h"
+#include "move/report.h"
 #include "move/units.h"
 
 /* What the tested files want of the rest. */
@@ -141,6 +142,46 @@ static void test_bucket(void **state)
 	/* 50 MiB at 100 MiB/s: half a second, but for the burst. */
 	assert_in_range(now - begin, 470000000, 510000000);
 	move_bucket_done(&bucket);
+}
+
+static void test_niceness(void **state)
+{
+	struct move_niceness n = { .may_return = true };
+
+	(void)state;
+	assert_int_equal(move_niceness_want(&n, false), MOVE_NICE_PAGES);
+	assert_int_equal(move_niceness_want(&n, true), MOVE_NICE_POSTCOPY);
+	/* A tenth of a second of work with a tenth of the processor. */
+	move_niceness_note(&n, 99000000, 9900000);
+	assert_int_equal(move_niceness_want(&n, true), MOVE_NICE_POSTCOPY);
+	move_niceness_note(&n, 1000000, 100000);
+	assert_int_equal(move_niceness_want(&n, true), MOVE_NICE_STARVED);
+	/* With two thirds it stays as it is: it has them because it is less nice. */
+	move_niceness_note(&n, 120000000, 80000000);
+	assert_int_equal(move_niceness_want(&n, true), MOVE_NICE_STARVED);
+	move_niceness_note(&n, 120000000, 100000000);
+	assert_int_equal(move_niceness_want(&n, true), MOVE_NICE_POSTCOPY);
+	/* A third is enough for one that is nice. */
+	move_niceness_note(&n, 120000000, 40000000);
+	assert_int_equal(move_niceness_want(&n, true), MOVE_NICE_POSTCOPY);
+	/* Whoever cannot come back does not go there. */
+	n.may_return = false;
+	assert_int_equal(move_niceness_want(&n, true), MOVE_NICE_STARVED);
+}
+
+static void test_label(void **state)
+{
+	char text[8192] = "";
+	FILE *to = fmemopen(text, sizeof text, "w");
+	json_t *report = json_pack("{ss ss}", "role", "source", "mode", "auto");
+
+	(void)state;
+	assert_non_null(to);
+	assert_non_null(report);
+	move_report_prometheus(report, "a\"b\\c\nd", "7", to);
+	assert_int_equal(fclose(to), 0);
+	assert_non_null(strstr(text, "{program=\"a\\\"b\\\\c\\nd\",pid=\"7\","));
+	json_decref(report);
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------------------- */
@@ -364,7 +405,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hello_round_trip), cmocka_unit_test(test_hello_refusals), cmocka_unit_test(test_units),
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_bucket), cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_bucket), cmocka_unit_test(test_niceness), cmocka_unit_test(test_label), cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_urgent), cmocka_unit_test(test_urgent_break), cmocka_unit_test(test_channel),
 		cmocka_unit_test(test_channel_limit),
 	};

@@ -365,6 +365,8 @@ long rt_io_lock_call(struct rt_thread *t, struct rt_io_ofd *ofd, uint32_t comman
 /* A descriptor of the file is being closed: POSIX drops the process' locks. */
 void rt_io_lock_number_closed(const struct rt_io_ofd *ofd);
 void rt_io_lock_ended(const struct rt_io_ofd *ofd);          /* of the description itself: OFD locks */
+/* The host has closed a descriptor of that file, and has dropped all locks with it: those that the program still has are taken
+ * again. One that somebody else has got meanwhile is lost, and told. Context: without the lock of io; calls the host. */
 void rt_io_lock_host_closed(const struct rt_io_file *file);
 int  rt_io_lock_release_all(void);                   /* freeze: give them up on the host, remember them */
 int  rt_io_lock_take_all(char *words, size_t size);  /* thaw, rebuild */
@@ -437,9 +439,9 @@ long rt_io_sockaddr_in(uint64_t app, uint64_t size, uint8_t ret_address[LX_SOCKA
 long rt_io_sockaddr_out(uint64_t app, uint64_t app_size, uint64_t untrusted, uint64_t untrusted_size);
 /* What the calls of io/ keep in syscall_scratch: bytes and messages done, and when a socket's own timeout is over. */
 enum { RT_IO_SCRATCH_DONE, RT_IO_SCRATCH_MESSAGES, RT_IO_SCRATCH_DEADLINE };
-/* Options that cannot be read back from a kernel, in the order in which they were set: level, name, value. `at` begins with 0.
- * False: no more. */
+/* Options that cannot be read back from a kernel, in the order in which they were set. */
 struct rt_io_logged { int32_t level, name; uint32_t size; const uint8_t *value; };
+/* The entry at *at, which begins with 0 and moves on. ret->value lies in the log: valid until that changes. False: no more. */
 bool rt_io_log_next(const struct rt_io_ofd *ofd, uint32_t *at, struct rt_io_logged *ret);
 /* Forgets all of them. */
 void rt_io_log_free(struct rt_io_ofd *ofd);

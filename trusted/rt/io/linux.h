@@ -146,9 +146,9 @@ _Static_assert(sizeof(struct lx_flock) == 32, "struct flock");
 _Static_assert(sizeof(struct lx_epoll_event) == 12, "struct epoll_event");
 _Static_assert(sizeof(struct stat) == 144, "struct stat");
 
-void *memcpy(void *restrict to, const void *restrict from, size_t size);
-void *memmove(void *to, const void *from, size_t size);
-void *memset(void *to, int byte, size_t size);
-int memcmp(const void *a, const void *b, size_t size);
+void *memcpy(void *restrict to, const void *restrict from, size_t size); /* not libc's: libmem.c, which marks no cards */
+void *memmove(void *to, const void *from, size_t size);                 /* may overlap */
+void *memset(void *to, int byte, size_t size);                          /* returns `to` */
+int memcmp(const void *a, const void *b, size_t size);                  /* by unsigned bytes */
 
 #endif

@@ -28,6 +28,7 @@ void rt_io_note_host(void);
 void rt_io_know_host(void);
 
 /* ---- files (migrate_file.c) ---- */
+/* Why the file or directory could not move now: its name leads to it no more, say. NULL: nothing that can be seen. Calls the host. */
 const char *rt_io_file_problem(const struct rt_io_ofd *ofd);
 /* Files and directories: position, size, mode, and the name by which they are found again. A flock is given up. */
 int rt_io_file_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
@@ -51,6 +52,7 @@ int rt_io_timerfd_freeze(struct rt_io_ofd *ofd, struct rt_io_words *words);
 int rt_io_timerfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- descriptors for signals (signalfd.c) ---- */
+/* A destination: the host's descriptor behind it, readable if a signal of its mask is pending. Return: 0 or OM_EHOSTSTATE. */
 int rt_io_signalfd_make(struct rt_io_ofd *ofd, struct rt_io_words *words);
 
 /* ---- message queues (mqueue.c) ---- */
@@ -88,6 +90,7 @@ struct rt_io_socket_record {
 #define RT_IO_PAIR_TAKEN 2u
 /* Datagrams: it has sent to an end that was closed, and has no peer since then. */
 #define RT_IO_PAIR_ALONE 4u
+/* Why the socket could not move now. NULL: nothing that can be seen; a freeze may refuse it all the same. Calls the host. */
 const char *rt_io_socket_problem(const struct rt_io_ofd *ofd);
 /* Connections that wait in the kernel's accept queues become descriptions. */
 int rt_io_socket_accept_waiting(struct rt_io_ofd *ofd, struct rt_io_words *words);
@@ -121,6 +124,7 @@ long rt_io_socket_set_int(const struct rt_io_ofd *ofd, int32_t level, int32_t na
 bool rt_io_may_move_connections(void);
 
 /* ---- TCP connections, those that are over too (migrate_tcp.c) ---- */
+/* A TCP socket that is connected, as far as is known inside: the other side may have ended it. */
 bool rt_io_is_connection(const struct rt_io_ofd *ofd);
 /* The host dumps all that stand at once, and those that no freeze asked for then go on. */
 void rt_io_tcp_ahead(void);

@@ -53,15 +53,24 @@ bool rt_io_own_decode(const char *path, struct rt_io_own *ret_own);
 void rt_io_own_add_directory(struct rt_io_words *w, enum rt_io_own_node node, int32_t tid);
 /* The application's thread, or NULL. */
 struct rt_thread *rt_io_own_thread(uint64_t tid);
+/* One behind the last slot that a thread of the application's may have. */
 uint32_t rt_io_own_slots_end(void);
 
 /* ---- attestation.c ---- */
+/*
+ * Opens a file of /dev/attestation; what it shows is made now, and stays as it is while it is open, but for those that can be
+ * written. @flags: open's. Return: a descriptor, or -errno; -EACCES: it cannot be opened for writing; and what refuses to make
+ * it. May call the host.
+ */
 long rt_io_attest_open(const struct rt_io_own *own, uint32_t flags);
+/* user_report_data and target_info, which programs write before they read what is made of them. */
 bool rt_io_attest_writable(enum rt_io_own_node node);
 /* Of one that is open. */
 uint64_t rt_io_attest_size(const struct rt_io_ofd *ofd);
 /* Of files that are writable. */
 long rt_io_attest_read(struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
+/* Writes at the description's position. At the beginning it replaces all of the content, zeros behind what is given; what lies
+ * behind its end is dropped. Return: all of the bytes, or -EFAULT, and nothing has changed. */
 long rt_io_attest_write(struct rt_io_ofd *ofd, struct rt_io_span *span);
 
 #endif

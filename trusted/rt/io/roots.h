@@ -20,6 +20,7 @@ enum rt_root_state { RT_ROOT_ABSENT = 0, RT_ROOT_KNOWN, RT_ROOT_REMOVED };
 
 /* The number of a name, 0: it is new (and `add` is false), or the table is full. Numbers stay. */
 uint32_t rt_roots_find(const char *name, bool add);
+/* *ret_root: of KNOWN. A number of 0 is ABSENT, and leaves *ret_root as it was. */
 enum rt_root_state rt_roots_get(uint32_t number, struct om_vault_root *ret_root);
 void rt_roots_set(uint32_t number, enum rt_root_state state, const struct om_vault_root *root); /* root: of KNOWN, else NULL */
 
@@ -30,7 +31,9 @@ void rt_roots_set(uint32_t number, enum rt_root_state state, const struct om_vau
  * Trust: the bytes must have come authenticated and in secret.
  */
 long rt_vault_export(void *to, size_t room);
+/* May these bytes be imported now? Changes nothing. Return: as rt_vault_import(). */
 long rt_vault_import_check(const void *from, size_t size);
+/* Takes over the names and states that another enclave has exported. Return: 0; -EINVAL, -EBUSY, and nothing has changed. */
 long rt_vault_import(const void *from, size_t size);
 
 #endif

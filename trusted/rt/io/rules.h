@@ -16,6 +16,7 @@
 bool rt_io_ruled(void);
 /* The directory in which the program was started: absolute, normal. */
 void rt_io_rules_boot(const char *directory);
+/* That directory. Valid as long as the enclave. */
 const char *rt_io_rules_start(void);
 /* rt_io_path() from the copied string on. */
 long rt_io_ruled_path(uint64_t dirfd, enum rt_io_want want, struct rt_io_path *path);
@@ -29,13 +30,16 @@ long rt_io_ruled_found(const struct rt_io_path *path, uint32_t flags, const stru
 void rt_io_ruled_stat(enum om_launch_verdict verdict, uint32_t trusted, struct stat *stat);
 /* The name by which a directory or an O_PATH descriptor was opened, or NULL. */
 const char *rt_io_named(const struct rt_io_ofd *ofd);
+/* Keeps a copy of `name` with a new directory or O_PATH descriptor, which has none yet. Return: 0 or -ENOMEM. */
 long rt_io_name(struct rt_io_ofd *ofd, const char *name);
 /* The name of what /proc/self/fd/N leads to, where it is known inside: without NUL, or cut off. False: only the host knows. */
 bool rt_io_known_name(const struct rt_io_ofd *ofd, struct rt_io_words *words);
+/* Gives back what rt_io_name() has kept. A description without a name is fine. */
 void rt_io_name_free(struct rt_io_ofd *ofd);
 
 /* ---- trusted.c ---- */
 static inline bool rt_io_trusted(const struct rt_io_ofd *ofd) { return ofd->kind == RT_IO_FILE && ofd->file.trusted; }
+/* As its list says, whatever the host's file has. 0: it is no trusted file any more. */
 int64_t rt_io_trusted_size(const struct rt_io_ofd *ofd);
 /* Reads at `offset`, never less than is there. Return: bytes, -EIO if the host's file is another, -EFAULT. Empties the transfer buffer. */
 long rt_io_trusted_read(const struct rt_io_ofd *ofd, struct rt_io_span *span, int64_t offset);
