@@ -103,6 +103,11 @@ uint64_t host_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+void host_pause_ms(unsigned ms)
+{
+	nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
+}
+
 /* Levenshtein distance of short words, one row. */
 static unsigned distance(const char *a, const char *b)
 {

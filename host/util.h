@@ -34,6 +34,8 @@ const char *host_reason(void);
 
 /* CLOCK_MONOTONIC in nanoseconds: of this boot, never set, and it stands while the machine sleeps. */
 uint64_t host_monotonic_ns(void);
+/* Sleeps for about so many milliseconds; a signal ends it sooner. */
+void host_pause_ms(unsigned ms);
 /* For timed waits by CLOCK_MONOTONIC: the wall clock may be set meanwhile. */
 void host_cond_init(pthread_cond_t *condition);
 /* A thread that nobody waits for. Return: 0 or an errno. */

@@ -19,7 +19,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 #include "control.h"
 #include "internal.h"
@@ -308,10 +307,8 @@ static void tell_last_elsewhere(void)
 /* One that the server thread has to write. Work that somebody else keeps waiting does not keep the process. */
 static void wait_answers(void)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
-
 	for (int i = 0; i < ANSWER_MS && atomic_load(&unanswered) > works; i++)
-		(void)nanosleep(&pause, NULL);
+		host_pause_ms(1);
 }
 
 /* Nobody is left without a report. */

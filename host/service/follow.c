@@ -23,11 +23,6 @@
 #define AGAIN_MAX_S       60u
 #define VAIN_EVERY_NS     5000000000u
 
-static void pause_ms(unsigned ms)
-{
-	nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
-}
-
 static void tell_state(struct service_unit *u)
 {
 	json_t *status = program_status(u);
@@ -209,7 +204,7 @@ static void wait_record(const struct service_unit *u)
 		program_done(&p);
 		if (known)
 			return;
-		pause_ms(5);
+		host_pause_ms(5);
 	}
 }
 
@@ -248,7 +243,7 @@ static void begin_again(struct service_unit *u, int64_t began)
 		metrics_add(METRIC_RESTARTS, labels, 1);
 		socket_tell(json_pack("{ss ss si ss}", "event", "restart", "name", u->name, "delay", (int)delay, "lost", "its memory"));
 		host_note("%s failed; it is begun afresh in %u s, and what its memory held is lost", u->name, delay);
-		pause_ms(delay * 1000);
+		host_pause_ms(delay * 1000);
 		if (!wants_again(u))
 			return;
 		if (service_start(u->name, true, &result))

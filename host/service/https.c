@@ -377,7 +377,7 @@ static void *watchman(void *none)
 {
 	(void)none;
 	for (;;) {
-		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+		host_pause_ms(1000);
 		pthread_mutex_lock(&guests_lock);
 		for (size_t i = 0; i < GUEST_COUNT; i++)
 			if (guests[i].since_ns && host_monotonic_ns() - guests[i].since_ns > HTTPS_WHOLE_S * 1000000000ull)

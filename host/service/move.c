@@ -25,11 +25,6 @@
 #define PEER_S     30u
 #define LEAVE_MS   20000u
 
-static void pause_ms(unsigned ms)
-{
-	nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
-}
-
 /* ---- move ------------------------------------------------------------------------------------------------------------------------------- */
 
 /* What the unit says, and in its place what this move's own arguments say. */
@@ -139,7 +134,7 @@ static int judge_silent(const struct service_unit *u, const char *to, json_t **r
 		if (!p.alive || p.info || i + 1 == LEAVE_MS / 10)
 			break;
 		program_done(&p);
-		pause_ms(10);
+		host_pause_ms(10);
 	}
 	error = p.state == STATE_MOVED ? 0 : OM_ECONNECTION;
 	*ret_report = json_incref(p.report);
@@ -317,7 +312,7 @@ static int wait_other(const char *name, const char *to, json_t **ret)
 	if (!same)
 		return host_fail(OM_ESTATE, "%s is being moved, or another operation is under way", name);
 	while (!over) {
-		pause_ms(50);
+		host_pause_ms(50);
 		pthread_mutex_lock(&service.lock);
 		over = u->op != OP_MOVING;
 		pthread_mutex_unlock(&service.lock);
@@ -355,7 +350,7 @@ static int begin_move(const char *name, bool rehearse, struct service_unit **ret
 		pthread_mutex_unlock(&service.lock);
 		if (!waits)
 			return OM_ESTATE;
-		pause_ms(20);
+		host_pause_ms(20);
 	}
 	if (!error) {
 		pthread_mutex_lock(&service.lock);

@@ -265,7 +265,7 @@ static void *crl_main(void *argument)
 	for (;;) {
 		bool wanted;
 
-		nanosleep(&(struct timespec){ .tv_sec = 1 }, NULL);
+		host_pause_ms(1000);
 		memset(&now, 0, sizeof now);
 		(void)stat(options.crl, &now); /* that it has gone is a change */
 		pthread_mutex_lock(&lock);
@@ -444,7 +444,7 @@ static void *peer_main(void *argument)
 		(void)kill(pid, SIGKILL); /* it may have said nonsense and live */
 		(void)waitpid(pid, NULL, 0);
 		do {
-			nanosleep(&(struct timespec){ .tv_sec = AGAIN_S }, NULL);
+			host_pause_ms(AGAIN_S * 1000);
 			host_note("the HTTPS process has ended and is started anew");
 			pthread_mutex_lock(&lock);
 			error = begin(&pid);
@@ -465,7 +465,7 @@ static int listen_patiently(const struct move_endpoint *address, int *ret_fd, ch
 		error = move_listen(address, ret_fd, text);
 		if (error != OM_EEXISTS || tries >= LISTEN_TRIES)
 			return error;
-		nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+		host_pause_ms(50);
 	}
 }
 

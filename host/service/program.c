@@ -254,7 +254,7 @@ static void wait_end_record(const struct service_unit *u, struct program *p)
 		p->kept = kept;
 		if (!kept)
 			return;
-		nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+		host_pause_ms(5);
 	}
 }
 

@@ -7,7 +7,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include "control/client.h"
 #include "launch.h"
@@ -137,7 +136,7 @@ static void end_vain(struct service_unit *u, const char *peer, struct program *p
 		program_look(u, false, p);
 		if (!p->alive)
 			return;
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		host_pause_ms(10);
 	}
 	program_done(p);
 	program_look(u, true, p);
@@ -242,7 +241,7 @@ int service_receive_end(const char *name, json_t **ret)
 		program_done(&p);
 		if (over)
 			break;
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		host_pause_ms(10);
 	}
 	units_end(u);
 	if (!error)

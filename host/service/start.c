@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include "launch.h"
 #include "seen.h"
@@ -171,7 +170,7 @@ static int wait_begun(struct service_unit *u, const struct unit *unit)
 		program_done(&p);
 		if (over)
 			return error;
-		nanosleep(&(struct timespec){ .tv_nsec = 10000000 }, NULL);
+		host_pause_ms(10);
 	}
 	return 0;
 }

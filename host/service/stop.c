@@ -28,11 +28,6 @@
 #define KILL_MS       10000u
 #define PEER_S        10u
 
-static void pause_ms(unsigned ms)
-{
-	nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
-}
-
 /* ---- stop ------------------------------------------------------------------------------------------------------------------------------- */
 
 /* That process, and not one that has its number since. */
@@ -65,7 +60,7 @@ int program_wait_end(const struct service_unit *u, const struct record_process *
 		if (within_ns && host_monotonic_ns() - since > within_ns)
 			return host_fail(OM_ETIMEDOUT, "%s has been told to end (TERM) and does not; its unit says how long it may take (stop-timeout), and that it is "
 				"not killed then (stop-kill)", u->name);
-		pause_ms(10);
+		host_pause_ms(10);
 	}
 	return 0;
 }

@@ -483,7 +483,7 @@ static void *collect_main(void *none)
 		ask_others(snapshot);
 		json_decref(snapshot);
 		while (host_monotonic_ns() - begin < PEERS_MS * NS_PER_MS)
-			nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+			host_pause_ms(50);
 		pthread_mutex_lock(&lock);
 		wait_for_looks();
 		pthread_mutex_unlock(&lock);

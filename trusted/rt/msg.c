@@ -121,7 +121,7 @@ static void wake_all(const struct rt_thread *t)
 }
 
 /* How it ended, or MUST_WAIT. The table is held. */
-static long send(struct rt_thread *t, uint64_t type)
+static long send(struct rt_thread *t, int64_t type)
 {
 	const uint64_t size = (uint64_t)t->arg[2];
 	struct queue *q = by_id((int32_t)t->arg[0]);
@@ -133,7 +133,7 @@ static long send(struct rt_thread *t, uint64_t type)
 		return -EACCES;
 	if (q->row.bytes + size > q->most || q->row.count + 1 > q->most)
 		return t->arg[3] & IPC_NOWAIT ? -EAGAIN : MUST_WAIT;
-	r = rt_messages_add(&q->row, NULL, type, (uint64_t)t->arg[1] + sizeof type, size);
+	r = rt_messages_add(&q->row, NULL, (uint64_t)type, (uint64_t)t->arg[1] + sizeof type, size);
 	if (r)
 		return r;
 	q->lspid = rt_pid;
@@ -168,7 +168,8 @@ static bool find(const struct queue *q, int64_t type, long flags, struct rt_mess
 	return found;
 }
 
-static long receive(struct rt_thread *t)
+/* As above. */
+static long receive(struct rt_thread *t, int64_t type)
 {
 	const long flags = t->arg[4];
 	struct queue *q = by_id((int32_t)t->arg[0]);
@@ -179,7 +180,7 @@ static long receive(struct rt_thread *t)
 		return t->syscall_scratch[WAITS_ID] ? -EIDRM : -EINVAL;
 	if (rt_ipc_may(&q->ipc, IPC_READ))
 		return -EACCES;
-	if (!find(q, t->arg[3], flags, &message))
+	if (!find(q, type, flags, &message))
 		return flags & IPC_NOWAIT ? -ENOMSG : MUST_WAIT;
 	if (message.size > (uint64_t)t->arg[2] && !(flags & MSG_NOERROR))
 		return -E2BIG;
@@ -203,6 +204,25 @@ static bool wait(struct rt_thread *t)
 	return true;
 }
 
+/* @once: send() or receive(), until it need not wait or a signal comes. */
+static long until_done(struct rt_thread *t, long (*once)(struct rt_thread *t, int64_t type), int64_t type)
+{
+	for (;;) {
+		long r;
+
+		hold();
+		r = once(t, type);
+		t->syscall_scratch[WAITS_ID] = r == MUST_WAIT ? (uint64_t)(int32_t)t->arg[0] + 1 : 0;
+		(void)let_go(0);
+		if (r != MUST_WAIT)
+			return r;
+		if (!wait(t)) {
+			t->syscall_scratch[WAITS_ID] = 0;
+			return -EINTR;
+		}
+	}
+}
+
 static long sys_msgsnd(struct rt_thread *t)
 {
 	int64_t type;
@@ -214,18 +234,7 @@ static long sys_msgsnd(struct rt_thread *t)
 		return -EFAULT;
 	if (type < 1)
 		return -EINVAL;
-	for (;;) {
-		hold();
-		r = send(t, (uint64_t)type);
-		t->syscall_scratch[WAITS_ID] = r == MUST_WAIT ? (uint64_t)(int32_t)t->arg[0] + 1 : 0;
-		(void)let_go(0);
-		if (r != MUST_WAIT)
-			break;
-		if (!wait(t)) {
-			t->syscall_scratch[WAITS_ID] = 0;
-			return -EINTR;
-		}
-	}
+	r = until_done(t, send, type);
 	if (!r)
 		wake_all(t);
 	return r;
@@ -240,18 +249,7 @@ static long sys_msgrcv(struct rt_thread *t)
 		return -EINVAL;
 	if (flags & MSG_COPY && (flags & MSG_EXCEPT || !(flags & IPC_NOWAIT)))
 		return -EINVAL;
-	for (;;) {
-		hold();
-		r = receive(t);
-		t->syscall_scratch[WAITS_ID] = r == MUST_WAIT ? (uint64_t)(int32_t)t->arg[0] + 1 : 0;
-		(void)let_go(0);
-		if (r != MUST_WAIT)
-			break;
-		if (!wait(t)) {
-			t->syscall_scratch[WAITS_ID] = 0;
-			return -EINTR;
-		}
-	}
+	r = until_done(t, receive, t->arg[3]);
 	if (r >= 0 && !(flags & MSG_COPY))
 		wake_all(t);
 	return r;

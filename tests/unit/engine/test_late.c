@@ -290,12 +290,12 @@ static void a_request(void)
 
 static int abort_late(struct pair *pair, int from, unsigned connection, uint8_t *frame, size_t *size)
 {
-	const struct engine *engine = symbol("engine");
+	const struct engine *m = symbol("engine");
 	void (*post)(uint32_t) = symbol("engine_post");
 
 	(void)frame;
 	(void)size;
-	if (from == SOURCE && connection == OM_CONNECTION_CONTROL && engine->source == MIG_SOURCE_COMMITTED && !struck) {
+	if (from == SOURCE && connection == OM_CONNECTION_CONTROL && m->source == MIG_SOURCE_COMMITTED && !struck) {
 		struck = true;
 		post(ENGINE_POST_ABORT);
 		CHECK(side_call(&pair->side[SOURCE], OM_ENGINE_COMMAND, OM_COMMAND_GO_ON, 0, NULL, 0) == 0);

@@ -85,7 +85,7 @@ static void forget(void)
 	kept_count[0] = kept_count[1] = 0;
 }
 
-static const struct engine *engine(const struct pair *p, int s)
+static const struct engine *engine_of(const struct pair *p, int s)
 {
 	const struct engine *m = dlsym(p->side[s].object, "engine");
 
@@ -114,7 +114,7 @@ static void lose(struct pair *p)
 {
 	int first = way == DESTINATION_FIRST ? DESTINATION : SOURCE;
 
-	lost_in[engine(p, SOURCE)->source]++;
+	lost_in[engine_of(p, SOURCE)->source]++;
 	if (way == SOURCE_FIRST || way == DESTINATION_FIRST) {
 		/* One side resumes, and has its RESUME taken away, twice, before the other hears of the loss. */
 		for (int i = 0; i < 2; i++) {
