@@ -12,20 +12,27 @@
 #ifndef OPTMIG_ASM_H
 #define OPTMIG_ASM_H
 
+/* As in the compiler's interface (OM_STAMP_MAGIC, OM_PASSRT_VERSION, OM_STAMP_ANNOTATED, OM_CARD_*); optmig-cc refuses another stamp. */
+#define OPTMIG_STAMP_MAGIC     0x50544d4f
+#define OPTMIG_PASSRT_VERSION  3
+#define OPTMIG_STAMP_ANNOTATED 3
+#define OPTMIG_CARD_SHIFT      12
+#define OPTMIG_CARD_DIRTY      0xff
+
 .macro OPTMIG_ASM_MARKS
 	.pushsection .optmig.stamp,"e",@progbits
 	.balign 4
-	.long 0x50544d4f
-	.short 3, 3
+	.long OPTMIG_STAMP_MAGIC
+	.short OPTMIG_PASSRT_VERSION, OPTMIG_STAMP_ANNOTATED
 	.popsection
 .endm
 
 .macro OPTMIG_CARD_MARK address, scratch
 	leaq \address, \scratch
-	shrq $12, \scratch
+	shrq $OPTMIG_CARD_SHIFT, \scratch
 	cmpb $0, %gs:(\scratch)
 	jne .Loptmig_marked_\@
-	movb $0xff, %gs:(\scratch)
+	movb $OPTMIG_CARD_DIRTY, %gs:(\scratch)
 .Loptmig_marked_\@:
 .endm
 

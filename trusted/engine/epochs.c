@@ -18,27 +18,12 @@
 
 static const char prologue[] = "OptMig migration 1";
 
-enum { RESUME_PLAIN = 8, NOISE_MAX = 64, RANDOM_TRIES = 32, OWN_SPINS = 2000 };
-
-static int random_bytes(uint8_t *to, size_t size)
-{
-	for (size_t i = 0; i < size; i += 8) {
-		uint64_t word = 0;
-		uint8_t ok = 0;
-
-		for (int tries = 0; !ok && tries < RANDOM_TRIES; tries++)
-			__asm__ volatile("rdrand %0; setc %1" : "=r"(word), "=qm"(ok) : : "cc");
-		if (!ok)
-			return OM_EINTERNAL;
-		memcpy(to + i, &word, size - i < 8 ? size - i : 8);
-	}
-	return 0;
-}
+enum { RESUME_PLAIN = 8, NOISE_MAX = 64, OWN_SPINS = 2000 };
 
 int engine_link_begin(void)
 {
 	uint8_t ephemeral[32];
-	int error = random_bytes(ephemeral, sizeof ephemeral);
+	int error = rt_random(ephemeral, sizeof ephemeral) ? 0 : OM_EINTERNAL;
 
 	if (!error)
 		om_noise_init(&engine.noise, engine.role == OM_ROLE_SOURCE ? OM_NOISE_INITIATOR : OM_NOISE_RESPONDER, ephemeral,

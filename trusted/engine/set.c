@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sets of pages and their stripes: see state.h. */
+/* Sets of pages and their stripes: see set.h. */
 #include "engine/state.h"
 
 static void clear_stripe(struct engine_set *set, uint64_t stripe)

@@ -2,16 +2,17 @@
 /*
  * The migration engine's own state and the seams between its files. All of it is local: it never migrates.
  *
- *   operations.c    the door: operations of abi/engine.h, who owns which connection, status
- *   control.c   the control connection: session machine, messages, actions
+ *   operations.c  the door: operations of abi/engine.h, who owns which connection, status
+ *   control.c     the control connection: session machine, messages, actions
  *   epochs.c      keys, epochs, loss and resumption of the transport
- *   rounds.c    rounds, decision to stop, the stop phase
- *   watch.c     rounds that find out what is written by write protection
- *   export.c    pages -> frames, per page connection
- *   import.c    frames -> pages
- *   postcopy.c  owed pages: faults, answers, counting
- *   evidence.c  quotes, theirs and ours; the owner's ticket
- *   instance.c  who the program is: its instance, and how often it has moved
+ *   set.c         sets of pages (set.h)
+ *   rounds.c      rounds, decision to stop, the stop phase
+ *   watch.c       rounds that find out what is written by write protection
+ *   export.c      pages -> frames, per page connection
+ *   import.c      frames -> pages
+ *   postcopy.c    owed pages: faults, answers, counting
+ *   evidence.c    quotes, theirs and ours; the owner's ticket
+ *   instance.c    who the program is: its instance, and how often it has moved
  *
  * Threads.  Each connection is owned by one host thread at a time (operations.c). What belongs to a connection is touched by
  * its owner only. Session state (role, states, queue, pass) is changed only by the owner of the control connection;
@@ -33,6 +34,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "engine.h"
+#include "engine/set.h"
 #include "evidence/parse/der.h"
 #include "frame.h"
 #include "mig/link.h"
@@ -43,8 +45,6 @@
 #include "rt/rt.h"
 
 #define ENGINE_CONNECTIONS     (OM_CONNECTION_PAGES + OM_MIG_CHANNELS_MAX)
-#define ENGINE_PAGES_LIMIT     (OM_ELRANGE_MAX >> 12)
-#define ENGINE_STRIPE_WORDS    8u                      /* 2 MiB of consecutive pages go through the same connection */
 #define ENGINE_RING_FRAMES     256u                    /* frames in flight per page connection */
 #define ENGINE_RING_RUNS       8192u
 #define ENGINE_RUNS_MAX        (OM_FRAME_HEAD_MAX / OM_RUN_SIZE)
@@ -221,62 +221,10 @@ extern struct engine_small_buffer engine_fault_buffers[ENGINE_FAULT_BUFFERS];
 extern uint8_t engine_sealed[OM_FRAME_HEADER + OM_CONTROL_MAX + OM_FRAME_TAG];
 extern uint8_t engine_received[OM_CONTROL_MAX + OM_FRAME_TAG];
 
-#define ENGINE_STRIPE_PAGES (ENGINE_STRIPE_WORDS * 64u)
-/*
- * ---- page sets: one bit per page of ELRANGE; only words of used pages are touched ----
- * A stripe's bit says that the stripe's words may hold pages. It is set after a page was added, and cleared by engine_set_tidy() and engine_set_clear()
- * alone. So the cost of a walk is what is in the set, and 256 KiB of bits for 1 TiB.
- */
-struct engine_set {
-	_Atomic uint64_t word[ENGINE_PAGES_LIMIT / 64];
-	_Atomic uint64_t stripes[ENGINE_PAGES_LIMIT / ENGINE_STRIPE_PAGES / 64];
-};
-extern struct engine_set engine_todo;                                 /* source: to be sent, or told to be owed, in this pass */
-extern struct engine_set engine_owed;                                 /* source: not acknowledged; destination: not arrived */
+extern struct engine_set engine_todo;         /* source: to be sent, or told to be owed, in this pass */
+extern struct engine_set engine_owed;         /* source: not acknowledged; destination: not arrived */
 
-/* @bits: pages of the set's @word. */
-static inline void engine_set_add_bits(struct engine_set *set, uint64_t word, uint64_t bits)
-{
-	uint64_t stripe = word / ENGINE_STRIPE_WORDS, bit = UINT64_C(1) << stripe % 64;
-
-	if (!bits)
-		return;
-	atomic_fetch_or(&set->word[word], bits);       /* a full barrier: engine_set_tidy() relies on it */
-	if (!(atomic_load(&set->stripes[stripe / 64]) & bit))
-		atomic_fetch_or(&set->stripes[stripe / 64], bit);
-}
-static inline void engine_set_add(struct engine_set *set, uint64_t page)
-{
-	engine_set_add_bits(set, page / 64, UINT64_C(1) << page % 64);
-}
-/* Return: whether it was in the set. */
-static inline bool engine_set_remove(struct engine_set *set, uint64_t page)
-{
-	uint64_t bit = UINT64_C(1) << page % 64;
-
-	return (atomic_fetch_and_explicit(&set->word[page / 64], ~bit, memory_order_relaxed) & bit) != 0;
-}
-static inline bool engine_set_has(const struct engine_set *set, uint64_t page)
-{
-	return (atomic_load_explicit(&set->word[page / 64], memory_order_relaxed) >> page % 64 & 1) != 0;
-}
-/* The first stripe from @stripe on, below @end, that may hold pages; or @end. */
-static inline uint64_t engine_set_next(const struct engine_set *set, uint64_t stripe, uint64_t end)
-{
-	while (stripe < end) {
-		uint64_t bits = atomic_load_explicit(&set->stripes[stripe / 64], memory_order_acquire) >> stripe % 64;
-
-		if (bits)
-			return stripe + (uint64_t)__builtin_ctzll(bits) < end ? stripe + (uint64_t)__builtin_ctzll(bits) : end;
-		stripe = (stripe | 63) + 1;
-	}
-	return end;
-}
-uint64_t engine_stripes_end(void);                                 /* stripes below the slots */
-/* Stripes that hold nothing any more are forgotten. Pages may be added meanwhile. */
-void engine_set_tidy(struct engine_set *set);
-/* Empties the set. Nobody else may use it meanwhile. */
-void engine_set_clear(struct engine_set *set);
+/* The page connection on which the pages of that word of a set travel. */
 static inline uint32_t engine_channel_of(uint64_t word)
 {
 	return (uint32_t)(word / ENGINE_STRIPE_WORDS % engine.params.channels);
