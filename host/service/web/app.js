@@ -134,6 +134,11 @@ function say(sentence) {
 		saying.push(sentence);
 }
 
+/* Before the changes of programs, of which many at once are only counted. */
+function sayFirst(sentence) {
+	saying.unshift(sentence);
+}
+
 function sayNow() {
 	const now = performance.now();
 	if (!saying.length || now - lastSaid < SAY_MS)
@@ -473,7 +478,7 @@ function lost(error) {
 	const since = goodAt ? `no answer for ${span((performance.now() - goodAt) / 1000)}` : "no answer";
 	live("bad", "failed", `${since}${failures > 1 ? ", trying again" : ""}`);
 	if (failures === 1)
-		say("The host does not answer");
+		sayFirst("The host does not answer");
 	if (!latest)
 		showNotices([{ key: "lost", kind: "warn", text: words(error.message) || "No answer." }]);
 	sayNow();
@@ -489,7 +494,7 @@ async function tick() {
 		you = latest.you || { acts: false };
 		skew = number(latest.now) - Date.now() / 1000;
 		if (failures)
-			say("The host answers again");
+			sayFirst("The host answers again");
 		failures = 0;
 		goodAt = performance.now();
 		draw();
@@ -608,7 +613,7 @@ async function giveOrder() {
 		const done = await act(mine.verb, mine.node, mine.verb === "drain" ? $("o-name").value : undefined);
 		if (!done.done && !done.begun)
 			throw new Error(said(words(done.words)) || "it was refused");
-		say({ drain: `${mine.node} is being drained`, undrain: `${mine.node} takes programs again`, abort: `The drain of ${mine.node} is being aborted` }[mine.verb]);
+		sayFirst({ drain: `${mine.node} is being drained`, undrain: `${mine.node} takes programs again`, abort: `The drain of ${mine.node} is being aborted` }[mine.verb]);
 		if (order === mine)
 			dialog.close();
 		tick();
